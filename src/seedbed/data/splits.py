@@ -1,0 +1,134 @@
+"""Splits: which rows of a table train, validate and test one seed, stratified, with equal messages kept together."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from seedbed.data.table import Table
+from seedbed.errors import ConfigError, DataError
+
+SIDES = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Row numbers of a table, sorted int64; every row is on exactly one side."""
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+
+class GroupStratifiedSplit:
+    """Shares the rows of each class out to three sides, and never parts the rows of a group.
+
+    Each class hits its rounded share of every side exactly wherever it has enough groups of a single row: the larger
+    groups are dealt out first, at random in proportion to the shares where they fit, and single rows fill up.
+    """
+
+    def __init__(
+        self, *, train: float = 0.7, val: float = 0.1, test: float = 0.2, per_seed: bool = True, seed: int = 0
+    ) -> None:
+        """Shares of the rows; ``per_seed`` draws a split for each seed, otherwise ``seed`` draws one for all.
+
+        Raises ``ConfigError`` for shares that cannot be.
+        """
+        self.shares = np.array([train, val, test], dtype=float)
+        self.per_seed = per_seed
+        self.seed = seed
+        self._check_shares()
+
+    def rows(self, table: Table, seed: int) -> Rows:
+        """The rows of one seed; raises ``DataError`` when a side that should have rows lacks a class."""
+        drawn_with = seed if self.per_seed else self.seed
+        members = _members(table)
+        targets = np.array([_rounded(self.shares * rows) for rows in members.sum(axis=0)])
+        side_of_group = _deal(members, targets, self.shares, _generator(drawn_with))
+        side_of_row = side_of_group[table.groups]
+        self._check_classes(table, side_of_row, drawn_with)
+        train, val, test = (np.flatnonzero(side_of_row == side) for side in range(len(SIDES)))
+        return Rows(train, val, test)
+
+    def _check_shares(self) -> None:
+        given = ", ".join(f"split.{side}={share:g}" for side, share in zip(SIDES, self.shares, strict=True))
+        if not np.all(self.shares >= 0):
+            raise ConfigError(f"{given}: a share of the rows cannot be below 0. Give shares such as 0.7, 0.1 and 0.2.")
+        if abs(self.shares.sum() - 1) > 1e-9:
+            raise ConfigError(f"{given} add up to {self.shares.sum():.10g}, not to 1. Change one of them.")
+        if not (self.shares[0] > 0 and self.shares[2] > 0):
+            raise ConfigError(f"{given}: split.train and split.test must be above 0. Only split.val may be 0.")
+
+    def _check_classes(self, table: Table, side_of_row: np.ndarray, seed: int) -> None:
+        for side in np.flatnonzero(self.shares):
+            present = np.bincount(table.labels[side_of_row == side], minlength=len(table.classes))
+            for label in np.flatnonzero(present == 0):
+                rows = np.flatnonzero(table.labels == label)
+                groups = len(np.unique(table.groups[rows]))
+                raise DataError(
+                    f"{table.name}: class {table.classes[label]!r} has no row in the {SIDES[side]} split of seed "
+                    f"{seed} (split.{SIDES[side]}={self.shares[side]:g} of its {len(rows)} rows, which are {groups} "
+                    f"distinct texts). Raise split.{SIDES[side]}, or use data with more rows of this class."
+                )
+
+
+def _generator(seed: int) -> np.random.Generator:
+    digest = hashlib.sha256(f"split:{seed}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
+def _members(table: Table) -> np.ndarray:
+    """Rows of each class in each group, (G, C); a group number that no row has is a row of zeros."""
+    classes = len(table.classes)
+    cells = np.bincount(table.groups * classes + table.labels, minlength=(int(table.groups.max()) + 1) * classes)
+    return cells.reshape(-1, classes)
+
+
+def _rounded(exact: np.ndarray) -> np.ndarray:
+    """Whole numbers with the same sum, by largest remainder (the first of equals)."""
+    whole = np.floor(exact).astype(np.int64)
+    # 0.7 * 10 is not exactly 7: without rounding, noise would decide between equal remainders.
+    remainders = np.round(exact - whole, 9)
+    missing = round(exact.sum()) - int(whole.sum())
+    whole[np.argsort(-remainders, kind="stable")[:missing]] += 1
+    return whole
+
+
+def _deal(members: np.ndarray, targets: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A side for every group, (G,), so that each class comes to its ``targets`` (C, sides)."""
+    sides = np.zeros(len(members), dtype=np.int64)
+    room = targets.copy()
+    sizes = members.sum(axis=1)
+    large = rng.permutation(np.flatnonzero(sizes > 1))
+    for group in large[np.argsort(-sizes[large], kind="stable")]:  # the largest first, while there is room
+        sides[group] = _side_for(members[group], room, targets, shares, rng)
+        room[:, sides[group]] -= members[group]
+    single = sizes == 1
+    for label, label_room in enumerate(room):
+        singles = rng.permutation(np.flatnonzero(single & (members[:, label] == 1)))
+        sides[singles] = np.repeat(np.arange(len(shares)), _fitted(label_room, len(singles)))
+    return sides
+
+
+def _side_for(
+    group: np.ndarray, room: np.ndarray, targets: np.ndarray, shares: np.ndarray, rng: np.random.Generator
+) -> int:
+    """Draw a side with room for the group, in proportion to the shares; without one, the side that lacks most."""
+    fits = (room >= group[:, None]).all(axis=0) & (shares > 0)
+    draw = rng.random()  # drawn in either case, so that later groups do not hang on this one
+    if fits.any():
+        upto = np.cumsum(shares * fits)
+        return int(np.searchsorted(upto, draw * upto[-1], side="right"))
+    stratum = int(group.argmax())  # the label of most of its rows, the first of equals
+    empty = room[stratum] == targets[stratum]
+    return int(np.lexsort((room[stratum], empty & (room[stratum] > 0), shares > 0))[-1])
+
+
+def _fitted(room: np.ndarray, rows: int) -> np.ndarray:
+    """``room``, cut where large groups have overrun a side, so that it adds up to ``rows``."""
+    counts = room.clip(min=0)
+    for _ in range(int(counts.sum()) - rows):
+        counts[counts.argmax()] -= 1
+    return counts

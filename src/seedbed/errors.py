@@ -1,0 +1,34 @@
+"""Errors that a user can mend: one paragraph that names the value, the place and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SeedbedError(Exception):
+    """Base of every error that the command line answers with a paragraph and exit code 2."""
+
+
+class ConfigError(SeedbedError):
+    """A config, an override or an experiment file cannot be used as it stands."""
+
+
+class DataError(SeedbedError):
+    """A data file is missing, damaged, or cannot serve the experiment."""
+
+
+class TrackingError(SeedbedError):
+    """The tracking store refuses, or holds something else than what is asked for."""
+
+
+def near_misses(name: str, known: Iterable[str]) -> str:
+    """Say which known names look like ``name``, or which there are when none does."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    # A user often types the last part of a dotted key, or the first letters of a name.
+    close += [known for known in names if known not in close and known.rsplit(".", 1)[-1] == name]
+    if close:
+        return f"did you mean {' or '.join(repr(match) for match in close[:3])}?"
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    return f"known: {shown}" if names else "there are none"

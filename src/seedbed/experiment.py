@@ -1,0 +1,409 @@
+"""The typed experiment: read, checked and expanded into variants and seeds, before any work is done."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, InstantiationException, OverrideParseException
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from seedbed.errors import ConfigError, near_misses
+from seedbed.paths import project_folder, resources
+
+# Part of every fingerprint. Raise it when a change of code changes results for the same config.
+RECIPE_VERSION = 1
+
+# What cannot change a cell's result: what is asked and shown, where things lie, and what it runs on.
+NOT_IN_FINGERPRINT = {
+    "question", "seeds", "variant", "variants", "report", "published", "tracking",
+    "data.root", "data.edition",
+    "trainer.accelerator", "trainer.devices", "trainer.deterministic",
+    "trainer.seeds_at_once", "trainer.steps_per_chunk",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A name, the overrides that make it different, and the resolved config that results."""
+
+    name: str
+    overrides: tuple[str, ...]
+    config: dict[str, Any]
+
+    def fingerprint(self, seed: int, data_digest: str) -> str:
+        """SHA-256 of all that determines the result of this variant under this seed."""
+        recipe = {
+            key: canonical(value)
+            for key, value in flatten(self.config).items()
+            if not any(key == left_out or key.startswith(f"{left_out}.") for left_out in NOT_IN_FINGERPRINT)
+        }
+        content = {"config": recipe, "seed": seed, "data": data_digest, "recipe_version": RECIPE_VERSION}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment file under the overrides of one command."""
+
+    name: str
+    project: Path
+    overrides: tuple[str, ...]
+    seeds: tuple[int, ...]
+    variants: tuple[Variant, ...]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What all variants share: the settings that no variant can set for itself, such as report and seeds."""
+        return self.variants[0].config
+
+
+def load_experiment(
+    name: str, overrides: Sequence[str] = (), config_dir: str | os.PathLike[str] | None = None
+) -> Experiment:
+    """Read experiment ``name``, apply the overrides, and check all that can be checked without data.
+
+    Raises ``ConfigError`` for an unknown experiment, variant, group, choice or key, an override that collides with a
+    variant's own, and values that cannot work.
+    """
+    folders = _search_folders(config_dir)
+    known = experiment_names(config_dir)
+    if name not in known:
+        raise ConfigError(
+            f"There is no experiment {name!r} in {' or '.join(str(f / 'experiments') for f in folders)}: "
+            f"{near_misses(name, known)}"
+        )
+    overrides = [_as_list(text) for text in overrides]
+    parsed = _parse(overrides)
+    try:
+        bare = _compose(name, [], folders)
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise ConfigError(f"experiments/{name}.yaml cannot be read: {' '.join(str(error).split())}") from error
+    own_overrides = _variant_overrides(name, bare)
+    chosen = _chosen_variants(parsed, own_overrides)
+    _refuse_collisions(parsed, {variant: own_overrides[variant] for variant in chosen})
+    variants = []
+    for variant in chosen:
+        try:
+            composed = _compose(name, [*own_overrides[variant], *overrides], folders)
+        except (HydraException, OmegaConfBaseException) as error:
+            raise _explain(error, name, variant, parsed, own_overrides, folders) from error
+        variants.append(Variant(variant, tuple(own_overrides[variant]), _resolved(composed, name)))
+    seeds = _seeds(variants[0].config["seeds"])
+    for checked in variants:
+        _check_values(checked, list(own_overrides))
+    return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants))
+
+
+def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """The experiments that can be run."""
+    return sorted(
+        {path.stem for folder in _search_folders(config_dir) for path in folder.glob("experiments/*.yaml")}
+    )
+
+
+def build(config: Mapping[str, Any], place: str) -> Any:
+    """Instantiate the object that the config node ``place`` describes; a failure is a ``ConfigError``."""
+    try:
+        return instantiate(OmegaConf.create(dict(config)), _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, ConfigError):
+            raise cause from error
+        message = str(error).splitlines()[0]
+        raise ConfigError(
+            f"{place}: cannot build {config.get('_target_')}: {cause or message}{_installed(message, cause)} "
+            "The keys of the config node are the arguments of its _target_."
+        ) from error
+
+
+def _installed(message: str, cause: BaseException | None) -> str:
+    """For an import that failed: which versions are installed, since two that do not fit are the usual reason."""
+    if not isinstance(cause, ImportError) and "Error locating target" not in message:
+        return ""
+    versions = []
+    for package in ("imbalanced-learn", "scikit-learn", "torch"):
+        try:
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            versions.append(f"{package} is not installed")
+    return f" ({', '.join(versions)})."
+
+
+# ---- composition -----------------------------------------------------------------------------------------------------
+
+
+def _search_folders(config_dir: str | os.PathLike[str] | None) -> list[Path]:
+    """Folders that hold ``experiments/``: seedbed's own and the user's."""
+    if config_dir is None:
+        return [resources()]
+    folder = Path(config_dir).expanduser().resolve()
+    if not folder.is_dir():
+        raise ConfigError(f"--config-dir {config_dir}: there is no such folder. Name one that holds experiments/.")
+    return [folder, resources()]
+
+
+def hydra_arguments(name: str, config_dir: str | os.PathLike[str] | None) -> list[str]:
+    """The overrides that make Hydra find experiment ``name``."""
+    return _selection(name, _search_folders(config_dir))
+
+
+def _selection(name: str, folders: Sequence[Path]) -> list[str]:
+    searchpath = ",".join(f"'file://{folder}'" for folder in folders)
+    return [f"hydra.searchpath=[{searchpath}]", f"experiments={name}"]
+
+
+def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
+    with initialize_config_dir(str(resources() / "conf"), version_base="1.3"):
+        return compose("config", [*_selection(name, folders), *overrides])
+
+
+def _resolved(composed: DictConfig, name: str) -> dict[str, Any]:
+    try:
+        return cast(
+            dict[str, Any], OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        )
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"experiments/{name}.yaml: {str(error).splitlines()[0]}. Give the key a value.") from error
+
+
+def _parse(overrides: Sequence[str]) -> list[Override]:
+    parsed = []
+    for text in overrides:
+        try:
+            parsed += OverridesParser.create().parse_overrides([text])
+        except OverrideParseException as error:
+            raise ConfigError(
+                f"Override {text!r} is not in Hydra's grammar: {str(error).splitlines()[0]}. "
+                "Write key=value, and quote a value with special characters twice: \"key='a=b#c'\"."
+            ) from error
+    for override in parsed:
+        if override.is_sweep_override():
+            raise ConfigError(
+                f"Override {override.input_line!r} gives several values. Add -m to run one job for each, "
+                f"or write a list: {override.get_key_element()}=[...]."
+            )
+    return parsed
+
+
+def _as_list(override: str) -> str:
+    """``variant=a,b`` picks variants: to Hydra it is a list, not a sweep."""
+    match = re.fullmatch(r"variant=([^\[\]'\"]+)", override)
+    return f"variant=[{match[1]}]" if match else override
+
+
+# ---- variants and collisions -----------------------------------------------------------------------------------------
+
+
+def _variant_overrides(name: str, bare: DictConfig) -> dict[str, list[str]]:
+    place = f"experiments/{name}.yaml: variants"
+    if OmegaConf.is_missing(bare, "variants") or not bare.variants:
+        raise ConfigError(f"{place} is empty: give at least one variant, such as 'none: []'.")
+    variants = OmegaConf.to_container(bare.variants)
+    if not isinstance(variants, dict) or not all(
+        isinstance(own, list) and all(isinstance(item, str) for item in own) for own in variants.values()
+    ):
+        raise ConfigError(f"{place}: each variant is a name and a list of overrides, such as 'smote: [imbalance=smote]'.")
+    return {str(variant): list(own) for variant, own in variants.items()}
+
+
+def _chosen_variants(parsed: Sequence[Override], known: Mapping[str, Sequence[str]]) -> list[str]:
+    wanted: list[str] = []
+    for override in parsed:
+        if override.key_or_group == "variant":
+            value = override.value()
+            wanted = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    for variant in wanted:
+        if variant not in known:
+            raise ConfigError(f"variant={variant}: there is no such variant, {near_misses(variant, known)}")
+    return [variant for variant in known if variant in wanted] or list(known)
+
+
+def _refuse_collisions(parsed: Sequence[Override], variants: Mapping[str, Sequence[str]]) -> None:
+    """An override must not change what a variant sets itself: the result would stand under a wrong name."""
+    for override in parsed:
+        key = override.key_or_group
+        hit = [
+            variant
+            for variant, own in variants.items()
+            if any(_same_or_inside(theirs.key_or_group, key) for theirs in _parse(own))
+        ]
+        if hit:
+            raise ConfigError(
+                f"Override {override.input_line!r} changes what variant{'s' if len(hit) > 1 else ''} "
+                f"{', '.join(hit)} set{'' if len(hit) > 1 else 's'} for itself: the result would stand under a wrong name. "
+                "Pick variants with variant=NAME, or write a new variant into the experiment file."
+            )
+    for variant, own in variants.items():
+        for theirs in _parse(own):
+            if theirs.key_or_group.split(".")[0] in {"seeds", "variants", "report", "published", "variant", "tracking"}:
+                raise ConfigError(
+                    f"Variant {variant!r} sets {theirs.input_line!r}, but that belongs to the whole experiment."
+                )
+
+
+def _same_or_inside(key: str, folder: str) -> bool:
+    return key == folder or key.startswith((f"{folder}.", f"{folder}/"))
+
+
+# ---- errors ----------------------------------------------------------------------------------------------------------
+
+
+def _explain(
+    error: Exception,
+    name: str,
+    variant: str,
+    parsed: Sequence[Override],
+    own: Mapping[str, Sequence[str]],
+    folders: Sequence[Path],
+) -> ConfigError:
+    """Find the override that Hydra stumbled over and say what it could have been."""
+    groups = _groups(folders)
+    for override, whose in [(item, "") for item in parsed] + [
+        (item, f" of variant {variant!r}") for item in _parse(own[variant])
+    ]:
+        key = override.key_or_group
+        if key in groups:
+            choice = str(override.value())
+            if choice not in groups[key] and choice != "None":
+                return ConfigError(
+                    f"Override {override.input_line!r}{whose}: group {key!r} has no choice {choice!r}, "
+                    f"{near_misses(choice, groups[key])}"
+                )
+        elif not override.is_add() and not override.is_force_add() and str(key) in str(error):
+            return _unknown_key(override, whose, name, variant, own, folders)
+    return ConfigError(f"experiments/{name}.yaml, variant {variant!r}: {str(error).strip().splitlines()[0]}")
+
+
+def _unknown_key(
+    override: Override,
+    whose: str,
+    name: str,
+    variant: str,
+    own: Mapping[str, Sequence[str]],
+    folders: Sequence[Path],
+) -> ConfigError:
+    key = override.key_or_group
+    keys = {
+        other: set(flatten(OmegaConf.to_container(_compose(name, overrides, folders), resolve=False), inner=True))
+        for other, overrides in own.items()
+    }
+    having = [other for other, known in keys.items() if key in known]
+    if having:
+        return ConfigError(
+            f"Override {override.input_line!r}: variant {variant!r} ({', '.join(own[variant])}) has no key {key!r}, only "
+            f"{', '.join(having)} {'have' if len(having) > 1 else 'has'} it. Pick them with variant={','.join(having)}."
+        )
+    return ConfigError(
+        f"Override {override.input_line!r}{whose}: there is no key {key!r}, {near_misses(key, keys[variant])} "
+        f"(to add a new key: +{override.input_line})"
+    )
+
+
+def _groups(folders: Iterable[Path]) -> dict[str, set[str]]:
+    """Hydra's config groups and their choices."""
+    groups: dict[str, set[str]] = {}
+    for folder in [resources() / "conf", *folders]:
+        for path in folder.glob("*/**/*.yaml"):
+            group = path.parent.relative_to(folder).as_posix()
+            groups.setdefault(group, set()).add(path.stem)
+    return groups
+
+
+# ---- values ----------------------------------------------------------------------------------------------------------
+
+
+def _seeds(value: Any) -> tuple[int, ...]:
+    remedy = "Give the number of seeds, such as seeds=10, or a list, such as seeds=[3,5]."
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return tuple(range(value))
+    if isinstance(value, list) and value and all(isinstance(seed, int) and seed >= 0 for seed in value):
+        repeated = sorted({seed for seed in value if value.count(seed) > 1})
+        if not repeated:
+            return tuple(value)
+        raise ConfigError(f"seeds={value}: seed {repeated[0]} stands there twice. {remedy}")
+    raise ConfigError(f"seeds={value}: not a number of seeds from 1 on, nor a list of numbers from 0 on. {remedy}")
+
+
+def _check_values(variant: Variant, variants: list[str]) -> None:
+    config = variant.config
+    for group in ("data", "split", "model", "task", "imbalance", "optimizer", "trainer"):
+        if not config[group]:
+            raise ConfigError(f"{group}: nothing is chosen. Add 'override /{group}: ...' to the experiment's defaults.")
+    trainer = config["trainer"]
+    for key in ("max_epochs", "batch_size", "steps_per_chunk"):
+        _require(_whole(trainer[key]), f"trainer.{key}", trainer[key], "a whole number from 1 on")
+    at_once = trainer["seeds_at_once"]
+    _require(at_once == "auto" or _whole(at_once), "trainer.seeds_at_once", at_once, "auto or a whole number from 1 on")
+    clip = trainer["gradient_clip_val"]
+    _require(clip is None or _positive(clip), "trainer.gradient_clip_val", clip, "null or a positive number")
+    _require(trainer["precision"] not in ("16-mixed", "16-true", 16, "16"), "trainer.precision", trainer["precision"],
+             "32-true, bf16-mixed or 64-true: with 16-bit floats one seed's overflow would skip every seed's step")  # fmt: skip
+    _require(config["select"] in ("last", "best"), "select", config["select"], "last or best")
+    patience = config["patience"]
+    _require(patience is None or _whole(patience), "patience", patience, "null or a whole number from 1 on")
+    metrics = list(get_class(config["task"]["_target_"]).METRICS)  # type: ignore[attr-defined]
+    _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
+    report = config["report"]
+    _require_known("report.metric", report["metric"], [f"{part}/{metric}" for part in ("test", "val") for metric in metrics])
+    _require_known("report.bars", report["bars"], ["2std", "std", "ci95"])
+    if report["baseline"] is not None:
+        _require_known("report.baseline", report["baseline"], variants)
+    axis = report["axis"]
+    _require(axis is None or (isinstance(axis, list) and len(axis) == 2 and axis[0] < axis[1]),
+             "report.axis", axis, "null or two rising numbers")  # fmt: skip
+
+
+def _require(holds: bool, key: str, value: Any, wanted: str) -> None:
+    if not holds:
+        raise ConfigError(f"{key}={value} cannot be used: it must be {wanted}.")
+
+
+def _require_known(key: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ConfigError(f"{key}={value}: there is no such name, {near_misses(str(value), known)}")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+
+
+def flatten(config: Any, prefix: str = "", *, inner: bool = False) -> dict[str, Any]:
+    """Nested mappings as dotted keys; lists stay values. With ``inner``, the keys of mappings themselves too."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            if inner:
+                flat[name] = value
+            flat |= flatten(value, f"{name}.", inner=inner)
+        else:
+            flat[name] = value
+    return flat
+
+
+def canonical(value: Any) -> Any:
+    """One spelling for equal values, so that 1, 1.0 and 1e0 are the same setting."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [canonical(item) for item in value]
+    return value

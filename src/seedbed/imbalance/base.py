@@ -1,0 +1,56 @@
+"""What an imbalance strategy is: it decides what one seed trains on, and sees that seed's training rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Encode = Callable[[Sequence[str]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """One seed's n training rows: all that a strategy may look at.
+
+    ``rows`` are their numbers in the table, ``texts`` their raw messages where the data are texts.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    texts: tuple[str, ...] | None
+    rows: np.ndarray
+    minority: int
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """What the seed trains on: chosen original rows, and new ones made from them.
+
+    ``source`` (m,) are positions in the training rows, repeats allowed. ``features`` (k, F), ``labels`` (k,) are new
+    rows and ``origin`` (k,) the position that each was made from, None where a sampler does not tell.
+    ``class_weights`` (C,) weigh the loss; None weighs all classes alike.
+    """
+
+    source: np.ndarray
+    features: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    origin: np.ndarray | None = None
+    class_weights: np.ndarray | None = None
+
+
+class Strategy:
+    """Base of the strategies, and itself the one that changes nothing."""
+
+    def check(self, rows_by_class: Mapping[str, int]) -> None:
+        """Raise a ``ConfigError`` when the strategy cannot work on so many training rows of each class."""
+
+    def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
+        """Choose or make the rows to train on. All randomness comes from ``seed``."""
+        return Resampled(source=np.arange(len(rows.labels)))
+
+    def describe(self) -> list[str]:
+        """Sentences for the report."""
+        return []

@@ -1,0 +1,22 @@
+"""Class weights: every row stays, and rare classes weigh more in the loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
+
+
+class ClassWeights(Strategy):
+    """Weights n / (C n_c), the inverse frequency of each class in the seed's training rows.
+
+    Scaled as scikit-learn's ``class_weight="balanced"``: their mean over the rows is 1.
+    """
+
+    def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
+        counts = np.bincount(rows.labels, minlength=len(rows.classes))
+        weights = len(rows.labels) / (len(rows.classes) * counts)
+        return Resampled(source=np.arange(len(rows.labels)), class_weights=weights.astype(np.float32))
+
+    def describe(self) -> list[str]:
+        return ["Class weights: inverse frequency in each seed's training rows, n / (C n_c)."]

@@ -1,0 +1,21 @@
+"""Fully connected networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+
+def mlp(in_features: int, out_features: int, *, hidden: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
+    """A multi-layer perceptron: linear, ReLU and dropout for each hidden size, then a linear output.
+
+    A plain ``nn.Sequential``, so that its seeds can be stacked. Maps (B, in_features) to (B, out_features).
+    """
+    sizes = [in_features, *hidden]
+    layers: list[nn.Module] = []
+    for size_in, size_out in zip(sizes, sizes[1:], strict=False):
+        layers += [nn.Linear(size_in, size_out), nn.ReLU()]
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], out_features))

@@ -1,0 +1,82 @@
+"""Mini-batches of all seeds as index tensors into rows that lie on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seedbed.stacking.randomness import torch_generator
+
+
+@dataclass
+class Chunk:
+    """K consecutive steps of S seeds: one Lightning batch, so that its loop costs little per optimizer step.
+
+    ``index`` is (K, S, B), row numbers padded with 0. ``counts`` is (K, S) and stays on the host: how many of the B
+    rows are real. A seed whose count is 0 takes no step.
+    """
+
+    index: Tensor
+    counts: np.ndarray
+
+
+class ShuffledBatches:
+    """Every seed's training rows in that seed's own order, drawn anew each epoch; iterate once per epoch.
+
+    Seeds of unequal size have unequal numbers of batches: the shorter ones rest at the end of the epoch. The last
+    batch of an epoch may be smaller than ``batch_size``; none is dropped.
+    """
+
+    def __init__(
+        self, rows: Sequence[np.ndarray], seeds: Sequence[int], *, batch_size: int, steps_per_chunk: int
+    ) -> None:
+        self.rows = [torch.from_numpy(np.asarray(of_seed, dtype=np.int64)) for of_seed in rows]
+        self.seeds, self.batch_size, self.steps_per_chunk = tuple(seeds), batch_size, steps_per_chunk
+        self.epoch = 0
+        self.steps = max(-(-len(of_seed) // batch_size) for of_seed in self.rows)
+
+    def __len__(self) -> int:
+        return -(-self.steps // self.steps_per_chunk)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        index, counts = self._plan(self.epoch)
+        self.epoch += 1
+        for start in range(0, self.steps, self.steps_per_chunk):
+            stop = start + self.steps_per_chunk
+            yield Chunk(index[start:stop], counts[start:stop])
+
+    def _plan(self, epoch: int) -> tuple[Tensor, np.ndarray]:
+        index = torch.zeros(self.steps * self.batch_size, len(self.seeds), dtype=torch.int64)
+        counts = np.zeros((self.steps, len(self.seeds)), dtype=np.int64)
+        for position, (seed, rows) in enumerate(zip(self.seeds, self.rows, strict=True)):
+            order = torch.randperm(len(rows), generator=torch_generator(seed, "order", epoch))
+            index[: len(rows), position] = rows[order]
+            starts = np.arange(self.steps) * self.batch_size
+            counts[:, position] = np.clip(len(rows) - starts, 0, self.batch_size)
+        shaped = index.view(self.steps, self.batch_size, len(self.seeds)).transpose(1, 2)
+        return shaped.contiguous(), counts
+
+
+class FixedBatches:
+    """Every seed's validation or test rows in order, in one pass of (S, B) index batches, for evaluation."""
+
+    def __init__(self, rows: Sequence[np.ndarray], *, batch_size: int) -> None:
+        longest = max(len(of_seed) for of_seed in rows)
+        self.index = torch.zeros(len(rows), longest, dtype=torch.int64)
+        self.mask = torch.zeros(len(rows), longest, dtype=torch.bool)
+        for position, of_seed in enumerate(rows):
+            self.index[position, : len(of_seed)] = torch.from_numpy(np.asarray(of_seed, dtype=np.int64))
+            self.mask[position, : len(of_seed)] = True
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-self.index.shape[1] // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, self.index.shape[1], self.batch_size):
+            stop = start + self.batch_size
+            yield self.index[:, start:stop], self.mask[:, start:stop]

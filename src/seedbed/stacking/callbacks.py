@@ -1,0 +1,55 @@
+"""Early stopping and selection of the best epoch, per seed (Lightning's own callbacks watch one scalar)."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import pytorch_lightning as pl
+from torch import Tensor
+
+from seedbed.stacking.module import StackedModule
+
+
+class SeedSelection(pl.Callback):
+    """Watches a validation metric per seed: keeps each seed's best weights, and stops a seed that no longer improves.
+
+    ``rule`` is ``last`` (keep the weights of the last epoch) or ``best`` (put each seed's best epoch back after the
+    fit). ``patience`` is the number of epochs without improvement after which a seed takes no further step; None
+    never stops one. ``chosen`` holds the epoch (from 0) whose weights each seed ends with.
+    """
+
+    def __init__(self, *, rule: str, monitor: str, minimize: bool, patience: int | None, seeds: int) -> None:
+        self.rule, self.monitor, self.patience = rule, monitor, patience
+        self.sign = 1.0 if minimize else -1.0
+        self.best = np.full(seeds, np.inf)
+        self.best_epoch = np.full(seeds, -1)
+        self.last_epoch = np.full(seeds, -1)
+        self._states: dict[int, dict[str, Tensor]] = {}
+
+    @property
+    def chosen(self) -> np.ndarray:
+        return self.best_epoch if self.rule == "best" else self.last_epoch
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        task = cast(StackedModule, module)
+        if trainer.sanity_checking or not task.history:
+            return
+        epoch = trainer.current_epoch
+        value = self.sign * task.history[-1][self.monitor]
+        better = value < self.best  # False for the NaN of a seed that rests
+        self.last_epoch[task.running] = epoch
+        self.best[better], self.best_epoch[better] = value[better], epoch
+        if self.rule == "best":
+            for position in np.flatnonzero(better):
+                self._states[int(position)] = task.network.seed_state(int(position))
+        if self.patience is not None:
+            task.running &= epoch - self.best_epoch < self.patience
+        if not task.running.any():
+            trainer.should_stop = True
+
+    def on_fit_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        task = cast(StackedModule, module)
+        for position, state in self._states.items():
+            task.network.load_seed_state(position, state)
+        self._states = {}

@@ -1,0 +1,104 @@
+"""Classification metrics of S seeds at once, by the definitions of torchmetrics.
+
+Every function takes a leading seed axis and a mask of the rows that count, and returns one value per seed.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+CLASSIFICATION = (
+    "loss", "accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "average_precision",
+)  # fmt: skip
+
+
+def row_losses(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Cross-entropy and weight of every row: (S, N, C) logits, (S, N) labels, (S, C) weights -> two (S, N).
+
+    With weights, a mean over rows is sum(loss) / sum(weight), as in ``torch.nn.CrossEntropyLoss(weight)``.
+    """
+    losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
+    if class_weights is None:
+        return losses, torch.ones_like(losses)
+    weights = class_weights.to(losses.dtype).gather(1, labels)
+    return losses * weights, weights
+
+
+def confusion(predicted: Tensor, labels: Tensor, mask: Tensor, classes: int) -> Tensor:
+    """Counts (S, C, C) by true and predicted class, from (S, N) inputs."""
+    seeds = labels.shape[0]
+    offset = torch.arange(seeds, device=labels.device).unsqueeze(1) * classes * classes
+    cells = (offset + labels * classes + predicted)[mask]
+    counts = torch.bincount(cells, minlength=seeds * classes * classes)
+    return counts.view(seeds, classes, classes).double()
+
+
+def _ratio(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole, and 0 where there is nothing to divide by (torchmetrics' ``zero_division=0``)."""
+    return torch.where(whole > 0, part / whole.clamp(min=1e-300), torch.zeros_like(part))
+
+
+def matthews(counts: Tensor) -> Tensor:
+    """Matthews correlation coefficient from (S, C, C) counts (Gorodkin 2004); 0 where it is not defined."""
+    correct, total = counts.diagonal(dim1=1, dim2=2).sum(1), counts.sum((1, 2))
+    true, predicted = counts.sum(2), counts.sum(1)
+    covariance = correct * total - (true * predicted).sum(1)
+    spread = ((total**2 - (predicted**2).sum(1)) * (total**2 - (true**2).sum(1))).clamp(min=0).sqrt()
+    value = _ratio(covariance, spread)
+    return torch.where(correct == total, torch.ones_like(value), value)
+
+
+def ranking(scores: Tensor, positive: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Area under the ROC curve and average precision per seed, from (S, N) inputs; equal scores are one threshold.
+
+    NaN where a seed has no positive row, or (ROC) no negative one.
+    """
+    scores = scores.double().masked_fill(~mask, -torch.inf)
+    order = scores.argsort(dim=1, descending=True, stable=True)
+    scores, positive, mask = scores.gather(1, order), positive.gather(1, order), mask.gather(1, order)
+    hits = (positive & mask).double().cumsum(1)
+    alarms = (~positive & mask).double().cumsum(1)
+    last_of_tie = torch.ones_like(mask)
+    last_of_tie[:, :-1] = scores[:, :-1] != scores[:, 1:]
+
+    def since_last_threshold(cumulated: Tensor) -> tuple[Tensor, Tensor]:
+        at_thresholds = torch.where(last_of_tie, cumulated, torch.zeros_like(cumulated)).cummax(1).values
+        before = functional.pad(at_thresholds[:, :-1], (1, 0))
+        return before, torch.where(last_of_tie, cumulated - before, torch.zeros_like(cumulated))
+
+    hits_before, new_hits = since_last_threshold(hits)
+    _, new_alarms = since_last_threshold(alarms)
+    positives, negatives = hits[:, -1], alarms[:, -1]
+    area = (new_alarms * (hits_before + new_hits / 2)).sum(1) / (positives * negatives)
+    precision = hits / (hits + alarms).clamp(min=1)
+    return area, (new_hits * precision).sum(1) / positives
+
+
+def classification_metrics(logits: Tensor, labels: Tensor, mask: Tensor, minority: int) -> dict[str, Tensor]:
+    """All metrics of S seeds: (S, N, C) logits, (S, N) labels and mask -> {name: (S,)}.
+
+    Precision, recall, F1, AUROC and average precision are those of the minority class. The loss is the plain
+    cross-entropy, without class weights, so that variants can be compared.
+    """
+    losses, _ = row_losses(logits, labels)
+    counts = confusion(logits.argmax(-1), labels, mask, logits.shape[-1])
+    correct, true, predicted = counts.diagonal(dim1=1, dim2=2), counts.sum(2), counts.sum(1)
+    recalls, precisions = _ratio(correct, true), _ratio(correct, predicted)
+    recall, precision = recalls[:, minority], precisions[:, minority]
+    area, average_precision = ranking(
+        logits.double().softmax(-1)[..., minority], labels == minority, mask
+    )
+    values = (
+        (losses.double() * mask).sum(1) / mask.sum(1),
+        _ratio(correct.sum(1), true.sum(1)),
+        recalls.mean(1),
+        precision,
+        recall,
+        _ratio(2 * precision * recall, precision + recall),
+        matthews(counts),
+        area,
+        average_precision,
+    )
+    return dict(zip(CLASSIFICATION, values, strict=True))

@@ -1,0 +1,137 @@
+"""The LightningModule that every task builds on: it trains S stacked seeds, each as if it were alone."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from seedbed.stacking.batches import Chunk
+from seedbed.stacking.layers import OneSeed, Stacked
+from seedbed.stacking.optimizers import SeedParameters
+
+OptimizerFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
+
+
+class StackedModule(pl.LightningModule):
+    """Trains S stacked networks; each takes exactly the steps that it would take alone.
+
+    A task says what a row's loss is (``row_losses``), what is kept of an evaluated batch (``evaluate``) and which
+    metrics come out of that (``metrics``). ``running`` says which seeds still train, ``diverged_at`` in which epoch a
+    seed's loss left the finite numbers (it is frozen as it was). ``history`` holds, for each epoch, the values (S,) of
+    every metric, NaN for a seed that no longer trains; ``test_metrics`` the values after ``Trainer.test``.
+    """
+
+    def __init__(
+        self, network: Stacked, optimizer: OptimizerFactory, *, seeds: int, clip_norm: float | None = None
+    ) -> None:
+        super().__init__()
+        # A Lightning batch is a chunk of many optimizer steps, so the steps are taken by hand.
+        self.automatic_optimization = False
+        self.network, self.optimizer_factory = network, optimizer
+        self.seeds, self.clip_norm = seeds, clip_norm
+        self.running = np.ones(seeds, dtype=bool)
+        self.diverged_at: dict[int, int] = {}
+        self.history: list[dict[str, np.ndarray]] = []
+        self.test_metrics: dict[str, np.ndarray] = {}
+        self._evaluated: list[tuple[Tensor, ...]] = []
+
+    @abstractmethod
+    def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and weight of the rows ``index`` (S, B), two (S, B); a seed's loss is sum(losses) / sum(weights)."""
+
+    @abstractmethod
+    def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        """What ``metrics`` needs of the rows ``index`` (S, B), each tensor with rows on axis 1."""
+
+    @abstractmethod
+    def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
+        """Every metric's values (S,), from what ``evaluate`` gave for all rows."""
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        # Here and not in the constructor: by now the weights lie on their device, where the slices must point.
+        self.parameters_of_seeds = SeedParameters(self.network, self.seeds)
+        return self.optimizer_factory(self.parameters_of_seeds.all())
+
+    def on_train_epoch_start(self) -> None:
+        self._loss_sum = torch.zeros(self.seeds, dtype=torch.float64, device=self.device)
+        self._weight_sum = torch.zeros_like(self._loss_sum)
+
+    def training_step(self, chunk: Chunk, _: int) -> None:
+        counts = torch.from_numpy(chunk.counts).to(self.device)
+        mask = torch.arange(chunk.index.shape[2], device=self.device) < counts.unsqueeze(-1)
+        for index, of_step, real in zip(chunk.index, chunk.counts, mask, strict=True):
+            self._step(index, real, self.running & (of_step > 0), int(of_step.max()))
+
+    def _step(self, index: Tensor, mask: Tensor, active: np.ndarray, longest: int) -> None:
+        """One optimizer step of the active seeds on the (S, B) rows of ``index``."""
+        if not active.any():
+            return
+        if isinstance(self.network, OneSeed):
+            index, mask = index[:, :longest], mask[:, :longest]
+        self.network.set_active(None if active.all() else active.tolist())
+        losses, weights = self.row_losses(index)
+        loss_sums = torch.where(mask, losses, 0).sum(1)
+        weight_sums = torch.where(mask, weights, 0).sum(1)
+        means = loss_sums / weight_sums.clamp(min=torch.finfo(weight_sums.dtype).tiny)
+
+        self.parameters_of_seeds.clear_gradients()
+        self.manual_backward(means[torch.from_numpy(active).to(self.device)].sum())
+        finite = torch.isfinite(means.detach()).cpu().numpy()
+        for position in np.flatnonzero(active & ~finite):
+            self.diverged_at[int(position)] = self.current_epoch
+            self.running[position] = False
+        active = active & finite
+        if not active.any():
+            return
+        self.parameters_of_seeds.hand_over_gradients(active.tolist(), self.clip_norm)
+        cast(Any, self.optimizers()).step()
+        counted = torch.from_numpy(active).to(self.device)
+        self._loss_sum += torch.where(counted, loss_sums.detach().double(), 0)
+        self._weight_sum += torch.where(counted, weight_sums.double(), 0)
+
+    def on_validation_epoch_start(self) -> None:
+        self._evaluated = []
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+        self._evaluate(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        metrics = {f"val/{name}": value for name, value in self._metrics().items()}
+        metrics["train/loss"] = self._loss_sum / self._weight_sum
+        values = self._fetch(metrics)
+        resting = ~self.running
+        for value in values.values():
+            value[resting] = np.nan
+        self.history.append(values)
+        # For Lightning's own callbacks and loggers: the mean over the seeds that are still running.
+        if self.running.any():
+            self.log_dict({name: float(np.mean(value[self.running])) for name, value in values.items()})
+
+    def on_test_epoch_start(self) -> None:
+        self._evaluated = []
+
+    def test_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+        self._evaluate(batch)
+
+    def on_test_epoch_end(self) -> None:
+        self.test_metrics = self._fetch({f"test/{name}": value for name, value in self._metrics().items()})
+
+    def _evaluate(self, batch: tuple[Tensor, Tensor]) -> None:
+        self._evaluated.append(self.evaluate(*batch))
+
+    def _metrics(self) -> dict[str, Tensor]:
+        whole = [torch.cat(parts, dim=1) for parts in zip(*self._evaluated, strict=True)]
+        self._evaluated = []
+        return self.metrics(*whole)
+
+    @staticmethod
+    def _fetch(metrics: dict[str, Tensor]) -> dict[str, np.ndarray]:
+        """Bring all values to the host in one transfer."""
+        values = torch.stack([value.double() for value in metrics.values()]).cpu().numpy()
+        return {name: values[row].copy() for row, name in enumerate(metrics)}
