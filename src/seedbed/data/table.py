@@ -23,7 +23,7 @@ class Table:
     classes: tuple[str, ...]
     """Sorted labels."""
     groups: np.ndarray
-    """(N,) int64: rows of the same normalised text share a number, and no group may be on two sides of a split."""
+    """(N,) int64: rows of the same normalised text share a number, and a split never parts them."""
     texts: tuple[str, ...] | None
     """The raw messages, where the data are texts."""
     counts: dict[str, int]

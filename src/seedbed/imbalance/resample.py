@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
-from seedbed.stacking.randomness import derive
+from seedbed.randomness import derive
 
 
 class Sampler(Protocol):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
 from seedbed.data.table import normalise
 from seedbed.errors import ConfigError, near_misses
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
+from seedbed.randomness import derive
 
 Words = list[str]
 Operation = Callable[[Words, int, random.Random], Words]
-"""(words, number of changes, generator) -> changed words; gives the words back where it cannot change them."""
+"""(words, number of changes, generator) -> changed words; the same words where it cannot."""
 
 ROUNDS = 10  # draws of every operation before a copy may equal its original or a sister
 
@@ -24,9 +24,10 @@ ROUNDS = 10  # draws of every operation before a copy may equal its original or 
 class TextAugment(Strategy):
     """Adds ``copies`` changed copies of each minority message of the training rows.
 
-    A copy is made by one of the ``operations``, drawn at random, which changes about ``strength`` of the words, at
-    least one. It hangs on the seed, the message and its number in the table alone, never on the other messages. It
-    differs from its original and its sisters, letter case and blanks aside, wherever the message allows.
+    A copy is made by one of the ``operations``, drawn at random, which changes about ``strength`` of the
+    words, at least one. It hangs on the seed, the message and its number in the table alone, never on other
+    messages. It differs from its original and its sisters, letter case and blanks aside, where the message
+    allows.
     Source: Wei and Zou 2019, "EDA: Easy Data Augmentation", for swap, deletion and synonyms.
     """
 
@@ -34,7 +35,13 @@ class TextAugment(Strategy):
         self,
         *,
         copies: int = 5,
-        operations: Sequence[str] = ("word_swap", "word_deletion", "word_repetition", "keyboard_typo", "synonym"),
+        operations: Sequence[str] = (
+            "word_swap",
+            "word_deletion",
+            "word_repetition",
+            "keyboard_typo",
+            "synonym",
+        ),
         strength: float = 0.1,
     ) -> None:
         """Raises ``ConfigError`` for values that cannot be."""
@@ -57,7 +64,9 @@ class TextAugment(Strategy):
                 "Use it with text data such as data=sms_spam, or take another strategy."
             )
         minority = np.flatnonzero(rows.labels == rows.minority)
-        texts = [copy for at in minority for copy in self.changed_copies(rows.texts[at], seed, int(rows.rows[at]))]
+        texts = [
+            copy for at in minority for copy in self.changed_copies(rows.texts[at], seed, int(rows.rows[at]))
+        ]
         return Resampled(
             source=np.arange(len(rows.labels)),
             features=encode(texts),
@@ -69,14 +78,15 @@ class TextAugment(Strategy):
         """``copies`` changed copies of one message, which is row number ``row`` of the table."""
         made: list[str] = []
         for number in range(self.copies):
-            made.append(self._changed(text, made, _generator(seed, row, number)))
+            made.append(self._changed(text, made, random.Random(derive(seed, "text_augment", row, number))))
         return made
 
     def describe(self) -> list[str]:
         active, inactive = self._active(), self._inactive()
         made = (
             f"Text augmentation: {self.copies} changed copies of each minority message in the training rows, "
-            f"about {self.strength:.0%} of the words changed (at least one); active operations: {', '.join(active)}."
+            f"about {self.strength:.0%} of the words changed (at least one); active operations: "
+            f"{', '.join(active)}."
         )
         return [made, *(f"Inactive operation: {reason}." for reason in inactive)]
 
@@ -102,15 +112,16 @@ class TextAugment(Strategy):
         return [f"{name} ({_wordnet_missing()})" for name in self.operations if name not in self._active()]
 
     def _check_values(self) -> None:
-        if self.copies < 1:
-            raise ConfigError(f"imbalance.copies={self.copies}: give a whole number from 1 on; the source has 5.")
+        if not isinstance(self.copies, int) or self.copies < 1:
+            raise ConfigError(f"imbalance.copies={self.copies}: give a whole number from 1 on, such as 5.")
         if not 0 < self.strength <= 1:
             raise ConfigError(
-                f"imbalance.strength={self.strength}: the share of words to change must lie in (0, 1], such as 0.1."
+                f"imbalance.strength={self.strength}: the share of words to change lies in (0, 1]. Try 0.1."
             )
         for name in self.operations:
             if name not in OPERATIONS:
-                raise ConfigError(f"imbalance.operations: {name!r} does not exist; {near_misses(name, OPERATIONS)}.")
+                known = near_misses(name, OPERATIONS)
+                raise ConfigError(f"imbalance.operations: {name!r} does not exist; {known}")
 
 
 def word_swap(words: Words, changes: int, rng: random.Random) -> Words:
@@ -140,8 +151,8 @@ def word_repetition(words: Words, changes: int, rng: random.Random) -> Words:
 def keyboard_typo(words: Words, changes: int, rng: random.Random) -> Words:
     """Hit a neighbouring key for one letter of some words; digits stay, since numbers carry the meaning."""
     typed = list(words)
-    with_letters = [at for at, word in enumerate(words) if any(letter.lower() in NEIGHBOURS for letter in word)]
-    for at in rng.sample(with_letters, min(changes, len(with_letters))):
+    typeable = [at for at, word in enumerate(words) if any(letter.lower() in NEIGHBOURS for letter in word)]
+    for at in rng.sample(typeable, min(changes, len(typeable))):
         typed[at] = _mistyped(words[at], rng)
     return typed
 
@@ -171,7 +182,7 @@ def _neighbours(rows: Sequence[str]) -> dict[str, str]:
     steps = ((0, -1), (0, 1), (-1, 0), (-1, 1), (1, -1), (1, 0))
     letters = {place: letter for letter, place in places.items()}
     return {
-        letter: "".join(letters[y + down, x + right] for down, right in steps if (y + down, x + right) in letters)
+        letter: "".join(letters.get((y + down, x + right), "") for down, right in steps)
         for letter, (y, x) in places.items()
     }
 
@@ -190,7 +201,7 @@ def _core(word: str) -> str:
     return re.sub(r"^\W+|\W+$", "", word)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _synonyms(word: str) -> tuple[str, ...]:
     from nltk.corpus import wordnet  # noqa: PLC0415 - optional
 
@@ -198,7 +209,7 @@ def _synonyms(word: str) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if normalise(name) != normalise(word)))
 
 
-@lru_cache(maxsize=1)
+@cache
 def _wordnet_missing() -> str | None:
     """Why synonyms cannot be had, None when they can. Nothing is downloaded."""
     try:
@@ -213,9 +224,4 @@ def _wordnet_missing() -> str | None:
 
 
 def _shuffled(names: Sequence[str], rng: random.Random) -> list[str]:
-    return rng.sample(names, len(names))
-
-
-def _generator(seed: int, row: int, number: int) -> random.Random:
-    digest = hashlib.sha256(f"text_augment:{seed}:{row}:{number}".encode()).digest()
-    return random.Random(int.from_bytes(digest, "little"))
+    return rng.s

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seedbed.stacking.randomness import torch_generator
+from seedbed.randomness import torch_generator
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from seedbed.stacking.randomness import global_stream, torch_generator
+from seedbed.randomness import global_stream, torch_generator
 
 
 class StackedLinear(nn.Module):

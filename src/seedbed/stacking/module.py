@@ -109,9 +109,10 @@ class StackedModule(pl.LightningModule):
         for value in values.values():
             value[resting] = np.nan
         self.history.append(values)
-        # For Lightning's own callbacks and loggers: the mean over the seeds that are still running.
+        # For callbacks that watch one scalar: the mean over the seeds that are still running.
         if self.running.any():
-            self.log_dict({name: float(np.mean(value[self.running])) for name, value in values.items()})
+            means = {name: float(np.mean(value[self.running])) for name, value in values.items()}
+            self.log_dict(means, logger=False)
 
     def on_test_epoch_start(self) -> None:
         self._evaluated = []

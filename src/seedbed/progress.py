@@ -1,0 +1,83 @@
+"""One progress display: a live one for people at a terminal, one line per variant where the output is a file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+import pytorch_lightning as pl
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class Display:
+    """Shows what a run does. All of it goes to standard error, so that standard output holds results only."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.live = sys.stderr.isatty() and not quiet
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.live,
+        )
+        self._whole: TaskID | None = None
+        self._preparing: TaskID | None = None
+
+    def __enter__(self) -> Display:
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        if not self.quiet:
+            self.console.print(text, markup=False)
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Data preparation: a bar of its own that goes when it is full."""
+        if self._preparing is None:
+            self._preparing = self._progress.add_task(what, total=total)
+        self._progress.update(self._preparing, description=what, completed=done, total=total)
+        if done >= total:
+            self._progress.remove_task(self._preparing)
+            self._preparing = None
+
+    def begin(self, total: int) -> None:
+        """Start counting ``total`` epochs of seeds over all variants."""
+        self._whole = self._progress.add_task("", total=total)
+
+    def at(self, variant: str, epoch: int, epochs: int, seeds: int, advance: int) -> None:
+        """Show where training is: ``advance`` epochs of seeds are done since the last call."""
+        if self._whole is not None:
+            text = f"{variant}  epoch {epoch}/{epochs}  {seeds} seed{'s' if seeds != 1 else ''}"
+            self._progress.update(self._whole, description=text, advance=advance)
+
+
+class EpochProgress(pl.Callback):
+    """Tells the display after every epoch of a stack; what early stopping saves counts as done."""
+
+    def __init__(self, display: Display, variant: str, epochs: int, seeds: int) -> None:
+        self.display, self.variant, self.epochs, self.seeds = display, variant, epochs, seeds
+        self._done = 0
+        self.started = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.display.at(self.variant, trainer.current_epoch + 1, self.epochs, self.seeds, 0)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._done += 1
+        self.display.at(self.variant, trainer.current_epoch + 1, self.epochs, self.seeds, self.seeds)
+
+    def on_fit_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.display.at(self.variant, self._done, self.epochs, self.seeds, (self.epochs - self._done) * self.seeds)

@@ -1,0 +1,223 @@
+"""The numbers of a report: summaries, the family of comparisons and their verdicts, each computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from seedbed.errors import ConfigError, TrackingError, near_misses
+from seedbed.report.formatting import NOTHING, number, places, shown_mean
+from seedbed.results import Results
+from seedbed.statistics import Comparison, Design, Summary, compare, holm, lower_is_better, summary
+
+LEVEL = 0.05
+BETTER, WORSE, UNDECIDED = "better", "worse", "can't be told apart"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One member of the family: ``variant`` against ``other``, with the p-value that Holm's method leaves."""
+
+    variant: str
+    other: str
+    comparison: Comparison
+    p: float | None
+    verdict: str
+
+    @property
+    def told_apart(self) -> bool:
+        return self.verdict != UNDECIDED
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything a report says about one metric; ``baseline`` None compares all pairs."""
+
+    results: Results
+    metric: str
+    baseline: str | None
+
+    @cached_property
+    def summaries(self) -> dict[str, Summary]:
+        return self.summaries_of(self.metric)
+
+    @cached_property
+    def decimals(self) -> int:
+        return places(self.summaries.values())
+
+    @cached_property
+    def family(self) -> list[Difference]:
+        """Each variant against the baseline, or all pairs where there is none."""
+        variants = self.results.variants
+        if self.baseline is None:
+            return self.differences(list(combinations(variants, 2)))
+        return self.differences(
+            [(variant, self.baseline) for variant in variants if variant != self.baseline]
+        )
+
+    @cached_property
+    def design(self) -> Design:
+        return _design(self.results.config)
+
+    @cached_property
+    def test_to_train(self) -> float:
+        return _test_to_train(self.results)
+
+    def summaries_of(self, metric: str) -> dict[str, Summary]:
+        """Summary by variant, in the experiment's order."""
+        return {variant: summary(self.results.values(variant, metric)) for variant in self.results.variants}
+
+    def differences(self, pairs: list[tuple[str, str]]) -> list[Difference]:
+        """The tests of these pairs, adjusted as one family."""
+        comparisons = [self.compare(first, second) for first, second in pairs]
+        adjusted = holm([comparison.p for comparison in comparisons])
+        return [
+            Difference(first, second, comparison, p, verdict(comparison, p, self.metric))
+            for (first, second), comparison, p in zip(pairs, comparisons, adjusted, strict=True)
+        ]
+
+    def compare(self, first: str, second: str) -> Comparison:
+        """The values of two variants, paired by seed."""
+        a, b = self.results.values(first, self.metric), self.results.values(second, self.metric)
+        seeds = a.index.intersection(b.index)
+        return compare(a[seeds], b[seeds], design=self.design, test_to_train=self.test_to_train)
+
+    def best(self, metric: str | None = None) -> set[str]:
+        """The variants with the best mean as displayed: several where they tie, none without a value."""
+        summaries = self.summaries_of(metric or self.metric)
+        decimals = places(summaries.values())
+        shown = {variant: shown_mean(found, decimals) for variant, found in summaries.items()}
+        means = [mean for mean in shown.values() if mean is not None]
+        if not means:
+            return set()
+        best = min(means) if lower_is_better(metric or self.metric) else max(means)
+        return {variant for variant, mean in shown.items() if mean == best}
+
+    def quality(self, variant: str) -> float | None:
+        """The mean, turned so that more is better; None without a value."""
+        found = self.summaries.get(variant)
+        if found is None or found.mean is None:
+            return None
+        return -found.mean if lower_is_better(self.metric) else found.mean
+
+    def count(self, variant: str) -> str:
+        """ "n=10"; "n=9/10, 1 diverged" where a cell has no value to count."""
+        n, cells = self.summaries[variant].n, self.results.cells_of(variant)
+        if n == len(cells):
+            return f"n={n}"
+        return ", ".join([f"n={n}/{len(cells)}", *absences(self.results, variant, self.metric)])
+
+    def show(self, value: float | None) -> str:
+        return number(value, self.decimals)
+
+    def label(self, metric: str | None = None) -> str:
+        """The metric's name, and the source's label for it where that differs."""
+        name = metric or self.metric
+        return f"{name} ({self.results.labels[name]})" if name in self.results.labels else name
+
+
+def analyse(results: Results, metric: str | None = None, baseline: str | None = None) -> Analysis:
+    """Settle metric and baseline (arguments first, then the experiment's ``report`` section) and check both.
+
+    Raises ConfigError for an unknown metric or baseline, TrackingError where no run has a metric at all.
+    """
+    section = results.config.get("report") or {}
+    chosen = metric or section.get("metric")
+    against = baseline if baseline is not None else section.get("baseline")
+    if not results.metrics:
+        raise TrackingError(
+            f"No run of experiment {results.experiment!r} has a final metric, so there is nothing to report: "
+            f"finish at least one with `seedbed run {results.experiment}`."
+        )
+    if chosen not in results.metrics:
+        raise ConfigError(
+            f"report.metric={chosen!r}: no run of experiment {results.experiment!r} has this metric: "
+            f"{near_misses(str(chosen), results.metrics)} Recorded are {', '.join(results.metrics)}."
+        )
+    if against is not None and against not in results.variants:
+        raise ConfigError(
+            f"report.baseline={against!r} is no variant of experiment {results.experiment!r}: "
+            f"{near_misses(str(against), results.variants)} Name one, or leave it out to compare all pairs."
+        )
+    return Analysis(results, chosen, against)
+
+
+def verdict(comparison: Comparison, p: float | None, metric: str) -> str:
+    """ "better" or "worse" where the adjusted test says so, else "can't be told apart"."""
+    if p is None or p >= LEVEL or not comparison.difference:
+        return UNDECIDED
+    return BETTER if (comparison.difference < 0) == lower_is_better(metric) else WORSE
+
+
+def _design(config: dict[str, Any]) -> Design:
+    """ "fixed" where all seeds share one split (``split.per_seed: false``), else "resampled"."""
+    split = config.get("split")
+    return "fixed" if isinstance(split, dict) and split.get("per_seed") is False else "resampled"
+
+
+def _test_to_train(results: Results) -> float:
+    """Test rows over training rows: of the split as it was drawn, or of its shares in the config."""
+    for split in (results.data.get("split"), results.config.get("split")):
+        if isinstance(split, dict) and split.get("train") and split.get("test"):
+            return float(split["test"]) / float(split["train"])
+    raise ConfigError(
+        f"split: neither the data nor the config of experiment {results.experiment!r} says how many rows are "
+        "for training and for testing, and the corrected test needs their ratio: state split.train and split.test."
+    )
+
+
+def absences(results: Results, variant: str, metric: str) -> list[str]:
+    """Why cells of ``variant`` have no value to count, with how many: ["1 diverged", "2 failed"]."""
+    cells = results.cells_of(variant)
+    unfinished = cells["status"] != "FINISHED"
+    diverged = (cells["outcome"] == "diverged") & ~unfinished
+    missing = summary(results.values(variant, metric)).missing
+    counts: dict[str, int] = {
+        "diverged": int(diverged.sum()),
+        "failed": int((cells["status"] == "FAILED").sum()),
+        "not run": int((unfinished & (cells["status"] != "FAILED")).sum()),
+        "without a finite value": missing - int((unfinished | diverged).sum()),
+    }
+    return [f"{count} {reason}" for reason, count in counts.items() if count]
+
+
+def comparison_table(analysis: Analysis) -> pd.DataFrame:
+    """The family as a data frame, one row a comparison."""
+    return pd.DataFrame(
+        [
+            {
+                "variant": row.variant,
+                "other": row.other,
+                "n": row.comparison.n,
+                "difference": row.comparison.difference,
+                "low": row.comparison.low,
+                "high": row.comparison.high,
+                "p": row.comparison.p,
+                "p_holm": row.p,
+                "effect_size": row.comparison.effect_size,
+                "wilcoxon_p": row.comparison.wilcoxon_p,
+                "test": row.comparison.test,
+                "about": row.comparison.about,
+                "verdict": row.verdict,
+            }
+            for row in analysis.family
+        ]
+    )
+
+
+def difference_text(analysis: Analysis, row: Difference) -> str:
+    """ "-0.0120 [-0.0150, -0.0090]", without the interval where there is none, "-" without a pair."""
+    comparison = row.comparison
+    if comparison.difference is None:
+        return NOTHING
+    shown = analysis.show(comparison.difference)
+    signed = shown if comparison.difference <= 0 or not float(shown) else f"+{shown}"
+    return (
+        signed
+        if comparison.low is None
+        else f"{signed} [{analysis.show(comparison.low)}, {analysis.show(comparison.high)}]"
+    )

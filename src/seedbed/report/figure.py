@@ -1,0 +1,185 @@
+"""The bar chart of an experiment: means, spread and every seed, as PNG and SVG."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from seedbed.errors import ConfigError, near_misses
+from seedbed.report.analysis import Analysis
+from seedbed.report.formatting import listed
+from seedbed.statistics import Summary, bounds
+
+BARS = {"2std": "mean ± 2 sample std", "std": "mean ± sample std", "ci95": "mean and its 95 % interval"}
+
+# Blue and grey of Okabe and Ito's palette, lightened: apart in greyscale, and for all kinds of colour vision.
+_BAR, _BASELINE_BAR, _EDGE, _POINT, _WHISKER = "#9ecae9", "#d9d9d9", "#4a5560", "#0b4f8a", "#1a1a1a"
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "svg.hashsalt": "seedbed",  # the ids inside an SVG are random without it
+}
+
+
+@dataclass(frozen=True)
+class Span:
+    """One bar with its whisker, as drawn and as it is."""
+
+    mean: float
+    low: float
+    high: float
+    drawn_low: float
+    drawn_high: float
+
+
+def draw(analysis: Analysis, kind: Literal["png", "svg"]) -> bytes:
+    """The chart as the bytes of a file; the same results give the same bytes."""
+    with style.context(["default", _STYLE], after_reset=True):
+        figure = _figure(analysis)
+        stream = io.BytesIO()
+        if kind == "png":
+            FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=160, metadata={"Software": None})
+        else:
+            FigureCanvasSVG(figure).print_figure(
+                stream, format="svg", metadata={"Date": None, "Creator": None}
+            )
+    return stream.getvalue()
+
+
+def span(found: Summary, bars: str, metric: str) -> Span | None:
+    """Ends of the whisker, and where the drawing is cut because the metric ends there; None without a value."""
+    if found.mean is None:
+        return None
+    reach = {"2std": 2, "std": 1}.get(bars, 0) * (found.std or 0.0)
+    low, high = found.mean - reach, found.mean + reach
+    if bars == "ci95" and found.low is not None and found.high is not None:
+        low, high = found.low, found.high
+    least, most = bounds(metric)
+    return Span(
+        found.mean,
+        low,
+        high,
+        low if least is None else max(low, least),
+        high if most is None else min(high, most),
+    )
+
+
+def _figure(analysis: Analysis) -> Figure:
+    variants, bars = analysis.results.variants, _bars(analysis)
+    spans = {variant: span(analysis.summaries[variant], bars, analysis.metric) for variant in variants}
+    shown = {variant: found for variant, found in spans.items() if found is not None}
+    limits = _axis(analysis, shown)
+    figure = Figure(figsize=(max(5.0, 1.15 * len(variants) + 1.2), 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for place, variant in enumerate(variants):
+        if variant in shown:
+            _draw_variant(axes, analysis, place, variant, shown[variant], limits[0])
+    axes.set_ylim(*limits)
+    _label(axes, analysis, bars)
+    figure.supxlabel("\n".join(_notes(analysis, shown, limits)), fontsize=8, color=_EDGE, x=0.5)
+    return figure
+
+
+def _draw_variant(
+    axes: Axes, analysis: Analysis, place: int, variant: str, found: Span, floor: float
+) -> None:
+    colour = _BASELINE_BAR if variant == analysis.baseline else _BAR
+    axes.bar(
+        place, found.mean - floor, bottom=floor, width=0.62, color=colour, edgecolor=_EDGE, linewidth=0.8
+    )
+    values = analysis.results.values(variant, analysis.metric)
+    # Seeds stand side by side in their order, so that the same seed has the same place over every bar.
+    offsets = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(1)
+    axes.plot(
+        place + offsets, values, "o", color=_POINT, markersize=3.4, alpha=0.65, markeredgewidth=0, zorder=3
+    )
+    if found.high > found.low:
+        ends = [[found.mean - found.drawn_low], [found.drawn_high - found.mean]]
+        axes.errorbar(place, found.mean, yerr=ends, color=_WHISKER, capsize=5, linewidth=1.4, zorder=4)
+
+
+def _label(axes: Axes, analysis: Analysis, bars: str) -> None:
+    variants = analysis.results.variants
+    crowded = len(variants) > 1 and max(map(len, variants)) > 16
+    parts = [(_plain(variant), analysis.count(variant).split(",")[0]) for variant in variants]
+    axes.set_xticks(
+        range(len(variants)),
+        [f"{name} ({count})" if crowded else f"{name}\n{count}" for name, count in parts],
+        rotation=30 if crowded else 0,
+        ha="right" if crowded else "center",
+    )
+    axes.set_xlim(-0.6, len(variants) - 0.4)
+    axes.set_ylabel(_plain(analysis.label()))
+    axes.set_title(f"{_plain(analysis.results.experiment)}: {BARS[bars]}", loc="left", fontsize=10.5)
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+    axes.tick_params(axis="x", length=0)
+
+
+def _plain(text: str) -> str:
+    """Without Matplotlib's own markup: two dollar signs would start a formula."""
+    return text.replace("$", r"\$")
+
+
+def _bars(analysis: Analysis) -> str:
+    bars = str((analysis.results.config.get("report") or {}).get("bars") or "2std")
+    if bars not in BARS:
+        raise ConfigError(f"report.bars={bars!r} is no kind of error bar: {near_misses(bars, BARS)}")
+    return bars
+
+
+def _axis(analysis: Analysis, spans: dict[str, Span]) -> tuple[float, float]:
+    """The experiment's axis for the experiment's own metric; else all seeds and whiskers, with some air."""
+    section = analysis.results.config.get("report") or {}
+    if section.get("axis") and section.get("metric") == analysis.metric:
+        low, high = section["axis"]
+        return float(low), float(high)
+    ends = [end for found in spans.values() for end in (found.drawn_low, found.drawn_high)]
+    for variant in spans:
+        ends += analysis.results.values(variant, analysis.metric).dropna().tolist()
+    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    air = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
+    least, most = bounds(analysis.metric)
+    return low - air if least is None else max(low - air, least), high + air if most is None else min(
+        high + air, most
+    )
+
+
+def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, float]) -> list[str]:
+    """What the drawing leaves out, in words: whiskers cut at the metric's end, seeds outside the axis."""
+    first = "Points: one seed each." + (
+        f" Grey: the baseline, {_plain(analysis.baseline)}." if analysis.baseline else ""
+    )
+    if limits[0] > 0:
+        first += f" The axis starts at {limits[0]:.4g}."
+    notes = [first]
+    cut = {found.drawn_low for found in spans.values() if found.drawn_low > found.low}
+    cut |= {found.drawn_high for found in spans.values() if found.drawn_high < found.high}
+    if cut:
+        notes.append(
+            f"Bars are cut at {listed(map(str, sorted(cut)))}, where the metric ends; the tables are not."
+        )
+    outside = _outside(analysis, limits)
+    if outside:
+        notes.append(f"Outside the axis and not drawn: {listed(outside)}.")
+    return notes
+
+
+def _outside(analysis: Analysis, limits: tuple[float, float]) -> list[str]:
+    counts = []
+    for variant in analysis.results.variants:
+        values = analysis.results.values(variant, analysis.metric)
+        outside = int(((values < limits[0]) | (values > limits[1])).sum())
+        if outside:
+            counts.append(f"{outside} seed{'s' if outside > 1 else ''} of {_plain(variant)}")
+    return counts

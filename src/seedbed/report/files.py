@@ -1,0 +1,78 @@
+"""Files that are there whole or not at all, and the same bytes for the same results."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from seedbed.report.formatting import exact
+from seedbed.report.published import Published
+from seedbed.results import CURVE_COLUMNS, IDENTITY, Results
+
+PUBLISHED_COLUMNS = ("variant", "metric", "epoch", "published", "mean", "std", "n", "z", "reproduced")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write beside ``path`` under a temporary name, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep a report from colleagues
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """RFC 4180 text with plain line feeds; numbers read back exactly as they were."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([exact(value) for value in row] for row in rows)
+    return stream.getvalue()
+
+
+def results_csv(results: Results) -> str:
+    """One row a cell, by variant (in the experiment's order) and seed, then one column a final metric."""
+    columns = [*IDENTITY, *results.metrics]
+    cells = [results.cells_of(variant)[columns].astype(object) for variant in results.variants]
+    return csv_text(columns, (row for frame in cells for row in frame.itertuples(index=False, name=None)))
+
+
+def curves_csv(results: Results) -> str:
+    """One row a value, by variant (in the experiment's order), seed, metric and epoch."""
+    place = {variant: order for order, variant in enumerate(results.variants)}
+    columns = list(CURVE_COLUMNS)
+    frame = results.curves[results.curves["variant"].isin(place)]
+    frame = frame.assign(_place=frame["variant"].map(place)).sort_values(
+        ["_place", "seed", "metric", "epoch"], kind="stable"
+    )
+    return csv_text(columns, frame[columns].astype(object).itertuples(index=False, name=None))
+
+
+def published_csv(numbers: list[Published]) -> str:
+    """One row a published number; the header alone where the source published none."""
+    return csv_text(
+        PUBLISHED_COLUMNS,
+        (
+            (
+                row.variant,
+                row.metric,
+                row.epoch,
+                row.value,
+                row.ours.mean,
+                row.ours.std,
+                row.ours.n,
+                row.z,
+                row.reproduced,
+            )
+            for row in numbers
+        ),
+    )

@@ -1,0 +1,110 @@
+"""How a number is written: one rule for the terminal, Markdown, LaTeX and figures, so that all agree."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+from seedbed.statistics import Summary
+
+NOTHING = "-"
+PLUS_MINUS = "±"
+
+_COUNT_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def places(summaries: Iterable[Summary]) -> int:
+    """Decimals of a column of means and spreads: two digits of the smallest spread, and at least four.
+
+    A column with values from 10 on has two.
+    """
+    shown = [summary for summary in summaries if summary.mean is not None]
+    large = max((abs(summary.mean or 0.0) for summary in shown), default=0.0) >= 10
+    smallest = min((summary.std for summary in shown if summary.std), default=None)
+    needed = 1 - math.floor(math.log10(smallest)) if smallest else 0
+    return min(8, max(2 if large else 4, needed if not large else 0))
+
+
+def single_places(value: float) -> int:
+    """Decimals of a single run: three digits, as its spread is not known; at least three below 10."""
+    if value == 0:
+        return 3
+    return min(8, max(2 if abs(value) >= 10 else 3, 2 - math.floor(math.log10(abs(value)))))
+
+
+def number(value: float | None, decimals: int) -> str:
+    """``value`` with so many decimals; "-" where there is none, never "nan" and never "-0.0000"."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def mean_text(summary: Summary, decimals: int, plus_minus: str = PLUS_MINUS) -> str:
+    """Mean and spread: "0.9890 ± 0.0031"; "0.900 (n=1)" for a single run, "-" for none."""
+    if summary.mean is None:
+        return NOTHING
+    if summary.std is None:
+        return f"{number(summary.mean, single_places(summary.mean))} (n=1)"
+    return f"{number(summary.mean, decimals)} {plus_minus} {number(summary.std, decimals)}"
+
+
+def shown_mean(summary: Summary, decimals: int) -> float | None:
+    """The mean as a reader sees it: what decides ties for the best value."""
+    if summary.mean is None:
+        return None
+    return round(summary.mean, single_places(summary.mean) if summary.std is None else decimals)
+
+
+def p_text(p: float | None) -> str:
+    """A p-value: "0.023", "< 0.001"; "-" where no test was made."""
+    if p is None:
+        return NOTHING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def exact(value: object) -> str:
+    """A value for a CSV file: the shortest text that reads back as the same number; empty for none."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "" if math.isnan(value) else repr(float(value))
+    return "" if value is None else str(value)
+
+
+def count_word(count: int) -> str:
+    """3 -> "three", 12 -> "12"."""
+    return _COUNT_WORDS[count] if count < len(_COUNT_WORDS) else str(count)
+
+
+def listed(words: Iterable[str]) -> str:
+    """One sentence part of several: "a", "a and b", "a, b and c"."""
+    *head, last = list(words) or [NOTHING]
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def markdown(text: object) -> str:
+    """Text for a Markdown cell or sentence, in one line, with what Markdown would take as markup escaped."""
+    line = " ".join(str(text).split())
+    line = re.sub(r"([\\`*|\[\]])", r"\\\1", line).replace("<", "&lt;")
+    # An underscore inside a word is no markup, and names stay easy to search for.
+    return re.sub(r"(?<![A-Za-z0-9_])_|_(?![A-Za-z0-9_])", r"\\_", line)
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "±": r"$\pm$", "–": "--", "—": "---", "’": "'", "−": "$-$",
+}  # fmt: skip
+
+
+def latex(text: object) -> str:
+    """Text that LaTeX prints as it stands; what pdflatex has no letter for is shown by its code point."""
+    return "".join(_LATEX.get(char) or _latex_letter(char) for char in " ".join(str(text).split()))
+
+
+def _latex_letter(char: str) -> str:
+    # T1 fonts hold the Latin letters up to U+017F, but not all controls and signs from U+007F to U+00BF.
+    if " " <= char <= "~" or "À" <= char <= "ž":
+        return char
+    return f"[U+{ord(char):04X}]"

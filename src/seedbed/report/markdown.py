@@ -1,0 +1,272 @@
+"""The report as one Markdown page, the answer first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import yaml
+
+from seedbed.report.analysis import LEVEL, Analysis, difference_text
+from seedbed.report.claims import Claim
+from seedbed.report.formatting import (
+    NOTHING,
+    PLUS_MINUS,
+    count_word,
+    markdown,
+    mean_text,
+    number,
+    p_text,
+    places,
+)
+from seedbed.report.published import Published
+from seedbed.report.words import summary_sentences
+
+# What the other sections say already, and what does not belong to a recipe.
+_NO_RECIPE = {
+    "question",
+    "seeds",
+    "variants",
+    "variant",
+    "report",
+    "published",
+    "tracking",
+    "data",
+    "experiments",
+    "hydra",
+}
+
+
+def markdown_report(analysis: Analysis, claims: list[Claim], numbers: list[Published], figure: str) -> str:
+    """The whole page; ``figure`` is the name of the picture beside it."""
+    sections = [
+        _opening(analysis, claims, figure),
+        _main_table(analysis),
+        _other_metrics(analysis),
+        _comparisons(analysis),
+        _claims(claims),
+        _published(numbers),
+        _data(analysis),
+        _variant_notes(analysis),
+        _recipe(analysis),
+        _launches(analysis),
+        _environment(analysis),
+        _command(analysis),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _opening(analysis: Analysis, claims: list[Claim], figure: str) -> str:
+    question = str(analysis.results.config.get("question") or "").strip()
+    sentences = summary_sentences(analysis, claims)
+    lines = [f"# {markdown(analysis.results.experiment)}"]
+    lines += [f"**{markdown(question)}**"] if question else []
+    lines += ["\n".join(f"- {sentence}" for sentence in sentences)]
+    lines += [f"![{markdown(analysis.label())} by variant]({figure})"]
+    return "\n\n".join(lines)
+
+
+def _main_table(analysis: Analysis) -> str:
+    best = analysis.best()
+    rows = []
+    for variant, found in analysis.summaries.items():
+        rows.append(
+            [
+                markdown(variant),
+                _bold(mean_text(found, analysis.decimals), variant in best),
+                analysis.count(variant),
+                number(found.low, analysis.decimals)
+                if found.low is None
+                else f"[{analysis.show(found.low)}, {analysis.show(found.high)}]",
+            ]
+        )
+    about = next(iter(analysis.summaries.values())).about
+    header = ["variant", markdown(analysis.label()), "n", "95 % interval of the mean"]
+    return (
+        f"## Result\n\nMean {PLUS_MINUS} sample std (ddof 1) over n seeds; the best mean as displayed is bold. The "
+        f"interval is about {about}.\n\n{_table(header, rows)}"
+    )
+
+
+def _comparisons(analysis: Analysis) -> str:
+    if not analysis.family:
+        return ""
+    fixed = analysis.design == "fixed"
+    rows = []
+    for row in analysis.family:
+        comparison = row.comparison
+        tested = [p_text(comparison.p), p_text(row.p)] + ([p_text(comparison.wilcoxon_p)] if fixed else [])
+        rows.append(
+            [
+                f"{markdown(row.variant)} − {markdown(row.other)}",
+                difference_text(analysis, row),
+                str(comparison.n),
+                *tested,
+                number(comparison.effect_size, 2),
+                row.verdict if comparison.p is not None else f"{row.verdict} ({comparison.words})",
+            ]
+        )
+    header = ["difference", "mean [95 % interval]", "pairs", "p", "p (Holm)"]
+    header += [*(["Wilcoxon p"] if fixed else []), "effect size", "verdict"]
+    title = f"with `{analysis.baseline}`" if analysis.baseline else "of all pairs"
+    return f"## Comparisons {title}\n\n{_about_test(analysis)}\n\n{_table(header, rows)}"
+
+
+def _about_test(analysis: Analysis) -> str:
+    if analysis.design == "fixed":
+        test = "Paired t-test with the exact Wilcoxon signed-rank test beside it: all seeds share one split."
+    else:
+        test = (
+            "Corrected resampled t-test (Nadeau and Bengio 2003): every seed draws its own split, so training "
+            f"sets overlap, and the variance of the mean is s² (1/n + {analysis.test_to_train:.3f})."
+        )
+    return (
+        f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}. Holm's method "
+        f"adjusts p over the {count_word(len(analysis.family))} comparisons; better or worse is said only below "
+        f"{LEVEL}. The effect size is the mean over the sample std of the differences."
+    )
+
+
+def _other_metrics(analysis: Analysis) -> str:
+    prefix = analysis.metric.rpartition("/")[0]
+    others = [
+        name
+        for name in analysis.results.metrics
+        if name != analysis.metric and (name.rpartition("/")[0] == prefix or "/" not in name)
+    ]
+    if not others:
+        return ""
+    columns = {name: (analysis.summaries_of(name), analysis.best(name)) for name in others}
+    decimals = {name: places(summaries.values()) for name, (summaries, _) in columns.items()}
+    rows = [
+        [markdown(variant)]
+        + [
+            _bold(mean_text(summaries[variant], decimals[name]), variant in best)
+            for name, (summaries, best) in columns.items()
+        ]
+        for variant in analysis.results.variants
+    ]
+    header = ["variant", *(markdown(analysis.label(name)) for name in others)]
+    about = f"Mean {PLUS_MINUS} sample std over the same seeds; not tested."
+    return f"## Other metrics\n\n{about}\n\n{_table(header, rows)}"
+
+
+def _claims(claims: list[Claim]) -> str:
+    if not claims:
+        return ""
+    rows = [[markdown(claim.text), f"**{claim.verdict}**", markdown(claim.evidence)] for claim in claims]
+    return f"## Claims of the source\n\n{_table(['claim', 'our runs', 'evidence'], rows)}"
+
+
+def _published(numbers: list[Published]) -> str:
+    if not numbers:
+        return ""
+    rows = []
+    for row in numbers:
+        decimals = places([row.ours])
+        verdict = {True: "reproduced", False: "not reproduced", None: NOTHING}[row.reproduced]
+        where = markdown(row.metric) + ("" if row.epoch is None else f", epoch {row.epoch}")
+        ours = [mean_text(row.ours, decimals), f"n={row.ours.n}", number(row.z, 2), verdict]
+        rows.append([markdown(row.variant), where, f"{row.value:g}", *ours])
+    header = ["variant", "metric", "published", "ours", "n", "z", "verdict"]
+    return (
+        "## Published numbers\n\nReproduced: inside the 95 % prediction interval for one more run of ours, "
+        f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n).\n\n{_table(header, rows)}"
+    )
+
+
+def _data(analysis: Analysis) -> str:
+    data = analysis.results.data
+    items = [("data set", markdown(data["name"]))] if data.get("name") else []
+    items += [("SHA-256", f"`{data['digest']}`")] if data.get("digest") else []
+    items += [
+        (markdown(str(what).replace("_", " ")), str(count))
+        for what, count in (data.get("counts") or {}).items()
+    ]
+    if isinstance(data.get("split"), dict):
+        items.append(("split", ", ".join(f"{part} {rows}" for part, rows in data["split"].items())))
+    notes = [f"- {markdown(note)}" for note in data.get("notes") or ()]
+    return _section("Data", [_table(["", ""], items)] if items else [], ["\n".join(notes)] if notes else [])
+
+
+def _variant_notes(analysis: Analysis) -> str:
+    stated = analysis.results.config.get("variants") or {}
+    lines = []
+    for variant in analysis.results.variants:
+        overrides = stated.get(variant) if isinstance(stated, dict) else None
+        shown = ", ".join(f"`{override}`" for override in overrides) if isinstance(overrides, list) else ""
+        notes = " ".join(markdown(note) for note in analysis.results.notes.get(variant, ()))
+        if shown or notes:
+            lines.append(f"- **{markdown(variant)}**: {'. '.join(part for part in (shown, notes) if part)}")
+    return _section("What each variant did", ["\n".join(lines)] if lines else [])
+
+
+def _recipe(analysis: Analysis) -> str:
+    """What the variants share, as YAML, with what the source leaves unstated."""
+    config = analysis.results.config
+    shared = {key: value for key, value in config.items() if key not in _NO_RECIPE}
+    published = config.get("published") or {}
+    said = [
+        f"- {title}: {markdown(published[key])}"
+        for key, title in (("source", "Source"), ("recipe", "Its recipe"), ("unstated", "Not stated there"))
+        if published.get(key)
+    ]
+    block = (
+        [f"```yaml\n{yaml.safe_dump(shared, sort_keys=False, allow_unicode=True).rstrip()}\n```"]
+        if shared
+        else []
+    )
+    return _section("Recipe", ["\n".join(said)] if said else [], block)
+
+
+def _launches(analysis: Analysis) -> str:
+    """Which launch trained how many seeds of each variant."""
+    results = analysis.results
+    finished = results.cells[results.cells["status"] == "FINISHED"]
+    known = {launch["id"]: launch for launch in results.launches}
+    used = [*known, *sorted(set(finished["launch"]) - set(known))]
+    lines = []
+    for launch in used:
+        trained = finished[finished["launch"] == launch]["variant"].value_counts()
+        counts = [
+            f"{markdown(variant)} {trained[variant]}"
+            for variant in results.variants
+            if variant in trained.index
+        ]
+        told = known.get(launch, {})
+        about = ", ".join(
+            part
+            for part in (told.get("started", ""), f"`{told['command']}`" if told.get("command") else "")
+            if part
+        )
+        lines.append(
+            f"- `{launch}`"
+            + (f" ({about})" if about else "")
+            + f": {', '.join(counts) or 'no seed finished'}"
+        )
+    return _section("Seeds trained by launch", ["\n".join(lines)] if lines else [])
+
+
+def _environment(analysis: Analysis) -> str:
+    items = [(markdown(key), markdown(value)) for key, value in analysis.results.environment.items()]
+    return _section("Environment", [_table(["", ""], items)] if items else [])
+
+
+def _command(analysis: Analysis) -> str:
+    launches = analysis.results.launches
+    command = launches[-1].get("command") if launches else ""
+    return f"## Repeat\n\n```\n{command or f'seedbed run {analysis.results.experiment}'}\n```"
+
+
+def _section(title: str, *parts: Iterable[str]) -> str:
+    """Heading and parts; nothing at all where there are no parts."""
+    body = [piece for part in parts for piece in part]
+    return "\n\n".join([f"## {title}", *body]) if body else ""
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _bold(text: str, is_best: bool) -> str:
+    return f"**{text}**" if is_best else text

@@ -1,0 +1,70 @@
+"""Numbers that the source published, beside ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seedbed.errors import ConfigError, near_misses
+from seedbed.results import Results
+from seedbed.statistics import Summary, prediction_interval, summary
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published number and our runs; ``reproduced`` is None where our spread is not known."""
+
+    variant: str
+    metric: str
+    epoch: int | None
+    """None: the final value."""
+    value: float
+    ours: Summary
+    z: float | None
+    """(published - our mean) / our sample standard deviation."""
+    reproduced: bool | None
+    """Whether the published number lies in the 95 % prediction interval for one more run of ours."""
+
+
+def published_numbers(results: Results) -> list[Published]:
+    """Read ``published.numbers``, a list of {variant, metric, value, epoch (optional)}; "none" is none.
+
+    Raises ConfigError where an entry cannot be read, or names no variant of the experiment.
+    """
+    numbers = (results.config.get("published") or {}).get("numbers")
+    if not numbers or numbers == "none":
+        return []
+    return [_beside_ours(results, entry) for entry in numbers]
+
+
+def _beside_ours(results: Results, entry: dict[str, Any]) -> Published:
+    try:
+        variant, metric, value = str(entry["variant"]), str(entry["metric"]), float(entry["value"])
+        epoch = None if entry.get("epoch") is None else int(entry["epoch"])
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise ConfigError(
+            f"published.numbers: {entry!r} cannot be read ({error!r}). Each entry is a mapping with variant, "
+            "metric and value, and epoch where the number is not a final one."
+        ) from error
+    if variant not in results.variants:
+        raise ConfigError(
+            f"published.numbers: {variant!r} is no variant of experiment {results.experiment!r}: "
+            f"{near_misses(variant, results.variants)}"
+        )
+    values = _our_values(results, variant, metric, epoch)
+    ours, interval = summary(values), prediction_interval(values)
+    if ours.mean is None or ours.std is None or interval is None:
+        return Published(variant, metric, epoch, value, ours, None, None)
+    z = (value - ours.mean) / ours.std if ours.std else None
+    return Published(variant, metric, epoch, value, ours, z, interval.low <= value <= interval.high)
+
+
+def _our_values(results: Results, variant: str, metric: str, epoch: int | None) -> NDArray[np.float64]:
+    if epoch is None:
+        return results.values(variant, metric).to_numpy(np.float64)
+    curves = results.curves
+    there = (curves["variant"] == variant) & (curves["metric"] == metric) & (curves["epoch"] == epoch)
+    return curves.loc[there].sort_values("seed")["value"].to_numpy(np.float64)

@@ -1,0 +1,104 @@
+"""The answer in sentences, made from the comparisons."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from seedbed.report.analysis import BETTER, Analysis, Difference
+from seedbed.report.claims import FAILS, HOLDS, OPEN, Claim
+from seedbed.report.formatting import count_word, listed
+from seedbed.statistics import lower_is_better
+
+
+def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
+    """What the runs say: who differs, who leads, what is incomplete, what became of the source's claims."""
+    sentences = [_differences(analysis), _leader(analysis), *_gaps(analysis), _claims(claims)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _differences(analysis: Analysis) -> str:
+    """Who is told apart, by how much, and who is not: "`a` is worse than `b` by 0.012 [0.009, 0.015]; ..."."""
+    family = analysis.family
+    if not family:
+        return "One variant alone: there is nothing to compare."
+    apart = [row for row in family if row.told_apart]
+    clauses = [_clause(analysis, row) for row in apart]
+    open_rows = [row for row in family if not row.told_apart]
+    if open_rows:
+        clauses.append(_undecided(analysis, open_rows, others=bool(apart)))
+    text = "; ".join(clauses)
+    return f"{text[0].upper()}{text[1:]} on {analysis.label()}{_seeds(analysis)}."
+
+
+def _clause(analysis: Analysis, row: Difference) -> str:
+    comparison = row.comparison
+    low, high = sorted((abs(comparison.low or 0.0), abs(comparison.high or 0.0)))
+    size = analysis.show(abs(comparison.difference or 0.0))
+    return (
+        f"`{row.variant}` is {row.verdict} than `{row.other}` by {size} "
+        f"[{analysis.show(low)}, {analysis.show(high)}]"
+    )
+
+
+def _undecided(analysis: Analysis, rows: list[Difference], others: bool) -> str:
+    count = count_word(len(rows))
+    if analysis.baseline is None:
+        if others:
+            return (
+                f"the other {count} pairs can't be told apart"
+                if len(rows) > 1
+                else "the other pair can't be told apart"
+            )
+        if len(rows) == 1:
+            return f"`{rows[0].variant}` and `{rows[0].other}` can't be told apart"
+        return f"none of the {count} pairs can be told apart"
+    if len(rows) == 1 or (not others and len(rows) == 2):
+        return f"{listed(f'`{row.variant}`' for row in rows)} can't be told apart from `{analysis.baseline}`"
+    return f"{'the other' if others else 'all'} {count} can't be told apart from `{analysis.baseline}`"
+
+
+def _seeds(analysis: Analysis) -> str:
+    counts = sorted({row.comparison.n for row in analysis.family})
+    if counts == [0]:
+        return ": no seed has finished in both"
+    span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f" with {span} seed{'' if counts == [1] else 's'}"
+
+
+def _leader(analysis: Analysis) -> str:
+    best = sorted(analysis.best(), key=analysis.results.variants.index)
+    if not best or len(analysis.results.variants) < 2:
+        return ""
+    end = "lowest" if lower_is_better(analysis.metric) else "highest"
+    mean = analysis.show(analysis.summaries[best[0]].mean)
+    sentence = f"The {end} mean is {mean}, of {listed(f'`{name}`' for name in best)}"
+    if analysis.baseline is None or analysis.baseline in best:
+        return f"{sentence}."
+    ahead = any(row.verdict == BETTER for row in analysis.family if row.variant in best)
+    return (
+        f"{sentence}." if ahead else f"{sentence}, which the test does not tell from `{analysis.baseline}`."
+    )
+
+
+def _gaps(analysis: Analysis) -> list[str]:
+    return [
+        f"`{variant}` is incomplete: {analysis.count(variant)}; what is absent does not enter any number."
+        for variant in analysis.results.variants
+        if analysis.summaries[variant].n < len(analysis.results.cells_of(variant))
+    ]
+
+
+def _claims(claims: list[Claim]) -> str:
+    if not claims:
+        return ""
+    counts = Counter(claim.verdict for claim in claims)
+    parts = [
+        f"{count_word(counts[verdict])} {one if counts[verdict] == 1 else many}"
+        for verdict, one, many in (
+            (HOLDS, "holds", "hold"),
+            (FAILS, "does not", "do not"),
+            (OPEN, OPEN, OPEN),
+        )
+        if counts[verdict]
+    ]
+    return f"Of the source's {count_word(len(claims))} claims, {listed(parts)}." if len(claims) > 1 else ""

@@ -1,0 +1,60 @@
+"""What the tracking store holds about one experiment, as plain data: the input of every report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+IDENTITY = ("experiment", "variant", "seed", "status", "fingerprint")
+CELL_COLUMNS = (*IDENTITY, "outcome", "launch")
+CURVE_COLUMNS = ("variant", "seed", "epoch", "metric", "value")
+
+
+@dataclass(frozen=True)
+class Results:
+    """One experiment's cells, curves and circumstances."""
+
+    experiment: str
+    config: dict[str, Any]
+    """Resolved config of the launch: question, seeds, split, model, trainer, report, published, variants, ..."""
+    variants: tuple[str, ...]
+    """In the experiment's order."""
+    cells: pd.DataFrame
+    """One row a cell: CELL_COLUMNS, then one column a final metric ("test/accuracy", ..., "seconds").
+
+    ``status``: FINISHED, FAILED or MISSING; ``outcome``: "ok", "diverged" or ""; ``launch``: the id of the
+    launch that trained it.
+    """
+    curves: pd.DataFrame
+    """CURVE_COLUMNS, one row a value."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """``name``, ``digest``, ``counts`` {what: rows}, ``split`` {train, val, test: rows}, ``notes`` [sentence]."""
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """Sentences about what a variant did, by variant."""
+    environment: dict[str, str] = field(default_factory=dict)
+    launches: list[dict[str, str]] = field(default_factory=list)
+    """``id``, ``started`` and ``command`` of each, oldest first."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Canonical metric name -> the label that the source uses, where they differ."""
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the final metrics, in the order of the columns."""
+        return [str(column) for column in self.cells.columns if column not in CELL_COLUMNS]
+
+    def cells_of(self, variant: str) -> pd.DataFrame:
+        """Cells of one variant, by rising seed."""
+        return self.cells[self.cells["variant"] == variant].sort_values("seed")
+
+    def values(self, variant: str, metric: str) -> pd.Series[float]:
+        """Final values of ``metric`` by seed, one for each cell of ``variant``.
+
+        NaN where the cell has none to count: it did not finish, it diverged, or it lacks the metric.
+        """
+        cells = self.cells_of(variant).set_index("seed")
+        if metric not in cells:
+            return pd.Series(float("nan"), index=cells.index, dtype=float)
+        sound = (cells["status"] == "FINISHED") & (cells["outcome"] != "diverged")
+        return cells[metric].astype(float).where(sound)

@@ -1,0 +1,59 @@
+"""How many seeds to stack: a short measurement, since it depends on the network and on the machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from seedbed.stacking.batches import ShuffledBatches
+from seedbed.stacking.module import StackedModule
+from seedbed.stacking.optimizers import SeedParameters
+
+REPEATS, STEPS = 3, 4
+# A larger stack is preferred when it is about as fast: fewer stacks mean less work around the training.
+ABOUT_AS_FAST = 1.05
+
+
+def stack_sizes(seeds: int) -> list[int]:
+    """The sizes that are tried: 1, 2, 5, 10, 20, 50, ... and all."""
+    sizes = [size * 10**power for power in range(6) for size in (1, 2, 5)]
+    return [size for size in sizes if size < seeds] + [seeds]
+
+
+def fastest_stack(
+    build: Callable[[Sequence[int]], tuple[StackedModule, ShuffledBatches]],
+    seeds: Sequence[int],
+    device: torch.device,
+) -> int:
+    """The stack size with the least time per seed and optimizer step.
+
+    ``build`` gives a module and its batches for some of the seeds; copies are trained for a few steps and dropped.
+    """
+    per_seed = {size: _seconds_per_step(*build(seeds[:size]), device) / size for size in stack_sizes(len(seeds))}
+    best = min(per_seed.values())
+    return max(size for size, seconds in per_seed.items() if seconds <= best * ABOUT_AS_FAST)
+
+
+def _seconds_per_step(module: StackedModule, batches: ShuffledBatches, device: torch.device) -> float:
+    module.to(device).train()
+    parameters = SeedParameters(module.network, module.seeds)
+    optimizer = module.optimizer_factory(parameters.all())
+    index = next(iter(batches)).index[0].to(device)
+    everyone = [True] * module.seeds
+
+    def steps(count: int) -> float:
+        start = time.perf_counter()
+        for _ in range(count):
+            losses, _ = module.row_losses(index)
+            parameters.clear_gradients()
+            losses.mean(1).sum().backward()
+            parameters.hand_over_gradients(everyone, module.clip_norm)
+            optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return (time.perf_counter() - start) / count
+
+    steps(1)
+    return min(steps(STEPS) for _ in range(REPEATS))

@@ -1,0 +1,488 @@
+"""The only module that knows MLflow: launches, variant runs and seed runs, and the results read back from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shlex
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+# MLflow would report to an outside host at its first import, and draw a bar for every small artifact.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+import pandas as pd
+import psutil
+import yaml
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag, ViewType
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from pytorch_lightning.loggers import Logger
+
+from seedbed.errors import TrackingError, near_misses
+from seedbed.experiment import canonical, flatten
+from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Results
+from seedbed.statistics import finite, summary
+
+PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
+LONGEST_PARAM, LONGEST_KEY = 6000, 250
+STALE_AFTER_SECONDS = 600
+TAG = "seedbed."
+
+
+# ---- names and values ------------------------------------------------------------------------------------------------
+
+
+def metric_name(label: str) -> str:
+    """The one name of a metric in MLflow, CSV and overrides: "val/top@10" -> "val/top_at_10", "acc%" -> "acc_percent".
+
+    Letters, digits, '_', '-', '.' and '/' stay; '@' and '%' become words; all else becomes one '_'.
+    """
+    worded = label.replace("@", "_at_").replace("%", "_percent")
+    return re.sub(r"_+", "_", re.sub(r"[^\w./-]+", "_", worded, flags=re.ASCII)).strip("_")
+
+
+def metric_names(labels: Iterable[str]) -> dict[str, str]:
+    """Label -> name for each label; two labels that would share a name are an error."""
+    names: dict[str, str] = {}
+    for label in labels:
+        name = metric_name(label)
+        for other, taken in names.items():
+            if taken == name and other != label:
+                raise TrackingError(f"Metrics {other!r} and {label!r} would both be called {name!r}. Rename one of them.")
+        names[label] = name
+    return names
+
+
+def param_text(value: Any) -> str:
+    """A param as MLflow shows it: equal values have one spelling, and a cut one says so and keeps its digest."""
+    value = canonical(value)
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    if len(text) <= LONGEST_PARAM:
+        return text
+    mark = f"…[truncated, sha256 {_digest(text)[:16]}]"
+    return text[: LONGEST_PARAM - len(mark)] + mark
+
+
+def param_key(key: str) -> str:
+    """A key that MLflow takes: a long one is cut and keeps its digest, other characters than its own become '_'."""
+    key = re.sub(r"[^\w./ -]", "_", key)
+    return key if len(key) <= LONGEST_KEY else f"{key[: LONGEST_KEY - 17]}~{_digest(key)[:16]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# ---- runs ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class TrackedRun:
+    """One MLflow run that this process writes."""
+
+    client: MlflowClient
+    id: str
+
+    def log(
+        self,
+        *,
+        params: Mapping[str, Any] | None = None,
+        curves: Iterable[tuple[str, int, float]] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write in batches. Non-finite values are left out: SQL stores would turn inf into 1.8e308."""
+        now = int(time.time() * 1000)
+        metrics = [Metric(name, value, now, step) for name, step, value in curves if math.isfinite(value)]
+        items = [Param(param_key(key), param_text(value)) for key, value in (params or {}).items()]
+        labels = [RunTag(key, value) for key, value in (tags or {}).items()]
+        try:
+            for start in range(0, max(len(items), 1), PARAMS_PER_BATCH):
+                chunk = items[start : start + PARAMS_PER_BATCH]
+                first = metrics[:METRICS_PER_BATCH] if start == 0 else []
+                if chunk or first or (labels and start == 0):
+                    self.client.log_batch(self.id, metrics=first, params=chunk, tags=labels if start == 0 else [])
+        except MlflowException as error:
+            raise self._changed_params(items) or TrackingError(f"MLflow refuses to log to run {self.id}: {error}") from error
+        for start in range(METRICS_PER_BATCH, len(metrics), METRICS_PER_BATCH):
+            self.client.log_batch(self.id, metrics=metrics[start : start + METRICS_PER_BATCH])
+
+    def _changed_params(self, items: Sequence[Param]) -> TrackingError | None:
+        logged = self.client.get_run(self.id).data.params
+        changed = [item for item in items if logged.get(item.key, item.value) != item.value]
+        if not changed:
+            return None
+        shown = "; ".join(f"{item.key} was {logged[item.key]}, is now {item.value}" for item in changed[:5])
+        return TrackingError(
+            f"Run {self.id} has other params: {shown}. A run keeps its params; start a new run for the changed ones. "
+            "Metrics logged before are kept."
+        )
+
+    def artifact(self, name: str, content: str | bytes) -> None:
+        """Store a small file under ``name``."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / Path(name).name
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+            self.client.log_artifact(self.id, str(path), str(Path(name).parent) if "/" in name else None)
+
+    def text(self, name: str) -> str:
+        """Read such a file back."""
+        with tempfile.TemporaryDirectory() as folder:
+            return Path(self.client.download_artifacts(self.id, name, folder)).read_text("utf-8")
+
+    def end(self, status: str) -> None:
+        self.client.set_terminated(self.id, status)
+
+
+@contextmanager
+def ending(run: TrackedRun) -> Iterator[TrackedRun]:
+    """Give the run its true final status: FINISHED, FAILED on an error, KILLED on an interrupt or SIGTERM."""
+    try:
+        yield run
+    except (KeyboardInterrupt, SystemExit):
+        run.end("KILLED")
+        raise
+    except BaseException as error:
+        run.log(tags={f"{TAG}error": f"{type(error).__name__}: {error}"[:4000]})
+        run.end("FAILED")
+        raise
+    run.end("FINISHED")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A finished or failed seed run as it stands in the store."""
+
+    run_id: str
+    variant: str
+    seed: int
+    fingerprint: str
+    status: str
+    outcome: str
+    launch: str
+    metrics: dict[str, float] = field(compare=False)
+
+    @property
+    def usable(self) -> bool:
+        return self.status == "FINISHED" and self.outcome == "ok"
+
+
+def _cell(run: Run) -> Cell:
+    tags = run.data.tags
+    return Cell(
+        run_id=run.info.run_id,
+        variant=tags[f"{TAG}variant"],
+        seed=int(tags[f"{TAG}seed"]),
+        fingerprint=tags[f"{TAG}fingerprint"],
+        status=run.info.status,
+        outcome=tags.get(f"{TAG}outcome", ""),
+        launch=tags[f"{TAG}launch"],
+        metrics=dict(run.data.metrics),
+    )
+
+
+# ---- the store -------------------------------------------------------------------------------------------------------
+
+
+def store_uri(project: Path, configured: str | None) -> str:
+    """The tracking address: the configured one, or SQLite at an absolute path in the project folder."""
+    return configured or f"sqlite:///{project / 'mlflow.db'}"
+
+
+class Store:
+    """One experiment in one MLflow store. Opening it creates what is missing, once, under a lock."""
+
+    def __init__(self, uri: str, project: Path, experiment: str, *, create: bool = True) -> None:
+        self.uri, self.project, self.experiment = uri, project, experiment
+        local = uri.startswith("sqlite:///")
+        if not create and local and not Path(uri.removeprefix("sqlite:///")).is_file():
+            raise TrackingError(f"There is no tracking store at {uri}: run 'seedbed run {experiment}' first.")
+        project.mkdir(parents=True, exist_ok=True)
+        # Two processes that migrate an empty database at once break it.
+        with FileLock(project / "mlflow.db.lock") if local else _no_lock():
+            try:
+                self.client = MlflowClient(tracking_uri=uri)
+                self.experiment_id = self._experiment_id(create, local)
+            except MlflowException as error:
+                raise TrackingError(f"The tracking store {uri} cannot be used: {error}") from error
+
+    def _experiment_id(self, create: bool, local: bool) -> str:
+        found = self.client.get_experiment_by_name(self.experiment)
+        if found is not None and found.lifecycle_stage == "deleted":
+            raise TrackingError(
+                f"MLflow experiment {self.experiment!r} was deleted in {self.uri}. Restore it with "
+                f"'MLFLOW_TRACKING_URI={shlex.quote(self.uri)} mlflow experiments restore --experiment-id {found.experiment_id}', "
+                "or copy the experiment file to another name."
+            )
+        if found is not None:
+            return str(found.experiment_id)
+        if not create:
+            names = [known.name for known in self.client.search_experiments()]
+            raise TrackingError(
+                f"No run of {self.experiment!r} is in {self.uri}, {near_misses(self.experiment, names)} "
+                f"Run 'seedbed run {self.experiment}' first."
+            )
+        location = (self.project / "mlartifacts" / self.experiment).as_uri() if local else None
+        return self.client.create_experiment(self.experiment, artifact_location=location)
+
+    # -- writing
+
+    def start(self, name: str, kind: str, tags: Mapping[str, str], parent: str | None = None) -> TrackedRun:
+        """Create a run that carries its process, so that a crash can be told from a live neighbour."""
+        all_tags = {f"{TAG}{key}": value for key, value in {"kind": kind, **tags, **_process_tags()}.items()}
+        if parent is not None:
+            all_tags[MLFLOW_PARENT_RUN_ID] = parent
+        all_tags[MLFLOW_RUN_NAME] = name
+        run = self.client.create_run(self.experiment_id, tags=all_tags, run_name=name)
+        return TrackedRun(self.client, run.info.run_id)
+
+    def repair(self) -> int:
+        """End as KILLED what a crash left RUNNING, and only that; returns how many runs that were."""
+        repaired = 0
+        for run in self._search("attributes.status = 'RUNNING'"):
+            if f"{TAG}kind" in run.data.tags and _surely_gone(run.data.tags):
+                self.client.set_terminated(run.info.run_id, "KILLED")
+                repaired += 1
+        return repaired
+
+    # -- reading
+
+    def cells(self, fingerprints: Iterable[str] | None = None) -> dict[str, Cell]:
+        """Finished seed runs by fingerprint, the earliest of each; all, or those asked for."""
+        wanted = None if fingerprints is None else set(fingerprints)
+        found: dict[str, Cell] = {}
+        query = f"tags.`{TAG}kind` = 'seed' and attributes.status = 'FINISHED'"
+        for run in self._search(query, order="attributes.end_time ASC"):
+            cell = _cell(run)
+            if wanted is None or cell.fingerprint in wanted:
+                found.setdefault(cell.fingerprint, cell)
+        return found
+
+    def launches(self) -> list[Run]:
+        """All launches, the latest first."""
+        return self._search(f"tags.`{TAG}kind` = 'launch'", order="attributes.start_time DESC")
+
+    def children(self, run_id: str) -> list[Run]:
+        """The runs below a run, in the order in which they were started."""
+        return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'", order="attributes.start_time ASC")
+
+    def unfinished(self, launch: str) -> list[Cell]:
+        """Seed runs of a launch that failed, were killed or are running."""
+        query = f"tags.`{TAG}kind` = 'seed' and tags.`{TAG}launch` = '{launch}' and attributes.status != 'FINISHED'"
+        return [_cell(run) for run in self._search(query)]
+
+    def curves(self, run_id: str, names: Iterable[str]) -> Iterator[tuple[str, int, float]]:
+        """Name, epoch and value of each recorded point."""
+        for name in sorted(names):
+            for point in self.client.get_metric_history(run_id, name):
+                yield name, point.step, point.value
+
+    def run(self, run_id: str) -> TrackedRun:
+        return TrackedRun(self.client, run_id)
+
+    def _search(self, query: str, order: str = "attributes.start_time ASC") -> list[Run]:
+        runs: list[Run] = []
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id], query, ViewType.ACTIVE_ONLY, max_results=1000, order_by=[order], page_token=token
+            )
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+
+@contextmanager
+def _no_lock() -> Iterator[None]:
+    yield
+
+
+def _process_tags() -> dict[str, str]:
+    process = psutil.Process()
+    return {
+        "host": socket.gethostname(),
+        "pid": str(process.pid),
+        "process_start": f"{process.create_time():.2f}",
+        "heartbeat": f"{time.time():.0f}",
+    }
+
+
+def _surely_gone(tags: Mapping[str, str]) -> bool:
+    """True when the process that wrote the run cannot be alive: see the tags that ``Store.start`` sets."""
+    if tags.get(f"{TAG}host") != socket.gethostname():
+        return time.time() - float(tags.get(f"{TAG}heartbeat", 0)) > STALE_AFTER_SECONDS
+    try:
+        process = psutil.Process(int(tags[f"{TAG}pid"]))
+        return abs(process.create_time() - float(tags[f"{TAG}process_start"])) > 1
+    except (psutil.NoSuchProcess, KeyError):
+        return True
+
+
+def heartbeat() -> dict[str, str]:
+    """The tag that keeps a run from being taken for dead on another host."""
+    return {f"{TAG}heartbeat": f"{time.time():.0f}"}
+
+
+# ---- what is recorded of a variant -----------------------------------------------------------------------------------
+
+
+def variant_metrics(cells: Sequence[Cell]) -> dict[str, float]:
+    """Mean of each final metric under its own name, and sample std, n and 95 % interval beside it.
+
+    Cells that diverged or failed do not enter; with one seed there is no spread, and none is logged.
+    """
+    usable = [cell for cell in cells if cell.usable]
+    values: dict[str, float] = {}
+    for name in sorted({name for cell in usable for name in cell.metrics if is_final(name)}):
+        result = summary([cell.metrics.get(name, math.nan) for cell in usable])
+        entries = {"": result.mean, "_std": result.std, "_n": result.n, "_low": result.low, "_high": result.high}
+        values |= {f"{name}{suffix}": float(value) for suffix, value in entries.items() if value is not None}
+    return values
+
+
+def is_final(metric: str) -> bool:
+    """Whether a metric is one value a cell, and not a curve over epochs."""
+    return not metric.startswith(("train/", "val/"))
+
+
+def mean_curves(points: Iterable[tuple[str, int, float]]) -> list[tuple[str, int, float]]:
+    """The mean over seeds of every metric at every epoch, from the points of all seeds."""
+    by_point: dict[tuple[str, int], list[float]] = {}
+    for name, step, value in points:
+        by_point.setdefault((name, step), []).append(value)
+    means = {point: summary(values).mean for point, values in sorted(by_point.items())}
+    return [(name, step, mean) for (name, step), mean in means.items() if mean is not None]
+
+
+# ---- what is read back -----------------------------------------------------------------------------------------------
+
+PLAN, CONFIG, DATA, ENVIRONMENT, NOTES = "plan.json", "config.yaml", "data.json", "environment.json", "notes.json"
+
+
+def find_launch(store: Store, run_id: str | None = None) -> Run:
+    """A launch by its id or the start of it, or the latest."""
+    launches = store.launches()
+    if not launches:
+        raise TrackingError(f"No launch of {store.experiment!r} is in {store.uri}. Run 'seedbed run {store.experiment}' first.")
+    if run_id is None:
+        return launches[0]
+    matches = [run for run in launches if run.info.run_id.startswith(run_id)]
+    if len(matches) != 1:
+        known = ", ".join(run.info.run_id[:8] for run in launches[:10])
+        raise TrackingError(f"--run {run_id}: {len(matches)} launches of {store.experiment!r} have that id. Known: {known}.")
+    return matches[0]
+
+
+def read_results(store: Store, launch: Run) -> Results:
+    """All that a report needs of a launch: its cells wherever they were trained, curves, data and environment."""
+    run = store.run(launch.info.run_id)
+    plan: dict[str, list[tuple[int, str]]] = json.loads(run.text(PLAN))
+    finished = store.cells(fingerprint for cells in plan.values() for _, fingerprint in cells)
+    failed = {(cell.variant, cell.seed) for cell in store.unfinished(launch.info.run_id) if cell.status == "FAILED"}
+    rows: list[dict[str, Any]] = []
+    curves: list[tuple[str, int, int, str, float]] = []
+    for variant, planned in plan.items():
+        for seed, fingerprint in planned:
+            cell = finished.get(fingerprint)
+            status = cell.status if cell else "FAILED" if (variant, seed) in failed else "MISSING"
+            values = (store.experiment, variant, seed, status, fingerprint, cell.outcome if cell else "", cell.launch if cell else "")
+            rows.append(dict(zip(CELL_COLUMNS, values, strict=True)) | (_sound(cell.metrics) if cell else {}))
+            if cell:
+                names = [name for name in cell.metrics if not is_final(name)]
+                curves += [(variant, seed, step, name, value) for name, step, value in store.curves(cell.run_id, names)]
+    cells = pd.DataFrame(rows)
+    used = {cell.launch for cell in finished.values()} | {launch.info.run_id}
+    return Results(
+        experiment=store.experiment,
+        config=yaml.safe_load(run.text(CONFIG)),
+        variants=tuple(plan),
+        cells=cells[[*CELL_COLUMNS, *sorted(column for column in cells if column not in CELL_COLUMNS)]],
+        curves=pd.DataFrame(curves, columns=list(CURVE_COLUMNS)),
+        data=json.loads(run.text(DATA)),
+        notes=json.loads(run.text(NOTES)),
+        environment=json.loads(run.text(ENVIRONMENT)),
+        launches=[_launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
+    )
+
+
+def _sound(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if is_final(name) and bool(finite(value))}
+
+
+def _launch_row(run: Run) -> dict[str, str]:
+    started = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
+    return {
+        "id": run.info.run_id,
+        "started": started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "command": run.data.tags.get(f"{TAG}command", ""),
+        "status": run.info.status,
+    }
+
+
+# ---- small things ----------------------------------------------------------------------------------------------------
+
+
+def launch_name() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def command_line() -> str:
+    """The command as it can be typed again."""
+    program = Path(sys.argv[0]).name
+    return shlex.join([program, *sys.argv[1:]]) if program == "seedbed" else "seedbed.run(...)"
+
+
+def to_yaml(config: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+
+
+def flat_params(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:
+    """The config as flat params, without what does not describe a run."""
+    dropped = set(left_out)
+    return {key: value for key, value in flatten(config).items() if key.split(".")[0] not in dropped}
+
+
+# What belongs to the whole experiment, and would only fill the params of a variant or seed.
+NOT_A_CELLS_PARAM = ("question", "variants", "variant", "seeds", "report", "published", "tracking")
+
+
+class LightningLogger(Logger):
+    """What a LightningModule logs by ``self.log``: to the variant's run, under the same names as everything else."""
+
+    def __init__(self, run: TrackedRun) -> None:
+        super().__init__()
+        self.run = run
+        self.labels: dict[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        return "seedbed"
+
+    @property
+    def version(self) -> str:
+        return self.run.id
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        values = dict(metrics)
+        epoch = values.pop("epoch", None)
+        self.labels |= metric_names([*self.labels, *values])
+        at = int(epoch) if epoch is not None else step or 0
+        self.run.log(curves=[(self.labels[label], at, float(value)) for label, value in values.items()])
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """The resolved config is on the run already."""

@@ -1,0 +1,229 @@
+"""Trains one stack of seeds of a variant: rows, network, ``Trainer.fit``, ``Trainer.test``, one record a seed."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from seedbed.data.splits import Rows
+from seedbed.data.table import Table
+from seedbed.errors import ConfigError, near_misses
+from seedbed.experiment import build
+from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
+from seedbed.stacking.batches import FixedBatches, ShuffledBatches
+from seedbed.stacking.callbacks import SeedSelection
+from seedbed.stacking.layers import OneSeed
+from seedbed.stacking.layers import build as build_stacked
+from seedbed.stacking.measure import fastest_stack
+from seedbed.stacking.module import StackedModule
+from seedbed.randomness import global_stream
+
+# Settings of the trainer node that are seedbed's own; the others go to pytorch_lightning.Trainer.
+OWN_SETTINGS = ("batch_size", "gradient_clip_val", "seeds_at_once", "steps_per_chunk")
+# What the stacked loop needs: nothing printed or saved by Lightning, no trial run of the validation.
+LIGHTNING_SETTINGS = {
+    "enable_progress_bar": False,
+    "enable_checkpointing": False,
+    "enable_model_summary": False,
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+    "log_every_n_steps": 1,
+}
+# Lightning says at every Trainer which devices there are; what a run needs to say is said by the runner.
+logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class SeedData:
+    """What one seed trains on and is measured on."""
+
+    seed: int
+    rows: Rows
+    resampled: Resampled
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """One cell's result. ``curves`` holds (metric, epoch, value); ``weights`` is an ordinary network's state."""
+
+    seed: int
+    outcome: str
+    epoch: int
+    curves: list[tuple[str, int, float]]
+    metrics: dict[str, float]
+    weights: dict[str, Tensor]
+
+
+def seed_data(table: Table, rows: Rows, strategy: Strategy, seed: int, encode: Encode | None) -> SeedData:
+    """Apply the strategy to the training rows of one seed; it sees no other rows."""
+    texts = None if table.texts is None else tuple(table.texts[row] for row in rows.train)
+    training = TrainingRows(
+        features=table.features[rows.train],
+        labels=table.labels[rows.train],
+        classes=table.classes,
+        texts=texts,
+        rows=rows.train,
+        minority=table.minority,
+    )
+    return SeedData(seed, rows, strategy.apply(training, seed, encode))
+
+
+class StackTrainer:
+    """Trains the seeds of one variant, as many at once as ``trainer.seeds_at_once`` says."""
+
+    def __init__(self, config: Mapping[str, Any], table: Table) -> None:
+        self.config, self.table = config, table
+        self.settings: dict[str, Any] = dict(config["trainer"])
+        self._network: Callable[..., nn.Module] = build(config["model"], "model")
+        self._task: Callable[..., StackedModule] = build(config["task"], "task")
+        self._optimizer: Callable[..., torch.optim.Optimizer] = build(config["optimizer"], "optimizer")
+        self._check()
+
+    def network(self) -> nn.Module:
+        """One ordinary network for the table's features and classes."""
+        return self._network(in_features=self.table.features.shape[1], out_features=len(self.table.classes))
+
+    def _check(self) -> None:
+        """Build each part once, so that a wrong argument is found before any training."""
+        try:
+            with global_stream(0, "trial"):
+                parameters = list(self.network().parameters())
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"model: cannot build {self.config['model'].get('_target_')}: {error}") from error
+        try:
+            self._optimizer(parameters)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"optimizer: cannot build {self.config['optimizer'].get('_target_')}: {error}") from error
+        self._lightning()
+
+    def seeds_at_once(self, data: Sequence[SeedData]) -> int:
+        """How many of these seeds to stack: as set, or measured; 1 where the network has no stacked form."""
+        seeds = [item.seed for item in data]
+        wanted = self.settings["seeds_at_once"]
+        if len(seeds) == 1 or build_stacked(self.network, seeds[:2]) is None:
+            return 1
+        if wanted != "auto":
+            return min(int(wanted), len(seeds))
+        device = self._lightning().strategy.root_device
+        by_seed = {item.seed: item for item in data}
+
+        def some(chosen: Sequence[int]) -> tuple[StackedModule, ShuffledBatches]:
+            return self._module([by_seed[seed] for seed in chosen])[:2]
+
+        return fastest_stack(some, seeds, device)
+
+    def train(self, data: Sequence[SeedData], callbacks: Sequence[pl.Callback] = (), logger: Any = False) -> list[SeedResult]:
+        """Fit and test these seeds as one stack."""
+        seeds = [item.seed for item in data]
+        module, batches, validation, test = self._module(data)
+        selection = SeedSelection(
+            rule=self.config["select"],
+            monitor=self.config["monitor"],
+            minimize=self.config["monitor"].endswith("loss"),
+            patience=self.config["patience"],
+            seeds=len(seeds),
+        )
+        trainer = self._lightning(callbacks=[selection, *callbacks], logger=logger)
+        # An ordinary network draws its dropout from the global stream, which is this seed's alone for the fit.
+        alone = isinstance(module.network, OneSeed)
+        start = time.perf_counter()
+        with (
+            global_stream(seeds[0], "dropout") if alone else contextlib.nullcontext(),
+            warnings.catch_warnings(),
+        ):
+            # Between the releases of Lightning and PyTorch; nothing that a user could change.
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
+            trainer.fit(module, train_dataloaders=batches, val_dataloaders=validation)
+            seconds = (time.perf_counter() - start) / len(seeds)
+            trainer.test(module, dataloaders=test, verbose=False)
+        return [
+            _result(module, position, seed, int(selection.chosen[position]), seconds)
+            for position, seed in enumerate(seeds)
+        ]
+
+    def _module(
+        self, data: Sequence[SeedData]
+    ) -> tuple[StackedModule, ShuffledBatches, FixedBatches, FixedBatches]:
+        seeds = [item.seed for item in data]
+        network = build_stacked(self.network, seeds)
+        if network is None:
+            raise ValueError("a network without a stacked form trains one seed at a time")
+        features, labels, training = _joined(self.table, data)
+        weights = [item.resampled.class_weights for item in data]
+        module = self._task(
+            network,
+            self._optimizer,
+            features=features,
+            labels=labels,
+            class_weights=None if weights[0] is None else torch.from_numpy(np.stack([w for w in weights if w is not None])),
+            minority=self.table.minority,
+            seeds=len(seeds),
+            clip_norm=self.settings["gradient_clip_val"],
+        )
+        size = self.settings["batch_size"]
+        batches = ShuffledBatches(training, seeds, batch_size=size, steps_per_chunk=self.settings["steps_per_chunk"])
+        validation = FixedBatches([item.rows.val for item in data], batch_size=max(size, 1024))
+        test = FixedBatches([item.rows.test for item in data], batch_size=max(size, 1024))
+        return module, batches, validation, test
+
+    def _lightning(self, **extra: Any) -> pl.Trainer:
+        settings = {key: value for key, value in self.settings.items() if key not in OWN_SETTINGS}
+        known = inspect.signature(pl.Trainer.__init__).parameters
+        for key in settings:
+            if key not in known:
+                raise ConfigError(f"trainer.{key}: pytorch_lightning.Trainer has no such argument, {near_misses(key, known)}")
+        try:
+            return pl.Trainer(**{**LIGHTNING_SETTINGS, "logger": False, **settings, **extra})
+        except (ValueError, TypeError, pl.utilities.exceptions.MisconfigurationException) as error:
+            raise ConfigError(f"trainer: pytorch_lightning.Trainer refuses these settings: {error}") from error
+
+
+def _joined(table: Table, data: Sequence[SeedData]) -> tuple[Tensor, Tensor, list[np.ndarray]]:
+    """All rows in one place: the table's, then the new rows of each seed; and each seed's training row numbers."""
+    features, labels, training = [table.features], [table.labels], []
+    count = len(table.labels)
+    for item in data:
+        chosen = item.rows.train[item.resampled.source]
+        if item.resampled.features is not None and item.resampled.labels is not None:
+            new = len(item.resampled.labels)
+            chosen = np.concatenate([chosen, np.arange(count, count + new)])
+            features.append(item.resampled.features.astype(np.float32, copy=False))
+            labels.append(item.resampled.labels.astype(np.int64, copy=False))
+            count += new
+        training.append(chosen)
+    return torch.from_numpy(np.concatenate(features)), torch.from_numpy(np.concatenate(labels)), training
+
+
+def curve_points(history: Sequence[Mapping[str, np.ndarray]], position: int, first: int = 0) -> list[tuple[str, int, float]]:
+    """One seed's curves from epoch ``first`` on, without the epochs in which it no longer trained."""
+    return [
+        (name, epoch, float(values[position]))
+        for epoch, metrics in enumerate(history)
+        if epoch >= first
+        for name, values in metrics.items()
+        if np.isfinite(values[position])
+    ]
+
+
+def _result(module: StackedModule, position: int, seed: int, epoch: int, seconds: float) -> SeedResult:
+    finals = {name: float(values[position]) for name, values in module.test_metrics.items()}
+    diverged = position in module.diverged_at or not all(np.isfinite(list(finals.values())))
+    return SeedResult(
+        seed=seed,
+        outcome="diverged" if diverged else "ok",
+        epoch=epoch,
+        curves=curve_points(module.history, position),
+        metrics={} if diverged else {**finals, "seconds": seconds},
+        weights=module.network.plain_state(position),
+    )

@@ -1,0 +1,133 @@
+"""Splits: exact shares, no message on two sides, and errors that name the class, the split and the seed."""
+
+import numpy as np
+import pytest
+
+from seedbed.data.splits import GroupStratifiedSplit, Rows
+from seedbed.data.table import Table, group_numbers, normalise
+from seedbed.errors import ConfigError, DataError
+
+
+def table_of(messages: list[tuple[str, str]]) -> Table:
+    classes = ("ham", "spam")
+    return Table(
+        name="made_up",
+        digest="",
+        features=np.zeros((len(messages), 1), dtype=np.float32),
+        labels=np.array([classes.index(label) for label, _ in messages], dtype=np.int64),
+        classes=classes,
+        groups=group_numbers(normalise(text) for _, text in messages),
+        texts=tuple(text for _, text in messages),
+        counts={},
+        notes=(),
+    )
+
+
+def distinct(ham: int, spam: int) -> Table:
+    return table_of([("ham", f"h{n}") for n in range(ham)] + [("spam", f"s{n}") for n in range(spam)])
+
+
+def sides(rows: Rows) -> list[np.ndarray]:
+    return [rows.train, rows.val, rows.test]
+
+
+def by_class(table: Table, rows: Rows) -> list[list[int]]:
+    return [np.bincount(table.labels[side], minlength=2).tolist() for side in sides(rows)]
+
+
+def assert_sound(table: Table, rows: Rows) -> None:
+    """Every row once, sorted, and no group on two sides."""
+    assert np.array_equal(np.sort(np.concatenate(sides(rows))), np.arange(len(table.labels)))
+    for side in sides(rows):
+        assert side.dtype == np.int64
+        assert np.all(np.diff(side) > 0)
+    groups = [set(table.groups[side].tolist()) for side in sides(rows)]
+    assert sum(map(len, groups)) == len(set.union(*groups))
+
+
+def test_shares_are_hit_exactly():
+    table = distinct(ham=87, spam=13)
+    rows = GroupStratifiedSplit(train=0.7, val=0.1, test=0.2).rows(table, seed=0)
+    assert_sound(table, rows)
+    assert by_class(table, rows) == [[61, 9], [9, 1], [17, 3]]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_shares_are_hit_exactly_among_repeats_and_conflicts(seed):
+    repeats = [("ham", f"r{n}") for n in range(8)] * 2 + [("ham", "ok")] * 6
+    conflicts = [("ham", "both"), ("spam", "BOTH "), ("spam", "both")]
+    singles = [("ham", f"h{n}") for n in range(37)] + [("spam", f"s{n}") for n in range(18)]
+    table = table_of(repeats + conflicts + singles)  # 60 ham, 20 spam
+    rows = GroupStratifiedSplit(train=0.7, val=0.1, test=0.2).rows(table, seed)
+    assert_sound(table, rows)
+    assert by_class(table, rows) == [[42, 14], [6, 2], [12, 4]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_message_is_on_two_sides(seed):
+    texts = [("spam" if n < 8 else "ham", f"text {n}") for n in range(20)]
+    again = [(label, f" TEXT  {text[5:]} ") for label, text in texts]
+    table = table_of([*texts, *again, ("ham", "conflict"), ("spam", "Conflict")])
+    rows = GroupStratifiedSplit(train=0.6, val=0.2, test=0.2).rows(table, seed)
+    assert_sound(table, rows)
+    assert table.texts is not None
+    seen = [{normalise(table.texts[row]) for row in side} for side in sides(rows)]
+    assert sum(map(len, seen)) == len(set.union(*seen))
+    assert all(0 not in counts for counts in by_class(table, rows))
+
+
+def test_a_group_larger_than_any_side_overruns_one():
+    table = table_of(
+        [("ham", "ok")] * 30 + [("ham", f"h{n}") for n in range(10)] + [("spam", f"s{n}") for n in range(9)]
+    )
+    rows = GroupStratifiedSplit(train=0.4, val=0.3, test=0.3).rows(table, seed=1)
+    assert_sound(table, rows)
+
+
+def test_seeds_draw_their_own_split_and_repeat_it():
+    table, split = distinct(40, 20), GroupStratifiedSplit()
+    first, again, other = (split.rows(table, seed) for seed in (1, 1, 2))
+    assert np.array_equal(first.test, again.test)
+    assert not np.array_equal(first.test, other.test)
+
+
+def test_fixed_is_one_split_for_all_seeds():
+    table, fixed = distinct(40, 20), GroupStratifiedSplit(per_seed=False, seed=3)
+    drawn = [fixed.rows(table, seed).test.tolist() for seed in range(3)]
+    assert drawn == [GroupStratifiedSplit().rows(table, 3).test.tolist()] * 3
+
+
+def test_every_row_is_tested_at_some_seed():
+    table, split = distinct(10, 10), GroupStratifiedSplit(train=0.5, val=0.2, test=0.3)
+    tested = np.concatenate([split.rows(table, seed).test for seed in range(50)])
+    assert set(tested.tolist()) == set(range(20))
+
+
+def test_without_validation():
+    table = distinct(10, 10)
+    rows = GroupStratifiedSplit(train=0.8, val=0.0, test=0.2).rows(table, seed=0)
+    assert by_class(table, rows) == [[8, 8], [0, 0], [2, 2]]
+
+
+@pytest.mark.parametrize(
+    ("shares", "part"),
+    [
+        ((0.7, 0.2, 0.2), "add up to 1.1"),
+        ((0.9, -0.1, 0.2), "split.val=-0.1"),
+        ((0.0, 0.5, 0.5), "split.train"),
+        ((0.9, 0.1, 0.0), "split.test"),
+        ((float("nan"), 0.5, 0.5), "split.train=nan"),
+    ],
+)
+def test_wrong_shares(shares, part):
+    with pytest.raises(ConfigError, match=part):
+        GroupStratifiedSplit(train=shares[0], val=shares[1], test=shares[2])
+
+
+def test_shares_that_add_up_but_for_rounding():
+    GroupStratifiedSplit(train=0.1 + 0.2, val=0.3, test=0.4)
+
+
+def test_an_empty_class_is_named():
+    with pytest.raises(DataError, match=r"'spam' has no row in the val split of seed 7 .*of its 3 rows"):
+        GroupStratifiedSplit().rows(distinct(ham=100, spam=3), seed=7)
