@@ -91,7 +91,7 @@ def load_experiment(
             f"There is no experiment {name!r} in {' or '.join(str(f / 'experiments') for f in folders)}: "
             f"{near_misses(name, known)}"
         )
-    overrides = [_as_list(text) for text in overrides]
+    overrides = [as_list(text) for text in overrides]
     parsed = _parse(overrides)
     try:
         bare = _compose(name, [], folders)
@@ -204,7 +204,7 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
     return parsed
 
 
-def _as_list(override: str) -> str:
+def as_list(override: str) -> str:
     """``variant=a,b`` picks variants: to Hydra it is a list, not a sweep."""
     match = re.fullmatch(r"variant=([^\[\]'\"]+)", override)
     return f"variant=[{match[1]}]" if match else override

@@ -18,7 +18,7 @@ class Results:
 
     experiment: str
     config: dict[str, Any]
-    """Resolved config of the launch: question, seeds, split, model, trainer, report, published, variants, ..."""
+    """Resolved config of the launch: question, seeds, split, model, report, published, variants, ..."""
     variants: tuple[str, ...]
     """In the experiment's order."""
     cells: pd.DataFrame
@@ -30,7 +30,7 @@ class Results:
     curves: pd.DataFrame
     """CURVE_COLUMNS, one row a value."""
     data: dict[str, Any] = field(default_factory=dict)
-    """``name``, ``digest``, ``counts`` {what: rows}, ``split`` {train, val, test: rows}, ``notes`` [sentence]."""
+    """``name``, ``digest``, ``counts`` {what: rows}, ``split`` {part: rows}, ``notes`` [sentence]."""
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Sentences about what a variant did, by variant."""
     environment: dict[str, str] = field(default_factory=dict)

@@ -262,7 +262,7 @@ def _train_variant(
         with ending(run):
             run.log(params=tracking.flat_params(planned.variant.config, tracking.NOT_A_CELLS_PARAM))
             run.artifact(tracking.CONFIG, tracking.to_yaml(planned.variant.config))
-            data = _seed_data(planned, missing, failures)
+            data = _seed_data(store, launch, run, planned, missing, failures)
             for stack in _stacks(planned.trainer, data):
                 _train_stack(store, launch, run, planned, stack, display)
             _aggregate(store, run, planned)
@@ -280,15 +280,39 @@ class SeedFailures(Exception):
     """Some seeds of a variant could not be prepared; the variant run is FAILED, its other seeds are recorded."""
 
 
-def _seed_data(planned: PlannedVariant, seeds: Sequence[int], failures: dict[str, str]) -> list[SeedData]:
-    """The training rows of each seed; a seed whose rows cannot be made is left out and noted."""
+def _seed_data(
+    store: Store,
+    launch: TrackedRun,
+    variant_run: TrackedRun,
+    planned: PlannedVariant,
+    seeds: Sequence[int],
+    failures: dict[str, str],
+) -> list[SeedData]:
+    """The training rows of each seed; a seed whose rows cannot be made gets a FAILED run and is left out."""
     data = []
     for seed in seeds:
         try:
             data.append(seed_data(planned.table, planned.rows[seed], planned.strategy, seed, planned.encode))
         except Exception as error:
             failures[f"{planned.name}, seed {seed}"] = f"{type(error).__name__}: {error}"
+            run = _start_seed(store, launch, variant_run, planned, seed)
+            run.artifact("error.txt", traceback.format_exc())
+            run.end("FAILED")
     return data
+
+
+def _start_seed(
+    store: Store, launch: TrackedRun, variant_run: TrackedRun, planned: PlannedVariant, seed: int
+) -> TrackedRun:
+    tags = {
+        "variant": planned.name,
+        "seed": str(seed),
+        "launch": launch.id,
+        "fingerprint": planned.fingerprints[seed],
+        "data_digest": planned.table.digest,
+        "environment": in_one_line(),
+    }
+    return store.start(f"{planned.name} seed {seed}", "seed", tags, parent=variant_run.id)
 
 
 def _stacks(trainer: StackTrainer, data: Sequence[SeedData]) -> Iterator[list[SeedData]]:
@@ -311,15 +335,7 @@ def _train_stack(
     with ExitStack() as runs:
         seed_runs = []
         for item in stack:
-            tags = {
-                "variant": planned.name,
-                "seed": str(item.seed),
-                "launch": launch.id,
-                "fingerprint": planned.fingerprints[item.seed],
-                "data_digest": planned.table.digest,
-                "environment": in_one_line(),
-            }
-            run = store.start(f"{planned.name} seed {item.seed}", "seed", tags, parent=variant_run.id)
+            run = _start_seed(store, launch, variant_run, planned, item.seed)
             seed_runs.append(runs.enter_context(ending(run)))
         recorder = CurveRecorder(seed_runs, [launch, variant_run])
         progress = EpochProgress(display, planned.name, planned.trainer.settings["max_epochs"], len(stack))

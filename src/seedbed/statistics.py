@@ -69,7 +69,7 @@ class Comparison:
 
 
 def lower_is_better(metric: str) -> bool:
-    """Whether ``metric`` ("test/loss", "val/rmse", "seconds") is an error or a cost: all else is maximised."""
+    """Whether ``metric`` ("test/loss", "val/rmse", "seconds") is an error or a cost; all else is raised."""
     return _base_name(metric) in _MINIMISED
 
 
@@ -84,7 +84,7 @@ def bounds(metric: str) -> tuple[float | None, float | None]:
 
 
 def _base_name(metric: str) -> str:
-    """ "test/recall@10" -> "recall"."""
+    """The name without its split and cut-off: "test/recall@10" -> "recall"."""
     return metric.rsplit("/", 1)[-1].split("@", 1)[0].lower()
 
 
@@ -129,12 +129,12 @@ def compare(a: ArrayLike, b: ArrayLike, *, design: Design, test_to_train: float 
     """Compare a with b, two arrays (n,) paired by index; a pair with a value that is not finite is left out.
 
     ``resampled``: every seed draws its own split, so training sets overlap and runs are not independent. The
-    corrected resampled t-test (Nadeau and Bengio, Inference for the generalization error, Machine Learning 52,
-    2003) takes the variance of the mean as s^2 (1/n + n_test/n_train); ``test_to_train`` is n_test/n_train.
+    corrected resampled t-test (Nadeau and Bengio, Inference for the generalization error, Machine Learning
+    52, 2003) takes the variance of the mean as s^2 (1/n + n_test/n_train); ``test_to_train`` is that ratio.
     Its interval is about the population that the data set was drawn from.
 
-    ``fixed``: all seeds share one split. The paired t-test, with the exact Wilcoxon signed-rank test beside it;
-    the interval is about the runs on this data set, and says nothing about another split of it.
+    ``fixed``: all seeds share one split. The paired t-test, with the exact Wilcoxon signed-rank test beside
+    it; the interval is about the runs on this data set, and says nothing about another split of it.
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape or first.ndim != 1:
@@ -186,9 +186,9 @@ def _untestable(differences: NDArray[np.float64], scale: float) -> str:
 def wilcoxon_p(differences: ArrayLike, tolerance: float = 0.0) -> float | None:
     """Two-sided exact p-value of the signed-rank test, also with ties; None where all differences are zero.
 
-    Zeros are dropped; ``tolerance``: differences closer than this are ties. SciPy's exact method knows no ties,
-    and shares such as accuracies are full of them; so the distribution over all 2^n signs is counted here, rank
-    by rank (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 2014, section 3.1).
+    Zeros are dropped; ``tolerance``: differences closer than this are ties. SciPy's exact method knows no
+    ties, and shares such as accuracies are full of them; so the distribution over all 2^n signs is counted
+    here, rank by rank (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 2014, section 3.1).
     """
     array = np.asarray(differences, dtype=float)
     array = np.round(array / tolerance) if tolerance else array
@@ -220,8 +220,8 @@ def spread_p(a: ArrayLike, b: ArrayLike) -> float | None:
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjusted p-values of a family of tests, in the order given; None (no test was made) does not count.
 
-    Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6,
-    1979.
+    Source: Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics
+    6, 1979.
     """
     tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)

@@ -35,6 +35,7 @@ from pytorch_lightning.loggers import Logger
 
 from seedbed.errors import TrackingError, near_misses
 from seedbed.experiment import canonical, flatten
+from seedbed.paths import project_folder
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Results
 from seedbed.statistics import finite, summary
 
@@ -307,6 +308,12 @@ class Store:
                 return runs
 
 
+def open_project_store(experiment: str, config_dir: str | os.PathLike[str] | None = None) -> Store:
+    """The store of an experiment that has been run in this project; raises ``TrackingError`` where it has not."""
+    project = project_folder(config_dir)
+    return Store(store_uri(project, os.environ.get("MLFLOW_TRACKING_URI")), project, experiment, create=False)
+
+
 @contextmanager
 def _no_lock() -> Iterator[None]:
     yield
@@ -416,7 +423,7 @@ def read_results(store: Store, launch: Run) -> Results:
         data=json.loads(run.text(DATA)),
         notes=json.loads(run.text(NOTES)),
         environment=json.loads(run.text(ENVIRONMENT)),
-        launches=[_launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
+        launches=[launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
     )
 
 
@@ -424,7 +431,7 @@ def _sound(metrics: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if is_final(name) and bool(finite(value))}
 
 
-def _launch_row(run: Run) -> dict[str, str]:
+def launch_row(run: Run) -> dict[str, str]:
     started = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
     return {
         "id": run.info.run_id,

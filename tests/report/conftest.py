@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
 from seedbed.results import Results
 
 MEANS = {
@@ -20,7 +21,10 @@ MEANS = {
 }
 CLAIMS: list[dict[str, Any]] = [
     {"text": "all six means lie between 0.95 and 1.0", "check": {"all_means_between": [0.95, 1.0]}},
-    {"text": "oversampling is best", "check": {"best_group_then": [["oversample", "smote"], ["class_weights"]]}},
+    {
+        "text": "oversampling is best",
+        "check": {"best_group_then": [["oversample", "smote"], ["class_weights"]]},
+    },
     {"text": "SMOTE can beat naive oversampling", "check": {"can_beat": ["smote", "oversample"]}},
     {"text": "undersampling varies most", "check": {"largest_std": "undersample"}},
     {

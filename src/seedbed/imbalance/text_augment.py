@@ -224,4 +224,4 @@ def _wordnet_missing() -> str | None:
 
 
 def _shuffled(names: Sequence[str], rng: random.Random) -> list[str]:
-    return rng.s
+    return rng.sample(list(names), len(names))

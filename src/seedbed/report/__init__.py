@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from seedbed.report.analysis import Analysis, Difference, analyse, comparison_table
@@ -27,7 +28,7 @@ def write_report(
     """
     analysis = analyse(results, metric, baseline)
     claims, numbers = check_claims(_of_source(results, analysis)), published_numbers(results)
-    figure = analysis.metric.rsplit("/", 1)[-1].replace("@", "_at_")
+    figure = re.sub(r"[^A-Za-z0-9.-]+", "_", analysis.metric.rsplit("/", 1)[-1])
     contents: dict[str, bytes | str] = {
         "report.md": markdown_report(analysis, claims, numbers, f"{figure}.png"),
         "report.tex": latex_report(analysis),

@@ -105,7 +105,7 @@ class Analysis:
         return -found.mean if lower_is_better(self.metric) else found.mean
 
     def count(self, variant: str) -> str:
-        """ "n=10"; "n=9/10, 1 diverged" where a cell has no value to count."""
+        """How many values count: "n=10"; "n=9/10, 1 diverged" where a cell has none."""
         n, cells = self.summaries[variant].n, self.results.cells_of(variant)
         if n == len(cells):
             return f"n={n}"
@@ -147,14 +147,14 @@ def analyse(results: Results, metric: str | None = None, baseline: str | None = 
 
 
 def verdict(comparison: Comparison, p: float | None, metric: str) -> str:
-    """ "better" or "worse" where the adjusted test says so, else "can't be told apart"."""
+    """Say "better" or "worse" where the adjusted test does, else "can't be told apart"."""
     if p is None or p >= LEVEL or not comparison.difference:
         return UNDECIDED
     return BETTER if (comparison.difference < 0) == lower_is_better(metric) else WORSE
 
 
 def _design(config: dict[str, Any]) -> Design:
-    """ "fixed" where all seeds share one split (``split.per_seed: false``), else "resampled"."""
+    """Answer "fixed" where all seeds share one split (``split.per_seed: false``), else "resampled"."""
     split = config.get("split")
     return "fixed" if isinstance(split, dict) and split.get("per_seed") is False else "resampled"
 
@@ -166,7 +166,8 @@ def _test_to_train(results: Results) -> float:
             return float(split["test"]) / float(split["train"])
     raise ConfigError(
         f"split: neither the data nor the config of experiment {results.experiment!r} says how many rows are "
-        "for training and for testing, and the corrected test needs their ratio: state split.train and split.test."
+        "for training and for testing, and the corrected test needs their ratio: state split.train and "
+        "split.test."
     )
 
 
@@ -210,7 +211,7 @@ def comparison_table(analysis: Analysis) -> pd.DataFrame:
 
 
 def difference_text(analysis: Analysis, row: Difference) -> str:
-    """ "-0.0120 [-0.0150, -0.0090]", without the interval where there is none, "-" without a pair."""
+    """Difference and interval, "-0.0120 [-0.0150, -0.0090]", as far as there are any; "-" without a pair."""
     comparison = row.comparison
     if comparison.difference is None:
         return NOTHING

@@ -42,12 +42,7 @@ def _check_claim(analysis: Analysis, claim: dict[str, Any] | str) -> Claim:
         text = claim if isinstance(claim, str) else claim.get("text", "")
         return Claim(text, OPEN, "The experiment states no check for it.")
     text = str(claim.get("text", ""))
-    (name, argument), *more = claim["check"].items()
-    if more or name not in CHECKS:
-        raise ConfigError(
-            f"published.claims: the claim {text!r} asks for the check {' and '.join(claim['check'])!r}: "
-            f"a claim has one check, and it must exist: {near_misses(name, CHECKS)}"
-        )
+    name, argument = _named_check(text, claim["check"])
     try:
         needed = list(_names_in(name, argument))
         absent = [variant for variant in _known(analysis, text, needed) if analysis.quality(variant) is None]
@@ -61,6 +56,17 @@ def _check_claim(analysis: Analysis, claim: dict[str, Any] | str) -> Claim:
         ) from error
 
 
+def _named_check(text: str, check: Any) -> tuple[str, Any]:
+    """Name and argument of ``{name: argument}``."""
+    if isinstance(check, dict) and len(check) == 1 and next(iter(check)) in CHECKS:
+        return next(iter(check.items()))
+    names = [str(name) for name in check] if isinstance(check, dict) else [str(check)]
+    raise ConfigError(
+        f"published.claims: the claim {text!r} asks for the check {' and '.join(names)!r}: a claim has one "
+        f"check, written {{name: argument}}, and it must exist: {near_misses(names[0], CHECKS)}"
+    )
+
+
 def all_means_between(analysis: Analysis, ends: Sequence[float]) -> Finding:
     """``[low, high]``: every variant's mean lies between the two."""
     low, high = map(float, ends)
@@ -70,8 +76,8 @@ def all_means_between(analysis: Analysis, ends: Sequence[float]) -> Finding:
     outside = [variant for variant, mean in means.items() if not low <= mean <= high]
     without = [variant for variant in analysis.summaries if variant not in means]
     lowest, highest = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-    ends = [f"{analysis.show(means[variant])} ({variant})" for variant in (lowest, highest)]
-    evidence = f"The means run from {' to '.join(ends)}"
+    extremes = [f"{analysis.show(means[variant])} ({variant})" for variant in (lowest, highest)]
+    evidence = f"The means run from {' to '.join(extremes)}"
     if outside:
         return Finding(FAILS, f"{evidence}; outside: {listed(outside)}.")
     if without:
@@ -139,7 +145,7 @@ def worse_than(analysis: Analysis, pair: Sequence[str]) -> Finding:
 
 
 def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Finding:
-    """``{}`` or ``{baseline: a}``: no difference to the baseline (without one: of any pair) is significant."""
+    """``{}`` or ``{baseline: a}``: no difference to the baseline (or of any pair) is significant."""
     baseline = (argument or {}).get("baseline", analysis.baseline)
     family = Analysis(analysis.results, analysis.metric, baseline).family
     tested = [row for row in family if row.p is not None]

@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import Analysis
 from seedbed.report.formatting import listed
-from seedbed.statistics import Summary, bounds
+from seedbed.statistics import Summary, bounds, finite
 
 BARS = {"2std": "mean ± 2 sample std", "std": "mean ± sample std", "ci95": "mean and its 95 % interval"}
 
@@ -58,7 +59,7 @@ def draw(analysis: Analysis, kind: Literal["png", "svg"]) -> bytes:
 
 
 def span(found: Summary, bars: str, metric: str) -> Span | None:
-    """Ends of the whisker, and where the drawing is cut because the metric ends there; None without a value."""
+    """Ends of the whisker, and where the drawing is cut as the metric ends there; None without a value."""
     if found.mean is None:
         return None
     reach = {"2std": 2, "std": 1}.get(bars, 0) * (found.std or 0.0)
@@ -84,29 +85,36 @@ def _figure(analysis: Analysis) -> Figure:
     axes = figure.add_subplot()
     for place, variant in enumerate(variants):
         if variant in shown:
-            _draw_variant(axes, analysis, place, variant, shown[variant], limits[0])
+            _draw_bar(axes, place, shown[variant], floor=limits[0], is_baseline=variant == analysis.baseline)
+            _draw_seeds(axes, place, np.asarray(analysis.results.values(variant, analysis.metric)))
     axes.set_ylim(*limits)
     _label(axes, analysis, bars)
     figure.supxlabel("\n".join(_notes(analysis, shown, limits)), fontsize=8, color=_EDGE, x=0.5)
     return figure
 
 
-def _draw_variant(
-    axes: Axes, analysis: Analysis, place: int, variant: str, found: Span, floor: float
-) -> None:
-    colour = _BASELINE_BAR if variant == analysis.baseline else _BAR
+def _draw_bar(axes: Axes, place: int, found: Span, *, floor: float, is_baseline: bool) -> None:
+    colour = _BASELINE_BAR if is_baseline else _BAR
     axes.bar(
         place, found.mean - floor, bottom=floor, width=0.62, color=colour, edgecolor=_EDGE, linewidth=0.8
-    )
-    values = analysis.results.values(variant, analysis.metric)
-    # Seeds stand side by side in their order, so that the same seed has the same place over every bar.
-    offsets = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(1)
-    axes.plot(
-        place + offsets, values, "o", color=_POINT, markersize=3.4, alpha=0.65, markeredgewidth=0, zorder=3
     )
     if found.high > found.low:
         ends = [[found.mean - found.drawn_low], [found.drawn_high - found.mean]]
         axes.errorbar(place, found.mean, yerr=ends, color=_WHISKER, capsize=5, linewidth=1.4, zorder=4)
+
+
+def _draw_seeds(axes: Axes, place: int, values: NDArray[np.float64]) -> None:
+    """Seeds side by side in their order, so that the same seed has the same place over every bar."""
+    offsets = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(1)
+    shown = finite(values)
+    dots: dict[str, Any] = {
+        "color": _POINT,
+        "markersize": 3.4,
+        "alpha": 0.65,
+        "markeredgewidth": 0,
+        "zorder": 3,
+    }
+    axes.plot(place + offsets[shown], values[shown], "o", **dots)
 
 
 def _label(axes: Axes, analysis: Analysis, bars: str) -> None:
@@ -146,7 +154,8 @@ def _axis(analysis: Analysis, spans: dict[str, Span]) -> tuple[float, float]:
         return float(low), float(high)
     ends = [end for found in spans.values() for end in (found.drawn_low, found.drawn_high)]
     for variant in spans:
-        ends += analysis.results.values(variant, analysis.metric).dropna().tolist()
+        values = analysis.results.values(variant, analysis.metric)
+        ends += values[finite(values)].tolist()
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     air = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
     least, most = bounds(analysis.metric)

@@ -20,6 +20,7 @@ from seedbed.report.formatting import (
 )
 from seedbed.report.published import Published
 from seedbed.report.words import summary_sentences
+from seedbed.statistics import Summary
 
 # What the other sections say already, and what does not belong to a recipe.
 _NO_RECIPE = {
@@ -82,8 +83,8 @@ def _main_table(analysis: Analysis) -> str:
     about = next(iter(analysis.summaries.values())).about
     header = ["variant", markdown(analysis.label()), "n", "95 % interval of the mean"]
     return (
-        f"## Result\n\nMean {PLUS_MINUS} sample std (ddof 1) over n seeds; the best mean as displayed is bold. The "
-        f"interval is about {about}.\n\n{_table(header, rows)}"
+        f"## Result\n\nMean {PLUS_MINUS} sample std (ddof 1) over n seeds; the best displayed mean is bold. "
+        f"The interval is about {about}.\n\n{_table(header, rows)}"
     )
 
 
@@ -116,13 +117,13 @@ def _about_test(analysis: Analysis) -> str:
         test = "Paired t-test with the exact Wilcoxon signed-rank test beside it: all seeds share one split."
     else:
         test = (
-            "Corrected resampled t-test (Nadeau and Bengio 2003): every seed draws its own split, so training "
-            f"sets overlap, and the variance of the mean is s² (1/n + {analysis.test_to_train:.3f})."
+            "Corrected resampled t-test (Nadeau and Bengio 2003): every seed draws its own split, so "
+            f"training sets overlap, and the variance of the mean is s² (1/n + {analysis.test_to_train:.3f})."
         )
     return (
-        f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}. Holm's method "
-        f"adjusts p over the {count_word(len(analysis.family))} comparisons; better or worse is said only below "
-        f"{LEVEL}. The effect size is the mean over the sample std of the differences."
+        f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}. "
+        f"Holm's method adjusts p over the {count_word(len(analysis.family))} comparisons; better or worse "
+        f"is said only below {LEVEL}. The effect size is the mean over the sample std of the differences."
     )
 
 
@@ -137,10 +138,15 @@ def _other_metrics(analysis: Analysis) -> str:
         return ""
     columns = {name: (analysis.summaries_of(name), analysis.best(name)) for name in others}
     decimals = {name: places(summaries.values()) for name, (summaries, _) in columns.items()}
+
+    def fewer(variant: str, summaries: dict[str, Summary]) -> str:
+        n = summaries[variant].n
+        return f" (n={n})" if n > 1 and n != analysis.summaries[variant].n else ""
+
     rows = [
         [markdown(variant)]
         + [
-            _bold(mean_text(summaries[variant], decimals[name]), variant in best)
+            _bold(mean_text(summaries[variant], decimals[name]) + fewer(variant, summaries), variant in best)
             for name, (summaries, best) in columns.items()
         ]
         for variant in analysis.results.variants

@@ -64,7 +64,7 @@ def _beside_ours(results: Results, entry: dict[str, Any]) -> Published:
 
 def _our_values(results: Results, variant: str, metric: str, epoch: int | None) -> NDArray[np.float64]:
     if epoch is None:
-        return results.values(variant, metric).to_numpy(np.float64)
+        return np.asarray(results.values(variant, metric), dtype=np.float64)
     curves = results.curves
     there = (curves["variant"] == variant) & (curves["metric"] == metric) & (curves["epoch"] == epoch)
-    return curves.loc[there].sort_values("seed")["value"].to_numpy(np.float64)
+    return np.asarray(curves.loc[there].sort_values("seed")["value"], dtype=np.float64)

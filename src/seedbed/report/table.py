@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
-from seedbed.report.analysis import Analysis, analyse, difference_text
-from seedbed.report.formatting import NOTHING, mean_text
+from seedbed.report.analysis import analyse, difference_text
+from seedbed.report.formatting import mean_text
 from seedbed.report.words import summary_sentences
 from seedbed.results import Results
 
@@ -16,28 +17,25 @@ def table_text(results: Results, metric: str | None = None, baseline: str | None
     Raises ConfigError for a metric or baseline that the experiment does not have.
     """
     analysis = analyse(results, metric, baseline)
-    against = {row.variant: row for row in analysis.family} if analysis.baseline else {}
     header = ["variant", f"{analysis.label()} ± std", "n"]
-    rows = [
-        [variant, mean_text(found, analysis.decimals), analysis.count(variant)]
-        for variant, found in analysis.summaries.items()
-    ]
     if analysis.baseline:
         header += [f"difference to {analysis.baseline} [95 %]", "verdict (Holm)"]
-        for row in rows:
-            difference = against.get(row[0])
-            row += (
-                [difference_text(analysis, difference), difference.verdict]
-                if difference
-                else ["baseline", NOTHING]
-            )
+    against = {row.variant: row for row in analysis.family} if analysis.baseline else {}
+    rows = [
+        [variant, mean_text(found, analysis.decimals), analysis.count(variant)]
+        + (
+            [difference_text(analysis, against[variant]), against[variant].verdict]
+            if variant in against
+            else []
+        )
+        for variant, found in analysis.summaries.items()
+    ]
     sentences = " ".join(summary_sentences(analysis, [])).replace("`", "")
     return f"{results.experiment}\n{_aligned([header, *rows])}\n{sentences}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    """Columns side by side under a ruled header; a short row ends early."""
+    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])

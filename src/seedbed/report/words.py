@@ -17,7 +17,7 @@ def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
 
 
 def _differences(analysis: Analysis) -> str:
-    """Who is told apart, by how much, and who is not: "`a` is worse than `b` by 0.012 [0.009, 0.015]; ..."."""
+    """Who is told apart, and who is not: "`a` is worse than `b` by 0.012 [0.009, 0.015]; ..."."""
     family = analysis.family
     if not family:
         return "One variant alone: there is nothing to compare."

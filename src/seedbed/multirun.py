@@ -1,0 +1,78 @@
+"""Hydra multirun: one job for each combination of values, through Hydra's own sweepers and launchers."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+import click
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
+
+from seedbed.experiment import as_list, hydra_arguments, load_experiment
+from seedbed.paths import project_folder, resources
+from seedbed.report import table_text
+from seedbed.runner import run
+
+_log = logging.getLogger(__name__)
+
+
+def run_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> int:
+    """Run the jobs and return the exit code: 0 when all of them finished, 1 when one failed (the others go on)."""
+    overrides = [as_list(text) for text in overrides]
+    _check_jobs(name, overrides, config_dir)
+    project = project_folder(config_dir)
+    # Jobs may run in other processes and other folders: what they need of this one goes by the environment.
+    os.environ["SEEDBED_PROJECT"] = str(project)
+    os.environ["SEEDBED_LAUNCH_FOLDER"] = str(Path.cwd())
+    if config_dir is not None:
+        os.environ["SEEDBED_CONFIG_DIR"] = str(Path(config_dir).resolve())
+    folder = f"hydra.sweep.dir='{project}/multirun/{name}/${{now:%Y-%m-%d_%H-%M-%S}}_{os.getpid()}'"
+    before = sys.argv
+    sys.argv = ["seedbed", "--multirun", *hydra_arguments(name, config_dir), folder, *overrides]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        _job()
+    except Exception:
+        return 1
+    finally:
+        sys.argv = before
+    return 0
+
+
+def _check_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> None:
+    """Find bad input in any job before the first one starts."""
+    parser = OverridesParser.create()
+    swept = [item for item in parser.parse_overrides(list(overrides)) if not item.key_or_group.startswith("hydra")]
+    choices = [
+        [f"{item.get_key_element()}={value}" for value in item.sweep_string_iterator()]
+        if item.is_sweep_override()
+        else [item.input_line or ""]
+        for item in swept
+    ]
+    for job in itertools.product(*choices):
+        load_experiment(name, job, config_dir)
+
+
+@hydra.main(version_base="1.3", config_path=str(resources() / "conf"), config_name="config")
+def _job(_: DictConfig) -> None:
+    """One job: an ordinary run with this job's overrides, from the folder in which the command was typed."""
+    os.chdir(os.environ["SEEDBED_LAUNCH_FOLDER"])
+    config = HydraConfig.get()
+    name = config.runtime.choices.experiments
+    overrides = [text for text in config.overrides.task if not text.startswith("experiments=")]
+    try:
+        outcome = run(name, overrides, os.environ.get("SEEDBED_CONFIG_DIR"))
+    except Exception:
+        _log.exception("Job %s failed: %s", config.job.num, " ".join(overrides))
+        raise
+    click.echo(f"\n{' '.join(overrides)}\n{table_text(outcome.results)}")
+    if outcome.failures:
+        raise RuntimeError("; ".join(f"{where}: {why}" for where, why in outcome.failures.items()))

@@ -1,0 +1,67 @@
+"""MLflow's own pages, served on this machine only."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import webbrowser
+from os import PathLike
+from pathlib import Path
+
+import click
+
+from seedbed import tracking
+from seedbed.errors import TrackingError
+from seedbed.paths import project_folder
+
+SECONDS_TO_START = 60
+
+
+def serve(
+    experiment: str | None, port: int, *, open_browser: bool = True, config_dir: str | PathLike[str] | None = None
+) -> int:
+    """Run ``mlflow server`` on 127.0.0.1 until it is interrupted; returns its exit code."""
+    project = project_folder(config_dir)
+    uri = tracking.store_uri(project, os.environ.get("MLFLOW_TRACKING_URI"))
+    address = f"http://127.0.0.1:{port}"
+    if uri.startswith("http"):
+        click.echo(f"The tracking server is {uri}")
+        return 0
+    if experiment is None and not Path(uri.removeprefix("sqlite:///")).is_file():
+        raise TrackingError(f"There is no tracking store at {uri}: run an experiment first, such as 'seedbed run spam_imbalance'.")
+    page = address
+    if experiment is not None:
+        page += f"/#/experiments/{tracking.open_project_store(experiment, config_dir).experiment_id}"
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise TrackingError(f"--port {port}: something answers there already. Take another one, such as --port {port + 1}.")
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port),
+        "--default-artifact-root", (project / "mlartifacts").as_uri(),
+    ]  # fmt: skip
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    server = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=subprocess.DEVNULL)
+    threading.Thread(target=_announce, args=(port, page, open_browser), daemon=True).start()
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        server.wait()
+        return 0
+
+
+def _announce(port: int, page: str, open_browser: bool) -> None:
+    """Name the page, and open it, as soon as the server answers."""
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                click.echo(f"MLflow: {page}    (Ctrl-C ends it)")
+                if open_browser:
+                    webbrowser.open(page)
+                return
+        time.sleep(0.3)

@@ -1,0 +1,102 @@
+"""Claims of a source, each check with values small enough to see the answer."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import make_config
+
+from seedbed.errors import ConfigError
+from seedbed.report import analyse
+from seedbed.report.claims import check_claims
+
+pytestmark = pytest.mark.filterwarnings("error")
+VALUES = {
+    "none": [0.90, 0.91, 0.92, 0.93],
+    "smote": [0.94, 0.92, 0.96, 0.93],
+    "oversample": [0.93, 0.93, 0.95, 0.95],
+    "undersample": [0.60, 0.70, 0.75, 0.65],
+}
+
+
+@pytest.fixture
+def check(make_results):
+    def answer(check, metric="test/accuracy", values=VALUES):
+        config = make_config(
+            published={"claims": [{"text": "said", "check": check}]},
+            report={"metric": metric, "baseline": "none"},
+        )
+        results = make_results({name: {metric: column} for name, column in values.items()}, config)
+        (claim,) = check_claims(analyse(results))
+        return claim
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("stated", "verdict", "evidence"),
+    [
+        ({"all_means_between": [0.6, 1.0]}, "holds", "0.6750 (undersample) to 0.9400 (oversample)"),
+        ({"all_means_between": [0.9, 1.0]}, "does not hold", "outside: undersample"),
+        ({"best_group_then": [["oversample", "smote"], ["none"]]}, "holds", "of 3 pairs"),
+        ({"best_group_then": [["none"], ["smote"]]}, "does not hold", "none 0.9150"),
+        ({"can_beat": ["smote", "oversample"]}, "holds", "in 2 of 4 seeds, level in 0"),
+        ({"can_beat": ["undersample", "none"]}, "does not hold", "in 0 of 4 seeds"),
+        ({"largest_std": "undersample"}, "holds", "undersample 0.0645"),
+        ({"largest_std": "none"}, "does not hold", "of 3 others"),
+        ({"below": {"variant": "none", "others": ["oversample", "smote"]}}, "holds", "of 2 pairs"),
+        ({"worse_than": ["undersample", "none"]}, "holds", "the paired test supports it (p "),
+        ({"worse_than": ["smote", "none"]}, "does not hold", "does not support it"),
+        ({"not_significant": {}}, "does not hold", "significant after Holm: one of three"),
+        ({"not_significant": {"baseline": "smote"}}, "does not hold", "undersample and smote"),
+    ],
+)
+def test_each_check(check, stated, verdict, evidence):
+    claim = check(stated)
+    assert claim.verdict == verdict, claim.evidence
+    assert evidence in claim.evidence
+
+
+def test_an_order_that_the_test_does_not_support_says_so(check):
+    claim = check({"worse_than": ["smote", "oversample"]})
+    assert claim.verdict == "holds"
+    assert "does not support it" in claim.evidence
+
+
+def test_checks_turn_with_the_metric(check):
+    assert check({"worse_than": ["undersample", "none"]}, metric="test/loss").verdict == "does not hold"
+    assert check({"can_beat": ["undersample", "none"]}, metric="test/loss").verdict == "holds"
+
+
+def test_not_significant_holds_where_nothing_is(check):
+    values = {"none": [0.90, 0.91, 0.92], "smote": [0.91, 0.90, 0.92]}
+    assert check({"not_significant": {}}, values=values).verdict == "holds"
+
+
+def test_a_variant_that_was_not_run_leaves_the_claim_open(check):
+    claim = check({"worse_than": ["text_augment", "none"]})
+    assert claim.verdict == "can't be told"
+    assert "no finished run of text_augment" in claim.evidence
+
+
+def test_a_single_seed_leaves_open_what_needs_a_spread(check):
+    values = {"none": [0.9], "smote": [0.8]}
+    assert check({"largest_std": "smote"}, values=values).verdict == "can't be told"
+    assert check({"not_significant": {}}, values=values).verdict == "can't be told"
+    assert "one pair" in check({"worse_than": ["smote", "none"]}, values=values).evidence
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"worse_then": ["smote", "none"]}, "did you mean 'worse_than'"),
+        ("largest_std", "written {name: argument}"),
+        ({"worse_than": ["smot", "none"]}, "did you mean 'smote'"),
+        ({"worse_than": ["smote"]}, "cannot use"),
+        ({"all_means_between": 0.9}, "cannot use"),
+        ({"below": ["smote"]}, "cannot use"),
+    ],
+)
+def test_a_check_that_cannot_be_understood_is_refused(check, stated, message):
+    with pytest.raises(ConfigError) as refused:
+        check(stated)
+    assert message in str(refused.value)

@@ -1,0 +1,240 @@
+"""Stacked training gives every seed what a plain loop gives it alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seedbed.data.splits import GroupStratifiedSplit, Rows
+from seedbed.imbalance.base import Resampled, Strategy
+from seedbed.imbalance.class_weights import ClassWeights
+from seedbed.randomness import derive
+from seedbed.stacking.layers import OneSeed
+from seedbed.training import SeedData, SeedResult, StackTrainer, seed_data
+from tests.stacking.reference import made_up_table, plain_loop
+
+TABLE = made_up_table()
+ADAMW = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 1e-3, "weight_decay": 0.01, "fused": True}
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "model": {"_target_": "seedbed.models.mlp.mlp", "_partial_": True, "hidden": [16, 8], "dropout": 0.0},
+        "task": {"_target_": "seedbed.tasks.classification.Classification", "_partial_": True},
+        "optimizer": ADAMW,
+        "select": "last",
+        "monitor": "val/loss",
+        "patience": None,
+    }
+    trainer = {
+        "max_epochs": 10, "batch_size": 16, "gradient_clip_val": None, "precision": "64-true", "accelerator": "cpu",
+        "devices": 1, "deterministic": False, "seeds_at_once": "auto", "steps_per_chunk": 3,
+    }  # fmt: skip
+    top = {key: value for key, value in changes.items() if key in base}
+    return base | top | {"trainer": trainer | {key: value for key, value in changes.items() if key not in base}}
+
+
+def rows_of(seed: int) -> Rows:
+    return GroupStratifiedSplit().rows(TABLE, seed)
+
+
+def data_of(seeds: list[int], strategy: Strategy | None = None) -> list[SeedData]:
+    return [seed_data(TABLE, rows_of(seed), strategy or Strategy(), seed, None) for seed in seeds]
+
+
+def train(seeds: list[int], data: list[SeedData] | None = None, **changes: Any) -> dict[int, SeedResult]:
+    results = StackTrainer(config(**changes), TABLE).train(data or data_of(seeds))
+    return {result.seed: result for result in results}
+
+
+def curve(result: SeedResult, metric: str) -> list[float]:
+    return [value for name, _, value in sorted(result.curves, key=lambda point: point[1]) if name == metric]
+
+
+def plain_network(seed: int, dtype: torch.dtype) -> nn.Module:
+    """The network of one seed, made without seedbed's layers."""
+    torch.manual_seed(derive(seed, "weights"))
+    layers = [nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 2)]
+    return nn.Sequential(*layers).to(dtype)
+
+
+def reference(seed: int, dtype: torch.dtype = torch.float64, epochs: int = 10, **changes: Any):  # type: ignore[no-untyped-def]
+    network = plain_network(seed, dtype)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
+    return plain_loop(
+        network, TABLE, rows_of(seed), seed=seed, epochs=epochs, batch_size=16, optimizer=optimizer, dtype=dtype, **changes
+    )
+
+
+def test_float64_losses_agree_over_ten_epochs() -> None:
+    results = train([3, 7, 11])
+    for seed, result in results.items():
+        expected = reference(seed)
+        assert curve(result, "train/loss") == pytest.approx(expected.train_losses, abs=1e-8)
+        assert curve(result, "val/loss") == pytest.approx(expected.val_losses, abs=1e-8)
+        for name, value in expected.network.state_dict().items():
+            torch.testing.assert_close(result.weights[name], value, atol=1e-8, rtol=0)
+
+
+def test_float32_losses_agree_over_the_first_epoch() -> None:
+    results = train([3, 7], precision="32-true", max_epochs=1)
+    for seed, result in results.items():
+        expected = reference(seed, torch.float32, epochs=1)
+        assert curve(result, "train/loss") == pytest.approx(expected.train_losses, abs=1e-4)
+        assert curve(result, "val/loss") == pytest.approx(expected.val_losses, abs=1e-4)
+
+
+def test_class_weights_and_clipping_agree() -> None:
+    data = data_of([3, 7], ClassWeights())
+    for item in data:
+        assert item.resampled.class_weights is not None
+        weights = torch.from_numpy(item.resampled.class_weights).double()
+        result = train([3, 7], data, gradient_clip_val=0.05)[item.seed]
+        expected = reference(item.seed, class_weights=weights, clip_norm=0.05)
+        assert curve(result, "train/loss") == pytest.approx(expected.train_losses, abs=1e-7)
+        assert curve(result, "val/loss") == pytest.approx(expected.val_losses, abs=1e-7)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4], ids=["plain", "dropout"])
+@pytest.mark.parametrize("optimizer", [ADAMW, {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.05, "momentum": 0.9}], ids=["adamw", "sgd"])
+def test_a_seed_alone_is_the_same_among_ten(dropout: float, optimizer: dict[str, Any]) -> None:
+    model = config()["model"] | {"dropout": dropout}
+    alone = train([7], model=model, optimizer=optimizer)[7]
+    among = train(list(range(10)), model=model, optimizer=optimizer)[7]
+    assert [point[:2] for point in alone.curves] == [point[:2] for point in among.curves]
+    np.testing.assert_allclose([p[2] for p in alone.curves], [p[2] for p in among.curves], atol=1e-9)
+    assert alone.metrics["test/accuracy"] == among.metrics["test/accuracy"]
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4], ids=["plain", "dropout"])
+def test_seeds_of_unequal_size_leave_each_other_alone(dropout: float) -> None:
+    """Seed 1 trains on 20 rows, seed 2 on 84: other numbers of steps, and a last batch of another size."""
+    model = config()["model"] | {"dropout": dropout}
+    data = data_of([1, 2, 3])
+    short = SeedData(1, data[0].rows, Resampled(source=np.arange(20)))
+    among = train([1, 2, 3], [short, *data[1:]], model=model)
+    for item in (short, data[1]):
+        alone = train([item.seed], [item], model=model)[item.seed]
+        np.testing.assert_allclose(
+            [p[2] for p in alone.curves], [p[2] for p in among[item.seed].curves], atol=1e-9
+        )
+        for name, value in alone.weights.items():
+            torch.testing.assert_close(among[item.seed].weights[name], value, atol=1e-9, rtol=0)
+
+
+def test_the_short_seed_takes_no_step_while_it_rests() -> None:
+    """AdamW's moments and decay move weights at a zero gradient; a resting seed must take exactly its own steps."""
+    data = data_of([1, 2])
+    short = SeedData(1, data[0].rows, Resampled(source=np.arange(20)))
+    among = train([1, 2], [short, data[1]])[1]
+    network = plain_network(1, torch.float64)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
+    rows = Rows(short.rows.train[:20], short.rows.val, short.rows.test)
+    expected = plain_loop(
+        network, TABLE, rows, seed=1, epochs=10, batch_size=16, optimizer=optimizer, dtype=torch.float64
+    )
+    assert len(expected.batch_losses) == 20
+    for name, value in expected.network.state_dict().items():
+        torch.testing.assert_close(among.weights[name], value, atol=1e-8, rtol=0)
+
+
+def test_a_seed_that_stops_early_keeps_its_weights_and_the_others_go_on() -> None:
+    fast = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1, "weight_decay": 0.01}
+    seeds = list(range(6))
+    stopped = train(seeds, optimizer=fast, patience=2, max_epochs=12)
+    free = train(seeds, optimizer=fast, max_epochs=12)
+    lengths = {seed: len(curve(result, "val/loss")) for seed, result in stopped.items()}
+    assert min(lengths.values()) < max(lengths.values())
+    for seed, length in lengths.items():
+        full = curve(free[seed], "val/loss")
+        assert curve(stopped[seed], "val/loss") == pytest.approx(full[:length], abs=1e-9)
+        best = int(np.argmin(full[:length]))
+        assert length == 12 or length - 1 - best == 2
+        at_stop = train(seeds, optimizer=fast, max_epochs=length)[seed]
+        for name, value in at_stop.weights.items():
+            torch.testing.assert_close(stopped[seed].weights[name], value, atol=1e-9, rtol=0)
+
+
+def test_best_epoch_is_put_back_for_each_seed() -> None:
+    fast = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1, "weight_decay": 0.01}
+    best = train([0, 1, 2], optimizer=fast, select="best", max_epochs=8)
+    assert len({result.epoch for result in best.values()}) > 1
+    for seed, result in best.items():
+        losses = curve(result, "val/loss")
+        assert result.epoch == int(np.argmin(losses))
+        then = train([0, 1, 2], optimizer=fast, max_epochs=result.epoch + 1)[seed]
+        for name, value in then.weights.items():
+            torch.testing.assert_close(result.weights[name], value, atol=1e-9, rtol=0)
+
+
+def test_a_seed_that_diverges_is_frozen_and_the_others_do_not_notice() -> None:
+    """Seed 2 meets a NaN in its features: from that step on it takes none."""
+    clean = data_of([1, 2, 3])
+    source = np.arange(len(clean[1].rows.train))
+    poisoned = SeedData(
+        2,
+        clean[1].rows,
+        Resampled(source=source, features=np.full((1, 12), np.nan, np.float32), labels=np.array([1])),
+    )
+    results = train([1, 2, 3], [clean[0], poisoned, clean[2]])
+    expected = train([1, 3])
+    assert [results[seed].outcome for seed in (1, 2, 3)] == ["ok", "diverged", "ok"]
+    assert results[2].metrics == {}
+    assert all(torch.isfinite(value).all() for value in results[2].weights.values())
+    for seed in (1, 3):
+        np.testing.assert_allclose(
+            [p[2] for p in results[seed].curves], [p[2] for p in expected[seed].curves], atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+def test_the_stack_size_does_not_change_a_result(at_once: int) -> None:
+    trainer = StackTrainer(config(seeds_at_once=at_once), TABLE)
+    data = data_of([0, 1, 2, 3])
+    size = trainer.seeds_at_once(data)
+    assert size == at_once
+    results = [result for start in range(0, 4, size) for result in trainer.train(data[start : start + size])]
+    for result in results:
+        assert curve(result, "val/loss") == pytest.approx(reference(result.seed).val_losses, abs=1e-8)
+
+
+def test_auto_picks_a_size_and_leaves_the_seeds_as_they_were() -> None:
+    trainer = StackTrainer(config(), TABLE)
+    data = data_of([0, 1, 2])
+    assert trainer.seeds_at_once(data) in (1, 2, 3)
+    assert curve(trainer.train(data)[0], "val/loss") == pytest.approx(reference(0).val_losses, abs=1e-8)
+
+
+class Odd(nn.Module):
+    """A user's network: batch norm and dropout inside a forward of its own, so that it has no stacked form."""
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Linear(in_features, 8), nn.BatchNorm1d(8)
+        self.dropout, self.last = nn.Dropout(0.3), nn.Linear(8, out_features)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.dropout(torch.relu(self.norm(self.first(x)))))  # type: ignore[no-any-return]
+
+
+def test_a_network_without_stacked_form_trains_one_seed_at_a_time() -> None:
+    settings = config(model={"_target_": f"{__name__}.Odd", "_partial_": True})
+    trainer = StackTrainer(settings, TABLE)
+    data = data_of([0, 1])
+    assert trainer.seeds_at_once(data) == 1
+    result = trainer.train(data[:1])[0]
+    assert isinstance(OneSeed(Odd(12, 2)), nn.Module)
+    torch.manual_seed(derive(0, "weights"))
+    network = Odd(12, 2).double()
+    torch.manual_seed(derive(0, "dropout"))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
+    expected = plain_loop(
+        network, TABLE, rows_of(0), seed=0, epochs=10, batch_size=16, optimizer=optimizer, dtype=torch.float64
+    )
+    assert curve(result, "train/loss") == pytest.approx(expected.train_losses, abs=1e-8)
+    assert curve(result, "val/loss") == pytest.approx(expected.val_losses, abs=1e-8)
+    assert set(result.weights) == set(network.state_dict())
