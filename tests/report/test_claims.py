@@ -46,8 +46,12 @@ def check(make_results):
         ({"below": {"variant": "none", "others": ["oversample", "smote"]}}, "holds", "of 2 pairs"),
         ({"worse_than": ["undersample", "none"]}, "holds", "the paired test supports it (p "),
         ({"worse_than": ["smote", "none"]}, "does not hold", "does not support it"),
-        ({"not_significant": {}}, "does not hold", "significant after Holm: one of three"),
-        ({"not_significant": {"baseline": "smote"}}, "does not hold", "undersample and smote"),
+        (
+            {"not_significant": {}},
+            "does not hold",
+            "significant after Holm: two of three (oversample − none and undersample − none)",
+        ),
+        ({"not_significant": {"baseline": "smote"}}, "does not hold", "undersample − smote"),
     ],
 )
 def test_each_check(check, stated, verdict, evidence):

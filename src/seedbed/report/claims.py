@@ -159,9 +159,9 @@ def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Find
     apart = [row for row in tested if row.told_apart]
     return Finding(
         FAILS if apart else HOLDS,
-        f"The largest difference is {analysis.show(sizes[largest])} ({largest.variant} and {largest.other}); "
+        f"The largest difference is {analysis.show(sizes[largest])} ({largest.variant} − {largest.other}); "
         f"significant after Holm: {count_word(len(apart))} of {count_word(len(tested))}"
-        + (f" ({listed(f'{row.variant} and {row.other}' for row in apart)})" if apart else "")
+        + (f" ({listed(f'{row.variant} − {row.other}' for row in apart)})" if apart else "")
         + f"; all means lie within {analysis.show(max(means) - min(means))}.",
     )
 

@@ -86,7 +86,8 @@ def _figure(analysis: Analysis) -> Figure:
     for place, variant in enumerate(variants):
         if variant in shown:
             _draw_bar(axes, place, shown[variant], floor=limits[0], is_baseline=variant == analysis.baseline)
-            _draw_seeds(axes, place, np.asarray(analysis.results.values(variant, analysis.metric)))
+            values = np.asarray(analysis.results.values(variant, analysis.metric))
+            _draw_seeds(axes, place, values, limits)
     axes.set_ylim(*limits)
     _label(axes, analysis, bars)
     figure.supxlabel("\n".join(_notes(analysis, shown, limits)), fontsize=8, color=_EDGE, x=0.5)
@@ -103,18 +104,13 @@ def _draw_bar(axes: Axes, place: int, found: Span, *, floor: float, is_baseline:
         axes.errorbar(place, found.mean, yerr=ends, color=_WHISKER, capsize=5, linewidth=1.4, zorder=4)
 
 
-def _draw_seeds(axes: Axes, place: int, values: NDArray[np.float64]) -> None:
+def _draw_seeds(axes: Axes, place: int, values: NDArray[np.float64], limits: tuple[float, float]) -> None:
     """Seeds side by side in their order, so that the same seed has the same place over every bar."""
     offsets = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(1)
-    shown = finite(values)
-    dots: dict[str, Any] = {
-        "color": _POINT,
-        "markersize": 3.4,
-        "alpha": 0.65,
-        "markeredgewidth": 0,
-        "zorder": 3,
-    }
-    axes.plot(place + offsets[shown], values[shown], "o", **dots)
+    inside = (values >= limits[0]) & (values <= limits[1])
+    dots: dict[str, Any] = {"color": _POINT, "markersize": 3.4, "alpha": 0.65, "markeredgewidth": 0}
+    # Not clipped, so that a seed on the very edge of the axis is a whole dot.
+    axes.plot(place + offsets[inside], values[inside], "o", zorder=3, clip_on=False, **dots)
 
 
 def _label(axes: Axes, analysis: Analysis, bars: str) -> None:

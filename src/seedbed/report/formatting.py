@@ -91,11 +91,12 @@ def markdown(text: object) -> str:
     return re.sub(r"(?<![A-Za-z0-9_])_|_(?![A-Za-z0-9_])", r"\\_", line)
 
 
+# Brackets and stars in braces: at the start of a row, the line break before would take them as its own.
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
-    "%": r"\%",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "±": r"$\pm$", "–": "--", "—": "---", "’": "'", "−": "$-$",
+    "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "[": "{[}", "]": "{]}", "*": "{*}",
+    "±": r"$\pm$", "−": "$-$", "–": "--", "—": "---", "’": "'",
 }  # fmt: skip
 
 
@@ -108,4 +109,4 @@ def _latex_letter(char: str) -> str:
     # T1 fonts hold the Latin letters up to U+017F, but not all controls and signs from U+007F to U+00BF.
     if " " <= char <= "~" or "À" <= char <= "ž":
         return char
-    return f"[U+{ord(char):04X}]"
+    return f"{{[}}U+{ord(char):04X}{{]}}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from seedbed.report.analysis import analyse, difference_text
+from seedbed.report.analysis import Analysis, Difference, analyse, difference_text
 from seedbed.report.formatting import mean_text
 from seedbed.report.words import summary_sentences
 from seedbed.results import Results
@@ -21,17 +21,19 @@ def table_text(results: Results, metric: str | None = None, baseline: str | None
     if analysis.baseline:
         header += [f"difference to {analysis.baseline} [95 %]", "verdict (Holm)"]
     against = {row.variant: row for row in analysis.family} if analysis.baseline else {}
-    rows = [
-        [variant, mean_text(found, analysis.decimals), analysis.count(variant)]
-        + (
-            [difference_text(analysis, against[variant]), against[variant].verdict]
-            if variant in against
-            else []
-        )
-        for variant, found in analysis.summaries.items()
-    ]
+    rows = []
+    for variant, found in analysis.summaries.items():
+        mean, count = mean_text(found, analysis.decimals), analysis.count(variant)
+        rows.append([variant, mean, count, *_against(analysis, against.get(variant))])
     sentences = " ".join(summary_sentences(analysis, [])).replace("`", "")
     return f"{results.experiment}\n{_aligned([header, *rows])}\n{sentences}"
+
+
+def _against(analysis: Analysis, row: Difference | None) -> list[str]:
+    """Difference to the baseline and verdict; the baseline itself has no row."""
+    if row is None:
+        return ["baseline"] if analysis.baseline else []
+    return [difference_text(analysis, row), row.verdict]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
