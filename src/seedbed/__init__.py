@@ -22,9 +22,7 @@ __all__ = ["ConfigError", "DataError", "SeedbedError", "TrackingError", "load", 
 # The heavy packages are imported by the functions that need them, so that `seedbed --help` answers at once.
 
 
-def run(
-    name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None
-) -> Outcome:
+def run(name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None) -> Outcome:
     """Train the missing cells of experiment ``name``; see ``seedbed.runner.run``."""
     from seedbed.runner import run as run_experiment
 

@@ -27,7 +27,9 @@ class Commands(click.Group):
             click.echo(f"seedbed: {error}", err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
-            click.echo("seedbed: interrupted. What was finished is kept; the same command goes on from there.", err=True)
+            click.echo(
+                "seedbed: interrupted. What was finished is kept; the same command goes on from there.", err=True
+            )
             ctx.exit(130)
 
 
@@ -82,7 +84,9 @@ def main() -> None:
 )
 @click.argument("experiment")
 @click.argument("overrides", nargs=-1)
-@click.option("-m", "--multirun", is_flag=True, help="Run one job for each combination of the values given (Hydra multirun).")
+@click.option(
+    "-m", "--multirun", is_flag=True, help="Run one job for each combination of the values given (Hydra multirun)."
+)
 @config_dir_option
 @debug_option
 def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir: str | None) -> None:
@@ -124,7 +128,12 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
 @config_dir_option
 @debug_option
 def report(
-    experiment: str, run_id: str | None, metric: str | None, baseline: str | None, output: Path | None, config_dir: str | None
+    experiment: str,
+    run_id: str | None,
+    metric: str | None,
+    baseline: str | None,
+    output: Path | None,
+    config_dir: str | None,
 ) -> None:
     """Write the report of EXPERIMENT from the tracking store: Markdown, LaTeX, CSV and figures."""
     import seedbed
@@ -184,7 +193,9 @@ def data_check() -> None:
     """Compare every file that is here with the digest of the genuine one; exit code 1 if one differs."""
     damaged = False
     for description in _descriptions():
-        click.echo(f"{description.name}: {description.digest or 'not here'}  {description.found if description.digest else ''}")
+        click.echo(
+            f"{description.name}: {description.digest or 'not here'}  {description.found if description.digest else ''}"
+        )
         damaged |= description.digest.startswith("wrong")
     if damaged:
         sys.exit(1)

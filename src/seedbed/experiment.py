@@ -115,9 +115,7 @@ def load_experiment(
 
 def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[str]:
     """The experiments that can be run."""
-    return sorted(
-        {path.stem for folder in _search_folders(config_dir) for path in folder.glob("experiments/*.yaml")}
-    )
+    return sorted({path.stem for folder in _search_folders(config_dir) for path in folder.glob("experiments/*.yaml")})
 
 
 def build(config: Mapping[str, Any], place: str) -> Any:
@@ -178,9 +176,7 @@ def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path]) -> Di
 
 def _resolved(composed: DictConfig, name: str) -> dict[str, Any]:
     try:
-        return cast(
-            dict[str, Any], OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-        )
+        return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
     except OmegaConfBaseException as error:
         raise ConfigError(f"experiments/{name}.yaml: {str(error).splitlines()[0]}. Give the key a value.") from error
 
@@ -221,7 +217,9 @@ def _variant_overrides(name: str, bare: DictConfig) -> dict[str, list[str]]:
     if not isinstance(variants, dict) or not all(
         isinstance(own, list) and all(isinstance(item, str) for item in own) for own in variants.values()
     ):
-        raise ConfigError(f"{place}: each variant is a name and a list of overrides, such as 'smote: [imbalance=smote]'.")
+        raise ConfigError(
+            f"{place}: each variant is a name and a list of overrides, such as 'smote: [imbalance=smote]'."
+        )
     return {str(variant): list(own) for variant, own in variants.items()}
 
 
@@ -363,7 +361,9 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     metrics = list(get_class(config["task"]["_target_"]).METRICS)  # type: ignore[attr-defined]
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
-    _require_known("report.metric", report["metric"], [f"{part}/{metric}" for part in ("test", "val") for metric in metrics])
+    _require_known(
+        "report.metric", report["metric"], [f"{part}/{metric}" for part in ("test", "val") for metric in metrics]
+    )
     _require_known("report.bars", report["bars"], ["2std", "std", "ci95"])
     if report["baseline"] is not None:
         _require_known("report.baseline", report["baseline"], variants)

@@ -66,7 +66,7 @@ def _job(_: DictConfig) -> None:
     """One job: an ordinary run with this job's overrides, from the folder in which the command was typed."""
     os.chdir(os.environ["SEEDBED_LAUNCH_FOLDER"])
     config = HydraConfig.get()
-    name = config.runtime.choices.experiments
+    name = config.runtime.choices["experiments"]
     overrides = [text for text in config.overrides.task if not text.startswith("experiments=")]
     try:
         outcome = run(name, overrides, os.environ.get("SEEDBED_CONFIG_DIR"))

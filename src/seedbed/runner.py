@@ -145,7 +145,9 @@ def _plan_variant(
     checked: set[tuple[int, ...]] = set()
     for seed, of_seed in rows.items():
         if len(of_seed.val) == 0:
-            raise ConfigError(f"split: seed {seed} has no validation rows. Raise split.val: curves and selection need it.")
+            raise ConfigError(
+                f"split: seed {seed} has no validation rows. Raise split.val: curves and selection need it."
+            )
         counts = np.bincount(table.labels[of_seed.train], minlength=len(table.classes))
         if tuple(counts) not in checked:
             try:
@@ -227,9 +229,7 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
         },
         tags={f"{tracking.TAG}environment": in_one_line()},
     )
-    launch.artifact(
-        tracking.PLAN, json.dumps({planned.name: sorted(planned.fingerprints.items()) for planned in plan})
-    )
+    launch.artifact(tracking.PLAN, json.dumps({planned.name: sorted(planned.fingerprints.items()) for planned in plan}))
     launch.artifact(tracking.CONFIG, tracking.to_yaml(config))
     launch.artifact(tracking.DATA, json.dumps(_describe_data(plan[0])))
     launch.artifact(tracking.NOTES, json.dumps({planned.name: planned.strategy.describe() for planned in plan}))
@@ -371,7 +371,9 @@ def _aggregate(store: Store, run: TrackedRun, planned: PlannedVariant) -> None:
     epochs = planned.variant.config["trainer"]["max_epochs"]
     means = [(name, epochs, value) for name, value in tracking.variant_metrics(cells).items()]
     run.log(curves=[*tracking.mean_curves(points), *means])
-    trained_in = [{"seed": cell.seed, "run": cell.run_id, "launch": cell.launch, "outcome": cell.outcome} for cell in cells]
+    trained_in = [
+        {"seed": cell.seed, "run": cell.run_id, "launch": cell.launch, "outcome": cell.outcome} for cell in cells
+    ]
     run.artifact("cells.json", json.dumps(trained_in, indent=1))
 
 
@@ -418,5 +420,3 @@ def _sigterm_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-

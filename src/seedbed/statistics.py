@@ -138,13 +138,9 @@ def compare(a: ArrayLike, b: ArrayLike, *, design: Design, test_to_train: float 
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape or first.ndim != 1:
-        raise ValueError(
-            f"paired values need two arrays of one length, not of shapes {first.shape} and {second.shape}"
-        )
+        raise ValueError(f"paired values need two arrays of one length, not of shapes {first.shape} and {second.shape}")
     if design == "resampled" and test_to_train is None:
-        raise ValueError(
-            "the corrected resampled t-test needs test_to_train, the ratio of test rows to training rows"
-        )
+        raise ValueError("the corrected resampled t-test needs test_to_train, the ratio of test rows to training rows")
     paired = finite(first) & finite(second)
     first, second = first[paired], second[paired]
     correction = float(test_to_train or 0.0) if design == "resampled" else 0.0

@@ -64,7 +64,9 @@ def metric_names(labels: Iterable[str]) -> dict[str, str]:
         name = metric_name(label)
         for other, taken in names.items():
             if taken == name and other != label:
-                raise TrackingError(f"Metrics {other!r} and {label!r} would both be called {name!r}. Rename one of them.")
+                raise TrackingError(
+                    f"Metrics {other!r} and {label!r} would both be called {name!r}. Rename one of them."
+                )
         names[label] = name
     return names
 
@@ -118,7 +120,9 @@ class TrackedRun:
                 if chunk or first or (labels and start == 0):
                     self.client.log_batch(self.id, metrics=first, params=chunk, tags=labels if start == 0 else [])
         except MlflowException as error:
-            raise self._changed_params(items) or TrackingError(f"MLflow refuses to log to run {self.id}: {error}") from error
+            raise self._changed_params(items) or TrackingError(
+                f"MLflow refuses to log to run {self.id}: {error}"
+            ) from error
         for start in range(METRICS_PER_BATCH, len(metrics), METRICS_PER_BATCH):
             self.client.log_batch(self.id, metrics=metrics[start : start + METRICS_PER_BATCH])
 
@@ -385,13 +389,17 @@ def find_launch(store: Store, run_id: str | None = None) -> Run:
     """A launch by its id or the start of it, or the latest."""
     launches = store.launches()
     if not launches:
-        raise TrackingError(f"No launch of {store.experiment!r} is in {store.uri}. Run 'seedbed run {store.experiment}' first.")
+        raise TrackingError(
+            f"No launch of {store.experiment!r} is in {store.uri}. Run 'seedbed run {store.experiment}' first."
+        )
     if run_id is None:
         return launches[0]
     matches = [run for run in launches if run.info.run_id.startswith(run_id)]
     if len(matches) != 1:
         known = ", ".join(run.info.run_id[:8] for run in launches[:10])
-        raise TrackingError(f"--run {run_id}: {len(matches)} launches of {store.experiment!r} have that id. Known: {known}.")
+        raise TrackingError(
+            f"--run {run_id}: {len(matches)} launches of {store.experiment!r} have that id. Known: {known}."
+        )
     return matches[0]
 
 
@@ -407,7 +415,15 @@ def read_results(store: Store, launch: Run) -> Results:
         for seed, fingerprint in planned:
             cell = finished.get(fingerprint)
             status = cell.status if cell else "FAILED" if (variant, seed) in failed else "MISSING"
-            values = (store.experiment, variant, seed, status, fingerprint, cell.outcome if cell else "", cell.launch if cell else "")
+            values = (
+                store.experiment,
+                variant,
+                seed,
+                status,
+                fingerprint,
+                cell.outcome if cell else "",
+                cell.launch if cell else "",
+            )
             rows.append(dict(zip(CELL_COLUMNS, values, strict=True)) | (_sound(cell.metrics) if cell else {}))
             if cell:
                 names = [name for name in cell.metrics if not is_final(name)]
@@ -418,7 +434,7 @@ def read_results(store: Store, launch: Run) -> Results:
         experiment=store.experiment,
         config=yaml.safe_load(run.text(CONFIG)),
         variants=tuple(plan),
-        cells=cells[[*CELL_COLUMNS, *sorted(column for column in cells if column not in CELL_COLUMNS)]],
+        cells=cells[[*CELL_COLUMNS, *sorted(str(column) for column in cells if column not in CELL_COLUMNS)]],
         curves=pd.DataFrame(curves, columns=list(CURVE_COLUMNS)),
         data=json.loads(run.text(DATA)),
         notes=json.loads(run.text(NOTES)),

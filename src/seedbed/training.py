@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
 from seedbed.data.splits import Rows
@@ -21,13 +22,13 @@ from seedbed.data.table import Table
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import build
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
+from seedbed.randomness import global_stream
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.layers import OneSeed
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.measure import fastest_stack
 from seedbed.stacking.module import StackedModule
-from seedbed.randomness import global_stream
 
 # Settings of the trainer node that are seedbed's own; the others go to pytorch_lightning.Trainer.
 OWN_SETTINGS = ("batch_size", "gradient_clip_val", "seeds_at_once", "steps_per_chunk")
@@ -123,7 +124,9 @@ class StackTrainer:
 
         return fastest_stack(some, seeds, device)
 
-    def train(self, data: Sequence[SeedData], callbacks: Sequence[pl.Callback] = (), logger: Any = False) -> list[SeedResult]:
+    def train(
+        self, data: Sequence[SeedData], callbacks: Sequence[pl.Callback] = (), logger: Any = False
+    ) -> list[SeedResult]:
         """Fit and test these seeds as one stack."""
         seeds = [item.seed for item in data]
         module, batches, validation, test = self._module(data)
@@ -152,9 +155,7 @@ class StackTrainer:
             for position, seed in enumerate(seeds)
         ]
 
-    def _module(
-        self, data: Sequence[SeedData]
-    ) -> tuple[StackedModule, ShuffledBatches, FixedBatches, FixedBatches]:
+    def _module(self, data: Sequence[SeedData]) -> tuple[StackedModule, ShuffledBatches, FixedBatches, FixedBatches]:
         seeds = [item.seed for item in data]
         network = build_stacked(self.network, seeds)
         if network is None:
@@ -166,7 +167,9 @@ class StackTrainer:
             self._optimizer,
             features=features,
             labels=labels,
-            class_weights=None if weights[0] is None else torch.from_numpy(np.stack([w for w in weights if w is not None])),
+            class_weights=None
+            if weights[0] is None
+            else torch.from_numpy(np.stack([w for w in weights if w is not None])),
             minority=self.table.minority,
             seeds=len(seeds),
             clip_norm=self.settings["gradient_clip_val"],
@@ -182,10 +185,12 @@ class StackTrainer:
         known = inspect.signature(pl.Trainer.__init__).parameters
         for key in settings:
             if key not in known:
-                raise ConfigError(f"trainer.{key}: pytorch_lightning.Trainer has no such argument, {near_misses(key, known)}")
+                raise ConfigError(
+                    f"trainer.{key}: pytorch_lightning.Trainer has no such argument, {near_misses(key, known)}"
+                )
         try:
             return pl.Trainer(**{**LIGHTNING_SETTINGS, "logger": False, **settings, **extra})
-        except (ValueError, TypeError, pl.utilities.exceptions.MisconfigurationException) as error:
+        except (ValueError, TypeError, MisconfigurationException) as error:
             raise ConfigError(f"trainer: pytorch_lightning.Trainer refuses these settings: {error}") from error
 
 
@@ -205,7 +210,9 @@ def _joined(table: Table, data: Sequence[SeedData]) -> tuple[Tensor, Tensor, lis
     return torch.from_numpy(np.concatenate(features)), torch.from_numpy(np.concatenate(labels)), training
 
 
-def curve_points(history: Sequence[Mapping[str, np.ndarray]], position: int, first: int = 0) -> list[tuple[str, int, float]]:
+def curve_points(
+    history: Sequence[Mapping[str, np.ndarray]], position: int, first: int = 0
+) -> list[tuple[str, int, float]]:
     """One seed's curves from epoch ``first`` on, without the epochs in which it no longer trained."""
     return [
         (name, epoch, float(values[position]))

@@ -32,13 +32,17 @@ def serve(
         click.echo(f"The tracking server is {uri}")
         return 0
     if experiment is None and not Path(uri.removeprefix("sqlite:///")).is_file():
-        raise TrackingError(f"There is no tracking store at {uri}: run an experiment first, such as 'seedbed run spam_imbalance'.")
+        raise TrackingError(
+            f"There is no tracking store at {uri}: run an experiment first, such as 'seedbed run spam_imbalance'."
+        )
     page = address
     if experiment is not None:
         page += f"/#/experiments/{tracking.open_project_store(experiment, config_dir).experiment_id}"
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise TrackingError(f"--port {port}: something answers there already. Take another one, such as --port {port + 1}.")
+            raise TrackingError(
+                f"--port {port}: something answers there already. Take another one, such as --port {port + 1}."
+            )
     command = [
         sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port),
         "--default-artifact-root", (project / "mlartifacts").as_uri(),

@@ -99,9 +99,7 @@ def test_universal_sentence_encoder():
     assert encoder.name.startswith("use-multilingual-v3-")
 
 
-@pytest.mark.parametrize(
-    "make", [lambda: HashEncoder(dimensions=0), lambda: UniversalSentenceEncoder(threads=0)]
-)
+@pytest.mark.parametrize("make", [lambda: HashEncoder(dimensions=0), lambda: UniversalSentenceEncoder(threads=0)])
 def test_wrong_values(make):
     with pytest.raises(ConfigError, match="=0: give a number from 1 on"):
         make()

@@ -48,9 +48,7 @@ def test_a_line_of_another_shape_is_named(tmp_path, line):
 
 
 def test_table_counts_and_groups(monkeypatch, tmp_path):
-    table = load(
-        monkeypatch, tmp_path, "ham\tOk lah\nham\tok  LAH \nspam\tok lah\nham\tno\nham\tno\nspam\tWin\n"
-    )
+    table = load(monkeypatch, tmp_path, "ham\tOk lah\nham\tok  LAH \nspam\tok lah\nham\tno\nham\tno\nspam\tWin\n")
     assert table.groups.tolist() == [0, 0, 0, 1, 1, 2]
     assert table.counts == {
         "rows": 6,

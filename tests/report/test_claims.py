@@ -7,7 +7,7 @@ from conftest import make_config
 
 from seedbed.errors import ConfigError
 from seedbed.report import analyse
-from seedbed.report.claims import check_claims
+from seedbed.report.claims import OPEN, check_claims
 
 pytestmark = pytest.mark.filterwarnings("error")
 VALUES = {
@@ -37,15 +37,17 @@ def check(make_results):
     [
         ({"all_means_between": [0.6, 1.0]}, "holds", "0.6750 (undersample) to 0.9400 (oversample)"),
         ({"all_means_between": [0.9, 1.0]}, "does not hold", "outside: undersample"),
-        ({"best_group_then": [["oversample", "smote"], ["none"]]}, "holds", "of 3 pairs"),
-        ({"best_group_then": [["none"], ["smote"]]}, "does not hold", "none 0.9150"),
+        ({"best_group_then": [["none"], ["smote"]]}, OPEN, "do not fall in this order"),
+        ({"best_group_then": [["undersample"]]}, "does not hold", "do not fall in this order"),
         ({"can_beat": ["smote", "oversample"]}, "holds", "in 2 of 4 seeds, level in 0"),
         ({"can_beat": ["undersample", "none"]}, "does not hold", "in 0 of 4 seeds"),
-        ({"largest_std": "undersample"}, "holds", "undersample 0.0645"),
-        ({"largest_std": "none"}, "does not hold", "of 3 others"),
-        ({"below": {"variant": "none", "others": ["oversample", "smote"]}}, "holds", "of 2 pairs"),
+        ({"largest_std": "undersample"}, OPEN, "undersample 0.0645"),
+        ({"largest_std": "none"}, OPEN, "of 3 others"),
+        ({"below": {"variant": "none", "others": ["oversample", "smote"]}}, OPEN, "1 of 2 pairs"),
+        ({"below": {"variant": "undersample", "others": ["none", "smote"]}}, "holds", "2 of 2 pairs"),
         ({"worse_than": ["undersample", "none"]}, "holds", "the paired test supports it (p "),
-        ({"worse_than": ["smote", "none"]}, "does not hold", "does not support it"),
+        ({"worse_than": ["smote", "none"]}, OPEN, "does not support it"),
+        ({"worse_than": ["none", "undersample"]}, "does not hold", "do not fall in this order"),
         (
             {"not_significant": {}},
             "does not hold",
@@ -62,8 +64,17 @@ def test_each_check(check, stated, verdict, evidence):
 
 def test_an_order_that_the_test_does_not_support_says_so(check):
     claim = check({"worse_than": ["smote", "oversample"]})
-    assert claim.verdict == "holds"
+    assert claim.verdict == OPEN
+    assert "the means fall in this order" in claim.evidence
     assert "does not support it" in claim.evidence
+
+
+def test_a_spread_that_is_larger_beyond_chance_holds(check):
+    narrow = [0.900, 0.902, 0.901, 0.903, 0.899, 0.901]
+    wide = [0.80, 0.95, 0.70, 0.90, 0.99, 0.75]
+    values = {"none": narrow, "undersample": wide}
+    assert check({"largest_std": "undersample"}, values=values).verdict == "holds"
+    assert check({"largest_std": "none"}, values=values).verdict == "does not hold"
 
 
 def test_checks_turn_with_the_metric(check):

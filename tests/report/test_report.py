@@ -170,13 +170,9 @@ def test_infinity_as_the_store_keeps_it_enters_no_mean(make_results):
 def test_the_summary_names_what_differs_and_what_does_not(results, tmp_path):
     write_report(results, tmp_path)
     text = (tmp_path / "report.md").read_text()
-    assert re.search(
-        r"`undersample` is worse than `none` by 0\.\d{4} \[0\.\d{4}, 0\.\d{4}\]; the other four", text
-    )
+    assert re.search(r"`undersample` is worse than `none` by 0\.\d{4} \[0\.\d{4}, 0\.\d{4}\]; the other four", text)
     assert "can't be told apart from `none` on test/accuracy with 10 seeds." in text
-    places = [
-        text.index(f"## {title}") for title in ("Result", "Other", "Comparisons", "Claims", "Data", "Recipe")
-    ]
+    places = [text.index(f"## {title}") for title in ("Result", "Other", "Comparisons", "Claims", "Data", "Recipe")]
     assert places == sorted(places)
     for said in ("F1 (%)", "403", "swap, delete", "seedbed run made_up", "A subset of the whole", "hidden:"):
         assert said in text
@@ -192,10 +188,7 @@ def test_the_terminal_table_has_a_row_a_variant(results):
 def test_lower_is_better_turns_the_verdict(results):
     verdicts = {row.variant: row.verdict for row in analyse(results, "test/loss").family}
     assert verdicts["undersample"] == "worse"
-    assert (
-        comparison_table(analyse(results, "test/loss")).set_index("variant").loc["undersample", "difference"]
-        > 0
-    )
+    assert comparison_table(analyse(results, "test/loss")).set_index("variant").loc["undersample", "difference"] > 0
 
 
 def test_without_a_baseline_all_pairs_are_one_family(make_results):

@@ -66,7 +66,15 @@ def reference(seed: int, dtype: torch.dtype = torch.float64, epochs: int = 10, *
     network = plain_network(seed, dtype)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
     return plain_loop(
-        network, TABLE, rows_of(seed), seed=seed, epochs=epochs, batch_size=16, optimizer=optimizer, dtype=dtype, **changes
+        network,
+        TABLE,
+        rows_of(seed),
+        seed=seed,
+        epochs=epochs,
+        batch_size=16,
+        optimizer=optimizer,
+        dtype=dtype,
+        **changes,
     )
 
 
@@ -100,7 +108,11 @@ def test_class_weights_and_clipping_agree() -> None:
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4], ids=["plain", "dropout"])
-@pytest.mark.parametrize("optimizer", [ADAMW, {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.05, "momentum": 0.9}], ids=["adamw", "sgd"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [ADAMW, {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.05, "momentum": 0.9}],
+    ids=["adamw", "sgd"],
+)
 def test_a_seed_alone_is_the_same_among_ten(dropout: float, optimizer: dict[str, Any]) -> None:
     model = config()["model"] | {"dropout": dropout}
     alone = train([7], model=model, optimizer=optimizer)[7]
@@ -119,9 +131,7 @@ def test_seeds_of_unequal_size_leave_each_other_alone(dropout: float) -> None:
     among = train([1, 2, 3], [short, *data[1:]], model=model)
     for item in (short, data[1]):
         alone = train([item.seed], [item], model=model)[item.seed]
-        np.testing.assert_allclose(
-            [p[2] for p in alone.curves], [p[2] for p in among[item.seed].curves], atol=1e-9
-        )
+        np.testing.assert_allclose([p[2] for p in alone.curves], [p[2] for p in among[item.seed].curves], atol=1e-9)
         for name, value in alone.weights.items():
             torch.testing.assert_close(among[item.seed].weights[name], value, atol=1e-9, rtol=0)
 

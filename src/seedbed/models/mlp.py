@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from torch import nn
@@ -14,7 +15,7 @@ def mlp(in_features: int, out_features: int, *, hidden: Sequence[int], dropout: 
     """
     sizes = [in_features, *hidden]
     layers: list[nn.Module] = []
-    for size_in, size_out in zip(sizes, sizes[1:], strict=False):
+    for size_in, size_out in itertools.pairwise(sizes):
         layers += [nn.Linear(size_in, size_out), nn.ReLU()]
         if dropout:
             layers.append(nn.Dropout(dropout))

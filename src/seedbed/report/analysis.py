@@ -55,9 +55,7 @@ class Analysis:
         variants = self.results.variants
         if self.baseline is None:
             return self.differences(list(combinations(variants, 2)))
-        return self.differences(
-            [(variant, self.baseline) for variant in variants if variant != self.baseline]
-        )
+        return self.differences([(variant, self.baseline) for variant in variants if variant != self.baseline])
 
     @cached_property
     def design(self) -> Design:

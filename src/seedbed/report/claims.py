@@ -1,4 +1,8 @@
-"""Claims of a source beside our evidence: each check answers "holds", "does not hold" or "can't be told"."""
+"""Claims of a source beside our evidence: each check answers "holds", "does not hold" or "can't be told".
+
+A claim that one variant does better than another holds only when the paired test says so; an order of means that may
+be chance is "can't be told".
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 from seedbed.errors import ConfigError, near_misses
-from seedbed.report.analysis import BETTER, LEVEL, Analysis, Difference
+from seedbed.report.analysis import BETTER, LEVEL, WORSE, Analysis, Difference
 from seedbed.report.formatting import count_word, listed, p_text
 from seedbed.statistics import holm, lower_is_better, spread_p
 
@@ -88,9 +92,7 @@ def all_means_between(analysis: Analysis, ends: Sequence[float]) -> Finding:
 def best_group_then(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Finding:
     """``[[a, b], [c]]``: groups in falling order of quality, ahead of all variants that are not named."""
     named = {variant for group in groups for variant in group}
-    rest = [
-        name for name in analysis.results.variants if name not in named and analysis.quality(name) is not None
-    ]
+    rest = [name for name in analysis.results.variants if name not in named and analysis.quality(name) is not None]
     return _in_order(analysis, [*groups, rest] if rest else groups)
 
 
@@ -98,21 +100,17 @@ def can_beat(analysis: Analysis, pair: Sequence[str]) -> Finding:
     """``[a, b]``: a comes out ahead of b in at least one seed."""
     first, second = pair
     results, sign = analysis.results, -1 if lower_is_better(analysis.metric) else 1
-    ahead = (
-        sign * (results.values(first, analysis.metric) - results.values(second, analysis.metric))
-    ).dropna()
+    ahead = (sign * (results.values(first, analysis.metric) - results.values(second, analysis.metric))).dropna()
     if ahead.empty:
         return Finding(OPEN, f"{first} and {second} have no finished seed in common.")
     wins, ties = int((ahead > 0).sum()), int((ahead == 0).sum())
     counts = f"{first} is ahead of {second} in {wins} of {len(ahead)} seeds, level in {ties}"
     evidence = f"{counts}; {_means(analysis, pair)}"
-    return Finding(
-        HOLDS if wins else FAILS, f"{evidence}; {_support(analysis.differences([(first, second)]))}."
-    )
+    return Finding(HOLDS if wins else FAILS, f"{evidence}; {_support(analysis.differences([(first, second)]))}.")
 
 
 def largest_std(analysis: Analysis, variant: str) -> Finding:
-    """``a``: its sample standard deviation is the largest."""
+    """``a``: its sample standard deviation is larger than each other one, beyond chance."""
     stds = {name: found.std for name, found in analysis.summaries.items() if found.std is not None}
     if variant not in stds or len(stds) < 2:
         return Finding(OPEN, f"A spread needs two finished seeds of {variant} and of another variant.")
@@ -120,16 +118,14 @@ def largest_std(analysis: Analysis, variant: str) -> Finding:
     values = {name: analysis.results.values(name, analysis.metric) for name in falling}
     others = [name for name in falling if name != variant]
     p_values = holm([spread_p(*values[variant].align(values[name], join="inner")) for name in others])
-    clear = sum(
-        p is not None and p < LEVEL and stds[variant] > stds[name]
-        for p, name in zip(p_values, others, strict=True)
-    )
+    apart = [name for name, p in zip(others, p_values, strict=True) if p is not None and p < LEVEL]
+    smaller = [name for name in apart if stds[name] < stds[variant]]
+    verdict = HOLDS if len(smaller) == len(others) else FAILS if len(apart) > len(smaller) else OPEN
     shown = listed(f"{name} {analysis.show(stds[name])}" for name in falling)
-    holds = falling[0] == variant and stds[variant] > stds[falling[1]]
     return Finding(
-        HOLDS if holds else FAILS,
-        f"Sample std: {shown}; by the Pitman-Morgan test (Holm) it is larger than that of {clear} of "
-        f"{len(others)} others.",
+        verdict,
+        f"Sample std: {shown}; by the Pitman-Morgan test (Holm) that of {variant} is larger than that of "
+        f"{len(smaller)} of {len(others)} others.",
     )
 
 
@@ -149,9 +145,7 @@ def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Find
     baseline = (argument or {}).get("baseline", analysis.baseline)
     family = Analysis(analysis.results, analysis.metric, baseline).family
     tested = [row for row in family if row.p is not None]
-    sizes = {
-        row: abs(row.comparison.difference or 0.0) for row in family if row.comparison.difference is not None
-    }
+    sizes = {row: abs(row.comparison.difference or 0.0) for row in family if row.comparison.difference is not None}
     means = [found.mean for found in analysis.summaries.values() if found.mean is not None]
     if not tested:
         return Finding(OPEN, "No difference could be tested.")
@@ -181,12 +175,16 @@ CHECKS: dict[str, Callable[[Analysis, Any], Finding]] = {
 
 
 def _in_order(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Finding:
-    """Whether the means fall from group to group, and for how many pairs of neighbours the test agrees."""
+    """Holds when the paired test supports every pair of neighbouring groups, fails when it contradicts one."""
     steps = [list(product(upper, lower)) for upper, lower in pairwise(groups)]
     pairs = [pair for step in steps for pair in step]
-    holds = all((analysis.quality(upper) or 0.0) > (analysis.quality(lower) or 0.0) for upper, lower in pairs)
+    rows = analysis.differences(pairs)
+    agree = all((analysis.quality(upper) or 0.0) > (analysis.quality(lower) or 0.0) for upper, lower in pairs)
+    supported, contradicted = (sum(row.verdict == verdict for row in rows) for verdict in (BETTER, WORSE))
+    verdict = HOLDS if supported == len(rows) else FAILS if contradicted else OPEN
     means = "; then ".join(_means(analysis, group) for group in groups)
-    return Finding(HOLDS if holds else FAILS, f"Means: {means}; {_support(analysis.differences(pairs))}.")
+    order = "the means fall in this order" if agree else "the means do not fall in this order"
+    return Finding(verdict, f"Means: {means}: {order}; {_support(rows)}.")
 
 
 def _means(analysis: Analysis, variants: Iterable[str]) -> str:

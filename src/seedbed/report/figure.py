@@ -52,9 +52,7 @@ def draw(analysis: Analysis, kind: Literal["png", "svg"]) -> bytes:
         if kind == "png":
             FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=160, metadata={"Software": None})
         else:
-            FigureCanvasSVG(figure).print_figure(
-                stream, format="svg", metadata={"Date": None, "Creator": None}
-            )
+            FigureCanvasSVG(figure).print_figure(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
 
 
@@ -96,9 +94,7 @@ def _figure(analysis: Analysis) -> Figure:
 
 def _draw_bar(axes: Axes, place: int, found: Span, *, floor: float, is_baseline: bool) -> None:
     colour = _BASELINE_BAR if is_baseline else _BAR
-    axes.bar(
-        place, found.mean - floor, bottom=floor, width=0.62, color=colour, edgecolor=_EDGE, linewidth=0.8
-    )
+    axes.bar(place, found.mean - floor, bottom=floor, width=0.62, color=colour, edgecolor=_EDGE, linewidth=0.8)
     if found.high > found.low:
         ends = [[found.mean - found.drawn_low], [found.drawn_high - found.mean]]
         axes.errorbar(place, found.mean, yerr=ends, color=_WHISKER, capsize=5, linewidth=1.4, zorder=4)
@@ -155,9 +151,7 @@ def _axis(analysis: Analysis, spans: dict[str, Span]) -> tuple[float, float]:
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     air = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
     least, most = bounds(analysis.metric)
-    return low - air if least is None else max(low - air, least), high + air if most is None else min(
-        high + air, most
-    )
+    return low - air if least is None else max(low - air, least), high + air if most is None else min(high + air, most)
 
 
 def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, float]) -> list[str]:
@@ -171,9 +165,7 @@ def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, floa
     cut = {found.drawn_low for found in spans.values() if found.drawn_low > found.low}
     cut |= {found.drawn_high for found in spans.values() if found.drawn_high < found.high}
     if cut:
-        notes.append(
-            f"Bars are cut at {listed(map(str, sorted(cut)))}, where the metric ends; the tables are not."
-        )
+        notes.append(f"Bars are cut at {listed(map(str, sorted(cut)))}, where the metric ends; the tables are not.")
     outside = _outside(analysis, limits)
     if outside:
         notes.append(f"Outside the axis and not drawn: {listed(outside)}.")

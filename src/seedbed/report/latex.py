@@ -36,8 +36,7 @@ def latex_report(analysis: Analysis) -> str:
         header += [rf"difference to {latex(analysis.baseline)} [95\,\%]", "$p$ (Holm)"]
     best = analysis.best()
     rows = [
-        " & ".join([*_cells(analysis, variant, variant in best), *_difference(analysis, variant, against)])
-        + r" \\"
+        " & ".join([*_cells(analysis, variant, variant in best), *_difference(analysis, variant, against)]) + r" \\"
         for variant in analysis.results.variants
     ]
     return _DOCUMENT % {

@@ -22,6 +22,8 @@ from seedbed.report.published import Published
 from seedbed.report.words import summary_sentences
 from seedbed.statistics import Summary
 
+SECONDS = "seconds"
+
 # What the other sections say already, and what does not belong to a recipe.
 _NO_RECIPE = {
     "question",
@@ -132,7 +134,7 @@ def _other_metrics(analysis: Analysis) -> str:
     others = [
         name
         for name in analysis.results.metrics
-        if name != analysis.metric and (name.rpartition("/")[0] == prefix or "/" not in name)
+        if name not in (analysis.metric, SECONDS) and (name.rpartition("/")[0] == prefix or "/" not in name)
     ]
     if not others:
         return ""
@@ -184,10 +186,7 @@ def _data(analysis: Analysis) -> str:
     data = analysis.results.data
     items = [("data set", markdown(data["name"]))] if data.get("name") else []
     items += [("SHA-256", f"`{data['digest']}`")] if data.get("digest") else []
-    items += [
-        (markdown(str(what).replace("_", " ")), str(count))
-        for what, count in (data.get("counts") or {}).items()
-    ]
+    items += [(markdown(str(what).replace("_", " ")), str(count)) for what, count in (data.get("counts") or {}).items()]
     if isinstance(data.get("split"), dict):
         items.append(("split", ", ".join(f"{part} {rows}" for part, rows in data["split"].items())))
     notes = [f"- {markdown(note)}" for note in data.get("notes") or ()]
@@ -216,11 +215,7 @@ def _recipe(analysis: Analysis) -> str:
         for key, title in (("source", "Source"), ("recipe", "Its recipe"), ("unstated", "Not stated there"))
         if published.get(key)
     ]
-    block = (
-        [f"```yaml\n{yaml.safe_dump(shared, sort_keys=False, allow_unicode=True).rstrip()}\n```"]
-        if shared
-        else []
-    )
+    block = [f"```yaml\n{yaml.safe_dump(shared, sort_keys=False, allow_unicode=True).rstrip()}\n```"] if shared else []
     return _section("Recipe", ["\n".join(said)] if said else [], block)
 
 
@@ -233,23 +228,24 @@ def _launches(analysis: Analysis) -> str:
     lines = []
     for launch in used:
         trained = finished[finished["launch"] == launch]["variant"].value_counts()
-        counts = [
-            f"{markdown(variant)} {trained[variant]}"
-            for variant in results.variants
-            if variant in trained.index
-        ]
+        counts = [f"{markdown(variant)} {trained[variant]}" for variant in results.variants if variant in trained.index]
         told = known.get(launch, {})
         about = ", ".join(
-            part
-            for part in (told.get("started", ""), f"`{told['command']}`" if told.get("command") else "")
-            if part
+            part for part in (told.get("started", ""), f"`{told['command']}`" if told.get("command") else "") if part
         )
         lines.append(
-            f"- `{launch}`"
-            + (f" ({about})" if about else "")
-            + f": {', '.join(counts) or 'no seed finished'}"
+            f"- `{launch}`" + (f" ({about})" if about else "") + f": {', '.join(counts) or 'no seed finished'}"
         )
-    return _section("Seeds trained by launch", ["\n".join(lines)] if lines else [])
+    return _section("Seeds trained by launch", ["\n".join(lines)] if lines else [], _training_time(analysis))
+
+
+def _training_time(analysis: Analysis) -> list[str]:
+    """Seconds a seed; seeds that were stacked share the time of their stack, so there is no spread to show."""
+    if SECONDS not in analysis.results.metrics:
+        return []
+    means = {variant: found.mean for variant, found in analysis.summaries_of(SECONDS).items()}
+    shown = [f"{markdown(variant)} {mean:.2f}" for variant, mean in means.items() if mean is not None]
+    return [f"Seconds of training a seed (the stack's time over its seeds): {', '.join(shown)}."] if shown else []
 
 
 def _environment(analysis: Analysis) -> str:

@@ -35,8 +35,7 @@ def _clause(analysis: Analysis, row: Difference) -> str:
     low, high = sorted((abs(comparison.low or 0.0), abs(comparison.high or 0.0)))
     size = analysis.show(abs(comparison.difference or 0.0))
     return (
-        f"`{row.variant}` is {row.verdict} than `{row.other}` by {size} "
-        f"[{analysis.show(low)}, {analysis.show(high)}]"
+        f"`{row.variant}` is {row.verdict} than `{row.other}` by {size} [{analysis.show(low)}, {analysis.show(high)}]"
     )
 
 
@@ -75,9 +74,7 @@ def _leader(analysis: Analysis) -> str:
     if analysis.baseline is None or analysis.baseline in best:
         return f"{sentence}."
     ahead = any(row.verdict == BETTER for row in analysis.family if row.variant in best)
-    return (
-        f"{sentence}." if ahead else f"{sentence}, which the test does not tell from `{analysis.baseline}`."
-    )
+    return f"{sentence}." if ahead else f"{sentence}, which the test does not tell from `{analysis.baseline}`."
 
 
 def _gaps(analysis: Analysis) -> list[str]:

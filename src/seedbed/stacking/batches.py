@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -37,10 +38,10 @@ class ShuffledBatches:
         self.rows = [torch.from_numpy(np.asarray(of_seed, dtype=np.int64)) for of_seed in rows]
         self.seeds, self.batch_size, self.steps_per_chunk = tuple(seeds), batch_size, steps_per_chunk
         self.epoch = 0
-        self.steps = max(-(-len(of_seed) // batch_size) for of_seed in self.rows)
+        self.steps = max(math.ceil(len(of_seed) / batch_size) for of_seed in self.rows)
 
     def __len__(self) -> int:
-        return -(-self.steps // self.steps_per_chunk)
+        return math.ceil(self.steps / self.steps_per_chunk)
 
     def __iter__(self) -> Iterator[Chunk]:
         index, counts = self._plan(self.epoch)
@@ -74,7 +75,7 @@ class FixedBatches:
         self.batch_size = batch_size
 
     def __len__(self) -> int:
-        return -(-self.index.shape[1] // self.batch_size)
+        return math.ceil(self.index.shape[1] / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, self.index.shape[1], self.batch_size):

@@ -21,9 +21,7 @@ class StackedLinear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in layers]).contiguous())
         self.bias = (
-            nn.Parameter(torch.stack([layer.bias.detach() for layer in layers]))
-            if layers[0].bias is not None
-            else None
+            nn.Parameter(torch.stack([layer.bias.detach() for layer in layers])) if layers[0].bias is not None else None
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def _seconds_per_step(module: StackedModule, batches: ShuffledBatches, device: t
         for _ in range(count):
             losses, _ = module.row_losses(index)
             parameters.clear_gradients()
-            losses.mean(1).sum().backward()
+            torch.autograd.backward(losses.mean(1).sum())
             parameters.hand_over_gradients(everyone, module.clip_norm)
             optimizer.step()
         if device.type == "cuda":

@@ -87,9 +87,7 @@ def classification_metrics(logits: Tensor, labels: Tensor, mask: Tensor, minorit
     correct, true, predicted = counts.diagonal(dim1=1, dim2=2), counts.sum(2), counts.sum(1)
     recalls, precisions = _ratio(correct, true), _ratio(correct, predicted)
     recall, precision = recalls[:, minority], precisions[:, minority]
-    area, average_precision = ranking(
-        logits.double().softmax(-1)[..., minority], labels == minority, mask
-    )
+    area, average_precision = ranking(logits.double().softmax(-1)[..., minority], labels == minority, mask)
     values = (
         (losses.double() * mask).sum(1) / mask.sum(1),
         _ratio(correct.sum(1), true.sum(1)),

@@ -27,9 +27,7 @@ class SeedParameters:
         else:
             self._alone = False
             for position in range(seeds):
-                self._slices.append(
-                    [parameter.detach()[position].requires_grad_() for parameter in self._stacked]
-                )
+                self._slices.append([parameter.detach()[position].requires_grad_() for parameter in self._stacked])
 
     def all(self) -> list[Tensor]:
         return [piece for of_seed in self._slices for piece in of_seed]
@@ -50,9 +48,7 @@ class SeedParameters:
             self._clip(clip_norm)
         for index, parameter in enumerate(self._stacked):
             gradient = parameter.grad
-            pieces: Sequence[Tensor | None] = (
-                gradient.unbind(0) if gradient is not None else [None] * len(self._slices)
-            )
+            pieces: Sequence[Tensor | None] = gradient.unbind(0) if gradient is not None else [None] * len(self._slices)
             for of_seed, piece, steps in zip(self._slices, pieces, active, strict=True):
                 of_seed[index].grad = piece if steps else None
 
