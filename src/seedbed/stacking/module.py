@@ -117,7 +117,7 @@ class StackedModule(pl.LightningModule):
     def on_test_epoch_start(self) -> None:
         self._evaluated = []
 
-    def test_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         self._evaluate(batch)
 
     def on_test_epoch_end(self) -> None:

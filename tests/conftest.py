@@ -1,0 +1,110 @@
+"""A project of the tests' own: config folder, experiment, store and cache, all in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+DATA = """
+_target_: tests.made_up.Messages
+rows: 80
+spam: 20
+digest: {digest}
+"""
+EXPERIMENT = """
+# @package _global_
+defaults:
+  - override /data: messages
+  - override /model: mlp
+  - override /task: classification
+question: Does it work?
+seeds: 3
+model: {hidden: [8]}
+trainer: {max_epochs: 2, batch_size: 16, accelerator: cpu, seeds_at_once: 3}
+variants:
+  none: [imbalance=none]
+  oversample: [imbalance=oversample]
+report: {metric: test/accuracy, baseline: none}
+"""
+OTHERS = {
+    "failing_seed": "  none: [imbalance=none]\n  flaky: [imbalance=fails_for, imbalance.seed=2]",
+    "all_six": (
+        "  none: [imbalance=none]\n  class_weights: [imbalance=class_weights]\n  undersample: [imbalance=undersample]\n"
+        "  oversample: [imbalance=oversample]\n  smote: [imbalance=smote]\n  text_augment: [imbalance=text_augment]"
+    ),
+    "interrupted": "  none: [imbalance=none]\n  cut: [imbalance=signals]\n  oversample: [imbalance=oversample]",
+    "smote_only": "  smote: [imbalance=smote, imbalance.sampler.k_neighbors=40]",
+}
+
+
+def write_project(folder: Path) -> Path:
+    for name in ("data", "experiments", "imbalance"):
+        (folder / name).mkdir(parents=True)
+    (folder / "data" / "messages.yaml").write_text(DATA.format(digest="d" * 64))
+    (folder / "imbalance" / "fails_for.yaml").write_text("_target_: tests.made_up.FailsFor\nseed: ???\n")
+    (folder / "imbalance" / "signals.yaml").write_text("_target_: tests.made_up.Signals\nname: SIGTERM\n")
+    (folder / "experiments" / "messages.yaml").write_text(EXPERIMENT)
+    start, end = EXPERIMENT.split("variants:\n")[0], EXPERIMENT[EXPERIMENT.index("report:") :]
+    for name, variants in OTHERS.items():
+        baseline = end if "none:" in variants else end.replace(", baseline: none", "")
+        (folder / "experiments" / f"{name}.yaml").write_text(f"{start}variants:\n{variants}\n{baseline}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database: making one takes seconds, copying it does not."""
+    from seedbed.tracking import Store
+
+    folder = tmp_path_factory.mktemp("store")
+    Store(f"sqlite:///{folder / 'mlflow.db'}", folder, "unused")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture(autouse=True)
+def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test touches the user's cache or store."""
+    monkeypatch.setenv("SEEDBED_CACHE", str(tmp_path / "cache"))
+    for name in ("MLFLOW_TRACKING_URI", "SEEDBED_PROJECT", "SEEDBED_DEBUG", "SEEDBED_CONFIG_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def bare_project(tmp_path: Path) -> Path:
+    """A project without a store."""
+    return write_project(tmp_path / "project")
+
+
+@pytest.fixture
+def project(bare_project: Path, empty_store: Path) -> Path:
+    shutil.copy(empty_store, bare_project / "mlflow.db")
+    return bare_project
+
+
+@pytest.fixture
+def seedbed(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line in a process of its own: ``seedbed("run", "messages", "seeds=2")``."""
+
+    def command(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "seedbed.cli", *arguments, *(["--config-dir", str(project)] if arguments[0] in CONFIGURED else [])],
+            cwd=cwd or project,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return command
+
+
+CONFIGURED = ("run", "report", "status", "ui")

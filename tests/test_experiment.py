@@ -1,0 +1,150 @@
+"""Composition, checks and fingerprints: what is wrong is found before any work, and said with the remedy."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seedbed.errors import ConfigError
+from seedbed.experiment import build, experiment_names, load_experiment
+
+SPAM = "spam_imbalance"
+INPUTS = {"data": "d"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["model.hiden=[3]"], ["'model.hiden'", "did you mean 'model.hidden'", "+model.hiden=[3]"]),
+        (["hidden=[3]"], ["'hidden'", "'model.hidden'"]),
+        (["model=mpl"], ["group 'model'", "'mpl'", "did you mean 'mlp'"]),
+        (["split=per_sed"], ["'split'", "'per_seed'"]),
+        (["variant=smot"], ["variant=smot", "did you mean 'smote'"]),
+        (["variant=none,smot"], ["variant=smot"]),
+        (["imbalance=none"], ["none, class_weights, undersample", "wrong name", "variant=NAME"]),
+        (["imbalance.copies=3"], ["text_augment sets", "wrong name"]),
+        (["variant=none", "imbalance.sampler.sampling_strategy=0.5"], ["'none' (imbalance=none)", "undersample, oversample, smote"]),
+        (["model.hidden=[1],[2]"], ["several values", "-m"]),
+        (["ckpt=a/epoch=1-step=2.ckpt"], ["Hydra's grammar", "quote"]),
+        (["seeds=0"], ["seeds=0", "seeds=10"]),
+        (["seeds=[1,1]"], ["seed 1 stands there twice"]),
+        (["seeds=abc"], ["seeds=abc"]),
+        (["select=bets"], ["select=bets", "last or best"]),
+        (["monitor=val/los"], ["did you mean 'val/loss'"]),
+        (["report.metric=test/acuracy"], ["did you mean 'test/accuracy'"]),
+        (["report.baseline=nome"], ["did you mean 'none'"]),
+        (["trainer.batch_size=0"], ["trainer.batch_size=0", "from 1 on"]),
+        (["trainer.max_epochs=2.5"], ["trainer.max_epochs=2.5"]),
+        (["trainer.seeds_at_once=-1"], ["trainer.seeds_at_once=-1", "auto"]),
+        (["trainer.precision=16-mixed"], ["16-mixed", "bf16-mixed"]),
+        (["patience=0"], ["patience=0"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) and "=" in value[0] else "",
+)  # fmt: skip
+def test_bad_input_names_value_and_remedy(overrides: list[str], said: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_experiment(SPAM, overrides)
+    for part in said:
+        assert part in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_experiment_names_near_misses() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'spam_imbalance'"):
+        load_experiment("spam_inbalance")
+
+
+def test_unknown_config_dir() -> None:
+    with pytest.raises(ConfigError, match="nowhere"):
+        load_experiment(SPAM, config_dir="/nowhere/at/all")
+
+
+@pytest.mark.parametrize(
+    ("variants", "said"),
+    [
+        ("variants: {}", "is empty"),
+        ("variants: {none: imbalance=none}", "a name and a list of overrides"),
+        ("variants: {none: [seeds=3]}", "belongs to the whole experiment"),
+        ("variants: {none: [imbalance=nome]}", "did you mean 'none'"),
+        ("variants: [", "cannot be read"),
+    ],
+)
+def test_a_broken_experiment_file_is_named(bare_project: Path, variants: str, said: str) -> None:
+    path = bare_project / "experiments" / "messages.yaml"
+    text = path.read_text()
+    path.write_text(text[: text.index("variants:")] + variants + "\n" + text[text.index("report:") :])
+    with pytest.raises(ConfigError, match=said):
+        load_experiment("messages", config_dir=bare_project)
+
+
+def test_special_characters_pass_inside_quotes() -> None:
+    """A value with '=' must be quoted for Hydra, and then arrives whole."""
+    experiment = load_experiment(SPAM, ["question='a=b#c (é) 50%'"])
+    assert experiment.config["question"] == "a=b#c (é) 50%"
+
+
+def test_variants_and_seeds() -> None:
+    experiment = load_experiment(SPAM, ["variant=smote,none", "seeds=[4,7]", "optimizer.lr=0.01"])
+    assert [variant.name for variant in experiment.variants] == ["none", "smote"]
+    assert experiment.seeds == (4, 7)
+    assert experiment.variants[1].config["imbalance"]["sampler"]["k_neighbors"] == 5
+    assert all(variant.config["optimizer"]["lr"] == 0.01 for variant in experiment.variants)
+
+
+def test_own_folder_adds_experiments_and_groups(bare_project: Path) -> None:
+    assert {"messages", SPAM} <= set(experiment_names(bare_project))
+    experiment = load_experiment("messages", config_dir=bare_project)
+    assert experiment.project == bare_project
+    assert experiment.config["data"]["rows"] == 80
+
+
+def fingerprint(*overrides: str, seed: int = 0, **inputs: str) -> str:
+    return load_experiment(SPAM, ["variant=smote", *overrides]).variants[0].fingerprint(seed, INPUTS | inputs)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "data.root=/elsewhere", "trainer.accelerator=cpu", "trainer.seeds_at_once=2", "trainer.steps_per_chunk=7",
+        "tracking.uri=sqlite:////tmp/x.db", "seeds=30", "question=why", "report.bars=std", "split.train=7e-1",
+    ],
+)  # fmt: skip
+def test_a_fingerprint_ignores_what_cannot_change_the_result(override: str) -> None:
+    assert fingerprint(override) == fingerprint()
+
+
+def test_equal_values_have_one_fingerprint() -> None:
+    assert fingerprint("optimizer.weight_decay=1") == fingerprint("optimizer.weight_decay=1.0")
+
+
+@pytest.mark.parametrize("override", ["optimizer.lr=0.002", "model.hidden=[64]", "select=best", "split=fixed"])
+def test_a_fingerprint_depends_on_the_recipe(override: str) -> None:
+    assert fingerprint(override) != fingerprint()
+
+
+def test_a_fingerprint_depends_on_seed_and_data() -> None:
+    assert len({fingerprint(), fingerprint(seed=1), fingerprint(data="other"), fingerprint(encoder="v2")}) == 4
+
+
+def test_build_says_what_is_wrong() -> None:
+    with pytest.raises(ConfigError, match=r"model: cannot build .*mlp.*unexpected keyword.*hiden"):
+        build({"_target_": "seedbed.models.mlp.mlp", "in_features": 1, "out_features": 1, "hiden": [3]}, "model")
+
+
+def test_build_names_installed_versions_where_an_import_fails() -> None:
+    config: dict[str, Any] = {"_target_": "imblearn.over_sampling.SMOTEE"}
+    with pytest.raises(ConfigError, match=r"imbalanced-learn \d.*scikit-learn \d"):
+        build(config, "imbalance.sampler")
+
+
+def test_the_project_folder_is_found_from_below(bare_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from seedbed.paths import project_folder
+
+    below = bare_project / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert project_folder() == bare_project
+    assert project_folder(os.path.relpath(bare_project)) == bare_project
