@@ -1,12 +1,12 @@
-# Sets up .venv for the scripts beside it: source this, then call set_up, with the name of an extra or without.
+# Sets up .venv for the scripts beside it: source this, then call set_up with the name of an extra, or "".
 # shellcheck shell=bash
 
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH="" cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 venv=$root/.venv
 
 set_up() {
-  local extra=${1-}
-  # The lock on the folder lets a second script wait for the first instead of installing into the same place.
+  local extra=$1
+  # The lock on the folder makes a second script wait for the first: both would write to the same place.
   (
     flock --nonblock 9 || { say "Waiting for another set-up of .venv to end." && flock 9; }
     venv_works || make_venv
@@ -22,7 +22,7 @@ refuse() {
   exit 2
 }
 
-# The scripts that pip writes hold the folder's path, so a .venv that was moved or copied does not work either.
+# The commands that pip writes hold the folder's path, so a .venv that was moved or copied is of no use.
 venv_works() {
   [[ $(activated_path) -ef $venv ]] &&
     "$venv/bin/python" -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
@@ -35,9 +35,9 @@ activated_path() (
 )
 
 make_venv() {
-  local able=0 version=none python=
-  read -r able version python < <(best_python) || true
-  ((able)) || refuse "$(remedy "$version" "$python")"
+  local able version python
+  read -r able version python <<<"$(best_python)"
+  ((able)) || refuse "$(remedy "${version:-none}" "$python")"
   [[ ! -e $venv ]] || say "Rebuilding .venv: it is incomplete, was moved, or its Python is gone."
   say "Making .venv with Python $version ($python)."
   "$python" -m venv --clear "$venv"
@@ -59,7 +59,7 @@ PYTHON
   done | LC_ALL=C sort --key=1,1n --key=2,2V | tail --lines=1
 }
 
-# The paragraph for a machine whose best Python, VERSION at PATH ("none" where there is no Python), cannot make a .venv.
+# The paragraph for a machine whose best Python will not do: its version ("none" where it has none) and path.
 remedy() {
   local version=$1 python=$2 lack package
   case $version in
@@ -69,8 +69,8 @@ remedy() {
   esac
   local sudo=
   ((EUID == 0)) || sudo="sudo "
-  printf '%s' "seedbed needs Python 3.11 or newer with venv and ensurepip, but $lack. On Debian and Ubuntu this mends it: " \
-    "${sudo}apt-get update && ${sudo}apt-get install --yes $package"
+  printf '%s' "seedbed needs Python 3.11 or newer with venv and ensurepip, but $lack. " \
+    "On Debian and Ubuntu this mends it: ${sudo}apt-get update && ${sudo}apt-get install --yes $package"
 }
 
 # An extra includes the plain package: after "dev", "" is installed too.
@@ -84,8 +84,8 @@ recipe() { { "$venv/bin/python" --version && cat "$root/pyproject.toml"; } | sha
 install() {
   local extra=$1 name
   say "Installing seedbed${extra:+[$extra]} and what it needs; the first time this may take minutes."
-  [[ $(uname) != Linux ]] || find_torch ||
-    say "PyTorch comes as the package index has it: with CUDA, several GB, unless pip finds a CPU build (PIP_FIND_LINKS)."
+  [[ $(uname) != Linux ]] || has_torch ||
+    say "The index's PyTorch brings several GB of CUDA; a CPU wheel that PIP_FIND_LINKS names goes first."
   rm -f "$venv"/.installed*
   "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
     --editable "$root${extra:+[$extra]}" || {
@@ -97,4 +97,4 @@ install() {
   for name in "" "$extra"; do recipe >"$(stamp "$name")"; done
 }
 
-find_torch() { "$venv/bin/python" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)'; }
+has_torch() { compgen -G "$venv/lib/python*/site-packages/torch" >/dev/null; }

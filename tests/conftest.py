@@ -52,7 +52,7 @@ def write_project(folder: Path) -> Path:
     (folder / "imbalance" / "fails_for.yaml").write_text("_target_: tests.made_up.FailsFor\nseed: ???\n")
     (folder / "imbalance" / "signals.yaml").write_text("_target_: tests.made_up.Signals\nname: SIGTERM\n")
     (folder / "experiments" / "messages.yaml").write_text(EXPERIMENT)
-    start, end = EXPERIMENT.split("variants:\n")[0], EXPERIMENT[EXPERIMENT.index("report:") :]
+    start, end = EXPERIMENT.split("variants:\n", maxsplit=1)[0], EXPERIMENT[EXPERIMENT.index("report:") :]
     for name, variants in OTHERS.items():
         baseline = end if "none:" in variants else end.replace(", baseline: none", "")
         (folder / "experiments" / f"{name}.yaml").write_text(f"{start}variants:\n{variants}\n{baseline}")
@@ -95,7 +95,13 @@ def seedbed(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def command(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "seedbed.cli", *arguments, *(["--config-dir", str(project)] if arguments[0] in CONFIGURED else [])],
+            [
+                sys.executable,
+                "-m",
+                "seedbed.cli",
+                *arguments,
+                *(["--config-dir", str(project)] if arguments[0] in CONFIGURED else []),
+            ],
             cwd=cwd or project,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **environment},
             capture_output=True,

@@ -25,7 +25,9 @@ class Messages:
         words = np.array(["meet", "lunch", "home", "later", "call", "thanks", "train", "rain"])
         baits = np.array(["win", "prize", "free", "cash", "urgent", "call", "claim", "now"])
         labels = (np.arange(self.rows) < self.spam).astype(np.int64)
-        texts = [f"{' '.join(rng.choice(baits if spam else words, 6))} {number // 2}" for number, spam in enumerate(labels)]
+        texts = [
+            f"{' '.join(rng.choice(baits if spam else words, 6))} {number // 2}" for number, spam in enumerate(labels)
+        ]
         texts[-1] = texts[-2].upper()
         groups = group_numbers(normalise(text) for text in texts)
         return Table(

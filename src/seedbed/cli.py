@@ -15,14 +15,27 @@ from seedbed.errors import SeedbedError
 # Heavy packages are imported inside the commands that need them, so that --help answers at once.
 
 
-class Commands(click.Group):
+class WithExamples(click.Command):
+    """A command whose help ends in examples that can be typed as they stand."""
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Examples"):
+            for line in self.examples.strip().splitlines():
+                formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
+
+
+class Commands(WithExamples, click.Group):
     """Answers an error that a user can mend with one paragraph and exit code 2, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except SeedbedError as error:
-            if ctx.params.get("debug") or os.environ.get("SEEDBED_DEBUG"):
+            if os.environ.get("SEEDBED_DEBUG"):
                 raise
             click.echo(f"seedbed: {error}", err=True)
             ctx.exit(2)
@@ -31,20 +44,6 @@ class Commands(click.Group):
                 "seedbed: interrupted. What was finished is kept; the same command goes on from there.", err=True
             )
             ctx.exit(130)
-
-
-class Examples(click.Command):
-    """A command whose help ends in examples that can be typed as they stand."""
-
-    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.examples = examples
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if self.examples:
-            with formatter.section("Examples"):
-                for line in self.examples.strip().splitlines():
-                    formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
 
 
 config_dir_option = click.option(
@@ -62,7 +61,16 @@ def debug_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    examples="""
+    seedbed run spam_imbalance              train, track and compare
+    seedbed run spam_imbalance seeds=30     add seeds at the cost of the new ones
+    seedbed report spam_imbalance           tables and figures, from what is tracked
+    seedbed ui spam_imbalance               the runs in MLflow's pages
+    """,
+)
 @click.version_option(package_name="seedbed")
 def main() -> None:
     """Is variant A really better than variant B, or was it the seed?
@@ -73,7 +81,7 @@ def main() -> None:
 
 
 @main.command(
-    cls=Examples,
+    cls=WithExamples,
     examples="""
     seedbed run spam_imbalance                                         all variants, 10 seeds
     seedbed run spam_imbalance seeds=30                                trains only the seeds that are missing
@@ -113,7 +121,7 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
 
 
 @main.command(
-    cls=Examples,
+    cls=WithExamples,
     examples="""
     seedbed report spam_imbalance
     seedbed report spam_imbalance --metric test/f1 --output /tmp/f1
@@ -147,7 +155,7 @@ def report(
 
 
 @main.command(
-    cls=Examples,
+    cls=WithExamples,
     examples="""
     seedbed status                     every experiment of this project
     seedbed status spam_imbalance      the cells of each variant, and the launches
@@ -163,12 +171,19 @@ def status(experiment: str | None, config_dir: str | None) -> None:
     click.echo(experiment_status(experiment, config_dir) if experiment else project_status(config_dir))
 
 
-@main.group()
+@main.group(
+    cls=Commands,
+    examples="""
+    seedbed data list
+    seedbed data fetch sms_spam
+    seedbed data check
+    """,
+)
 def data() -> None:
     """List, fetch and check data sets."""
 
 
-@data.command("list")
+@data.command("list", cls=WithExamples, examples="seedbed data list")
 def data_list() -> None:
     """Say which data sets there are, and where they were found."""
     for description in _descriptions():
@@ -176,7 +191,7 @@ def data_list() -> None:
         click.echo(f"    {description.size:,} bytes, {description.licence}, from {description.home}")
 
 
-@data.command("fetch", cls=Examples, examples="seedbed data fetch sms_spam")
+@data.command("fetch", cls=WithExamples, examples="seedbed data fetch sms_spam")
 @click.argument("name")
 @debug_option
 def data_fetch(name: str) -> None:
@@ -187,7 +202,7 @@ def data_fetch(name: str) -> None:
         click.echo(note)
 
 
-@data.command("check")
+@data.command("check", cls=WithExamples, examples="seedbed data check")
 @debug_option
 def data_check() -> None:
     """Compare every file that is here with the digest of the genuine one; exit code 1 if one differs."""
@@ -217,7 +232,7 @@ def _descriptions() -> list[Any]:
 
 
 @main.command(
-    cls=Examples,
+    cls=WithExamples,
     examples="""
     seedbed ui
     seedbed ui spam_imbalance --port 5001

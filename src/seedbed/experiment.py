@@ -8,12 +8,14 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException, OverrideParseException
@@ -126,10 +128,10 @@ def build(config: Mapping[str, Any], place: str) -> Any:
         cause = error.__cause__
         if isinstance(cause, ConfigError):
             raise cause from error
-        message = str(error).splitlines()[0]
+        message = " ".join(str(cause or error).split())
         raise ConfigError(
-            f"{place}: cannot build {config.get('_target_')}: {cause or message}{_installed(message, cause)} "
-            "The keys of the config node are the arguments of its _target_."
+            f"{place}: cannot build {config.get('_target_')}: {message}{_installed(str(error), cause)} "
+            "(The keys of the config node are the arguments of its _target_.)"
         ) from error
 
 
@@ -143,7 +145,7 @@ def _installed(message: str, cause: BaseException | None) -> str:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             versions.append(f"{package} is not installed")
-    return f" ({', '.join(versions)})."
+    return f" (installed: {', '.join(versions)})"
 
 
 # ---- composition -----------------------------------------------------------------------------------------------------
@@ -170,8 +172,19 @@ def _selection(name: str, folders: Sequence[Path]) -> list[str]:
 
 
 def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
-    with initialize_config_dir(str(resources() / "conf"), version_base="1.3"):
+    with _hydra_put_aside(), initialize_config_dir(str(resources() / "conf"), version_base="1.3"):
         return compose("config", [*_selection(name, folders), *overrides])
+
+
+@contextmanager
+def _hydra_put_aside() -> Iterator[None]:
+    """Inside a multirun job Hydra is in use already; let it compose anew, and go on with the job afterwards."""
+    instance = GlobalHydra.instance()
+    in_use, instance.hydra = instance.hydra, None
+    try:
+        yield
+    finally:
+        instance.hydra = in_use
 
 
 def _resolved(composed: DictConfig, name: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from seedbed.experiment import as_list, hydra_arguments, load_experiment
 from seedbed.paths import project_folder, resources
+from seedbed.progress import Display
 from seedbed.report import table_text
 from seedbed.runner import run
 
@@ -69,10 +70,15 @@ def _job(_: DictConfig) -> None:
     name = config.runtime.choices["experiments"]
     overrides = [text for text in config.overrides.task if not text.startswith("experiments=")]
     try:
-        outcome = run(name, overrides, os.environ.get("SEEDBED_CONFIG_DIR"))
+        outcome = run(name, overrides, os.environ.get("SEEDBED_CONFIG_DIR"), display=Display())
+        click.echo(f"\n{' '.join(overrides)}\n{table_text(outcome.results)}\n")
+        if outcome.failures:
+            raise FailedJob("; ".join(f"{where}: {why}" for where, why in outcome.failures.items()))
     except Exception:
+        # Hydra shows the first failing job only, and leaves nothing in the job's own log.
         _log.exception("Job %s failed: %s", config.job.num, " ".join(overrides))
         raise
-    click.echo(f"\n{' '.join(overrides)}\n{table_text(outcome.results)}")
-    if outcome.failures:
-        raise RuntimeError("; ".join(f"{where}: {why}" for where, why in outcome.failures.items()))
+
+
+class FailedJob(Exception):
+    """Variants or seeds of a job failed; what they left is in MLflow, the rest of the job is recorded."""

@@ -117,14 +117,20 @@ def open_store(experiment: Experiment, *, create: bool = True) -> Store:
 
 
 def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
+    # Built first, since their settings can be wrong, and loading data may mean a download.
+    parts = [
+        (build(v.config["split"], "split"), build(v.config["imbalance"], "imbalance")) for v in experiment.variants
+    ]
     tables: dict[str, tuple[Any, Table]] = {}
     plan = []
-    for variant in experiment.variants:
+    for variant, (split, strategy) in zip(experiment.variants, parts, strict=True):
         key = json.dumps(variant.config["data"], sort_keys=True)
         if key not in tables:
             tables[key] = _load(variant.config["data"], display)
         source, table = tables[key]
-        plan.append(_plan_variant(variant, source, table, experiment.seeds, display))
+        rows = {seed: cast(Rows, split.rows(table, seed)) for seed in experiment.seeds}
+        _check_rows(variant, table, rows, strategy)
+        plan.append(_plan_variant(variant, source, table, rows, strategy, display))
     return plan
 
 
@@ -136,12 +142,8 @@ def _load(config: Mapping[str, Any], display: Display) -> tuple[Any, Table]:
     return source, table
 
 
-def _plan_variant(
-    variant: Variant, source: Any, table: Table, seeds: Sequence[int], display: Display
-) -> PlannedVariant:
-    split = build(variant.config["split"], "split")
-    strategy: Strategy = build(variant.config["imbalance"], "imbalance")
-    rows = {seed: cast(Rows, split.rows(table, seed)) for seed in seeds}
+def _check_rows(variant: Variant, table: Table, rows: Mapping[int, Rows], strategy: Strategy) -> None:
+    """Every seed has validation rows, and training rows that the strategy can work on."""
     checked: set[tuple[int, ...]] = set()
     for seed, of_seed in rows.items():
         if len(of_seed.val) == 0:
@@ -156,6 +158,10 @@ def _plan_variant(
                 raise ConfigError(f"Variant {variant.name!r}, seed {seed}: {error}") from error
             checked.add(tuple(counts))
 
+
+def _plan_variant(
+    variant: Variant, source: Any, table: Table, rows: dict[int, Rows], strategy: Strategy, display: Display
+) -> PlannedVariant:
     def encode(texts: Sequence[str]) -> np.ndarray:
         def report(done: int, total: int) -> None:
             display.preparing(f"{variant.name}: vectors of changed messages", done, total)
@@ -170,7 +176,7 @@ def _plan_variant(
         trainer=StackTrainer(variant.config, table),
         encode=encode,
         rows=rows,
-        fingerprints={seed: variant.fingerprint(seed, inputs) for seed in seeds},
+        fingerprints={seed: variant.fingerprint(seed, inputs) for seed in rows},
     )
 
 

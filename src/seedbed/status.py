@@ -21,7 +21,8 @@ def project_status(config_dir: str | PathLike[str] | None = None) -> str:
             lines.append(f"{name}: nothing trained yet")
             continue
         launches = store.launches()
-        lines.append(f"{name}: {len(store.cells())} cells trained in {len(launches)} launches")
+        plural = "es" if len(launches) != 1 else ""
+        lines.append(f"{name}: {len(store.cells())} cells trained in {len(launches)} launch{plural}")
     return "\n".join(lines)
 
 

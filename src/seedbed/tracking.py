@@ -84,7 +84,7 @@ def param_text(value: Any) -> str:
 def param_key(key: str) -> str:
     """A key that MLflow takes: a long one is cut and keeps its digest, other characters than its own become '_'."""
     key = re.sub(r"[^\w./ -]", "_", key)
-    return key if len(key) <= LONGEST_KEY else f"{key[: LONGEST_KEY - 17]}~{_digest(key)[:16]}"
+    return key if len(key) <= LONGEST_KEY else f"{key[: LONGEST_KEY - 17]}-{_digest(key)[:16]}"
 
 
 def _digest(text: str) -> str:

@@ -105,9 +105,7 @@ def only(operation, strength=0.1, text=MESSAGE):
     return [
         copy.split()
         for seed in range(10)
-        for copy in TextAugment(copies=1, operations=[operation], strength=strength).changed_copies(
-            text, seed, 0
-        )
+        for copy in TextAugment(copies=1, operations=[operation], strength=strength).changed_copies(text, seed, 0)
     ]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
 
 
@@ -12,6 +15,14 @@ class ClassWeights(Strategy):
 
     Scaled as scikit-learn's ``class_weight="balanced"``: their mean over the rows is 1.
     """
+
+    def check(self, rows_by_class: Mapping[str, int]) -> None:
+        empty = [name for name, count in rows_by_class.items() if count == 0]
+        if empty:
+            raise ConfigError(
+                f"imbalance=class_weights: class {empty[0]!r} has no training row, so its inverse frequency is infinite. "
+                "Raise split.train, or take another strategy."
+            )
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
         counts = np.bincount(rows.labels, minlength=len(rows.classes))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 import numpy as np
+from imblearn.over_sampling import SMOTE
+from imblearn.utils import check_sampling_strategy
 from sklearn.base import clone
 
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
 from seedbed.randomness import derive
+
+OVER, UNDER = "over-sampling", "under-sampling"  # imbalanced-learn's names for what a sampler does
 
 
 class Sampler(Protocol):
@@ -24,59 +29,40 @@ class Sampler(Protocol):
 class Resample(Strategy):
     """Applies ``sampler`` to the training rows of each seed, with that seed's own ``random_state``.
 
-    ``sampler.sampling_strategy`` is imbalanced-learn's, except that a mapping names classes by their labels
+    ``sampler.sampling_strategy`` is imbalanced-learn's, except that a mapping or list names classes by their labels
     (``{spam: 2000}``), and that a ratio gives round(ratio x rows), where imbalanced-learn truncates the product and so
     refuses 0.29 of 100 rows.
     """
 
     def __init__(self, sampler: Sampler) -> None:
+        """Raises ``ConfigError`` for settings that no data could suit."""
         self.sampler = sampler
         self._name = type(sampler).__name__
-        ratio = sampler.get_params().get("sampling_strategy")
-        if isinstance(ratio, float | int) and not 0 < ratio <= 1:
-            raise ConfigError(
-                f"imbalance.sampler.sampling_strategy={ratio}: a ratio of minority to majority rows must lie in (0, 1]. "
-                "Give such a ratio, 'auto', or a mapping from class to number of rows."
-            )
+        self._kind = getattr(sampler, "_sampling_type", "")
+        self._check_settings()
 
     def check(self, rows_by_class: Mapping[str, int]) -> None:
-        self._check_neighbours(rows_by_class)
         names = tuple(rows_by_class)
         labels = np.repeat(np.arange(len(names)), list(rows_by_class.values()))
         sampler = self._prepared(labels, names, seed=0)
-        # The sampler's own rules, tried on points of the same class counts, so that they hold before any training.
-        points = np.random.default_rng(0).standard_normal((len(labels), 2)).astype(np.float32)
         try:
-            sampler.fit_resample(points, labels)
+            self._check_neighbours(sampler, labels, names)
+            # KMeansSMOTE raises it where no cluster suits: the data decide that, not the counts.
+            with contextlib.suppress(RuntimeError):
+                sampler.fit_resample(_overlapping_clouds(labels), labels)
         except ValueError as error:
-            raise ConfigError(
-                f"imbalance.sampler: {self._name} refuses training rows {dict(rows_by_class)}: {error} "
-                "Change the sampler's settings or take another strategy."
-            ) from error
-
-    def _check_neighbours(self, rows_by_class: Mapping[str, int]) -> None:
-        neighbours = self.sampler.get_params().get("k_neighbors")
-        if not isinstance(neighbours, int):
-            return
-        largest = max(rows_by_class.values())
-        for name, count in rows_by_class.items():
-            if count >= largest or count > neighbours:
-                continue
-            remedy = (
-                f"Set imbalance.sampler.k_neighbors to at most {count - 1} (max k = {count - 1}), or give that class more rows."
-                if count > 1
-                else "There is no neighbour to interpolate with: use random over-sampling, imbalance=oversample."
-            )
-            raise ConfigError(
-                f"imbalance.sampler.k_neighbors={neighbours}: {self._name} needs more than {neighbours} training rows of "
-                f"each class that it adds to, but class {name!r} has {count}. {remedy}"
-            )
+            raise ConfigError(self._refusal(error, rows_by_class)) from error
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
+        """Raises ``ConfigError`` where the sampler finds the rows themselves unfit."""
         sampler = self._prepared(rows.labels, rows.classes, seed)
-        features, labels = sampler.fit_resample(rows.features, rows.labels)
+        try:
+            features, labels = sampler.fit_resample(rows.features, rows.labels)
+        except (ValueError, RuntimeError) as error:
+            counts = np.bincount(rows.labels, minlength=len(rows.classes)).tolist()
+            raise ConfigError(self._refusal(error, dict(zip(rows.classes, counts, strict=True)))) from error
         if hasattr(sampler, "sample_indices_"):
-            return Resampled(source=np.asarray(sampler.sample_indices_))
+            return _repeated(rows, np.asarray(sampler.sample_indices_), features, labels)
         count = len(rows.labels)
         if np.array_equal(features[:count], rows.features):
             return Resampled(source=np.arange(count), features=features[count:], labels=labels[count:])
@@ -84,52 +70,158 @@ class Resample(Strategy):
         return Resampled(source=np.arange(0), features=features, labels=labels)
 
     def describe(self) -> list[str]:
-        return [
-            f"{self._name} of imbalanced-learn, sampling_strategy={self.sampler.get_params()['sampling_strategy']}."
-        ]
+        strategy = self.sampler.get_params().get("sampling_strategy")
+        return [f"{self._name} of imbalanced-learn, sampling_strategy={strategy}."]
+
+    # ---- checks --------------------------------------------------------------------------------------------------
+
+    def _check_settings(self) -> None:
+        if not hasattr(self.sampler, "fit_resample"):
+            raise ConfigError(
+                f"imbalance.sampler: {self._name} is no sampler, it has no fit_resample. "
+                "Name one of imbalanced-learn's in imbalance.sampler._target_, such as imblearn.over_sampling.SMOTE."
+            )
+        params = self.sampler.get_params()
+        for key, value in params.items():
+            if _last_part(key) == "random_state" and value is not None:
+                raise ConfigError(
+                    f"imbalance.sampler.{key.replace('__', '.')}={value}: each seed gives the sampler a random state of "
+                    "its own. Remove the key; to repeat a draw, repeat the seed."
+                )
+        _check_strategy(params.get("sampling_strategy"))
+
+    def _check_neighbours(self, sampler: Sampler, labels: np.ndarray, classes: tuple[str, ...]) -> None:
+        """New rows lie between a row and its k nearest of the same class: that takes more than k rows of it."""
+        key, k = self._neighbours()
+        if k is None:
+            return
+        counts = np.bincount(labels, minlength=len(classes))
+        added = check_sampling_strategy(sampler.get_params()["sampling_strategy"], labels, OVER)
+        for label in (label for label, rows in added.items() if rows > 0 and counts[label] <= k):
+            largest = int(counts[label]) - 1
+            remedy = (
+                f"Set imbalance.sampler.{key} to at most {largest} (max k = {largest}), or give that class more rows."
+                if largest > 0
+                else "There is no neighbour to interpolate with: use random over-sampling, imbalance=oversample."
+            )
+            raise ConfigError(
+                f"imbalance.sampler.{key}={k}: {self._name} needs more than {k} training rows of each class that it "
+                f"adds to, but class {classes[label]!r} has {counts[label]}. {remedy}"
+            )
+
+    def _neighbours(self) -> tuple[str, int | None]:
+        """The config key that holds k, and k; None where the sampler makes no rows, or measures neighbours otherwise."""
+        params = self.sampler.get_params()
+        if self._kind != OVER:
+            return "", None
+        if "smote" in params:  # SMOTETomek and SMOTEENN hold a SMOTE
+            return "smote.k_neighbors", _number((params["smote"] or SMOTE()).k_neighbors)
+        key = "k_neighbors" if "k_neighbors" in params else "n_neighbors"  # ADASYN's name for it
+        return key, _number(params.get(key))
+
+    def _refusal(self, error: Exception, rows_by_class: Mapping[str, int]) -> str:
+        reason = " ".join(str(error).split())
+        return (
+            f"imbalance.sampler: {self._name} refuses training rows {dict(rows_by_class)}: {reason.rstrip('.')}. "
+            "Change the sampler's settings or take another strategy."
+        )
+
+    # ---- one seed's sampler --------------------------------------------------------------------------------------
 
     def _prepared(self, labels: np.ndarray, classes: tuple[str, ...], seed: int) -> Sampler:
-        """A fresh sampler with this seed's random state and with targets in terms of label numbers."""
+        """A fresh sampler with this seed's random states and with targets in terms of label numbers."""
         sampler = cast(Sampler, clone(self.sampler))
-        params = sampler.get_params()
-        chosen = {"sampling_strategy": self._targets(params["sampling_strategy"], labels, classes)}
-        if "random_state" in params:
-            chosen["random_state"] = derive(seed, "resample") % 2**32
+        # Estimators inside the sampler too: left alone, they would draw from NumPy's global stream.
+        chosen: dict[str, Any] = {
+            key: derive(seed, "resample", *key.split("__")[:-1]) % 2**32
+            for key in sampler.get_params()
+            if _last_part(key) == "random_state"
+        }
+        if "sampling_strategy" in sampler.get_params():
+            chosen["sampling_strategy"] = self._targets(labels, classes)
         return sampler.set_params(**chosen)
 
-    def _targets(self, strategy: Any, labels: np.ndarray, classes: tuple[str, ...]) -> Any:
+    def _targets(self, labels: np.ndarray, classes: tuple[str, ...]) -> Any:
+        """``sampling_strategy`` in label numbers; a ratio of two classes as the rows that it asks for."""
+        strategy = self.sampler.get_params()["sampling_strategy"]
         counts = np.bincount(labels, minlength=len(classes))
+        if isinstance(strategy, list):
+            return _numbers(strategy, classes)
         if isinstance(strategy, Mapping):
-            return self._named_targets(strategy, counts, classes)
-        if not isinstance(strategy, float):
+            targets = dict(zip(_numbers(strategy, classes), strategy.values(), strict=True))
+        elif isinstance(strategy, float | int) and len(classes) == 2 and self._kind in (OVER, UNDER):
+            targets = self._ratio_targets(strategy, counts)
+        else:
             return strategy
-        small, large = int(counts.argmin()), int(counts.argmax())
-        if getattr(self.sampler, "_sampling_type", "") == "under-sampling":
-            return {large: min(round(counts[small] / strategy), int(counts[large]))}
-        target = round(counts[large] * strategy)
-        if target < counts[small]:
-            raise ConfigError(
-                f"imbalance.sampler.sampling_strategy={strategy}: {self._name} would have to bring class "
-                f"{classes[small]!r} to {target} rows, but it has {counts[small]} already. Give a larger ratio."
-            )
-        return {small: target}
-
-    def _named_targets(
-        self, strategy: Mapping[Any, Any], counts: np.ndarray, classes: tuple[str, ...]
-    ) -> dict[int, int]:
-        unknown = [name for name in strategy if str(name) not in classes]
-        if unknown:
-            raise ConfigError(
-                f"imbalance.sampler.sampling_strategy names {unknown}, which the data do not have. "
-                f"The classes are {list(classes)}."
-            )
-        targets = {classes.index(str(name)): int(count) for name, count in strategy.items()}
-        if getattr(self.sampler, "_sampling_type", "") == "over-sampling":
-            for label, target in targets.items():
-                if target < counts[label]:
-                    raise ConfigError(
-                        f"imbalance.sampler.sampling_strategy asks {self._name} for {target} rows of class "
-                        f"{classes[label]!r}, which has {counts[label]} already: over-sampling removes none. "
-                        "Ask for at least as many, or take an under-sampler."
-                    )
+        self._check_targets(targets, counts, classes)
         return targets
+
+    def _ratio_targets(self, ratio: float, counts: np.ndarray) -> dict[int, int]:
+        small, large = int(counts.argmin()), len(counts) - 1 - int(counts[::-1].argmax())
+        if self._kind == UNDER:
+            return {large: round(counts[small] / ratio)}
+        return {small: round(counts[large] * ratio)}
+
+    def _check_targets(self, targets: Mapping[int, int], counts: np.ndarray, classes: tuple[str, ...]) -> None:
+        strategy = self.sampler.get_params()["sampling_strategy"]
+        for label, target in targets.items():
+            asked = (
+                f"imbalance.sampler.sampling_strategy={strategy} asks {self._name} for {target} rows of class "
+                f"{classes[label]!r}, which has {counts[label]}"
+            )
+            if self._kind == OVER and target < counts[label]:
+                raise ConfigError(
+                    f"{asked} already: over-sampling removes none. Ask for at least as many, or take an under-sampler."
+                )
+            if self._kind == UNDER and target > counts[label]:
+                raise ConfigError(
+                    f"{asked}: under-sampling adds none. Ask for at most as many, or take an over-sampler."
+                )
+
+
+def _check_strategy(strategy: Any) -> None:
+    place = f"imbalance.sampler.sampling_strategy={strategy}"
+    if isinstance(strategy, float | int) and not 0 < strategy <= 1:
+        raise ConfigError(
+            f"{place}: a ratio of minority to majority rows must lie in (0, 1]. "
+            "Give such a ratio, 'auto', or a mapping from class to number of rows."
+        )
+    if isinstance(strategy, Mapping):
+        for name, rows in strategy.items():
+            if not isinstance(rows, int) or rows < 0:
+                raise ConfigError(
+                    f"{place}: class {name!r} is to have {rows!r} rows. Give a whole number, such as 2000."
+                )
+
+
+def _numbers(names: Any, classes: tuple[str, ...]) -> list[int]:
+    """Label numbers of the classes named."""
+    unknown = [name for name in names if str(name) not in classes]
+    if unknown:
+        raise ConfigError(
+            f"imbalance.sampler.sampling_strategy names {unknown}, which the data do not have. "
+            f"The classes are {list(classes)}."
+        )
+    return [classes.index(str(name)) for name in names]
+
+
+def _repeated(rows: TrainingRows, source: np.ndarray, features: np.ndarray, labels: np.ndarray) -> Resampled:
+    """Rows that were only chosen; those that the sampler also moved, as ``shrinkage`` does, are new ones."""
+    moved = (features != rows.features[source]).any(axis=1)
+    if not moved.any():
+        return Resampled(source=source)
+    return Resampled(source=source[~moved], features=features[moved], labels=labels[moved], origin=source[moved])
+
+
+def _overlapping_clouds(labels: np.ndarray) -> np.ndarray:
+    """Points to try a sampler's own rules on before any training: each class has neighbours of its own and others."""
+    noise = np.random.default_rng(0).standard_normal((len(labels), 2))
+    return np.asarray(noise + labels[:, None], dtype=np.float32)
+
+
+def _last_part(key: str) -> str:
+    return key.rsplit("__", 1)[-1]
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) else None

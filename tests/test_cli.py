@@ -1,0 +1,188 @@
+"""The commands as they are typed, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from seedbed import tracking
+from seedbed.cli import main
+from seedbed.tracking import Store
+from tests.conftest import CONFIGURED
+from tests.test_runner import runs, statuses, store_of
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def typed(project: Path) -> Callable[..., Result]:
+    """The same in this process, for commands whose own process is not what is tested."""
+
+    def command(*arguments: str) -> Result:
+        own = ["--config-dir", str(project)] if arguments[0] in CONFIGURED else []
+        return CliRunner().invoke(main, [*arguments, *own])
+
+    return command
+
+
+def test_help_has_examples(typed: Callable[..., Result]) -> None:
+    for command in (
+        [],
+        ["run"],
+        ["report"],
+        ["status"],
+        ["ui"],
+        ["data"],
+        ["data", "list"],
+        ["data", "fetch"],
+        ["data", "check"],
+    ):
+        done = CliRunner().invoke(main, [*command, "--help"])
+        assert done.exit_code == 0
+        assert f"Examples:\n  seedbed {' '.join(command)}" in done.output
+
+
+def test_heavy_packages_are_not_imported_for_help() -> None:
+    code = "import sys, seedbed.cli; print([m for m in ('torch', 'mlflow', 'hydra', 'pandas') if m in sys.modules])"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
+
+
+def test_a_run_prints_its_table_and_little_else(seedbed: Command, project: Path) -> None:
+    """Output to a file: the table on standard output, and one line per variant beside it."""
+    done = seedbed("run", "messages", "trainer.max_epochs=30")
+    assert done.returncode == 0, done.stderr
+    assert "test/accuracy ± std" in done.stdout
+    assert [line.split()[0] for line in done.stdout.splitlines()[3:5]] == ["none", "oversample"]
+    assert len(done.stderr) < 5000
+    for variant in ("none:", "oversample:"):
+        assert sum(line.startswith(variant) for line in done.stderr.splitlines()) == 1
+    assert "poch" not in done.stderr
+
+
+def test_run_status_and_report(typed: Callable[..., Result], project: Path) -> None:
+    first = typed("run", "messages")
+    again = typed("run", "messages")
+    assert "nothing to do" in again.stderr
+    assert again.stdout == first.stdout
+    assert "FINISHED" in typed("status", "messages").stdout
+    assert "messages: 6 cells trained in 1 launch" in typed("status").stdout
+    folder = project / "experiments" / "messages"
+
+    def written() -> dict[str, bytes]:
+        done = typed("report", "messages")
+        assert done.exit_code == 0, done.stderr
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    files = written()
+    assert set(files) == {
+        "report.md", "report.tex", "results.csv", "curves.csv", "published.csv", "accuracy.png", "accuracy.svg",
+    }  # fmt: skip
+    assert written() == files
+    wrong = typed("report", "messages", "--metric", "test/acuracy")
+    assert wrong.exit_code == 2
+    assert "test/accuracy" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "mesages"), "did you mean 'messages'"),
+        (("run", "messages", "variant=nome"), "did you mean 'none'"),
+        (("run", "smote_only"), "max k = 13"),
+        (("report", "messages"), "seedbed run messages"),
+        (("status", "messages"), "seedbed run messages"),
+        (("data", "fetch", "sms_spm"), "did you mean 'sms_spam'"),
+    ],
+    ids=["experiment", "variant", "smote", "report", "status", "data"],
+)  # fmt: skip
+def test_bad_input_is_one_paragraph_and_exit_code_2(
+    typed: Callable[..., Result], arguments: tuple[str, ...], said: str
+) -> None:
+    done = typed(*arguments)
+    assert done.exit_code == 2
+    (paragraph,) = [line for line in done.stderr.splitlines() if line != "Made-up messages."]
+    assert said in paragraph
+    assert done.stdout == ""
+
+
+def test_only_debug_shows_a_traceback(seedbed: Command) -> None:
+    assert "Traceback" not in seedbed("run", "mesages").stderr
+    assert "Traceback" in seedbed("run", "mesages", "--debug").stderr
+
+
+def test_multirun_runs_every_job_and_says_which_failed(seedbed: Command, project: Path) -> None:
+    """In both jobs one seed fails: both run, both are in one store, and each job's log has its traceback."""
+    done = seedbed(
+        "run", "failing_seed", "-m", "model.hidden=[4],[8]", "variant=none,flaky", "seeds=3", "hydra.job.chdir=true"
+    )
+    assert done.returncode == 1
+    store = store_of(project, "failing_seed")
+    assert [found.info.status for found in runs(store, "launch")] == ["FAILED", "FAILED"]
+    assert len(runs(store, "launch")) == 2
+    assert sorted(found.info.status for found in runs(store, "seed")) == ["FAILED"] * 2 + ["FINISHED"] * 10
+    assert sum(line.startswith("flaky ") and "n=2/3" in line for line in done.stdout.splitlines()) == 2
+    logs = sorted(project.glob("multirun/failing_seed/*/*/*.log"))
+    assert len(logs) == 2
+    assert all("no rows for seed 2" in log.read_text() for log in logs)
+    assert len(list(project.rglob("mlflow.db"))) == 1
+
+
+def test_multirun_finds_bad_input_before_the_first_job(typed: Callable[..., Result], project: Path) -> None:
+    done = typed("run", "messages", "-m", "model.hidden=[4],[8]", "trainer.batch_size=16,0")
+    assert done.exit_code == 2
+    assert "trainer.batch_size=0" in done.stderr
+    assert not (project / "multirun").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chdir", ["true", "false"])
+def test_one_store_from_any_folder(seedbed: Command, project: Path, tmp_path: Path, chdir: str) -> None:
+    swept = seedbed(
+        "run", "messages", "-m", "variant=none", "seeds=1,2", f"hydra.job.chdir={chdir}", cwd=project / "data"
+    )
+    assert swept.returncode == 0, swept.stderr
+    once = seedbed("run", "messages", "variant=none", "seeds=3", cwd=tmp_path)
+    assert "2 of 3 trained already" in once.stderr
+    assert len(runs(store_of(project, "messages"), "seed")) == 3
+    assert [path.parent for path in tmp_path.rglob("mlflow.db")] == [project]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("signal", "status"), [("SIGINT", "KILLED"), ("SIGTERM", "KILLED"), ("SIGKILL", "RUNNING")])
+def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: Path, signal: str, status: str) -> None:
+    (project / "imbalance" / "signals.yaml").write_text(f"_target_: tests.made_up.Signals\nname: {signal}\n")
+    cut = seedbed("run", "interrupted")
+    assert cut.returncode != 0
+    assert "Traceback" not in cut.stderr
+    store = Store(tracking.store_uri(project, None), project, "interrupted")
+    assert statuses(store, "variant") == {"none": "FINISHED", "cut": status}
+    rest = seedbed("run", "interrupted", SEEDBED_TEST_SPARE="1")
+    assert rest.returncode == 0, rest.stderr
+    assert "none: 3 trained before" in rest.stderr
+    assert ("KILLED" in rest.stderr) == (status == "RUNNING")
+    assert not [
+        found for kind in ("launch", "variant", "seed") for found in runs(store, kind) if found.info.status == "RUNNING"
+    ]
+
+
+def test_data_commands(typed: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data" / "sms_spam"
+    folder.mkdir(parents=True)
+    (folder / "SMSSpamCollection").write_text("ham\tnot the real file\n")
+    monkeypatch.setenv("SEEDBED_DATA", str(tmp_path / "data"))
+    listed = typed("data", "list")
+    assert "sms_spam:" in listed.stdout
+    assert "CC BY 4.0" in listed.stdout
+    checked = typed("data", "check")
+    assert checked.exit_code == 1
+    assert "wrong" in checked.stdout
+    refused = typed("data", "fetch", "sms_spam")
+    assert refused.exit_code == 2
+    assert "7d039a24" in refused.stderr

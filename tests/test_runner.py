@@ -1,0 +1,220 @@
+"""From the experiment file to the results, on made-up messages: what is trained, recorded and read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow.entities import Run
+
+import seedbed
+from seedbed import tracking
+from seedbed.errors import ConfigError, TrackingError
+from seedbed.report import table_text
+from seedbed.runner import run
+from seedbed.tracking import Store
+
+ALL_SIX = ["none", "class_weights", "undersample", "oversample", "smote", "text_augment"]
+
+
+def store_of(project: Path, name: str) -> Store:
+    return Store(tracking.store_uri(project, None), project, name, create=False)
+
+
+def runs(store: Store, kind: str) -> list[Run]:
+    return store._search(f"tags.`seedbed.kind` = '{kind}'")
+
+
+def statuses(store: Store, kind: str) -> dict[str, str]:
+    return {found.info.run_name or "": found.info.status for found in runs(store, kind)}
+
+
+def test_launch_variants_and_seeds_in_mlflow(project: Path) -> None:
+    outcome = run("messages", config_dir=project)
+    assert (outcome.trained, outcome.failures) == (6, {})
+    store = store_of(project, "messages")
+    (launch,) = runs(store, "launch")
+    variants = store.children(launch.info.run_id)
+    assert [variant.info.run_name for variant in variants] == ["none", "oversample"]
+    for variant in variants:
+        seeds = store.children(variant.info.run_id)
+        assert [seed.data.tags["seedbed.seed"] for seed in seeds] == ["0", "1", "2"]
+        for seed in seeds:
+            assert seed.info.status == "FINISHED"
+            assert seed.data.params["optimizer.lr"] == "0.001"
+            assert {"seedbed.fingerprint", "seedbed.data_digest", "seedbed.environment"} <= set(seed.data.tags)
+            assert len(store.client.get_metric_history(seed.info.run_id, "val/loss")) == 2
+            assert [file.path for file in store.client.list_artifacts(seed.info.run_id)] == ["weights.safetensors"]
+        # One name per metric on every level, so that the compare page and searches work on all of them.
+        assert set(seeds[0].data.metrics) <= set(variant.data.metrics)
+        values = [seed.data.metrics["test/accuracy"] for seed in seeds]
+        assert variant.data.metrics["test/accuracy"] == pytest.approx(sum(values) / 3)
+        assert variant.data.metrics["test/accuracy_std"] == pytest.approx(pd.Series(values).std())
+        assert variant.data.metrics["test/accuracy_n"] == 3
+        assert variant.data.params["imbalance._target_"].startswith("seedbed.imbalance.")
+    artifacts = {file.path for file in store.client.list_artifacts(launch.info.run_id)}
+    assert {"config.yaml", "environment.json", "data.json", "plan.json"} <= artifacts
+
+
+def test_what_is_finished_is_not_trained_again(project: Path) -> None:
+    first = run("messages", config_dir=project)
+    again = run("messages", config_dir=project)
+    assert again.trained == 0
+    assert again.launch == first.launch
+    pd.testing.assert_frame_equal(again.cells, first.cells)
+    assert len(runs(store_of(project, "messages"), "launch")) == 1
+
+
+def test_seeds_added_later_train_only_themselves(project: Path) -> None:
+    few = run("messages", ["variant=none"], config_dir=project)
+    more = run("messages", ["variant=none", "seeds=5"], config_dir=project)
+    alone = run("messages", ["variant=none", "seeds=[4]"], config_dir=project)
+    assert (few.trained, more.trained, alone.trained) == (3, 2, 0)
+    store = store_of(project, "messages")
+    variant = store.children(more.launch)[0]
+    assert variant.data.metrics["test/accuracy_n"] == 5
+    trained_in = json.loads(store.run(variant.info.run_id).text("cells.json"))
+    assert [cell["launch"] for cell in trained_in] == [few.launch] * 3 + [more.launch] * 2
+    assert more.cells["test/accuracy"].notna().all()
+    merged = few.cells.merge(more.cells, on="fingerprint", suffixes=("", "_more"))
+    assert (merged["test/accuracy"] == merged["test/accuracy_more"]).all()
+
+
+def test_python_load_reads_without_training(project: Path) -> None:
+    outcome = seedbed.run("messages", ["variant=none"], config_dir=project)
+    results = seedbed.load("messages", config_dir=project)
+    pd.testing.assert_frame_equal(results.cells, outcome.cells)
+    pd.testing.assert_frame_equal(results.curves, outcome.curves)
+    assert set(results.curves["metric"]) >= {"train/loss", "val/loss", "val/accuracy"}
+
+
+def test_another_recipe_is_another_cell(project: Path) -> None:
+    run("messages", ["variant=none"], config_dir=project)
+    assert run("messages", ["variant=none", "optimizer.lr=0.01"], config_dir=project).trained == 3
+    assert run("messages", ["variant=none", "optimizer.lr=1e-3"], config_dir=project).trained == 0
+    assert run("messages", ["variant=none", "trainer.seeds_at_once=1"], config_dir=project).trained == 0
+    assert run("messages", ["variant=none", f"data.digest={'e' * 64}"], config_dir=project).trained == 3
+
+
+def test_a_failing_seed_does_not_stop_the_others(project: Path) -> None:
+    outcome = run("failing_seed", config_dir=project)
+    assert list(outcome.failures) == ["flaky, seed 2"]
+    store = store_of(project, "failing_seed")
+    assert {name: status for name, status in statuses(store, "seed").items() if "flaky" in name} == {
+        "flaky seed 0": "FINISHED", "flaky seed 1": "FINISHED", "flaky seed 2": "FAILED",
+    }  # fmt: skip
+    assert statuses(store, "variant") == {"none": "FINISHED", "flaky": "FAILED"}
+    assert list(statuses(store, "launch").values()) == ["FAILED"]
+    failed = next(found for found in runs(store, "seed") if found.info.status == "FAILED")
+    assert "no rows for seed 2" in store.run(failed.info.run_id).text("error.txt")
+    row = next(line for line in table_text(outcome.results).splitlines() if line.startswith("flaky"))
+    assert "n=2/3" in row
+    assert "1 failed" in row
+    flaky = next(found for found in runs(store, "variant") if found.info.run_name == "flaky")
+    assert flaky.data.metrics["test/accuracy_n"] == 2
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_launch_goes_on_where_it_stopped(
+    project: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    from tests import made_up
+
+    def interrupt(*_: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made_up.Signals, "apply", interrupt)
+        with pytest.raises(error):
+            run("interrupted", config_dir=project)
+    store = store_of(project, "interrupted")
+    assert statuses(store, "variant") == {"none": "FINISHED", "cut": "KILLED"}
+    assert list(statuses(store, "launch").values()) == ["KILLED"]
+    monkeypatch.setenv("SEEDBED_TEST_SPARE", "1")
+    rest = run("interrupted", config_dir=project)
+    assert rest.trained == 6
+    assert (rest.cells["status"] == "FINISHED").all()
+    assert len(rest.cells) == 9
+
+
+def test_all_six_variants_share_validation_and_test_rows(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows that training was given are recorded, and compared row for row."""
+    from seedbed.training import StackTrainer
+
+    seen: dict[str, list[Any]] = {}
+    train = StackTrainer.train
+
+    def recorded(self: StackTrainer, data: Any, *rest: Any) -> Any:
+        seen[self.config["imbalance"]["_target_"] + str(self.config["imbalance"])] = list(data)
+        return train(self, data, *rest)
+
+    monkeypatch.setattr(StackTrainer, "train", recorded)
+    outcome = run("all_six", config_dir=project)
+    assert outcome.failures == {}
+    assert list(dict.fromkeys(outcome.cells["variant"])) == ALL_SIX
+    assert len(seen) == 6
+    first = next(iter(seen.values()))
+    for data in seen.values():
+        for item, expected in zip(data, first, strict=True):
+            assert item.rows.val.tolist() == expected.rows.val.tolist()
+            assert item.rows.test.tolist() == expected.rows.test.tolist()
+            assert item.rows.train.tolist() == expected.rows.train.tolist()
+    assert first[0].rows.test.tolist() != first[1].rows.test.tolist()
+
+
+def test_a_fixed_split_is_the_same_for_all_seeds(project: Path) -> None:
+    outcome = run("messages", ["split=fixed", "variant=none"], config_dir=project)
+    assert outcome.results.config["split"]["per_seed"] is False
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "said"),
+    [
+        ("smote_only", [], ["Variant 'smote', seed 0", "'spam'", "has 14", "k_neighbors=40", "max k = 13"]),
+        ("messages", ["split.train=0.9"], ["split.train=0.9", "1.2"]),
+        ("messages", ["split.val=0", "split.train=0.8"], ["no validation rows"]),
+        ("messages", ["model._target_=tests.made_up.broken_network", "~model.hidden", "~model.dropout"], ["model", "cannot be built"]),
+        ("messages", ["model.hidden=[-3]"], ["model", "mlp"]),
+        ("messages", ["optimizer.lr=-1"], ["optimizer", "-1"]),
+        ("messages", ["+trainer.max_epoch=3"], ["trainer.max_epoch", "'max_epochs'"]),
+        ("messages", ["trainer.accelerator=abacus"], ["trainer", "abacus"]),
+        ("messages", ["data.spam=2"], ["'spam'", "split"]),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else value,
+)  # fmt: skip
+def test_bad_input_is_found_before_any_training(
+    project: Path, name: str, overrides: list[str], said: list[str]
+) -> None:
+    with pytest.raises(seedbed.SeedbedError) as error:
+        run(name, overrides, config_dir=project)
+    for part in said:
+        assert part in str(error.value)
+    with pytest.raises(TrackingError):
+        tracking.find_launch(store_of(project, name))
+
+
+def test_a_collision_is_refused(project: Path) -> None:
+    with pytest.raises(ConfigError, match="none, oversample"):
+        run("messages", ["imbalance=smote"], config_dir=project)
+
+
+def test_a_diverged_seed_is_shown_and_not_averaged(project: Path) -> None:
+    outcome = run(
+        "messages", ["optimizer=sgd", "optimizer.lr=1e30", "variant=none", "trainer.max_epochs=3"], config_dir=project
+    )
+    assert set(outcome.cells["outcome"]) == {"diverged"}
+    assert outcome.cells.get("test/accuracy", pd.Series(dtype=float)).isna().all()
+    store = store_of(project, "messages")
+    for found in runs(store, "seed"):
+        assert all(abs(value) < 1e300 for value in found.data.metrics.values())
+    assert (
+        run(
+            "messages",
+            ["optimizer=sgd", "optimizer.lr=1e30", "variant=none", "trainer.max_epochs=3"],
+            config_dir=project,
+        ).trained
+        == 0
+    )
