@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from seedbed.tracking import Store
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 DATA = """
@@ -62,8 +64,6 @@ def write_project(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database: making one takes seconds, copying it does not."""
-    from seedbed.tracking import Store
-
     folder = tmp_path_factory.mktemp("store")
     Store(f"sqlite:///{folder / 'mlflow.db'}", folder, "unused")
     return folder / "mlflow.db"

@@ -10,6 +10,7 @@ import pytest
 
 from seedbed.errors import ConfigError
 from seedbed.experiment import build, experiment_names, load_experiment
+from seedbed.paths import project_folder
 
 SPAM = "spam_imbalance"
 INPUTS = {"data": "d"}
@@ -141,8 +142,6 @@ def test_build_names_installed_versions_where_an_import_fails() -> None:
 
 
 def test_the_project_folder_is_found_from_below(bare_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from seedbed.paths import project_folder
-
     below = bare_project / "a" / "b"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)

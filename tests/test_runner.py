@@ -16,6 +16,8 @@ from seedbed.errors import ConfigError, TrackingError
 from seedbed.report import table_text
 from seedbed.runner import run
 from seedbed.tracking import Store
+from seedbed.training import StackTrainer
+from tests import made_up
 
 ALL_SIX = ["none", "class_weights", "undersample", "oversample", "smote", "text_augment"]
 
@@ -121,8 +123,6 @@ def test_a_failing_seed_does_not_stop_the_others(project: Path) -> None:
 def test_an_interrupted_launch_goes_on_where_it_stopped(
     project: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    from tests import made_up
-
     def interrupt(*_: Any) -> None:
         raise error
 
@@ -142,8 +142,6 @@ def test_an_interrupted_launch_goes_on_where_it_stopped(
 
 def test_all_six_variants_share_validation_and_test_rows(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows that training was given are recorded, and compared row for row."""
-    from seedbed.training import StackTrainer
-
     seen: dict[str, list[Any]] = {}
     train = StackTrainer.train
 

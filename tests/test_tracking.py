@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import multiprocessing
 import socket
@@ -175,12 +176,9 @@ def test_many_processes_may_open_a_store_that_is_not_there_yet(tmp_path: Path) -
     ids=["done", "error", "interrupt", "terminated"],
 )
 def test_the_final_status_is_true(run: TrackedRun, error: BaseException | None, status: str) -> None:
-    try:
-        with ending(run):
-            if error is not None:
-                raise error
-    except BaseException as raised:
-        assert raised is error
+    with contextlib.suppress(ValueError, KeyboardInterrupt, SystemExit), ending(run):
+        if error is not None:
+            raise error
     assert run.client.get_run(run.id).info.status == status
 
 
