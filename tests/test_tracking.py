@@ -15,7 +15,8 @@ from pytorch_lightning.loggers import MLFlowLogger
 
 from seedbed import tracking
 from seedbed.errors import TrackingError
-from seedbed.tracking import Cell, LightningLogger, Store, TrackedRun, ending, metric_name, metric_names, param_text
+from seedbed.logger import LightningLogger
+from seedbed.tracking import Cell, Store, TrackedRun, ending, metric_name, metric_names, param_text
 
 
 @pytest.fixture

@@ -27,7 +27,9 @@ from seedbed.environment import environment, in_one_line
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, Variant, build, load_experiment
 from seedbed.imbalance.base import Encode, Strategy
+from seedbed.logger import LightningLogger
 from seedbed.progress import Display, EpochProgress
+from seedbed.report import table_text
 from seedbed.results import Results
 from seedbed.stacking.module import StackedModule
 from seedbed.tracking import Cell, Store, TrackedRun, ending
@@ -105,6 +107,7 @@ def run(
         )
         failures = _train_launch(store, launch, experiment, plan, done, missing, shown)
         results = tracking.read_results(store, store.client.get_run(launch.id))
+        launch.artifact("table.txt", table_text(results))
     return Outcome(results, launch.id, count, failures)
 
 
@@ -345,7 +348,7 @@ def _train_stack(
             seed_runs.append(runs.enter_context(ending(run)))
         recorder = CurveRecorder(seed_runs, [launch, variant_run])
         progress = EpochProgress(display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
-        results = planned.trainer.train(stack, [recorder, progress], tracking.LightningLogger(variant_run))
+        results = planned.trainer.train(stack, [recorder, progress], LightningLogger(variant_run))
         for run, result in zip(seed_runs, results, strict=True):
             _record(run, result, planned, len(stack), recorder.flushed)
 

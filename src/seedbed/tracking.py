@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import math
@@ -30,8 +31,13 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
-from pytorch_lightning.loggers import Logger
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_SOURCE_TYPE,
+    MLFLOW_USER,
+)
 
 from seedbed.errors import TrackingError, near_misses
 from seedbed.experiment import canonical, flatten
@@ -42,6 +48,8 @@ from seedbed.statistics import finite, summary
 PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
 LONGEST_PARAM, LONGEST_KEY = 6000, 250
 STALE_AFTER_SECONDS = 600
+# Has the UI open an experiment on its table of runs, and not on pages for language models.
+MLFLOW_EXPERIMENT_KIND, TRAINING_PAGES = "mlflow.experimentKind", "custom_model_development"
 TAG = "seedbed."
 
 
@@ -242,7 +250,8 @@ class Store:
                 f"Run 'seedbed run {self.experiment}' first."
             )
         location = (self.project / "mlartifacts" / self.experiment).as_uri() if local else None
-        return self.client.create_experiment(self.experiment, artifact_location=location)
+        tags = {MLFLOW_EXPERIMENT_KIND: TRAINING_PAGES}
+        return self.client.create_experiment(self.experiment, artifact_location=location, tags=tags)
 
     # -- writing
 
@@ -251,7 +260,12 @@ class Store:
         all_tags = {f"{TAG}{key}": value for key, value in {"kind": kind, **tags, **_process_tags()}.items()}
         if parent is not None:
             all_tags[MLFLOW_PARENT_RUN_ID] = parent
-        all_tags[MLFLOW_RUN_NAME] = name
+        all_tags |= {
+            MLFLOW_RUN_NAME: name,
+            MLFLOW_USER: getpass.getuser(),
+            MLFLOW_SOURCE_NAME: command_line(),
+            MLFLOW_SOURCE_TYPE: "LOCAL",
+        }
         run = self.client.create_run(self.experiment_id, tags=all_tags, run_name=name)
         return TrackedRun(self.client, run.info.run_id)
 
@@ -482,30 +496,3 @@ def flat_params(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str,
 
 # What belongs to the whole experiment, and would only fill the params of a variant or seed.
 NOT_A_CELLS_PARAM = ("question", "variants", "variant", "seeds", "report", "published", "tracking")
-
-
-class LightningLogger(Logger):
-    """What a LightningModule logs by ``self.log``: to the variant's run, under the same names as everything else."""
-
-    def __init__(self, run: TrackedRun) -> None:
-        super().__init__()
-        self.run = run
-        self.labels: dict[str, str] = {}
-
-    @property
-    def name(self) -> str:
-        return "seedbed"
-
-    @property
-    def version(self) -> str:
-        return self.run.id
-
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        values = dict(metrics)
-        epoch = values.pop("epoch", None)
-        self.labels |= metric_names([*self.labels, *values])
-        at = int(epoch) if epoch is not None else step or 0
-        self.run.log(curves=[(self.labels[label], at, float(value)) for label, value in values.items()])
-
-    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """The resolved config is on the run already."""

@@ -37,7 +37,7 @@ def serve(
         )
     page = address
     if experiment is not None:
-        page += f"/#/experiments/{tracking.open_project_store(experiment, config_dir).experiment_id}"
+        page += f"/#/experiments/{tracking.open_project_store(experiment, config_dir).experiment_id}/runs"
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise TrackingError(

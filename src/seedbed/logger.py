@@ -1,0 +1,36 @@
+"""Lightning's logger interface over a tracked run; apart from tracking, which reports use without Lightning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+
+from seedbed.tracking import TrackedRun, metric_names
+
+
+class LightningLogger(Logger):
+    """What a LightningModule logs by ``self.log``: to the variant's run, under the same names as everything else."""
+
+    def __init__(self, run: TrackedRun) -> None:
+        super().__init__()
+        self.run = run
+        self.labels: dict[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        return "seedbed"
+
+    @property
+    def version(self) -> str:
+        return self.run.id
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        values = dict(metrics)
+        epoch = values.pop("epoch", None)
+        self.labels |= metric_names([*self.labels, *values])
+        at = int(epoch) if epoch is not None else step or 0
+        self.run.log(curves=[(self.labels[label], at, float(value)) for label, value in values.items()])
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """The resolved config is on the run already."""
