@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -78,6 +79,10 @@ def main() -> None:
     An experiment is one YAML file: its variants are trained under many seeds, all seeds of a variant at once,
     tracked in MLflow, and compared by a paired test.
     """
+    said = logging.getLogger("seedbed")
+    said.setLevel(logging.INFO)
+    if not said.handlers:
+        said.addHandler(logging.StreamHandler())
 
 
 @main.command(
@@ -111,7 +116,7 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
     from seedbed.report import table_text
     from seedbed.runner import run as run_experiment
 
-    outcome = run_experiment(experiment, overrides, config_dir, display=Display())
+    outcome = run_experiment(experiment, overrides, config_dir, display=Display(), curves=False)
     click.echo(table_text(outcome.results))
     click.echo(f"\nReport: seedbed report {experiment}    Tracked runs: seedbed ui {experiment}", err=True)
     if outcome.failures:

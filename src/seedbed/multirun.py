@@ -70,7 +70,7 @@ def _job(_: DictConfig) -> None:
     name = config.runtime.choices["experiments"]
     overrides = [text for text in config.overrides.task if not text.startswith("experiments=")]
     try:
-        outcome = run(name, overrides, os.environ.get("SEEDBED_CONFIG_DIR"), display=Display())
+        outcome = run(name, overrides, os.environ.get("SEEDBED_CONFIG_DIR"), display=Display(), curves=False)
         click.echo(f"\n{' '.join(overrides)}\n{table_text(outcome.results)}\n")
         if outcome.failures:
             raise FailedJob("; ".join(f"{where}: {why}" for where, why in outcome.failures.items()))

