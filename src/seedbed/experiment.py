@@ -374,9 +374,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     metrics = list(get_class(config["task"]["_target_"]).METRICS)  # type: ignore[attr-defined]
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
-    _require_known(
-        "report.metric", report["metric"], [f"{part}/{metric}" for part in ("test", "val") for metric in metrics]
-    )
+    _require_known("report.metric", report["metric"], [f"test/{metric}" for metric in metrics])
     _require_known("report.bars", report["bars"], ["2std", "std", "ci95"])
     if report["baseline"] is not None:
         _require_known("report.baseline", report["baseline"], variants)

@@ -20,10 +20,11 @@ VALUES = {
 
 @pytest.fixture
 def check(make_results):
-    def answer(check, metric="test/accuracy", values=VALUES):
+    def answer(check, metric="test/accuracy", values=VALUES, not_run=()):
         config = make_config(
             published={"claims": [{"text": "said", "check": check}]},
             report={"metric": metric, "baseline": "none"},
+            variants={name: [] for name in values} | dict.fromkeys(not_run, []),
         )
         results = make_results({name: {metric: column} for name, column in values.items()}, config)
         (claim,) = check_claims(analyse(results))
@@ -88,7 +89,7 @@ def test_not_significant_holds_where_nothing_is(check):
 
 
 def test_a_variant_that_was_not_run_leaves_the_claim_open(check):
-    claim = check({"worse_than": ["text_augment", "none"]})
+    claim = check({"worse_than": ["text_augment", "none"]}, not_run=["text_augment"])
     assert claim.verdict == "can't be told"
     assert "no finished run of text_augment" in claim.evidence
 
@@ -115,3 +116,12 @@ def test_a_check_that_cannot_be_understood_is_refused(check, stated, message):
     with pytest.raises(ConfigError) as refused:
         check(stated)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "stated", [{"all_means_between": [0.0, 1.0]}, {"not_significant": {}}, {"largest_std": "none"}]
+)
+def test_a_claim_about_all_variants_stays_open_when_one_was_not_run(check, stated):
+    claim = check(stated, not_run=["text_augment"])
+    assert claim.verdict == OPEN
+    assert "no finished run of text_augment" in claim.evidence

@@ -223,7 +223,7 @@ def test_a_variant_without_the_metric_shows_a_dash_and_is_never_best(make_result
 
 
 def test_an_experiment_without_any_metric_says_what_to_do(make_results):
-    cells = make_cells({"a": {"test/accuracy": [0.1]}})[list(CELL_COLUMNS)]
+    cells = make_cells({"a": {"test/accuracy": [0.1]}})[list(CELL_COLUMNS)].assign(status="FAILED", outcome="")
     with pytest.raises(TrackingError, match="seedbed run made_up"):
         analyse(make_results({"a": {"test/accuracy": [0.1]}}, plain_config(), cells=cells))
 

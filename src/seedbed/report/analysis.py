@@ -126,12 +126,13 @@ def analyse(results: Results, metric: str | None = None, baseline: str | None = 
     section = results.config.get("report") or {}
     chosen = metric or section.get("metric")
     against = baseline if baseline is not None else section.get("baseline")
-    if not results.metrics:
+    trained = (results.cells["status"] == "FINISHED").any()  # with no metric at all where every seed diverged
+    if not results.metrics and not trained:
         raise TrackingError(
             f"No run of experiment {results.experiment!r} has a final metric, so there is nothing to report: "
             f"finish at least one with `seedbed run {results.experiment}`."
         )
-    if chosen not in results.metrics:
+    if chosen not in results.metrics and (results.metrics or metric is not None):
         raise ConfigError(
             f"report.metric={chosen!r}: no run of experiment {results.experiment!r} has this metric: "
             f"{near_misses(str(chosen), results.metrics)} Recorded are {', '.join(results.metrics)}."

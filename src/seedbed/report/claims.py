@@ -49,7 +49,10 @@ def _check_claim(analysis: Analysis, claim: dict[str, Any] | str) -> Claim:
     name, argument = _named_check(text, claim["check"])
     try:
         needed = list(_names_in(name, argument))
-        absent = [variant for variant in _known(analysis, text, needed) if analysis.quality(variant) is None]
+        if name in ABOUT_ALL:
+            needed += list(analysis.results.config.get("variants") or ())
+        known = _known(analysis, text, list(dict.fromkeys(needed)))
+        absent = [variant for variant in known if analysis.quality(variant) is None]
         if absent:
             return Claim(text, OPEN, f"There is no finished run of {listed(absent)}.")
         return Claim(text, *CHECKS[name](analysis, argument))
@@ -172,6 +175,10 @@ CHECKS: dict[str, Callable[[Analysis, Any], Finding]] = {
         not_significant,
     )
 }
+
+
+# Claims about all variants of the experiment; when some were not run, they cannot be told.
+ABOUT_ALL = {check.__name__ for check in (all_means_between, best_group_then, largest_std, not_significant)}
 
 
 def _in_order(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Finding:
