@@ -95,6 +95,7 @@ def load_experiment(
         )
     overrides = [as_list(text) for text in overrides]
     parsed = _parse(overrides)
+    _refuse_misplaced(parsed, _groups(folders))
     try:
         bare = _compose(name, [], folders)
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
@@ -199,7 +200,7 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
     for text in overrides:
         try:
             parsed += OverridesParser.create().parse_overrides([text])
-        except OverrideParseException as error:
+        except (OverrideParseException, ValueError) as error:
             raise ConfigError(
                 f"Override {text!r} is not in Hydra's grammar: {str(error).splitlines()[0]}. "
                 "Write key=value, and quote a value with special characters twice: \"key='a=b#c'\"."
@@ -271,6 +272,22 @@ def _refuse_collisions(parsed: Sequence[Override], variants: Mapping[str, Sequen
                 )
 
 
+def _refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]) -> None:
+    """Overrides that Hydra would take, and that would not do what they seem to say."""
+    for override in parsed:
+        key, text = override.key_or_group, override.input_line
+        if not key:
+            raise ConfigError(f"Override {text!r} names no key: write key=value.")
+        if key in ("experiments", "variants") or key.startswith("variants."):
+            raise ConfigError(
+                f"Override {text!r}: the experiment is the command's first argument, and its variants stand in its file. "
+                "Pick some with variant=NAME."
+            )
+        group = key.replace(".", "/")
+        if "." in key and group in groups and isinstance(override.value(), str):
+            raise ConfigError(f"Override {text!r}: {key} is a config group, write {group}={override.value()}.")
+
+
 def _same_or_inside(key: str, folder: str) -> bool:
     return key == folder or key.startswith((f"{folder}.", f"{folder}/"))
 
@@ -299,6 +316,9 @@ def _explain(
                     f"Override {override.input_line!r}{whose}: group {key!r} has no choice {choice!r}, "
                     f"{near_misses(choice, groups[key])}"
                 )
+        elif override.is_add() and "already at" in str(error) and str(key) in str(error):
+            text = str(override.input_line)
+            return ConfigError(f"Override {text!r}: there is a key {key!r} already, write {text.removeprefix('+')}.")
         elif not override.is_add() and not override.is_force_add() and str(key) in str(error):
             return _unknown_key(override, whose, name, variant, own, folders)
     return ConfigError(f"experiments/{name}.yaml, variant {variant!r}: {str(error).strip().splitlines()[0]}")

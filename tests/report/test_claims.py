@@ -24,7 +24,7 @@ def check(make_results):
         config = make_config(
             published={"claims": [{"text": "said", "check": check}]},
             report={"metric": metric, "baseline": "none"},
-            variants={name: [] for name in values} | dict.fromkeys(not_run, []),
+            variants={name: [] for name in (*values, *not_run)},
         )
         results = make_results({name: {metric: column} for name, column in values.items()}, config)
         (claim,) = check_claims(analyse(results))

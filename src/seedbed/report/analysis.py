@@ -142,7 +142,7 @@ def analyse(results: Results, metric: str | None = None, baseline: str | None = 
             f"report.baseline={against!r} is no variant of experiment {results.experiment!r}: "
             f"{near_misses(str(against), results.variants)} Name one, or leave it out to compare all pairs."
         )
-    return Analysis(results, chosen, against)
+    return Analysis(results, str(chosen), against)
 
 
 def verdict(comparison: Comparison, p: float | None, metric: str) -> str:
