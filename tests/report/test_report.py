@@ -292,3 +292,12 @@ def test_numbers_as_text():
     assert number(math.nan, 4) == "-"
     assert exact(0.1 + 0.2) == "0.30000000000000004"
     assert exact(math.nan) == exact(None) == ""
+
+
+def test_without_the_experiments_baseline_all_pairs_are_compared(make_results):
+    config = plain_config(baseline="none")  # none is a variant of the experiment
+    values = {"a": {"test/accuracy": [0.1, 0.2, 0.3]}, "b": {"test/accuracy": [0.2, 0.3, 0.5]}}
+    results = make_results(values, config)
+    assert analyse(results).baseline is None
+    with pytest.raises(ConfigError, match="baseline='none'"):
+        analyse(results, baseline="none")

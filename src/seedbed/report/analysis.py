@@ -126,6 +126,8 @@ def analyse(results: Results, metric: str | None = None, baseline: str | None = 
     section = results.config.get("report") or {}
     chosen = metric or section.get("metric")
     against = baseline if baseline is not None else section.get("baseline")
+    if baseline is None and against in (results.config.get("variants") or ()) and against not in results.variants:
+        against = None  # the experiment's baseline was not asked for in this launch
     trained = (results.cells["status"] == "FINISHED").any()  # with no metric at all where every seed diverged
     if not results.metrics and not trained:
         raise TrackingError(
