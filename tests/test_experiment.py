@@ -53,8 +53,10 @@ INPUTS = {"data": "d"}
     ids=lambda value: value[0] if isinstance(value, list) and "=" in value[0] else "",
 )  # fmt: skip
 def test_bad_input_names_value_and_remedy(overrides: list[str], said: list[str]) -> None:
+    about_variants = any("variant" in override or "imbalance" in override for override in overrides)
+    one_will_do = [] if about_variants else ["variant=none"]  # composing six takes its time
     with pytest.raises(ConfigError) as error:
-        load_experiment(SPAM, overrides)
+        load_experiment(SPAM, [*one_will_do, *overrides])
     for part in said:
         assert part in str(error.value)
     assert "\n" not in str(error.value)
