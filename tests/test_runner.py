@@ -106,7 +106,7 @@ def test_a_failing_seed_does_not_stop_the_others(project: Path) -> None:
     assert list(outcome.failures) == ["flaky, seed 2"]
     store = store_of(project, "failing_seed")
     assert {name: status for name, status in statuses(store, "seed").items() if "flaky" in name} == {
-        "flaky seed 0": "FINISHED", "flaky seed 1": "FINISHED", "flaky seed 2": "FAILED",
+        "seed 0 flaky": "FINISHED", "seed 1 flaky": "FINISHED", "seed 2 flaky": "FAILED",
     }  # fmt: skip
     assert statuses(store, "variant") == {"none": "FINISHED", "flaky": "FAILED"}
     assert list(statuses(store, "launch").values()) == ["FAILED"]

@@ -321,7 +321,7 @@ def _start_seed(
         "data_digest": planned.table.digest,
         "environment": in_one_line(),
     }
-    return store.start(f"{planned.name} seed {seed}", "seed", tags, parent=variant_run.id)
+    return store.start(f"seed {seed} {planned.name}", "seed", tags, parent=variant_run.id)
 
 
 def _stacks(trainer: StackTrainer, data: Sequence[SeedData]) -> Iterator[list[SeedData]]:

@@ -45,6 +45,8 @@ from seedbed.paths import project_folder
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Results
 from seedbed.statistics import finite, summary
 
+# The time of training a seed: its stack's time over the number of seeds in it.
+SECONDS = "seconds"
 PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
 LONGEST_PARAM, LONGEST_KEY = 6000, 250
 STALE_AFTER_SECONDS = 600
@@ -375,7 +377,9 @@ def variant_metrics(cells: Sequence[Cell]) -> dict[str, float]:
     values: dict[str, float] = {}
     for name in sorted({name for cell in usable for name in cell.metrics if is_final(name)}):
         result = summary([cell.metrics.get(name, math.nan) for cell in usable])
-        entries = {"": result.mean, "_std": result.std, "_n": result.n, "_low": result.low, "_high": result.high}
+        entries: dict[str, float | None] = {"": result.mean}
+        if name != SECONDS:  # stacked seeds share the time of their stack
+            entries |= {"_std": result.std, "_n": result.n, "_low": result.low, "_high": result.high}
         values |= {f"{name}{suffix}": float(value) for suffix, value in entries.items() if value is not None}
     return values
 

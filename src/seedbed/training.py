@@ -231,6 +231,6 @@ def _result(module: StackedModule, position: int, seed: int, epoch: int, seconds
         outcome="diverged" if diverged else "ok",
         epoch=epoch,
         curves=curve_points(module.history, position),
-        metrics={} if diverged else {**finals, "seconds": seconds},
+        metrics={} if diverged else {**finals, SECONDS: seconds},
         weights=module.network.plain_state(position),
     )

@@ -39,7 +39,7 @@ def serve(
         )
     page = address
     if experiment is not None:
-        page += f"/#/experiments/{tracking.open_project_store(experiment, config_dir).experiment_id}/runs"
+        page += f"/#/experiments/{tracking.open_project_store(experiment, config_dir).experiment_id}/runs?workflowType=machine_learning"
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise TrackingError(
