@@ -244,7 +244,7 @@ def _descriptions() -> list[Any]:
     """,
 )
 @click.argument("experiment", required=False)
-@click.option("--port", default=5000, show_default=True, help="Port on 127.0.0.1.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @config_dir_option
 @debug_option

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
-from seedbed.tracking import TrackedRun, metric_names
+from seedbed.tracking import TrackedRun
 
 
 class LightningLogger(Logger):
@@ -15,7 +15,6 @@ class LightningLogger(Logger):
     def __init__(self, run: TrackedRun) -> None:
         super().__init__()
         self.run = run
-        self.labels: dict[str, str] = {}
 
     @property
     def name(self) -> str:
@@ -28,9 +27,8 @@ class LightningLogger(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         values = dict(metrics)
         epoch = values.pop("epoch", None)
-        self.labels |= metric_names([*self.labels, *values])
         at = int(epoch) if epoch is not None else step or 0
-        self.run.log(curves=[(self.labels[label], at, float(value)) for label, value in values.items()])
+        self.run.log(curves=[(label, at, float(value)) for label, value in values.items()])
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """The resolved config is on the run already."""

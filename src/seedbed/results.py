@@ -9,6 +9,8 @@ import pandas as pd
 
 IDENTITY = ("experiment", "variant", "seed", "status", "fingerprint")
 CELL_COLUMNS = (*IDENTITY, "outcome", "launch")
+SECONDS = "seconds"
+"""The final metric that is the time of training a seed: its stack's time over the number of seeds in it."""
 CURVE_COLUMNS = ("variant", "seed", "epoch", "metric", "value")
 
 

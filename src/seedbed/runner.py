@@ -98,8 +98,8 @@ def run(
         done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
         missing = {planned.name: [s for s, f in planned.fingerprints.items() if f not in done] for planned in plan}
         count = sum(len(seeds) for seeds in missing.values())
-        key = _launch_key(plan)
-        if count == 0 and (earlier := _launch_with(store, key)):
+        key = _launch_key(experiment, plan)
+        if count == 0 and (earlier := _latest_launch_with(store, key)):
             shown.say(f"All {len(done)} cells are trained already: nothing to do.")
             return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
         launch = store.start(tracking.launch_name(), "launch", {"key": key, "command": tracking.command_line()})
@@ -109,12 +109,11 @@ def run(
         failures = _train_launch(store, launch, experiment, plan, done, missing, shown)
         results = tracking.read_results(store, store.client.get_run(launch.id), curves=curves)
         launch.artifact("table.txt", table_text(results))
-    return Outcome(results, launch.id, count, failures)
+    return Outcome(results, launch.id, count - _failed_cells(plan, missing, failures), failures)
 
 
 def open_store(experiment: Experiment, *, create: bool = True) -> Store:
-    uri = tracking.store_uri(experiment.project, experiment.config["tracking"]["uri"])
-    return Store(uri, experiment.project, experiment.name, create=create)
+    return Store(tracking.store_uri(experiment.project), experiment.project, experiment.name, create=create)
 
 
 # ---- planning: everything that can be wrong is found here, before any training ---------------------------------------
@@ -126,13 +125,15 @@ def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
         (build(v.config["split"], "split"), build(v.config["imbalance"], "imbalance")) for v in experiment.variants
     ]
     tables: dict[str, tuple[Any, Table]] = {}
-    plan = []
+    plan: list[PlannedVariant] = []
     for variant, (split, strategy) in zip(experiment.variants, parts, strict=True):
         key = json.dumps(variant.config["data"], sort_keys=True)
         if key not in tables:
             tables[key] = _load(variant.config["data"], display)
         source, table = tables[key]
         rows = {seed: cast(Rows, split.rows(table, seed)) for seed in experiment.seeds}
+        if plan:
+            _check_pairing(plan[0], variant, table, rows)
         _check_rows(variant, table, rows, strategy)
         plan.append(_plan_variant(variant, source, table, rows, strategy, display))
     return plan
@@ -144,6 +145,20 @@ def _load(config: Mapping[str, Any], display: Display) -> tuple[Any, Table]:
     for note in table.notes:
         display.say(note)
     return source, table
+
+
+def _check_pairing(first: PlannedVariant, variant: Variant, table: Table, rows: Mapping[int, Rows]) -> None:
+    """Variants are compared seed by seed, so a seed must have the same rows in all of them."""
+    same = first.table.digest == table.digest and all(
+        np.array_equal(getattr(of_seed, side), getattr(first.rows[seed], side))
+        for seed, of_seed in rows.items()
+        for side in ("train", "val", "test")
+    )
+    if not same:
+        raise ConfigError(
+            f"Variant {variant.name!r} has other data or another split than {first.name!r}: their seeds cannot be paired. "
+            "Set data and split for the whole experiment, or make two experiments of it."
+        )
 
 
 def _check_rows(variant: Variant, table: Table, rows: Mapping[int, Rows], strategy: Strategy) -> None:
@@ -184,15 +199,27 @@ def _plan_variant(
     )
 
 
-def _launch_key(plan: Sequence[PlannedVariant]) -> str:
-    """Two launches with one key ask for the same cells under the same names."""
-    cells = sorted((planned.name, print_) for planned in plan for print_ in planned.fingerprints.values())
-    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+def _launch_key(experiment: Experiment, plan: Sequence[PlannedVariant]) -> str:
+    """Two launches with one key ask for the same cells under the same names, and for the same report of them."""
+    cells = [(planned.name, print_) for planned in plan for print_ in planned.fingerprints.values()]
+    asked = {key: experiment.config[key] for key in ("question", "variants", "report", "published")}
+    return hashlib.sha256(json.dumps([cells, asked]).encode()).hexdigest()
 
 
-def _launch_with(store: Store, key: str) -> Any:
-    matching = (run for run in store.launches() if run.data.tags.get(f"{tracking.TAG}key") == key)
-    return next((run for run in matching if run.info.status == "FINISHED"), None)
+def _latest_launch_with(store: Store, key: str) -> Any:
+    """The latest launch if it is the same; an older one would leave ``report`` with another than the one shown."""
+    latest = next(iter(store.launches()), None)
+    same = latest is not None and latest.data.tags.get(f"{tracking.TAG}key") == key
+    return latest if same and latest is not None and latest.info.status == "FINISHED" else None
+
+
+def _failed_cells(
+    plan: Sequence[PlannedVariant], missing: Mapping[str, Sequence[int]], failures: Mapping[str, str]
+) -> int:
+    """How many of the missing cells are missing still: all of a failed variant, or single seeds."""
+    whole = sum(len(missing[planned.name]) for planned in plan if planned.name in failures)
+    single = [where for where in failures if where not in missing and where.split(", seed ")[0] not in failures]
+    return whole + len(single)
 
 
 # ---- training and recording ------------------------------------------------------------------------------------------
@@ -243,6 +270,7 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
     launch.artifact(tracking.DATA, json.dumps(_describe_data(plan[0])))
     launch.artifact(tracking.NOTES, json.dumps({planned.name: planned.strategy.describe() for planned in plan}))
     launch.artifact(tracking.ENVIRONMENT, json.dumps(environment()))
+    launch.log(tags={tracking.READABLE: "yes"})
 
 
 def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
@@ -272,8 +300,9 @@ def _train_variant(
             run.log(params=tracking.flat_params(planned.variant.config, tracking.NOT_A_CELLS_PARAM))
             run.artifact(tracking.CONFIG, tracking.to_yaml(planned.variant.config))
             data = _seed_data(store, launch, run, planned, missing, failures)
-            for stack in _stacks(planned.trainer, data):
-                _train_stack(store, launch, run, planned, stack, display)
+            at_once = planned.trainer.seeds_at_once(data) if data else 1
+            for start in range(0, len(data), at_once):
+                _train_stack(store, launch, run, planned, data[start : start + at_once], at_once, display)
             _aggregate(store, run, planned)
             if failures:
                 raise SeedFailures(failures)
@@ -324,20 +353,13 @@ def _start_seed(
     return store.start(f"seed {seed} {planned.name}", "seed", tags, parent=variant_run.id)
 
 
-def _stacks(trainer: StackTrainer, data: Sequence[SeedData]) -> Iterator[list[SeedData]]:
-    if not data:
-        return
-    size = trainer.seeds_at_once(data)
-    for start in range(0, len(data), size):
-        yield list(data[start : start + size])
-
-
 def _train_stack(
     store: Store,
     launch: TrackedRun,
     variant_run: TrackedRun,
     planned: PlannedVariant,
     stack: Sequence[SeedData],
+    at_once: int,
     display: Display,
 ) -> None:
     """Train some seeds together. Their runs exist from the start, so that the UI shows what is being trained."""
@@ -350,14 +372,15 @@ def _train_stack(
         progress = EpochProgress(display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
         results = planned.trainer.train(stack, [recorder, progress], LightningLogger(variant_run))
         for run, result in zip(seed_runs, results, strict=True):
-            _record(run, result, planned, len(stack), recorder.flushed)
+            _record(run, result, planned, at_once, recorder.flushed)
+            run.end("FINISHED")  # at once: what may still go wrong with another seed must not take this one along
 
 
-def _record(run: TrackedRun, result: SeedResult, planned: PlannedVariant, stacked: int, flushed: int) -> None:
+def _record(run: TrackedRun, result: SeedResult, planned: PlannedVariant, at_once: int, flushed: int) -> None:
     config = planned.variant.config
     params = tracking.flat_params(config, tracking.NOT_A_CELLS_PARAM) | {
         "seed": result.seed,
-        "trainer.seeds_at_once": stacked,
+        "trainer.seeds_at_once": at_once,
         "chosen_epoch": result.epoch,
     }
     finals = [(name, config["trainer"]["max_epochs"], value) for name, value in result.metrics.items()]

@@ -8,7 +8,7 @@ from os import PathLike
 
 from seedbed.errors import TrackingError
 from seedbed.experiment import experiment_names
-from seedbed.tracking import PLAN, Store, find_launch, launch_row, open_project_store
+from seedbed.tracking import PLAN, NothingTracked, Store, find_launch, launch_row, open_project_store
 
 
 def project_status(config_dir: str | PathLike[str] | None = None) -> str:
@@ -17,8 +17,11 @@ def project_status(config_dir: str | PathLike[str] | None = None) -> str:
     for name in experiment_names(config_dir):
         try:
             store = open_project_store(name, config_dir)
-        except TrackingError:
+        except NothingTracked:
             lines.append(f"{name}: nothing trained yet")
+            continue
+        except TrackingError as error:
+            lines.append(f"{name}: {error}")
             continue
         launches = store.launches()
         plural = "es" if len(launches) != 1 else ""

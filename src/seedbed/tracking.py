@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
 import json
@@ -38,21 +39,24 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_SOURCE_TYPE,
     MLFLOW_USER,
 )
+from sqlalchemy.exc import SQLAlchemyError
 
 from seedbed.errors import TrackingError, near_misses
 from seedbed.experiment import canonical, flatten
 from seedbed.paths import project_folder
-from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Results
+from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Results
 from seedbed.statistics import finite, summary
 
-# The time of training a seed: its stack's time over the number of seeds in it.
-SECONDS = "seconds"
 PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
 LONGEST_PARAM, LONGEST_KEY = 6000, 250
-STALE_AFTER_SECONDS = 600
+# Heartbeats come with validations, and an epoch of a large model may take hours.
+STALE_AFTER_SECONDS = 24 * 3600
 # Has the UI open an experiment on its table of runs, and not on pages for language models.
 MLFLOW_EXPERIMENT_KIND, TRAINING_PAGES = "mlflow.experimentKind", "custom_model_development"
 TAG = "seedbed."
+LABEL = f"{TAG}label."
+# On a launch from when its plan, config and data are stored: before that, there is nothing to read.
+READABLE = f"{TAG}readable"
 
 
 # ---- names and values ------------------------------------------------------------------------------------------------
@@ -110,6 +114,9 @@ class TrackedRun:
 
     client: MlflowClient
     id: str
+    ended: bool = False
+    labels: dict[str, str] = field(default_factory=dict)
+    """Canonical name of each metric logged so far, by its label."""
 
     def log(
         self,
@@ -120,9 +127,12 @@ class TrackedRun:
     ) -> None:
         """Write in batches. Non-finite values are left out: SQL stores would turn inf into 1.8e308."""
         now = int(time.time() * 1000)
-        metrics = [Metric(name, value, now, step) for name, step, value in curves if math.isfinite(value)]
+        points = [(label, step, value) for label, step, value in curves if math.isfinite(value)]
+        self.labels = metric_names(dict.fromkeys([*self.labels, *(label for label, _, _ in points)]))
+        metrics = [Metric(self.labels[label], value, now, step) for label, step, value in points]
         items = [Param(param_key(key), param_text(value)) for key, value in (params or {}).items()]
         labels = [RunTag(key, value) for key, value in (tags or {}).items()]
+        labels += [RunTag(f"{LABEL}{name}", label) for label, name in self.labels.items() if label != name]
         try:
             for start in range(0, max(len(items), 1), PARAMS_PER_BATCH):
                 chunk = items[start : start + PARAMS_PER_BATCH]
@@ -160,7 +170,10 @@ class TrackedRun:
             return Path(self.client.download_artifacts(self.id, name, folder)).read_text("utf-8")
 
     def end(self, status: str) -> None:
-        self.client.set_terminated(self.id, status)
+        """Set the final status; the first one counts."""
+        if not self.ended:
+            self.client.set_terminated(self.id, status)
+            self.ended = True
 
 
 @contextmanager
@@ -190,6 +203,8 @@ class Cell:
     outcome: str
     launch: str
     metrics: dict[str, float] = field(compare=False)
+    labels: dict[str, str] = field(default_factory=dict, compare=False)
+    """Original label of each metric whose name is another."""
 
     @property
     def usable(self) -> bool:
@@ -207,15 +222,20 @@ def _cell(run: Run) -> Cell:
         outcome=tags.get(f"{TAG}outcome", ""),
         launch=tags[f"{TAG}launch"],
         metrics=dict(run.data.metrics),
+        labels={key.removeprefix(LABEL): label for key, label in tags.items() if key.startswith(LABEL)},
     )
 
 
 # ---- the store -------------------------------------------------------------------------------------------------------
 
 
-def store_uri(project: Path, configured: str | None) -> str:
-    """The tracking address: the configured one, or SQLite at an absolute path in the project folder."""
-    return configured or f"sqlite:///{project / 'mlflow.db'}"
+def store_uri(project: Path) -> str:
+    """The tracking address: ``MLFLOW_TRACKING_URI``, or SQLite at an absolute path in the project folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}"
+
+
+class NothingTracked(TrackingError):
+    """There is no store, or nothing of the experiment in it."""
 
 
 class Store:
@@ -225,15 +245,18 @@ class Store:
         self.uri, self.project, self.experiment = uri, project, experiment
         local = uri.startswith("sqlite:///")
         if not create and local and not Path(uri.removeprefix("sqlite:///")).is_file():
-            raise TrackingError(f"There is no tracking store at {uri}: run 'seedbed run {experiment}' first.")
-        project.mkdir(parents=True, exist_ok=True)
-        # Two processes that migrate an empty database at once break it.
-        with FileLock(project / "mlflow.db.lock") if local else _no_lock():
-            try:
+            raise NothingTracked(f"There is no tracking store at {uri}: run 'seedbed run {experiment}' first.")
+        try:
+            # Two processes that migrate an empty database at once break it.
+            with _locked(Path(uri.removeprefix("sqlite:///"))) if local else contextlib.nullcontext():
                 self.client = MlflowClient(tracking_uri=uri)
                 self.experiment_id = self._experiment_id(create, local)
-            except MlflowException as error:
-                raise TrackingError(f"The tracking store {uri} cannot be used: {error}") from error
+        except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+            reason = " ".join(str(error).split())[:500]
+            raise TrackingError(
+                f"The tracking store {uri} cannot be used: {type(error).__name__}: {reason} "
+                "Mend or move it, or name another in MLFLOW_TRACKING_URI."
+            ) from error
 
     def _experiment_id(self, create: bool, local: bool) -> str:
         found = self.client.get_experiment_by_name(self.experiment)
@@ -247,7 +270,7 @@ class Store:
             return str(found.experiment_id)
         if not create:
             names = [known.name for known in self.client.search_experiments()]
-            raise TrackingError(
+            raise NothingTracked(
                 f"No run of {self.experiment!r} is in {self.uri}, {near_misses(self.experiment, names)} "
                 f"Run 'seedbed run {self.experiment}' first."
             )
@@ -264,7 +287,7 @@ class Store:
             all_tags[MLFLOW_PARENT_RUN_ID] = parent
         all_tags |= {
             MLFLOW_RUN_NAME: name,
-            MLFLOW_USER: getpass.getuser(),
+            MLFLOW_USER: _user(),
             MLFLOW_SOURCE_NAME: command_line(),
             MLFLOW_SOURCE_TYPE: "LOCAL",
         }
@@ -331,12 +354,21 @@ class Store:
 def open_project_store(experiment: str, config_dir: str | os.PathLike[str] | None = None) -> Store:
     """The store of an experiment that has been run in this project; raises ``TrackingError`` where it has not."""
     project = project_folder(config_dir)
-    return Store(store_uri(project, os.environ.get("MLFLOW_TRACKING_URI")), project, experiment, create=False)
+    return Store(store_uri(project), project, experiment, create=False)
 
 
 @contextmanager
-def _no_lock() -> Iterator[None]:
-    yield
+def _locked(database: Path) -> Iterator[None]:
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{database}.lock"):
+        yield
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return str(os.getuid())
 
 
 def _process_tags() -> dict[str, str]:
@@ -355,7 +387,8 @@ def _surely_gone(tags: Mapping[str, str]) -> bool:
         return time.time() - float(tags.get(f"{TAG}heartbeat", 0)) > STALE_AFTER_SECONDS
     try:
         process = psutil.Process(int(tags[f"{TAG}pid"]))
-        return abs(process.create_time() - float(tags[f"{TAG}process_start"])) > 1
+        other = abs(process.create_time() - float(tags[f"{TAG}process_start"])) > 1
+        return other or process.status() == psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError):
         return True
 
@@ -411,7 +444,10 @@ def find_launch(store: Store, run_id: str | None = None) -> Run:
             f"No launch of {store.experiment!r} is in {store.uri}. Run 'seedbed run {store.experiment}' first."
         )
     if run_id is None:
-        return launches[0]
+        launches = [run for run in launches if READABLE in run.data.tags]
+        if launches:
+            return launches[0]
+        raise TrackingError(f"No launch of {store.experiment!r} got as far as its first variant. Run it again.")
     matches = [run for run in launches if run.info.run_id.startswith(run_id)]
     if len(matches) != 1:
         known = ", ".join(run.info.run_id[:8] for run in launches[:10])
@@ -423,6 +459,8 @@ def find_launch(store: Store, run_id: str | None = None) -> Run:
 
 def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:
     """All that a report needs of a launch: its cells wherever they were trained, curves, data and environment."""
+    if READABLE not in launch.data.tags:
+        raise TrackingError(f"Launch {launch.info.run_id} ended before its first variant: there is nothing to report.")
     run = store.run(launch.info.run_id)
     plan: dict[str, list[tuple[int, str]]] = json.loads(run.text(PLAN))
     finished = store.cells(fingerprint for cells in plan.values() for _, fingerprint in cells)
@@ -457,6 +495,7 @@ def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:
         data=json.loads(run.text(DATA)),
         notes=json.loads(run.text(NOTES)),
         environment=json.loads(run.text(ENVIRONMENT)),
+        labels={name: label for cell in finished.values() for name, label in cell.labels.items()},
         launches=[launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
     )
 

@@ -23,6 +23,7 @@ from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import build
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
 from seedbed.randomness import global_stream
+from seedbed.results import SECONDS
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.layers import OneSeed

@@ -28,12 +28,12 @@ def serve(
 ) -> int:
     """Run ``mlflow server`` on 127.0.0.1 until it is interrupted; returns its exit code."""
     project = project_folder(config_dir)
-    uri = tracking.store_uri(project, os.environ.get("MLFLOW_TRACKING_URI"))
+    uri = tracking.store_uri(project)
     address = f"http://127.0.0.1:{port}"
     if uri.startswith("http"):
         click.echo(f"The tracking server is {uri}")
         return 0
-    if experiment is None and not Path(uri.removeprefix("sqlite:///")).is_file():
+    if experiment is None and uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
         raise TrackingError(
             f"There is no tracking store at {uri}: run an experiment first, such as 'seedbed run spam_imbalance'."
         )

@@ -20,9 +20,8 @@ from seedbed.report.formatting import (
 )
 from seedbed.report.published import Published
 from seedbed.report.words import summary_sentences
+from seedbed.results import SECONDS
 from seedbed.statistics import Summary
-
-SECONDS = "seconds"
 
 # What the other sections say already, and what does not belong to a recipe.
 _NO_RECIPE = {
