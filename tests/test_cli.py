@@ -163,7 +163,7 @@ def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: P
     cut = seedbed("run", "interrupted")
     assert cut.returncode != 0
     assert "Traceback" not in cut.stderr
-    store = Store(tracking.store_uri(project, None), project, "interrupted")
+    store = Store(tracking.store_uri(project), project, "interrupted")
     assert statuses(store, "variant") == {"none": "FINISHED", "cut": status}
     rest = seedbed("run", "interrupted", SEEDBED_TEST_SPARE="1")
     assert rest.returncode == 0, rest.stderr

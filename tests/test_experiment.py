@@ -38,6 +38,15 @@ INPUTS = {"data": "d"}
         (["variants.none=[]"], ["stand in its file", "variant=NAME"]),
         (["data.encoder=hashing"], ["write data/encoder=hashing"]),
         (["seeds=0"], ["seeds=0", "seeds=10"]),
+        (["seeds=[true]"], ["seeds=[True]"]),
+        (["report.axis=[a,1]"], ["report.axis"]),
+        (["~trainer.batch_size"], ["batch_size"]),
+        (["~trainer"], ["trainer"]),
+        (["data=null"], ["data"]),
+        (["task._target_=foo.Bar"], ["task._target_=foo.Bar"]),
+        (["tracking.checkpoints=maybe"], ["true or false"]),
+        (["tracking.uri=x"], ["'tracking.uri'"]),
+        (["variant=oversample", "imbalance._target_=seedbed.imbalance.base.Strategy"], ["wrong name"]),
         (["seeds=[1,1]"], ["seed 1 stands there twice"]),
         (["seeds=abc"], ["seeds=abc"]),
         (["select=bets"], ["select=bets", "last or best"]),
@@ -119,7 +128,7 @@ def fingerprint(*overrides: str, seed: int = 0, **inputs: str) -> str:
     "override",
     [
         "data.root=/elsewhere", "trainer.accelerator=cpu", "trainer.seeds_at_once=2", "trainer.steps_per_chunk=7",
-        "tracking.uri=sqlite:////tmp/x.db", "seeds=30", "question=why", "report.bars=std", "split.train=7e-1",
+        "tracking.checkpoints=false", "seeds=30", "question=why", "report.bars=std", "split.train=7e-1",
     ],
 )  # fmt: skip
 def test_a_fingerprint_ignores_what_cannot_change_the_result(override: str) -> None:
@@ -156,3 +165,17 @@ def test_the_project_folder_is_found_from_below(bare_project: Path, monkeypatch:
     monkeypatch.chdir(below)
     assert project_folder() == bare_project
     assert project_folder(os.path.relpath(bare_project)) == bare_project
+
+
+def test_a_choice_of_the_users_with_seedbeds_name_is_refused(bare_project: Path) -> None:
+    (bare_project / "model").mkdir()
+    (bare_project / "model" / "mlp.yaml").write_text("_target_: mine.Net\n_partial_: true\n")
+    with pytest.raises(ConfigError, match=r"mlp.yaml: seedbed has a config model/mlp of its own"):
+        load_experiment("messages", config_dir=bare_project)
+
+
+def test_an_override_inside_what_a_variant_sets_is_refused(bare_project: Path) -> None:
+    path = bare_project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("  none: [imbalance=none]", "  none: ['trainer={max_epochs: 7}']"))
+    with pytest.raises(ConfigError, match="wrong name"):
+        load_experiment("messages", ["trainer.max_epochs=3"], bare_project)

@@ -11,10 +11,12 @@ import pytest
 from mlflow.entities import Run
 
 import seedbed
-from seedbed import tracking
+from seedbed import runner, tracking
 from seedbed.errors import ConfigError, TrackingError
+from seedbed.experiment import load_experiment
+from seedbed.progress import Display
 from seedbed.report import table_text
-from seedbed.runner import run
+from seedbed.runner import _plan, run
 from seedbed.tracking import Store
 from seedbed.training import StackTrainer
 from tests import made_up
@@ -23,7 +25,7 @@ ALL_SIX = ["none", "class_weights", "undersample", "oversample", "smote", "text_
 
 
 def store_of(project: Path, name: str) -> Store:
-    return Store(tracking.store_uri(project, None), project, name, create=False)
+    return Store(tracking.store_uri(project), project, name, create=False)
 
 
 def runs(store: Store, kind: str) -> list[Run]:
@@ -164,8 +166,48 @@ def test_all_six_variants_share_validation_and_test_rows(project: Path, monkeypa
 
 
 def test_a_fixed_split_is_the_same_for_all_seeds(project: Path) -> None:
-    outcome = run("messages", ["split=fixed", "variant=none"], config_dir=project)
-    assert outcome.results.config["split"]["per_seed"] is False
+    def test_rows(split: str) -> list[list[int]]:
+        experiment = load_experiment("messages", [f"split={split}", "variant=none"], project)
+        return [rows.test.tolist() for rows in _plan(experiment, Display(quiet=True))[0].rows.values()]
+
+    fixed, drawn = test_rows("fixed"), test_rows("per_seed")
+    assert fixed[0] == fixed[1] == fixed[2]
+    assert drawn[0] != drawn[1]
+
+
+def test_variants_whose_seeds_cannot_be_paired_are_refused(project: Path) -> None:
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("[imbalance=oversample]", "[split=fixed]"))
+    with pytest.raises(ConfigError, match="cannot be paired"):
+        run("messages", config_dir=project)
+
+
+def test_another_question_of_the_same_cells_is_another_launch(project: Path) -> None:
+    first = run("messages", config_dir=project)
+    other = run("messages", ["report.metric=test/f1"], config_dir=project)
+    assert (other.trained, other.results.config["report"]["metric"]) == (0, "test/f1")
+    assert other.launch != first.launch
+    few = run("messages", ["variant=none"], config_dir=project)
+    assert set(few.cells["variant"]) == {"none"}
+    assert tracking.find_launch(store_of(project, "messages")).info.run_id == few.launch
+
+
+def test_a_record_that_fails_takes_no_other_seed_along(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = runner._record
+
+    def full_disk(tracked: Any, result: Any, *rest: Any) -> None:
+        if result.seed == 1:
+            raise OSError(28, "No space left on device")
+        record(tracked, result, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "_record", full_disk)
+        outcome = run("messages", ["variant=none"], config_dir=project)
+    assert "No space left" in outcome.failures["none"]
+    assert statuses(store_of(project, "messages"), "seed") == {
+        "seed 0 none": "FINISHED", "seed 1 none": "FAILED", "seed 2 none": "FINISHED",
+    }  # fmt: skip
+    assert run("messages", ["variant=none"], config_dir=project).trained == 1
 
 
 @pytest.mark.parametrize(

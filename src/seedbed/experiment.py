@@ -96,6 +96,7 @@ def load_experiment(
     overrides = [as_list(text) for text in overrides]
     parsed = _parse(overrides)
     _refuse_misplaced(parsed, _groups(folders))
+    _refuse_shadowed(folders)
     try:
         bare = _compose(name, [], folders)
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
@@ -107,12 +108,18 @@ def load_experiment(
     for variant in chosen:
         try:
             composed = _compose(name, [*own_overrides[variant], *overrides], folders)
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise _explain(error, name, variant, parsed, own_overrides, folders) from error
         variants.append(Variant(variant, tuple(own_overrides[variant]), _resolved(composed, name)))
-    seeds = _seeds(variants[0].config["seeds"])
+    seeds = _seeds(variants[0].config.get("seeds"))
     for checked in variants:
-        _check_values(checked, list(own_overrides))
+        try:
+            _check_values(checked, list(own_overrides))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"Variant {checked.name!r}: the config lacks a part that every run needs, or has another kind of value "
+                f"there ({type(error).__name__}: {error}). Take back the override that removes it."
+            ) from error
     return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants))
 
 
@@ -195,7 +202,8 @@ def _resolved(composed: DictConfig, name: str) -> dict[str, Any]:
         raise ConfigError(f"experiments/{name}.yaml: {str(error).splitlines()[0]}. Give the key a value.") from error
 
 
-def _parse(overrides: Sequence[str]) -> list[Override]:
+def parse(overrides: Sequence[str]) -> list[Override]:
+    """Read overrides in Hydra's grammar, sweeps included; raises ``ConfigError``."""
     parsed = []
     for text in overrides:
         try:
@@ -205,6 +213,11 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
                 f"Override {text!r} is not in Hydra's grammar: {str(error).splitlines()[0]}. "
                 "Write key=value, and quote a value with special characters twice: \"key='a=b#c'\"."
             ) from error
+    return parsed
+
+
+def _parse(overrides: Sequence[str]) -> list[Override]:
+    parsed = parse(overrides)
     for override in parsed:
         if override.is_sweep_override():
             raise ConfigError(
@@ -253,11 +266,7 @@ def _refuse_collisions(parsed: Sequence[Override], variants: Mapping[str, Sequen
     """An override must not change what a variant sets itself: the result would stand under a wrong name."""
     for override in parsed:
         key = override.key_or_group
-        hit = [
-            variant
-            for variant, own in variants.items()
-            if any(_same_or_inside(theirs.key_or_group, key) for theirs in _parse(own))
-        ]
+        hit = [variant for variant, own in variants.items() if any(_changes(key, theirs) for theirs in _parse(own))]
         if hit:
             raise ConfigError(
                 f"Override {override.input_line!r} changes what variant{'s' if len(hit) > 1 else ''} "
@@ -270,6 +279,17 @@ def _refuse_collisions(parsed: Sequence[Override], variants: Mapping[str, Sequen
                 raise ConfigError(
                     f"Variant {variant!r} sets {theirs.input_line!r}, but that belongs to the whole experiment."
                 )
+
+
+def _refuse_shadowed(folders: Sequence[Path]) -> None:
+    """Hydra takes seedbed's own file where a user's has the same name; without a word it would not be used."""
+    own = resources()
+    for folder in folders:
+        for group, choices in _groups([folder]).items() if folder != own else ():
+            for choice in sorted(choices):
+                path, mine = folder / group / f"{choice}.yaml", own / "conf" / group / f"{choice}.yaml"
+                if path.is_file() and mine.is_file() and path.resolve() != mine.resolve():
+                    raise ConfigError(f"{path}: seedbed has a config {group}/{choice} of its own. Rename the file.")
 
 
 def _refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]) -> None:
@@ -286,6 +306,13 @@ def _refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]
         group = key.replace(".", "/")
         if "." in key and group in groups and isinstance(override.value(), str):
             raise ConfigError(f"Override {text!r}: {key} is a config group, write {group}={override.value()}.")
+
+
+def _changes(key: str, theirs: Override) -> bool:
+    """Whether an override of ``key`` changes what a variant's own override sets: the same, around it, or inside it."""
+    own, value = theirs.key_or_group, theirs.value()
+    inside = isinstance(value, dict) or key == f"{own.replace('/', '.')}._target_"
+    return _same_or_inside(own, key) or (inside and _same_or_inside(key, own.replace("/", ".")))
 
 
 def _same_or_inside(key: str, folder: str) -> bool:
@@ -351,9 +378,12 @@ def _unknown_key(
 
 def _groups(folders: Iterable[Path]) -> dict[str, set[str]]:
     """Hydra's config groups and their choices."""
+    own = resources() / "conf"
+    # Not the whole project folder: runs and environments lie there too.
+    names = [path.name for path in own.iterdir() if path.is_dir()] + ["experiments"]
     groups: dict[str, set[str]] = {}
-    for folder in [resources() / "conf", *folders]:
-        for path in folder.glob("*/**/*.yaml"):
+    for folder in [own, *folders]:
+        for path in (path for name in names for path in folder.glob(f"{name}/**/*.yaml")):
             group = path.parent.relative_to(folder).as_posix()
             groups.setdefault(group, set()).add(path.stem)
     return groups
@@ -366,7 +396,7 @@ def _seeds(value: Any) -> tuple[int, ...]:
     remedy = "Give the number of seeds, such as seeds=10, or a list, such as seeds=[3,5]."
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return tuple(range(value))
-    if isinstance(value, list) and value and all(isinstance(seed, int) and seed >= 0 for seed in value):
+    if isinstance(value, list) and value and all(type(seed) is int and seed >= 0 for seed in value):
         repeated = sorted({seed for seed in value if value.count(seed) > 1})
         if not repeated:
             return tuple(value)
@@ -391,7 +421,18 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     _require(config["select"] in ("last", "best"), "select", config["select"], "last or best")
     patience = config["patience"]
     _require(patience is None or _whole(patience), "patience", patience, "null or a whole number from 1 on")
-    metrics = list(get_class(config["task"]["_target_"]).METRICS)  # type: ignore[attr-defined]
+    _require(
+        isinstance(config["tracking"]["checkpoints"], bool),
+        "tracking.checkpoints",
+        config["tracking"]["checkpoints"],
+        "true or false",
+    )
+    try:
+        metrics = list(get_class(config["task"]["_target_"]).METRICS)  # type: ignore[attr-defined]
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"task._target_={config['task']['_target_']}: not a task class of seedbed's kind: {error}"
+        ) from error
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
     _require_known("report.metric", report["metric"], [f"test/{metric}" for metric in metrics])
@@ -399,7 +440,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     if report["baseline"] is not None:
         _require_known("report.baseline", report["baseline"], variants)
     axis = report["axis"]
-    _require(axis is None or (isinstance(axis, list) and len(axis) == 2 and axis[0] < axis[1]),
+    _require(axis is None or (isinstance(axis, list) and len(axis) == 2 and all(map(_number, axis)) and axis[0] < axis[1]),
              "report.axis", axis, "null or two rising numbers")  # fmt: skip
 
 
@@ -417,8 +458,12 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and value > 0
+    return _number(value) and value > 0
 
 
 def flatten(config: Any, prefix: str = "", *, inner: bool = False) -> dict[str, Any]:

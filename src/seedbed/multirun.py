@@ -13,10 +13,9 @@ from pathlib import Path
 import click
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from seedbed.experiment import as_list, hydra_arguments, load_experiment
+from seedbed.experiment import as_list, hydra_arguments, load_experiment, parse
 from seedbed.paths import project_folder, resources
 from seedbed.progress import Display
 from seedbed.report import table_text
@@ -50,8 +49,7 @@ def run_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str
 
 def _check_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> None:
     """Find bad input in any job before the first one starts."""
-    parser = OverridesParser.create()
-    swept = [item for item in parser.parse_overrides(list(overrides)) if not item.key_or_group.startswith("hydra")]
+    swept = [item for item in parse(overrides) if not item.key_or_group.startswith("hydra")]
     choices = [
         [f"{item.get_key_element()}={value}" for value in item.sweep_string_iterator()]
         if item.is_sweep_override()

@@ -371,9 +371,15 @@ def _train_stack(
         recorder = CurveRecorder(seed_runs, [launch, variant_run])
         progress = EpochProgress(display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
         results = planned.trainer.train(stack, [recorder, progress], LightningLogger(variant_run))
+        problems = []
         for run, result in zip(seed_runs, results, strict=True):
-            _record(run, result, planned, at_once, recorder.flushed)
-            run.end("FINISHED")  # at once: what may still go wrong with another seed must not take this one along
+            try:
+                with ending(run):
+                    _record(run, result, planned, at_once, recorder.flushed)
+            except Exception as error:  # what goes wrong with one seed's record must not take the others along
+                problems.append(error)
+        if problems:
+            raise problems[0]
 
 
 def _record(run: TrackedRun, result: SeedResult, planned: PlannedVariant, at_once: int, flushed: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import logging
 import time
 import warnings
@@ -33,6 +32,11 @@ from seedbed.stacking.module import StackedModule
 
 # Settings of the trainer node that are seedbed's own; the others go to pytorch_lightning.Trainer.
 OWN_SETTINGS = ("batch_size", "gradient_clip_val", "seeds_at_once", "steps_per_chunk")
+# Arguments of Trainer that the stacked loop honours. Others would change what is trained without a trace in the
+# curves or the fingerprint (limit_train_batches, max_steps), or be overruled (callbacks, logger).
+LIGHTNING_ARGUMENTS = (
+    "max_epochs", "precision", "accelerator", "devices", "deterministic", "benchmark", "detect_anomaly", "profiler",
+)  # fmt: skip
 # What the stacked loop needs: nothing printed or saved by Lightning, no trial run of the validation.
 LIGHTNING_SETTINGS = {
     "enable_progress_bar": False,
@@ -148,7 +152,7 @@ class StackTrainer:
         ):
             # Between the releases of Lightning and PyTorch; nothing that a user could change.
             warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
-            trainer.fit(module, train_dataloaders=batches, val_dataloaders=validation)
+            _fit(trainer, module, batches, validation)
             seconds = (time.perf_counter() - start) / len(seeds)
             trainer.test(module, dataloaders=test, verbose=False)
         return [
@@ -183,16 +187,31 @@ class StackTrainer:
 
     def _lightning(self, **extra: Any) -> pl.Trainer:
         settings = {key: value for key, value in self.settings.items() if key not in OWN_SETTINGS}
-        known = inspect.signature(pl.Trainer.__init__).parameters
         for key in settings:
-            if key not in known:
+            if key not in LIGHTNING_ARGUMENTS:
                 raise ConfigError(
-                    f"trainer.{key}: pytorch_lightning.Trainer has no such argument, {near_misses(key, known)}"
+                    f"trainer.{key}: no such setting, or one that stacked training does not honour: "
+                    f"{near_misses(key, [*OWN_SETTINGS, *LIGHTNING_ARGUMENTS])}"
                 )
+        if settings.get("devices") not in (1, "1", "auto"):
+            raise ConfigError(
+                f"trainer.devices={settings['devices']}: the seeds of a variant train on one device; set 1."
+            )
+        settings["devices"] = 1
         try:
             return pl.Trainer(**{**LIGHTNING_SETTINGS, "logger": False, **settings, **extra})
         except (ValueError, TypeError, MisconfigurationException) as error:
             raise ConfigError(f"trainer: pytorch_lightning.Trainer refuses these settings: {error}") from error
+
+
+def _fit(trainer: pl.Trainer, module: StackedModule, batches: ShuffledBatches, validation: FixedBatches) -> None:
+    """Lightning answers an interrupt by ``exit(1)``: make it the interrupt again that the user meant."""
+    try:
+        trainer.fit(module, train_dataloaders=batches, val_dataloaders=validation)
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _joined(table: Table, data: Sequence[SeedData]) -> tuple[Tensor, Tensor, list[np.ndarray]]:

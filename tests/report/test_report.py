@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from conftest import make_cells, make_config
-from seedbed.errors import ConfigError, TrackingError
+from seedbed.errors import ConfigError
 from seedbed.report import analyse, comparison_table, table_text, write_report
 from seedbed.report.figure import draw, span
 from seedbed.report.formatting import exact, latex, markdown, number
@@ -222,10 +222,10 @@ def test_a_variant_without_the_metric_shows_a_dash_and_is_never_best(make_result
     assert row_of(table_text(results), "a").split()[1] == "-"
 
 
-def test_an_experiment_without_any_metric_says_what_to_do(make_results):
+def test_a_launch_in_which_everything_failed_has_its_row(make_results):
     cells = make_cells({"a": {"test/accuracy": [0.1]}})[list(CELL_COLUMNS)].assign(status="FAILED", outcome="")
-    with pytest.raises(TrackingError, match="seedbed run made_up"):
-        analyse(make_results({"a": {"test/accuracy": [0.1]}}, plain_config(), cells=cells))
+    results = make_results({"a": {"test/accuracy": [0.1]}}, plain_config(), cells=cells)
+    assert "n=0/1, 1 failed" in row_of(table_text(results), "a")
 
 
 # ---- LaTeX and Markdown ----

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
 from seedbed.data.splits import GroupStratifiedSplit, Rows
+from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Resampled, Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.randomness import derive
-from seedbed.stacking.layers import OneSeed
+from seedbed.stacking.layers import stack
 from seedbed.training import SeedData, SeedResult, StackTrainer, seed_data
 from tests.stacking.reference import made_up_table, plain_loop
 
@@ -237,7 +240,6 @@ def test_a_network_without_stacked_form_trains_one_seed_at_a_time() -> None:
     data = data_of([0, 1])
     assert trainer.seeds_at_once(data) == 1
     result = trainer.train(data[:1])[0]
-    assert isinstance(OneSeed(Odd(12, 2)), nn.Module)
     torch.manual_seed(derive(0, "weights"))
     network = Odd(12, 2).double()
     torch.manual_seed(derive(0, "dropout"))
@@ -248,3 +250,57 @@ def test_a_network_without_stacked_form_trains_one_seed_at_a_time() -> None:
     assert curve(result, "train/loss") == pytest.approx(expected.train_losses, abs=1e-8)
     assert curve(result, "val/loss") == pytest.approx(expected.val_losses, abs=1e-8)
     assert set(result.weights) == set(network.state_dict())
+
+
+def _frozen() -> nn.Sequential:
+    network = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
+    network[0].requires_grad_(False)
+    return network
+
+
+def _tied() -> nn.Sequential:
+    layer = nn.Linear(4, 4)
+    return nn.Sequential(layer, nn.ReLU(), layer)
+
+
+def _shared_weight() -> nn.Sequential:
+    network = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    network[2].weight = network[0].weight
+    return network
+
+
+def _changed() -> nn.Sequential:
+    return nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)), nn.ReLU())
+
+
+def _hooked() -> nn.Sequential:
+    network = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    network[0].register_forward_hook(lambda module, inputs, output: output * 2)
+    return network
+
+
+@pytest.mark.parametrize("make", [_frozen, _tied, _shared_weight, _changed, _hooked])
+def test_what_stacking_would_lose_is_not_stacked(make: Callable[[], nn.Sequential]) -> None:
+    assert stack([make(), make()], [0, 1]) is None
+    assert stack([nn.Sequential(nn.Linear(4, 2)), nn.Sequential(nn.Linear(4, 2))], [0, 1]) is not None
+
+
+def test_dropout_of_everything_gives_zeros_as_in_pytorch() -> None:
+    model = config()["model"] | {"dropout": 1.0}
+    assert {result.outcome for result in train([0, 1], model=model, max_epochs=1).values()} == {"ok"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_an_interrupt_during_the_fit_stays_an_interrupt(error: type[BaseException]) -> None:
+    class Stop(pl.Callback):
+        def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            raise error
+
+    with pytest.raises(error):
+        StackTrainer(config(), TABLE).train(data_of([0]), [Stop()])
+
+
+@pytest.mark.parametrize("setting", ["limit_train_batches", "max_steps", "callbacks", "check_val_every_n_epoch"])
+def test_trainer_arguments_that_would_not_be_honoured_are_refused(setting: str) -> None:
+    with pytest.raises(ConfigError, match=f"trainer.{setting}: no such setting, or one that stacked training"):
+        StackTrainer(config(**{setting: 1}), TABLE)

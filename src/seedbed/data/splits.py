@@ -60,7 +60,7 @@ class GroupStratifiedSplit:
         if abs(self.shares.sum() - 1) > 1e-9:
             raise ConfigError(f"{given} add up to {self.shares.sum():.10g}, not to 1. Change one of them.")
         if not (self.shares[0] > 0 and self.shares[2] > 0):
-            raise ConfigError(f"{given}: split.train and split.test must be above 0; only split.val may be 0.")
+            raise ConfigError(f"{given}: split.train and split.test must be above 0.")
 
     def _check_classes(self, table: Table, side_of_row: np.ndarray, seed: int) -> None:
         for side in np.flatnonzero(self.shares):

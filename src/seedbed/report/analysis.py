@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from seedbed.errors import ConfigError, TrackingError, near_misses
+from seedbed.errors import ConfigError, near_misses
 from seedbed.report.formatting import NOTHING, number, places, shown_mean
 from seedbed.results import Results
 from seedbed.statistics import Comparison, Design, Summary, compare, holm, lower_is_better, summary
@@ -121,19 +121,14 @@ class Analysis:
 def analyse(results: Results, metric: str | None = None, baseline: str | None = None) -> Analysis:
     """Settle metric and baseline (arguments first, then the experiment's ``report`` section) and check both.
 
-    Raises ConfigError for an unknown metric or baseline, TrackingError where no run has a metric at all.
+    Raises ConfigError for an unknown metric or baseline. Where no run has any metric, since all of them failed or
+    diverged, the experiment's own metric stands, with no value.
     """
     section = results.config.get("report") or {}
     chosen = metric or section.get("metric")
     against = baseline if baseline is not None else section.get("baseline")
     if baseline is None and against in (results.config.get("variants") or ()) and against not in results.variants:
         against = None  # the experiment's baseline was not asked for in this launch
-    trained = (results.cells["status"] == "FINISHED").any()  # with no metric at all where every seed diverged
-    if not results.metrics and not trained:
-        raise TrackingError(
-            f"No run of experiment {results.experiment!r} has a final metric, so there is nothing to report: "
-            f"finish at least one with `seedbed run {results.experiment}`."
-        )
     if chosen not in results.metrics and (results.metrics or metric is not None):
         raise ConfigError(
             f"report.metric={chosen!r}: no run of experiment {results.experiment!r} has this metric: "

@@ -58,7 +58,7 @@ class StackedDropout(nn.Module):
         for position, generator in enumerate(self._generators):
             if self.active is None or self.active[position]:
                 keep[position].bernoulli_(1 - self.p, generator=generator)
-        return x * keep / (1 - self.p)
+        return x * keep / (1 - self.p) if self.p < 1 else torch.zeros_like(x)
 
 
 class StackedSequential(nn.Sequential):
@@ -105,7 +105,7 @@ def stack(networks: Sequence[nn.Module], seeds: Sequence[int]) -> StackedSequent
     A plain ``nn.Sequential`` of linear layers, dropout and activations has one; a subclass of it, whose ``forward``
     may do anything, has none.
     """
-    if any(type(network) is not nn.Sequential for network in networks):
+    if any(type(network) is not nn.Sequential or not _is_plain(network) for network in networks):
         return None
     stacked: list[nn.Module] = []
     for index, layers in enumerate(zip(*(cast(nn.Sequential, network) for network in networks), strict=True)):
@@ -117,6 +117,18 @@ def stack(networks: Sequence[nn.Module], seeds: Sequence[int]) -> StackedSequent
         else:
             return None
     return StackedSequential(*stacked)
+
+
+def _is_plain(network: nn.Module) -> bool:
+    """Whether nothing was added that stacking would lose: frozen or shared parameters, a layer used twice, hooks."""
+    layers = list(network.children())
+    hooked = any(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks for layer in layers)
+    # torch's parametrizations (weight norm, spectral norm) are children of the layer that they change.
+    changed = any(list(layer.children()) for layer in layers)
+    named = [parameter for layer in layers for parameter in layer.parameters(recurse=False)]
+    shared = len({id(parameter) for parameter in named}) < len(named)
+    twice = len({id(layer) for layer in network._modules.values()}) < len(network._modules)
+    return not (hooked or changed or shared or twice) and all(parameter.requires_grad for parameter in named)
 
 
 class OneSeed(nn.Module):
