@@ -41,7 +41,7 @@ INPUTS = {"data": "d"}
         (["seeds=[true]"], ["seeds=[True]"]),
         (["report.axis=[a,1]"], ["report.axis"]),
         (["~trainer.batch_size"], ["batch_size"]),
-        (["~trainer"], ["trainer"]),
+        (["~trainer"], ["steps_per_chunk", "lacks a part"]),
         (["data=null"], ["data"]),
         (["task._target_=foo.Bar"], ["task._target_=foo.Bar"]),
         (["tracking.checkpoints=maybe"], ["true or false"]),

@@ -338,7 +338,7 @@ def _explain(
         key = override.key_or_group
         if key in groups:
             choice = str(override.value())
-            if choice not in groups[key] and choice != "None":
+            if choice not in groups[key]:
                 return ConfigError(
                     f"Override {override.input_line!r}{whose}: group {key!r} has no choice {choice!r}, "
                     f"{near_misses(choice, groups[key])}"
@@ -431,7 +431,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
         metrics = list(get_class(config["task"]["_target_"]).METRICS)  # type: ignore[attr-defined]
     except (ValueError, ImportError, AttributeError) as error:
         raise ConfigError(
-            f"task._target_={config['task']['_target_']}: not a task class of seedbed's kind: {error}"
+            f"task._target_={config['task']['_target_']}: not a task class of seedbed's kind: {' '.join(str(error).split())}"
         ) from error
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
