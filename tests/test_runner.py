@@ -258,3 +258,19 @@ def test_a_diverged_seed_is_shown_and_not_averaged(project: Path) -> None:
         ).trained
         == 0
     )
+
+
+def test_own_code_lies_beside_own_configs(project: Path) -> None:
+    (project / "own_strategies.py").write_text(
+        "from seedbed.imbalance.base import Strategy\nclass Mine(Strategy): pass\nclass Other: pass\n"
+    )
+    (project / "imbalance" / "mine.yaml").write_text("_target_: own_strategies.Mine\n")
+    (project / "imbalance" / "other.yaml").write_text("_target_: own_strategies.Other\n")
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("oversample: [imbalance=oversample]", "mine: [imbalance=mine]"))
+    outcome = run("messages", ["seeds=1"], config_dir=project)
+    assert (outcome.cells["status"] == "FINISHED").all()
+    assert outcome.results.launches[-1]["command"] == f"seedbed run messages seeds=1 --config-dir {project}"
+    path.write_text(path.read_text().replace("imbalance=mine", "imbalance=other"))
+    with pytest.raises(ConfigError, match=r"own_strategies.Other is no strategy.*imbalance.base.Strategy"):
+        run("messages", config_dir=project)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -118,7 +119,8 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
 
     outcome = run_experiment(experiment, overrides, config_dir, display=Display(), curves=False)
     click.echo(table_text(outcome.results))
-    click.echo(f"\nReport: seedbed report {experiment}    Tracked runs: seedbed ui {experiment}", err=True)
+    where = shlex.join([experiment, *(["--config-dir", config_dir] if config_dir else [])])
+    click.echo(f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}", err=True)
     if outcome.failures:
         for where, why in outcome.failures.items():
             click.echo(f"seedbed: FAILED {where}: {why}", err=True)

@@ -8,6 +8,8 @@ import json
 import math
 import os
 import re
+import shlex
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,6 +73,13 @@ class Experiment:
     overrides: tuple[str, ...]
     seeds: tuple[int, ...]
     variants: tuple[Variant, ...]
+    config_dir: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that gives the same again."""
+        folder = ["--config-dir", self.config_dir] if self.config_dir else []
+        return shlex.join(["seedbed", "run", self.name, *self.overrides, *folder])
 
     @property
     def config(self) -> dict[str, Any]:
@@ -87,6 +96,8 @@ def load_experiment(
     variant's own, and values that cannot work.
     """
     folders = _search_folders(config_dir)
+    if config_dir is not None and str(folders[0]) not in sys.path:
+        sys.path.append(str(folders[0]))  # code beside the user's configs is named by _target_
     known = experiment_names(config_dir)
     if name not in known:
         raise ConfigError(
@@ -120,7 +131,8 @@ def load_experiment(
                 f"Variant {checked.name!r}: the config lacks a part that every run needs, or has another kind of value "
                 f"there ({type(error).__name__}: {error}). Take back the override that removes it."
             ) from error
-    return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants))
+    folder = None if config_dir is None else os.fspath(config_dir)
+    return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants), folder)
 
 
 def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[str]:

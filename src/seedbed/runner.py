@@ -102,7 +102,7 @@ def run(
         if count == 0 and (earlier := _latest_launch_with(store, key)):
             shown.say(f"All {len(done)} cells are trained already: nothing to do.")
             return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
-        launch = store.start(tracking.launch_name(), "launch", {"key": key, "command": tracking.command_line()})
+        launch = store.start(tracking.launch_name(), "launch", {"key": key, "command": experiment.command})
         shown.say(
             f"{name}: {count} cells to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
         )
@@ -124,6 +124,12 @@ def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
     parts = [
         (build(v.config["split"], "split"), build(v.config["imbalance"], "imbalance")) for v in experiment.variants
     ]
+    for variant, (_, strategy) in zip(experiment.variants, parts, strict=True):
+        if not isinstance(strategy, Strategy):
+            raise ConfigError(
+                f"Variant {variant.name!r}: imbalance._target_={variant.config['imbalance'].get('_target_')} is no strategy. "
+                "Derive the class from seedbed.imbalance.base.Strategy and override apply()."
+            )
     tables: dict[str, tuple[Any, Table]] = {}
     plan: list[PlannedVariant] = []
     for variant, (split, strategy) in zip(experiment.variants, parts, strict=True):

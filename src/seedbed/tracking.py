@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -288,7 +287,7 @@ class Store:
         all_tags |= {
             MLFLOW_RUN_NAME: name,
             MLFLOW_USER: _user(),
-            MLFLOW_SOURCE_NAME: command_line(),
+            MLFLOW_SOURCE_NAME: "seedbed",
             MLFLOW_SOURCE_TYPE: "LOCAL",
         }
         run = self.client.create_run(self.experiment_id, tags=all_tags, run_name=name)
@@ -519,12 +518,6 @@ def launch_row(run: Run) -> dict[str, str]:
 
 def launch_name() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def command_line() -> str:
-    """The command as it can be typed again."""
-    program = Path(sys.argv[0]).name
-    return shlex.join([program, *sys.argv[1:]]) if program == "seedbed" else "seedbed.run(...)"
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:
