@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from types import TracebackType
 
 import pytorch_lightning as pl
@@ -76,7 +75,6 @@ class EpochProgress(pl.Callback):
     def __init__(self, display: Display, variant: str, epochs: int, seeds: int) -> None:
         self.display, self.variant, self.epochs, self.seeds = display, variant, epochs, seeds
         self._done = 0
-        self.started = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.display.at(self.variant, trainer.current_epoch + 1, self.epochs, self.seeds, 0)
