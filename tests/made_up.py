@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
-from seedbed.data.encoders import HashEncoder, Progress, encode_cached
-from seedbed.data.table import Table, count_rows, group_numbers, normalise
+from seedbed.data.encoders import HashEncoder, encode_cached
+from seedbed.data.table import Progress, Table, count_rows, group_numbers, normalise
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
 
 
@@ -40,6 +41,8 @@ class Messages:
             texts=tuple(texts),
             counts=count_rows(labels, groups, ("ham", "spam")),
             notes=("Made-up messages.",),
+            encode=partial(encode_cached, self.encoder),
+            made_with={"encoder": self.encoder.name},
         )
 
 

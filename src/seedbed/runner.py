@@ -20,13 +20,12 @@ import pytorch_lightning as pl
 from safetensors.torch import save as safetensors_bytes
 
 from seedbed import tracking
-from seedbed.data.encoders import encode_cached
 from seedbed.data.splits import Rows
 from seedbed.data.table import Table
 from seedbed.environment import environment, in_one_line
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, Variant, build, load_experiment
-from seedbed.imbalance.base import Encode, Strategy
+from seedbed.imbalance.base import Strategy
 from seedbed.logger import LightningLogger
 from seedbed.progress import Display, EpochProgress
 from seedbed.report import table_text
@@ -67,7 +66,6 @@ class PlannedVariant:
     table: Table
     strategy: Strategy
     trainer: StackTrainer
-    encode: Encode
     rows: dict[int, Rows]
     fingerprints: dict[int, str]
 
@@ -130,27 +128,26 @@ def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
                 f"Variant {variant.name!r}: imbalance._target_={variant.config['imbalance'].get('_target_')} is no strategy. "
                 "Derive the class from seedbed.imbalance.base.Strategy and override apply()."
             )
-    tables: dict[str, tuple[Any, Table]] = {}
+    tables: dict[str, Table] = {}
     plan: list[PlannedVariant] = []
     for variant, (split, strategy) in zip(experiment.variants, parts, strict=True):
         key = json.dumps(variant.config["data"], sort_keys=True)
         if key not in tables:
             tables[key] = _load(variant.config["data"], display)
-        source, table = tables[key]
+        table = tables[key]
         rows = {seed: cast(Rows, split.rows(table, seed)) for seed in experiment.seeds}
         if plan:
             _check_pairing(plan[0], variant, table, rows)
         _check_rows(variant, table, rows, strategy)
-        plan.append(_plan_variant(variant, source, table, rows, strategy, display))
+        plan.append(_plan_variant(variant, table, rows, strategy))
     return plan
 
 
-def _load(config: Mapping[str, Any], display: Display) -> tuple[Any, Table]:
-    source = build(config, "data")
-    table: Table = source.load(lambda done, total: display.preparing("sentence vectors", done, total))
+def _load(config: Mapping[str, Any], display: Display) -> Table:
+    table: Table = build(config, "data").load(lambda done, total: display.preparing("sentence vectors", done, total))
     for note in table.notes:
         display.say(note)
-    return source, table
+    return table
 
 
 def _check_pairing(first: PlannedVariant, variant: Variant, table: Table, rows: Mapping[int, Rows]) -> None:
@@ -184,22 +181,13 @@ def _check_rows(variant: Variant, table: Table, rows: Mapping[int, Rows], strate
             checked.add(tuple(counts))
 
 
-def _plan_variant(
-    variant: Variant, source: Any, table: Table, rows: dict[int, Rows], strategy: Strategy, display: Display
-) -> PlannedVariant:
-    def encode(texts: Sequence[str]) -> np.ndarray:
-        def report(done: int, total: int) -> None:
-            display.preparing(f"vectors of changed messages for {variant.name}", done, total)
-
-        return encode_cached(source.encoder, texts, report)
-
-    inputs = {"data": table.digest, "encoder": source.encoder.name, "strategy": " ".join(strategy.describe())}
+def _plan_variant(variant: Variant, table: Table, rows: dict[int, Rows], strategy: Strategy) -> PlannedVariant:
+    inputs = {"data": table.digest, **table.made_with, "strategy": " ".join(strategy.describe())}
     return PlannedVariant(
         variant=variant,
         table=table,
         strategy=strategy,
         trainer=StackTrainer(variant.config, table),
-        encode=encode,
         rows=rows,
         fingerprints={seed: variant.fingerprint(seed, inputs) for seed in rows},
     )
@@ -305,7 +293,7 @@ def _train_variant(
         with ending(run):
             run.log(params=tracking.flat_params(planned.variant.config, tracking.NOT_A_CELLS_PARAM))
             run.artifact(tracking.CONFIG, tracking.to_yaml(planned.variant.config))
-            data = _seed_data(store, launch, run, planned, missing, failures)
+            data = _seed_data(store, launch, run, planned, missing, failures, display)
             at_once = planned.trainer.seeds_at_once(data) if data else 1
             for start in range(0, len(data), at_once):
                 _train_stack(store, launch, run, planned, data[start : start + at_once], at_once, display)
@@ -331,12 +319,17 @@ def _seed_data(
     planned: PlannedVariant,
     seeds: Sequence[int],
     failures: dict[str, str],
+    display: Display,
 ) -> list[SeedData]:
     """The training rows of each seed; a seed whose rows cannot be made gets a FAILED run and is left out."""
+
+    def encoding(done: int, total: int) -> None:
+        display.preparing(f"vectors of changed messages for {planned.name}", done, total)
+
     data = []
     for seed in seeds:
         try:
-            data.append(seed_data(planned.table, planned.rows[seed], planned.strategy, seed, planned.encode))
+            data.append(seed_data(planned.table, planned.rows[seed], planned.strategy, seed, encoding))
         except Exception as error:
             failures[f"{planned.name}, seed {seed}"] = f"{type(error).__name__}: {error}"
             run = _start_seed(store, launch, variant_run, planned, seed)

@@ -17,10 +17,10 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
 from seedbed.data.splits import Rows
-from seedbed.data.table import Table
+from seedbed.data.table import Prepared, Progress, Table
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import build
-from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
+from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.randomness import global_stream
 from seedbed.results import SECONDS
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
@@ -57,6 +57,8 @@ class SeedData:
     seed: int
     rows: Rows
     resampled: Resampled
+    features: np.ndarray | None = None
+    """(N, F): all rows of the table as this seed sees them; None where the table's own features serve all seeds."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +73,24 @@ class SeedResult:
     weights: dict[str, Tensor]
 
 
-def seed_data(table: Table, rows: Rows, strategy: Strategy, seed: int, encode: Encode | None) -> SeedData:
-    """Apply the strategy to the training rows of one seed; it sees no other rows."""
-    texts = None if table.texts is None else tuple(table.texts[row] for row in rows.train)
+def seed_data(table: Table, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None) -> SeedData:
+    """Prepare the rows of one seed and apply the strategy; both see its training rows and no others."""
+    prepared = Prepared(table.features, table.encode)
+    if table.preparation is not None:
+        prepared = table.preparation.fit(table, rows.train)
+    encode = prepared.encode
     training = TrainingRows(
-        features=table.features[rows.train],
+        features=prepared.features[rows.train],
         labels=table.labels[rows.train],
         classes=table.classes,
-        texts=texts,
+        texts=None if table.texts is None else tuple(table.texts[row] for row in rows.train),
         rows=rows.train,
         minority=table.minority,
     )
-    return SeedData(seed, rows, strategy.apply(training, seed, encode))
+    own = None if table.preparation is None else prepared.features
+    return SeedData(
+        seed, rows, strategy.apply(training, seed, (lambda texts: encode(texts, progress)) if encode else None), own
+    )
 
 
 class StackTrainer:
@@ -98,7 +106,7 @@ class StackTrainer:
 
     def network(self) -> nn.Module:
         """One ordinary network for the table's features and classes."""
-        return self._network(in_features=self.table.features.shape[1], out_features=len(self.table.classes))
+        return self._network(in_features=self.table.width, out_features=len(self.table.classes))
 
     def _check(self) -> None:
         """Build each part once, so that a wrong argument is found before any training."""
@@ -165,13 +173,13 @@ class StackTrainer:
         network = build_stacked(self.network, seeds)
         if network is None:
             raise ValueError("a network without a stacked form trains one seed at a time")
-        features, labels, training = _joined(self.table, data)
+        rows = _joined(self.table, data)
         weights = [item.resampled.class_weights for item in data]
         module = self._task(
             network,
             self._optimizer,
-            features=features,
-            labels=labels,
+            features=rows.features,
+            labels=rows.labels,
             class_weights=None
             if weights[0] is None
             else torch.from_numpy(np.stack([w for w in weights if w is not None])),
@@ -180,9 +188,9 @@ class StackTrainer:
             clip_norm=self.settings["gradient_clip_val"],
         )
         size = self.settings["batch_size"]
-        batches = ShuffledBatches(training, seeds, batch_size=size, steps_per_chunk=self.settings["steps_per_chunk"])
-        validation = FixedBatches([item.rows.val for item in data], batch_size=max(size, 1024))
-        test = FixedBatches([item.rows.test for item in data], batch_size=max(size, 1024))
+        batches = ShuffledBatches(rows.train, seeds, batch_size=size, steps_per_chunk=self.settings["steps_per_chunk"])
+        validation = FixedBatches(rows.val, batch_size=max(size, 1024))
+        test = FixedBatches(rows.test, batch_size=max(size, 1024))
         return module, batches, validation, test
 
     def _lightning(self, **extra: Any) -> pl.Trainer:
@@ -214,20 +222,39 @@ def _fit(trainer: pl.Trainer, module: StackedModule, batches: ShuffledBatches, v
         raise
 
 
-def _joined(table: Table, data: Sequence[SeedData]) -> tuple[Tensor, Tensor, list[np.ndarray]]:
-    """All rows in one place: the table's, then the new rows of each seed; and each seed's training row numbers."""
-    features, labels, training = [table.features], [table.labels], []
-    count = len(table.labels)
-    for item in data:
-        chosen = item.rows.train[item.resampled.source]
+@dataclass(frozen=True)
+class StackRows:
+    """All rows of a stack in one place, and where each seed's rows stand in it."""
+
+    features: Tensor
+    """(R, F)."""
+    labels: Tensor
+    """(R,)."""
+    train: list[np.ndarray]
+    val: list[np.ndarray]
+    test: list[np.ndarray]
+
+
+def _joined(table: Table, data: Sequence[SeedData]) -> StackRows:
+    """The table's rows, once or as each seed sees them, then the new rows of each seed."""
+    own = [item.features for item in data if item.features is not None]
+    features: list[np.ndarray] = own or [table.features]
+    labels, count = [table.labels] * len(features), len(features) * len(table.labels)
+    train, val, test = [], [], []
+    for position, item in enumerate(data):
+        first = position * len(table.labels) if own else 0
+        chosen = item.rows.train[item.resampled.source] + first
         if item.resampled.features is not None and item.resampled.labels is not None:
             new = len(item.resampled.labels)
             chosen = np.concatenate([chosen, np.arange(count, count + new)])
             features.append(item.resampled.features.astype(np.float32, copy=False))
             labels.append(item.resampled.labels.astype(np.int64, copy=False))
             count += new
-        training.append(chosen)
-    return torch.from_numpy(np.concatenate(features)), torch.from_numpy(np.concatenate(labels)), training
+        train.append(chosen)
+        val.append(item.rows.val + first)
+        test.append(item.rows.test + first)
+    joined = torch.from_numpy(np.concatenate(features)), torch.from_numpy(np.concatenate(labels))
+    return StackRows(*joined, train, val, test)
 
 
 def curve_points(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from seedbed import runner
 from seedbed.data.encoders import HashEncoder
 from seedbed.data.sms_spam import SmsSpam
 from seedbed.data.splits import Rows
-from seedbed.data.table import Table, group_numbers, normalise
+from seedbed.data.table import Progress, Table, group_numbers, normalise
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, build, load_experiment
 from seedbed.imbalance.base import Strategy
@@ -131,13 +131,13 @@ def split_of(experiment: Experiment, name: str, table: Table, seed: int) -> Rows
 def prepare(table: Table, rows: Rows, strategy: Strategy, seed: int) -> Prepared:
     encoded: list[str] = []
 
-    def encode(texts: Sequence[str]) -> np.ndarray:
+    def encode(texts: Sequence[str], progress: Progress | None) -> np.ndarray:
         encoded.extend(texts)
         return ENCODER.encode(texts)
 
     counts = np.bincount(table.labels[rows.train], minlength=2).tolist()
     strategy.check(dict(zip(table.classes, counts, strict=True)))
-    return Prepared(table, rows, seed_data(table, rows, strategy, seed, encode), encoded)
+    return Prepared(table, rows, seed_data(replace(table, encode=encode), rows, strategy, seed), encoded)
 
 
 # ---- the rows that are measured on -----------------------------------------------------------------------------------

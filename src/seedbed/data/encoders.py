@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -15,11 +15,8 @@ import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from seedbed.data.sources import cache_dir, write_atomically
-from seedbed.data.table import group_numbers
+from seedbed.data.table import Progress, group_numbers
 from seedbed.errors import ConfigError
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
 
 BATCH = 256  # texts between two calls of a Progress; the model forms smaller batches of its own
 

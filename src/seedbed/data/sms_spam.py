@@ -10,14 +10,15 @@ import html
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from seedbed.data import sources
-from seedbed.data.encoders import Progress, SentenceEncoder, UniversalSentenceEncoder, encode_cached
+from seedbed.data.encoders import SentenceEncoder, UniversalSentenceEncoder, encode_cached
 from seedbed.data.sources import Edition, PublishedZip, Source, Wheel
-from seedbed.data.table import Table, count_rows, group_numbers, normalise
+from seedbed.data.table import Progress, Table, count_rows, group_numbers, normalise
 from seedbed.errors import ConfigError, DataError, near_misses
 
 CLASSES = ("ham", "spam")
@@ -119,6 +120,8 @@ class SmsSpam:
             texts=tuple(texts),
             counts={**count_rows(labels, groups, CLASSES), "exact_duplicates": len(texts) - len(set(texts))},
             notes=source.notes,
+            encode=partial(encode_cached, self.encoder),
+            made_with={"encoder": self.encoder.name},
         )
 
     def describe(self) -> list[Description]:

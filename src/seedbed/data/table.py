@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+TextEncoder = Callable[[Sequence[str], Progress | None], np.ndarray]
+"""Turns n texts into (n, F) float32 features."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All rows of a table as one seed sees them, after what was fitted to its training rows."""
+
+    features: np.ndarray
+    """(N, F) float32."""
+    encode: TextEncoder | None = None
+    """Further texts, by what was fitted; None where the data are no texts."""
+
+
+class Preparation(Protocol):
+    """What must be fitted to a seed's training rows, and to no others, before a network sees any row."""
+
+    @property
+    def width(self) -> int:
+        """F, the number of features that it gives under every seed."""
+        ...
+
+    def fit(self, table: Table, train: np.ndarray) -> Prepared:
+        """Fit to the rows with the numbers ``train`` (n,) and apply to all rows."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -17,7 +46,7 @@ class Table:
     digest: str
     """SHA-256 of the source file (hex)."""
     features: np.ndarray
-    """(N, F) float32."""
+    """(N, F) float32; with a ``preparation``, what that starts from."""
     labels: np.ndarray
     """(N,) int64, index into ``classes``."""
     classes: tuple[str, ...]
@@ -30,6 +59,17 @@ class Table:
     """What the report says about the rows: see ``count_rows``."""
     notes: tuple[str, ...]
     """Sentences for the report, such as that a subset is in use."""
+    encode: TextEncoder | None = None
+    """How further texts become features; None where the data are no texts, or with a ``preparation``."""
+    preparation: Preparation | None = None
+    """What is fitted to each seed's training rows; None where the features serve all seeds as they are."""
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    """What decides the features and stands in no config, such as the encoder's name with its version."""
+
+    @property
+    def width(self) -> int:
+        """Number of features that a network sees."""
+        return self.features.shape[1] if self.preparation is None else self.preparation.width
 
     @property
     def minority(self) -> int:
