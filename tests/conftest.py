@@ -9,6 +9,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+# Small networks gain nothing from a second thread, and lose much where tests share the cores with other work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 from seedbed.tracking import Store

@@ -11,7 +11,7 @@ import pytest
 from mlflow.entities import Run
 
 import seedbed
-from seedbed import runner, tracking
+from seedbed import tracking
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.experiment import load_experiment
 from seedbed.progress import Display
@@ -19,6 +19,7 @@ from seedbed.report import table_text
 from seedbed.runner import _plan, run
 from seedbed.tracking import Store
 from seedbed.training import StackTrainer
+from seedbed.variant_training import VariantTraining
 from tests import made_up
 
 ALL_SIX = ["none", "class_weights", "undersample", "oversample", "smote", "text_augment"]
@@ -193,15 +194,15 @@ def test_another_question_of_the_same_cells_is_another_launch(project: Path) -> 
 
 
 def test_a_record_that_fails_takes_no_other_seed_along(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = runner._record
+    record = VariantTraining._record_seed
 
-    def full_disk(tracked: Any, result: Any, *rest: Any) -> None:
+    def full_disk(self: Any, tracked: Any, result: Any, *rest: Any) -> None:
         if result.seed == 1:
             raise OSError(28, "No space left on device")
-        record(tracked, result, *rest)
+        record(self, tracked, result, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "_record", full_disk)
+        patch.setattr(VariantTraining, "_record_seed", full_disk)
         outcome = run("messages", ["variant=none"], config_dir=project)
     assert "No space left" in outcome.failures["none"]
     assert statuses(store_of(project, "messages"), "seed") == {

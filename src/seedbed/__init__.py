@@ -1,7 +1,8 @@
 """Is variant A really better than variant B, or was it the seed?
 
 ``seedbed.run("spam_imbalance", ["seeds=30"])`` trains what is missing and returns the results as data frames;
-``seedbed.load("spam_imbalance")`` reads tracked results only. The command line is a thin layer over both.
+``seedbed.load("spam_imbalance")`` reads tracked results only, and ``seedbed.compare`` makes the paired tests of either.
+The command line is a thin layer over these.
 """
 
 from __future__ import annotations
@@ -13,25 +14,54 @@ from typing import TYPE_CHECKING
 from seedbed.errors import ConfigError, DataError, SeedbedError, TrackingError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from seedbed.results import Results
     from seedbed.runner import Outcome
 
-__all__ = ["ConfigError", "DataError", "SeedbedError", "TrackingError", "load", "run"]
+__all__ = ["ConfigError", "DataError", "SeedbedError", "TrackingError", "compare", "load", "run"]
 
 
 # The heavy packages are imported by the functions that need them, so that `seedbed --help` answers at once.
 
 
-def run(name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None) -> Outcome:
-    """Train the missing cells of experiment ``name``; see ``seedbed.runner.run``."""
+def run(
+    name: str,
+    overrides: Sequence[str] = (),
+    config_dir: str | PathLike[str] | None = None,
+    *,
+    quiet: bool = False,
+) -> Outcome:
+    """Train the missing cells of experiment ``name``, and read the results of all its cells back from MLflow.
+
+    ``overrides`` and ``config_dir`` are those of ``seedbed run``; ``quiet`` shows no progress. The outcome has the data
+    frames ``cells`` (variant x seed), ``curves`` and ``comparisons``, the MLflow id of its ``launch``, and
+    ``failures``. Raises a ``SeedbedError`` for bad input, before any training.
+    """
+    from seedbed.progress import Display
     from seedbed.runner import run as run_experiment
 
-    return run_experiment(name, overrides, config_dir)
+    return run_experiment(name, overrides, config_dir, display=Display(quiet))
 
 
 def load(name: str, run: str | None = None, config_dir: str | PathLike[str] | None = None) -> Results:
-    """The tracked results of experiment ``name``: of its latest launch, or of the launch with id ``run``."""
+    """The tracked results of experiment ``name``: of its latest launch, or of the launch with id ``run``.
+
+    ``cells`` and ``curves`` are data frames; nothing is trained. Raises ``TrackingError`` where nothing is tracked.
+    """
     from seedbed.tracking import find_launch, open_project_store, read_results
 
     store = open_project_store(name, config_dir)
     return read_results(store, find_launch(store, run))
+
+
+def compare(results: Results | Outcome, metric: str | None = None, baseline: str | None = None) -> pd.DataFrame:
+    """Each variant against the baseline, or all pairs where there is none: difference, interval, p-values, verdict.
+
+    ``metric`` ("test/f1") and ``baseline`` default to the experiment's.
+    """
+    from seedbed.report import analyse, comparison_table
+    from seedbed.results import Results
+
+    found = results if isinstance(results, Results) else results.results
+    return comparison_table(analyse(found, metric, baseline))

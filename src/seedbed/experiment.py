@@ -30,12 +30,13 @@ from seedbed.errors import ConfigError, near_misses
 from seedbed.paths import project_folder, resources
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 
 # What cannot change a cell's result: what is asked and shown, where things lie, and what it runs on.
 NOT_IN_FINGERPRINT = {
     "question", "seeds", "variant", "variants", "report", "published", "tracking",
-    "data.root", "data.edition", "data.encoder.threads",
+    "data.root", "data.edition", "data.path",
+    "data.encoder.threads", "data.encoder.device", "data.encoder.batch_size",
     "trainer.accelerator", "trainer.devices", "trainer.deterministic",
     "trainer.seeds_at_once", "trainer.steps_per_chunk",
 }  # fmt: skip
@@ -121,7 +122,8 @@ def load_experiment(
             composed = _compose(name, [*own_overrides[variant], *overrides], folders)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise _explain(error, name, variant, parsed, own_overrides, folders) from error
-        variants.append(Variant(variant, tuple(own_overrides[variant]), _resolved(composed, name)))
+        config = _with_found_path(_resolved(composed, name), project_folder(config_dir))
+        variants.append(Variant(variant, tuple(own_overrides[variant]), config))
     seeds = _seeds(variants[0].config.get("seeds"))
     for checked in variants:
         try:
@@ -212,6 +214,17 @@ def _resolved(composed: DictConfig, name: str) -> dict[str, Any]:
         return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
     except OmegaConfBaseException as error:
         raise ConfigError(f"experiments/{name}.yaml: {str(error).splitlines()[0]}. Give the key a value.") from error
+
+
+def _with_found_path(config: dict[str, Any], project: Path) -> dict[str, Any]:
+    """``data.path`` made absolute: from the folder in which the command is typed, else from the project folder."""
+    data = config.get("data")
+    path = data.get("path") if isinstance(data, dict) else None
+    if not isinstance(path, str) or not path:
+        return config
+    places = [folder / Path(path).expanduser() for folder in (Path.cwd(), project)]
+    found = next((place for place in places if place.exists()), places[0])
+    return config | {"data": {**cast(dict[str, Any], data), "path": str(found)}}
 
 
 def parse(overrides: Sequence[str]) -> list[Override]:
@@ -439,12 +452,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
         config["tracking"]["checkpoints"],
         "true or false",
     )
-    try:
-        metrics = list(get_class(config["task"]["_target_"]).METRICS)  # type: ignore[attr-defined]
-    except (ValueError, ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"task._target_={config['task']['_target_']}: not a task class of seedbed's kind: {' '.join(str(error).split())}"
-        ) from error
+    metrics = _metrics(config["task"])
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
     _require_known("report.metric", report["metric"], [f"test/{metric}" for metric in metrics])
@@ -454,6 +462,36 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     axis = report["axis"]
     _require(axis is None or (isinstance(axis, list) and len(axis) == 2 and all(map(_number, axis)) and axis[0] < axis[1]),
              "report.axis", axis, "null or two rising numbers")  # fmt: skip
+
+
+def _metrics(task: Mapping[str, Any]) -> list[str]:
+    """Names of the task's metrics, the user's own among them."""
+    try:
+        built_in = list(get_class(task["_target_"]).METRICS)  # type: ignore[attr-defined]
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"task._target_={task['_target_']}: not a task class of seedbed's kind: {' '.join(str(error).split())}"
+        ) from error
+    own = task.get("own_metrics") or {}
+    for name, entry in own.items():
+        place = f"task.own_metrics.{name}"
+        _require(name not in built_in, place, entry, "called otherwise: the task has a metric of that name")
+        _require(bool(re.fullmatch(r"\w+", name)), place, entry, "called by letters, digits and '_' only")
+        shape = isinstance(entry, dict) and isinstance(entry.get("function"), dict)
+        known = shape and set(entry) <= {"function", "lower_is_better", "bounds"}
+        _require(
+            known,
+            place,
+            entry,
+            "{function: {_target_: ..., _partial_: true}}, with lower_is_better and bounds as options",
+        )
+        better, bounds = entry.get("lower_is_better", False), entry.get("bounds")
+        _require(isinstance(better, bool), f"{place}.lower_is_better", better, "true or false")
+        ends = isinstance(bounds, list) and len(bounds) == 2 and all(end is None or _number(end) for end in bounds)
+        _require(
+            bounds is None or ends, f"{place}.bounds", bounds, "two numbers, each of them null where there is no end"
+        )
+    return [*built_in, *own]
 
 
 def _require(holds: bool, key: str, value: Any, wanted: str) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import Tensor
 
 
 def derive(seed: int, *purpose: object) -> int:
@@ -37,3 +38,27 @@ def global_stream(seed: int, *purpose: object) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(derive(seed, *purpose))
         yield
+
+
+# Odd constants of splitmix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"), signed.
+_GAMMA, _MIX_1, _MIX_2 = -7046029254386353131, -4658895280553007687, -7723592293110705685
+
+
+def keep_mask(keys: Tensor, draws: Tensor, count: int, probability: float) -> Tensor:
+    """(S, count) booleans, each True with ``probability``, from (S,) int64 keys and numbers of the draw.
+
+    A pure function of its arguments by integer arithmetic, so that every device gives the same and no generator has
+    to be asked seed by seed: splitmix64, started anew for each key and draw.
+    """
+    start = _mixed(keys + _GAMMA * draws).unsqueeze(1)
+    bits = _mixed(start + _GAMMA * torch.arange(count, device=keys.device))
+    return (bits & (2**63 - 1)) < int(probability * 2.0**63)
+
+
+def _mixed(z: Tensor) -> Tensor:
+    """The finalizer of splitmix64; PyTorch's shift keeps the sign, hence the masks."""
+    z = (z ^ (z >> 30 & (1 << 34) - 1)).mul_(_MIX_1)
+    z ^= z >> 27 & (1 << 37) - 1
+    z.mul_(_MIX_2)
+    z ^= z >> 31 & (1 << 33) - 1
+    return z

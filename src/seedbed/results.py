@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from seedbed import statistics
+
 IDENTITY = ("experiment", "variant", "seed", "status", "fingerprint")
-CELL_COLUMNS = (*IDENTITY, "outcome", "launch")
+CELL_COLUMNS = (*IDENTITY, "outcome", "launch", "run")
 SECONDS = "seconds"
 """The final metric that is the time of training a seed: its stack's time over the number of seeds in it."""
 CURVE_COLUMNS = ("variant", "seed", "epoch", "metric", "value")
@@ -27,7 +29,7 @@ class Results:
     """One row a cell: CELL_COLUMNS, then one column a final metric ("test/accuracy", ..., "seconds").
 
     ``status``: FINISHED, FAILED or MISSING; ``outcome``: "ok", "diverged" or ""; ``launch``: the id of the
-    launch that trained it.
+    launch that trained it and ``run`` that of its own run in MLflow.
     """
     curves: pd.DataFrame
     """CURVE_COLUMNS, one row a value."""
@@ -60,3 +62,15 @@ class Results:
             return pd.Series(float("nan"), index=cells.index, dtype=float)
         sound = (cells["status"] == "FINISHED") & (cells["outcome"] != "diverged")
         return cells[metric].astype(float).where(sound)
+
+    def lower_is_better(self, metric: str) -> bool:
+        """Whether less of ``metric`` is better."""
+        return statistics.lower_is_better(metric, self._own_metrics)
+
+    def bounds(self, metric: str) -> tuple[float | None, float | None]:
+        """Lowest and highest value that ``metric`` can take; None where there is no such end, or it is not known."""
+        return statistics.bounds(metric, self._own_metrics)
+
+    @property
+    def _own_metrics(self) -> dict[str, Any]:
+        return dict((self.config.get("task") or {}).get("own_metrics") or {})

@@ -7,17 +7,14 @@ import json
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytorch_lightning as pl
-from safetensors.torch import save as safetensors_bytes
 
 from seedbed import tracking
 from seedbed.data.splits import Rows
@@ -26,15 +23,13 @@ from seedbed.environment import environment, in_one_line
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, Variant, build, load_experiment
 from seedbed.imbalance.base import Strategy
-from seedbed.logger import LightningLogger
-from seedbed.progress import Display, EpochProgress
-from seedbed.report import table_text
+from seedbed.progress import Display
+from seedbed.report import analyse, comparison_table, table_text
 from seedbed.results import Results
-from seedbed.stacking.module import StackedModule
-from seedbed.tracking import Cell, Store, TrackedRun, ending
-from seedbed.training import SeedData, SeedResult, StackTrainer, curve_points, seed_data
-
-SECONDS_BETWEEN_FLUSHES = 15.0
+from seedbed.tracking import Cell, Store, TrackedRun
+from seedbed.training import StackTrainer
+from seedbed.variant_training import PlannedVariant, VariantTraining
+from seedbed.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -57,21 +52,10 @@ class Outcome:
     def curves(self) -> pd.DataFrame:
         return self.results.curves
 
-
-@dataclass(frozen=True)
-class PlannedVariant:
-    """A variant with all that its cells need, checked."""
-
-    variant: Variant
-    table: Table
-    strategy: Strategy
-    trainer: StackTrainer
-    rows: dict[int, Rows]
-    fingerprints: dict[int, str]
-
     @property
-    def name(self) -> str:
-        return self.variant.name
+    def comparisons(self) -> pd.DataFrame:
+        """Each variant against the baseline, or all pairs, by the experiment's metric; see ``seedbed.compare``."""
+        return comparison_table(analyse(self.results))
 
 
 def run(
@@ -102,7 +86,7 @@ def run(
             return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
         launch = store.start(tracking.launch_name(), "launch", {"key": key, "command": experiment.command})
         shown.say(
-            f"{name}: {count} cells to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
+            f"{name}: {count} cell{'s' if count != 1 else ''} to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
         )
         failures = _train_launch(store, launch, experiment, plan, done, missing, shown)
         results = tracking.read_results(store, store.client.get_run(launch.id), curves=curves)
@@ -129,13 +113,16 @@ def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
                 "Derive the class from seedbed.imbalance.base.Strategy and override apply()."
             )
     tables: dict[str, Table] = {}
+    splits: dict[str, dict[int, Rows]] = {}
     plan: list[PlannedVariant] = []
     for variant, (split, strategy) in zip(experiment.variants, parts, strict=True):
-        key = json.dumps(variant.config["data"], sort_keys=True)
-        if key not in tables:
-            tables[key] = _load(variant.config["data"], display)
-        table = tables[key]
-        rows = {seed: cast(Rows, split.rows(table, seed)) for seed in experiment.seeds}
+        data = json.dumps(variant.config["data"], sort_keys=True)
+        if data not in tables:
+            tables[data] = _load(variant.config["data"], display)
+        table, drawn = tables[data], data + json.dumps(variant.config["split"], sort_keys=True)
+        if drawn not in splits:
+            splits[drawn] = {seed: split.rows(table, seed) for seed in experiment.seeds}
+        rows = splits[drawn]
         if plan:
             _check_pairing(plan[0], variant, table, rows)
         _check_rows(variant, table, rows, strategy)
@@ -233,11 +220,13 @@ def _train_launch(
     try:
         _describe_launch(launch, experiment, plan)
         display.begin(sum(len(missing[p.name]) * p.variant.config["trainer"]["max_epochs"] for p in plan))
-        for planned in plan:
-            start = time.perf_counter()
-            failed = _train_variant(store, launch, planned, done, missing[planned.name], display)
-            failures |= failed
-            display.say(_variant_line(planned, len(missing[planned.name]), failed, time.perf_counter() - start))
+        with Workers() as workers:
+            for planned in plan:
+                start = time.perf_counter()
+                training = VariantTraining(store, launch, planned, display, workers)
+                failed = training.run(done, missing[planned.name])
+                failures |= failed
+                display.say(_variant_line(planned, len(missing[planned.name]), failed, time.perf_counter() - start))
     except (KeyboardInterrupt, SystemExit):
         launch.end("KILLED")
         raise
@@ -274,163 +263,10 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "digest": planned.table.digest,
         "counts": planned.table.counts,
         "split": {"train": len(first.train), "val": len(first.val), "test": len(first.test)},
+        "classes": list(planned.table.classes),
+        "minority": planned.table.classes[planned.table.minority],
         "notes": list(planned.table.notes),
     }
-
-
-def _train_variant(
-    store: Store,
-    launch: TrackedRun,
-    planned: PlannedVariant,
-    done: Mapping[str, Cell],
-    missing: Sequence[int],
-    display: Display,
-) -> dict[str, str]:
-    tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.table.digest}
-    run = store.start(planned.name, "variant", tags, parent=launch.id)
-    failures: dict[str, str] = {}
-    try:
-        with ending(run):
-            run.log(params=tracking.flat_params(planned.variant.config, tracking.NOT_A_CELLS_PARAM))
-            run.artifact(tracking.CONFIG, tracking.to_yaml(planned.variant.config))
-            data = _seed_data(store, launch, run, planned, missing, failures, display)
-            at_once = planned.trainer.seeds_at_once(data) if data else 1
-            for start in range(0, len(data), at_once):
-                _train_stack(store, launch, run, planned, data[start : start + at_once], at_once, display)
-            _aggregate(store, run, planned)
-            if failures:
-                raise SeedFailures(failures)
-    except SeedFailures:
-        pass
-    except Exception as error:  # a failing variant must not stop the others
-        failures[planned.name] = f"{type(error).__name__}: {error}"
-        run.artifact("error.txt", traceback.format_exc())
-    return failures
-
-
-class SeedFailures(Exception):
-    """Some seeds of a variant could not be prepared; the variant run is FAILED, its other seeds are recorded."""
-
-
-def _seed_data(
-    store: Store,
-    launch: TrackedRun,
-    variant_run: TrackedRun,
-    planned: PlannedVariant,
-    seeds: Sequence[int],
-    failures: dict[str, str],
-    display: Display,
-) -> list[SeedData]:
-    """The training rows of each seed; a seed whose rows cannot be made gets a FAILED run and is left out."""
-
-    def encoding(done: int, total: int) -> None:
-        display.preparing(f"vectors of changed messages for {planned.name}", done, total)
-
-    data = []
-    for seed in seeds:
-        try:
-            data.append(seed_data(planned.table, planned.rows[seed], planned.strategy, seed, encoding))
-        except Exception as error:
-            failures[f"{planned.name}, seed {seed}"] = f"{type(error).__name__}: {error}"
-            run = _start_seed(store, launch, variant_run, planned, seed)
-            run.artifact("error.txt", traceback.format_exc())
-            run.end("FAILED")
-    return data
-
-
-def _start_seed(
-    store: Store, launch: TrackedRun, variant_run: TrackedRun, planned: PlannedVariant, seed: int
-) -> TrackedRun:
-    tags = {
-        "variant": planned.name,
-        "seed": str(seed),
-        "launch": launch.id,
-        "fingerprint": planned.fingerprints[seed],
-        "data_digest": planned.table.digest,
-        "environment": in_one_line(),
-    }
-    return store.start(f"seed {seed} {planned.name}", "seed", tags, parent=variant_run.id)
-
-
-def _train_stack(
-    store: Store,
-    launch: TrackedRun,
-    variant_run: TrackedRun,
-    planned: PlannedVariant,
-    stack: Sequence[SeedData],
-    at_once: int,
-    display: Display,
-) -> None:
-    """Train some seeds together. Their runs exist from the start, so that the UI shows what is being trained."""
-    with ExitStack() as runs:
-        seed_runs = []
-        for item in stack:
-            run = _start_seed(store, launch, variant_run, planned, item.seed)
-            seed_runs.append(runs.enter_context(ending(run)))
-        recorder = CurveRecorder(seed_runs, [launch, variant_run])
-        progress = EpochProgress(display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
-        results = planned.trainer.train(stack, [recorder, progress], LightningLogger(variant_run))
-        problems = []
-        for run, result in zip(seed_runs, results, strict=True):
-            try:
-                with ending(run):
-                    _record(run, result, planned, at_once, recorder.flushed)
-            except Exception as error:  # what goes wrong with one seed's record must not take the others along
-                problems.append(error)
-        if problems:
-            raise problems[0]
-
-
-def _record(run: TrackedRun, result: SeedResult, planned: PlannedVariant, at_once: int, flushed: int) -> None:
-    config = planned.variant.config
-    params = tracking.flat_params(config, tracking.NOT_A_CELLS_PARAM) | {
-        "seed": result.seed,
-        "trainer.seeds_at_once": at_once,
-        "chosen_epoch": result.epoch,
-    }
-    finals = [(name, config["trainer"]["max_epochs"], value) for name, value in result.metrics.items()]
-    curves = [point for point in result.curves if point[1] >= flushed]
-    run.log(params=params, curves=[*curves, *finals], tags={f"{tracking.TAG}outcome": result.outcome})
-    if config["tracking"]["checkpoints"]:
-        run.artifact("weights.safetensors", safetensors_bytes(result.weights))
-
-
-def _aggregate(store: Store, run: TrackedRun, planned: PlannedVariant) -> None:
-    """Mean, spread and n over all seeds asked for, wherever they were trained, on the variant's run."""
-    found = store.cells(planned.fingerprints.values())
-    cells = [found[print_] for print_ in planned.fingerprints.values() if print_ in found]
-    points = [
-        point
-        for cell in cells
-        if cell.usable
-        for point in store.curves(cell.run_id, [name for name in cell.metrics if not tracking.is_final(name)])
-    ]
-    epochs = planned.variant.config["trainer"]["max_epochs"]
-    means = [(name, epochs, value) for name, value in tracking.variant_metrics(cells).items()]
-    run.log(curves=[*tracking.mean_curves(points), *means])
-    trained_in = [
-        {"seed": cell.seed, "run": cell.run_id, "launch": cell.launch, "outcome": cell.outcome} for cell in cells
-    ]
-    run.artifact("cells.json", json.dumps(trained_in, indent=1))
-
-
-class CurveRecorder(pl.Callback):
-    """Writes the curves of long fits now and then, so that the UI shows them while they grow."""
-
-    def __init__(self, seed_runs: Sequence[TrackedRun], others: Sequence[TrackedRun]) -> None:
-        self.seed_runs, self.others = seed_runs, others
-        self.flushed = 0
-        self._last = time.monotonic()
-
-    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if time.monotonic() - self._last < SECONDS_BETWEEN_FLUSHES:
-            return
-        history = cast(StackedModule, module).history
-        for position, run in enumerate(self.seed_runs):
-            run.log(curves=curve_points(history, position, self.flushed), tags=tracking.heartbeat())
-        for run in self.others:
-            run.log(tags=tracking.heartbeat())
-        self.flushed, self._last = len(history), time.monotonic()
 
 
 def _variant_line(planned: PlannedVariant, trained: int, failed: Mapping[str, str], seconds: float) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,14 +68,21 @@ class Comparison:
     words: str
 
 
-def lower_is_better(metric: str) -> bool:
-    """Whether ``metric`` ("test/loss", "val/rmse", "seconds") is an error or a cost; all else is raised."""
-    return _base_name(metric) in _MINIMISED
+def lower_is_better(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> bool:
+    """Whether ``metric`` ("test/loss", "val/rmse", "seconds") is an error or a cost; all else is raised.
 
-
-def bounds(metric: str) -> tuple[float | None, float | None]:
-    """Lowest and highest value that ``metric`` can take; None where there is no such end."""
+    ``own``: a user's metrics, each of which says so itself.
+    """
     name = _base_name(metric)
+    return bool((own or {}).get(name, {}).get("lower_is_better", name in _MINIMISED))
+
+
+def bounds(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[float | None, float | None]:
+    """Lowest and highest value that ``metric`` can take; None where there is no such end, or it is not known."""
+    name = _base_name(metric)
+    if name in (own or {}):
+        low, high = (own or {})[name].get("bounds") or (None, None)
+        return low, high
     if name in _MINIMISED:
         return 0.0, None
     if name in _SHARES:

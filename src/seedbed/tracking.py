@@ -478,6 +478,7 @@ def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:
                 fingerprint,
                 cell.outcome if cell else "",
                 cell.launch if cell else "",
+                cell.run_id if cell else "",
             )
             rows.append(dict(zip(CELL_COLUMNS, values, strict=True)) | (_sound(cell.metrics) if cell else {}))
             if cell and curves:

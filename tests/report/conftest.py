@@ -56,7 +56,7 @@ def make_cells(values: Mapping[str, Mapping[str, Sequence[float]]]) -> pd.DataFr
     for variant, metrics in values.items():
         for seed in range(len(next(iter(metrics.values())))):
             identity = {"experiment": "made_up", "variant": variant, "seed": seed, "status": "FINISHED"}
-            marks = {"fingerprint": f"{variant}-{seed}", "outcome": "ok", "launch": "first"}
+            marks = {"fingerprint": f"{variant}-{seed}", "outcome": "ok", "launch": "first", "run": f"{variant}{seed}"}
             rows.append(identity | marks | {metric: column[seed] for metric, column in metrics.items()})
     return pd.DataFrame(rows)
 

@@ -267,11 +267,11 @@ def test_the_latex_document_compiles(make_results, tmp_path):
 
 
 def test_bars_are_cut_where_the_metric_ends_and_numbers_are_not(make_results, tmp_path):
-    found = span(summary([0.95, 0.99, 1.0]), "2std", "test/accuracy")
+    found = span(summary([0.95, 0.99, 1.0]), "2std", (0.0, 1.0))
     assert found.high == pytest.approx(1.0329, abs=1e-4)
     assert found.drawn_high == 1.0
-    assert span(summary([0.1, 1.0]), "2std", "test/rmse").drawn_low == 0.0
-    free = span(summary([0.1, 1.0]), "2std", "test/reward")
+    assert span(summary([0.1, 1.0]), "2std", (0.0, None)).drawn_low == 0.0
+    free = span(summary([0.1, 1.0]), "2std", (None, None))
     assert (free.drawn_low, free.drawn_high) == (free.low, free.high)
     write_report(make_results({"a": {"test/accuracy": [0.95, 0.99, 1.0]}}, plain_config()), tmp_path)
     assert "0.9800 ± 0.0265" in (tmp_path / "report.md").read_text()
@@ -279,9 +279,9 @@ def test_bars_are_cut_where_the_metric_ends_and_numbers_are_not(make_results, tm
 
 def test_the_kinds_of_bars(make_results):
     found = summary([1.0, 2.0, 3.0])
-    assert span(found, "std", "x").high == pytest.approx(3.0)
-    assert span(found, "2std", "x").high == pytest.approx(4.0)
-    assert span(found, "ci95", "x").high == pytest.approx(found.high)
+    assert span(found, "std", (None, None)).high == pytest.approx(3.0)
+    assert span(found, "2std", (None, None)).high == pytest.approx(4.0)
+    assert span(found, "ci95", (None, None)).high == pytest.approx(found.high)
     results = make_results({"a": {"test/accuracy": [0.5, 0.6]}}, plain_config(bars="2sdt"))
     with pytest.raises(ConfigError, match="did you mean '2std'"):
         draw(analyse(results), "png")

@@ -71,3 +71,32 @@ def test_a_class_never_predicted_gives_zero_and_no_nan() -> None:
     values = classification_metrics(logits, labels, torch.ones(1, 5, dtype=torch.bool), minority=1)
     assert [float(values[name]) for name in ("precision", "recall", "f1", "mcc")] == [0, 0, 0, 0]
     assert float(values["auroc"]) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("coarse", [False, True], ids=["distinct scores", "equal scores"])
+def test_means_over_classes_equal_torchmetrics(coarse: bool) -> None:
+    generator = torch.Generator().manual_seed(2)
+    logits = torch.randn(SEEDS, ROWS, 4, generator=generator, dtype=torch.float64)
+    if coarse:
+        logits = (logits * 2).round() / 2
+    labels = torch.randint(0, 4, (SEEDS, ROWS), generator=generator)
+    labels[1][labels[1] == 3] = 0
+    logits[1, :, 3] = -9  # neither there nor predicted: class 3 does not count for this seed
+    mask = torch.arange(ROWS) < torch.tensor([[ROWS], [41], [23], [ROWS]])
+    stacked = classification_metrics(logits, labels, mask)
+    for seed in range(SEEDS):
+        scores, true = logits[seed][mask[seed]].softmax(-1), labels[seed][mask[seed]]
+        predicted = scores.argmax(-1)
+        expected = {
+            "accuracy": tm.multiclass_accuracy(predicted, true, 4, average="micro"),
+            "precision": tm.multiclass_precision(predicted, true, 4),
+            "recall": tm.multiclass_recall(predicted, true, 4),
+            "f1": tm.multiclass_f1_score(predicted, true, 4),
+            "mcc": tm.multiclass_matthews_corrcoef(predicted, true, 4),
+        }
+        if seed != 1:  # torchmetrics gives an absent class the area 0, and means over it
+            expected["auroc"] = tm.multiclass_auroc(scores, true, 4)
+            expected["average_precision"] = tm.multiclass_average_precision(scores, true, 4)
+            expected["balanced_accuracy"] = tm.multiclass_accuracy(predicted, true, 4)
+        for name, value in expected.items():
+            assert float(stacked[name][seed]) == pytest.approx(float(value), abs=1e-6), name

@@ -12,7 +12,7 @@ import pandas as pd
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.formatting import NOTHING, number, places, shown_mean
 from seedbed.results import Results
-from seedbed.statistics import Comparison, Design, Summary, compare, holm, lower_is_better, summary
+from seedbed.statistics import Comparison, Design, Summary, compare, holm, summary
 
 LEVEL = 0.05
 BETTER, WORSE, UNDECIDED = "better", "worse", "can't be told apart"
@@ -74,7 +74,7 @@ class Analysis:
         comparisons = [self.compare(first, second) for first, second in pairs]
         adjusted = holm([comparison.p for comparison in comparisons])
         return [
-            Difference(first, second, comparison, p, verdict(comparison, p, self.metric))
+            Difference(first, second, comparison, p, verdict(comparison, p, self.results.lower_is_better(self.metric)))
             for (first, second), comparison, p in zip(pairs, comparisons, adjusted, strict=True)
         ]
 
@@ -92,7 +92,7 @@ class Analysis:
         means = [mean for mean in shown.values() if mean is not None]
         if not means:
             return set()
-        best = min(means) if lower_is_better(metric or self.metric) else max(means)
+        best = min(means) if self.results.lower_is_better(metric or self.metric) else max(means)
         return {variant for variant, mean in shown.items() if mean == best}
 
     def quality(self, variant: str) -> float | None:
@@ -100,7 +100,7 @@ class Analysis:
         found = self.summaries.get(variant)
         if found is None or found.mean is None:
             return None
-        return -found.mean if lower_is_better(self.metric) else found.mean
+        return -found.mean if self.results.lower_is_better(self.metric) else found.mean
 
     def count(self, variant: str) -> str:
         """How many values count: "n=10"; "n=9/10, 1 diverged" where a cell has none."""
@@ -142,11 +142,11 @@ def analyse(results: Results, metric: str | None = None, baseline: str | None = 
     return Analysis(results, str(chosen), against)
 
 
-def verdict(comparison: Comparison, p: float | None, metric: str) -> str:
+def verdict(comparison: Comparison, p: float | None, lower_is_better: bool) -> str:
     """Say "better" or "worse" where the adjusted test does, else "can't be told apart"."""
     if p is None or p >= LEVEL or not comparison.difference:
         return UNDECIDED
-    return BETTER if (comparison.difference < 0) == lower_is_better(metric) else WORSE
+    return BETTER if (comparison.difference < 0) == lower_is_better else WORSE
 
 
 def _design(config: dict[str, Any]) -> Design:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import BETTER, LEVEL, WORSE, Analysis, Difference
 from seedbed.report.formatting import count_word, listed, p_text
-from seedbed.statistics import holm, lower_is_better, spread_p
+from seedbed.statistics import holm, spread_p
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "can't be told"
 
@@ -102,7 +102,7 @@ def best_group_then(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Find
 def can_beat(analysis: Analysis, pair: Sequence[str]) -> Finding:
     """``[a, b]``: a comes out ahead of b in at least one seed."""
     first, second = pair
-    results, sign = analysis.results, -1 if lower_is_better(analysis.metric) else 1
+    results, sign = analysis.results, -1 if analysis.results.lower_is_better(analysis.metric) else 1
     ahead = (sign * (results.values(first, analysis.metric) - results.values(second, analysis.metric))).dropna()
     if ahead.empty:
         return Finding(OPEN, f"{first} and {second} have no finished seed in common.")

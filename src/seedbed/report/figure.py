@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import Analysis
 from seedbed.report.formatting import listed
-from seedbed.statistics import Summary, bounds, finite
+from seedbed.statistics import Summary, finite
 
 BARS = {"2std": "mean ± 2 sample std", "std": "mean ± sample std", "ci95": "mean and its 95 % interval"}
 
@@ -56,7 +56,7 @@ def draw(analysis: Analysis, kind: Literal["png", "svg"]) -> bytes:
     return stream.getvalue()
 
 
-def span(found: Summary, bars: str, metric: str) -> Span | None:
+def span(found: Summary, bars: str, bounds: tuple[float | None, float | None]) -> Span | None:
     """Ends of the whisker, and where the drawing is cut as the metric ends there; None without a value."""
     if found.mean is None:
         return None
@@ -64,7 +64,7 @@ def span(found: Summary, bars: str, metric: str) -> Span | None:
     low, high = found.mean - reach, found.mean + reach
     if bars == "ci95" and found.low is not None and found.high is not None:
         low, high = found.low, found.high
-    least, most = bounds(metric)
+    least, most = bounds
     return Span(
         found.mean,
         low,
@@ -76,7 +76,8 @@ def span(found: Summary, bars: str, metric: str) -> Span | None:
 
 def _figure(analysis: Analysis) -> Figure:
     variants, bars = analysis.results.variants, _bars(analysis)
-    spans = {variant: span(analysis.summaries[variant], bars, analysis.metric) for variant in variants}
+    bounds = analysis.results.bounds(analysis.metric)
+    spans = {variant: span(analysis.summaries[variant], bars, bounds) for variant in variants}
     shown = {variant: found for variant, found in spans.items() if found is not None}
     limits = _axis(analysis, shown)
     figure = Figure(figsize=(max(5.0, 1.15 * len(variants) + 1.2), 4.2), layout="constrained")
@@ -150,7 +151,7 @@ def _axis(analysis: Analysis, spans: dict[str, Span]) -> tuple[float, float]:
         ends += values[finite(values)].tolist()
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     air = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
-    least, most = bounds(analysis.metric)
+    least, most = analysis.results.bounds(analysis.metric)
     return low - air if least is None else max(low - air, least), high + air if most is None else min(high + air, most)
 
 

@@ -85,8 +85,19 @@ def _main_table(analysis: Analysis) -> str:
     header = ["variant", markdown(analysis.label()), "n", "95 % interval of the mean"]
     return (
         f"## Result\n\nMean {PLUS_MINUS} sample std (ddof 1) over n seeds; the best displayed mean is bold. "
-        f"The interval is about {about}.\n\n{_table(header, rows)}"
+        f"The interval is about {about}.{_about_classes(analysis)}\n\n{_table(header, rows)}"
     )
+
+
+def _about_classes(analysis: Analysis) -> str:
+    """Which class or classes precision, recall and the like are about."""
+    data = analysis.results.data
+    if not data.get("classes"):
+        return ""
+    what = f"those of class {markdown(data['minority'])}, the rarer one"
+    if len(data["classes"]) > 2:
+        what = f"the means over the {count_word(len(data['classes']))} classes, each against the rest"
+    return f" Precision, recall, F1, AUROC and average precision are {what}."
 
 
 def _comparisons(analysis: Analysis) -> str:
@@ -123,9 +134,14 @@ def _about_test(analysis: Analysis) -> str:
         )
     return (
         f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}. "
-        f"Holm's method adjusts p over the {count_word(len(analysis.family))} comparisons; better or worse "
-        f"is said only below {LEVEL}. The effect size is the mean over the sample std of the differences."
+        f"Holm's method adjusts p over {_family_size(analysis)}; better or worse is said only below {LEVEL}. "
+        "The effect size is the mean over the sample std of the differences."
     )
+
+
+def _family_size(analysis: Analysis) -> str:
+    count = len(analysis.family)
+    return "the one comparison" if count == 1 else f"the {count_word(count)} comparisons"
 
 
 def _other_metrics(analysis: Analysis) -> str:

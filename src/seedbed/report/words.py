@@ -7,7 +7,6 @@ from collections import Counter
 from seedbed.report.analysis import BETTER, Analysis, Difference
 from seedbed.report.claims import FAILS, HOLDS, OPEN, Claim
 from seedbed.report.formatting import count_word, listed
-from seedbed.statistics import lower_is_better
 
 
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
@@ -68,7 +67,7 @@ def _leader(analysis: Analysis) -> str:
     best = sorted(analysis.best(), key=analysis.results.variants.index)
     if not best or len(analysis.results.variants) < 2:
         return ""
-    end = "lowest" if lower_is_better(analysis.metric) else "highest"
+    end = "lowest" if analysis.results.lower_is_better(analysis.metric) else "highest"
     mean = analysis.show(analysis.summaries[best[0]].mean)
     sentence = f"The {end} mean is {mean}, of {listed(f'`{name}`' for name in best)}"
     if analysis.baseline is None or analysis.baseline in best:

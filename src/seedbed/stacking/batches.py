@@ -17,26 +17,36 @@ from seedbed.randomness import torch_generator
 class Chunk:
     """K consecutive steps of S seeds: one Lightning batch, so that its loop costs little per optimizer step.
 
-    ``index`` is (K, S, B), row numbers padded with 0. ``counts`` is (K, S) and stays on the host: how many of the B
-    rows are real. A seed whose count is 0 takes no step.
+    ``index`` is (K, S, B), row numbers padded with 0, and ``counts`` (K, S) how many of the B rows are real: a seed
+    whose count is 0 takes no step. ``host_counts`` are the same numbers where Python can read them without waiting
+    for a device.
     """
 
     index: Tensor
-    counts: np.ndarray
+    counts: Tensor
+    host_counts: np.ndarray
 
 
 class ShuffledBatches:
     """Every seed's training rows in that seed's own order, drawn anew each epoch; iterate once per epoch.
 
     Seeds of unequal size have unequal numbers of batches: the shorter ones rest at the end of the epoch. The last
-    batch of an epoch may be smaller than ``batch_size``; none is dropped.
+    batch of an epoch may be smaller than ``batch_size``; none is dropped. The order is drawn on the host, so that it
+    is the same for every device, and goes to ``device`` once per epoch.
     """
 
     def __init__(
-        self, rows: Sequence[np.ndarray], seeds: Sequence[int], *, batch_size: int, steps_per_chunk: int
+        self,
+        rows: Sequence[np.ndarray],
+        seeds: Sequence[int],
+        *,
+        batch_size: int,
+        steps_per_chunk: int,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.rows = [torch.from_numpy(np.asarray(of_seed, dtype=np.int64)) for of_seed in rows]
         self.seeds, self.batch_size, self.steps_per_chunk = tuple(seeds), batch_size, steps_per_chunk
+        self.device = device
         self.epoch = 0
         self.steps = max(math.ceil(len(of_seed) / batch_size) for of_seed in self.rows)
 
@@ -44,11 +54,12 @@ class ShuffledBatches:
         return math.ceil(self.steps / self.steps_per_chunk)
 
     def __iter__(self) -> Iterator[Chunk]:
-        index, counts = self._plan(self.epoch)
+        drawn, host_counts = self._plan(self.epoch)
+        index, counts = drawn.to(self.device), torch.from_numpy(host_counts).to(self.device)
         self.epoch += 1
         for start in range(0, self.steps, self.steps_per_chunk):
-            stop = start + self.steps_per_chunk
-            yield Chunk(index[start:stop], counts[start:stop])
+            chunk = slice(start, start + self.steps_per_chunk)
+            yield Chunk(index[chunk], counts[chunk], host_counts[chunk])
 
     def _plan(self, epoch: int) -> tuple[Tensor, np.ndarray]:
         index = torch.zeros(self.steps * self.batch_size, len(self.seeds), dtype=torch.int64)
@@ -65,13 +76,14 @@ class ShuffledBatches:
 class FixedBatches:
     """Every seed's validation or test rows in order, in one pass of (S, B) index batches, for evaluation."""
 
-    def __init__(self, rows: Sequence[np.ndarray], *, batch_size: int) -> None:
+    def __init__(self, rows: Sequence[np.ndarray], *, batch_size: int, device: torch.device | str = "cpu") -> None:
         longest = max(len(of_seed) for of_seed in rows)
-        self.index = torch.zeros(len(rows), longest, dtype=torch.int64)
-        self.mask = torch.zeros(len(rows), longest, dtype=torch.bool)
+        index = torch.zeros(len(rows), longest, dtype=torch.int64)
+        mask = torch.zeros(len(rows), longest, dtype=torch.bool)
         for position, of_seed in enumerate(rows):
-            self.index[position, : len(of_seed)] = torch.from_numpy(np.asarray(of_seed, dtype=np.int64))
-            self.mask[position, : len(of_seed)] = True
+            index[position, : len(of_seed)] = torch.from_numpy(np.asarray(of_seed, dtype=np.int64))
+            mask[position, : len(of_seed)] = True
+        self.index, self.mask = index.to(device), mask.to(device)
         self.batch_size = batch_size
 
     def __len__(self) -> int:

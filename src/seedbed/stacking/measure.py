@@ -31,7 +31,14 @@ def fastest_stack(
 
     ``build`` gives a module and its batches for some of the seeds; copies are trained for a few steps and dropped.
     """
-    per_seed = {size: _seconds_per_step(*build(seeds[:size]), device) / size for size in stack_sizes(len(seeds))}
+    per_seed: dict[int, float] = {}
+    for size in stack_sizes(len(seeds)):
+        try:
+            per_seed[size] = _seconds_per_step(*build(seeds[:size]), device) / size
+        except torch.OutOfMemoryError:
+            if not per_seed:
+                raise
+            break  # larger stacks will not fit either
     best = min(per_seed.values())
     return max(size for size, seconds in per_seed.items() if seconds <= best * ABOUT_AS_FAST)
 
@@ -40,7 +47,7 @@ def _seconds_per_step(module: StackedModule, batches: ShuffledBatches, device: t
     module.to(device).train()
     parameters = SeedParameters(module.network, module.seeds)
     optimizer = module.optimizer_factory(parameters.all())
-    index = next(iter(batches)).index[0].to(device)
+    index = next(iter(batches)).index[0]
     everyone = [True] * module.seeds
 
     def steps(count: int) -> float:

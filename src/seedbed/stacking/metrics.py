@@ -28,11 +28,9 @@ def row_losses(logits: Tensor, labels: Tensor, class_weights: Tensor | None = No
 
 def confusion(predicted: Tensor, labels: Tensor, mask: Tensor, classes: int) -> Tensor:
     """Counts (S, C, C) by true and predicted class, from (S, N) inputs."""
-    seeds = labels.shape[0]
-    offset = torch.arange(seeds, device=labels.device).unsqueeze(1) * classes * classes
-    cells = (offset + labels * classes + predicted)[mask]
-    counts = torch.bincount(cells, minlength=seeds * classes * classes)
-    return counts.view(seeds, classes, classes).double()
+    every = torch.arange(classes, device=labels.device)  # one_hot() would read back the smallest label
+    true = ((labels.unsqueeze(-1) == every) & mask.unsqueeze(-1)).double()
+    return true.transpose(1, 2) @ (predicted.unsqueeze(-1) == every).double()
 
 
 def _ratio(part: Tensor, whole: Tensor) -> Tensor:
@@ -58,8 +56,9 @@ def ranking(scores: Tensor, positive: Tensor, mask: Tensor) -> tuple[Tensor, Ten
     scores = scores.double().masked_fill(~mask, -torch.inf)
     order = scores.argsort(dim=1, descending=True, stable=True)
     scores, positive, mask = scores.gather(1, order), positive.gather(1, order), mask.gather(1, order)
-    hits = (positive & mask).double().cumsum(1)
-    alarms = (~positive & mask).double().cumsum(1)
+    # Whole numbers: a CUDA device has no deterministic cumulative sum of floats.
+    hits = (positive & mask).long().cumsum(1).double()
+    alarms = (~positive & mask).long().cumsum(1).double()
     last_of_tie = torch.ones_like(mask)
     last_of_tie[:, :-1] = scores[:, :-1] != scores[:, 1:]
 
@@ -76,27 +75,39 @@ def ranking(scores: Tensor, positive: Tensor, mask: Tensor) -> tuple[Tensor, Ten
     return area, (new_hits * precision).sum(1) / positives
 
 
-def classification_metrics(logits: Tensor, labels: Tensor, mask: Tensor, minority: int) -> dict[str, Tensor]:
+def classification_metrics(
+    logits: Tensor, labels: Tensor, mask: Tensor, minority: int | None = None
+) -> dict[str, Tensor]:
     """All metrics of S seeds: (S, N, C) logits, (S, N) labels and mask -> {name: (S,)}.
 
-    Precision, recall, F1, AUROC and average precision are those of the minority class. The loss is the plain
+    Precision, recall, F1, AUROC and average precision are those of the class ``minority`` or, where that is None, the
+    means over all classes, each against the rest (torchmetrics' ``average="macro"``). The loss is the plain
     cross-entropy, without class weights, so that variants can be compared.
     """
     losses, _ = row_losses(logits, labels)
-    counts = confusion(logits.argmax(-1), labels, mask, logits.shape[-1])
+    classes = logits.shape[-1]
+    counts = confusion(logits.argmax(-1), labels, mask, classes)
     correct, true, predicted = counts.diagonal(dim1=1, dim2=2), counts.sum(2), counts.sum(1)
     recalls, precisions = _ratio(correct, true), _ratio(correct, predicted)
-    recall, precision = recalls[:, minority], precisions[:, minority]
-    area, average_precision = ranking(logits.double().softmax(-1)[..., minority], labels == minority, mask)
+    scores = logits.double().softmax(-1)
+    about = range(classes) if minority is None else [minority]
+    ranked = [ranking(scores[..., label], labels == label, mask) for label in about]
+    # A class that is neither there nor predicted says nothing; among all classes, it does not count.
+    present = (true + predicted > 0)[:, about]
     values = (
         (losses.double() * mask).sum(1) / mask.sum(1),
         _ratio(correct.sum(1), true.sum(1)),
         recalls.mean(1),
-        precision,
-        recall,
-        _ratio(2 * precision * recall, precision + recall),
+        _mean_of_present(precisions[:, about], present),
+        _mean_of_present(recalls[:, about], present),
+        _mean_of_present(_ratio(2 * correct, true + predicted)[:, about], present),
         matthews(counts),
-        area,
-        average_precision,
+        torch.stack([area for area, _ in ranked]).nanmean(0),
+        torch.stack([precision for _, precision in ranked]).nanmean(0),
     )
     return dict(zip(CLASSIFICATION, values, strict=True))
+
+
+def _mean_of_present(values: Tensor, present: Tensor) -> Tensor:
+    """(S, K) -> (S,): the mean over the classes that are present; 0 where none is."""
+    return _ratio((values * present).sum(1), present.sum(1))

@@ -23,8 +23,12 @@ class StackedModule(pl.LightningModule):
 
     A task says what a row's loss is (``row_losses``), what is kept of an evaluated batch (``evaluate``) and which
     metrics come out of that (``metrics``). ``running`` says which seeds still train, ``diverged_at`` in which epoch a
-    seed's loss left the finite numbers (it is frozen as it was). ``history`` holds, for each epoch, the values (S,) of
-    every metric, NaN for a seed that no longer trains; ``test_metrics`` the values after ``Trainer.test``.
+    seed's loss left the finite numbers (it gets back the weights with which that epoch began, and rests). ``history``
+    holds, for each epoch, the values (S,) of every metric, NaN for a seed that no longer trains; ``test_metrics`` the
+    values after ``Trainer.test``.
+
+    Within an epoch nothing is read back from the device: what Python must know it knows from ``running`` and the
+    batches, and losses, finiteness and metrics are fetched once, when the epoch is over.
     """
 
     def __init__(
@@ -61,39 +65,36 @@ class StackedModule(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         self._loss_sum = torch.zeros(self.seeds, dtype=torch.float64, device=self.device)
         self._weight_sum = torch.zeros_like(self._loss_sum)
+        self._finite = torch.ones(self.seeds, dtype=torch.bool, device=self.device)
+        self._running = torch.from_numpy(self.running).to(self.device)
+        self._at_start = [self.network.seed_state(position) for position in range(self.seeds)]
 
     def training_step(self, chunk: Chunk, _: int) -> None:
-        counts = torch.from_numpy(chunk.counts).to(self.device)
-        mask = torch.arange(chunk.index.shape[2], device=self.device) < counts.unsqueeze(-1)
-        for index, of_step, real in zip(chunk.index, chunk.counts, mask, strict=True):
-            self._step(index, real, self.running & (of_step > 0), int(of_step.max()))
+        position = torch.arange(chunk.index.shape[2], device=self.device)
+        masks = position < chunk.counts.unsqueeze(-1)
+        trains = (chunk.counts > 0) & self._running
+        for step, counts in enumerate(chunk.host_counts):
+            active = self.running & (counts > 0)
+            if active.any():
+                self._step(chunk.index[step], masks[step], trains[step], active, int(counts.max()))
 
-    def _step(self, index: Tensor, mask: Tensor, active: np.ndarray, longest: int) -> None:
-        """One optimizer step of the active seeds on the (S, B) rows of ``index``."""
-        if not active.any():
-            return
+    def _step(self, index: Tensor, mask: Tensor, trains: Tensor, active: np.ndarray, longest: int) -> None:
+        """One optimizer step on the (S, B) rows of ``index``; ``trains`` is ``active`` (S,) on the device."""
         if isinstance(self.network, OneSeed):
             index, mask = index[:, :longest], mask[:, :longest]
-        self.network.set_active(None if active.all() else active.tolist())
+        self.network.set_active(None if active.all() else trains)
         losses, weights = self.row_losses(index)
         loss_sums = torch.where(mask, losses, 0).sum(1)
         weight_sums = torch.where(mask, weights, 0).sum(1)
         means = loss_sums / weight_sums.clamp(min=torch.finfo(weight_sums.dtype).tiny)
 
         self.parameters_of_seeds.clear_gradients()
-        self.manual_backward(means[torch.from_numpy(active).to(self.device)].sum())
-        finite = torch.isfinite(means.detach()).cpu().numpy()
-        for position in np.flatnonzero(active & ~finite):
-            self.diverged_at[int(position)] = self.current_epoch
-            self.running[position] = False
-        active = active & finite
-        if not active.any():
-            return
+        self.manual_backward(torch.where(trains, means, 0).sum())
         self.parameters_of_seeds.hand_over_gradients(active.tolist(), self.clip_norm)
         cast(Any, self.optimizers()).step()
-        counted = torch.from_numpy(active).to(self.device)
-        self._loss_sum += torch.where(counted, loss_sums.detach().double(), 0)
-        self._weight_sum += torch.where(counted, weight_sums.double(), 0)
+        self._loss_sum += torch.where(trains, loss_sums.detach().double(), 0)
+        self._weight_sum += torch.where(trains, weight_sums.double(), 0)
+        self._finite &= torch.isfinite(means.detach()) | ~trains
 
     def on_validation_epoch_start(self) -> None:
         self._evaluated = []
@@ -104,7 +105,8 @@ class StackedModule(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         metrics = {f"val/{name}": value for name, value in self._metrics().items()}
         metrics["train/loss"] = self._loss_sum / self._weight_sum
-        values = self._fetch(metrics)
+        values = self._fetch({**metrics, "finite": self._finite})
+        self._rest_diverged(values.pop("finite") == 0)
         resting = ~self.running
         for value in values.values():
             value[resting] = np.nan
@@ -113,6 +115,13 @@ class StackedModule(pl.LightningModule):
         if self.running.any():
             means = {name: float(np.mean(value[self.running])) for name, value in values.items()}
             self.log_dict(means, logger=False)
+
+    def _rest_diverged(self, diverged: np.ndarray) -> None:
+        """What a loss that is not finite has made of the weights is of no use: put back those of the epoch's start."""
+        for position in np.flatnonzero(diverged & self.running).tolist():
+            self.diverged_at[position] = self.current_epoch
+            self.running[position] = False
+            self.network.load_seed_state(position, self._at_start[position])
 
     def on_test_epoch_start(self) -> None:
         self._evaluated = []

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from seedbed.stacking import metrics
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.module import OptimizerFactory, StackedModule
 
+OwnMetric = Callable[[Tensor, Tensor], Any]
+"""From probabilities (N, C) and labels (N,) of one seed to one number."""
+
 
 class Classification(StackedModule):
     """Stacked classifiers over rows that lie on the device once.
 
     ``features`` is (R, F) and ``labels`` (R,): all rows that any seed or split refers to. ``class_weights`` is (S, C),
-    or None; they weigh the training loss only. ``minority`` is the class that precision, recall and F1 are about.
+    or None; they weigh the training loss only. ``minority`` is the class that precision, recall and F1 are about, None
+    for the mean over all classes. ``own_metrics`` are a user's, by name, each with an ``OwnMetric`` as its "function".
     """
 
     METRICS = metrics.CLASSIFICATION
@@ -32,7 +38,8 @@ class Classification(StackedModule):
         features: Tensor,
         labels: Tensor,
         class_weights: Tensor | None,
-        minority: int,
+        minority: int | None,
+        own_metrics: Mapping[str, Mapping[str, Any]] | None = None,
         **stacked: Any,
     ) -> None:
         super().__init__(network, optimizer, **stacked)
@@ -40,6 +47,7 @@ class Classification(StackedModule):
         self.register_buffer("labels", labels, persistent=False)
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.minority = minority
+        self.own_metrics: dict[str, OwnMetric] = {name: own["function"] for name, own in (own_metrics or {}).items()}
 
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
         return metrics.row_losses(self.network(self.features[index]), self.labels[index], self.class_weights)
@@ -49,4 +57,11 @@ class Classification(StackedModule):
 
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         logits, labels, mask = evaluated
-        return metrics.classification_metrics(logits, labels, mask, self.minority)
+        values = metrics.classification_metrics(logits, labels, mask, self.minority)
+        return values | {name: self._own(metric, logits, labels, mask) for name, metric in self.own_metrics.items()}
+
+    def _own(self, metric: OwnMetric, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+        of_seeds = zip(logits.double().softmax(-1), labels, mask, strict=True)
+        return torch.tensor(
+            [float(metric(scores[real], true[real])) for scores, true, real in of_seeds], device=logits.device
+        )

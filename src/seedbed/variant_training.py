@@ -1,0 +1,246 @@
+"""Trains the missing seeds of one variant, here or on several devices, and records each in MLflow."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+import pytorch_lightning as pl
+from safetensors.torch import save as safetensors_bytes
+
+from seedbed import tracking
+from seedbed.data.splits import Rows
+from seedbed.data.table import Table
+from seedbed.devices import numbers
+from seedbed.environment import in_one_line
+from seedbed.experiment import Variant
+from seedbed.imbalance.base import Strategy
+from seedbed.logger import LightningLogger
+from seedbed.progress import Display, EpochProgress
+from seedbed.stacking.module import StackedModule
+from seedbed.tracking import Cell, Store, TrackedRun, ending
+from seedbed.training import SeedData, SeedResult, StackTrainer, curve_points, seed_data
+from seedbed.workers import Workers, train_in_worker
+
+SECONDS_BETWEEN_FLUSHES = 15.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PlannedVariant:
+    """A variant with all that its cells need, checked."""
+
+    variant: Variant
+    table: Table
+    strategy: Strategy
+    trainer: StackTrainer
+    rows: dict[int, Rows]
+    fingerprints: dict[int, str]
+
+    @property
+    def name(self) -> str:
+        return self.variant.name
+
+
+class SeedFailures(Exception):
+    """Some seeds of a variant could not be prepared; the variant run is FAILED, its other seeds are recorded."""
+
+
+class VariantTraining:
+    """Trains the missing seeds of one variant, and records them and the mean of all its seeds."""
+
+    def __init__(
+        self, store: Store, launch: TrackedRun, planned: PlannedVariant, display: Display, workers: Workers
+    ) -> None:
+        self.store, self.launch, self.planned, self.display, self.workers = store, launch, planned, display, workers
+        tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.table.digest}
+        self.variant_run = store.start(planned.name, "variant", tags, parent=launch.id)
+        self.failures: dict[str, str] = {}
+        self.fresh: dict[int, list[tuple[str, int, float]]] = {}
+        """Curves of the seeds trained here, by seed."""
+
+    def run(self, done: Mapping[str, Cell], missing: Sequence[int]) -> dict[str, str]:
+        """Train the seeds ``missing`` and return what failed, by variant or by "variant, seed n"."""
+        planned, run = self.planned, self.variant_run
+        try:
+            with ending(run):
+                run.log(params=tracking.flat_params(planned.variant.config, tracking.NOT_A_CELLS_PARAM))
+                run.artifact(tracking.CONFIG, tracking.to_yaml(planned.variant.config))
+                for seeds in _groups_of(missing, planned.trainer.seeds_in_memory):
+                    if data := self._seed_data(seeds):
+                        self._train(data)
+                self._aggregate(done)
+                if self.failures:
+                    raise SeedFailures(self.failures)
+        except SeedFailures:
+            pass
+        except Exception as error:  # a failing variant must not stop the others
+            self.failures[planned.name] = f"{type(error).__name__}: {error}"
+            run.artifact("error.txt", traceback.format_exc())
+        return self.failures
+
+    def _seed_data(self, seeds: Sequence[int]) -> list[SeedData]:
+        """The training rows of each seed; a seed whose rows cannot be made gets a FAILED run and is left out."""
+        planned, data = self.planned, []
+
+        def encoding(done: int, total: int) -> None:
+            self.display.preparing(f"vectors of changed messages for {planned.name}", done, total)
+
+        for seed in seeds:
+            try:
+                data.append(seed_data(planned.table, planned.rows[seed], planned.strategy, seed, encoding))
+            except Exception as error:
+                self.failures[f"{planned.name}, seed {seed}"] = f"{type(error).__name__}: {error}"
+                run = self._start_seed(seed)
+                run.artifact("error.txt", traceback.format_exc())
+                run.end("FAILED")
+        return data
+
+    def _train(self, data: Sequence[SeedData]) -> None:
+        """Train in stacks: one after another here, or several at a time, each on a device of its own."""
+        devices = numbers(self.planned.trainer.settings)
+        at_once = self.planned.trainer.seeds_at_once(data)
+        if len(devices) > 1:
+            at_once = min(at_once, math.ceil(len(data) / len(devices)))
+        stacks = _groups_of(data, at_once)
+        if len(devices) > 1 and len(stacks) > 1:
+            self._train_on(devices, stacks)
+            return
+        for stack in stacks:
+            self._train_here(stack)
+
+    def _train_here(self, stack: Sequence[SeedData]) -> None:
+        planned = self.planned
+        with ExitStack() as exits:
+            runs = self._start_stack(stack, exits)
+            recorder = CurveRecorder(runs, [self.launch, self.variant_run])
+            progress = EpochProgress(self.display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
+            results = planned.trainer.train(stack, [recorder, progress], LightningLogger(self.variant_run))
+            self._record(runs, results, len(stack), recorder.flushed)
+
+    def _train_on(self, devices: Sequence[int], stacks: Sequence[Sequence[SeedData]]) -> None:
+        """Each device gets the next stack when it is free; what is finished is recorded at once."""
+        planned, epochs = self.planned, self.planned.trainer.settings["max_epochs"]
+        pool = self.workers.pool(planned.trainer.settings, devices)
+        waiting, problems = deque(stacks), []
+        with ExitStack() as exits:
+            training: dict[Future[list[SeedResult]], tuple[Sequence[SeedData], list[TrackedRun]]] = {}
+            while waiting or training:
+                while waiting and len(training) < len(devices):
+                    stack = waiting.popleft()
+                    runs = self._start_stack(stack, exits)
+                    self.display.at(planned.name, 0, epochs, len(stack), 0)
+                    future = pool.submit(train_in_worker, planned.variant.config, planned.table, stack)
+                    training[future] = stack, runs
+                ready, _ = wait(training, SECONDS_BETWEEN_FLUSHES, FIRST_COMPLETED)
+                for future in ready:
+                    stack, runs = training.pop(future)
+                    try:
+                        self._record(runs, future.result(), len(stack), 0)
+                    except Exception as error:  # the stacks on other devices are worth recording
+                        problems.append(error)
+                        for run in runs:
+                            run.end("FAILED")
+                    self.display.at(planned.name, epochs, epochs, len(stack), epochs * len(stack))
+                for run in [self.launch, self.variant_run, *(run for _, runs in training.values() for run in runs)]:
+                    run.log(tags=tracking.heartbeat())
+            if problems:
+                raise problems[0]
+
+    def _start_stack(self, stack: Sequence[SeedData], exits: ExitStack) -> list[TrackedRun]:
+        """Runs that exist from the start, so that the UI shows what is being trained, and that end with ``exits``."""
+        return [exits.enter_context(ending(self._start_seed(item.seed))) for item in stack]
+
+    def _start_seed(self, seed: int) -> TrackedRun:
+        planned = self.planned
+        tags = {
+            "variant": planned.name,
+            "seed": str(seed),
+            "launch": self.launch.id,
+            "fingerprint": planned.fingerprints[seed],
+            "data_digest": planned.table.digest,
+            "environment": in_one_line(),
+        }
+        return self.store.start(f"seed {seed} {planned.name}", "seed", tags, parent=self.variant_run.id)
+
+    def _record(self, runs: Sequence[TrackedRun], results: Sequence[SeedResult], at_once: int, flushed: int) -> None:
+        """Write what was not flushed during the fit, and end each run."""
+        problems = []
+        for run, result in zip(runs, results, strict=True):
+            try:
+                with ending(run):
+                    self._record_seed(run, result, at_once, flushed)
+                self.fresh[result.seed] = result.curves
+            except Exception as error:  # what goes wrong with one seed's record must not take the others along
+                problems.append(error)
+        if problems:
+            raise problems[0]
+
+    def _record_seed(self, run: TrackedRun, result: SeedResult, at_once: int, flushed: int) -> None:
+        config = self.planned.variant.config
+        params = tracking.flat_params(config, tracking.NOT_A_CELLS_PARAM) | {
+            "seed": result.seed,
+            "trainer.seeds_at_once": at_once,
+            "chosen_epoch": result.epoch,
+        }
+        finals = [(name, config["trainer"]["max_epochs"], value) for name, value in result.metrics.items()]
+        curves = [point for point in result.curves if point[1] >= flushed]
+        run.log(params=params, curves=[*curves, *finals], tags={f"{tracking.TAG}outcome": result.outcome})
+        if config["tracking"]["checkpoints"]:
+            run.artifact("weights.safetensors", safetensors_bytes(result.weights))
+
+    def _aggregate(self, done: Mapping[str, Cell]) -> None:
+        """Mean, spread and n over all seeds asked for, wherever they were trained, on the variant's run."""
+        prints = self.planned.fingerprints.values()
+        found = self.store.cells(prints)
+        cells = [found[print_] for print_ in prints if print_ in found]
+        epochs = self.planned.variant.config["trainer"]["max_epochs"]
+        means = [(name, epochs, value) for name, value in tracking.variant_metrics(cells).items()]
+        curves = tracking.mean_curves(point for cell in cells if cell.usable for point in self._curves(cell))
+        self.variant_run.log(curves=[*curves, *means])
+        trained_in = [
+            {"seed": cell.seed, "run": cell.run_id, "launch": cell.launch, "outcome": cell.outcome} for cell in cells
+        ]
+        self.variant_run.artifact("cells.json", json.dumps(trained_in, indent=1))
+
+    def _curves(self, cell: Cell) -> Iterable[tuple[str, int, float]]:
+        """In canonical names, from here where the seed was trained here: reading curves back takes long."""
+        if cell.launch == self.launch.id and cell.seed in self.fresh:
+            curves = self.fresh[cell.seed]
+            names = tracking.metric_names(dict.fromkeys(label for label, _, _ in curves))
+            return [(names[label], epoch, value) for label, epoch, value in curves]
+        return self.store.curves(cell.run_id, [name for name in cell.metrics if not tracking.is_final(name)])
+
+
+def _groups_of(items: Sequence[T], size: int | None) -> list[Sequence[T]]:
+    """Consecutive groups of at most ``size``; None: one group of all. Empty for no items."""
+    step = size or max(len(items), 1)
+    return [items[start : start + step] for start in range(0, len(items), step)]
+
+
+class CurveRecorder(pl.Callback):
+    """Writes the curves of long fits now and then, so that the UI shows them while they grow."""
+
+    def __init__(self, seed_runs: Sequence[TrackedRun], others: Sequence[TrackedRun]) -> None:
+        self.seed_runs, self.others = seed_runs, others
+        self.flushed = 0
+        self._last = time.monotonic()
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if time.monotonic() - self._last < SECONDS_BETWEEN_FLUSHES:
+            return
+        history = cast(StackedModule, module).history
+        for position, run in enumerate(self.seed_runs):
+            run.log(curves=curve_points(history, position, self.flushed), tags=tracking.heartbeat())
+        for run in self.others:
+            run.log(tags=tracking.heartbeat())
+        self.flushed, self._last = len(history), time.monotonic()
