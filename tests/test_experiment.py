@@ -179,3 +179,30 @@ def test_an_override_inside_what_a_variant_sets_is_refused(bare_project: Path) -
     path.write_text(path.read_text().replace("  none: [imbalance=none]", "  none: ['trainer={max_epochs: 7}']"))
     with pytest.raises(ConfigError, match="wrong name"):
         load_experiment("messages", ["trainer.max_epochs=3"], bare_project)
+
+
+def test_a_data_file_is_looked_for_here_and_then_in_the_project(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs and later launches may run in other folders, so the config holds an absolute path."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (project / "mine.csv").write_text("in the project")
+
+    def found() -> str:
+        return str(load_experiment("messages", ["+data.path=mine.csv"], project).config["data"]["path"])
+
+    in_project = load_experiment("messages", ["+data.path=mine.csv"], project)
+    assert found() == str(project / "mine.csv")
+    (here / "mine.csv").write_text("here")
+    assert found() == str(here / "mine.csv")
+    assert load_experiment("messages", ["+data.path=none.csv"], project).config["data"]["path"] == str(
+        here / "none.csv"
+    )
+    # Where a file lies is no part of a recipe; what is in it counts by its digest.
+    prints = {
+        item.variants[0].fingerprint(0, {"data": "digest"})
+        for item in (in_project, load_experiment("messages", ["+data.path=mine.csv"], project))
+    }
+    assert len(prints) == 1

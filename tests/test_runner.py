@@ -96,6 +96,62 @@ def test_python_load_reads_without_training(project: Path) -> None:
     assert set(results.curves["metric"]) >= {"train/loss", "val/loss", "val/accuracy"}
 
 
+def test_python_gives_data_frames_and_ids(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = seedbed.run("messages", config_dir=project)
+    assert "none: 3 seeds trained" in capsys.readouterr().err
+    assert seedbed.run("messages", config_dir=project, quiet=True).trained == 0
+    assert capsys.readouterr() == ("", "")
+    (row,) = outcome.comparisons.to_dict("records")
+    assert (row["variant"], row["other"], row["n"]) == ("oversample", "none", 3)
+    store = store_of(project, "messages")
+    assert store.client.get_run(outcome.launch).data.tags["seedbed.kind"] == "launch"
+    for cell in outcome.cells.to_dict("records"):
+        assert store.client.get_run(cell["run"]).data.tags["seedbed.fingerprint"] == cell["fingerprint"]
+    loaded = seedbed.load("messages", config_dir=project)
+    pd.testing.assert_frame_equal(seedbed.compare(loaded), outcome.comparisons)
+    by_loss = seedbed.compare(outcome, metric="test/loss", baseline="oversample")
+    assert by_loss[["variant", "other"]].to_numpy().tolist() == [["none", "oversample"]]
+
+
+def test_own_metrics_are_tracked_compared_and_selected_by(project: Path) -> None:
+    (project / "own_metrics.py").write_text(
+        "def error(scores, labels): return (scores.argmax(-1) != labels).double().mean()\n"
+    )
+    metric = "+task.own_metrics.error={function: {_target_: own_metrics.error, _partial_: true}, lower_is_better: true, bounds: [0, 1]}"
+    outcome = run(
+        "messages", [metric, "report.metric=test/error", "monitor=val/error", "select=best"], config_dir=project
+    )
+    assert outcome.failures == {}
+    cells = outcome.cells
+    assert cells["test/error"].to_numpy() == pytest.approx(1 - cells["test/accuracy"].to_numpy())
+    assert outcome.results.lower_is_better("test/error")
+    assert outcome.results.bounds("test/error") == (0, 1)
+    for (_, _), curve in outcome.curves[outcome.curves["metric"] == "val/error"].groupby(["variant", "seed"]):
+        best = curve.sort_values("epoch")["value"].idxmin()
+        chosen = store_of(project, "messages").client.get_run(
+            cells[(cells["variant"] == curve["variant"].iloc[0]) & (cells["seed"] == curve["seed"].iloc[0])][
+                "run"
+            ].item()
+        )
+        assert int(chosen.data.params["chosen_epoch"]) == curve.loc[best, "epoch"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("f1={function: {_target_: math.sqrt, _partial_: true}}", "task.own_metrics.f1.*the task has a metric of that name"),
+        ("mine={_target_: math.sqrt}", r"task.own_metrics.mine.*must be \{function"),
+        ("mine={function: {_target_: math.sqrt, _partial_: true}, lower: true}", r"must be \{function"),
+        ("mine={function: {_target_: math.sqrt, _partial_: true}, bounds: [1]}", "task.own_metrics.mine.bounds"),
+        ("mine={function: {_target_: math.sqrt, _partial_: true}}", r"task.own_metrics.mine: the function fails on .*It must give one number"),
+        ("mine={function: {_target_: math.sqroot, _partial_: true}}", "task: cannot build.*math.sqroot"),
+    ],
+)  # fmt: skip
+def test_own_metrics_that_cannot_work_are_found_before_training(project: Path, metric: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        run("messages", [f"+task.own_metrics.{metric}"], config_dir=project)
+
+
 def test_another_recipe_is_another_cell(project: Path) -> None:
     run("messages", ["variant=none"], config_dir=project)
     assert run("messages", ["variant=none", "optimizer.lr=0.01"], config_dir=project).trained == 3

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from seedbed.errors import SeedbedError
 from seedbed.experiment import as_list, hydra_arguments, load_experiment, parse
 from seedbed.paths import project_folder, resources
 from seedbed.progress import Display
@@ -34,9 +37,9 @@ def run_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str
     os.environ["SEEDBED_LAUNCH_FOLDER"] = str(Path.cwd())
     if config_dir is not None:
         os.environ["SEEDBED_CONFIG_DIR"] = str(Path(config_dir).resolve())
-    folder = f"hydra.sweep.dir='{project}/multirun/{name}/${{now:%Y-%m-%d_%H-%M-%S}}_{os.getpid()}'"
+    folder = _own_folder(project / "multirun" / name)
     before = sys.argv
-    sys.argv = ["seedbed", "--multirun", *hydra_arguments(name, config_dir), folder, *overrides]
+    sys.argv = ["seedbed", "--multirun", *hydra_arguments(name, config_dir), f"hydra.sweep.dir='{folder}'", *overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         _job()
@@ -45,6 +48,17 @@ def run_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str
     finally:
         sys.argv = before
     return 0
+
+
+def _own_folder(parent: Path) -> Path:
+    """A new folder named by the time; launches of one second, on this or another machine, get one each."""
+    now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    for suffix in itertools.count(1):
+        folder = parent / (now if suffix == 1 else f"{now}_{suffix}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise AssertionError("counting does not end")
 
 
 def _check_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> None:
@@ -72,6 +86,9 @@ def _job(_: DictConfig) -> None:
         click.echo(f"\n{' '.join(overrides)}\n{table_text(outcome.results)}\n")
         if outcome.failures:
             raise FailedJob("; ".join(f"{where}: {why}" for where, why in outcome.failures.items()))
+    except SeedbedError as error:
+        _log.error("Job %s failed (%s): %s", config.job.num, " ".join(overrides), error)
+        raise
     except Exception:
         # Hydra shows the first failing job only, and leaves nothing in the job's own log.
         _log.exception("Job %s failed: %s", config.job.num, " ".join(overrides))
