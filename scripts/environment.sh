@@ -79,7 +79,7 @@ is_installed() { [[ -f $(stamp "$1") && $(<"$(stamp "$1")") == "$(recipe)" ]]; }
 stamp() { printf '%s' "$venv/.installed${1:+-$1}"; }
 
 # A digest of what decides whether pip has work.
-recipe() { { "$venv/bin/python" --version && cat "$root/pyproject.toml"; } | sha256sum; }
+recipe() { { "$venv/bin/python" --version && cat "$root/pyproject.toml" "$root/constraints.txt"; } | sha256sum; }
 
 install() {
   local extra=$1 name
@@ -88,9 +88,10 @@ install() {
     say "The index's PyTorch brings several GB of CUDA; a CPU wheel that PIP_FIND_LINKS names goes first."
   rm -f "$venv"/.installed*
   "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
-    --editable "$root${extra:+[$extra]}" || {
+    --constraint "$root/constraints.txt" --editable "$root${extra:+[$extra]}" || {
     local status=$?
-    say "pip failed, as said above; the next call goes on from there."
+    say "pip failed, as said above; the next call goes on from there." \
+      "Where a version is not to be had, make constraints.txt anew: its first lines say how."
     exit "$status"
   }
   # Written last: what was interrupted is completed by the next call.

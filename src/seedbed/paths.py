@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -11,6 +12,18 @@ PACKAGE = Path(__file__).resolve().parent
 def resources() -> Path:
     """The folder that holds ``conf/`` and ``experiments/``: the package when installed, the repository when not."""
     return PACKAGE if (PACKAGE / "conf").is_dir() else PACKAGE.parent.parent
+
+
+def config_groups(folders: Iterable[Path]) -> dict[str, set[str]]:
+    """Hydra's config groups and their choices: seedbed's own and, of the same groups, those in ``folders``."""
+    own = resources() / "conf"
+    # Not the whole of a user's folder: runs and environments lie there too.
+    names = [path.name for path in own.iterdir() if path.is_dir()] + ["experiments"]
+    groups: dict[str, set[str]] = {}
+    for folder in [own, *folders]:
+        for path in (path for name in names for path in folder.glob(f"{name}/**/*.yaml")):
+            groups.setdefault(path.parent.relative_to(folder).as_posix(), set()).add(path.stem)
+    return groups
 
 
 def project_folder(config_dir: str | os.PathLike[str] | None = None) -> Path:

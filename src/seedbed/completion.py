@@ -1,0 +1,132 @@
+"""What the shell offers at a press of the tab key, found in file names and YAML alone: no heavy package is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    add_completion_class,
+    get_completion_class,
+)
+
+from seedbed.paths import config_groups, resources
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+def script(shell: str, program: click.Command) -> str:
+    """The code that makes ``shell``, one of ``SHELLS``, complete the command ``seedbed``."""
+    kind = get_completion_class(shell)
+    assert kind is not None
+    return kind(program, {}, "seedbed", "_SEEDBED_COMPLETE").source()
+
+
+class Bash(BashComplete):
+    """Completion for bash, which takes ``key``, ``=`` and ``value`` for three words and replaces the last one only."""
+
+    typed_before = ""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """The words before the cursor and the one under it, as the shell passes them to a program."""
+        before, last = super().get_completion_args()
+        words: list[str] = []
+        for word in [*before, last] if last else before:
+            if words and (word == "=" or words[-1].endswith("=")):
+                words[-1] += word
+            else:
+                words.append(word)
+        if not last:
+            return words, ""
+        self.typed_before = words[-1][: len(words[-1]) - len(last.lstrip("="))]
+        return words[:-1], words[-1]
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        item.value = item.value.removeprefix(self.typed_before)
+        return super().format_completion(item)
+
+
+class Fish(FishComplete):
+    """Completion for fish, where click's script would cut ``variant=none,smote`` at its comma."""
+
+    source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
+
+
+add_completion_class(Bash)
+add_completion_class(Fish)
+
+
+# ---- what each argument can be ---------------------------------------------------------------------------------------
+
+
+def folders(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Folders, by the shell's own means."""
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def experiments(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Experiments of the user's folder and seedbed's own."""
+    names = {path.stem for folder in [*_own_folder(ctx), resources()] for path in folder.glob("experiments/*.yaml")}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def overrides(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str] | list[CompletionItem[str]]:
+    """``group=choice`` for each config group that the variants leave alone, ``seeds=`` as it stands, ``variant=``.
+
+    The value of a dotted key may be a file, as in ``data.path=``; those are found by the shell's own means.
+    """
+    key, equals, value = incomplete.partition("=")
+    if equals and "." in key:
+        return [CompletionItem(value, type="file")]
+    experiment = _experiment(ctx)
+    variants = experiment.get("variants")
+    own = variants if isinstance(variants, dict) else {}
+    given = {text.partition("=")[0] for text in ctx.params.get("overrides") or ()}
+    set_by_variants = {str(text).partition("=")[0] for texts in own.values() for text in texts or ()}
+    groups = config_groups(_own_folder(ctx))
+    choices = {
+        **{group: sorted(groups[group]) for group in sorted(groups) if group not in {*set_by_variants, "experiments"}},
+        "seeds": [str(experiment.get("seeds", 10)).replace(" ", "")],
+        "variant": _next_in_list([str(name) for name in own], incomplete.removeprefix("variant=")),
+    }
+    offered = [f"{name}={choice}" for name, known in choices.items() if name not in given for choice in known]
+    return [text for text in offered if text.startswith(incomplete)]
+
+
+def data_sets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The data sets that can be fetched: their configs have a ``root``, the folder in which they are looked for."""
+    known = sorted(path.stem for path in (resources() / "conf" / "data").glob("*.yaml") if "root" in _mapping(path))
+    return [name for name in known if name.startswith(incomplete)]
+
+
+def _next_in_list(names: list[str], typed: str) -> list[str]:
+    """``none,sm`` goes on as ``none,smote``: the names that the list lacks, each behind what it holds already."""
+    so_far, comma, _ = typed.rpartition(",")
+    return [f"{so_far}{comma}{name}" for name in names if name not in so_far.split(",")]
+
+
+def _experiment(ctx: click.Context) -> Mapping[str, Any]:
+    file = f"experiments/{ctx.params.get('experiment')}.yaml"
+    paths = [folder / file for folder in [*_own_folder(ctx), resources()]]
+    return next((_mapping(path) for path in paths if path.is_file()), {})
+
+
+def _own_folder(ctx: click.Context) -> list[Path]:
+    """The folder of ``--config-dir``, where one is given."""
+    chosen = ctx.params.get("config_dir")
+    return [Path(chosen).expanduser()] if chosen else []
+
+
+def _mapping(path: Path) -> Mapping[str, Any]:
+    """A YAML file's keys; none where it cannot be read, which the command itself will say."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}
