@@ -1,0 +1,99 @@
+"""The README's own code runs as it stands."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import seedbed
+from seedbed.experiment import load_experiment
+from tests.conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = dict(re.findall(r"```(?:yaml|python)\n# (mine/\S+)\n(.*?)```", README, re.DOTALL))
+
+
+@pytest.fixture
+def mine(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that the README describes, and a file of reviews."""
+    for path, text in BLOCKS.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    shutil.copy(empty_store, tmp_path / "mine" / "mlflow.db")
+    good, bad = ["fine", "lovely", "friendly", "clean", "again"], ["broken", "rude", "late", "cold", "never"]
+    rows = [
+        {"body": f"{(bad if n % 4 == 0 else good)[n % 5]} {'bad' if n % 4 == 0 else 'good'} stay, number {n}", "stars": 1 if n % 4 == 0 else 5}
+        for n in range(80)
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "reviews.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "mine"
+
+
+OWN_DATA = ["data.path=reviews.csv", "data.text=body", "data.label=stars", "data/encoder=hashing"]
+SHORT = ["seeds=2", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
+
+
+def test_own_network_strategy_metric_and_augmenter(mine: Path) -> None:
+    assert len(BLOCKS) == 9
+    outcome = seedbed.run("own", [*OWN_DATA, *SHORT], mine, quiet=True)
+    assert outcome.failures == {}
+    assert list(dict.fromkeys(outcome.cells["variant"])) == ["none", "half", "shout"]
+    assert outcome.cells["test/g_mean"].between(0, 1).all()
+    assert (outcome.comparisons["other"] == "none").all()
+    trained = load_experiment("own", OWN_DATA, mine).variants
+    assert {variant.config["model"]["_target_"] for variant in trained} == {"mynet.Residual"}
+
+
+def test_an_ordinary_module_needs_no_change(mine: Path) -> None:
+    """The same network as an ``nn.Module``: other class, same numbers."""
+    plain = (mine / "mynet.py").read_text().replace("(Stackable)", "(nn.Module)").replace("Residual", "Plain")
+    (mine / "myplainnet.py").write_text(plain)
+    (mine / "model" / "plain.yaml").write_text("_target_: myplainnet.Plain\n_partial_: true\nwidth: 64\n")
+    few = [*OWN_DATA, *SHORT, "variant=none", "trainer.seeds_at_once=2"]
+    stacked = seedbed.run("own", few, mine, quiet=True)
+    alone = seedbed.run("own", [*few, "model=plain"], mine, quiet=True)
+    columns = ["test/loss", "test/g_mean"]
+    pd.testing.assert_frame_equal(stacked.cells[columns], alone.cells[columns], atol=1e-5)
+
+
+def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Callable[[str], list[str]]) -> None:
+    (command,) = typed_commands("seedbed run text_imbalance")
+    outcome = seedbed.run("text_imbalance", [*command.split()[3:], "data/encoder=hashing", *SHORT], mine, quiet=True)
+    assert outcome.failures == {}
+    assert len(outcome.comparisons) == 5
+    assert outcome.results.data["classes"] == ["1", "5"]
+
+
+@pytest.fixture
+def typed_commands() -> Callable[[str], list[str]]:
+    """The README's command lines that begin in this way."""
+    return lambda start: [line for line in README.splitlines() if line.startswith(start)]
+
+
+def test_every_section_fits_on_a_screen() -> None:
+    sections = re.split(r"\n(?=##+ )", README)
+    assert {
+        section.splitlines()[0]: len(section.splitlines()) for section in sections if len(section.splitlines()) > 45
+    } == {}
+
+
+def test_overrides_in_the_readme_are_understood() -> None:
+    for experiment, rest in re.findall(r"`seedbed run (\w+)([^`]*)`", README):
+        if experiment == "spam_imbalance" and "-m" not in rest:
+            load_experiment(experiment, rest.split())
+    for override in re.findall(r"`(trainer\.[^`]+|data/encoder=\w+|data\.s\w+[^` ]*)`", README):
+        if "FOLDER" not in override:
+            load_experiment(
+                "spam_imbalance"
+                if override.startswith("trainer")
+                else "feature_imbalance"
+                if "scaler" in override
+                else "text_imbalance",
+                [override],
+            )
