@@ -37,6 +37,7 @@ NOT_IN_FINGERPRINT = {
     "question", "seeds", "variant", "variants", "report", "published", "tracking",
     "data.root", "data.edition", "data.path",
     "data.encoder.threads", "data.encoder.device", "data.encoder.batch_size",
+    "data.encoder.model", "data.encoder.revision",  # the encoder's name says which weights these are
     "trainer.accelerator", "trainer.devices", "trainer.deterministic",
     "trainer.seeds_at_once", "trainer.steps_per_chunk",
 }  # fmt: skip
@@ -152,8 +153,8 @@ def build(config: Mapping[str, Any], place: str) -> Any:
             raise cause from error
         message = " ".join(str(cause or error).split())
         raise ConfigError(
-            f"{place}: cannot build {config.get('_target_')}: {message}{_installed(str(error), cause)} "
-            "(The keys of the config node are the arguments of its _target_.)"
+            f"{place}: cannot build {config.get('_target_')}: {message}{_installed(str(error), cause)} (The keys of the "
+            "config node are the arguments of its _target_; what is called later, such as a function, has _partial_: true.)"
         ) from error
 
 

@@ -1,13 +1,25 @@
 """Sentence encoders and their cache."""
 
 import errno
+import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from seedbed.data import sources
-from seedbed.data.encoders import HashEncoder, UniversalSentenceEncoder, encode_cached
+from seedbed.data import encoders, sources
+from seedbed.data.encoders import (
+    HashEncoder,
+    SentenceTransformerEncoder,
+    TfidfEncoder,
+    UniversalSentenceEncoder,
+    encode_cached,
+)
 from seedbed.errors import ConfigError, DataError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class CountingEncoder(HashEncoder):
@@ -103,3 +115,122 @@ def test_universal_sentence_encoder():
 def test_wrong_values(make):
     with pytest.raises(ConfigError, match="=0: give a number from 1 on"):
         make()
+
+
+# ---- TF-IDF ----------------------------------------------------------------------------------------------------------
+
+
+def test_tfidf_weighs_the_words_of_the_texts_it_was_fitted_to():
+    encoder = TfidfEncoder(max_features=4)
+    encode = encoder.fit(["Red apple", "red pear"])
+    vectors = encode(["red", "APPLE", "plum"], None)
+    assert (vectors.shape, vectors.dtype, encoder.dimensions) == ((3, 4), np.float32, 4)
+    assert vectors.tolist() == [[0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert encode([], None).shape == (0, 4)
+
+
+def test_tfidf_settings():
+    encode = TfidfEncoder(ngram_range=[1, 2], min_df=2, lowercase=False).fit(["Red apple pie", "Red apple", "red"])
+    assert np.count_nonzero(encode(["Red apple pie red"], None)) == 3, "Red, apple and Red apple are in two texts"
+
+
+def test_tfidf_without_a_word():
+    with pytest.raises(DataError, match=r"2 training texts.*data\.encoder\.min_df"):
+        TfidfEncoder(min_df=2).fit(["a b", "c d"])
+
+
+@pytest.mark.parametrize(
+    "setting", [{"max_features": 0}, {"ngram_range": [2, 1]}, {"ngram_range": [1]}, {"min_df": -1}, {"min_df": 1.5}]
+)
+def test_wrong_tfidf_settings(setting):
+    with pytest.raises(ConfigError, match=f"data.encoder.{next(iter(setting))}="):
+        TfidfEncoder(**setting)
+
+
+# ---- sentence-transformers -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory):
+    """A model of random word vectors, as a folder."""
+    package = pytest.importorskip("sentence_transformers", reason="the extra sentence-transformers is not installed")
+    models, tokenizers = map(pytest.importorskip, ("sentence_transformers.models", "tokenizers"))
+    words = {"[UNK]": 0, "win": 1, "prize": 2, "lunch": 3}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    embedding = models.StaticEmbedding(tokenizer, embedding_dim=6)
+    package.SentenceTransformer(modules=[embedding], device="cpu").save(str(folder))
+    return folder
+
+
+def test_a_sentence_transformer_from_a_folder(tiny_model, cache):
+    encoder = SentenceTransformerEncoder(model=str(tiny_model), device="cpu", batch_size=2)
+    reports = []
+    texts = ["win prize", "lunch", "win", "lunch"]
+    vectors = encode_cached(encoder, texts, lambda done, total: reports.append((done, total)))
+    assert (vectors.shape, vectors.dtype, encoder.dimensions) == ((4, 6), np.float32, 6)
+    assert np.array_equal(vectors[1], vectors[3])
+    assert np.allclose(vectors[:3], encoder.encode(["win prize", "lunch", "win"]))
+    assert not np.allclose(vectors[0], vectors[1])
+    assert reports == [(3, 3)]
+    assert cached_files(cache)[0].parent.name == encoder.name
+
+
+def test_the_name_of_a_folder_says_which_weights_it_holds(tiny_model, tmp_path):
+    copy = shutil.copytree(tiny_model, tmp_path / "tiny")
+    name = SentenceTransformerEncoder(model=str(tiny_model)).name
+    assert SentenceTransformerEncoder(model=str(copy)).name == name
+    (weights,) = copy.rglob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    assert SentenceTransformerEncoder(model=str(copy)).name != name
+
+
+def test_a_model_on_the_hub_is_named_by_its_commit(tiny_model, tmp_path):
+    """A cache as the hub's client leaves it; nothing is asked of the network."""
+    hub = pytest.importorskip("huggingface_hub")
+    folder = tmp_path / "hub" / "models--someone--tiny"
+    shutil.copytree(tiny_model, folder / "snapshots" / COMMIT)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(COMMIT)
+    script = (
+        "from seedbed.data.encoders import SentenceTransformerEncoder as Encoder\n"
+        "encoder = Encoder(model='someone/tiny', device='cpu')\n"
+        "print(encoder.name, encoder.encode(['win']).shape)"
+    )
+    environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(f"someone--tiny-{COMMIT}-sentence-transformers-"), (done.stderr, hub.__version__)
+    assert done.stdout.endswith("(1, 6)\n")
+
+
+def test_a_model_that_cannot_be_had(monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+    pytest.importorskip("sentence_transformers", reason="the extra sentence-transformers is not installed")
+
+    def refuse(*_, **__):
+        raise hub.errors.LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr(hub, "hf_hub_download", refuse)
+    with pytest.raises(DataError, match=r"data\.encoder\.model=sentence-transformers/tiny.*no connection.*=FOLDER"):
+        _ = SentenceTransformerEncoder(model="tiny").name
+
+
+def test_without_the_package(monkeypatch):
+    monkeypatch.setattr(encoders, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"pip install 'seedbed\[sentence-transformers\]'"):
+        SentenceTransformerEncoder()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"model": "./nowhere"}, "no such folder"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"model": ".", "revision": "main"}, "is a folder"),
+    ],
+)
+def test_wrong_sentence_transformer_settings(monkeypatch, setting, message):
+    monkeypatch.setattr(encoders, "find_spec", lambda _: True)
+    with pytest.raises(ConfigError, match=message):
+        SentenceTransformerEncoder(**setting)

@@ -1,5 +1,6 @@
 """Reading messages, counting duplicates, and the real file where it is at hand."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -7,10 +8,10 @@ import pytest
 
 from seedbed.data import sms_spam
 from seedbed.data.encoders import HashEncoder
-from seedbed.data.sms_spam import SmsSpam, read_messages
+from seedbed.data.sms_spam import SmsSpam
 from seedbed.data.splits import GroupStratifiedSplit
 from seedbed.data.table import count_rows, group_numbers, normalise
-from seedbed.errors import DataError
+from seedbed.errors import ConfigError, DataError
 
 
 def write(path, text: str):
@@ -18,33 +19,75 @@ def write(path, text: str):
     return path
 
 
-def load(monkeypatch, tmp_path, text: str, **kwargs):
-    """Load ``text`` as if it were the collection."""
+def load(monkeypatch, tmp_path, text: str, name: str = "sms_spam/SMSSpamCollection", **kwargs):
+    """Load ``text`` as if it were an edition."""
     monkeypatch.setenv("SEEDBED_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(sms_spam.sources, "check_digest", lambda *_: None)
-    (tmp_path / "sms_spam").mkdir()
-    write(tmp_path / "sms_spam/SMSSpamCollection", text)
+    (tmp_path / name).parent.mkdir()
+    write(tmp_path / name, text)
     return SmsSpam(root=str(tmp_path), encoder=HashEncoder(dimensions=16), **kwargs).load()
 
 
-def test_quotes_are_text_and_swallow_no_line(tmp_path):
-    path = write(tmp_path / "sms", 'ham\t"a b\nspam\tWIN now\nham\tc d"\nham\tx\n')
-    labels, texts = read_messages(path)
-    assert labels.tolist() == [0, 1, 0, 0]
-    assert texts == ['"a b', "WIN now", 'c d"', "x"]
+def test_quotes_are_text_and_swallow_no_line(monkeypatch, tmp_path):
+    table = load(monkeypatch, tmp_path, 'ham\t"a b\nspam\tWIN now\nham\tc d"\nham\tx\n')
+    assert table.labels.tolist() == [0, 1, 0, 0]
+    assert table.texts == ('"a b', "WIN now", 'c d"', "x")
+    assert table.counts["rows_in_file"] == 4
 
 
-def test_only_line_feeds_end_a_line(tmp_path):
-    path = write(tmp_path / "sms", "ham\ta\u2028b\r\nspam\tc\x85d\tand more")
-    assert read_messages(path)[1] == ["a\u2028b", "c\x85d\tand more"]
+def test_only_line_feeds_end_a_line(monkeypatch, tmp_path):
+    assert load(monkeypatch, tmp_path, "ham\ta\u2028b\r\nspam\tc\x85d").texts == ("a\u2028b", "c\x85d")
 
 
-@pytest.mark.parametrize("line", ["no tab", "eggs\ttext", ""])
-def test_a_line_of_another_shape_is_named(tmp_path, line):
-    path = write(tmp_path / "sms", f"ham\ta\n{line}\nham\tb\n")
-    with pytest.raises(DataError, match="line 2") as caught:
-        read_messages(path)
-    assert str(path) in str(caught.value)
+def test_quotes_enclose_messages_of_the_subset(monkeypatch, tmp_path):
+    content = 'ham\t"say ""hi"""\nspam\tWIN\n'
+    table = load(monkeypatch, tmp_path, content, edition="subset", name="sms_spam_subset/spam_collection.csv")
+    assert table.texts == ('say "hi"', "WIN")
+
+
+def test_a_line_of_another_shape_is_named(monkeypatch, tmp_path):
+    with pytest.raises(DataError, match="SMSSpamCollection, line 2"):
+        load(monkeypatch, tmp_path, "ham\ta\nno tab\nham\tb\n")
+
+
+KAGGLE = 'v1,v2,,,\nham,"Caf\xe9, \xa3100",,,\nspam,"text, part1"," part2",,\n'
+
+
+def test_a_copy_of_one_s_own_says_so(tmp_path):
+    path = tmp_path / "spam.csv"
+    path.write_bytes(KAGGLE.encode("latin-1"))
+    table = SmsSpam(path=str(path), encoder=HashEncoder()).load()
+    assert (table.name, table.digest) == ("spam", sms_spam.sources.sha256(path))
+    assert table.texts == ("Caf\xe9, \xa3100", "text, part1, part2")
+    assert table.counts["joined_overflow"] == 1
+    for part in ("A COPY OF ITS OWN", "2 rows: 1 ham, 1 spam", table.digest, "not the published edition"):
+        assert part in table.notes[0]
+
+
+def test_the_columns_of_a_copy_have_the_labels_in_front(tmp_path):
+    path = write(tmp_path / "SMSSpamCollection", "spam\tWIN\nham\tbye\n")
+    table = SmsSpam(path=str(path), encoder=HashEncoder()).load()
+    assert (table.classes, table.labels.tolist()) == (("ham", "spam"), [1, 0])
+
+
+def test_an_edition_at_a_path_of_one_s_own_is_that_edition(monkeypatch, tmp_path):
+    path = write(tmp_path / "mine.txt", "spam\tWIN\nham\tbye\n")
+    known = dataclasses.replace(sms_spam.FULL, digest=sms_spam.sources.sha256(path))
+    monkeypatch.setitem(sms_spam.EDITIONS, "auto", (known, sms_spam.SUBSET))
+    table = SmsSpam(path=str(path), encoder=HashEncoder()).load()
+    assert (table.name, table.notes) == ("sms_spam", ())
+
+
+def test_a_copy_with_other_labels_is_refused(tmp_path):
+    path = write(tmp_path / "reviews.csv", "Category,Message\ngood,x\nham,y\n")
+    with pytest.raises(DataError, match=r"holds 'good', 'ham'.*data=text_csv"):
+        SmsSpam(path=str(path), encoder=HashEncoder()).load()
+
+
+def test_a_copy_of_another_shape_is_refused(tmp_path):
+    path = write(tmp_path / "reviews.csv", "stars,body\n1,x\n2,y\n")
+    with pytest.raises(ConfigError, match="'stars', 'body'"):
+        SmsSpam(path=str(path), encoder=HashEncoder()).load()
 
 
 def test_table_counts_and_groups(monkeypatch, tmp_path):
@@ -57,6 +100,7 @@ def test_table_counts_and_groups(monkeypatch, tmp_path):
         "duplicates": 3,
         "label_conflicts": 1,
         "exact_duplicates": 1,
+        "rows_in_file": 6,
     }
     assert table.texts is not None
     assert table.texts[1] == "ok  LAH "
@@ -99,6 +143,7 @@ def test_the_real_collection(monkeypatch, tmp_path):
         "exact_duplicates": 403,
         "duplicates": 415,  # 12 more differ in letter case or blanks alone
         "label_conflicts": 0,
+        "rows_in_file": 5574,
     }
     rows = GroupStratifiedSplit(train=0.7, val=0.1, test=0.2).rows(table, seed=3)
     spam = [int(table.labels[side].sum()) for side in (rows.train, rows.val, rows.test)]

@@ -1,49 +1,32 @@
 """Text augmentation: repeatable, independent of other messages, and different from what it was made of."""
 
-import sys
-import types
-
 import numpy as np
 import pytest
 
 from seedbed.data.encoders import HashEncoder
 from seedbed.data.table import normalise
 from seedbed.errors import ConfigError
-from seedbed.imbalance import text_augment
+from seedbed.imbalance.augmenters import WordChanges
 from seedbed.imbalance.base import TrainingRows
-from seedbed.imbalance.text_augment import NEIGHBOURS, TextAugment
+from seedbed.imbalance.text_augment import TextAugment
 
 OFFLINE = ["word_swap", "word_deletion", "word_repetition", "keyboard_typo"]
 MESSAGE = "Claim your free prize now, call 0800 123 before noon"
 
 
-@pytest.fixture
-def wordnet(monkeypatch):
-    """A WordNet of one word."""
-    synset = types.SimpleNamespace(lemma_names=lambda: ["prize", "award", "booby_trophy"])
-    fake = types.SimpleNamespace(
-        ensure_loaded=lambda: None, synsets=lambda word: [synset] if word.lower() == "prize" else []
-    )
-    use_nltk(monkeypatch, types.SimpleNamespace(wordnet=fake))
+def augment(copies=5, operations=OFFLINE, **settings) -> TextAugment:
+    return TextAugment(copies=copies, augmenter=WordChanges(operations=operations), **settings)
 
 
-def use_nltk(monkeypatch, corpus):
-    """Put ``corpus`` in the place of nltk.corpus (None: nltk is not installed), past the caches."""
-    monkeypatch.setitem(sys.modules, "nltk", None if corpus is None else types.ModuleType("nltk"))
-    monkeypatch.setitem(sys.modules, "nltk.corpus", corpus)
-    for cached in (text_augment._wordnet_missing, text_augment._synonyms):
-        monkeypatch.setattr(text_augment, cached.__name__, cached.__wrapped__)
-
-
-def training_rows(texts, labels, rows=None) -> TrainingRows:
+def training_rows(texts, labels, rows=None, classes=("ham", "spam"), minority=1) -> TrainingRows:
     encoder = HashEncoder(dimensions=8)
     return TrainingRows(
         features=encoder.encode(texts),
         labels=np.array(labels),
-        classes=("ham", "spam"),
+        classes=classes,
         texts=tuple(texts),
         rows=np.arange(len(texts)) if rows is None else np.array(rows),
-        minority=1,
+        minority=minority,
     )
 
 
@@ -55,7 +38,7 @@ def test_copies_of_the_minority_are_added():
         asked.extend(copies)
         return encoder.encode(copies)
 
-    made = TextAugment(copies=3, operations=OFFLINE).apply(training_rows(texts, [0, 1, 0, 1]), 0, encode)
+    made = augment(copies=3).apply(training_rows(texts, [0, 1, 0, 1]), 0, encode)
     assert made.source.tolist() == [0, 1, 2, 3]
     assert made.origin is not None
     assert made.origin.tolist() == [1, 1, 1, 3, 3, 3]
@@ -66,12 +49,22 @@ def test_copies_of_the_minority_are_added():
     assert made.class_weights is None
 
 
-def test_a_copy_hangs_on_seed_and_row_alone():
-    augment = TextAugment(operations=OFFLINE)
+def test_of_several_classes_the_rarest_is_augmented():
+    rows = training_rows(["a b", "c d", "e f", "g h", "i j"], [2, 0, 2, 1, 1], classes=("x", "y", "z"), minority=0)
+    made = augment(copies=2).apply(rows, 0, HashEncoder(dimensions=8).encode)
+    assert made.origin is not None
+    assert made.origin.tolist() == [1, 1]
+    assert made.labels is not None
+    assert made.labels.tolist() == [0, 0]
+    assert augment(copies=2).describe()[0] == (
+        "Text augmentation: 2 changed copies of each training message of the rarest class."
+    )
 
+
+def test_a_copy_hangs_on_seed_and_row_alone():
     def copies(texts, labels, rows, seed):
         asked = []
-        augment.apply(
+        augment().apply(
             training_rows(texts, labels, rows), seed, lambda new: asked.extend(new) or np.zeros((len(new), 8))
         )
         return asked
@@ -83,102 +76,66 @@ def test_a_copy_hangs_on_seed_and_row_alone():
 
 
 def test_fewer_copies_are_the_first_of_more():
-    few, many = TextAugment(copies=2, operations=OFFLINE), TextAugment(copies=6, operations=OFFLINE)
-    assert many.changed_copies(MESSAGE, 0, 1)[:2] == few.changed_copies(MESSAGE, 0, 1)
+    assert augment(copies=6).changed_copies(MESSAGE, 0, 1)[:2] == augment(copies=2).changed_copies(MESSAGE, 0, 1)
 
 
 @pytest.mark.parametrize("text", [MESSAGE, "Ok", "a a", "no no no no", "Win NOW", "x 1"])
 @pytest.mark.parametrize("seed", range(5))
 def test_copies_differ_from_the_original_and_from_each_other(text, seed):
-    copies = [normalise(copy) for copy in TextAugment(operations=OFFLINE).changed_copies(text, seed, 3)]
+    copies = [normalise(copy) for copy in augment().changed_copies(text, seed, 3)]
     assert normalise(text) not in copies
     assert len(set(copies)) == 5
 
 
 def test_sisters_are_equal_only_where_there_is_nothing_else():
-    assert TextAugment(operations=OFFLINE).changed_copies("645", 0, 0) == ["645 645"] * 5
-    assert TextAugment(copies=2, operations=["word_deletion"]).changed_copies("645", 0, 0) == ["645"] * 2
-    assert TextAugment(copies=2, operations=OFFLINE).changed_copies("", 0, 0) == [""] * 2
-
-
-def only(operation, strength=0.1, text=MESSAGE):
-    return [
-        copy.split()
-        for seed in range(10)
-        for copy in TextAugment(copies=1, operations=[operation], strength=strength).changed_copies(text, seed, 0)
-    ]
-
-
-def test_word_swap_keeps_the_words():
-    for copy in only("word_swap", strength=0.3):
-        assert sorted(copy) == sorted(MESSAGE.split())
-        assert copy != MESSAGE.split()
-
-
-@pytest.mark.parametrize(("operation", "difference"), [("word_deletion", -3), ("word_repetition", 3)])
-def test_strength_is_the_share_of_words(operation, difference):
-    words = len(MESSAGE.split())
-    assert {len(copy) - words for copy in only(operation, strength=3 / words)} == {difference}
-
-
-def test_deletion_leaves_a_word():
-    assert {len(copy) for copy in only("word_deletion", strength=1.0)} == {1}
-
-
-def test_a_typo_is_a_neighbouring_key():
-    for copy in only("keyboard_typo"):
-        typed, written = " ".join(copy), MESSAGE
-        ((hit, meant),) = [(a, b) for a, b in zip(typed, written, strict=True) if a != b]
-        assert hit.lower() in NEIGHBOURS[meant.lower()]
-        assert hit.isupper() == meant.isupper()
-
-
-def test_neighbours_are_mutual():
-    assert set(NEIGHBOURS["a"]) == set("qwsz")
-    assert all(letter in NEIGHBOURS[near] for letter, around in NEIGHBOURS.items() for near in around)
-
-
-@pytest.mark.usefixtures("wordnet")
-def test_synonyms_where_wordnet_is_installed():
-    augment = TextAugment(copies=2, operations=["synonym"])
-    copies = augment.changed_copies("Your prize, sir", 0, 0)
-    assert sorted(copies) == ["Your award, sir", "Your booby trophy, sir"]
-    assert len(augment.describe()) == 1
-    assert "synonym" in augment.describe()[0]
-
-
-def test_synonyms_are_inactive_without_nltk(monkeypatch):
-    use_nltk(monkeypatch, None)
-    augment = TextAugment()
-    active, inactive = augment.describe()
-    assert "synonym" not in active
-    assert "word_swap, word_deletion, word_repetition, keyboard_typo" in active
-    assert "synonym (nltk is not installed" in inactive
-    augment.check({"ham": 10, "spam": 2})
-    with pytest.raises(ConfigError, match="nltk is not installed"):
-        TextAugment(operations=["synonym"]).check({"ham": 10, "spam": 2})
-
-
-def test_synonyms_are_inactive_without_the_corpus(monkeypatch):
-    def absent():
-        raise LookupError
-
-    use_nltk(monkeypatch, types.SimpleNamespace(wordnet=types.SimpleNamespace(ensure_loaded=absent)))
-    assert "no WordNet corpus" in TextAugment().describe()[1]
+    assert augment().changed_copies("645", 0, 0) == ["645 645"] * 5
+    assert augment(copies=2, operations=["word_deletion"]).changed_copies("645", 0, 0) == ["645"] * 2
+    assert augment(copies=2).changed_copies("", 0, 0) == [""] * 2
 
 
 @pytest.mark.parametrize(
-    ("kwargs", "part"),
+    ("tries", "answers", "expected"),
     [
-        ({"copies": 0}, "imbalance.copies=0"),
-        ({"strength": 0}, "imbalance.strength=0"),
-        ({"strength": 1.5}, "imbalance.strength=1.5"),
-        ({"operations": ["word_swop"]}, "'word_swop' does not exist; did you mean 'word_swap'"),
+        (1, ["A ", "x", "X"], ["a", "x", "x"]),
+        (2, ["A ", "x", "x", "y"], ["x", "y"]),
+        (2, ["x", "x", "A "], ["x", "x"]),
+        (3, ["x", "A ", "x", "A "], ["x", "x"]),
+        (3, ["x", "A ", "x", "y"], ["x", "y"]),
     ],
 )
-def test_wrong_values(kwargs, part):
+def test_a_copy_is_drawn_again_while_it_is_no_new_text(tries, answers, expected):
+    """Where all tries fail, a sister's text is better than the original, letter case and blanks aside."""
+    left = iter(answers)
+    strategy = TextAugment(copies=len(expected), augmenter=lambda text, rng: next(left), tries=tries)
+    assert [normalise(copy) for copy in strategy.changed_copies("a", 0, 0)] == expected
+    assert list(left) == []
+
+
+def test_without_an_augmenter_words_are_changed():
+    assert isinstance(TextAugment().augmenter, WordChanges)
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"copies": 0}, "imbalance.copies=0"),
+        ({"tries": 0}, "imbalance.tries=0"),
+        ({"augmenter": "word_swap"}, "imbalance.augmenter=word_swap: it cannot be called"),
+    ],
+)
+def test_wrong_values(settings, part):
     with pytest.raises(ConfigError, match=part):
-        TextAugment(**kwargs)
+        TextAugment(**settings)
+
+
+def test_a_text_on_which_the_augmenter_fails_is_named():
+    def fails_on_numbers(text, rng):
+        return None if text.isdigit() else f"{text}!"
+
+    strategy = TextAugment(augmenter=fails_on_numbers)
+    strategy.check({"ham": 3, "spam": 1})
+    with pytest.raises(ConfigError, match="fails_on_numbers makes None of the text '645'"):
+        strategy.apply(training_rows(["hello", "645"], [0, 1]), 0, HashEncoder(dimensions=8).encode)
 
 
 def test_data_without_texts():

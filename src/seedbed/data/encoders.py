@@ -1,22 +1,24 @@
-"""Sentence encoders: texts become vectors, computed once and kept in the cache."""
+"""Encoders of texts: fixed ones, whose vectors are kept in the cache, and ones that learn from each seed's texts."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
-from seedbed.data.sources import cache_dir, write_atomically
-from seedbed.data.table import Progress, group_numbers
-from seedbed.errors import ConfigError
+from seedbed.data.sources import cache_dir, sha256, write_atomically
+from seedbed.data.table import Progress, TextEncoder, group_numbers
+from seedbed.errors import ConfigError, DataError
 
 BATCH = 256  # texts between two calls of a Progress; the model forms smaller batches of its own
 
@@ -33,6 +35,40 @@ class SentenceEncoder(Protocol):
     def dimensions(self) -> int: ...
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray: ...
+
+
+class FittedEncoder(ABC):
+    """Learns from some texts how to turn texts into (n, ``dimensions``) float32 arrays.
+
+    It is fitted to the training texts of each seed, so that nothing of the other texts comes into its vectors.
+    """
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Identity with version: of one name, fitted to the same texts, two encoders give the same vectors."""
+
+    @property
+    @abstractmethod
+    def dimensions(self) -> int:
+        """The same whatever texts it is fitted to."""
+
+    @abstractmethod
+    def fit(self, texts: Sequence[str]) -> TextEncoder:
+        """Learn from ``texts``; raises ``DataError`` where nothing can be learnt from them."""
+
+
+Encoder = SentenceEncoder | FittedEncoder
+
+
+def check_encoder(encoder: Any) -> Encoder:
+    """Raise ``ConfigError`` for what is no encoder."""
+    if isinstance(encoder, FittedEncoder) or callable(getattr(encoder, "encode", None)):
+        return encoder  # type: ignore[no-any-return]
+    raise ConfigError(
+        f"data.encoder: {type(encoder).__name__} is no encoder of texts. Choose one by data/encoder=use, or name a class "
+        "with name, dimensions and encode(texts, progress), or one derived from seedbed.data.encoders.FittedEncoder."
+    )
 
 
 class UniversalSentenceEncoder:
@@ -92,6 +128,181 @@ class HashEncoder:
         return np.asarray(vectors)
 
 
+class SentenceTransformerEncoder:
+    """Any model of the package ``sentence-transformers``, from the Hugging Face hub or a folder.
+
+    Source: Reimers and Gurevych 2019, "Sentence-BERT". The model is loaded with the first text.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = "sentence-transformers/all-MiniLM-L6-v2",
+        revision: str | None = None,
+        device: str | None = None,
+        batch_size: int = 64,
+    ) -> None:
+        """``revision``: branch, tag or commit on the hub; ``device``: None takes a GPU where there is one.
+
+        Raises ``ConfigError`` for values that cannot be, and where the package is not installed.
+        """
+        if find_spec("sentence_transformers") is None:
+            raise ConfigError(
+                "data/encoder=sentence_transformers: the package is not installed. Type "
+                "pip install 'seedbed[sentence-transformers]', or take data/encoder=use."
+            )
+        self.folder = Path(model).expanduser() if Path(model).expanduser().is_dir() else None
+        if self.folder is None and model.startswith(("/", ".", "~")):
+            raise ConfigError(
+                f"data.encoder.model={model}: there is no such folder. Name a folder, or a model on the hub."
+            )
+        if self.folder and revision:
+            raise ConfigError(f"data.encoder.revision={revision}: {model} is a folder, which has none. Set it to null.")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ConfigError(f"data.encoder.batch_size={batch_size}: give a whole number from 1 on, such as 64.")
+        self.model = model if self.folder or "/" in model else f"sentence-transformers/{model}"
+        self.revision = revision
+        self.device = device
+        self.batch_size = batch_size
+
+    @cached_property
+    def name(self) -> str:
+        """Names the weights: a folder by the digest of its files, a model on the hub by its commit.
+
+        Raises ``DataError`` where the hub cannot be reached and the model is not in its cache.
+        """
+        weights = _folder_digest(self.folder) if self.folder else self._commit
+        title = self.folder.name if self.folder else self.model.replace("/", "--")
+        return f"{title}-{weights}-sentence-transformers-{version('sentence-transformers')}"
+
+    @cached_property
+    def dimensions(self) -> int:
+        return int(np.shape(self._loaded.encode("a", show_progress_bar=False))[0])
+
+    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for start in range(0, len(texts), BATCH):
+            stop = min(start + BATCH, len(texts))
+            vectors[start:stop] = self._loaded.encode(
+                list(texts[start:stop]), batch_size=self.batch_size, show_progress_bar=False
+            )
+            if progress:
+                progress(stop, len(texts))
+        return vectors
+
+    @cached_property
+    def _commit(self) -> str:
+        # What is here goes before asking the hub: a repeat is fast, and on the same weights.
+        try:
+            return self._described(local=True).parent.name  # .../snapshots/COMMIT/modules.json
+        except (OSError, ValueError):
+            pass
+        try:
+            return self._described(local=False).parent.name
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"data.encoder.model={self.model}: neither on this machine nor to be had from the hub "
+                f"({' '.join(str(error).split())[:200]}). Check the name, fetch it where the hub can be reached, or name "
+                "a folder that holds it: data.encoder.model=FOLDER."
+            ) from error
+
+    def _described(self, *, local: bool) -> Path:
+        """The file of the model that says what it is made of, in the hub's cache; an ``OSError`` where there is none."""
+        from huggingface_hub import hf_hub_download  # noqa: PLC0415 - optional
+        from huggingface_hub.errors import EntryNotFoundError  # noqa: PLC0415
+
+        try:
+            return Path(hf_hub_download(self.model, "modules.json", revision=self.revision, local_files_only=local))
+        except EntryNotFoundError as error:
+            if not local and isinstance(error, FileNotFoundError):  # the hub cannot be reached
+                raise
+        try:  # a plain transformer, which sentence-transformers pools by itself
+            return Path(hf_hub_download(self.model, "config.json", revision=self.revision, local_files_only=local))
+        except EntryNotFoundError as error:
+            raise FileNotFoundError(str(error)) from error
+
+    @cached_property
+    def _loaded(self) -> Any:
+        from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - optional, and slow to import
+
+        source, revision = (str(self.folder), None) if self.folder else (self.model, self._commit)
+        try:
+            try:
+                return SentenceTransformer(source, device=self.device, revision=revision, local_files_only=True)
+            except OSError:  # a part of it is not in the cache yet
+                return SentenceTransformer(source, device=self.device, revision=revision)
+        except (OSError, ValueError, RuntimeError, AssertionError) as error:  # the last where PyTorch lacks CUDA
+            raise DataError(
+                f"data.encoder.model={source} cannot be loaded: {' '.join(str(error).split())[:300]}. Name a model of "
+                "sentence-transformers, and in data.encoder.device null or a device that is here, such as cpu."
+            ) from error
+
+
+class TfidfEncoder(FittedEncoder):
+    """Words of the training texts, weighted by term frequency and inverse document frequency, unit length.
+
+    Source: Salton and Buckley 1988, "Term-Weighting Approaches in Automatic Text Retrieval"; scikit-learn's
+    ``TfidfVectorizer``. Where a seed's texts have fewer than ``max_features`` terms, the last columns are zero.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_features: int = 1000,
+        ngram_range: Sequence[int] = (1, 1),
+        min_df: int | float = 1,
+        lowercase: bool = True,
+    ) -> None:
+        """The most frequent ``max_features`` terms of ``ngram_range`` words that are in ``min_df`` texts or more.
+
+        A ``min_df`` below 1 is a share of the texts. Raises ``ConfigError``.
+        """
+        if not isinstance(max_features, int) or max_features < 1:
+            raise ConfigError(f"data.encoder.max_features={max_features}: give a whole number from 1 on, such as 1000.")
+        if len(ngram_range) != 2 or not 1 <= ngram_range[0] <= ngram_range[1]:
+            raise ConfigError(
+                f"data.encoder.ngram_range={list(ngram_range)}: give the least and the largest number of words in a "
+                "term, such as [1,2]."
+            )
+        if not (0 <= min_df < 1 or (isinstance(min_df, int) and min_df >= 1)):
+            raise ConfigError(f"data.encoder.min_df={min_df}: give a number of texts from 1 on, or a share below 1.")
+        self._dimensions = max_features
+        self._settings = {
+            "max_features": max_features,
+            "ngram_range": tuple(ngram_range),
+            "min_df": min_df,
+            "lowercase": lowercase,
+        }
+
+    @property
+    def name(self) -> str:
+        return f"tfidf-sklearn-{version('scikit-learn')}"
+
+    @property
+    def dimensions(self) -> int:
+        return self._dimensions
+
+    def fit(self, texts: Sequence[str]) -> TextEncoder:
+        vectorizer = TfidfVectorizer(**self._settings, dtype=np.float32)
+        try:
+            vectorizer.fit(texts)
+        except ValueError as error:
+            raise DataError(
+                f"data/encoder=tfidf finds no term in the {len(texts)} training texts of a seed ({error}). Lower "
+                "data.encoder.min_df, or take another encoder, such as data/encoder=use."
+            ) from error
+
+        def encode(texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+            vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+            if texts:
+                vectors[:, : len(vectorizer.vocabulary_)] = vectorizer.transform(texts).toarray()
+            if progress:
+                progress(len(texts), len(texts))
+            return vectors
+
+        return encode
+
+
 def encode_cached(encoder: SentenceEncoder, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
     """Encode texts, or read what an earlier call with the same encoder and texts has written; (n, F) float32.
 
@@ -120,6 +331,16 @@ def _read_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
         return None
     fits = vectors.shape == shape and vectors.dtype == np.float32
     return vectors if fits and np.isfinite(vectors).all() else None
+
+
+def _folder_digest(folder: Path) -> str:
+    """Of the names and contents of all files that are not hidden."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in name.parts):
+            digest.update(f"{name.as_posix()}\0{sha256(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def _available_cores() -> int:

@@ -6,19 +6,17 @@ Source: Almeida, Gómez Hidalgo and Yamakami 2011, "Contributions to the Study o
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from seedbed.data import sources
-from seedbed.data.encoders import SentenceEncoder, UniversalSentenceEncoder, encode_cached
+from seedbed.data.encoders import Encoder, UniversalSentenceEncoder, check_encoder
+from seedbed.data.records import Reading
 from seedbed.data.sources import Edition, PublishedZip, Source, Wheel
-from seedbed.data.table import Progress, Table, count_rows, group_numbers, normalise
+from seedbed.data.table import Progress, Table
+from seedbed.data.texts import LabelledTexts, read_texts, text_table
 from seedbed.errors import ConfigError, DataError, near_misses
 
 CLASSES = ("ham", "spam")
@@ -67,23 +65,28 @@ class Description:
 
 
 class SmsSpam:
-    """The collection as a table of sentence vectors; nothing is read before ``locate`` or ``load``."""
+    """The collection as a table of texts; nothing is read before ``locate`` or ``load``."""
 
     def __init__(
         self,
         *,
+        path: str | None = None,
         root: str | None = None,
         edition: str = "auto",
-        encoder: SentenceEncoder,
+        encoder: Encoder,
         unescape_html: bool = False,
         case_sensitive: bool = False,
     ) -> None:
-        """The arguments are the keys of ``conf/data/sms_spam.yaml``; raises ``ConfigError``."""
+        """The arguments are the keys of ``conf/data/sms_spam.yaml``; ``path`` is a copy of the user's own.
+
+        Raises ``ConfigError``.
+        """
         if edition not in EDITIONS:
             raise ConfigError(f"data.edition={edition} does not exist: {near_misses(edition, EDITIONS)}")
+        self.path = Path(path).expanduser() if path else None
         self.root = root
         self.edition = edition
-        self.encoder = encoder
+        self.encoder = check_encoder(encoder)
         self.unescape_html = unescape_html
         self.case_sensitive = case_sensitive
 
@@ -105,28 +108,26 @@ class SmsSpam:
 
     def load(self, progress: Progress | None = None) -> Table:
         """Read the messages and encode them; raises ``DataError``."""
-        source = self.locate()
-        labels, texts = read_messages(source.path)
-        if self.unescape_html:  # before messages are compared, so that both spellings count as one
-            texts = [html.unescape(text) for text in texts]
-        groups = group_numbers(normalise(text, case_sensitive=self.case_sensitive) for text in texts)
-        return Table(
+        source, found = self._published() if self.path is None else _own_copy(self.path)
+        return text_table(
+            found,
             name=source.name,
             digest=source.digest,
-            features=encode_cached(self.encoder, texts, progress),
-            labels=labels,
             classes=CLASSES,
-            groups=groups,
-            texts=tuple(texts),
-            counts={**count_rows(labels, groups, CLASSES), "exact_duplicates": len(texts) - len(set(texts))},
+            encoder=self.encoder,
+            unescape_html=self.unescape_html,
+            case_sensitive=self.case_sensitive,
             notes=source.notes,
-            encode=partial(encode_cached, self.encoder),
-            made_with={"encoder": self.encoder.name},
+            progress=progress,
         )
 
     def describe(self) -> list[Description]:
         """Each edition as it is on this machine; fetches nothing and raises nothing."""
         return [_description(edition, self.root) for edition in (FULL, SUBSET)]
+
+    def _published(self) -> tuple[Source, LabelledTexts]:
+        source = self.locate()
+        return source, _read_edition(source)
 
     def _noted(self, source: Source) -> Source:
         fell_back = self.edition == "auto" and source.name == SUBSET.name
@@ -134,27 +135,34 @@ class SmsSpam:
         return Source(source.name, source.path, source.digest, notes)
 
 
-def read_messages(path: Path) -> tuple[np.ndarray, list[str]]:
-    """Read ``label TAB text`` lines, where quotes are text.
+def _read_edition(source: Source) -> LabelledTexts:
+    """A label, a tab and a text a line; quotes are text, but in the subset they enclose fields."""
+    quoting = "csv" if source.name == SUBSET.name else "none"
+    reading = Reading(format="tsv", encoding="utf-8", quoting=quoting, header=False)
+    # Nothing was found out about a file that is known, so there is nothing to say of how it was read.
+    return replace(read_texts(source.path, reading, text="1", label="0"), notes=())
 
-    Returns labels (N,) int64, index into ``CLASSES``, and N texts.
-    Raises ``DataError`` for a line of another shape, so that N is always the number of lines.
-    """
-    # No CSV reader and no splitlines(): quotes are text, and so is what only Unicode takes for a line end.
-    lines = path.read_bytes().decode("utf-8-sig").split("\n")
-    if lines[-1] == "":
-        del lines[-1]
-    labels, texts = [], []
-    for number, line in enumerate(lines, 1):
-        label, tab, text = line.removesuffix("\r").partition("\t")
-        if not tab or label not in CLASSES:
-            raise DataError(
-                f"{path}, line {number} begins {line[:40]!r}: expected {' or '.join(CLASSES)}, a tab and the "
-                "message. Replace the file by the original."
-            )
-        labels.append(CLASSES.index(label))
-        texts.append(text)
-    return np.array(labels, dtype=np.int64), texts
+
+def _own_copy(path: Path) -> tuple[Source, LabelledTexts]:
+    """A file that the user names: an edition by its digest, or else under its own name."""
+    found = read_texts(path, Reading())
+    digest = sources.sha256(path)
+    for edition in EDITIONS["auto"]:
+        if digest == edition.digest:
+            source = Source(edition.name, path, digest, edition.notes)
+            return source, _read_edition(source)
+    labels = sorted(set(found.labels))
+    if labels != sorted(CLASSES):
+        raise DataError(
+            f"{found.place} holds {', '.join(map(repr, labels[:10]))}, where the SMS Spam Collection has "
+            f"{' and '.join(CLASSES)}. For texts of another kind, take data=text_csv."
+        )
+    rows = ", ".join(f"{found.labels.count(label)} {label}" for label in CLASSES)
+    note = (
+        f"A COPY OF ITS OWN: the messages are those of {path.name} ({len(found.texts)} rows: {rows}; SHA-256 {digest}), "
+        "not the published edition. These numbers must not be set beside numbers for that."
+    )
+    return Source(path.stem, path, digest, (note,)), found
 
 
 def known_sms_spam() -> SmsSpam:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -52,7 +52,7 @@ class Table:
     classes: tuple[str, ...]
     """Sorted labels."""
     groups: np.ndarray
-    """(N,) int64: rows of the same normalised text share a number, and a split never parts them."""
+    """(N,) int64: rows of the same normalised text, or of equal features, share a number; a split never parts them."""
     texts: tuple[str, ...] | None
     """The raw messages, where the data are texts."""
     counts: dict[str, int]
@@ -83,9 +83,9 @@ def normalise(text: str, *, case_sensitive: bool = False) -> str:
     return words if case_sensitive else words.casefold()
 
 
-def group_numbers(keys: Iterable[str]) -> np.ndarray:
+def group_numbers(keys: Iterable[Hashable]) -> np.ndarray:
     """Number the distinct keys 0, 1, ... in order of first appearance, (N,) int64."""
-    numbers: dict[str, int] = {}
+    numbers: dict[Hashable, int] = {}
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 

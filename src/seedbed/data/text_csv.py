@@ -1,0 +1,62 @@
+"""Anyone's labelled texts, from a file with a column of texts and one of labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from seedbed.data.encoders import Encoder, check_encoder
+from seedbed.data.labels import classes_of
+from seedbed.data.records import Reading
+from seedbed.data.sources import sha256
+from seedbed.data.table import Progress, Table
+from seedbed.data.texts import read_texts, text_table
+from seedbed.errors import ConfigError
+
+
+class TextCsv:
+    """A file of labelled texts as a table; nothing is read before ``load``."""
+
+    def __init__(
+        self,
+        *,
+        path: str | None = None,
+        text: str | int | None = None,
+        label: str | int | None = None,
+        encoder: Encoder,
+        unescape_html: bool = False,
+        case_sensitive: bool = False,
+        **reading: Any,
+    ) -> None:
+        """The arguments are the keys of ``conf/data/text_csv.yaml``, ``reading`` those of ``Reading`` among them.
+
+        Raises ``ConfigError``.
+        """
+        self.path = checked_path(path, "data.path=reviews.csv data.text=body data.label=stars")
+        self.text = None if text is None else str(text)
+        self.label = None if label is None else str(label)
+        self.encoder = check_encoder(encoder)
+        self.unescape_html = unescape_html
+        self.case_sensitive = case_sensitive
+        self.reading = Reading(**reading)
+
+    def load(self, progress: Progress | None = None) -> Table:
+        """Read the texts and encode them; raises ``ConfigError`` and ``DataError``."""
+        found = read_texts(self.path, self.reading, self.text, self.label)
+        return text_table(
+            found,
+            name=self.path.stem,
+            digest=sha256(self.path),
+            classes=classes_of(found.labels, found.place),
+            encoder=self.encoder,
+            unescape_html=self.unescape_html,
+            case_sensitive=self.case_sensitive,
+            progress=progress,
+        )
+
+
+def checked_path(path: str | None, example: str) -> Path:
+    """The path of the user's file; raises ``ConfigError`` where none is named."""
+    if not path:
+        raise ConfigError(f"data.path is not set: name your file, as in {example}")
+    return Path(path).expanduser()

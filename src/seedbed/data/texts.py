@@ -1,0 +1,166 @@
+"""Labelled texts from a file, and the table that they and an encoder make."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from seedbed.data.encoders import Encoder, FittedEncoder, encode_cached
+from seedbed.data.labels import clean_label, label_numbers
+from seedbed.data.records import Reading, Records, open_records
+from seedbed.data.table import Prepared, Progress, Table, count_rows, group_numbers, normalise
+from seedbed.errors import ConfigError
+
+# Files of this shape are known without being told their columns: the SMS Spam Collection's, as it is copied around.
+KNOWN_COLUMNS = (("v1", "v2"), ("Category", "Message"))
+KNOWN_LABELS = ("ham", "spam")
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """N texts with their labels, as one file holds them."""
+
+    texts: list[str]
+    labels: list[str]
+    place: str
+    """The label column, for errors."""
+    counts: dict[str, int]
+    """``rows_in_file``, and what was dropped or joined where there was any."""
+    notes: tuple[str, ...]
+    """How the file was read, and a sentence for each of those counts."""
+
+
+def read_texts(path: Path, reading: Reading, text: str | None = None, label: str | None = None) -> LabelledTexts:
+    """Read the columns ``text`` and ``label``, which may be None where the file's shape is known.
+
+    Columns without a name that follow the text hold text which an unquoted delimiter cut off: they are joined to it
+    again. Rows without text or label are dropped. Raises ``ConfigError`` and ``DataError``.
+    """
+    records = open_records(path, reading, [name for name in (text, label) if name is not None])
+    if text is None and label is None:
+        if len(records.columns) == 2 and records.columns[0] in KNOWN_LABELS:  # no header: the first line is a record
+            records = open_records(path, replace(reading, header=False))
+            label, text = records.columns
+        elif (named := _named(records)) in KNOWN_COLUMNS:
+            label, text = named
+    text_at, label_at = _places(records, text, label)
+    overflow = _overflow(records, text_at)
+    labels, texts, *cut_off = records.strings([label_at, text_at, *overflow])
+    joined = 0
+    for row, parts in enumerate(zip(*cut_off, strict=True)):
+        if any(parts):
+            filled = max(at for at, part in enumerate(parts) if part)
+            texts[row] = records.delimiter.join([texts[row], *parts[: filled + 1]])
+            joined += 1
+    labels = [clean_label(value) for value in labels]
+    kept = [row for row in range(len(texts)) if texts[row].strip() and labels[row]]
+    without_text = sum(not value.strip() for value in texts)
+    counts = {
+        "dropped_bad_lines": records.dropped,
+        "dropped_without_text": without_text,
+        "dropped_without_label": len(texts) - len(kept) - without_text,
+        "joined_overflow": joined,
+    }
+    return LabelledTexts(
+        texts=[texts[row] for row in kept],
+        labels=[labels[row] for row in kept],
+        place=f"{path}: column {records.columns[label_at]!r} (data.label)",
+        counts={"rows_in_file": len(texts) + records.dropped, **{what: rows for what, rows in counts.items() if rows}},
+        notes=(records.how, *count_notes(counts, records.first_dropped)),
+    )
+
+
+def count_notes(counts: dict[str, int], first_dropped: str) -> list[str]:
+    """A sentence for each count that is not zero."""
+    said = {
+        "dropped_bad_lines": f"left out: another number of fields than the header, or no record (first: {first_dropped})",
+        "dropped_without_text": "left out: no text",
+        "dropped_without_label": "left out: no label",
+        "dropped_with_missing": "left out: a missing value (data.missing=drop)",
+        "joined_overflow": "put together again: part of the text stood in columns without a name",
+    }
+    return [f"{rows} row{'' if rows == 1 else 's'} {said[what]}." for what, rows in counts.items() if rows]
+
+
+def text_table(
+    found: LabelledTexts,
+    *,
+    name: str,
+    digest: str,
+    classes: tuple[str, ...],
+    encoder: Encoder,
+    unescape_html: bool = False,
+    case_sensitive: bool = False,
+    notes: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Table:
+    """Encode the texts, or leave that to each seed where the encoder must be fitted first."""
+    texts = found.texts
+    if unescape_html:  # before texts are compared, so that both spellings count as one
+        texts = [html.unescape(text) for text in texts]
+    labels = label_numbers(found.labels, classes)
+    groups = group_numbers(normalise(text, case_sensitive=case_sensitive) for text in texts)
+    preparation = FittedTexts(encoder) if isinstance(encoder, FittedEncoder) else None
+    features, encode = np.empty((len(texts), 0), dtype=np.float32), None
+    if not isinstance(encoder, FittedEncoder):
+        features, encode = encode_cached(encoder, texts, progress), partial(encode_cached, encoder)
+    duplicates = {"exact_duplicates": len(texts) - len(set(texts))}
+    return Table(
+        name=name,
+        digest=digest,
+        features=features,
+        labels=labels,
+        classes=classes,
+        groups=groups,
+        texts=tuple(texts),
+        counts={**count_rows(labels, groups, classes), **duplicates, **found.counts},
+        notes=(*notes, *found.notes),
+        encode=encode,
+        preparation=preparation,
+        made_with={"encoder": encoder.name},
+    )
+
+
+@dataclass(frozen=True)
+class FittedTexts:
+    """The preparation of texts whose encoder learns from a seed's training texts."""
+
+    encoder: FittedEncoder
+
+    @property
+    def width(self) -> int:
+        return self.encoder.dimensions
+
+    def fit(self, table: Table, train: np.ndarray) -> Prepared:
+        texts = table.texts or ()
+        encode = self.encoder.fit([texts[row] for row in train])
+        return Prepared(encode(texts, None), encode)
+
+
+def _named(records: Records) -> tuple[str, ...]:
+    unnamed = records.unnamed()
+    return tuple(column for at, column in enumerate(records.columns) if at not in unnamed)
+
+
+def _places(records: Records, text: str | None, label: str | None) -> tuple[int, int]:
+    """Where the columns of text and label are."""
+    if text is None or label is None:
+        missing = [key for key, name in (("data.text", text), ("data.label", label)) if name is None]
+        raise ConfigError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set: name the columns of {records.path} that hold text and label, as in "
+            f"data.text=COLUMN data.label=COLUMN. Its columns are {records.listed()}."
+        )
+    if text == label:
+        raise ConfigError(f"data.text and data.label are both {text}: name two columns of {records.listed()}.")
+    return records.position(text, "data.text"), records.position(label, "data.label")
+
+
+def _overflow(records: Records, text_at: int) -> list[int]:
+    """The columns without a name that follow the text, where nothing else does."""
+    rest = list(range(text_at + 1, len(records.columns)))
+    return rest if set(rest) <= set(records.unnamed()) else []

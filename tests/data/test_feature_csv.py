@@ -1,0 +1,237 @@
+"""Rows of numbers from any file: columns, missing and infinite values, and what is fitted to each seed's rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.feature_selection import SelectKBest
+from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
+
+from seedbed.data.feature_csv import FeatureCsv
+from seedbed.data.splits import Rows
+from seedbed.errors import ConfigError, DataError
+from seedbed.imbalance.base import Strategy
+from seedbed.imbalance.text_augment import TextAugment
+from seedbed.training import seed_data
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load ``content`` as a file of features."""
+
+    def load(content: str, name="patients.csv", **settings):
+        path = tmp_path / name
+        path.write_text(content)
+        return FeatureCsv(path=str(path), **{"label": "y", **settings}).load()
+
+    return load
+
+
+ROWS = "a,b,y\n1,10,no\n2,20,no\n1,10,yes\n4,40,no\n-0.0,5,yes\n0,5,yes\n"
+
+
+def refused(load, *arguments, error=DataError, **settings) -> str:
+    with pytest.raises(error) as caught:
+        load(*arguments, **settings)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_table_of_features(load):
+    table = load(ROWS)
+    assert (table.features.dtype, table.width, table.preparation, table.texts) == (np.float32, 2, None, None)
+    assert table.features.tolist() == [[1, 10], [2, 20], [1, 10], [4, 40], [0, 5], [0, 5]]
+    assert (table.classes, table.labels.tolist()) == (("no", "yes"), [0, 0, 1, 0, 1, 1])
+    assert table.groups.tolist() == [0, 1, 0, 2, 3, 3], "equal rows stay on one side of a split"
+    assert table.counts == {
+        "rows": 6,
+        "rows_no": 3,
+        "rows_yes": 3,
+        "duplicates": 2,
+        "label_conflicts": 1,
+        "features": 2,
+        "rows_in_file": 6,
+    }
+
+
+# ---- columns ---------------------------------------------------------------------------------------------------------
+
+
+def test_columns_are_chosen(load):
+    assert load(ROWS, features=["b"]).features[:2].tolist() == [[10], [20]]
+    assert load(ROWS, features=["b", "a"]).features[:2].tolist() == [[10, 1], [20, 2]]
+    assert load(ROWS, exclude=["a"]).features[:2].tolist() == [[10], [20]]
+
+
+def test_a_row_number_without_a_name_is_no_feature(load):
+    table = load(",a,y\n0,1,0\n1,2,1\n")
+    assert table.features.tolist() == [[1], [2]]
+    assert "columns without a name" in table.notes[1]
+
+
+def test_columns_by_number(load):
+    assert load("1,2,a\n3,4,b\n", header=False, label=2, exclude=[0]).features.tolist() == [[2], [4]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"label": None}, ConfigError, "data.label is not set"),
+        ({"label": "Y"}, DataError, "data.label=Y"),
+        ({"features": ["bb"]}, DataError, "data.features=bb"),
+        ({"exclude": ["c"]}, DataError, "data.exclude=c"),
+        ({"features": ["y"]}, ConfigError, "names y, which is data.label"),
+        ({"exclude": ["a", "b"]}, ConfigError, "leave no feature"),
+        ({"features": []}, ConfigError, "leave no feature"),
+    ],
+)
+def test_columns_that_cannot_be(load, settings, error, message):
+    said = refused(load, ROWS, error=error, **settings)
+    assert message in said
+    assert "'a', 'b', 'y'" in said or "which is" in said
+
+
+# ---- values ----------------------------------------------------------------------------------------------------------
+
+
+def test_columns_that_are_not_numeric_are_named_with_the_remedy(load):
+    message = refused(load, "a,city,b,y\n1,Rome,x,0\n2,,3,1\n")
+    assert "'city' (such as 'Rome'), 'b' (such as 'x')" in message
+    assert "data.exclude=[city,b]" in message
+    assert load("a,city,b,y\n1,Rome,x,0\n2,,3,1\n", exclude=["city", "b"]).width == 1
+
+
+def test_the_remedy_holds_what_is_left_out_already_and_fits_a_shell(load):
+    message = refused(load, "a,home town,b,y\n1,Rome,x,0\n2,Paris,3,1\n", exclude=["b"])
+    assert "\"data.exclude=['b','home town']\"" in message
+
+
+def test_decimal_commas(load):
+    content = "a;y\n1,5;0\n2,25;1\n"
+    assert "data.decimal=comma" in refused(load, content)
+    assert load(content, decimal="comma").features.tolist() == [[1.5], [2.25]]
+
+
+GAPS = "a,b,y\n1,,0\n2,4,1\n,NA,0\n4,8,1\n5,?,\n"
+
+
+def test_rows_with_a_missing_value_are_dropped_and_counted(load):
+    table = load(f"{GAPS}6,9,0\n")
+    assert table.features.tolist() == [[2, 4], [4, 8], [6, 9]]
+    assert (table.counts["dropped_with_missing"], table.counts["dropped_without_label"]) == (2, 1)
+    assert "2 rows left out: a missing value (data.missing=drop)." in table.notes
+
+
+@pytest.mark.parametrize(("missing", "value"), [("median", 4), ("mean", 5)])
+def test_missing_values_come_from_training_rows_alone(load, missing, value):
+    table = load("a,y\n,0\n1,0\n4,1\n10,1\n1000,0\n", missing=missing)
+    assert table.width == 1
+    prepared = table.preparation.fit(table, np.array([1, 2, 3]))
+    assert prepared.features.ravel().tolist() == [value, 1, 4, 10, 1000]
+
+
+def test_a_column_that_is_empty_in_a_seed_s_training_rows_stays(load):
+    table = load("a,b,y\n1,,0\n2,,1\n3,7,0\n", missing="median")
+    assert table.preparation.fit(table, np.array([0, 1])).features.tolist() == [[1, 0], [2, 0], [3, 7]]
+
+
+def test_nothing_is_left(load):
+    message = refused(load, "a,b,y\n1,,0\n,2,1\n,3,1\n")
+    assert "no row is left" in message
+    assert "data.missing=median" in message
+    assert "data.exclude=[a]" in message
+
+
+def test_a_column_without_any_value(load):
+    assert "data.exclude=[b]" in refused(load, "a,b,y\n1,,0\n2,,1\n", missing="mean")
+    assert "data.exclude=[b]" in refused(load, '{"a":1,"b":null,"y":0}\n{"a":2,"b":null,"y":1}\n', "a.jsonl")
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "1e39"])
+def test_infinite_values_name_column_and_record(load, value):
+    message = refused(load, f"a,b,y\n1,2,0\n3,{value},1\n")
+    for part in ("column 'b'", "record 2", "data.exclude=[b]"):
+        assert part in message
+
+
+def test_values_with_types(tmp_path):
+    numbers = pd.array([1, None, 3, 4], dtype="Int64")
+    frame = pd.DataFrame({"a": numbers, "b": [True, False, True, False], "y": pd.Categorical([*"uvuv"])})
+    frame.to_parquet(tmp_path / "a.parquet")
+    table = FeatureCsv(path=str(tmp_path / "a.parquet"), label="y").load()
+    assert (table.features.tolist(), table.classes) == ([[1, 1], [3, 1], [4, 0]], ("u", "v"))
+
+
+def test_labels_are_read_as_they_stand(load):
+    assert load("a,y\n1,NA\n2,01\n3,NA\n4,01\n").classes == ("01", "NA")
+
+
+# ---- scaling ---------------------------------------------------------------------------------------------------------
+
+WIDE = "a,b,c,y\n" + "".join(f"{row},{row * row % 7},3,{row % 2}\n" for row in range(12))
+
+
+def test_the_scaler_is_fitted_to_training_rows_alone(load):
+    table = load(WIDE, scaler=StandardScaler())
+    train = np.array([0, 1, 2, 3])
+    features = table.preparation.fit(table, train).features
+    expected = StandardScaler().fit(table.features[train]).transform(table.features)
+    assert features.dtype == np.float32
+    assert np.allclose(features, expected)
+    assert not features[:, 2].any(), "a constant column is 0, not NaN"
+
+
+def test_each_seed_trains_on_what_was_fitted_to_its_own_rows(load):
+    table = load(WIDE, scaler=StandardScaler())
+    for train in (np.arange(6), np.arange(6, 12)):
+        rest = np.setdiff1d(np.arange(12), train)
+        data = seed_data(table, Rows(train, rest[:3], rest[3:]), Strategy(), seed=0)
+        assert np.allclose(data.features[train].mean(axis=0), 0, atol=1e-6)
+
+
+def test_a_scaler_may_change_the_number_of_columns(load):
+    assert load(WIDE, scaler=PCA(n_components=2)).width == 2
+
+
+def test_a_scaler_may_look_at_training_labels(load):
+    table = load("a,b,y\n0,1,u\n1,2,u\n7,1,v\n8,2,v\n0,9,v\n", scaler=SelectKBest(k=1))
+    assert table.preparation.fit(table, np.arange(4)).features.ravel().tolist() == [0, 1, 7, 8, 0]
+
+
+def test_a_scaler_must_give_every_seed_as_many_columns(load):
+    table = load("a,b,y\n0,0,u\n1,0,v\n2,0,u\n0,9,v\n", scaler=PCA(n_components=0.999))
+    with pytest.raises(ConfigError, match="1 columns for the training rows of one seed and 2 for all rows"):
+        table.preparation.fit(table, np.arange(3))
+
+
+def test_a_scaler_that_draws_is_repeatable(load):
+    scaler = QuantileTransformer(n_quantiles=4, subsample=8)
+    first, again = (load(WIDE, scaler=scaler) for _ in range(2))
+    train = np.arange(12)
+    assert np.array_equal(first.preparation.fit(first, train).features, again.preparation.fit(again, train).features)
+
+
+@pytest.mark.parametrize(
+    ("scaler", "message"),
+    [
+        (FunctionTransformer(lambda x: np.full_like(x, np.inf)), "no finite numbers"),
+        (PCA(n_components=9), "cannot transform"),
+        ("std", "str is no"),
+    ],
+)
+def test_scalers_that_cannot_be(load, scaler, message):
+    assert message in refused(load, WIDE, error=ConfigError, scaler=scaler)
+
+
+# ---- settings --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [{"missing": "mode"}, {"decimal": ","}, {"path": None}, {"quoting": "no"}])
+def test_settings_that_cannot_be(settings):
+    with pytest.raises(ConfigError, match=f"data.{next(iter(settings))}"):
+        FeatureCsv(**{"path": "patients.csv", "label": "y", **settings})
+
+
+def test_features_are_no_texts_to_augment(load):
+    with pytest.raises(ConfigError, match="no texts"):
+        seed_data(load(ROWS), Rows(np.arange(4), np.arange(4, 5), np.arange(5, 6)), TextAugment(), seed=0)
