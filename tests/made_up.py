@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -59,13 +60,17 @@ class FailsFor(Strategy):
 
 
 class Signals(Strategy):
-    """Sends this process a signal, as a user, a scheduler or the kernel would, unless ``SEEDBED_TEST_SPARE`` is set."""
+    """Sends this process a signal, as a user, a scheduler or the kernel would, unless ``SEEDBED_TEST_SPARE`` is set.
 
-    def __init__(self, *, name: str) -> None:
-        self.name = name
+    It waits ``after`` seconds: records of the variant before are still being written, and SIGKILL waits for nothing.
+    """
+
+    def __init__(self, *, name: str, after: float = 0) -> None:
+        self.name, self.after = name, after
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
         if "SEEDBED_TEST_SPARE" not in os.environ:
+            time.sleep(self.after)
             os.kill(os.getpid(), getattr(signal, self.name))
         return super().apply(rows, seed, encode)
 

@@ -160,7 +160,8 @@ def test_one_store_from_any_folder(seedbed: Command, project: Path, tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.parametrize(("signal", "status"), [("SIGINT", "KILLED"), ("SIGTERM", "KILLED"), ("SIGKILL", "RUNNING")])
 def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: Path, signal: str, status: str) -> None:
-    (project / "imbalance" / "signals.yaml").write_text(f"_target_: tests.made_up.Signals\nname: {signal}\n")
+    settings = f"_target_: tests.made_up.Signals\nname: {signal}\nafter: {5 if signal == 'SIGKILL' else 0}\n"
+    (project / "imbalance" / "signals.yaml").write_text(settings)
     cut = seedbed("run", "interrupted")
     assert cut.returncode != 0
     assert "Traceback" not in cut.stderr

@@ -7,6 +7,7 @@ The command line is a thin layer over these.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     from seedbed.results import Results
     from seedbed.runner import Outcome
+
+# PyTorch's threads wait for each other in busy loops: where another process wants the cores too, a training step takes
+# up to ten times as long. Waiting passively costs nothing measurable else. OpenMP reads this when PyTorch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = ["ConfigError", "DataError", "SeedbedError", "TrackingError", "compare", "load", "run"]
 

@@ -6,8 +6,8 @@ import hashlib
 import json
 import signal
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -220,13 +220,15 @@ def _train_launch(
     try:
         _describe_launch(launch, experiment, plan)
         display.begin(sum(len(missing[p.name]) * p.variant.config["trainer"]["max_epochs"] for p in plan))
-        with Workers() as workers:
+        # Left in any case when all that was trained is recorded.
+        with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
+            trainings = []
             for planned in plan:
-                start = time.perf_counter()
-                training = VariantTraining(store, launch, planned, display, workers)
-                failed = training.run(done, missing[planned.name])
-                failures |= failed
-                display.say(_variant_line(planned, len(missing[planned.name]), failed, time.perf_counter() - start))
+                trainings.append(VariantTraining(store, launch, planned, display, workers, records))
+                trainings[-1].run(done, missing[planned.name])
+            for training in trainings:
+                training.wait()
+                failures |= training.failures
     except (KeyboardInterrupt, SystemExit):
         launch.end("KILLED")
         raise
@@ -267,15 +269,6 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "minority": planned.table.classes[planned.table.minority],
         "notes": list(planned.table.notes),
     }
-
-
-def _variant_line(planned: PlannedVariant, trained: int, failed: Mapping[str, str], seconds: float) -> str:
-    if failed:
-        return f"{planned.name}: FAILED. " + " ".join(f"{where}: {why}" for where, why in failed.items())
-    before = len(planned.fingerprints) - trained
-    parts = [f"{trained} seed{'s' if trained != 1 else ''} trained in {seconds:.1f} s"] if trained else []
-    parts += [f"{before} trained before"] if before else []
-    return f"{planned.name}: {', '.join(parts)}"
 
 
 @contextmanager

@@ -54,6 +54,9 @@ STALE_AFTER_SECONDS = 24 * 3600
 MLFLOW_EXPERIMENT_KIND, TRAINING_PAGES = "mlflow.experimentKind", "custom_model_development"
 TAG = "seedbed."
 LABEL = f"{TAG}label."
+ERROR = f"{TAG}error"
+# On a seed run that did not end well: "diverged".
+OUTCOME = f"{TAG}outcome"
 # On a launch from when its plan, config and data are stored: before that, there is nothing to read.
 READABLE = f"{TAG}readable"
 
@@ -184,7 +187,7 @@ def ending(run: TrackedRun) -> Iterator[TrackedRun]:
         run.end("KILLED")
         raise
     except BaseException as error:
-        run.log(tags={f"{TAG}error": f"{type(error).__name__}: {error}"[:4000]})
+        run.log(tags={ERROR: f"{type(error).__name__}: {error}"[:4000]})
         run.end("FAILED")
         raise
     run.end("FINISHED")
@@ -218,7 +221,7 @@ def _cell(run: Run) -> Cell:
         seed=int(tags[f"{TAG}seed"]),
         fingerprint=tags[f"{TAG}fingerprint"],
         status=run.info.status,
-        outcome=tags.get(f"{TAG}outcome", ""),
+        outcome=tags.get(OUTCOME, "ok" if run.info.status == "FINISHED" else ""),
         launch=tags[f"{TAG}launch"],
         metrics=dict(run.data.metrics),
         labels={key.removeprefix(LABEL): label for key, label in tags.items() if key.startswith(LABEL)},

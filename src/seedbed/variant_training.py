@@ -7,11 +7,11 @@ import math
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import pytorch_lightning as pl
 from safetensors.torch import save as safetensors_bytes
@@ -51,42 +51,79 @@ class PlannedVariant:
         return self.variant.name
 
 
-class SeedFailures(Exception):
-    """Some seeds of a variant could not be prepared; the variant run is FAILED, its other seeds are recorded."""
-
-
 class VariantTraining:
-    """Trains the missing seeds of one variant, and records them and the mean of all its seeds."""
+    """Trains the missing seeds of one variant, and records them and the mean of all its seeds.
+
+    Records are written by ``records``, one thread, while the next stack or variant trains: writing takes about as long
+    as a tenth of the training of a small network. ``failures`` is complete when ``wait`` returns.
+    """
 
     def __init__(
-        self, store: Store, launch: TrackedRun, planned: PlannedVariant, display: Display, workers: Workers
+        self,
+        store: Store,
+        launch: TrackedRun,
+        planned: PlannedVariant,
+        display: Display,
+        workers: Workers,
+        records: Executor,
     ) -> None:
-        self.store, self.launch, self.planned, self.display, self.workers = store, launch, planned, display, workers
+        self.store, self.launch, self.planned, self.display = store, launch, planned, display
+        self.workers, self.records = workers, records
         tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.table.digest}
         self.variant_run = store.start(planned.name, "variant", tags, parent=launch.id)
         self.failures: dict[str, str] = {}
-        self.fresh: dict[int, list[tuple[str, int, float]]] = {}
-        """Curves of the seeds trained here, by seed."""
+        """What failed, by variant or by "variant, seed n"."""
+        self.fresh: dict[int, Cell] = {}
+        self.curves: dict[int, list[tuple[str, int, float]]] = {}
+        """Of the seeds trained here, by seed."""
+        self._pending: list[Future[None]] = []
 
-    def run(self, done: Mapping[str, Cell], missing: Sequence[int]) -> dict[str, str]:
-        """Train the seeds ``missing`` and return what failed, by variant or by "variant, seed n"."""
-        planned, run = self.planned, self.variant_run
+    def run(self, done: Mapping[str, Cell], missing: Sequence[int]) -> None:
+        """Train the seeds ``missing``; what goes wrong is a failure, but for an interrupt."""
+        planned, run, start = self.planned, self.variant_run, time.perf_counter()
         try:
-            with ending(run):
-                run.log(params=tracking.flat_params(planned.variant.config, tracking.NOT_A_CELLS_PARAM))
-                run.artifact(tracking.CONFIG, tracking.to_yaml(planned.variant.config))
-                for seeds in _groups_of(missing, planned.trainer.seeds_in_memory):
-                    if data := self._seed_data(seeds):
-                        self._train(data)
-                self._aggregate(done)
-                if self.failures:
-                    raise SeedFailures(self.failures)
-        except SeedFailures:
-            pass
+            run.log(params=tracking.flat_params(planned.variant.config, tracking.NOT_A_CELLS_PARAM))
+            run.artifact(tracking.CONFIG, tracking.to_yaml(planned.variant.config))
+            for seeds in _groups_of(missing, planned.trainer.seeds_in_memory):
+                if data := self._seed_data(seeds):
+                    self._train(data)
+        except (KeyboardInterrupt, SystemExit):
+            run.end("KILLED")
+            raise
         except Exception as error:  # a failing variant must not stop the others
-            self.failures[planned.name] = f"{type(error).__name__}: {error}"
-            run.artifact("error.txt", traceback.format_exc())
-        return self.failures
+            self._fail(error)
+        self._later(self._finish, done, len(missing), time.perf_counter() - start)
+
+    def wait(self) -> None:
+        """Return when everything is recorded."""
+        for future in self._pending:
+            future.result()
+
+    def _later(self, write: Callable[..., None], *arguments: Any) -> None:
+        self._pending.append(self.records.submit(write, *arguments))
+
+    def _fail(self, error: Exception) -> None:
+        self.failures[self.planned.name] = f"{type(error).__name__}: {error}"
+        self.variant_run.artifact("error.txt", "".join(traceback.format_exception(error)))
+
+    def _finish(self, done: Mapping[str, Cell], trained: int, seconds: float) -> None:
+        try:
+            self._aggregate(done)
+        except Exception as error:
+            self._fail(error)
+        if self.failures:
+            self.variant_run.log(tags={tracking.ERROR: "; ".join(self.failures.values())[:4000]})
+        self.variant_run.end("FAILED" if self.failures else "FINISHED")
+        self.display.say(self._line(trained, seconds))
+
+    def _line(self, trained: int, seconds: float) -> str:
+        name = self.planned.name
+        if self.failures:
+            return f"{name}: FAILED. " + " ".join(f"{where}: {why}" for where, why in self.failures.items())
+        before = len(self.planned.fingerprints) - trained
+        parts = [f"{trained} seed{'s' if trained != 1 else ''} trained in {seconds:.1f} s"] if trained else []
+        parts += [f"{before} trained before"] if before else []
+        return f"{name}: {', '.join(parts)}"
 
     def _seed_data(self, seeds: Sequence[int]) -> list[SeedData]:
         """The training rows of each seed; a seed whose rows cannot be made gets a FAILED run and is left out."""
@@ -122,39 +159,37 @@ class VariantTraining:
         planned = self.planned
         with ExitStack() as exits:
             runs = self._start_stack(stack, exits)
-            recorder = CurveRecorder(runs, [self.launch, self.variant_run])
+            curves = CurveRecorder(runs, [self.launch, self.variant_run])
             progress = EpochProgress(self.display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
-            results = planned.trainer.train(stack, [recorder, progress], LightningLogger(self.variant_run))
-            self._record(runs, results, len(stack), recorder.flushed)
+            results = planned.trainer.train(stack, [curves, progress], LightningLogger(self.variant_run))
+            self._later(self._record, exits.pop_all(), runs, results, curves.flushed)
 
     def _train_on(self, devices: Sequence[int], stacks: Sequence[Sequence[SeedData]]) -> None:
-        """Each device gets the next stack when it is free; what is finished is recorded at once."""
+        """Each device gets the next stack when it is free."""
         planned, epochs = self.planned, self.planned.trainer.settings["max_epochs"]
         pool = self.workers.pool(planned.trainer.settings, devices)
-        waiting, problems = deque(stacks), []
-        with ExitStack() as exits:
-            training: dict[Future[list[SeedResult]], tuple[Sequence[SeedData], list[TrackedRun]]] = {}
+        waiting = deque(stacks)
+        with ExitStack() as all_exits:
+            training: dict[Future[list[SeedResult]], tuple[list[TrackedRun], ExitStack]] = {}
             while waiting or training:
                 while waiting and len(training) < len(devices):
-                    stack = waiting.popleft()
+                    stack, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
                     runs = self._start_stack(stack, exits)
                     self.display.at(planned.name, 0, epochs, len(stack), 0)
                     future = pool.submit(train_in_worker, planned.variant.config, planned.table, stack)
-                    training[future] = stack, runs
+                    training[future] = runs, exits
                 ready, _ = wait(training, SECONDS_BETWEEN_FLUSHES, FIRST_COMPLETED)
                 for future in ready:
-                    stack, runs = training.pop(future)
+                    runs, exits = training.pop(future)
                     try:
-                        self._record(runs, future.result(), len(stack), 0)
+                        self._later(self._record, exits.pop_all(), runs, future.result(), 0)
                     except Exception as error:  # the stacks on other devices are worth recording
-                        problems.append(error)
+                        self._fail(error)
                         for run in runs:
                             run.end("FAILED")
-                    self.display.at(planned.name, epochs, epochs, len(stack), epochs * len(stack))
-                for run in [self.launch, self.variant_run, *(run for _, runs in training.values() for run in runs)]:
+                    self.display.at(planned.name, epochs, epochs, len(runs), epochs * len(runs))
+                for run in [self.launch, self.variant_run, *(run for runs, _ in training.values() for run in runs)]:
                     run.log(tags=tracking.heartbeat())
-            if problems:
-                raise problems[0]
 
     def _start_stack(self, stack: Sequence[SeedData], exits: ExitStack) -> list[TrackedRun]:
         """Runs that exist from the start, so that the UI shows what is being trained, and that end with ``exits``."""
@@ -172,18 +207,18 @@ class VariantTraining:
         }
         return self.store.start(f"seed {seed} {planned.name}", "seed", tags, parent=self.variant_run.id)
 
-    def _record(self, runs: Sequence[TrackedRun], results: Sequence[SeedResult], at_once: int, flushed: int) -> None:
+    def _record(
+        self, exits: ExitStack, runs: Sequence[TrackedRun], results: Sequence[SeedResult], flushed: int
+    ) -> None:
         """Write what was not flushed during the fit, and end each run."""
-        problems = []
-        for run, result in zip(runs, results, strict=True):
-            try:
-                with ending(run):
-                    self._record_seed(run, result, at_once, flushed)
-                self.fresh[result.seed] = result.curves
-            except Exception as error:  # what goes wrong with one seed's record must not take the others along
-                problems.append(error)
-        if problems:
-            raise problems[0]
+        with exits:
+            for run, result in zip(runs, results, strict=True):
+                try:
+                    with ending(run):
+                        self._record_seed(run, result, len(runs), flushed)
+                    self._remember(run, result)
+                except Exception as error:  # what goes wrong with one seed's record must not take the others along
+                    self._fail(error)
 
     def _record_seed(self, run: TrackedRun, result: SeedResult, at_once: int, flushed: int) -> None:
         config = self.planned.variant.config
@@ -194,15 +229,15 @@ class VariantTraining:
         }
         finals = [(name, config["trainer"]["max_epochs"], value) for name, value in result.metrics.items()]
         curves = [point for point in result.curves if point[1] >= flushed]
-        run.log(params=params, curves=[*curves, *finals], tags={f"{tracking.TAG}outcome": result.outcome})
+        tags = {} if result.outcome == "ok" else {tracking.OUTCOME: result.outcome}
+        run.log(params=params, curves=[*curves, *finals], tags=tags)
         if config["tracking"]["checkpoints"]:
             run.artifact("weights.safetensors", safetensors_bytes(result.weights))
 
     def _aggregate(self, done: Mapping[str, Cell]) -> None:
         """Mean, spread and n over all seeds asked for, wherever they were trained, on the variant's run."""
-        prints = self.planned.fingerprints.values()
-        found = self.store.cells(prints)
-        cells = [found[print_] for print_ in prints if print_ in found]
+        prints = self.planned.fingerprints
+        cells = [cell for seed in prints if (cell := self.fresh.get(seed, done.get(prints[seed])))]
         epochs = self.planned.variant.config["trainer"]["max_epochs"]
         means = [(name, epochs, value) for name, value in tracking.variant_metrics(cells).items()]
         curves = tracking.mean_curves(point for cell in cells if cell.usable for point in self._curves(cell))
@@ -213,12 +248,24 @@ class VariantTraining:
         self.variant_run.artifact("cells.json", json.dumps(trained_in, indent=1))
 
     def _curves(self, cell: Cell) -> Iterable[tuple[str, int, float]]:
-        """In canonical names, from here where the seed was trained here: reading curves back takes long."""
-        if cell.launch == self.launch.id and cell.seed in self.fresh:
-            curves = self.fresh[cell.seed]
-            names = tracking.metric_names(dict.fromkeys(label for label, _, _ in curves))
-            return [(names[label], epoch, value) for label, epoch, value in curves]
+        """Points under canonical names; reading them back takes long, so those of seeds trained here are at hand."""
+        if cell.seed in self.curves:
+            return self.curves[cell.seed]
         return self.store.curves(cell.run_id, [name for name in cell.metrics if not tracking.is_final(name)])
+
+    def _remember(self, run: TrackedRun, result: SeedResult) -> None:
+        """Keep what the mean over the seeds needs of a seed that has just been recorded."""
+        self.curves[result.seed] = [(run.labels[label], epoch, value) for label, epoch, value in result.curves]
+        self.fresh[result.seed] = Cell(
+            run_id=run.id,
+            variant=self.planned.name,
+            seed=result.seed,
+            fingerprint=self.planned.fingerprints[result.seed],
+            status="FINISHED",
+            outcome=result.outcome,
+            launch=self.launch.id,
+            metrics={run.labels[label]: value for label, value in result.metrics.items()},
+        )
 
 
 def _groups_of(items: Sequence[T], size: int | None) -> list[Sequence[T]]:
