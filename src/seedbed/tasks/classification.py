@@ -50,10 +50,14 @@ class Classification(StackedModule):
         self.own_metrics: dict[str, OwnMetric] = {name: own["function"] for name, own in (own_metrics or {}).items()}
 
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        return metrics.row_losses(self.network(self.features[index]), self.labels[index], self.class_weights)
+        return metrics.row_losses(self.network(self._gather(index)), self.labels[index], self.class_weights)
 
     def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        return self.network(self.features[index]), self.labels[index], mask
+        return self.network(self._gather(index)), self.labels[index], mask
+
+    def _gather(self, index: Tensor) -> Tensor:
+        """(S, B) row numbers -> (S, B, F); several times as fast as ``features[index]``."""
+        return self.features.index_select(0, index.flatten()).view(*index.shape, -1)
 
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         logits, labels, mask = evaluated
