@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from seedbed.runner import Outcome
 
 # PyTorch's threads wait for each other in busy loops: where another process wants the cores too, a training step takes
-# up to ten times as long. Waiting passively costs nothing measurable else. OpenMP reads this when PyTorch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# up to ten times as long. So let them sleep, but (GNU's OpenMP) only after a short loop: to fall asleep at once makes a
+# step on idle cores a tenth longer. OpenMP reads this when PyTorch is imported.
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
+    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 
 __all__ = ["ConfigError", "DataError", "SeedbedError", "TrackingError", "compare", "load", "run"]
 

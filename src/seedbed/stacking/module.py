@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -13,9 +12,7 @@ from torch import Tensor
 
 from seedbed.stacking.batches import Chunk
 from seedbed.stacking.layers import OneSeed, Stacked
-from seedbed.stacking.optimizers import SeedParameters
-
-OptimizerFactory = Callable[[list[Tensor]], torch.optim.Optimizer]
+from seedbed.stacking.optimizers import OptimizerFactory, SeedOptimizer
 
 
 class StackedModule(pl.LightningModule):
@@ -59,8 +56,8 @@ class StackedModule(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         # Here and not in the constructor: by now the weights lie on their device, where the slices must point.
-        self.parameters_of_seeds = SeedParameters(self.network, self.seeds)
-        return self.optimizer_factory(self.parameters_of_seeds.all())
+        self.seed_optimizer = SeedOptimizer(self.network, self.seeds, self.optimizer_factory)
+        return self.seed_optimizer.optimizer
 
     def on_train_epoch_start(self) -> None:
         self._loss_sum = torch.zeros(self.seeds, dtype=torch.float64, device=self.device)
@@ -88,13 +85,13 @@ class StackedModule(pl.LightningModule):
         weight_sums = torch.where(mask, weights, 0).sum(1)
         means = loss_sums / weight_sums.clamp(min=torch.finfo(weight_sums.dtype).tiny)
 
-        self.parameters_of_seeds.clear_gradients()
+        self.seed_optimizer.clear_gradients()
         self.manual_backward(torch.where(trains, means, 0).sum())
-        self.parameters_of_seeds.hand_over_gradients(active.tolist(), self.clip_norm)
+        self.seed_optimizer.hand_over_gradients(active.tolist(), self.clip_norm)
         cast(Any, self.optimizers()).step()
-        self._loss_sum += torch.where(trains, loss_sums.detach().double(), 0)
-        self._weight_sum += torch.where(trains, weight_sums.double(), 0)
-        self._finite &= torch.isfinite(means.detach()) | ~trains
+        self._loss_sum.add_(torch.where(trains, loss_sums.detach(), 0))
+        self._weight_sum.add_(torch.where(trains, weight_sums, 0))
+        self._finite.logical_and_(torch.isfinite(means.detach()) | ~trains)
 
     def on_validation_epoch_start(self) -> None:
         self._evaluated = []
@@ -111,10 +108,6 @@ class StackedModule(pl.LightningModule):
         for value in values.values():
             value[resting] = np.nan
         self.history.append(values)
-        # For callbacks that watch one scalar: the mean over the seeds that are still running.
-        if self.running.any():
-            means = {name: float(np.mean(value[self.running])) for name, value in values.items()}
-            self.log_dict(means, logger=False)
 
     def _rest_diverged(self, diverged: np.ndarray) -> None:
         """What a loss that is not finite has made of the weights is of no use: put back those of the epoch's start."""
