@@ -10,7 +10,8 @@ from torch import Tensor
 
 from seedbed.stacking import metrics
 from seedbed.stacking.layers import Stacked
-from seedbed.stacking.module import OptimizerFactory, StackedModule
+from seedbed.stacking.module import StackedModule
+from seedbed.stacking.optimizers import OptimizerFactory
 
 OwnMetric = Callable[[Tensor, Tensor], Any]
 """From probabilities (N, C) and labels (N,) of one seed to one number."""
