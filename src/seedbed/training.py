@@ -54,6 +54,8 @@ NOT_STACKABLE = (
     "Its forward must work on the last axis only and mix no rows; or derive the class from torch.nn.Module: then its "
     "seeds train one at a time."
 )
+CurvePoints = list[tuple[str, int, float]]
+"""Metric, epoch, value."""
 # Stack sizes found by measurement in this process, by what decides the time of a step.
 _MEASURED: dict[str, int] = {}
 # Lightning says at every Trainer which devices there are; what a run needs to say is said by the runner.
@@ -73,12 +75,12 @@ class SeedData:
 
 @dataclass(frozen=True)
 class SeedResult:
-    """One cell's result. ``curves`` holds (metric, epoch, value); ``weights`` is an ordinary network's state."""
+    """One cell's result; ``weights`` is an ordinary network's state."""
 
     seed: int
     outcome: str
     epoch: int
-    curves: list[tuple[str, int, float]]
+    curves: CurvePoints
     metrics: dict[str, float]
     weights: dict[str, Tensor]
 
@@ -329,9 +331,7 @@ def _naming_the_operation() -> Iterator[None]:
         ) from error
 
 
-def curve_points(
-    history: Sequence[Mapping[str, np.ndarray]], position: int, first: int = 0
-) -> list[tuple[str, int, float]]:
+def curve_points(history: Sequence[Mapping[str, np.ndarray]], position: int, first: int = 0) -> CurvePoints:
     """One seed's curves from epoch ``first`` on, without the epochs in which it no longer trained."""
     return [
         (name, epoch, float(values[position]))

@@ -27,7 +27,7 @@ from seedbed.logger import LightningLogger
 from seedbed.progress import Display, EpochProgress
 from seedbed.stacking.module import StackedModule
 from seedbed.tracking import Cell, Store, TrackedRun, ending
-from seedbed.training import SeedData, SeedResult, StackTrainer, curve_points, seed_data
+from seedbed.training import CurvePoints, SeedData, SeedResult, StackTrainer, curve_points, seed_data
 from seedbed.workers import Workers, train_in_worker
 
 SECONDS_BETWEEN_FLUSHES = 15.0
@@ -74,21 +74,20 @@ class VariantTraining:
         self.failures: dict[str, str] = {}
         """What failed, by variant or by "variant, seed n"."""
         self.fresh: dict[int, Cell] = {}
-        self.curves: dict[int, list[tuple[str, int, float]]] = {}
+        self.curves: dict[int, CurvePoints] = {}
         """Of the seeds trained here, by seed."""
         self._pending: list[Future[None]] = []
 
     def run(self, done: Mapping[str, Cell], missing: Sequence[int]) -> None:
         """Train the seeds ``missing``; what goes wrong is a failure, but for an interrupt."""
-        planned, run, start = self.planned, self.variant_run, time.perf_counter()
+        planned, start = self.planned, time.perf_counter()
         try:
-            run.log(params=tracking.flat_params(planned.variant.config, tracking.NOT_A_CELLS_PARAM))
-            run.artifact(tracking.CONFIG, tracking.to_yaml(planned.variant.config))
+            self._later(self._describe)
             for seeds in _groups_of(missing, planned.trainer.seeds_in_memory):
                 if data := self._seed_data(seeds):
                     self._train(data)
         except (KeyboardInterrupt, SystemExit):
-            run.end("KILLED")
+            self.variant_run.end("KILLED")
             raise
         except Exception as error:  # a failing variant must not stop the others
             self._fail(error)
@@ -100,7 +99,18 @@ class VariantTraining:
             future.result()
 
     def _later(self, write: Callable[..., None], *arguments: Any) -> None:
-        self._pending.append(self.records.submit(write, *arguments))
+        def guarded() -> None:
+            try:
+                write(*arguments)
+            except Exception as error:
+                self._fail(error)
+
+        self._pending.append(self.records.submit(guarded))
+
+    def _describe(self) -> None:
+        config = self.planned.variant.config
+        self.variant_run.log(params=tracking.flat_params(config, tracking.NOT_A_CELLS_PARAM))
+        self.variant_run.artifact(tracking.CONFIG, tracking.to_yaml(config))
 
     def _fail(self, error: Exception) -> None:
         self.failures[self.planned.name] = f"{type(error).__name__}: {error}"
@@ -159,7 +169,7 @@ class VariantTraining:
         planned = self.planned
         with ExitStack() as exits:
             runs = self._start_stack(stack, exits)
-            curves = CurveRecorder(runs, [self.launch, self.variant_run])
+            curves = CurveRecorder(lambda points: self._later(self._record_so_far, runs, points))
             progress = EpochProgress(self.display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
             results = planned.trainer.train(stack, [curves, progress], LightningLogger(self.variant_run))
             self._later(self._record, exits.pop_all(), runs, results, curves.flushed)
@@ -206,6 +216,13 @@ class VariantTraining:
             "environment": in_one_line(),
         }
         return self.store.start(f"seed {seed} {planned.name}", "seed", tags, parent=self.variant_run.id)
+
+    def _record_so_far(self, runs: Sequence[TrackedRun], curves: Sequence[CurvePoints]) -> None:
+        """Of a fit that goes on: the new points of each seed's curves, and that this process lives."""
+        for run, points in zip(runs, curves, strict=True):
+            run.log(curves=points, tags=tracking.heartbeat())
+        for run in (self.launch, self.variant_run):
+            run.log(tags=tracking.heartbeat())
 
     def _record(
         self, exits: ExitStack, runs: Sequence[TrackedRun], results: Sequence[SeedResult], flushed: int
@@ -275,19 +292,17 @@ def _groups_of(items: Sequence[T], size: int | None) -> list[Sequence[T]]:
 
 
 class CurveRecorder(pl.Callback):
-    """Writes the curves of long fits now and then, so that the UI shows them while they grow."""
+    """Gives the curves of long fits to ``record`` now and then, so that the UI shows them while they grow."""
 
-    def __init__(self, seed_runs: Sequence[TrackedRun], others: Sequence[TrackedRun]) -> None:
-        self.seed_runs, self.others = seed_runs, others
+    def __init__(self, record: Callable[[list[CurvePoints]], None]) -> None:
+        self.record = record
         self.flushed = 0
+        """Epochs whose points are recorded, or will be."""
         self._last = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if time.monotonic() - self._last < SECONDS_BETWEEN_FLUSHES:
             return
-        history = cast(StackedModule, module).history
-        for position, run in enumerate(self.seed_runs):
-            run.log(curves=curve_points(history, position, self.flushed), tags=tracking.heartbeat())
-        for run in self.others:
-            run.log(tags=tracking.heartbeat())
-        self.flushed, self._last = len(history), time.monotonic()
+        task = cast(StackedModule, module)
+        self.record([curve_points(task.history, position, self.flushed) for position in range(task.seeds)])
+        self.flushed, self._last = len(task.history), time.monotonic()
