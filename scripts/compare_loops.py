@@ -37,9 +37,9 @@ from seedbed.experiment import build, experiment_names, load_experiment
 from seedbed.progress import Display
 from seedbed.randomness import global_stream
 from seedbed.statistics import summary
-from seedbed.tasks.classification import Classification
+from seedbed.tasks.classification import Classification, LabelledRows
 from seedbed.tracking import Store, TrackedRun
-from seedbed.training import OWN_SETTINGS, SeedData, StackTrainer, seed_data
+from seedbed.training import OWN_SETTINGS, StackTrainer
 from seedbed.variant_training import PlannedVariant, VariantTraining
 
 SECONDS_UNTIL_IMPORTED = time.time() - psutil.Process().create_time()
@@ -100,7 +100,10 @@ def print_machine() -> None:
 
 def compare_loops(options: argparse.Namespace) -> None:
     planned = plan_variant(options)
-    data = [seed_data(planned.table, rows, planned.strategy, seed) for seed, rows in planned.rows.items()]
+    data = [
+        planned.trainer.task.seed_data(planned.table, rows, planned.strategy, seed)
+        for seed, rows in planned.rows.items()
+    ]
     few = data[: options.usual_seeds]
     usual, stacked = UsualWay(planned, few, options.workers, options.batched), StackedWay(planned, data)
     print_machine()
@@ -228,7 +231,7 @@ def print_accuracies(usual: Mapping[int, float], stacked: Mapping[int, float]) -
 class StackedWay:
     """What ``seedbed run`` does with the seeds of a variant: measure how many to stack, then train stack by stack."""
 
-    def __init__(self, planned: PlannedVariant, data: Sequence[SeedData]) -> None:
+    def __init__(self, planned: PlannedVariant, data: Sequence[LabelledRows]) -> None:
         self.trainer, self.data, self.at_once = planned.trainer, data, 0
 
     def train(self) -> dict[int, float]:
@@ -243,7 +246,7 @@ class StackedWay:
 class UsualWay:
     """One ``Trainer`` for each seed, with the network, the optimizer and the settings of the variant."""
 
-    def __init__(self, planned: PlannedVariant, data: Sequence[SeedData], workers: int, batched: bool) -> None:
+    def __init__(self, planned: PlannedVariant, data: Sequence[LabelledRows], workers: int, batched: bool) -> None:
         self.trainer, self.workers, self.batched = planned.trainer, workers, batched
         self.optimizer = build(planned.variant.config["optimizer"], "optimizer")
         self.rows = {item.seed: datasets(planned.table, item) for item in data}
@@ -293,7 +296,7 @@ class UsualWay:
         return DataLoader(rows, batch_size=None, sampler=batches, pin_memory=pin_memory, **workers)
 
 
-def datasets(table: Table, item: SeedData) -> dict[str, TensorDataset]:
+def datasets(table: Table, item: LabelledRows) -> dict[str, TensorDataset]:
     """The rows of one seed, those included that its strategy has made."""
     features = torch.from_numpy(table.features if item.features is None else item.features)
     labels, new = torch.from_numpy(table.labels), item.resampled

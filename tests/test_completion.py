@@ -121,7 +121,7 @@ def test_the_value_of_a_key_may_be_a_file(folder: Path) -> None:
 @pytest.mark.parametrize("experiment", ["broken", "absent"])
 def test_a_file_that_cannot_be_read_offers_no_variant(folder: Path, experiment: str) -> None:
     assert offered("run", experiment, "--config-dir", str(folder), "variant=") == []
-    assert offered("run", experiment, "--config-dir", str(folder / "absent"), "split=f") == ["split=fixed"]
+    assert offered("run", experiment, "--config-dir", str(folder / "absent"), "split=fi") == ["split=fixed"]
 
 
 def test_data_sets_are_those_that_can_be_fetched() -> None:
@@ -135,7 +135,7 @@ def test_bash_breaks_words_at_the_equals_sign(folder: Path, in_bash: Callable[..
     assert in_bash(*run, "data/encoder", "=", "us") == ["use"]
     assert in_bash(*run, "data/encoder=us") == ["data/encoder=use"]  # where COMP_WORDBREAKS has no equals sign
     assert in_bash(*run, "variant", "=", "plain,o") == ["plain,other"]
-    assert in_bash(*run, "seeds", "=", "30", "split", "=", "f") == ["fixed"]
+    assert in_bash(*run, "seeds", "=", "30", "split", "=", "fi") == ["fixed"]
     assert in_bash("run", "mine", "--config-dir", "=", str(folder), "variant", "=", "p") == ["plain"]
     assert "split=fixed" in in_bash(*run, "data", "=", "messages", "")
 

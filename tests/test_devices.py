@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import nn
 
-from seedbed import devices
+from seedbed import devices, tracking
 from seedbed.errors import ConfigError
 from seedbed.runner import run
 from seedbed.training import StackTrainer
 from tests.stacking.test_against_reference import TABLE, config, curve, data_of, train
-from tests.test_runner import statuses, store_of
+from tests.test_runner import runs, statuses, store_of
 
 
 def settings(accelerator: str = "auto", devices: Any = 1) -> dict[str, Any]:
@@ -131,6 +131,9 @@ def test_a_failure_on_one_device_leaves_the_others_results(project: Path) -> Non
     found = statuses(store_of(project, "messages"), "seed")
     assert set(found.values()) == {"FINISHED", "FAILED"}
     assert len(found) == 6
+    assert outcome.trained == list(found.values()).count("FINISHED")
+    failed = [run for run in runs(store_of(project, "messages"), "seed") if run.info.status == "FAILED"]
+    assert all("an even seed" in run.data.tags[tracking.ERROR] for run in failed)
 
 
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]

@@ -15,7 +15,11 @@ from seedbed.experiment import load_experiment
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
-BLOCKS = dict(re.findall(r"```(?:yaml|python)\n# (mine/\S+)\n(.*?)```", README, re.DOTALL))
+# As pasted: from the fence to the fence, the path in a comment of the first or second line.
+BLOCKS = {
+    re.search(r"# (mine/\S+)", block)[1]: block  # type: ignore[index]
+    for block in re.findall(r"```(?:yaml|python)\n((?:# @package _global_\n)?# mine/.*?)```", README, re.DOTALL)
+}
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 from mlflow.entities import Run
 
 import seedbed
-from seedbed import tracking
+from seedbed import tracking, variant_training
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.experiment import load_experiment
 from seedbed.progress import Display
 from seedbed.report import table_text
 from seedbed.runner import _plan, run
-from seedbed.tracking import Store
+from seedbed.tracking import Store, TrackedRun
 from seedbed.training import StackTrainer
 from seedbed.variant_training import VariantTraining
 from tests import made_up
@@ -260,16 +260,77 @@ def test_a_record_that_fails_takes_no_other_seed_along(project: Path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(VariantTraining, "_record_seed", full_disk)
         outcome = run("messages", ["variant=none"], config_dir=project)
-    assert "No space left" in outcome.failures["none"]
+    assert "No space left" in outcome.failures["none, seed 1"]
+    assert outcome.trained == 2
     assert statuses(store_of(project, "messages"), "seed") == {
         "seed 0 none": "FINISHED", "seed 1 none": "FAILED", "seed 2 none": "FINISHED",
     }  # fmt: skip
     assert run("messages", ["variant=none"], config_dir=project).trained == 1
 
 
+def test_a_seed_is_failed_where_the_store_takes_not_even_the_error(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = TrackedRun.log
+
+    def locked(self: TrackedRun, **what: Any) -> None:
+        if what.get("params", {}).get("seed") == 1 or tracking.ERROR in (what.get("tags") or {}):
+            raise TrackingError("the store is locked")
+        log(self, **what)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrackedRun, "log", locked)
+        run("messages", ["variant=none"], config_dir=project)
+    assert statuses(store_of(project, "messages"), "seed")["seed 1 none"] == "FAILED"
+    assert run("messages", ["variant=none"], config_dir=project).trained == 1
+
+
+def test_points_that_could_not_be_written_during_the_fit_are_written_after_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(variant_training, "SECONDS_BETWEEN_FLUSHES", 0.0)
+    log, flushes = TrackedRun.log, []
+
+    def fails_once(self: TrackedRun, **what: Any) -> None:
+        if (
+            what.get("curves")
+            and not what.get("params")
+            and tracking.heartbeat().keys() <= (what.get("tags") or {}).keys()
+        ):
+            flushes.append(self.id)
+            if len(flushes) == 2:
+                raise TrackingError("the store is locked")
+        log(self, **what)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrackedRun, "log", fails_once)
+        run("messages", ["variant=none", "seeds=3", "trainer.max_epochs=3"], config_dir=project)
+    assert len(flushes) > 2
+    curves = run("messages", ["variant=none", "seeds=3", "trainer.max_epochs=3"], config_dir=project).curves
+    losses = curves[curves["metric"] == "val/loss"]
+    assert losses.groupby("seed")["epoch"].apply(list).to_dict() == {seed: [0, 1, 2] for seed in range(3)}
+
+
+def test_a_seed_that_diverges_takes_no_other_along_through_an_own_metric(project: Path) -> None:
+    (project / "task").mkdir(exist_ok=True)
+    (project / "strict.py").write_text(
+        "def strict(probabilities, labels):\n"
+        "    if not probabilities.isfinite().all(): raise ValueError('not finite')\n"
+        "    return 0.1\n"
+    )
+    (project / "task" / "strict.yaml").write_text(
+        "defaults: [classification]\nown_metrics: {strict: {function: {_target_: strict.strict, _partial_: true}}}\n"
+    )
+    settings = ["task=strict", "optimizer=sgd", "optimizer.lr=1e30", "variant=none", "trainer.max_epochs=3"]
+    outcome = run("messages", settings, config_dir=project)
+    assert not outcome.failures
+    assert set(outcome.cells["outcome"]) == {"diverged"}
+
+
 @pytest.mark.parametrize(
     ("name", "overrides", "said"),
     [
+        ("messages", ["optimizer._target_=torch.optim.LBFGS", "~optimizer.weight_decay", "~optimizer.fused"], ["LBFGS"]),
         ("smote_only", [], ["Variant 'smote', seed 0", "'spam'", "has 14", "k_neighbors=40", "max k = 13"]),
         ("messages", ["split.train=0.9"], ["split.train=0.9", "1.2"]),
         ("messages", ["split.val=0", "split.train=0.8"], ["no validation rows"]),

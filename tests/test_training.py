@@ -17,7 +17,8 @@ from torch import nn
 from seedbed.data.table import Prepared, Table
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.resample import Resample
-from seedbed.training import StackTrainer, seed_data
+from seedbed.tasks.classification import Classification
+from seedbed.training import StackTrainer
 from tests.stacking.reference import made_up_table
 from tests.stacking.test_against_reference import TABLE, config, curve, data_of, rows_of, train
 
@@ -52,7 +53,7 @@ def test_the_loop_costs_little_even_on_a_tiny_network() -> None:
         model={"_target_": "seedbed.models.mlp.mlp", "_partial_": True, "hidden": []}, batch_size=1,
         max_epochs=2, steps_per_chunk=50, precision="32-true",
     )  # fmt: skip
-    data = [seed_data(table, rows_of_table(table), Strategy(), 0)]
+    data = [Classification.seed_data(table, rows_of_table(table), Strategy(), 0)]
     features, labels = torch.from_numpy(table.features), torch.from_numpy(table.labels)
 
     def plain() -> None:
@@ -97,13 +98,13 @@ class Centred:
 def test_what_is_fitted_sees_a_seeds_training_rows_only_and_the_seed_trains_on_it() -> None:
     preparation = Centred()
     table = replace(TABLE, preparation=preparation)
-    data = [seed_data(table, rows_of(seed), Strategy(), seed) for seed in (0, 1, 2)]
+    data = [Classification.seed_data(table, rows_of(seed), Strategy(), seed) for seed in (0, 1, 2)]
     assert [rows.tolist() for rows in preparation.fitted_to] == [rows_of(seed).train.tolist() for seed in (0, 1, 2)]
     together = StackTrainer(config(), table).train(data)
     for item, result in zip(data, together, strict=True):
         assert item.features is not None
         own = replace(TABLE, features=item.features)  # the same rows, prepared by hand
-        (alone,) = StackTrainer(config(), own).train([seed_data(own, item.rows, Strategy(), item.seed)])
+        (alone,) = StackTrainer(config(), own).train([Classification.seed_data(own, item.rows, Strategy(), item.seed)])
         assert curve(result, "val/loss") == pytest.approx(curve(alone, "val/loss"), abs=1e-9)
         assert result.metrics["test/loss"] == pytest.approx(alone.metrics["test/loss"], abs=1e-9)
 
@@ -112,7 +113,7 @@ def test_new_rows_are_made_from_prepared_ones() -> None:
     from imblearn.over_sampling import SMOTE  # noqa: PLC0415
 
     table = replace(TABLE, preparation=Centred())
-    item = seed_data(table, rows_of(0), Resample(SMOTE(k_neighbors=3)), 0)
+    item = Classification.seed_data(table, rows_of(0), Resample(SMOTE(k_neighbors=3)), 0)
     assert item.features is not None
     assert item.resampled.features is not None
     minority = item.features[item.rows.train][TABLE.labels[item.rows.train] == 1]

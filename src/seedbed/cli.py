@@ -182,6 +182,43 @@ def status(experiment: str | None, config_dir: str | None) -> None:
     click.echo(experiment_status(experiment, config_dir) if experiment else project_status(config_dir))
 
 
+@main.command(
+    cls=WithExamples,
+    examples="""
+    seedbed schedule one_cycle
+    seedbed schedule one_cycle optimizer.lr=5e-3 trainer.max_epochs=5 --steps-per-epoch 1250 --plot one_cycle.png
+    seedbed schedule cosine_restarts schedule.cycle_len=2 trainer.max_epochs=6
+    """,
+)
+@click.argument("name", shell_complete=completion.schedules)
+@click.argument("overrides", nargs=-1)
+@click.option(
+    "--steps-per-epoch",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="Training rows divided by the batch size.",
+)
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="PNG file to draw all steps into.")
+@config_dir_option
+@debug_option
+def schedule(
+    name: str, overrides: tuple[str, ...], steps_per_epoch: int, plot: Path | None, config_dir: str | None
+) -> None:
+    """Show which learning rates, and momenta, schedule NAME gives, without training.
+
+    OVERRIDES are those of seedbed run for the groups schedule, optimizer and trainer: schedule.div=10, optimizer.lr=0.1.
+    """
+    from seedbed.schedule_preview import draw, preview, table
+
+    shown = preview(name, overrides, steps_per_epoch=steps_per_epoch, config_dir=config_dir)
+    click.echo(table(shown))
+    if plot:
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        plot.write_bytes(draw(shown))
+        click.echo(f"\nPicture: {plot}", err=True)
+
+
 @main.group(
     cls=Commands,
     examples="""
@@ -199,7 +236,8 @@ def data_list() -> None:
     """Say which data sets there are, and where they were found."""
     for description in _descriptions():
         click.echo(f"{description.name}: {description.found}")
-        click.echo(f"    {description.size:,} bytes, {description.licence}, from {description.home}")
+        size = f"{description.size:,} bytes" if description.size else "size not known"
+        click.echo(f"    {size}, {description.licence}, from {description.home}")
 
 
 @data.command("fetch", cls=WithExamples, examples="seedbed data fetch sms_spam")
@@ -228,7 +266,7 @@ def data_check() -> None:
 
 
 def _dataset(name: str) -> Any:
-    from seedbed.data.sms_spam import DATASETS
+    from seedbed.data.catalogue import DATASETS
     from seedbed.errors import DataError, near_misses
 
     if name not in DATASETS:
@@ -237,7 +275,7 @@ def _dataset(name: str) -> Any:
 
 
 def _descriptions() -> list[Any]:
-    from seedbed.data.sms_spam import DATASETS
+    from seedbed.data.catalogue import DATASETS
 
     return [description for make in DATASETS.values() for description in make().describe()]
 

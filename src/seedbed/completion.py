@@ -99,6 +99,11 @@ def overrides(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
     return [text for text in offered if text.startswith(incomplete)]
 
 
+def schedules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Schedules of the user's folder and seedbed's own."""
+    return sorted(name for name in config_groups(_own_folder(ctx))["schedule"] if name.startswith(incomplete))
+
+
 def data_sets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The data sets that can be fetched: their configs have a ``root``, the folder in which they are looked for."""
     known = sorted(path.stem for path in (resources() / "conf" / "data").glob("*.yaml") if "root" in _mapping(path))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from seedbed.cores import available_cores
 from seedbed.errors import ConfigError
 
 
@@ -56,8 +56,3 @@ def lightning_settings(settings: Mapping[str, Any], number: int | None = None) -
     """What ``Trainer`` is told: always one device, since devices share out seeds and not the rows of a seed."""
     device = torch_device(settings, number)
     return {"accelerator": device.type, "devices": [device.index] if device.type == "cuda" else 1}
-
-
-def available_cores() -> int:
-    """Cores that this process may use; a container or batch job often has fewer than the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -31,4 +31,4 @@ def near_misses(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {' or '.join(repr(match) for match in close[:3])}?"
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-    return f"known: {shown}" if names else "there are none"
+    return f"known: {shown}." if names else "there are none."

@@ -113,7 +113,9 @@ def load_experiment(
     try:
         bare = _compose(name, [], folders)
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(f"experiments/{name}.yaml cannot be read: {' '.join(str(error).split())}") from error
+        raise ConfigError(
+            f"experiments/{name}.yaml cannot be read: {' '.join(str(error).split())}{_without_package(name, folders)}"
+        ) from error
     own_overrides = _variant_overrides(name, bare)
     chosen = _chosen_variants(parsed, own_overrides)
     _refuse_collisions(parsed, {variant: own_overrides[variant] for variant in chosen})
@@ -136,6 +138,13 @@ def load_experiment(
             ) from error
     folder = None if config_dir is None else os.fspath(config_dir)
     return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants), folder)
+
+
+def _without_package(name: str, folders: Sequence[Path]) -> str:
+    """Hydra takes the package from the first line alone; without it the file's keys land under "experiments"."""
+    path = next(path for folder in folders if (path := folder / "experiments" / f"{name}.yaml").is_file())
+    first = path.read_text("utf-8", errors="replace").lstrip("\ufeff").partition("\n")[0]
+    return "" if "@package" in first else " (The file's first line must be: # @package _global_)"
 
 
 def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[str]:
@@ -443,7 +452,11 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     metrics = _metrics(config["task"])
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
-    _require_known("report.metric", report["metric"], [f"test/{metric}" for metric in metrics])
+    tested = bool(config["split"].get("test"))
+    _require(tested or config["select"] == "last", "select", config["select"],
+             "last where split.test is 0: the value of the epoch that validation likes best is no fair estimate")  # fmt: skip
+    side = "test" if tested else "val"
+    _require_known("report.metric", report["metric"], [f"{side}/{metric}" for metric in metrics])
     _require_known("report.bars", report["bars"], ["2std", "std", "ci95"])
     if report["baseline"] is not None:
         _require_known("report.baseline", report["baseline"], variants)

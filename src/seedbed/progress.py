@@ -51,7 +51,7 @@ class Display:
         if self._preparing is None:
             if not self.live and what not in self._announced:
                 self._announced.add(what)
-                self.say(f"Computing {what} ...")
+                self.say(f"Preparing {what} ...")
             self._preparing = self._progress.add_task(what, total=total)
         self._progress.update(self._preparing, description=what, completed=done, total=total)
         if done >= total:

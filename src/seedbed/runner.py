@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from seedbed import tracking
-from seedbed.data.splits import Rows
-from seedbed.data.table import Table
+from seedbed.data.splits import Rows, same_rows
+from seedbed.data.table import Dataset
 from seedbed.environment import environment, in_one_line
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, Variant, build, load_experiment
@@ -27,7 +26,7 @@ from seedbed.progress import Display
 from seedbed.report import analyse, comparison_table, table_text
 from seedbed.results import Results
 from seedbed.tracking import Cell, Store, TrackedRun
-from seedbed.training import StackTrainer
+from seedbed.training import StackTrainer, task_class
 from seedbed.variant_training import PlannedVariant, VariantTraining
 from seedbed.workers import Workers
 
@@ -88,10 +87,10 @@ def run(
         shown.say(
             f"{name}: {count} cell{'s' if count != 1 else ''} to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
         )
-        failures = _train_launch(store, launch, experiment, plan, done, missing, shown)
+        failures, trained = _train_launch(store, launch, experiment, plan, done, missing, shown)
         results = tracking.read_results(store, store.client.get_run(launch.id), curves=curves)
         launch.artifact("table.txt", table_text(results))
-    return Outcome(results, launch.id, count - _failed_cells(plan, missing, failures), failures)
+    return Outcome(results, launch.id, trained, failures)
 
 
 def open_store(experiment: Experiment, *, create: bool = True) -> Store:
@@ -112,7 +111,7 @@ def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
                 f"Variant {variant.name!r}: imbalance._target_={variant.config['imbalance'].get('_target_')} is no strategy. "
                 "Derive the class from seedbed.imbalance.base.Strategy and override apply()."
             )
-    tables: dict[str, Table] = {}
+    tables: dict[str, Dataset] = {}
     splits: dict[str, dict[int, Rows]] = {}
     plan: list[PlannedVariant] = []
     for variant, (split, strategy) in zip(experiment.variants, parts, strict=True):
@@ -130,19 +129,17 @@ def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
     return plan
 
 
-def _load(config: Mapping[str, Any], display: Display) -> Table:
-    table: Table = build(config, "data").load(lambda done, total: display.preparing("sentence vectors", done, total))
+def _load(config: Mapping[str, Any], display: Display) -> Dataset:
+    table: Dataset = build(config, "data").load(lambda done, total: display.preparing("the data", done, total))
     for note in table.notes:
         display.say(note)
     return table
 
 
-def _check_pairing(first: PlannedVariant, variant: Variant, table: Table, rows: Mapping[int, Rows]) -> None:
+def _check_pairing(first: PlannedVariant, variant: Variant, table: Dataset, rows: Mapping[int, Rows]) -> None:
     """Variants are compared seed by seed, so a seed must have the same rows in all of them."""
     same = first.table.digest == table.digest and all(
-        np.array_equal(getattr(of_seed, side), getattr(first.rows[seed], side))
-        for seed, of_seed in rows.items()
-        for side in ("train", "val", "test")
+        same_rows(of_seed, first.rows[seed]) for seed, of_seed in rows.items()
     )
     if not same:
         raise ConfigError(
@@ -151,24 +148,21 @@ def _check_pairing(first: PlannedVariant, variant: Variant, table: Table, rows: 
         )
 
 
-def _check_rows(variant: Variant, table: Table, rows: Mapping[int, Rows], strategy: Strategy) -> None:
+def _check_rows(variant: Variant, table: Dataset, rows: Mapping[int, Rows], strategy: Strategy) -> None:
     """Every seed has validation rows, and training rows that the strategy can work on."""
-    checked: set[tuple[int, ...]] = set()
+    task = task_class(variant.config)
     for seed, of_seed in rows.items():
         if len(of_seed.val) == 0:
             raise ConfigError(
                 f"split: seed {seed} has no validation rows. Raise split.val: curves and selection need it."
             )
-        counts = np.bincount(table.labels[of_seed.train], minlength=len(table.classes))
-        if tuple(counts) not in checked:
-            try:
-                strategy.check(dict(zip(table.classes, counts.tolist(), strict=True)))
-            except ConfigError as error:
-                raise ConfigError(f"Variant {variant.name!r}, seed {seed}: {error}") from error
-            checked.add(tuple(counts))
+        try:
+            task.check(table, of_seed, strategy)
+        except ConfigError as error:
+            raise ConfigError(f"Variant {variant.name!r}, seed {seed}: {error}") from error
 
 
-def _plan_variant(variant: Variant, table: Table, rows: dict[int, Rows], strategy: Strategy) -> PlannedVariant:
+def _plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strategy: Strategy) -> PlannedVariant:
     inputs = {"data": table.digest, **table.made_with, "strategy": " ".join(strategy.describe())}
     return PlannedVariant(
         variant=variant,
@@ -194,15 +188,6 @@ def _latest_launch_with(store: Store, key: str) -> Any:
     return latest if same and latest is not None and latest.info.status == "FINISHED" else None
 
 
-def _failed_cells(
-    plan: Sequence[PlannedVariant], missing: Mapping[str, Sequence[int]], failures: Mapping[str, str]
-) -> int:
-    """How many of the missing cells are missing still: all of a failed variant, or single seeds."""
-    whole = sum(len(missing[planned.name]) for planned in plan if planned.name in failures)
-    single = [where for where in failures if where not in missing and where.split(", seed ")[0] not in failures]
-    return whole + len(single)
-
-
 # ---- training and recording ------------------------------------------------------------------------------------------
 
 
@@ -214,9 +199,13 @@ def _train_launch(
     done: Mapping[str, Cell],
     missing: Mapping[str, Sequence[int]],
     display: Display,
-) -> dict[str, str]:
-    """Train and record every variant; returns the failures. The launch is FINISHED only if there are none."""
+) -> tuple[dict[str, str], int]:
+    """Train and record every variant; returns the failures, and how many cells were trained.
+
+    The launch is FINISHED only if nothing failed.
+    """
     failures: dict[str, str] = {}
+    trained = 0
     try:
         _describe_launch(launch, experiment, plan)
         display.begin(sum(len(missing[p.name]) * p.variant.config["trainer"]["max_epochs"] for p in plan))
@@ -229,6 +218,7 @@ def _train_launch(
             for training in trainings:
                 training.wait()
                 failures |= training.failures
+                trained += len(training.fresh)
     except (KeyboardInterrupt, SystemExit):
         launch.end("KILLED")
         raise
@@ -236,7 +226,7 @@ def _train_launch(
         launch.end("FAILED")
         raise
     launch.end("FAILED" if failures else "FINISHED")
-    return failures
+    return failures, trained
 
 
 def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[PlannedVariant]) -> None:
@@ -265,9 +255,10 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "digest": planned.table.digest,
         "counts": planned.table.counts,
         "split": {"train": len(first.train), "val": len(first.val), "test": len(first.test)},
-        "classes": list(planned.table.classes),
-        "minority": planned.table.classes[planned.table.minority],
+        "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
+        "made_with": dict(planned.table.made_with),
         "notes": list(planned.table.notes),
+        **planned.trainer.task.describe(planned.table),
     }
 
 

@@ -12,6 +12,7 @@ import re
 import shlex
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -119,6 +120,7 @@ class TrackedRun:
     ended: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     """Canonical name of each metric logged so far, by its label."""
+    _naming: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def log(
         self,
@@ -130,11 +132,13 @@ class TrackedRun:
         """Write in batches. Non-finite values are left out: SQL stores would turn inf into 1.8e308."""
         now = int(time.time() * 1000)
         points = [(label, step, value) for label, step, value in curves if math.isfinite(value)]
-        self.labels = metric_names(dict.fromkeys([*self.labels, *(label for label, _, _ in points)]))
-        metrics = [Metric(self.labels[label], value, now, step) for label, step, value in points]
+        with self._naming:  # a variant's run is written by the thread that trains and by the one that records
+            names = metric_names(dict.fromkeys([*self.labels, *(label for label, _, _ in points)]))
+            self.labels = names
+        metrics = [Metric(names[label], value, now, step) for label, step, value in points]
         items = [Param(param_key(key), param_text(value)) for key, value in (params or {}).items()]
         labels = [RunTag(key, value) for key, value in (tags or {}).items()]
-        labels += [RunTag(f"{LABEL}{name}", label) for label, name in self.labels.items() if label != name]
+        labels += [RunTag(f"{LABEL}{name}", label) for label, name in names.items() if label != name]
         try:
             for start in range(0, max(len(items), 1), PARAMS_PER_BATCH):
                 chunk = items[start : start + PARAMS_PER_BATCH]
@@ -171,6 +175,13 @@ class TrackedRun:
         with tempfile.TemporaryDirectory() as folder:
             return Path(self.client.download_artifacts(self.id, name, folder)).read_text("utf-8")
 
+    def fail(self, error: BaseException) -> None:
+        """End as FAILED, with the error as a tag where the store still takes one."""
+        try:
+            self.log(tags={ERROR: f"{type(error).__name__}: {error}"[:4000]})
+        finally:
+            self.end("FAILED")
+
     def end(self, status: str) -> None:
         """Set the final status; the first one counts."""
         if not self.ended:
@@ -187,8 +198,7 @@ def ending(run: TrackedRun) -> Iterator[TrackedRun]:
         run.end("KILLED")
         raise
     except BaseException as error:
-        run.log(tags={ERROR: f"{type(error).__name__}: {error}"[:4000]})
-        run.end("FAILED")
+        run.fail(error)
         raise
     run.end("FINISHED")
 
@@ -271,7 +281,7 @@ class Store:
         if found is not None:
             return str(found.experiment_id)
         if not create:
-            names = [known.name for known in self.client.search_experiments()]
+            names = [known.name for known in self.client.search_experiments() if known.name != "Default"]
             raise NothingTracked(
                 f"No run of {self.experiment!r} is in {self.uri}, {near_misses(self.experiment, names)} "
                 f"Run 'seedbed run {self.experiment}' first."
@@ -332,9 +342,9 @@ class Store:
         return [_cell(run) for run in self._search(query)]
 
     def curves(self, run_id: str, names: Iterable[str]) -> Iterator[tuple[str, int, float]]:
-        """Name, epoch and value of each recorded point."""
+        """Name, epoch and value of each recorded point, by rising epoch."""
         for name in sorted(names):
-            for point in self.client.get_metric_history(run_id, name):
+            for point in sorted(self.client.get_metric_history(run_id, name), key=lambda point: point.step):
                 yield name, point.step, point.value
 
     def run(self, run_id: str) -> TrackedRun:
@@ -409,19 +419,29 @@ def variant_metrics(cells: Sequence[Cell]) -> dict[str, float]:
     Cells that diverged or failed do not enter; with one seed there is no spread, and none is logged.
     """
     usable = [cell for cell in cells if cell.usable]
+    finals = [final_metrics(cell.metrics) for cell in usable]
     values: dict[str, float] = {}
-    for name in sorted({name for cell in usable for name in cell.metrics if is_final(name)}):
-        result = summary([cell.metrics.get(name, math.nan) for cell in usable])
-        entries: dict[str, float | None] = {"": result.mean}
+    for name in sorted({name for of_cell in finals for name in of_cell}):
+        result = summary([of_cell.get(name, math.nan) for of_cell in finals])
+        # A curve's mean over the seeds is logged epoch by epoch.
+        entries: dict[str, float | None] = {} if is_curve(name) else {"": result.mean}
         if name != SECONDS:  # stacked seeds share the time of their stack
             entries |= {"_std": result.std, "_n": result.n, "_low": result.low, "_high": result.high}
         values |= {f"{name}{suffix}": float(value) for suffix, value in entries.items() if value is not None}
     return values
 
 
-def is_final(metric: str) -> bool:
-    """Whether a metric is one value a cell, and not a curve over epochs."""
-    return not metric.startswith(("train/", "val/"))
+def is_curve(metric: str) -> bool:
+    """Whether a metric is a curve over epochs, and not one value a cell."""
+    return metric.startswith(("train/", "val/"))
+
+
+def final_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """What stands in tables: the metrics that are no curves; without a test part, the ends of the validation's curves."""
+    tested = any(name.startswith("test/") for name in metrics)
+    return {
+        name: value for name, value in metrics.items() if not is_curve(name) or (not tested and name.startswith("val/"))
+    }
 
 
 def mean_curves(points: Iterable[tuple[str, int, float]]) -> list[tuple[str, int, float]]:
@@ -485,7 +505,7 @@ def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:
             )
             rows.append(dict(zip(CELL_COLUMNS, values, strict=True)) | (_sound(cell.metrics) if cell else {}))
             if cell and curves:
-                names = [name for name in cell.metrics if not is_final(name)]
+                names = [name for name in cell.metrics if is_curve(name)]
                 points += [(variant, seed, step, name, value) for name, step, value in store.curves(cell.run_id, names)]
     cells = pd.DataFrame(rows)
     used = {cell.launch for cell in finished.values()} | {launch.info.run_id}
@@ -504,7 +524,7 @@ def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:
 
 
 def _sound(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if is_final(name) and bool(finite(value))}
+    return {name: value for name, value in final_metrics(metrics).items() if bool(finite(value))}
 
 
 def launch_row(run: Run) -> dict[str, str]:

@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import psutil
 import pytorch_lightning as pl
 import torch
+from hydra.utils import get_class
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
 from seedbed import devices
-from seedbed.data.splits import Rows
-from seedbed.data.table import Prepared, Progress, Table
+from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import build
-from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.randomness import global_stream
 from seedbed.results import SECONDS
+from seedbed.schedules import Schedule
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.layers import OneSeed, stacking_error
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.measure import fastest_stack
 from seedbed.stacking.module import StackedModule
+from seedbed.stacking.optimizers import is_elementwise
 from seedbed.statistics import lower_is_better
+from seedbed.tasks.base import SeedData, Task
 
 # Settings of the trainer node that are seedbed's own; the others go to pytorch_lightning.Trainer.
 OWN_SETTINGS = ("batch_size", "gradient_clip_val", "seeds_at_once", "steps_per_chunk")
@@ -63,17 +66,6 @@ logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
-class SeedData:
-    """What one seed trains on and is measured on."""
-
-    seed: int
-    rows: Rows
-    resampled: Resampled
-    features: np.ndarray | None = None
-    """(N, F): all rows of the table as this seed sees them; None where the table's own features serve all seeds."""
-
-
-@dataclass(frozen=True)
 class SeedResult:
     """One cell's result; ``weights`` is an ordinary network's state."""
 
@@ -85,58 +77,49 @@ class SeedResult:
     weights: dict[str, Tensor]
 
 
-def seed_data(table: Table, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None) -> SeedData:
-    """Prepare the rows of one seed and apply the strategy; both see its training rows and no others."""
-    prepared = Prepared(table.features, table.encode)
-    if table.preparation is not None:
-        prepared = table.preparation.fit(table, rows.train)
-    encode = prepared.encode
-    training = TrainingRows(
-        features=prepared.features[rows.train],
-        labels=table.labels[rows.train],
-        classes=table.classes,
-        texts=None if table.texts is None else tuple(table.texts[row] for row in rows.train),
-        rows=rows.train,
-        minority=table.minority,
-    )
-    resampled = strategy.apply(training, seed, (lambda texts: encode(texts, progress)) if encode else None)
-    return SeedData(seed, rows, resampled, None if table.preparation is None else prepared.features)
+def task_class(config: Mapping[str, Any]) -> type[Task]:
+    """The class that the config's ``task._target_`` names."""
+    return cast(type[Task], get_class(config["task"]["_target_"]))
 
 
 class StackTrainer:
     """Trains the seeds of one variant, as many at once as ``trainer.seeds_at_once`` says."""
 
-    def __init__(self, config: Mapping[str, Any], table: Table) -> None:
+    def __init__(self, config: Mapping[str, Any], table: Dataset) -> None:
         self.config, self.table = config, table
         self.settings: dict[str, Any] = dict(config["trainer"])
         self._network: Callable[..., nn.Module] = build(config["model"], "model")
+        self.task = task_class(config)
         self._task: Callable[..., StackedModule] = build(config["task"], "task")
         self._optimizer: Callable[..., torch.optim.Optimizer] = build(config["optimizer"], "optimizer")
+        self._schedule: Schedule | None = build(config["schedule"], "schedule") if config.get("schedule") else None
         self._check()
 
     def network(self) -> nn.Module:
-        """One ordinary network for the table's features and classes."""
-        return self._network(in_features=self.table.width, out_features=len(self.table.classes))
+        """One ordinary network for the table; it is told what it asks for by the names of its arguments."""
+        offered = self.task.network_arguments(self.table)
+        wanted = inspect.signature(self._network).parameters.values()
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in wanted):
+            offered = {name: offered[name] for name in offered.keys() & {parameter.name for parameter in wanted}}
+        return self._network(**offered)
 
     @property
     def seeds_in_memory(self) -> int | None:
         """How many seeds' rows to hold at a time, None for all: rows that are prepared for each seed add up."""
-        if self.table.preparation is None:
-            return None
-        of_a_seed = len(self.table.labels) * self.table.width * np.dtype(np.float32).itemsize
-        copies = 3  # as prepared, as training rows of the strategy, and joined for the stack
-        return max(1, int(0.5 * psutil.virtual_memory().available / (copies * of_a_seed)))
+        of_a_seed = self.task.bytes_of_a_seed(self.table)
+        return max(1, int(0.5 * psutil.virtual_memory().available / of_a_seed)) if of_a_seed else None
 
     def seeds_at_once(self, data: Sequence[SeedData]) -> int:
         """How many of these seeds to stack: as set, or measured; 1 where the network has no stacked form."""
         seeds = [item.seed for item in data]
         wanted = self.settings["seeds_at_once"]
-        if len(seeds) == 1 or build_stacked(self.network, seeds[:2]) is None:
+        if len(seeds) == 1 or not self._elementwise or build_stacked(self.network, seeds[:2]) is None:
             return 1
         if wanted != "auto":
             return min(int(wanted), len(seeds))
         # The sampling of rows does not matter for the time of a step, so that one measurement serves all variants.
-        shape = [self.config["model"], self.config["optimizer"], self.settings, self.table.width, len(seeds)]
+        arguments = self.task.network_arguments(self.table)
+        shape = [self.config["model"], self.config["optimizer"], self.settings, repr(arguments), len(seeds)]
         key = json.dumps(shape, sort_keys=True)
         if key not in _MEASURED:
             by_seed = {item.seed: item for item in data}
@@ -178,7 +161,8 @@ class StackTrainer:
             warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
             _fit(trainer, module, batches, validation)
             seconds = (time.perf_counter() - start) / len(seeds)
-            trainer.test(module, dataloaders=test, verbose=False)
+            if len(test):
+                trainer.test(module, dataloaders=test, verbose=False)
         return [
             _result(module, position, seed, int(selection.chosen[position]), seconds)
             for position, seed in enumerate(seeds)
@@ -190,25 +174,25 @@ class StackTrainer:
         self, data: Sequence[SeedData], device: torch.device
     ) -> tuple[StackedModule, ShuffledBatches, FixedBatches, FixedBatches]:
         seeds = [item.seed for item in data]
-        network = build_stacked(self.network, seeds)
+        network = build_stacked(self.network, seeds, plain=not self._elementwise)
         if network is None:
             raise ValueError("a network without a stacked form trains one seed at a time")
-        rows = _joined(self.table, data)
-        weights = [item.resampled.class_weights for item in data if item.resampled.class_weights is not None]
+        rows = self.task.stack_data(self.table, data)
+        size, steps = self.settings["batch_size"], self.settings["steps_per_chunk"]
+        batches = ShuffledBatches(rows.train, seeds, batch_size=size, steps_per_chunk=steps, device=device)
         module = self._task(
             network,
             self._optimizer,
-            features=rows.features,
-            labels=rows.labels,
-            class_weights=torch.from_numpy(np.stack(weights)) if weights else None,
-            minority=self.table.minority if len(self.table.classes) == 2 else None,
+            **rows.arguments,
             seeds=len(seeds),
             clip_norm=self.settings["gradient_clip_val"],
+            schedule=self._schedule,
+            epochs=self.settings["max_epochs"],
+            steps_per_epoch=batches.steps_of_seeds,
         )
-        size, steps = self.settings["batch_size"], self.settings["steps_per_chunk"]
         return (
             module,
-            ShuffledBatches(rows.train, seeds, batch_size=size, steps_per_chunk=steps, device=device),
+            batches,
             FixedBatches(rows.val, batch_size=max(size, 1024), device=device),
             FixedBatches(rows.test, batch_size=max(size, 1024), device=device),
         )
@@ -236,16 +220,24 @@ class StackTrainer:
         except (TypeError, ValueError, RuntimeError) as error:
             raise ConfigError(f"model: cannot build {self._target('model')}: {error}") from error
         try:
-            self._optimizer(parameters)
+            optimizer = self._optimizer(parameters)
         except (TypeError, ValueError, RuntimeError) as error:
             raise ConfigError(f"optimizer: cannot build {self._target('optimizer')}: {error}") from error
+        if isinstance(optimizer, torch.optim.LBFGS):
+            raise ConfigError(
+                "optimizer: LBFGS evaluates the loss several times a step, which stacked training does not do. Take "
+                "another, such as optimizer=adamw."
+            )
+        self._elementwise = is_elementwise(optimizer)
         self._lightning()
+        if self._schedule is not None:
+            self._schedule.check(self.settings["max_epochs"])
         self._check_stacking()
-        self._check_own_metrics()
+        self.task.check_settings(self.table, getattr(self._task, "keywords", {}))
 
     def _check_stacking(self) -> None:
         try:
-            difference = stacking_error(self.network, self.table.width)
+            difference = stacking_error(self.network, lambda draw: self.task.example(self.table, 5, draw))
         except (TypeError, ValueError, RuntimeError, IndexError) as error:
             raise ConfigError(f"model: {self._target('model')} cannot be stacked: {error}. {NOT_STACKABLE}") from error
         if not difference < 1e-3:
@@ -253,20 +245,6 @@ class StackTrainer:
                 f"model: a stack of {self._target('model')} gives other values than the same networks alone (relative "
                 f"difference {difference:.2g}). {NOT_STACKABLE}"
             )
-
-    def _check_own_metrics(self) -> None:
-        own = getattr(self._task, "keywords", {}).get("own_metrics") or {}
-        classes = len(self.table.classes)
-        scores = torch.linspace(0, 1, 4 * classes * classes, dtype=torch.float64).view(-1, classes).softmax(-1)
-        labels = torch.arange(len(scores)) % classes
-        for name, metric in own.items():
-            try:
-                float(metric["function"](scores, labels))
-            except Exception as error:
-                raise ConfigError(
-                    f"task.own_metrics.{name}: the function fails on probabilities {tuple(scores.shape)} and labels "
-                    f"{tuple(labels.shape)} ({type(error).__name__}: {error}). It must give one number."
-                ) from error
 
     def _target(self, node: str) -> Any:
         return self.config[node].get("_target_")
@@ -280,41 +258,6 @@ def _fit(trainer: pl.Trainer, module: StackedModule, batches: ShuffledBatches, v
         if isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from error
         raise
-
-
-@dataclass(frozen=True)
-class StackRows:
-    """All rows of a stack in one place, and where each seed's rows stand in it."""
-
-    features: Tensor
-    """(R, F)."""
-    labels: Tensor
-    """(R,)."""
-    train: list[np.ndarray]
-    val: list[np.ndarray]
-    test: list[np.ndarray]
-
-
-def _joined(table: Table, data: Sequence[SeedData]) -> StackRows:
-    """The table's rows, once or as each seed sees them, then the new rows of each seed."""
-    own = [item.features for item in data if item.features is not None]
-    features: list[np.ndarray] = own or [table.features]
-    labels, count = [table.labels] * len(features), len(features) * len(table.labels)
-    train, val, test = [], [], []
-    for position, item in enumerate(data):
-        first = position * len(table.labels) if own else 0
-        chosen = item.rows.train[item.resampled.source] + first
-        if item.resampled.features is not None and item.resampled.labels is not None:
-            new = len(item.resampled.labels)
-            chosen = np.concatenate([chosen, np.arange(count, count + new)])
-            features.append(item.resampled.features.astype(np.float32, copy=False))
-            labels.append(item.resampled.labels.astype(np.int64, copy=False))
-            count += new
-        train.append(chosen)
-        val.append(item.rows.val + first)
-        test.append(item.rows.test + first)
-    joined = torch.from_numpy(np.concatenate(features)), torch.from_numpy(np.concatenate(labels))
-    return StackRows(*joined, train, val, test)
 
 
 @contextlib.contextmanager
@@ -344,7 +287,8 @@ def curve_points(history: Sequence[Mapping[str, np.ndarray]], position: int, fir
 
 def _result(module: StackedModule, position: int, seed: int, epoch: int, seconds: float) -> SeedResult:
     finals = {name: float(values[position]) for name, values in module.test_metrics.items()}
-    diverged = position in module.diverged_at or not np.isfinite(finals["test/loss"])
+    # Without test rows, the last values of the validation's curves are the final ones.
+    diverged = position in module.diverged_at or not np.isfinite(finals.get("test/loss", 0.0))
     # A metric that these rows do not define, such as AUROC on one class, is left out.
     finals = {name: value for name, value in finals.items() if np.isfinite(value)}
     return SeedResult(

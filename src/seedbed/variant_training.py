@@ -18,7 +18,7 @@ from safetensors.torch import save as safetensors_bytes
 
 from seedbed import tracking
 from seedbed.data.splits import Rows
-from seedbed.data.table import Table
+from seedbed.data.table import Dataset
 from seedbed.devices import numbers
 from seedbed.environment import in_one_line
 from seedbed.experiment import Variant
@@ -26,8 +26,9 @@ from seedbed.imbalance.base import Strategy
 from seedbed.logger import LightningLogger
 from seedbed.progress import Display, EpochProgress
 from seedbed.stacking.module import StackedModule
+from seedbed.tasks.base import SeedData
 from seedbed.tracking import Cell, Store, TrackedRun, ending
-from seedbed.training import CurvePoints, SeedData, SeedResult, StackTrainer, curve_points, seed_data
+from seedbed.training import CurvePoints, SeedResult, StackTrainer, curve_points
 from seedbed.workers import Workers, train_in_worker
 
 SECONDS_BETWEEN_FLUSHES = 15.0
@@ -40,7 +41,7 @@ class PlannedVariant:
     """A variant with all that its cells need, checked."""
 
     variant: Variant
-    table: Table
+    table: Dataset
     strategy: Strategy
     trainer: StackTrainer
     rows: dict[int, Rows]
@@ -77,6 +78,8 @@ class VariantTraining:
         self.curves: dict[int, CurvePoints] = {}
         """Of the seeds trained here, by seed."""
         self._pending: list[Future[None]] = []
+        self._recorded: dict[str, set[int]] = {}
+        """Epochs whose points were written while the fit went on, by run."""
 
     def run(self, done: Mapping[str, Cell], missing: Sequence[int]) -> None:
         """Train the seeds ``missing``; what goes wrong is a failure, but for an interrupt."""
@@ -144,7 +147,8 @@ class VariantTraining:
 
         for seed in seeds:
             try:
-                data.append(seed_data(planned.table, planned.rows[seed], planned.strategy, seed, encoding))
+                rows, strategy = planned.rows[seed], planned.strategy
+                data.append(planned.trainer.task.seed_data(planned.table, rows, strategy, seed, encoding))
             except Exception as error:
                 self.failures[f"{planned.name}, seed {seed}"] = f"{type(error).__name__}: {error}"
                 run = self._start_seed(seed)
@@ -172,12 +176,13 @@ class VariantTraining:
             curves = CurveRecorder(lambda points: self._later(self._record_so_far, runs, points))
             progress = EpochProgress(self.display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
             results = planned.trainer.train(stack, [curves, progress], LightningLogger(self.variant_run))
-            self._later(self._record, exits.pop_all(), runs, results, curves.flushed)
+            self._later(self._record, exits.pop_all(), runs, results)
 
     def _train_on(self, devices: Sequence[int], stacks: Sequence[Sequence[SeedData]]) -> None:
         """Each device gets the next stack when it is free."""
         planned, epochs = self.planned, self.planned.trainer.settings["max_epochs"]
         pool = self.workers.pool(planned.trainer.settings, devices)
+        table = planned.trainer.task.for_training(planned.table)
         waiting = deque(stacks)
         with ExitStack() as all_exits:
             training: dict[Future[list[SeedResult]], tuple[list[TrackedRun], ExitStack]] = {}
@@ -186,17 +191,19 @@ class VariantTraining:
                     stack, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
                     runs = self._start_stack(stack, exits)
                     self.display.at(planned.name, 0, epochs, len(stack), 0)
-                    future = pool.submit(train_in_worker, planned.variant.config, planned.table, stack)
+                    future = pool.submit(train_in_worker, planned.variant.config, table, stack)
                     training[future] = runs, exits
                 ready, _ = wait(training, SECONDS_BETWEEN_FLUSHES, FIRST_COMPLETED)
                 for future in ready:
                     runs, exits = training.pop(future)
                     try:
-                        self._later(self._record, exits.pop_all(), runs, future.result(), 0)
+                        results = future.result()
                     except Exception as error:  # the stacks on other devices are worth recording
                         self._fail(error)
                         for run in runs:
-                            run.end("FAILED")
+                            run.fail(error)
+                    else:
+                        self._later(self._record, exits.pop_all(), runs, results)
                     self.display.at(planned.name, epochs, epochs, len(runs), epochs * len(runs))
                 for run in [self.launch, self.variant_run, *(run for runs, _ in training.values() for run in runs)]:
                     run.log(tags=tracking.heartbeat())
@@ -221,23 +228,22 @@ class VariantTraining:
         """Of a fit that goes on: the new points of each seed's curves, and that this process lives."""
         for run, points in zip(runs, curves, strict=True):
             run.log(curves=points, tags=tracking.heartbeat())
+            self._recorded.setdefault(run.id, set()).update(epoch for _, epoch, _ in points)
         for run in (self.launch, self.variant_run):
             run.log(tags=tracking.heartbeat())
 
-    def _record(
-        self, exits: ExitStack, runs: Sequence[TrackedRun], results: Sequence[SeedResult], flushed: int
-    ) -> None:
-        """Write what was not flushed during the fit, and end each run."""
+    def _record(self, exits: ExitStack, runs: Sequence[TrackedRun], results: Sequence[SeedResult]) -> None:
+        """Write what was not written during the fit, and end each run."""
         with exits:
             for run, result in zip(runs, results, strict=True):
                 try:
                     with ending(run):
-                        self._record_seed(run, result, len(runs), flushed)
+                        self._record_seed(run, result, len(runs))
                     self._remember(run, result)
                 except Exception as error:  # what goes wrong with one seed's record must not take the others along
-                    self._fail(error)
+                    self.failures[f"{self.planned.name}, seed {result.seed}"] = f"{type(error).__name__}: {error}"
 
-    def _record_seed(self, run: TrackedRun, result: SeedResult, at_once: int, flushed: int) -> None:
+    def _record_seed(self, run: TrackedRun, result: SeedResult, at_once: int) -> None:
         config = self.planned.variant.config
         params = tracking.flat_params(config, tracking.NOT_A_CELLS_PARAM) | {
             "seed": result.seed,
@@ -245,7 +251,8 @@ class VariantTraining:
             "chosen_epoch": result.epoch,
         }
         finals = [(name, config["trainer"]["max_epochs"], value) for name, value in result.metrics.items()]
-        curves = [point for point in result.curves if point[1] >= flushed]
+        recorded = self._recorded.get(run.id, set())
+        curves = [point for point in result.curves if point[1] not in recorded]
         tags = {} if result.outcome == "ok" else {tracking.OUTCOME: result.outcome}
         run.log(params=params, curves=[*curves, *finals], tags=tags)
         if config["tracking"]["checkpoints"]:
@@ -268,7 +275,7 @@ class VariantTraining:
         """Points under canonical names; reading them back takes long, so those of seeds trained here are at hand."""
         if cell.seed in self.curves:
             return self.curves[cell.seed]
-        return self.store.curves(cell.run_id, [name for name in cell.metrics if not tracking.is_final(name)])
+        return self.store.curves(cell.run_id, [name for name in cell.metrics if tracking.is_curve(name)])
 
     def _remember(self, run: TrackedRun, result: SeedResult) -> None:
         """Keep what the mean over the seeds needs of a seed that has just been recorded."""
@@ -281,8 +288,14 @@ class VariantTraining:
             status="FINISHED",
             outcome=result.outcome,
             launch=self.launch.id,
-            metrics={run.labels[label]: value for label, value in result.metrics.items()},
+            metrics=self._latest(run, result),
         )
+
+    @staticmethod
+    def _latest(run: TrackedRun, result: SeedResult) -> dict[str, float]:
+        """The last value of each metric, as the store would give them."""
+        curves = {label: value for label, _, value in result.curves}
+        return {run.labels[label]: value for label, value in {**curves, **result.metrics}.items()}
 
 
 def _groups_of(items: Sequence[T], size: int | None) -> list[Sequence[T]]:
@@ -296,13 +309,12 @@ class CurveRecorder(pl.Callback):
 
     def __init__(self, record: Callable[[list[CurvePoints]], None]) -> None:
         self.record = record
-        self.flushed = 0
-        """Epochs whose points are recorded, or will be."""
+        self._given = 0
         self._last = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if time.monotonic() - self._last < SECONDS_BETWEEN_FLUSHES:
             return
         task = cast(StackedModule, module)
-        self.record([curve_points(task.history, position, self.flushed) for position in range(task.seeds)])
-        self.flushed, self._last = len(task.history), time.monotonic()
+        self.record([curve_points(task.history, position, self._given) for position in range(task.seeds)])
+        self._given, self._last = len(task.history), time.monotonic()

@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 
-from seedbed.data.table import Table
-from seedbed.devices import accelerator, available_cores
-from seedbed.training import SeedData, SeedResult, StackTrainer
+from seedbed.cores import available_cores
+from seedbed.data.table import Dataset
+from seedbed.devices import accelerator
+from seedbed.tasks.base import SeedData
+from seedbed.training import SeedResult, StackTrainer
 
 # The device of this process, where it is a worker.
 _device: list[int] = []
@@ -57,7 +59,7 @@ class Workers:
         return self._pools[key]
 
 
-def train_in_worker(config: Mapping[str, Any], table: Table, stack: Sequence[SeedData]) -> list[SeedResult]:
+def train_in_worker(config: Mapping[str, Any], table: Dataset, stack: Sequence[SeedData]) -> list[SeedResult]:
     """Fit and test a stack on the device of this worker."""
     return StackTrainer(config, table).train(stack, device=_device[0])
 

@@ -12,7 +12,7 @@ from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.text_augment import TextAugment
-from seedbed.training import seed_data
+from seedbed.tasks.classification import Classification
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_each_seed_trains_on_what_was_fitted_to_its_own_rows(load):
     table = load(WIDE, scaler=StandardScaler())
     for train in (np.arange(6), np.arange(6, 12)):
         rest = np.setdiff1d(np.arange(12), train)
-        data = seed_data(table, Rows(train, rest[:3], rest[3:]), Strategy(), seed=0)
+        data = Classification.seed_data(table, Rows(train, rest[:3], rest[3:]), Strategy(), seed=0)
         assert np.allclose(data.features[train].mean(axis=0), 0, atol=1e-6)
 
 
@@ -234,4 +234,6 @@ def test_settings_that_cannot_be(settings):
 
 def test_features_are_no_texts_to_augment(load):
     with pytest.raises(ConfigError, match="no texts"):
-        seed_data(load(ROWS), Rows(np.arange(4), np.arange(4, 5), np.arange(5, 6)), TextAugment(), seed=0)
+        Classification.seed_data(
+            load(ROWS), Rows(np.arange(4), np.arange(4, 5), np.arange(5, 6)), TextAugment(), seed=0
+        )

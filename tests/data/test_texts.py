@@ -11,7 +11,7 @@ from seedbed.data.splits import Rows
 from seedbed.data.text_csv import TextCsv
 from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Resampled, Strategy
-from seedbed.training import seed_data
+from seedbed.tasks.classification import Classification
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def test_new_texts_come_to_a_seed_by_what_it_has_learnt(load):
     content = "text,label\nmeet for lunch,ham\nwin a prize,spam\nlunch at home,ham\nfree prize,spam\n"
     table = load(content, text="text", label="label", encoder=TfidfEncoder(max_features=30))
     sides = Rows(train=np.array([0, 3]), val=np.array([1]), test=np.array([2]))
-    data = seed_data(table, sides, Backwards(), seed=0)
+    data = Classification.seed_data(table, sides, Backwards(), seed=0)
     assert data.features.shape == (4, 30)
     assert np.allclose(data.resampled.features, data.features[sides.train]), "TF-IDF knows no order of words"
 

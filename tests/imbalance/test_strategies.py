@@ -22,7 +22,7 @@ from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.imbalance.text_augment import TextAugment
 from seedbed.progress import Display
-from seedbed.training import SeedData, seed_data
+from seedbed.tasks.classification import Classification, LabelledRows
 
 # Normal use prints nothing: a warning of imbalanced-learn or scikit-learn fails the test.
 pytestmark = pytest.mark.filterwarnings("error")
@@ -83,7 +83,7 @@ class Prepared:
 
     table: Table
     rows: Rows
-    data: SeedData
+    data: LabelledRows
     encoded: list[str]
 
     @property
@@ -137,7 +137,7 @@ def prepare(table: Table, rows: Rows, strategy: Strategy, seed: int) -> Prepared
 
     counts = np.bincount(table.labels[rows.train], minlength=2).tolist()
     strategy.check(dict(zip(table.classes, counts, strict=True)))
-    return Prepared(table, rows, seed_data(replace(table, encode=encode), rows, strategy, seed), encoded)
+    return Prepared(table, rows, Classification.seed_data(replace(table, encode=encode), rows, strategy, seed), encoded)
 
 
 # ---- the rows that are measured on -----------------------------------------------------------------------------------

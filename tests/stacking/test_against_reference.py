@@ -17,7 +17,8 @@ from seedbed.imbalance.base import Resampled, Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.randomness import derive
 from seedbed.stacking.layers import stack
-from seedbed.training import SeedData, SeedResult, StackTrainer, seed_data
+from seedbed.tasks.classification import Classification, LabelledRows
+from seedbed.training import SeedResult, StackTrainer
 from tests.stacking.reference import made_up_table, plain_loop
 
 TABLE = made_up_table()
@@ -45,11 +46,11 @@ def rows_of(seed: int) -> Rows:
     return GroupStratifiedSplit().rows(TABLE, seed)
 
 
-def data_of(seeds: list[int], strategy: Strategy | None = None) -> list[SeedData]:
-    return [seed_data(TABLE, rows_of(seed), strategy or Strategy(), seed, None) for seed in seeds]
+def data_of(seeds: list[int], strategy: Strategy | None = None) -> list[LabelledRows]:
+    return [Classification.seed_data(TABLE, rows_of(seed), strategy or Strategy(), seed, None) for seed in seeds]
 
 
-def train(seeds: list[int], data: list[SeedData] | None = None, **changes: Any) -> dict[int, SeedResult]:
+def train(seeds: list[int], data: list[LabelledRows] | None = None, **changes: Any) -> dict[int, SeedResult]:
     results = StackTrainer(config(**changes), TABLE).train(data or data_of(seeds))
     return {result.seed: result for result in results}
 
@@ -130,7 +131,7 @@ def test_seeds_of_unequal_size_leave_each_other_alone(dropout: float) -> None:
     """Seed 1 trains on 20 rows, seed 2 on 84: other numbers of steps, and a last batch of another size."""
     model = config()["model"] | {"dropout": dropout}
     data = data_of([1, 2, 3])
-    short = SeedData(1, data[0].rows, Resampled(source=np.arange(20)))
+    short = LabelledRows(1, data[0].rows, Resampled(source=np.arange(20)))
     among = train([1, 2, 3], [short, *data[1:]], model=model)
     for item in (short, data[1]):
         alone = train([item.seed], [item], model=model)[item.seed]
@@ -142,7 +143,7 @@ def test_seeds_of_unequal_size_leave_each_other_alone(dropout: float) -> None:
 def test_the_short_seed_takes_no_step_while_it_rests() -> None:
     """AdamW's moments and decay move weights at a zero gradient; a resting seed must take exactly its own steps."""
     data = data_of([1, 2])
-    short = SeedData(1, data[0].rows, Resampled(source=np.arange(20)))
+    short = LabelledRows(1, data[0].rows, Resampled(source=np.arange(20)))
     among = train([1, 2], [short, data[1]])[1]
     network = plain_network(1, torch.float64)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01)
@@ -188,7 +189,7 @@ def test_a_seed_that_diverges_is_frozen_and_the_others_do_not_notice() -> None:
     """Seed 2 meets a NaN in its features: from that step on it takes none."""
     clean = data_of([1, 2, 3])
     source = np.arange(len(clean[1].rows.train))
-    poisoned = SeedData(
+    poisoned = LabelledRows(
         2,
         clean[1].rows,
         Resampled(source=source, features=np.full((1, 12), np.nan, np.float32), labels=np.array([1])),

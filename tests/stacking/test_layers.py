@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seedbed.errors import ConfigError
 from seedbed.stacking import Stackable
-from seedbed.stacking.layers import StackedDropout, build, stack, stacking_error
+from seedbed.stacking.layers import (
+    KnownFeatures,
+    SigmoidRange,
+    StackedDropout,
+    StackedNetwork,
+    build,
+    stack,
+    stacking_error,
+)
 from seedbed.training import StackTrainer
 from tests.stacking.test_against_reference import TABLE, config, train
 
@@ -52,6 +61,16 @@ class MixesRows(Residual):
         return super().forward(x - x.mean(0))
 
 
+class MixesRowsOfASeed(Residual):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x - x.mean(-2, keepdim=True))
+
+
+class DrawsByItself(Residual):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(functional.dropout(x, 0.5, self.training))
+
+
 class Flattens(Residual):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.flatten(1))
@@ -89,13 +108,52 @@ def test_training_it_stacked_equals_training_it_one_seed_at_a_time(monkeypatch: 
 def test_layers_used_twice_parameters_of_its_own_and_unknown_layers_are_not_stacked() -> None:
     assert stack([OwnParameter(4, 2), OwnParameter(4, 2)], [0, 1]) is None
     assert stack([Alone(4, 2), Alone(4, 2)], [0, 1]) is None
-    unknown = [nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)) for _ in range(2)]
+    unknown = [nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, momentum=None)) for _ in range(2)]
     assert stack(unknown, [0, 1]) is None
-    assert stacking_error(lambda: Alone(4, 2), 4) == 0
+    assert stacking_error(lambda: Alone(4, 2), lambda draw: (torch.randn(5, 4, generator=draw),)) == 0
 
 
-@pytest.mark.parametrize("kind", [MixesRows, Flattens])
+@pytest.mark.parametrize("kind", [MixesRows, MixesRowsOfASeed, DrawsByItself, Flattens])
 def test_a_network_that_is_not_what_it_claims_is_refused(kind: type) -> None:
     model = {"_target_": f"{__name__}.{kind.__name__}", "_partial_": True}
     with pytest.raises(ConfigError, match=rf"{kind.__name__}.*torch\.nn\.Module"):
         StackTrainer(config(model=model), TABLE)
+
+
+class Pairs(Stackable):
+    """Embeddings of two ids, batch norm and what is known of one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Embedding(7, 3), nn.Embedding(5, 2)
+        self.known = KnownFeatures(torch.arange(14.0).view(7, 2) / 14)
+        self.layers = nn.Sequential(nn.BatchNorm1d(7), nn.Linear(7, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Linear(4, 1))
+        self.scale = SigmoidRange(0.5, 5.5)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        inputs = torch.cat([self.first(first), self.second(second), self.known(first)], dim=-1)
+        return self.scale(self.layers(inputs).squeeze(-1))  # type: ignore[no-any-return]
+
+
+def test_embeddings_and_batch_norm_stacked_equal_the_networks_alone() -> None:
+    """Also where batches are padded and a seed rests: its statistics stay, and padding enters none."""
+    seeds, sizes = [4, 9], [[6, 6, 4], [6, 3, 0]]  # real rows of each seed in each step
+    together = build(Pairs, seeds)
+    assert isinstance(together, StackedNetwork)
+    draw = torch.Generator().manual_seed(1)
+    ids = [(torch.randint(7, (2, 6), generator=draw), torch.randint(5, (2, 6), generator=draw)) for _ in range(3)]
+    outputs = []
+    for step, (first, second) in enumerate(ids):
+        rows = torch.tensor([of_seed[step] for of_seed in sizes])
+        real = torch.arange(6) < rows.unsqueeze(1)
+        together.set_step(None if (rows > 0).all() else rows > 0, None if real.all() else real)
+        outputs.append(together(first, second))
+    for position, seed in enumerate(seeds):
+        alone = build(Pairs, [seed], plain=True)
+        assert alone is not None
+        for step, (first, second) in enumerate(ids):
+            if rows := sizes[position][step]:
+                expected = alone(first[position : position + 1, :rows], second[position : position + 1, :rows])[0]
+                torch.testing.assert_close(outputs[step][position, :rows], expected, rtol=1e-5, atol=1e-5)
+        for name, value in alone.plain_state(0).items():
+            torch.testing.assert_close(together.plain_state(position)[name], value, rtol=1e-5, atol=1e-6)

@@ -6,26 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn, optim
 
+from seedbed.optimizers import FastaiAdam
 from seedbed.stacking.layers import build
-from seedbed.stacking.optimizers import ELEMENTWISE, SeedOptimizer
+from seedbed.stacking.optimizers import _ELEMENTWISE, SeedOptimizer, is_elementwise
 
 SEEDS = (3, 1, 4)
 EVERYONE = (True, True, True)
 STEPS = [EVERYONE, EVERYONE, (True, False, True), (False, False, True), EVERYONE]
-
-
-class LargestFirst(optim.Optimizer):
-    """Moves only the largest entry of each tensor, so that a stacked tensor takes other steps than its slices."""
-
-    def __init__(self, parameters: list[Tensor]) -> None:
-        super().__init__(parameters, {})
-
-    @torch.no_grad()
-    def step(self, closure: object = None) -> None:
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.sub_(0.1 * parameter.grad * (parameter.grad.abs() == parameter.grad.abs().max()))
 
 
 def network() -> nn.Sequential:
@@ -57,6 +44,11 @@ def alone(factory, position: int, clip_norm: float | None = None) -> dict[str, T
     plain = network()
     plain.load_state_dict(build(network, SEEDS).plain_state(position))
     optimizer = factory(list(plain.parameters()))
+    if isinstance(optimizer, FastaiAdam):
+        [group] = optimizer.param_groups
+        weights = [parameter for name, parameter in plain.named_parameters() if not name.endswith("bias")]
+        biases = [parameter for name, parameter in plain.named_parameters() if name.endswith("bias")]
+        optimizer.param_groups = [{**group, "params": weights}, {**group, "params": biases, "weight_decay": 0.0}]
     for step, active in enumerate(STEPS):
         if active[position]:
             optimizer.zero_grad()
@@ -72,11 +64,17 @@ def weight_decay(kind: type[optim.Optimizer]):
     return lambda parameters: kind(parameters, lr=0.05, **settings)
 
 
-FACTORIES = {kind.__name__: weight_decay(kind) for kind in ELEMENTWISE} | {
+FACTORIES = {kind.__name__: weight_decay(kind) for kind in (*_ELEMENTWISE, FastaiAdam)} | {
     "SGD with momentum": lambda parameters: optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=True),
     "AdamW, fused": lambda parameters: optim.AdamW(parameters, lr=0.05, fused=True),
-    "Adafactor": lambda parameters: optim.Adafactor(parameters, lr=0.05),
-    "a user's own": LargestFirst,
+    "no decay of vectors": lambda parameters: optim.AdamW(
+        [
+            {"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": 0.5},
+            {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
+        ],
+        lr=0.05,
+    ),
+    "Adagrad that starts above 0": lambda parameters: optim.Adagrad(parameters, lr=0.05, initial_accumulator_value=0.1),
 }
 
 
@@ -89,10 +87,50 @@ def test_steps_as_alone(name, clip_norm):
             torch.testing.assert_close(together[position][key], value, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize(("factory", "tensors"), [(optim.AdamW, 4), (optim.Adafactor, 12)])
-def test_elementwise_optimizers_hold_the_stacked_tensors(factory, tensors):
-    optimizer = SeedOptimizer(build(network, SEEDS), len(SEEDS), factory)
-    assert sum(len(group["params"]) for group in optimizer.optimizer.param_groups) == tensors
+def test_the_stacked_tensors_are_held_while_all_seeds_step():
+    optimizer = SeedOptimizer(build(network, SEEDS), len(SEEDS), optim.AdamW)
+    assert sum(len(group["params"]) for group in optimizer.optimizer.param_groups) == 4
+
+
+@pytest.mark.parametrize("kind", [optim.Adafactor, optim.Muon])
+def test_an_optimizer_that_looks_at_whole_tensors_steps_no_stack(kind):
+    weights = nn.Linear(5, 4, bias=False)
+    assert not is_elementwise(kind(weights.parameters()))
+    with pytest.raises(ValueError, match=f"{kind.__name__} is not known to step several seeds"):
+        SeedOptimizer(build(lambda: nn.Sequential(nn.Linear(5, 4, bias=False)), SEEDS), len(SEEDS), kind)
+
+
+def test_seeds_with_a_schedule_of_their_own_step_by_it():
+    """Each seed's rate is that of its own step, whether it rests meanwhile or not."""
+    rates = [[0.1, 0.2, 0.3, 0.4, 0.5], [0.5, 0.1, 0.1, 0.1, 0.2], [0.3, 0.3, 0.3, 0.3, 0.3]]
+    together = build(network, SEEDS)
+    optimizer = SeedOptimizer(together, len(SEEDS), FastaiAdam)
+    for step, active in enumerate(STEPS):
+        optimizer.clear_gradients()
+        x = torch.stack([rows(step, position) for position in range(len(SEEDS))])
+        (loss(together(x)) * torch.tensor(active)).sum().backward()
+        stepping = [position for position in range(len(SEEDS)) if active[position]]
+        optimizer.set({position: {"lr": rates[position][step], "momentum": 0.9 - step / 10} for position in stepping})
+        optimizer.hand_over_gradients(active, None)
+        optimizer.optimizer.step()
+    for position in range(len(SEEDS)):
+        plain = network()
+        plain.load_state_dict(build(network, SEEDS).plain_state(position))
+        reference = optim.AdamW(
+            [
+                {"params": [p], "weight_decay": 0.0 if name.endswith("bias") else 0.01}
+                for name, p in plain.named_parameters()
+            ]
+        )
+        for step, active in enumerate(STEPS):
+            if active[position]:
+                reference.zero_grad()
+                loss(plain(rows(step, position))).backward()
+                for group in reference.param_groups:
+                    group["lr"], group["betas"] = rates[position][step], (0.9 - step / 10, 0.999)
+                reference.step()
+        for key, value in plain.state_dict().items():
+            torch.testing.assert_close(together.plain_state(position)[key], value, rtol=1e-4, atol=1e-5)
 
 
 def test_groups_keep_their_settings_when_a_seed_rests():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
+from seedbed.cores import available_cores
 from seedbed.data.sources import cache_dir, sha256, write_atomically
 from seedbed.data.table import Progress, TextEncoder, group_numbers
 from seedbed.errors import ConfigError, DataError
@@ -84,7 +84,7 @@ class UniversalSentenceEncoder:
         """``threads``: BLAS threads; None takes the available cores (more of them are slower by far)."""
         if threads is not None and threads < 1:
             raise ConfigError(f"data.encoder.threads={threads}: give a number from 1 on, or null for all cores.")
-        self.threads = threads or _available_cores()
+        self.threads = threads or available_cores()
 
     @property
     def name(self) -> str:
@@ -341,9 +341,3 @@ def _folder_digest(folder: Path) -> str:
         if path.is_file() and not any(part.startswith(".") for part in name.parts):
             digest.update(f"{name.as_posix()}\0{sha256(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _available_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # a container or batch job often has fewer cores than the machine
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

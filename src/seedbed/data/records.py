@@ -388,7 +388,7 @@ def _parsed(text: str, dialect: Dialect) -> Iterator[Parsed]:
 
 
 def _blank(fields: Sequence[str]) -> bool:
-    return not fields or (len(fields) == 1 and not fields[0].strip())
+    return not fields or (len(fields) == 1 and not fields[0].strip(" \t"))
 
 
 def _scanned(text: str, dialect: Dialect) -> Scan:
@@ -485,7 +485,11 @@ def _refuse_bad(path: Path, text: str, reading: Reading, dialect: Dialect, scan:
     lines = f"line {first}" if first == last else f"lines {first} to {last}"
     expected = f"the {'header' if reading.header else 'first line'} has {scan.width}"
     more = f" (and {len(scan.bad) - 1} more such records)" if len(scan.bad) > 1 else ""
-    more += ". Is the first line the header?" if reading.header and len(scan.bad) > scan.records else "."
+    more += (
+        ". Is the first line the header? If not, delete what stands above it."
+        if reading.header and len(scan.bad) > scan.records
+        else "."
+    )
     what = f"{fault}, but {expected}" if fault.endswith(" fields") else f"{fault}; {expected} fields"
     quotes = f", read quotes the other way (data.quoting={other}; it was {now})" if '"' in text else ""
     raise DataError(

@@ -7,14 +7,13 @@ Source: Almeida, Gómez Hidalgo and Yamakami 2011, "Contributions to the Study o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from seedbed.data import sources
 from seedbed.data.encoders import Encoder, UniversalSentenceEncoder, check_encoder
 from seedbed.data.records import Reading
-from seedbed.data.sources import Edition, PublishedZip, Source, Wheel
+from seedbed.data.sources import Description, Edition, PublishedZip, Source, Wheel
 from seedbed.data.table import Progress, Table
 from seedbed.data.texts import LabelledTexts, read_texts, text_table
 from seedbed.errors import ConfigError, DataError, near_misses
@@ -47,21 +46,6 @@ SUBSET = Edition(
 )
 FALLBACK_NOTE = "The subset is in use because the full set was not at hand; data.edition=full asks for that alone."
 EDITIONS = {"auto": (FULL, SUBSET), "full": (FULL,), "subset": (SUBSET,)}
-
-
-@dataclass(frozen=True)
-class Description:
-    """One edition, for people: where it is and whether it is what it should be."""
-
-    name: str
-    found: str
-    """Its path, or "not here"."""
-    digest: str
-    """"ok", "wrong: <what was found>", or "" where there is no file."""
-    size: int
-    """Bytes of the genuine file."""
-    licence: str
-    home: str
 
 
 class SmsSpam:
@@ -168,10 +152,6 @@ def _own_copy(path: Path) -> tuple[Source, LabelledTexts]:
 def known_sms_spam() -> SmsSpam:
     """The collection with its standard settings, looked for in ``$SEEDBED_DATA``."""
     return SmsSpam(root=os.environ.get("SEEDBED_DATA"), encoder=UniversalSentenceEncoder())
-
-
-DATASETS: dict[str, Callable[[], SmsSpam]] = {"sms_spam": known_sms_spam}
-"""What ``seedbed data`` knows, by name."""
 
 
 def _description(edition: Edition, root: str | None) -> Description:

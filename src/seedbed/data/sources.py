@@ -118,6 +118,21 @@ class Wheel:
         return wheels[0]
 
 
+@dataclass(frozen=True)
+class Description:
+    """One edition, for people: where it is and whether it is what it should be."""
+
+    name: str
+    found: str
+    """Its path, or "not here"."""
+    digest: str
+    """"ok", "wrong: <what was found>", or "" where there is no file."""
+    size: int
+    """Bytes of the genuine file."""
+    licence: str
+    home: str
+
+
 def cache_dir() -> Path:
     """Where downloads and sentence vectors are kept: ``$SEEDBED_CACHE``, else the user's cache folder."""
     chosen = os.environ.get("SEEDBED_CACHE")

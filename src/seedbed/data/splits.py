@@ -22,6 +22,11 @@ class Rows:
     test: np.ndarray
 
 
+def same_rows(one: Rows, other: Rows) -> bool:
+    """Whether both put every row on the same side."""
+    return one is other or all(np.array_equal(getattr(one, side), getattr(other, side)) for side in SIDES)
+
+
 class GroupStratifiedSplit:
     """Shares the rows of each class out to three sides, and never parts the rows of a group.
 

@@ -14,6 +14,35 @@ TextEncoder = Callable[[Sequence[str], Progress | None], np.ndarray]
 """Turns n texts into (n, F) float32 features."""
 
 
+class Dataset(Protocol):
+    """What every table says of itself, whatever its rows are."""
+
+    @property
+    def name(self) -> str:
+        """The data set; a subset or another edition has a name of its own."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the source (hex)."""
+        ...
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What the report says about the rows."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the report, such as that a subset is in use."""
+        ...
+
+    @property
+    def made_with(self) -> Mapping[str, str]:
+        """What decides the values and stands in no config, such as an encoder's name with its version."""
+        ...
+
+
 @dataclass(frozen=True)
 class Prepared:
     """All rows of a table as one seed sees them, after what was fitted to its training rows."""

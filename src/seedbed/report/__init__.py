@@ -7,6 +7,7 @@ from pathlib import Path
 
 from seedbed.report.analysis import Analysis, Difference, analyse, comparison_table
 from seedbed.report.claims import Claim, check_claims
+from seedbed.report.curves import curves_of_the_source, draw_curves
 from seedbed.report.figure import draw
 from seedbed.report.files import curves_csv, published_csv, results_csv, write_file
 from seedbed.report.latex import latex_report
@@ -29,8 +30,9 @@ def write_report(
     analysis = analyse(results, metric, baseline)
     claims, numbers = check_claims(_of_source(results, analysis)), published_numbers(results)
     figure = re.sub(r"[^A-Za-z0-9.-]+", "_", analysis.metric.rsplit("/", 1)[-1])
+    of_source = curves_of_the_source(numbers)
     contents: dict[str, bytes | str] = {
-        "report.md": markdown_report(analysis, claims, numbers, f"{figure}.png"),
+        "report.md": markdown_report(analysis, claims, numbers, f"{figure}.png", "curves.png" if of_source else None),
         "report.tex": latex_report(analysis),
         "results.csv": results_csv(results),
         "curves.csv": curves_csv(results),
@@ -38,6 +40,11 @@ def write_report(
         f"{figure}.png": draw(analysis, "png"),
         f"{figure}.svg": draw(analysis, "svg"),
     }
+    if of_source:
+        contents |= {
+            "curves.png": draw_curves(results, of_source, "png"),
+            "curves.svg": draw_curves(results, of_source, "svg"),
+        }
     for name, content in contents.items():
         write_file(folder / name, content if isinstance(content, bytes) else content.encode())
     return [folder / name for name in contents]

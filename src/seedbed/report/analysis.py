@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
@@ -59,11 +58,11 @@ class Analysis:
 
     @cached_property
     def design(self) -> Design:
-        return _design(self.results.config)
+        return _design(self.results)
 
     @cached_property
     def test_to_train(self) -> float:
-        return _test_to_train(self.results)
+        return _test_to_train(self.results, self.metric)
 
     def summaries_of(self, metric: str) -> dict[str, Summary]:
         """Summary by variant, in the experiment's order."""
@@ -149,21 +148,23 @@ def verdict(comparison: Comparison, p: float | None, lower_is_better: bool) -> s
     return BETTER if (comparison.difference < 0) == lower_is_better else WORSE
 
 
-def _design(config: dict[str, Any]) -> Design:
-    """Answer "fixed" where all seeds share one split (``split.per_seed: false``), else "resampled"."""
-    split = config.get("split")
-    return "fixed" if isinstance(split, dict) and split.get("per_seed") is False else "resampled"
+def _design(results: Results) -> Design:
+    """Answer "fixed" where all seeds share one split, else "resampled"."""
+    split = results.config.get("split")
+    said = isinstance(split, dict) and split.get("per_seed") is False
+    several = len(set(results.cells["seed"])) > 1
+    return "fixed" if said or (several and results.data.get("same_split")) else "resampled"
 
 
-def _test_to_train(results: Results) -> float:
-    """Test rows over training rows: of the split as it was drawn, or of its shares in the config."""
+def _test_to_train(results: Results, metric: str) -> float:
+    """Rows that the metric is measured on over training rows: of the split as it was drawn, or of its shares."""
+    side = metric.split("/", maxsplit=1)[0]
     for split in (results.data.get("split"), results.config.get("split")):
-        if isinstance(split, dict) and split.get("train") and split.get("test"):
-            return float(split["test"]) / float(split["train"])
+        if isinstance(split, dict) and split.get("train") and split.get(side):
+            return float(split[side]) / float(split["train"])
     raise ConfigError(
         f"split: neither the data nor the config of experiment {results.experiment!r} says how many rows are "
-        "for training and for testing, and the corrected test needs their ratio: state split.train and "
-        "split.test."
+        f"for training and for {metric}, and the corrected test needs their ratio: state split.train and split.{side}."
     )
 
 

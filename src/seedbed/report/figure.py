@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import Analysis
-from seedbed.report.formatting import listed
+from seedbed.report.formatting import listed, plain
 from seedbed.statistics import Summary, finite
 
+Kind = Literal["png", "svg"]
 BARS = {"2std": "mean ± 2 sample std", "std": "mean ± sample std", "ci95": "mean and its 95 % interval"}
 
 # Blue and grey of Okabe and Ito's palette, lightened: apart in greyscale, and for all kinds of colour vision.
@@ -44,10 +46,15 @@ class Span:
     drawn_high: float
 
 
-def draw(analysis: Analysis, kind: Literal["png", "svg"]) -> bytes:
+def draw(analysis: Analysis, kind: Kind) -> bytes:
     """The chart as the bytes of a file; the same results give the same bytes."""
+    return rendered(lambda: _figure(analysis), kind)
+
+
+def rendered(figure_of: Callable[[], Figure], kind: Kind) -> bytes:
+    """A figure, made in the style of all figures, as the bytes of a file."""
     with style.context(["default", _STYLE], after_reset=True):
-        figure = _figure(analysis)
+        figure = figure_of()
         stream = io.BytesIO()
         if kind == "png":
             FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=160, metadata={"Software": None})
@@ -113,7 +120,7 @@ def _draw_seeds(axes: Axes, place: int, values: NDArray[np.float64], limits: tup
 def _label(axes: Axes, analysis: Analysis, bars: str) -> None:
     variants = analysis.results.variants
     crowded = len(variants) > 1 and max(map(len, variants)) > 16
-    parts = [(_plain(variant), analysis.count(variant).split(",")[0]) for variant in variants]
+    parts = [(plain(variant), analysis.count(variant).split(",")[0]) for variant in variants]
     axes.set_xticks(
         range(len(variants)),
         [f"{name} ({count})" if crowded else f"{name}\n{count}" for name, count in parts],
@@ -121,15 +128,10 @@ def _label(axes: Axes, analysis: Analysis, bars: str) -> None:
         ha="right" if crowded else "center",
     )
     axes.set_xlim(-0.6, len(variants) - 0.4)
-    axes.set_ylabel(_plain(analysis.label()))
-    axes.set_title(f"{_plain(analysis.results.experiment)}: {BARS[bars]}", loc="left", fontsize=10.5)
+    axes.set_ylabel(plain(analysis.label()))
+    axes.set_title(f"{plain(analysis.results.experiment)}: {BARS[bars]}", loc="left", fontsize=10.5)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
     axes.tick_params(axis="x", length=0)
-
-
-def _plain(text: str) -> str:
-    """Without Matplotlib's own markup: two dollar signs would start a formula."""
-    return text.replace("$", r"\$")
 
 
 def _bars(analysis: Analysis) -> str:
@@ -158,7 +160,7 @@ def _axis(analysis: Analysis, spans: dict[str, Span]) -> tuple[float, float]:
 def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, float]) -> list[str]:
     """What the drawing leaves out, in words: whiskers cut at the metric's end, seeds outside the axis."""
     first = "Points: one seed each." + (
-        f" Grey: the baseline, {_plain(analysis.baseline)}." if analysis.baseline else ""
+        f" Grey: the baseline, {plain(analysis.baseline)}." if analysis.baseline else ""
     )
     if limits[0] > 0:
         first += f" The axis starts at {limits[0]:.4g}."
@@ -179,5 +181,5 @@ def _outside(analysis: Analysis, limits: tuple[float, float]) -> list[str]:
         values = analysis.results.values(variant, analysis.metric)
         outside = int(((values < limits[0]) | (values > limits[1])).sum())
         if outside:
-            counts.append(f"{outside} seed{'s' if outside > 1 else ''} of {_plain(variant)}")
+            counts.append(f"{outside} seed{'s' if outside > 1 else ''} of {plain(variant)}")
     return counts

@@ -32,21 +32,22 @@ _NO_RECIPE = {
     "report",
     "published",
     "tracking",
-    "data",
     "experiments",
     "hydra",
 }
 
 
-def markdown_report(analysis: Analysis, claims: list[Claim], numbers: list[Published], figure: str) -> str:
-    """The whole page; ``figure`` is the name of the picture beside it."""
+def markdown_report(
+    analysis: Analysis, claims: list[Claim], numbers: list[Published], figure: str, curves: str | None = None
+) -> str:
+    """The whole page; ``figure`` and ``curves`` are the names of the pictures beside it."""
     sections = [
         _opening(analysis, claims, figure),
         _main_table(analysis),
         _other_metrics(analysis),
         _comparisons(analysis),
         _claims(claims),
-        _published(numbers),
+        _published(numbers, curves),
         _data(analysis),
         _variant_notes(analysis),
         _recipe(analysis),
@@ -133,7 +134,7 @@ def _about_test(analysis: Analysis) -> str:
             f"training sets overlap, and the variance of the mean is s² (1/n + {analysis.test_to_train:.3f})."
         )
     return (
-        f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}. "
+        f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}, each by itself. "
         f"Holm's method adjusts p over {_family_size(analysis)}; better or worse is said only below {LEVEL}. "
         "The effect size is the mean over the sample std of the differences."
     )
@@ -180,20 +181,23 @@ def _claims(claims: list[Claim]) -> str:
     return f"## Claims of the source\n\n{_table(['claim', 'our runs', 'evidence'], rows)}"
 
 
-def _published(numbers: list[Published]) -> str:
+def _published(numbers: list[Published], curves: str | None) -> str:
     if not numbers:
         return ""
+    judged = [number.reproduced for number in numbers if number.reproduced is not None]
+    count = f"{sum(judged)} of {len(judged)} are reproduced: they lie" if judged else "Reproduced: it lies"
     rows = []
     for row in numbers:
         decimals = places([row.ours])
         verdict = {True: "reproduced", False: "not reproduced", None: NOTHING}[row.reproduced]
-        where = markdown(row.metric) + ("" if row.epoch is None else f", epoch {row.epoch}")
+        where = markdown(row.metric) + ("" if row.epoch is None else f", epoch {row.epoch + 1}")
         ours = [mean_text(row.ours, decimals), f"n={row.ours.n}", number(row.z, 2), verdict]
         rows.append([markdown(row.variant), where, f"{row.value:g}", *ours])
     header = ["variant", "metric", "published", "ours", "n", "z", "verdict"]
+    picture = f"![Validation after each epoch, ours and published]({curves})\n\n" if curves else ""
     return (
-        "## Published numbers\n\nReproduced: inside the 95 % prediction interval for one more run of ours, "
-        f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n).\n\n{_table(header, rows)}"
+        f"## Published numbers\n\n{count} in the 95 % prediction interval for one more run of ours, "
+        f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n).\n\n{picture}{_table(header, rows)}"
     )
 
 
@@ -202,6 +206,7 @@ def _data(analysis: Analysis) -> str:
     items = [("data set", markdown(data["name"]))] if data.get("name") else []
     items += [("SHA-256", f"`{data['digest']}`")] if data.get("digest") else []
     items += [(markdown(str(what).replace("_", " ")), str(count)) for what, count in (data.get("counts") or {}).items()]
+    items += [(markdown(str(what)), markdown(str(value))) for what, value in (data.get("made_with") or {}).items()]
     if isinstance(data.get("split"), dict):
         items.append(("split", ", ".join(f"{part} {rows}" for part, rows in data["split"].items())))
     notes = [f"- {markdown(note)}" for note in data.get("notes") or ()]
@@ -224,6 +229,8 @@ def _recipe(analysis: Analysis) -> str:
     """What the variants share, as YAML, with what the source leaves unstated."""
     config = analysis.results.config
     shared = {key: value for key, value in config.items() if key not in _NO_RECIPE}
+    if isinstance(shared.get("data"), dict):
+        shared["data"] = {key: value for key, value in shared["data"].items() if key not in ("root", "path")}
     published = config.get("published") or {}
     said = [
         f"- {title}: {markdown(published[key])}"

@@ -25,19 +25,48 @@ class Published:
     ours: Summary
     z: float | None
     """(published - our mean) / our sample standard deviation."""
+    curve: int | None
+    """Which of ``published.curves`` it belongs to; None for a number of its own."""
     reproduced: bool | None
     """Whether the published number lies in the 95 % prediction interval for one more run of ours."""
 
 
 def published_numbers(results: Results) -> list[Published]:
-    """Read ``published.numbers``, a list of {variant, metric, value, epoch (optional)}; "none" is none.
+    """Read ``published.numbers``, a list of {variant, metric, value, epoch (optional)}, and ``published.curves``.
 
-    Raises ConfigError where an entry cannot be read, or names no variant of the experiment.
+    A curve is {variant, metric, values}, the values from epoch 0 on; "none" is none. Variants that a launch left out are
+    left out here. Raises ConfigError where an entry cannot be read, or names no variant of the experiment.
     """
-    numbers = (results.config.get("published") or {}).get("numbers")
-    if not numbers or numbers == "none":
-        return []
-    return [_beside_ours(results, entry) for entry in numbers]
+    published = results.config.get("published") or {}
+    entries = [*_entries(published, "numbers"), *_points(_entries(published, "curves"))]
+    return [_beside_ours(results, entry) for entry in entries if not _left_out(results, entry)]
+
+
+def _entries(published: dict[str, Any], key: str) -> list[Any]:
+    given = published.get(key)
+    return [] if not given or given == "none" else list(given)
+
+
+def _points(curves: list[Any]) -> list[dict[str, Any]]:
+    """Each value of each curve as an entry of ``published.numbers``."""
+    points = []
+    for place, curve in enumerate(curves):
+        if not isinstance(curve, dict) or not isinstance(curve.get("values"), list):
+            raise ConfigError(
+                f"published.curves: {curve!r} cannot be read. Each entry is a mapping with variant, metric and values, "
+                "a list with one number for each epoch."
+            )
+        rest = {key: value for key, value in curve.items() if key != "values"}
+        points += [
+            {**rest, "curve": place, "epoch": epoch, "value": value} for epoch, value in enumerate(curve["values"])
+        ]
+    return points
+
+
+def _left_out(results: Results, entry: Any) -> bool:
+    """Whether the experiment has this variant, but the launch did not ask for it."""
+    variant = entry.get("variant") if isinstance(entry, dict) else None
+    return variant not in results.variants and variant in (results.config.get("variants") or ())
 
 
 def _beside_ours(results: Results, entry: dict[str, Any]) -> Published:
@@ -57,9 +86,9 @@ def _beside_ours(results: Results, entry: dict[str, Any]) -> Published:
     values = _our_values(results, variant, metric, epoch)
     ours, interval = summary(values), prediction_interval(values)
     if ours.mean is None or ours.std is None or interval is None:
-        return Published(variant, metric, epoch, value, ours, None, None)
+        return Published(variant, metric, epoch, value, ours, None, entry.get("curve"), None)
     z = (value - ours.mean) / ours.std if ours.std else None
-    return Published(variant, metric, epoch, value, ours, z, interval.low <= value <= interval.high)
+    return Published(variant, metric, epoch, value, ours, z, entry.get("curve"), interval.low <= value <= interval.high)
 
 
 def _our_values(results: Results, variant: str, metric: str, epoch: int | None) -> NDArray[np.float64]:

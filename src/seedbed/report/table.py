@@ -26,7 +26,12 @@ def table_text(results: Results, metric: str | None = None, baseline: str | None
         mean, count = mean_text(found, analysis.decimals), analysis.count(variant)
         rows.append([variant, mean, count, *_against(analysis, against.get(variant))])
     sentences = " ".join(summary_sentences(analysis, [])).replace("`", "")
-    return f"{results.experiment}\n{_aligned([header, *rows])}\n{sentences}"
+    about = (
+        "Intervals are of each comparison by itself; verdicts allow for all of them (Holm).\n"
+        if len(against) > 1
+        else ""
+    )
+    return f"{results.experiment}\n{_aligned([header, *rows])}\n{about}{sentences}"
 
 
 def _against(analysis: Analysis, row: Difference | None) -> list[str]:

@@ -48,7 +48,8 @@ class ShuffledBatches:
         self.seeds, self.batch_size, self.steps_per_chunk = tuple(seeds), batch_size, steps_per_chunk
         self.device = device
         self.epoch = 0
-        self.steps = max(math.ceil(len(of_seed) / batch_size) for of_seed in self.rows)
+        self.steps_of_seeds = [math.ceil(len(of_seed) / batch_size) for of_seed in self.rows]
+        self.steps = max(self.steps_of_seeds)
 
     def __len__(self) -> int:
         return math.ceil(self.steps / self.steps_per_chunk)

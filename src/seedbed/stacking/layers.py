@@ -91,45 +91,153 @@ class StackedDropout(nn.Module):
         return x * keep / (1 - self.p)
 
 
+class StackedEmbedding(nn.Module):
+    """S embeddings at once: row numbers (S, B) -> (S, B, F), from one table of S x V rows."""
+
+    first: Tensor
+
+    def __init__(self, layers: Sequence[nn.Embedding]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
+        first = torch.arange(len(layers), dtype=torch.int32).unsqueeze(1) * layers[0].num_embeddings
+        self.register_buffer("first", first, persistent=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return functional.embedding(rows + self.first, self.weight.flatten(0, 1))
+
+    def plain_state(self, position: int) -> dict[str, Tensor]:
+        """The state of one seed's ``nn.Embedding``."""
+        return {"weight": self.weight[position].detach().clone()}
+
+
+class StackedBatchNorm(nn.Module):
+    """S batch norms over rows: (S, B, F) -> (S, B, F).
+
+    Rows that only pad a seed's batch enter neither its statistics nor the running ones, and a seed that takes no step
+    keeps its running statistics.
+    """
+
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, layers: Sequence[nn.BatchNorm1d]) -> None:
+        super().__init__()
+        self.eps, self.momentum = layers[0].eps, float(layers[0].momentum or 0)
+        for name in ("weight", "bias"):
+            own = [getattr(layer, name) for layer in layers]
+            value = None if own[0] is None else nn.Parameter(torch.stack([piece.detach() for piece in own]))
+            self.register_parameter(name, value)
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            self.register_buffer(name, torch.stack([getattr(layer, name) for layer in layers]))
+        self.active: Tensor | None = None
+        self.real: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, variance = self._of_batch(x) if self.training else (self.running_mean, self.running_var)
+        scale = (variance + self.eps).rsqrt()
+        if self.weight is not None:
+            scale = scale * self.weight
+        x = (x - mean.unsqueeze(1)) * scale.unsqueeze(1)
+        return x if self.bias is None else x + self.bias.unsqueeze(1)
+
+    def _of_batch(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (S, F) of each seed's real rows; they enter the running ones."""
+        if self.real is None:
+            rows: Tensor | int = x.shape[1]
+            variance, mean = torch.var_mean(x, 1, correction=0)
+        else:
+            real = self.real.unsqueeze(-1)
+            rows = real.sum(1).clamp(min=1)
+            mean = torch.where(real, x, 0).sum(1) / rows
+            variance = torch.where(real, (x - mean.unsqueeze(1)) ** 2, 0).sum(1) / rows
+        with torch.no_grad():
+            weight = self.momentum if self.active is None else self.momentum * self.active.unsqueeze(1)
+            unbiased = (
+                variance * (rows / (rows - 1)) if isinstance(rows, int) else variance * rows / (rows - 1).clamp(1)
+            )
+            self.running_mean += weight * (mean - self.running_mean)
+            self.running_var += weight * (unbiased - self.running_var)
+            self.num_batches_tracked += 1 if self.active is None else self.active
+        return mean, variance
+
+    def plain_state(self, position: int) -> dict[str, Tensor]:
+        """The state of one seed's ``nn.BatchNorm1d``."""
+        return {name: value[position].detach().clone() for name, value in self.state_dict().items()}
+
+
+class SigmoidRange(nn.Module):
+    """``low + (high - low) * sigmoid(x)``, element by element."""
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self.low, self.high = low, high
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(x) * (self.high - self.low) + self.low
+
+
+class KnownFeatures(nn.Module):
+    """What is known of each user or item: row numbers (..., B) -> (..., B, F). Nothing is learnt, so all seeds share it."""
+
+    table: Tensor
+
+    def __init__(self, table: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("table", table, persistent=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return functional.embedding(rows, self.table)
+
+
 class Stackable(nn.Module):
     """Base of a network whose ``forward`` serves one seed and a stack of seeds alike.
 
-    Write it as for one seed, of ``nn.Linear``, ``nn.LayerNorm``, ``nn.Dropout``, activations, ``nn.Sequential`` and
-    other ``Stackable`` modules. In a stack these layers are exchanged for stacked ones, and ``forward`` gets (S, B, F)
-    where it got (B, F): it may use any operation that works element by element or on the last axis (``dim=-1``), and
-    must mix no rows. Parameters and buffers belong to the layers, not to the module itself. Whether a stack gives what
+    Write it as for one seed, of ``nn.Linear``, ``nn.Embedding``, ``nn.LayerNorm``, ``nn.BatchNorm1d``, ``nn.Dropout``,
+    activations, ``nn.Sequential`` and other ``Stackable`` modules. In a stack these layers are exchanged for stacked
+    ones, and ``forward`` gets (S, B, F) where it got (B, F): it may use any operation that works element by element or
+    on the last axis (``dim=-1``), and must mix no rows (only batch norm does). Parameters and buffers belong to the layers, not to the module itself. Whether a stack gives what
     each network gives alone is checked before training.
     """
 
 
-# Layers without state that work elementwise serve all seeds as they are.
-ELEMENTWISE = (
+# Layers that learn nothing and treat every row alike serve all seeds as they are.
+SHARED = (
     nn.ReLU, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.ELU, nn.SELU, nn.Mish, nn.Softplus, nn.Tanh, nn.Sigmoid, nn.Identity,
+    SigmoidRange, KnownFeatures,
 )  # fmt: skip
 
 Stacker = Callable[[Sequence[Any], Sequence[int], str], nn.Module]
 STACKERS: dict[type[nn.Module], Stacker] = {
     nn.Linear: lambda layers, seeds, name: StackedLinear(layers),
+    nn.Embedding: lambda layers, seeds, name: StackedEmbedding(layers),
     nn.LayerNorm: lambda layers, seeds, name: StackedLayerNorm(layers),
+    nn.BatchNorm1d: lambda layers, seeds, name: StackedBatchNorm(layers),
     nn.Dropout: lambda layers, seeds, name: StackedDropout(layers[0].p, seeds, name),
 }
 
 
 class StackedNetwork(nn.Module):
-    """S networks of one architecture as one: (S, B, in) -> (S, B, out)."""
+    """S networks of one architecture as one, with a leading seed axis in every input and in the output."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
+        self._layers_with_state = [
+            layer for layer in network.modules() if isinstance(layer, StackedDropout | StackedBatchNorm)
+        ]
 
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.network(x))
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return cast(Tensor, self.network(*inputs))
 
-    def set_active(self, active: Tensor | None) -> None:
-        """Tell the layers that draw random numbers which seeds (S,) take the next step; None: all."""
-        for layer in self.modules():
-            if isinstance(layer, StackedDropout):
-                layer.active = active
+    def set_step(self, active: Tensor | None, real: Tensor | None) -> None:
+        """Tell the layers which seeds (S,) take the next step and which of its rows (S, B) are real; None: all."""
+        for layer in self._layers_with_state:
+            layer.active = active
+            if isinstance(layer, StackedBatchNorm):
+                layer.real = real
 
     def seed_state(self, position: int) -> dict[str, Tensor]:
         """A copy of one seed's part of every stacked tensor."""
@@ -145,7 +253,7 @@ class StackedNetwork(nn.Module):
         return {
             f"{name}.{key}": value
             for name, layer in self.network.named_modules()
-            if isinstance(layer, StackedLinear | StackedLayerNorm)
+            if isinstance(layer, StackedLinear | StackedEmbedding | StackedLayerNorm | StackedBatchNorm)
             for key, value in layer.plain_state(position).items()
         }
 
@@ -153,8 +261,8 @@ class StackedNetwork(nn.Module):
 def stack(networks: Sequence[nn.Module], seeds: Sequence[int]) -> StackedNetwork | None:
     """One stacked network from S ordinary ones of equal shape, or None where there is no stacked form.
 
-    ``nn.Sequential`` and ``Stackable`` modules of linear layers, layer norm, dropout and activations have one; any
-    other subclass of ``nn.Module``, whose ``forward`` may do anything, has none.
+    ``nn.Sequential`` and ``Stackable`` modules of linear layers, embeddings, layer and batch norm, dropout and
+    activations have one; any other subclass of ``nn.Module``, whose ``forward`` may do anything, has none.
     """
     if not all(_is_stackable(network) for network in networks):
         return None
@@ -165,7 +273,7 @@ def _stacked(modules: Sequence[nn.Module], seeds: Sequence[int], name: str) -> n
     kind = type(modules[0])
     if kind in STACKERS:
         return STACKERS[kind](modules, seeds, name)
-    if kind in ELEMENTWISE:
+    if kind in SHARED:
         return modules[0]
     twin = copy.copy(modules[0])  # the container's settings and its forward, around other layers
     twin._modules = {
@@ -195,7 +303,11 @@ def _is_layer(module: nn.Module) -> bool:
     """Known layers; torch's parametrizations (weight norm, spectral norm) change the type of theirs."""
     if type(module) is nn.LayerNorm:
         return len(module.normalized_shape) == 1
-    return type(module) in STACKERS or type(module) in ELEMENTWISE
+    if type(module) is nn.BatchNorm1d:
+        return module.track_running_stats and module.momentum is not None
+    if type(module) is nn.Embedding:
+        return not (module.padding_idx is not None or module.max_norm or module.scale_grad_by_freq or module.sparse)
+    return type(module) in STACKERS or type(module) in SHARED
 
 
 class OneSeed(nn.Module):
@@ -208,10 +320,10 @@ class OneSeed(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.network(x.squeeze(0))).unsqueeze(0)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return cast(Tensor, self.network(*(one.squeeze(0) for one in inputs))).unsqueeze(0)
 
-    def set_active(self, active: Tensor | None) -> None:
+    def set_step(self, active: Tensor | None, real: Tensor | None) -> None:
         """Nothing to tell: the only seed takes every step that is run."""
 
     def seed_state(self, position: int) -> dict[str, Tensor]:
@@ -226,34 +338,45 @@ class OneSeed(nn.Module):
 Stacked = StackedNetwork | OneSeed
 
 
-def build(factory: Callable[[], nn.Module], seeds: Sequence[int]) -> Stacked | None:
+def build(factory: Callable[[], nn.Module], seeds: Sequence[int], *, plain: bool = False) -> Stacked | None:
     """The stacked network of these seeds, each with the weights that it would have alone.
 
     Returns None where several seeds are asked for and the network has no stacked form: train them one at a time.
+    ``plain`` builds one seed's ordinary network even where it has a stacked form.
     """
     networks = list(_networks(factory, seeds))
-    stacked = stack(networks, seeds)
+    stacked = None if plain else stack(networks, seeds)
     if stacked is None and len(seeds) == 1:
         return OneSeed(networks[0])
     return stacked
 
 
-def stacking_error(factory: Callable[[], nn.Module], width: int) -> float:
+def stacking_error(factory: Callable[[], nn.Module], example: Callable[[torch.Generator], tuple[Tensor, ...]]) -> float:
     """The largest difference between a stack of two seeds and the same networks alone, relative to their outputs.
 
-    On five rows of ``width`` random features in evaluation mode; 0 where there is no stacked form.
+    On inputs that ``example`` makes for each, in evaluation mode; and between the outputs for some rows among others and
+    without them. 0 where there is no stacked form. Raises ``ValueError`` for a network that draws random numbers by
+    itself, which would be no seed's own.
     """
     seeds = (0, 1)
     stacked = stack(list(_networks(factory, seeds)), seeds)
     if stacked is None:
         return 0.0
-    x = torch.randn(len(seeds), 5, width, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    inputs = [example(generator) for _ in seeds]
     with torch.no_grad():
-        together = stacked.eval()(x)
-        alone = torch.stack([network.eval()(rows) for network, rows in zip(_networks(factory, seeds), x, strict=True)])
-    if together.shape != alone.shape:
+        together = stacked.eval()(*(torch.stack(of_seeds) for of_seeds in zip(*inputs, strict=True)))
+        networks = zip(_networks(factory, seeds), inputs, strict=True)
+        alone = torch.stack([network.eval()(*of_seed) for network, of_seed in networks])
+        some = stacked(*(torch.stack(of_seeds)[:, :3] for of_seeds in zip(*inputs, strict=True)))
+        before = torch.get_rng_state()
+        stacked.train()(*(torch.stack(of_seeds) for of_seeds in zip(*inputs, strict=True)))
+        if not torch.equal(torch.get_rng_state(), before):
+            raise ValueError("its forward draws random numbers, which nn.Dropout alone can draw for each seed")
+    if together.shape != alone.shape or some.shape != together[:, :3].shape:
         return float("inf")
-    return float((together - alone).abs().max() / alone.abs().max().clamp(min=1e-6))
+    difference = torch.maximum((together - alone).abs().max(), (some - together[:, :3]).abs().max())
+    return float(difference / alone.abs().max().clamp(min=1e-6))
 
 
 def _networks(factory: Callable[[], nn.Module], seeds: Sequence[int]) -> Iterator[nn.Module]:

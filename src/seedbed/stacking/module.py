@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from seedbed.schedules import Schedule
 from seedbed.stacking.batches import Chunk
 from seedbed.stacking.layers import OneSeed, Stacked
 from seedbed.stacking.optimizers import OptimizerFactory, SeedOptimizer
@@ -17,6 +19,9 @@ from seedbed.stacking.optimizers import OptimizerFactory, SeedOptimizer
 
 class StackedModule(pl.LightningModule):
     """Trains S stacked networks; each takes exactly the steps that it would take alone.
+
+    ``schedule`` moves the learning rate (and momentum) with the steps that a seed has taken, of ``epochs`` times its
+    ``steps_per_epoch``.
 
     A task says what a row's loss is (``row_losses``), what is kept of an evaluated batch (``evaluate``) and which
     metrics come out of that (``metrics``). ``running`` says which seeds still train, ``diverged_at`` in which epoch a
@@ -29,13 +34,23 @@ class StackedModule(pl.LightningModule):
     """
 
     def __init__(
-        self, network: Stacked, optimizer: OptimizerFactory, *, seeds: int, clip_norm: float | None = None
+        self,
+        network: Stacked,
+        optimizer: OptimizerFactory,
+        *,
+        seeds: int,
+        clip_norm: float | None = None,
+        schedule: Schedule | None = None,
+        epochs: int = 1,
+        steps_per_epoch: Sequence[int] = (),
     ) -> None:
         super().__init__()
         # A Lightning batch is a chunk of many optimizer steps, so the steps are taken by hand.
         self.automatic_optimization = False
         self.network, self.optimizer_factory = network, optimizer
         self.seeds, self.clip_norm = seeds, clip_norm
+        self.schedule, self.epochs, self.steps_per_epoch = schedule, epochs, steps_per_epoch
+        self.steps_taken = [0] * seeds
         self.running = np.ones(seeds, dtype=bool)
         self.diverged_at: dict[int, int] = {}
         self.history: list[dict[str, np.ndarray]] = []
@@ -73,13 +88,14 @@ class StackedModule(pl.LightningModule):
         for step, counts in enumerate(chunk.host_counts):
             active = self.running & (counts > 0)
             if active.any():
-                self._step(chunk.index[step], masks[step], trains[step], active, int(counts.max()))
+                self._step(chunk.index[step], masks[step], trains[step], active, counts)
 
-    def _step(self, index: Tensor, mask: Tensor, trains: Tensor, active: np.ndarray, longest: int) -> None:
+    def _step(self, index: Tensor, mask: Tensor, trains: Tensor, active: np.ndarray, counts: np.ndarray) -> None:
         """One optimizer step on the (S, B) rows of ``index``; ``trains`` is ``active`` (S,) on the device."""
         if isinstance(self.network, OneSeed):
-            index, mask = index[:, :longest], mask[:, :longest]
-        self.network.set_active(None if active.all() else trains)
+            index, mask = index[:, : int(counts.max())], mask[:, : int(counts.max())]
+        full = int(counts.min()) == index.shape[1]
+        self.network.set_step(None if active.all() else trains, None if full else mask)
         losses, weights = self.row_losses(index)
         loss_sums = torch.where(mask, losses, 0).sum(1)
         weight_sums = torch.where(mask, weights, 0).sum(1)
@@ -87,11 +103,30 @@ class StackedModule(pl.LightningModule):
 
         self.seed_optimizer.clear_gradients()
         self.manual_backward(torch.where(trains, means, 0).sum())
-        self.seed_optimizer.hand_over_gradients(active.tolist(), self.clip_norm)
+        stepping = active.tolist()
+        self._follow_schedule(stepping)
+        self.seed_optimizer.hand_over_gradients(stepping, self.clip_norm)
         cast(Any, self.optimizers()).step()
         self._loss_sum.add_(torch.where(trains, loss_sums.detach(), 0))
         self._weight_sum.add_(torch.where(trains, weight_sums, 0))
         self._finite.logical_and_(torch.isfinite(means.detach()) | ~trains)
+
+    def _follow_schedule(self, stepping: Sequence[bool]) -> None:
+        """Set what each seed steps with, by the steps that it has taken itself."""
+        if self.schedule is None:
+            return
+        values = {}
+        for position, steps in enumerate(stepping):
+            if steps:
+                taken, per_epoch = self.steps_taken[position], self.steps_per_epoch[position]
+                values[position] = (taken, per_epoch)
+                self.steps_taken[position] += 1
+        lr = self.seed_optimizer.optimizer.defaults["lr"]
+        at = {
+            (taken, per_epoch): self.schedule.at(taken, steps=self.epochs * per_epoch, steps_per_epoch=per_epoch, lr=lr)
+            for taken, per_epoch in set(values.values())
+        }
+        self.seed_optimizer.set({position: at[where] for position, where in values.items()})
 
     def on_validation_epoch_start(self) -> None:
         self._evaluated = []

@@ -2,50 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
 
-from seedbed.stacking.layers import OneSeed, Stacked
+from seedbed.stacking.layers import OneSeed, Stacked, StackedBatchNorm, StackedLayerNorm
 
 OptimizerFactory = Callable[[list[Tensor]], optim.Optimizer]
 
 # Optimizers that treat every number of a tensor by itself, so that a stacked tensor takes the steps of its slices.
-# Others (Muon, Adafactor, a user's own) may work with the norm or the shape of a tensor.
-ELEMENTWISE: tuple[type[optim.Optimizer], ...] = (
+_ELEMENTWISE: tuple[type[optim.Optimizer], ...] = (
     optim.Adadelta, optim.Adagrad, optim.Adam, optim.Adamax, optim.AdamW, optim.ASGD, optim.NAdam, optim.RAdam,
     optim.RMSprop, optim.Rprop, optim.SGD,
 )  # fmt: skip
 
 
+def is_elementwise(optimizer: optim.Optimizer) -> bool:
+    """Whether it can step several seeds at once: PyTorch's that can, and classes that say ``elementwise = True``.
+
+    Others (Muon, Adafactor, a user's own) may work with the shape of a tensor, or with a norm over all of them: their
+    seeds train one at a time.
+    """
+    return type(optimizer) in _ELEMENTWISE or getattr(type(optimizer), "elementwise", False) is True
+
+
+SEED = "seed"
+"""Key of a parameter group that is one seed's: its position in the stack."""
+
+
 class SeedOptimizer:
     """An optimizer whose state (moments, step count) belongs to each seed, and which steps only the seeds that train.
 
-    While all seeds step, an elementwise optimizer works on the stacked parameters as they are: some long tensors cost
-    less than many short ones. From the first step that a seed does not take, and from the start for other optimizers,
-    each seed's slices of the parameters are leaf tensors of their own, which share the stacked memory: one whose
-    ``grad`` is None takes no step at all, and weight decay and momentum do not move it either. So any optimizer of
-    ``torch.optim`` serves unchanged.
+    ``factory`` builds it over each seed's slices of the stacked parameters, as leaf tensors that share the stacked
+    memory. While all seeds step, the optimizer holds the stacked parameters instead: some long tensors cost less than
+    many short ones. From the first step that a seed does not take it holds the slices: one whose ``grad`` is None takes
+    no step at all, and weight decay and momentum do not move it either.
+
+    Raises ``ValueError`` for several seeds of an optimizer that is not elementwise.
     """
 
     def __init__(self, network: Stacked, seeds: int, factory: OptimizerFactory) -> None:
         self._stacked: list[nn.Parameter] = list(network.parameters())
-        self._alone = isinstance(network, OneSeed)
+        self._alone, self.seeds = isinstance(network, OneSeed), seeds
         self._slices: dict[Tensor, list[Tensor]] = {}
         """Of each stacked parameter, one for each seed; empty while the optimizer holds the stacked ones."""
-        if not self._alone:
-            self._slices = {
-                parameter: [piece.requires_grad_() for piece in parameter.detach().unbind(0)]
-                for parameter in self._stacked
-            }
-        self.optimizer = factory(self._of_seeds() or list(self._stacked))
-        if type(self.optimizer) in ELEMENTWISE:
-            self.optimizer, self._slices = factory(list(self._stacked)), {}
+        if self._alone:
+            self.optimizer = factory(list(self._stacked))
+        else:
+            self._slices = {parameter: _sliced(parameter) for parameter in self._stacked}
+            self.optimizer = factory(
+                [piece for of_seed in zip(*self._slices.values(), strict=True) for piece in of_seed]
+            )
+            if not is_elementwise(self.optimizer):
+                raise ValueError(f"{type(self.optimizer).__name__} is not known to step several seeds as it steps each")
+            self._join()
+        if getattr(type(self.optimizer), "spares_norm_and_bias", False):
+            self._spare(_norms_and_biases(network))
 
-    def _of_seeds(self) -> list[Tensor]:
-        """The slices, seed by seed."""
-        return [piece for of_seed in zip(*self._slices.values(), strict=True) for piece in of_seed]
+    def _spare(self, spared: Set[Tensor]) -> None:
+        """Put the parameters that do not decay into groups of their own."""
+        for group in list(self.optimizer.param_groups):
+            kept = [parameter for parameter in group["params"] if parameter in spared]
+            group["params"] = [parameter for parameter in group["params"] if parameter not in spared]
+            if kept:
+                self.optimizer.param_groups.append({**group, "params": kept, "weight_decay": 0.0})
 
     def clear_gradients(self) -> None:
         for parameter in self._stacked:
@@ -64,6 +87,32 @@ class SeedOptimizer:
             for piece, gradient, steps in zip(slices, gradients, active, strict=True):
                 piece.grad = gradient if steps else None
 
+    def set(self, values: Mapping[int, Mapping[str, float]]) -> None:
+        """Set learning rate ("lr") and "momentum" (Adam's beta1) for the next step, by position of the seed; before the gradients are handed over."""
+        first, *others = values.values()
+        if all(other == first for other in others):
+            for group in self.optimizer.param_groups:
+                _set(group, first)
+            return
+        if not self._slices:
+            self._split()
+        self._part_groups()
+        for group in self.optimizer.param_groups:
+            if group[SEED] in values:
+                _set(group, values[group[SEED]])
+
+    def _part_groups(self) -> None:
+        """Give each seed parameter groups of its own."""
+        if all(SEED in group for group in self.optimizer.param_groups):
+            return
+        position_of = {piece: at for slices in self._slices.values() for at, piece in enumerate(slices)}
+        parted = []
+        for group in self.optimizer.param_groups:
+            for position in range(self.seeds):
+                own = [piece for piece in group["params"] if position_of[piece] == position]
+                parted.append({**group, "params": own, SEED: position})
+        self.optimizer.param_groups[:] = parted
+
     def _clip(self, clip_norm: float) -> None:
         """Scale each seed's gradients to at most ``clip_norm``, as ``clip_grad_norm_`` does for one network."""
         if self._alone:
@@ -75,25 +124,63 @@ class SeedOptimizer:
         for gradient in gradients:
             gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
 
+    def _join(self) -> None:
+        """Let the optimizer hold the stacked parameters, where it treats the slices of each alike."""
+        place = {piece: at for at, group in enumerate(self.optimizer.param_groups) for piece in group["params"]}
+        if any(len({place.get(piece) for piece in slices}) > 1 for slices in self._slices.values()):
+            return
+        for group in self.optimizer.param_groups:
+            group["params"] = []
+        for parameter, slices in self._slices.items():
+            if slices[0] in place:
+                self.optimizer.param_groups[place[slices[0]]]["params"].append(parameter)
+            states = [self.optimizer.state.pop(piece, {}) for piece in slices]
+            if states[0]:
+                self.optimizer.state[parameter] = {
+                    name: torch.stack([state[name] for state in states]) if _is_slice(value, slices[0]) else value
+                    for name, value in states[0].items()
+                }
+        self._slices = {}
+
     def _split(self) -> None:
         """Let the optimizer go on with the slices of what it holds, each with its part of the state."""
         for group in self.optimizer.param_groups:
             slices_of_group = []
             for parameter in group["params"]:
-                slices = [piece.requires_grad_() for piece in parameter.detach().unbind(0)]
+                slices = self._slices[parameter] = _sliced(parameter)
+                state = self.optimizer.state.pop(parameter, {})
                 for position, piece in enumerate(slices):
                     self.optimizer.state[piece] = {
-                        name: _part(value, position, parameter.shape)
-                        for name, value in self.optimizer.state.get(parameter, {}).items()
+                        name: value[position] if _is_slice(value, parameter) else copy.deepcopy(value)
+                        for name, value in state.items()
                     }
-                self.optimizer.state.pop(parameter, None)
-                self._slices[parameter] = slices
                 slices_of_group += slices
             group["params"] = slices_of_group
 
 
-def _part(value: object, position: int, shape: torch.Size) -> object:
-    """One seed's part of a piece of state: its slice, or a copy of what all have in common (the step count)."""
-    if not isinstance(value, Tensor):
-        return value
-    return value[position] if value.shape == shape else value.clone()
+def _sliced(parameter: Tensor) -> list[Tensor]:
+    return [piece.requires_grad_() for piece in parameter.detach().unbind(0)]
+
+
+def _is_slice(value: object, parameter: Tensor) -> bool:
+    """Whether a piece of state has a number for each of the parameter's, and is not one for all (a step count)."""
+    return isinstance(value, Tensor) and value.dim() > 0 and value.shape == parameter.shape
+
+
+def _norms_and_biases(network: nn.Module) -> set[Tensor]:
+    norms = (StackedBatchNorm, StackedLayerNorm, nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+    return {
+        parameter
+        for module in network.modules()
+        for name, parameter in module.named_parameters(recurse=False)
+        if name == "bias" or isinstance(module, norms)
+    }
+
+
+def _set(group: dict[str, Any], values: Mapping[str, float]) -> None:
+    group["lr"] = values["lr"]
+    if "momentum" in values:
+        if "betas" in group:
+            group["betas"] = (values["momentum"], *group["betas"][1:])
+        else:
+            group["momentum"] = values["momentum"]

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from seedbed.data.splits import Rows
+from seedbed.data.table import Prepared, Progress, Table
+from seedbed.errors import ConfigError
+from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.stacking import metrics
 from seedbed.stacking.layers import Stacked
-from seedbed.stacking.module import StackedModule
 from seedbed.stacking.optimizers import OptimizerFactory
+from seedbed.tasks.base import SeedData, StackData, Task
 
 OwnMetric = Callable[[Tensor, Tensor], Any]
 """From probabilities (N, C) and labels (N,) of one seed to one number."""
 
 
-class Classification(StackedModule):
+@dataclass(frozen=True)
+class LabelledRows(SeedData):
+    """One seed's rows, and what its strategy has made of those for training."""
+
+    resampled: Resampled
+    features: np.ndarray | None = None
+    """(N, F): all rows of the table as this seed sees them; None where the table's own features serve all seeds."""
+
+
+class Classification(Task):
     """Stacked classifiers over rows that lie on the device once.
 
     ``features`` is (R, F) and ``labels`` (R,): all rows that any seed or split refers to. ``class_weights`` is (S, C),
@@ -66,7 +81,102 @@ class Classification(StackedModule):
         return values | {name: self._own(metric, logits, labels, mask) for name, metric in self.own_metrics.items()}
 
     def _own(self, metric: OwnMetric, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+        """NaN for a seed that diverges: what a user's function makes of its logits must not end the others."""
         of_seeds = zip(logits.double().softmax(-1), labels, mask, strict=True)
-        return torch.tensor(
-            [float(metric(scores[real], true[real])) for scores, true, real in of_seeds], device=logits.device
+        values = [
+            float(metric(scores[real], true[real])) if scores[real].isfinite().all() else torch.nan
+            for scores, true, real in of_seeds
+        ]
+        return torch.tensor(values, dtype=torch.float64, device=logits.device)
+
+    # ---- from a table to the arguments above -------------------------------------------------------------------------
+
+    @classmethod
+    def network_arguments(cls, table: Table) -> dict[str, Any]:
+        return {"in_features": table.width, "out_features": len(table.classes)}
+
+    @classmethod
+    def example(cls, table: Table, rows: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        return (torch.randn(rows, table.width, generator=generator),)
+
+    @classmethod
+    def seed_data(
+        cls, table: Table, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None
+    ) -> LabelledRows:
+        prepared = Prepared(table.features, table.encode)
+        if table.preparation is not None:
+            prepared = table.preparation.fit(table, rows.train)
+        encode = prepared.encode
+        training = TrainingRows(
+            features=prepared.features[rows.train],
+            labels=table.labels[rows.train],
+            classes=table.classes,
+            texts=None if table.texts is None else tuple(table.texts[row] for row in rows.train),
+            rows=rows.train,
+            minority=table.minority,
         )
+        resampled = strategy.apply(training, seed, (lambda texts: encode(texts, progress)) if encode else None)
+        return LabelledRows(seed, rows, resampled, None if table.preparation is None else prepared.features)
+
+    @classmethod
+    def for_training(cls, table: Table) -> Table:
+        return replace(table, encode=None, texts=None)  # a loaded encoder cannot go to another process
+
+    @classmethod
+    def stack_data(cls, table: Table, data: Sequence[LabelledRows]) -> StackData:
+        """The table's rows, once or as each seed sees them, then the new rows of each seed."""
+        own = [item.features for item in data if item.features is not None]
+        features: list[np.ndarray] = own or [table.features]
+        labels, count = [table.labels] * len(features), len(features) * len(table.labels)
+        train, val, test = [], [], []
+        for position, item in enumerate(data):
+            first = position * len(table.labels) if own else 0
+            chosen = item.rows.train[item.resampled.source] + first
+            if item.resampled.features is not None and item.resampled.labels is not None:
+                new = len(item.resampled.labels)
+                chosen = np.concatenate([chosen, np.arange(count, count + new)])
+                features.append(item.resampled.features.astype(np.float32, copy=False))
+                labels.append(item.resampled.labels.astype(np.int64, copy=False))
+                count += new
+            train.append(chosen)
+            val.append(item.rows.val + first)
+            test.append(item.rows.test + first)
+        weights = [item.resampled.class_weights for item in data if item.resampled.class_weights is not None]
+        arguments = {
+            "features": torch.from_numpy(np.concatenate(features)),
+            "labels": torch.from_numpy(np.concatenate(labels)),
+            "class_weights": torch.from_numpy(np.stack(weights)) if weights else None,
+            "minority": table.minority if len(table.classes) == 2 else None,
+        }
+        return StackData(arguments, train, val, test)
+
+    @classmethod
+    def check(cls, table: Table, rows: Rows, strategy: Strategy) -> None:
+        counts = np.bincount(table.labels[rows.train], minlength=len(table.classes))
+        strategy.check(dict(zip(table.classes, counts.tolist(), strict=True)))
+
+    @classmethod
+    def describe(cls, table: Table) -> dict[str, Any]:
+        return {"classes": list(table.classes), "minority": table.classes[table.minority]}
+
+    @classmethod
+    def bytes_of_a_seed(cls, table: Table) -> int:
+        if table.preparation is None:
+            return 0
+        copies = 3  # as prepared, as training rows of the strategy, and joined for the stack
+        return copies * len(table.labels) * table.width * np.dtype(np.float32).itemsize
+
+    @classmethod
+    def check_settings(cls, table: Table, settings: Mapping[str, Any]) -> None:
+        """Try the user's metrics."""
+        classes = len(table.classes)
+        scores = torch.linspace(0, 1, 4 * classes * classes, dtype=torch.float64).view(-1, classes).softmax(-1)
+        labels = torch.arange(len(scores)) % classes
+        for name, metric in (settings.get("own_metrics") or {}).items():
+            try:
+                float(metric["function"](scores, labels))
+            except Exception as error:
+                raise ConfigError(
+                    f"task.own_metrics.{name}: the function fails on probabilities {tuple(scores.shape)} and labels "
+                    f"{tuple(labels.shape)} ({type(error).__name__}: {error}). It must give one number."
+                ) from error

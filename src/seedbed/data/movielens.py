@@ -1,0 +1,651 @@
+"""The MovieLens sets: ratings of movies, from 100 thousand to 32 million of them.
+
+Source: Harper and Konstan 2015, "The MovieLens Datasets: History and Context".
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from seedbed.data import sources
+from seedbed.data.ratings import (
+    RatingTable,
+    check_duplicates,
+    digest_of,
+    pair_keys,
+    rating_table,
+    told_apart,
+    vocabulary,
+)
+from seedbed.data.sources import Description, FetchFailed, Origin, PublishedZip, Source, Wheel
+from seedbed.data.table import Progress
+from seedbed.errors import ConfigError, DataError, near_misses
+
+HOME = "https://files.grouplens.org/datasets/movielens"
+LICENCE = "research use under the terms of its README"
+BLOCK = 1 << 24  # bytes of a file of ratings that are read at a time
+ITEMS = ("title", "id")
+GENRES_100K = (
+    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
+    "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
+)  # fmt: skip
+
+
+# ---- what there is ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which files an edition has, and how the fields of a rating are parted: user, movie, rating, timestamp."""
+
+    ratings: str
+    movies: tuple[str, ...]
+    """Names that its file of movies goes by; each is a key of ``MOVIE_FILES``."""
+    users: tuple[str, ...] = ()
+    """Likewise of users and ``USER_FILES``."""
+    folds: tuple[str, ...] = ()
+    """Published folds: the test part of each is in the file FOLD.test."""
+    separator: bytes = b","
+    header: bytes = b""
+    """The first line of the file of ratings, where that is none."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All names of files."""
+        return (*self.movies, *self.users, *(f"{fold}.test" for fold in self.folds), self.ratings)
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """An archive that holds the files of an edition."""
+
+    origin: Origin
+    members: Mapping[str, str]
+    """File of the edition -> member of the archive; only ``origin.member`` must be there."""
+    header: bool = False
+    """Whether the members begin with a line that the edition's files lack."""
+
+
+@dataclass(frozen=True)
+class MovieLensEdition:
+    """One edition: its files and where they are had."""
+
+    name: str
+    folders: tuple[str, ...]
+    """Folders that hold its files, in the user's data folder; the first of them also in the cache."""
+    layout: Layout
+    carriers: tuple[Carrier, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of files without carriage returns, where known; other files are taken as they are."""
+    size: int = 0
+    """Bytes of the file of ratings, 0 where not known."""
+    notes: tuple[str, ...] = ()
+    """What a report on this edition must say."""
+
+
+U_FILES = Layout(
+    ratings="u.data",
+    movies=("u.item", "ml-100k.item"),
+    users=("u.user", "ml-100k.user"),
+    folds=("u1", "u2", "u3", "u4", "u5"),
+    separator=b"\t",
+)
+DAT_FILES = Layout(ratings="ratings.dat", movies=("movies.dat",), users=("users.dat",), separator=b"::")
+CSV_FILES = Layout(ratings="ratings.csv", movies=("movies.csv",), header=b"userId,movieId,rating,timestamp")
+
+_PACKAGED = "recbole/dataset_example/ml-100k/"
+# Without their header lines, its ratings are u.data and its users, but for tabs, u.user, byte for byte.
+RECBOLE = Carrier(
+    origin=Wheel(requirement="recbole==1.2.1", member=f"{_PACKAGED}ml-100k.inter"),
+    members={
+        "ml-100k.item": f"{_PACKAGED}ml-100k.item",
+        "ml-100k.user": f"{_PACKAGED}ml-100k.user",
+        "u.data": f"{_PACKAGED}ml-100k.inter",
+    },
+    header=True,
+)
+
+
+def _published(archive: str, folder: str, layout: Layout) -> Carrier:
+    members = {file: f"{folder}/{file}" for file in layout.files}
+    return Carrier(PublishedZip(f"{HOME}/{archive}", members[layout.ratings]), members)
+
+
+def _csv_edition(name: str, folder: str, *notes: str) -> MovieLensEdition:
+    return MovieLensEdition(name, (folder,), CSV_FILES, (_published(f"{folder}.zip", folder, CSV_FILES),), notes=notes)
+
+
+_KNOWN = (
+    MovieLensEdition(
+        name="movielens_100k",
+        folders=("ml-100k",),
+        layout=U_FILES,
+        carriers=(_published("ml-100k.zip", "ml-100k", U_FILES), RECBOLE),
+        digests={
+            "u.data": "06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490",
+            "u.item": "553841ebc7de3a0fd0d6b62a204ea30c1e651aacfb2814c7a6584ac52f2c5701",
+        },
+        size=1_979_173,
+    ),
+    MovieLensEdition(
+        name="movielens_small_2016",
+        folders=("ml-latest-small-2016",),
+        layout=CSV_FILES,
+        carriers=(),  # its address serves a later edition
+        digests={"ratings.csv": "b4239649fbf90ebf405c56c3ae1d929d9e7c86fc1a3a80cbef1c884df593ef73"},
+        size=2_338_261,
+    ),
+    _csv_edition(
+        "movielens_small",
+        "ml-latest-small",
+        "This is the edition that its home serves today, which changes without notice. Its numbers must not be set "
+        "beside those of the edition of 2016.",
+    ),
+    MovieLensEdition("movielens_1m", ("ml-1m",), DAT_FILES, (_published("ml-1m.zip", "ml-1m", DAT_FILES),)),
+    MovieLensEdition(
+        "movielens_10m", ("ml-10m", "ml-10M100K"), DAT_FILES, (_published("ml-10m.zip", "ml-10M100K", DAT_FILES),)
+    ),
+    _csv_edition("movielens_20m", "ml-20m"),
+    _csv_edition("movielens_25m", "ml-25m"),
+    _csv_edition("movielens_32m", "ml-32m"),
+)
+EDITIONS = {edition.name: edition for edition in _KNOWN}
+
+
+# ---- the data set ----------------------------------------------------------------------------------------------------
+
+
+class MovieLens:
+    """One edition as a table of ratings; nothing is read before ``locate`` or ``load``."""
+
+    def __init__(self, *, edition: str, root: str | None = None, items: str = "id", duplicates: str = "latest") -> None:
+        """The arguments are the keys of ``conf/data/movielens_*.yaml``. Raises ``ConfigError``."""
+        for key, value, known in (("edition", edition, tuple(EDITIONS)), ("items", items, ITEMS)):
+            if value not in known:
+                raise ConfigError(f"data.{key}={value}: there is no such choice, {near_misses(str(value), known)}")
+        self.edition = EDITIONS[edition]
+        self.root = root
+        self.items = items
+        self.duplicates = check_duplicates(duplicates)
+
+    def locate(self, *, fetch: bool = True) -> Source:
+        """Find the file of ratings on this machine, else (``fetch``) get all files from where they are published.
+
+        Raises ``DataError`` when it cannot be had or is damaged.
+        """
+        tried: list[str] = []
+        for path in self._places():
+            if path.is_file():
+                return self._checked(path)
+            tried.append(f"{path}: no such file")
+        for carrier in self.edition.carriers if fetch else ():
+            if _fetch(self.edition, carrier, tried):
+                return self._checked(self._places()[-1])
+        raise _not_found(self.edition, self._places()[-1], tried)
+
+    def load(self, progress: Progress | None = None) -> RatingTable:
+        """Read the ratings, titles and metadata; ``progress`` is told bytes. Raises ``DataError``."""
+        source = self.locate()
+        layout = self.edition.layout
+        found = _read_ratings(source.path, layout, progress)
+        folds = _folds(source.path.parent, layout, found)
+        user_rows, user_ids = vocabulary(found.users)
+        movie_rows, movie_ids = vocabulary(found.movies)
+        user_features = self._user_features(source.path.parent, user_ids)
+        movies = _Movies(movie_ids, self._movies(source.path.parent), by_title=self.items == "title")
+        made_with = {"items": digest_of(movies.names, movies.features)}
+        if user_features is not None:
+            made_with["users"] = digest_of((), user_features)
+        return rating_table(
+            name=source.name,
+            digest=source.digest,
+            users=user_rows,
+            items=movies.row_of_id[movie_rows],
+            ratings=found.ratings,
+            timestamps=found.timestamps,
+            user_names=tuple(map(str, user_ids.tolist())),
+            item_names=movies.names,
+            duplicates=self.duplicates,
+            user_features=user_features,
+            item_features=movies.features,
+            counts={"rows_in_file": len(found.ratings), **movies.counts},
+            notes=(*source.notes, *movies.notes),
+            folds=folds,
+            made_with=made_with,
+        )
+
+    def describe(self) -> list[Description]:
+        """The edition as it is on this machine, one entry; fetches nothing and raises nothing."""
+        here = next((path for path in self._places() if path.is_file()), None)
+        carriers, expected = self.edition.carriers, self.edition.digests.get(self.edition.layout.ratings)
+        verdict = ""
+        if here is not None:
+            found = _digest(here)
+            verdict = f"not checked: {found}" if expected is None else "ok" if found == expected else f"wrong: {found}"
+        return [
+            Description(
+                name=self.edition.name,
+                found="not here" if here is None else str(here),
+                digest=verdict,
+                size=self.edition.size or (here.stat().st_size if here is not None else 0),
+                licence=LICENCE,
+                home=carriers[0].origin.address if carriers else "a copy of your own",
+            )
+        ]
+
+    # ---- files ---------------------------------------------------------------------------------------------------
+
+    def _places(self) -> list[Path]:
+        """Where the file of ratings may lie on this machine, in order of preference; the cache last."""
+        folders, file = self.edition.folders, self.edition.layout.ratings
+        own = [Path(self.root).expanduser() / folder / file for folder in folders] if self.root else []
+        return [*own, _cache(self.edition) / file]
+
+    def _checked(self, path: Path) -> Source:
+        digest = _check(path, self.edition)
+        notes = self.edition.notes
+        if path.name not in self.edition.digests:
+            notes += (
+                f"{path.name} of {self.edition.name} was not checked: no digest of the genuine file is known. The file "
+                f"has SHA-256 {digest}.",
+            )
+        return Source(self.edition.name, path, digest, notes)
+
+    def _movies(self, folder: Path) -> dict[int, Movie]:
+        """Title and genres of the movies, by id; raises ``DataError``."""
+        path = self._beside(folder, self.edition.layout.movies)
+        if path is not None:
+            return dict(_parsed_lines(path, MOVIE_FILES[path.name], "movie"))
+        if self.items == "title":
+            raise DataError(
+                f"data.items=title: {self.edition.layout.movies[0]}, which has the titles, is not beside the ratings in "
+                f"{folder}. Put it there, or set data.items=id."
+            )
+        return {}
+
+    def _user_features(self, folder: Path, ids: np.ndarray) -> np.ndarray | None:
+        """Age, gender and occupation, (U + 1, F) float32, where the edition says them."""
+        path = self._beside(folder, self.edition.layout.users)
+        if path is None:
+            return None
+        known = dict(_parsed_lines(path, USER_FILES[path.name], "user"))
+        people = [known.get(id_) for id_ in ids.tolist()]
+        age = _standardised([np.nan if person is None else person.age for person in people])
+        said = [() if person is None else (person.gender, f"occupation {person.occupation}") for person in people]
+        return _with_unknown(np.column_stack([age, _indicators(said)]))
+
+    def _beside(self, folder: Path, names: Sequence[str]) -> Path | None:
+        """The first of the files that is there; raises ``DataError`` where it is damaged."""
+        path = next((folder / name for name in names if (folder / name).is_file()), None)
+        if path is not None and path.name in self.edition.digests:
+            _check(path, self.edition)
+        return path
+
+
+def known_movielens(name: str) -> MovieLens:
+    """An edition with its standard settings, looked for in ``$SEEDBED_DATA``."""
+    return MovieLens(edition=name, root=os.environ.get("SEEDBED_DATA"))
+
+
+# ---- finding and fetching --------------------------------------------------------------------------------------------
+
+
+def _cache(edition: MovieLensEdition) -> Path:
+    return sources.cache_dir() / "data" / edition.folders[0]
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 without carriage returns: copies with either kind of line end are the same."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            found.update(block.replace(b"\r", b""))
+    return found.hexdigest()
+
+
+def _check(path: Path, edition: MovieLensEdition) -> str:
+    """The digest of a file; raises ``DataError`` where it must be another one."""
+    digest = _digest(path)
+    expected = edition.digests.get(path.name, digest)
+    if digest != expected:
+        raise DataError(
+            f"{path} is damaged or another edition: its SHA-256, without carriage returns, is {digest}, expected "
+            f"{expected} ({edition.name}). Replace it by the original, or delete it: then it is fetched, or the message "
+            "says where to put it. Ratings of your own are read by data=ratings_csv."
+        )
+    return digest
+
+
+def _fetch(edition: MovieLensEdition, carrier: Carrier, tried: list[str]) -> bool:
+    """Fetch the files into the cache; adds to ``tried`` why that failed."""
+    with (
+        sources.writable_folder(_cache(edition)) as folder,
+        tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work,
+    ):
+        try:
+            archive = carrier.origin.download(Path(work))
+            fresh = [_extracted(archive, carrier, file, Path(work)) for file in carrier.members]
+            for file in filter(None, fresh):
+                _check(file, edition)
+        except FetchFailed as error:
+            tried.append(f"{carrier.origin.address}: {error}")
+            return False
+        except DataError:
+            tried.append(f"{carrier.origin.address}: the files there are of another edition")
+            return False
+        for file in filter(None, fresh):  # the ratings, by which an edition is found, come last
+            os.replace(file, folder / file.name)
+    return True
+
+
+def _extracted(archive: Path, carrier: Carrier, file: str, work: Path) -> Path | None:
+    """A file of the edition out of the archive, None where that lacks one that is not needed."""
+    member = carrier.members[file]
+    try:
+        with (
+            zipfile.ZipFile(archive) as opened,
+            opened.open(member) as content,
+            (work / file).open("wb") as target,
+        ):
+            if carrier.header:
+                content.readline()
+            shutil.copyfileobj(content, target, BLOCK)
+    except zipfile.BadZipFile as error:
+        raise FetchFailed("what came is not a zip archive (a login page of the network?)") from error
+    except KeyError as error:
+        if member == carrier.origin.member:
+            raise FetchFailed(f"the archive has no member {member}") from error
+        return None
+    return work / file
+
+
+def _not_found(edition: MovieLensEdition, cached: Path, tried: Sequence[str]) -> DataError:
+    """The error that says what was tried, each with its reason, and what to do by hand."""
+    attempts = "; ".join(f"({number}) {attempt}" for number, attempt in enumerate(tried, 1))
+    files = " and ".join((edition.layout.ratings, edition.layout.movies[0]))
+    whence = (
+        f"take {files} from {edition.carriers[0].origin.address} on a machine that reaches it"
+        if edition.carriers
+        else f"no address serves this edition any more: take {files} from a copy of it"
+    )
+    expected = edition.digests.get(edition.layout.ratings)
+    checked = f"; the SHA-256 of {edition.layout.ratings} must be {expected}" if expected else ""
+    return DataError(
+        f"{edition.name}: the file {edition.layout.ratings} cannot be had. Tried: {attempts}. By hand: {whence} and put "
+        f"them into {cached.parent}, or into {edition.folders[0]} in a folder that SEEDBED_DATA or data.root "
+        f"names{checked}."
+    )
+
+
+# ---- ratings ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """The N ratings of a file, by the ids in it."""
+
+    users: np.ndarray
+    """(N,) int32."""
+    movies: np.ndarray
+    """(N,) int32."""
+    ratings: np.ndarray
+    """(N,) float32."""
+    timestamps: np.ndarray
+    """(N,) int64."""
+
+
+_TYPES = {"users": np.int32, "movies": np.int32, "ratings": np.float32, "timestamps": np.int64}
+
+
+def _read_ratings(path: Path, layout: Layout, progress: Progress | None = None) -> Ratings:
+    """Read a file block by block, so that it is never in memory as text; raises ``DataError``."""
+    frames, size = [], path.stat().st_size
+    with path.open("rb") as file:
+        if layout.header and (first := file.readline().removeprefix(b"\xef\xbb\xbf").strip()) != layout.header:
+            raise DataError(
+                f"{path} begins {first[:60]!r}, not with the columns {layout.header.decode()}. Replace it by the original."
+            )
+        line = 2 if layout.header else 1
+        while block := file.read(BLOCK) + file.readline():
+            frames.append(_parsed_block(path, block, layout, line))
+            line += block.count(b"\n")
+            if progress:
+                progress(file.tell(), size)
+    if not sum(map(len, frames)):
+        raise DataError(f"{path} holds no rating. Replace it by the original.")
+    return Ratings(**{column: np.concatenate([frame.pop(column).to_numpy() for frame in frames]) for column in _TYPES})
+
+
+def _parsed_block(path: Path, block: bytes, layout: Layout, line: int) -> pd.DataFrame:
+    """The ratings in whole lines of a file, the first of which has the number ``line``."""
+    single = b"\t" if len(layout.separator) > 1 else layout.separator  # pandas' fast parser takes one character
+    try:
+        frame = pd.read_csv(
+            io.BytesIO(block.replace(layout.separator, single)),
+            sep=single.decode(),
+            names=list(_TYPES),
+            header=None,
+            dtype=_TYPES,
+            quoting=csv.QUOTE_NONE,
+        )
+        if not isinstance(frame.index, pd.RangeIndex) or not np.isfinite(frame["ratings"]).all():
+            raise ValueError("more or fewer than four fields")
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame({column: np.empty(0, kind) for column, kind in _TYPES.items()})
+    except (ValueError, OverflowError) as error:
+        number, text = _misfit(block, layout, line)
+        raise DataError(
+            f"{path}, line {number} is {text!r}, no rating: a user, a movie, a rating and a timestamp between "
+            f"{layout.separator.decode()!r} are expected. Mend the line, or replace the file by the original."
+        ) from error
+    return frame
+
+
+def _misfit(block: bytes, layout: Layout, line: int) -> tuple[int, str]:
+    """Number and start of the first line that holds no rating."""
+    rating = re.compile(layout.separator.join((rb"\d+", rb"\d+", rb"\d+(\.\d*)?", rb"\d+")))
+    lines = list(enumerate(block.splitlines(), line))
+    number, text = next((found for found in lines if found[1].strip() and not rating.fullmatch(found[1])), lines[0])
+    return number, text[:60].decode("latin-1")
+
+
+def _folds(folder: Path, layout: Layout, found: Ratings) -> dict[str, np.ndarray]:
+    """The rows of ``found`` in each fold whose file is there; raises ``DataError`` for a rating that is not in it."""
+    paths = {fold: folder / f"{fold}.test" for fold in layout.folds if (folder / f"{fold}.test").is_file()}
+    if not paths:
+        return {}
+    pairs = pair_keys(found.users, found.movies)
+    order = np.argsort(pairs)
+    folds = {}
+    for fold, path in paths.items():
+        part = _read_ratings(path, layout)
+        wanted = pair_keys(part.users, part.movies)
+        at = np.searchsorted(pairs, wanted, sorter=order)
+        rows = order[np.minimum(at, len(order) - 1)]
+        strange = np.flatnonzero((pairs[rows] != wanted) | (found.ratings[rows] != part.ratings))
+        if len(strange):
+            raise DataError(
+                f"{path}: the rating in line {strange[0] + 1} is not in {layout.ratings} ({len(strange)} such lines). "
+                f"Take both from the same archive, or remove {path.name}."
+            )
+        folds[fold] = np.sort(rows)
+    return folds
+
+
+# ---- movies and users ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Movie:
+    """What a file says of a movie."""
+
+    title: str
+    """With its year, as in "Toy Story (1995)"."""
+    genres: tuple[str, ...]
+
+    @property
+    def year(self) -> float:
+        """Of the release, NaN where the title does not say it."""
+        found = re.search(r"\((\d{4})\b[^()]*\)$", self.title)
+        return float(found[1]) if found else np.nan
+
+
+@dataclass(frozen=True)
+class Person:
+    """What a file says of a user."""
+
+    age: float
+    gender: str
+    occupation: str
+
+
+def _u_item(line: str) -> tuple[int, Movie]:
+    id_, title, _, _, _, *flags = line.split("|")
+    genres = [genre for genre, flag in zip(GENRES_100K, flags, strict=True) if flag == "1"]
+    return int(id_), Movie(title.strip(), tuple(genres))
+
+
+def _recbole_item(line: str) -> tuple[int, Movie]:
+    """Title and year are apart; the one movie without either is misspelt."""
+    id_, title, year, genres = line.split("\t")
+    full = "unknown" if title == "unkonwn" else f"{title.strip()} ({year})"
+    return int(id_), Movie(full, tuple(genres.split()))
+
+
+def _dat_movie(line: str) -> tuple[int, Movie]:
+    """Titles hold colons, so the id is split off from the left and the genres from the right."""
+    id_, rest = line.split("::", 1)
+    title, genres = rest.rsplit("::", 1)
+    return int(id_), Movie(title.strip(), _genres(genres))
+
+
+def _csv_movie(line: str) -> tuple[int, Movie]:
+    ((id_, title, genres),) = csv.reader([line], strict=True)
+    return int(id_), Movie(title.strip(), _genres(genres))
+
+
+def _genres(joined: str) -> tuple[str, ...]:
+    return () if joined == "(no genres listed)" else tuple(filter(None, joined.split("|")))
+
+
+def _u_user(line: str) -> tuple[int, Person]:
+    id_, age, gender, occupation, _ = re.split(r"[|\t]", line)
+    return int(id_), Person(float(age), gender, occupation)
+
+
+def _dat_user(line: str) -> tuple[int, Person]:
+    id_, gender, age, occupation, _ = line.split("::")
+    return int(id_), Person(float(age), gender, occupation)
+
+
+MOVIE_FILES: dict[str, Callable[[str], tuple[int, Movie]]] = {
+    "u.item": _u_item,
+    "ml-100k.item": _recbole_item,
+    "movies.dat": _dat_movie,
+    "movies.csv": _csv_movie,
+}
+USER_FILES: dict[str, Callable[[str], tuple[int, Person]]] = {
+    "u.user": _u_user,
+    "ml-100k.user": _u_user,
+    "users.dat": _dat_user,
+}
+
+Parsed = TypeVar("Parsed", Movie, Person)
+
+
+def _parsed_lines(path: Path, parse: Callable[[str], tuple[int, Parsed]], what: str) -> Iterator[tuple[int, Parsed]]:
+    """Every line of a small file but blank ones and the header of CSV; raises ``DataError``."""
+    header = path.suffix == ".csv"
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        if not line.strip() or (header and number == 1):
+            continue
+        try:
+            yield parse(line.removesuffix("\r"))
+        except (ValueError, csv.Error) as error:
+            raise DataError(
+                f"{path}, line {number} is {line[:60]!r}, no {what} as this file has them. Mend the line, or replace "
+                "the file by the original."
+            ) from error
+
+
+def _text(path: Path) -> str:
+    """UTF-8, as the later editions are, or else Latin-1, as the earlier ones are: their letters are no sound UTF-8."""
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+class _Movies:
+    """The item vocabulary of the M movies with the sorted ``ids``."""
+
+    def __init__(self, ids: np.ndarray, known: Mapping[int, Movie], *, by_title: bool) -> None:
+        movies = [known.get(id_) for id_ in ids.tolist()]
+        titles = [str(id_) if movie is None else movie.title for id_, movie in zip(ids, movies, strict=True)]
+        self.names = tuple(sorted(set(titles))) if by_title else told_apart(titles, ids.tolist())
+        """(I,) distinct names in the order of their rows: that of ids, or of titles."""
+        row = {name: number for number, name in enumerate(self.names, 1)}
+        own = np.array([row[title] for title in titles] if by_title else range(1, len(ids) + 1), dtype=np.int32)
+        self.row_of_id = np.concatenate([np.zeros(1, np.int32), own])
+        """(M + 1,) int32 row in the vocabulary of each row of ids; 0, the unknown one, stays 0."""
+        self.features = self._features(movies, own) if known else None
+        """(I + 1, G) float32: genres and year, row 0 zeros; movies of one title have the genres of all of them."""
+        missing, joined = movies.count(None), len(ids) - len(self.names)
+        self.counts = {
+            **({"items_joined_by_title": joined} if joined else {}),
+            **({"titles_missing": missing} if missing else {}),
+        }
+        self.notes = [
+            *([f"Movies of one title count as one item: {len(ids)} ids, {len(self.names)} titles."] if joined else []),
+            *([f"Movies without a title, named by their ids: {missing}."] if missing else []),
+        ]
+
+    def _features(self, movies: Sequence[Movie | None], own: np.ndarray) -> np.ndarray:
+        genres = _indicators([() if movie is None else movie.genres for movie in movies])
+        joined = np.zeros((len(self.names), genres.shape[1]), dtype=np.float32)
+        np.maximum.at(joined, own - 1, genres)
+        years = np.full(len(self.names), np.nan)
+        years[own - 1] = [np.nan if movie is None else movie.year for movie in movies]  # titles say the year
+        return _with_unknown(np.column_stack([joined, _standardised(years)]))
+
+
+# ---- features --------------------------------------------------------------------------------------------------------
+
+
+def _indicators(said: Sequence[Sequence[str]]) -> np.ndarray:
+    """A column of zeros and ones for each distinct value, sorted, (n, values) float32."""
+    column = {value: number for number, value in enumerate(sorted({value for values in said for value in values}))}
+    found = np.zeros((len(said), len(column)), dtype=np.float32)
+    for row, values in enumerate(said):
+        found[row, [column[value] for value in values]] = 1
+    return found
+
+
+def _standardised(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Mean 0 and standard deviation 1 over what is known; NaN, what is not, becomes the mean."""
+    given = np.asarray(values, dtype=np.float64)
+    known = given[~np.isnan(given)]
+    if not len(known):
+        return np.zeros(len(given))
+    scaled: np.ndarray = np.nan_to_num((given - known.mean()) / (known.std() or 1.0))
+    return scaled
+
+
+def _with_unknown(features: np.ndarray) -> np.ndarray:
+    """The features as float32 below a row of zeros, which the unknown has."""
+    return np.vstack([np.zeros((1, features.shape[1])), features]).astype(np.float32)

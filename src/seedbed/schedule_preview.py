@@ -1,0 +1,148 @@
+"""What a schedule does, before anything trains: the values of every step, as a table and as a picture."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seedbed.errors import ConfigError, near_misses
+from seedbed.experiment import build, flatten, parse
+from seedbed.paths import config_groups, resources
+from seedbed.schedules import Schedule
+
+_COLOURS = {"lr": "#0b4f8a", "momentum": "#b35806"}
+_LABELS = {"lr": "learning rate", "momentum": "momentum"}
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A schedule's values at every step of a training."""
+
+    name: str
+    steps_per_epoch: int
+    values: dict[str, NDArray[np.float64]]
+    """``lr``, and ``momentum`` where the schedule moves it: (steps,) each."""
+
+    @property
+    def steps(self) -> int:
+        return len(self.values["lr"])
+
+
+def preview(
+    name: str,
+    overrides: Sequence[str] = (),
+    *,
+    steps_per_epoch: int,
+    config_dir: str | os.PathLike[str] | None = None,
+) -> Preview:
+    """Run schedule ``name`` under overrides such as ``schedule.div=10 optimizer.lr=0.1 trainer.max_epochs=5``.
+
+    Raises ``ConfigError`` for an unknown schedule, optimizer or key, and values that cannot work.
+    """
+    config = _compose(name, overrides, config_dir)
+    schedule: Schedule = build(OmegaConf.to_container(config.schedule), "schedule")  # type: ignore[arg-type]
+    epochs, lr = config.trainer.max_epochs, config.optimizer.lr
+    if not isinstance(epochs, int) or epochs < 1:
+        raise ConfigError(f"trainer.max_epochs={epochs} cannot be used: it must be a whole number from 1 on.")
+    if not isinstance(lr, int | float) or not lr > 0:
+        raise ConfigError(f"optimizer.lr={lr} cannot be used: it must be a positive number.")
+    schedule.check(epochs)
+    steps = epochs * steps_per_epoch
+    rows = [schedule.at(step, steps=steps, steps_per_epoch=steps_per_epoch, lr=lr) for step in range(steps)]
+    return Preview(name, steps_per_epoch, {key: np.array([row[key] for row in rows]) for key in rows[0]})
+
+
+def table(shown: Preview, rows: int = 12) -> str:
+    """About ``rows`` steps spread evenly, the first and the last, and the highest and lowest rate among them."""
+    rates = shown.values["lr"]
+    even = np.linspace(0, shown.steps - 1, min(rows, shown.steps)).round().astype(int)
+    chosen = sorted({*even.tolist(), int(rates.argmax()), int(rates.argmin())})
+    lines = [f"{'step':>8}  {'epoch':>7}" + "".join(f"  {key:>12}" for key in shown.values)]
+    for step in chosen:
+        cells = "".join(f"  {values[step]:>12.6g}" for values in shown.values.values())
+        lines.append(f"{step:>8}  {step / shown.steps_per_epoch:>7.2f}{cells}")
+    return "\n".join(lines)
+
+
+def draw(shown: Preview) -> bytes:
+    """The values over the epochs as the bytes of a PNG, one panel each."""
+    epochs = np.arange(shown.steps + 1) / shown.steps_per_epoch
+    with style.context(["default", _STYLE], after_reset=True):
+        figure = Figure(figsize=(6.4, 1.2 + 2.2 * len(shown.values)), layout="constrained")
+        panels = figure.subplots(len(shown.values), sharex=True, squeeze=False)[:, 0]
+        for axes, (key, values) in zip(panels, shown.values.items(), strict=True):
+            # A value holds until the next step: jumps are upright, and the last one reaches to the end.
+            held = np.append(values, values[-1])
+            axes.plot(epochs, held, color=_COLOURS[key], linewidth=1.6, drawstyle="steps-post", clip_on=False)
+            axes.set_ylabel(_LABELS[key])
+            axes.grid(color="#e6e6e6", linewidth=0.8)
+        panels[0].set_ylim(bottom=0)
+        title = f"{shown.name}: {shown.steps:,} steps, {shown.steps_per_epoch:,} an epoch"
+        panels[0].set_title(title, loc="left", fontsize=10.5)
+        panels[-1].set_xlabel("epoch")
+        stream = io.BytesIO()
+        FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=160, metadata={"Software": None})
+    return stream.getvalue()
+
+
+# ---- composition -----------------------------------------------------------------------------------------------------
+
+
+def _compose(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> DictConfig:
+    """The groups that a schedule depends on, under the overrides that ``seedbed run`` takes for them."""
+    folders = [] if config_dir is None else [Path(config_dir).expanduser().resolve()]
+    if not all(folder.is_dir() for folder in folders):
+        raise ConfigError(f"--config-dir {config_dir}: there is no such folder. Name one that holds schedule/.")
+    sys.path += [str(folder) for folder in folders if str(folder) not in sys.path]  # code beside the user's configs
+    groups = config_groups(folders)
+    choices = {"optimizer": "adamw", "trainer": "default", "schedule": name}
+    others = []
+    for override in parse(overrides):
+        if override.key_or_group == "schedule":
+            raise ConfigError(f"Override {override.input_line!r}: the schedule is the command's first argument.")
+        if override.key_or_group in choices:
+            choices[override.key_or_group] = str(override.value())
+        else:
+            others.append(str(override.input_line))
+    for group, choice in choices.items():
+        if choice not in groups[group]:
+            raise ConfigError(f"There is no {group} {choice!r}, {near_misses(choice, groups[group])}")
+    searched = ",".join(f"'file://{folder}'" for folder in folders)
+    base = [f"hydra.searchpath=[{searched}]", *(f"+{group}={choice}" for group, choice in choices.items())]
+    with initialize_config_dir(str(resources() / "conf"), version_base="1.3"):
+        known = compose(overrides=base)
+        try:
+            return compose(overrides=[*base, *others])
+        except (HydraException, OmegaConfBaseException) as error:
+            raise _explain(error, others, known) from error
+
+
+def _explain(error: Exception, overrides: Sequence[str], known: DictConfig) -> ConfigError:
+    keys = flatten(OmegaConf.to_container(known), inner=True)
+    for override in parse(overrides):
+        key = override.key_or_group
+        if key not in keys and not override.is_add():
+            return ConfigError(f"Override {override.input_line!r}: there is no key {key!r}, {near_misses(key, keys)}")
+    return ConfigError(" ".join(str(error).split()))

@@ -1,0 +1,90 @@
+"""What a task is: it trains and measures S stacked networks, and knows what one seed's rows become for that."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seedbed.data.splits import Rows
+from seedbed.data.table import Progress
+from seedbed.imbalance.base import Strategy
+from seedbed.stacking.module import StackedModule
+
+
+@dataclass(frozen=True)
+class SeedData:
+    """What one seed trains on and is measured on."""
+
+    seed: int
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class StackData:
+    """What a stack trains on: arguments of the task's constructor, and each seed's row numbers in them."""
+
+    arguments: dict[str, Any]
+    train: list[np.ndarray]
+    val: list[np.ndarray]
+    test: list[np.ndarray]
+
+
+class Task(StackedModule):
+    """A stacked module together with what leads from a table to its inputs.
+
+    The class methods speak of a table before there is any network; ``table`` is of the kind that the task is for.
+    """
+
+    METRICS: ClassVar[tuple[str, ...]]
+    """Names of the metrics, "loss" first."""
+
+    @classmethod
+    @abstractmethod
+    def network_arguments(cls, table: Any) -> dict[str, Any]:
+        """What the network must know of the table, as arguments of the model's ``_target_``."""
+
+    @classmethod
+    @abstractmethod
+    def example(cls, table: Any, rows: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Inputs of one network for a few made-up ``rows``: what its ``forward`` is called with."""
+
+    @classmethod
+    @abstractmethod
+    def seed_data(
+        cls, table: Any, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None
+    ) -> SeedData:
+        """Prepare the rows of one seed; whatever is fitted or made sees its training rows and no others."""
+
+    @classmethod
+    def for_training(cls, table: Any) -> Any:
+        """The part of the table that is needed once every seed's data is prepared, to be sent to another process."""
+        return table
+
+    @classmethod
+    @abstractmethod
+    def stack_data(cls, table: Any, data: Sequence[Any]) -> StackData:
+        """Put the rows of several seeds together."""
+
+    @classmethod
+    def check(cls, table: Any, rows: Rows, strategy: Strategy) -> None:
+        """Raise ``ConfigError`` where one seed's rows or the strategy cannot work."""
+
+    @classmethod
+    def describe(cls, table: Any) -> dict[str, Any]:
+        """What the report says of the table, beside its name, digest, counts and notes."""
+        return {}
+
+    @classmethod
+    def bytes_of_a_seed(cls, table: Any) -> int:
+        """Memory that the prepared rows of one seed take beside the table."""
+        return 0
+
+    @classmethod
+    def check_settings(cls, table: Any, settings: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` where the task's own ``settings``, by name, cannot work on this table."""

@@ -1,0 +1,185 @@
+"""Explicit ratings: predicting the number that a user gives to an item, by mean squared error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seedbed.data.ratings import RatingTable
+from seedbed.data.splits import Rows
+from seedbed.data.table import Progress
+from seedbed.errors import ConfigError
+from seedbed.imbalance.base import Strategy
+from seedbed.stacking.layers import Stacked
+from seedbed.stacking.optimizers import OptimizerFactory
+from seedbed.tasks.base import SeedData, StackData, Task
+
+UNKNOWN = 0
+"""The row that stands for every user or item that is not in the vocabulary."""
+
+
+class Rating(Task):
+    """Stacked networks of a user and an item, over ratings that lie on the device once.
+
+    ``users``, ``items`` and ``ratings`` are (N,): all rows that any seed or split refers to. ``known_users`` (S, U + 1)
+    and ``known_items`` (S, I + 1) tell whose ratings a seed trains on, ``lowest`` and ``highest`` (S,) the range of
+    these. With ``vocabulary`` "file" users and items that a seed does not train on keep rows of their own, as they were
+    initialised; with "train" they share the reserved row.
+
+    MSE, RMSE and MAE are over all rows that are evaluated, ``mse_warm`` and ``rmse_warm`` over those whose user and item
+    the seed has trained on; ``cold_rows`` counts the others. ``rmse_clipped`` is that of predictions cut to the range of
+    the training ratings.
+    """
+
+    METRICS = ("loss", "mse", "rmse", "mae", "rmse_clipped", "mse_warm", "rmse_warm", "cold_rows")
+
+    users: Tensor
+    items: Tensor
+    ratings: Tensor
+    known_users: Tensor
+    known_items: Tensor
+    lowest: Tensor
+    highest: Tensor
+
+    def __init__(
+        self,
+        network: Stacked,
+        optimizer: OptimizerFactory,
+        *,
+        users: Tensor,
+        items: Tensor,
+        ratings: Tensor,
+        known_users: Tensor,
+        known_items: Tensor,
+        lowest: Tensor,
+        highest: Tensor,
+        vocabulary: Literal["file", "train"] = "file",
+        **stacked: Any,
+    ) -> None:
+        super().__init__(network, optimizer, **stacked)
+        for name, values in (
+            ("users", users), ("items", items), ("ratings", ratings), ("known_users", known_users),
+            ("known_items", known_items), ("lowest", lowest), ("highest", highest),
+        ):  # fmt: skip
+            self.register_buffer(name, values, persistent=False)
+        self.vocabulary = vocabulary
+
+    def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        users, items = self._pairs(index)
+        if self.vocabulary == "train":
+            users, items = self._in_vocabulary(users, self.known_users), self._in_vocabulary(items, self.known_items)
+        losses = (self.network(users, items) - self._of(self.ratings, index)) ** 2
+        return losses, torch.ones_like(losses)
+
+    def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        users, items = self._pairs(index)
+        warm = self._known(users, self.known_users) & self._known(items, self.known_items)
+        if self.vocabulary == "train":
+            users, items = self._in_vocabulary(users, self.known_users), self._in_vocabulary(items, self.known_items)
+        return self.network(users, items), self._of(self.ratings, index), mask, warm
+
+    def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
+        predicted, ratings, mask, warm = evaluated
+        predicted, ratings = predicted.double(), ratings.double()
+        clipped = torch.minimum(torch.maximum(predicted, self.lowest.unsqueeze(1)), self.highest.unsqueeze(1))
+        mse = _mean((predicted - ratings) ** 2, mask)
+        mse_warm = _mean((predicted - ratings) ** 2, mask & warm)
+        values = (
+            mse,
+            mse,
+            mse.sqrt(),
+            _mean((predicted - ratings).abs(), mask),
+            _mean((clipped - ratings) ** 2, mask).sqrt(),
+            mse_warm,
+            mse_warm.sqrt(),
+            (mask & ~warm).sum(1),
+        )
+        return dict(zip(self.METRICS, values, strict=True))
+
+    def _pairs(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        return self._of(self.users, index), self._of(self.items, index)
+
+    @staticmethod
+    def _of(values: Tensor, index: Tensor) -> Tensor:
+        """(N,) and (S, B) row numbers -> (S, B)."""
+        return values.index_select(0, index.flatten()).view_as(index)
+
+    @staticmethod
+    def _known(ids: Tensor, known: Tensor) -> Tensor:
+        return known.gather(1, ids.long())
+
+    def _in_vocabulary(self, ids: Tensor, known: Tensor) -> Tensor:
+        return torch.where(self._known(ids, known), ids, UNKNOWN)
+
+    # ---- from a table to the arguments above -------------------------------------------------------------------------
+
+    @classmethod
+    def network_arguments(cls, table: RatingTable) -> dict[str, Any]:
+        return {
+            "users": table.user_rows,
+            "items": table.item_rows,
+            "user_features": table.user_features,
+            "item_features": table.item_features,
+        }
+
+    @classmethod
+    def example(cls, table: RatingTable, rows: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        users = torch.randint(table.user_rows, (rows,), generator=generator, dtype=torch.int32)
+        return users, torch.randint(table.item_rows, (rows,), generator=generator, dtype=torch.int32)
+
+    @classmethod
+    def seed_data(
+        cls, table: RatingTable, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None
+    ) -> SeedData:
+        return SeedData(seed, rows)
+
+    @classmethod
+    def stack_data(cls, table: RatingTable, data: Sequence[SeedData]) -> StackData:
+        train = [item.rows.train for item in data]
+        ranges = [(table.ratings[rows].min(), table.ratings[rows].max()) for rows in train]
+        arguments = {
+            "users": torch.from_numpy(table.users),
+            "items": torch.from_numpy(table.items),
+            "ratings": torch.from_numpy(table.ratings),
+            "known_users": _marked(table.users, train, table.user_rows),
+            "known_items": _marked(table.items, train, table.item_rows),
+            "lowest": torch.tensor([low for low, _ in ranges], dtype=torch.float64),
+            "highest": torch.tensor([high for _, high in ranges], dtype=torch.float64),
+        }
+        return StackData(arguments, train, [item.rows.val for item in data], [item.rows.test for item in data])
+
+    @classmethod
+    def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
+        if type(strategy) is not Strategy:
+            raise ConfigError(
+                f"imbalance: {type(strategy).__name__} works on classes, and ratings have none. Set imbalance=none."
+            )
+        if len(rows.train) == 0:
+            raise ConfigError("split: no rating is left for training. Lower split.val and split.test.")
+
+    @classmethod
+    def check_settings(cls, table: RatingTable, settings: Mapping[str, Any]) -> None:
+        vocabulary = settings.get("vocabulary", "file")
+        if vocabulary not in ("file", "train"):
+            raise ConfigError(f"task.vocabulary={vocabulary} cannot be used: it must be file or train.")
+
+    @classmethod
+    def describe(cls, table: RatingTable) -> dict[str, Any]:
+        return {"rating_range": list(map(float, table.rating_range))}
+
+
+def _mean(values: Tensor, mask: Tensor) -> Tensor:
+    """(S, N) -> (S,): the mean of what the mask holds; NaN where it holds nothing."""
+    return torch.where(mask, values, 0).sum(1) / mask.sum(1)
+
+
+def _marked(ids: np.ndarray, rows: Sequence[np.ndarray], size: int) -> Tensor:
+    """(S, size): which ids stand in each seed's rows."""
+    marked = torch.zeros(len(rows), size, dtype=torch.bool)
+    for position, of_seed in enumerate(rows):
+        marked[position, torch.from_numpy(np.unique(ids[of_seed])).long()] = True
+    return marked
