@@ -392,3 +392,17 @@ def test_own_code_lies_beside_own_configs(project: Path) -> None:
     path.write_text(path.read_text().replace("imbalance=mine", "imbalance=other"))
     with pytest.raises(ConfigError, match=r"own_strategies.Other is no strategy.*imbalance.base.Strategy"):
         run("messages", config_dir=project)
+
+
+def test_variants_of_one_recipe_are_trained_once(project: Path) -> None:
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("  oversample: [imbalance=oversample]", "  same: [imbalance=none]"))
+    outcome = run("messages", config_dir=project)
+    assert outcome.trained == 3
+    assert len(runs(store_of(project, "messages"), "seed")) == 3
+    for metric in outcome.results.metrics:
+        first, second = (outcome.results.values(variant, metric) for variant in ("none", "same"))
+        assert first.notna().all()
+        pd.testing.assert_series_equal(first, second)
+    means = {found.info.run_name: found.data.metrics for found in runs(store_of(project, "messages"), "variant")}
+    assert means["same"] == means["none"]

@@ -77,7 +77,7 @@ def run(
             shown.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
         plan = _plan(experiment, shown)
         done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
-        missing = {planned.name: [s for s, f in planned.fingerprints.items() if f not in done] for planned in plan}
+        missing = _missing(plan, done)
         count = sum(len(seeds) for seeds in missing.values())
         key = _launch_key(experiment, plan)
         if count == 0 and (earlier := _latest_launch_with(store, key)):
@@ -174,6 +174,16 @@ def _plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strat
     )
 
 
+def _missing(plan: Sequence[PlannedVariant], done: Mapping[str, Cell]) -> dict[str, list[int]]:
+    """Seeds to train, by variant; where two variants are the same recipe, the first one trains for both."""
+    there = set(done)
+    missing: dict[str, list[int]] = {}
+    for planned in plan:
+        missing[planned.name] = [seed for seed, print_ in planned.fingerprints.items() if print_ not in there]
+        there |= set(planned.fingerprints.values())
+    return missing
+
+
 def _launch_key(experiment: Experiment, plan: Sequence[PlannedVariant]) -> str:
     """Two launches with one key ask for the same cells under the same names, and for the same report of them."""
     cells = [(planned.name, print_) for planned in plan for print_ in planned.fingerprints.values()]
@@ -196,7 +206,7 @@ def _train_launch(
     launch: TrackedRun,
     experiment: Experiment,
     plan: Sequence[PlannedVariant],
-    done: Mapping[str, Cell],
+    done: dict[str, Cell],
     missing: Mapping[str, Sequence[int]],
     display: Display,
 ) -> tuple[dict[str, str], int]:

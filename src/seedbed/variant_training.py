@@ -81,8 +81,11 @@ class VariantTraining:
         self._recorded: dict[str, set[int]] = {}
         """Epochs whose points were written while the fit went on, by run."""
 
-    def run(self, done: Mapping[str, Cell], missing: Sequence[int]) -> None:
-        """Train the seeds ``missing``; what goes wrong is a failure, but for an interrupt."""
+    def run(self, done: dict[str, Cell], missing: Sequence[int]) -> None:
+        """Train the seeds ``missing``; what goes wrong is a failure, but for an interrupt.
+
+        ``done`` are cells by fingerprint, to which those trained here are added.
+        """
         planned, start = self.planned, time.perf_counter()
         try:
             self._later(self._describe)
@@ -119,8 +122,10 @@ class VariantTraining:
         self.failures[self.planned.name] = f"{type(error).__name__}: {error}"
         self.variant_run.artifact("error.txt", "".join(traceback.format_exception(error)))
 
-    def _finish(self, done: Mapping[str, Cell], trained: int, seconds: float) -> None:
+    def _finish(self, done: dict[str, Cell], trained: int, seconds: float) -> None:
         try:
+            for seed, cell in self.fresh.items():
+                done[self.planned.fingerprints[seed]] = cell
             self._aggregate(done)
         except Exception as error:
             self._fail(error)
@@ -261,7 +266,7 @@ class VariantTraining:
     def _aggregate(self, done: Mapping[str, Cell]) -> None:
         """Mean, spread and n over all seeds asked for, wherever they were trained, on the variant's run."""
         prints = self.planned.fingerprints
-        cells = [cell for seed in prints if (cell := self.fresh.get(seed, done.get(prints[seed])))]
+        cells = [cell for print_ in prints.values() if (cell := done.get(print_))]
         epochs = self.planned.variant.config["trainer"]["max_epochs"]
         means = [(name, epochs, value) for name, value in tracking.variant_metrics(cells).items()]
         curves = tracking.mean_curves(point for cell in cells if cell.usable for point in self._curves(cell))
