@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seedbed import tracking
-from seedbed.cli import main
+from seedbed.cli import data, main
 from seedbed.tracking import Store
 from tests.conftest import CONFIGURED
 from tests.test_runner import runs, statuses, store_of
@@ -31,18 +31,8 @@ def typed(project: Path) -> Callable[..., Result]:
 
 
 def test_help_has_examples(typed: Callable[..., Result]) -> None:
-    for command in (
-        [],
-        ["run"],
-        ["report"],
-        ["status"],
-        ["ui"],
-        ["data"],
-        ["data", "list"],
-        ["data", "fetch"],
-        ["data", "check"],
-        ["completion"],
-    ):
+    commands = [[], *([name] for name in main.commands), *(["data", name] for name in data.commands)]
+    for command in commands:
         done = CliRunner().invoke(main, [*command, "--help"])
         assert done.exit_code == 0
         assert f"Examples:\n  seedbed {' '.join(command)}" in done.output

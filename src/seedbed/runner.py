@@ -265,6 +265,7 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "digest": planned.table.digest,
         "counts": planned.table.counts,
         "split": {"train": len(first.train), "val": len(first.val), "test": len(first.test)},
+        "split_counts": planned.trainer.task.count_split(planned.table, first),
         "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
         "made_with": dict(planned.table.made_with),
         "notes": list(planned.table.notes),

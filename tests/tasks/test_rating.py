@@ -106,6 +106,7 @@ def test_a_seed_trains_in_a_stack_as_it_does_alone(name: str) -> None:
 def test_users_and_items_without_training_rows_are_cold() -> None:
     table = table_of([1, 2, 1, 2, 3], [1, 2, 2, 1, 3], [4, 3, 5, 4, 2])
     rows = Rows(np.array([0, 1]), np.array([2, 3, 4]), np.array([], dtype=np.int64))
+    assert Rating.count_split(table, rows) == {"cold_users": 1, "cold_items": 1, "cold_rows": 1}
     trainer = StackTrainer(config(DOT | {"factors": 2}), table)
     assert trainer.network().user_factors.weight.shape == (4, 2)  # the known ones and the reserved row
     for vocabulary in ("file", "train"):

@@ -84,7 +84,8 @@ class Analysis:
         return compare(a[seeds], b[seeds], design=self.design, test_to_train=self.test_to_train)
 
     def best(self, metric: str | None = None) -> set[str]:
-        """The variants with the best mean as displayed: several where they tie, none without a value."""
+        """The variants with the best mean as displayed: several where they tie, none
+        without a value or where all tie."""
         summaries = self.summaries_of(metric or self.metric)
         decimals = places(summaries.values())
         shown = {variant: shown_mean(found, decimals) for variant, found in summaries.items()}
@@ -92,6 +93,8 @@ class Analysis:
         if not means:
             return set()
         best = min(means) if self.results.lower_is_better(metric or self.metric) else max(means)
+        if len(means) > 1 and min(means) == max(means):
+            return set()
         return {variant for variant, mean in shown.items() if mean == best}
 
     def quality(self, variant: str) -> float | None:

@@ -49,6 +49,8 @@ def _figure(results: Results, published: dict[str, list[list[Published]]]) -> Fi
         metric = curves[0][0].metric
         _draw(axes, results, variant, curves)
         axes.set_title(plain(variant), fontsize=9.5, loc="left")
+    for axes in panels[len(published) - across : len(published)]:
+        axes.tick_params(labelbottom=True)  # the lowest of its column, which may lie above a place without a panel
     for axes in panels[len(published) :]:
         axes.remove()
     figure.supylabel(plain(metric), fontsize=10)

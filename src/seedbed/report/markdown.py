@@ -209,6 +209,8 @@ def _data(analysis: Analysis) -> str:
     items += [(markdown(str(what)), markdown(str(value))) for what, value in (data.get("made_with") or {}).items()]
     if isinstance(data.get("split"), dict):
         items.append(("split", ", ".join(f"{part} {rows}" for part, rows in data["split"].items())))
+    of_split = data.get("split_counts") or {}
+    items += [(f"{what.replace('_', ' ')} (of the first seed)", str(count)) for what, count in of_split.items()]
     notes = [f"- {markdown(note)}" for note in data.get("notes") or ()]
     return _section("Data", [_table(["", ""], items)] if items else [], ["\n".join(notes)] if notes else [])
 

@@ -81,6 +81,11 @@ class Task(StackedModule):
         return {}
 
     @classmethod
+    def count_split(cls, table: Any, rows: Rows) -> dict[str, int]:
+        """What the report counts of one seed's split, beside the rows of each side."""
+        return {}
+
+    @classmethod
     def bytes_of_a_seed(cls, table: Any) -> int:
         """Memory that the prepared rows of one seed take beside the table."""
         return 0

@@ -171,6 +171,20 @@ class Rating(Task):
     def describe(cls, table: RatingTable) -> dict[str, Any]:
         return {"rating_range": list(map(float, table.rating_range))}
 
+    @classmethod
+    def count_split(cls, table: RatingTable, rows: Rows) -> dict[str, int]:
+        """Users and items that are evaluated and not trained on, and their rows: in the test part, else validation."""
+        evaluated = rows.test if len(rows.test) else rows.val
+        cold = {
+            what: ~np.isin(ids[evaluated], np.unique(ids[rows.train]))
+            for what, ids in (("users", table.users), ("items", table.items))
+        }
+        return {
+            "cold_users": len(np.unique(table.users[evaluated][cold["users"]])),
+            "cold_items": len(np.unique(table.items[evaluated][cold["items"]])),
+            "cold_rows": int((cold["users"] | cold["items"]).sum()),
+        }
+
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:
     """(S, N) -> (S,): the mean of what the mask holds; NaN where it holds nothing."""
