@@ -19,7 +19,7 @@ POPULATION = "the population behind it"
 
 # SQL stores cannot hold infinity: MLflow saves it as the largest double, 1.797e308.
 _STORED_INFINITY = 1.7e308
-_MINIMISED = {"loss", "mse", "rmse", "mae", "seconds"}
+_MINIMISED = {"loss", "mse", "rmse", "mae", "seconds", "mse_warm", "rmse_warm", "rmse_clipped", "cold_rows"}
 _SHARES = {"accuracy", "balanced_accuracy", "precision", "recall", "f1", "auroc", "average_precision"}
 _SHARES |= {"ndcg", "map", "mrr", "hit", "hit_rate", "top", "coverage"}
 

@@ -17,6 +17,7 @@ from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.models.rating import DotProduct, EmbeddingNetwork, embedding_size
 from seedbed.runner import run
 from seedbed.stacking.layers import build
+from seedbed.statistics import bounds, lower_is_better
 from seedbed.tasks.rating import Rating
 from seedbed.training import SeedResult, StackTrainer
 
@@ -274,3 +275,8 @@ def test_bad_input_of_a_rating_experiment(project: Path, override: str, said: st
     overrides = [f"{key}={value}" for key, value in {**columns, key: value}.items()]
     with pytest.raises(SeedbedError, match=said):
         run("stars", overrides, config_dir=project)
+
+
+def test_every_metric_of_ratings_is_better_when_lower() -> None:
+    assert all(lower_is_better(f"val/{metric}") for metric in Rating.METRICS)
+    assert all(bounds(f"val/{metric}")[0] == 0 for metric in Rating.METRICS)
