@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from seedbed import completion
-from seedbed.errors import SeedbedError
+from seedbed.errors import ConfigError, SeedbedError
 
 # Heavy packages are imported inside the commands that need them, so that --help answers at once.
 
@@ -180,6 +180,44 @@ def status(experiment: str | None, config_dir: str | None) -> None:
     from seedbed.status import experiment_status, project_status
 
     click.echo(experiment_status(experiment, config_dir) if experiment else project_status(config_dir))
+
+
+@main.command(
+    cls=WithExamples,
+    examples="""
+    seedbed recommend fastai_collab --user 42
+    seedbed recommend fastai_collab --similar-to 'Batman & Robin (1997)' -k 5
+    seedbed recommend fastai_collab --variant collab_nn --user 42
+    """,
+)
+@click.argument("experiment", shell_complete=completion.experiments)
+@click.option("--user", help="The user to recommend to, by the name or number in the data.")
+@click.option("--similar-to", metavar="TITLE", help="The item to find similar ones to.")
+@click.option("-k", "count", type=click.IntRange(1), default=10, show_default=True, help="How many items.")
+@click.option("--variant", help="The variant to ask; default: the best by the experiment's metric.")
+@click.option("--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest.")
+@config_dir_option
+@debug_option
+def recommend(
+    experiment: str,
+    user: str | None,
+    similar_to: str | None,
+    count: int,
+    variant: str | None,
+    run_id: str | None,
+    config_dir: str | None,
+) -> None:
+    """Ask the trained seeds of EXPERIMENT, one on ratings, for items, and say how far they agree.
+
+    With --user, the items with the highest mean prediction that the user has not rated; with --similar-to, those whose
+    factors are the nearest by cosine. Each with the spread over the seeds, and how many seeds list it themselves.
+    """
+    if (user is None) == (similar_to is None):
+        raise ConfigError("--user or --similar-to: give one of the two, such as --user 42.")
+    from seedbed.recommend import for_user, load_variant, similar
+
+    trained = load_variant(experiment, variant, run_id, config_dir)
+    click.echo(for_user(trained, user, count) if user is not None else similar(trained, str(similar_to), count))
 
 
 @main.command(
