@@ -94,22 +94,24 @@ class StackedModule(pl.LightningModule):
         """One optimizer step on the (S, B) rows of ``index``; ``trains`` is ``active`` (S,) on the device."""
         if isinstance(self.network, OneSeed):
             index, mask = index[:, : int(counts.max())], mask[:, : int(counts.max())]
-        full = int(counts.min()) == index.shape[1]
-        self.network.set_step(None if active.all() else trains, None if full else mask)
+        # Most steps are those of all seeds on whole batches: they are spared the masks.
+        real = None if int(counts.min()) == index.shape[1] else mask
+        steps = None if active.all() else trains
+        self.network.set_step(steps, real)
         losses, weights = self.row_losses(index)
-        loss_sums = torch.where(mask, losses, 0).sum(1)
-        weight_sums = torch.where(mask, weights, 0).sum(1)
+        loss_sums, weight_sums = _only(losses, real).sum(1), _only(weights, real).sum(1)
         means = loss_sums / weight_sums.clamp(min=torch.finfo(weight_sums.dtype).tiny)
 
         self.seed_optimizer.clear_gradients()
-        self.manual_backward(torch.where(trains, means, 0).sum())
+        self.manual_backward(_only(means, steps).sum())
         stepping = active.tolist()
         self._follow_schedule(stepping)
         self.seed_optimizer.hand_over_gradients(stepping, self.clip_norm)
         cast(Any, self.optimizers()).step()
-        self._loss_sum.add_(torch.where(trains, loss_sums.detach(), 0))
-        self._weight_sum.add_(torch.where(trains, weight_sums, 0))
-        self._finite.logical_and_(torch.isfinite(means.detach()) | ~trains)
+        self._loss_sum.add_(_only(loss_sums.detach(), steps))
+        self._weight_sum.add_(_only(weight_sums, steps))
+        finite = torch.isfinite(means.detach())
+        self._finite.logical_and_(finite if steps is None else finite | ~steps)
 
     def _follow_schedule(self, stepping: Sequence[bool]) -> None:
         """Set what each seed steps with, by the steps that it has taken itself."""
@@ -173,3 +175,8 @@ class StackedModule(pl.LightningModule):
         """Bring all values to the host in one transfer."""
         values = torch.stack([value.double() for value in metrics.values()]).cpu().numpy()
         return {name: values[row].copy() for row, name in enumerate(metrics)}
+
+
+def _only(values: Tensor, mask: Tensor | None) -> Tensor:
+    """The values where the mask holds, and 0 elsewhere; None: all."""
+    return values if mask is None else torch.where(mask, values, 0)
