@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import time
 import weakref
 from dataclasses import replace
@@ -160,3 +161,16 @@ def test_an_own_metric_is_measured_seed_by_seed_on_the_rows_that_count() -> None
     for result in train([0, 1], task=task).values():
         assert result.metrics["test/error"] == pytest.approx(1 - result.metrics["test/accuracy"])
         assert curve(result, "val/error") == pytest.approx([1 - value for value in curve(result, "val/accuracy")])
+
+
+def test_what_goes_to_another_process_can_be_sent() -> None:
+    """A loaded encoder, such as one that holds a C library, cannot."""
+    table = replace(
+        TABLE, encode=lambda texts, progress=None: np.zeros((len(texts), 12), np.float32), texts=("x",) * 120
+    )
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        pickle.dumps(table)
+    sent = pickle.loads(pickle.dumps(Classification.for_training(table)))
+    data = [Classification.seed_data(table, rows_of(0), Strategy(), 0)]
+    (there,), (here,) = StackTrainer(config(), sent).train(data), StackTrainer(config(), table).train(data)
+    assert there.metrics["test/loss"] == here.metrics["test/loss"]

@@ -306,3 +306,11 @@ def test_a_header_alone(read):
 def test_unknown_settings(setting):
     with pytest.raises(ConfigError, match=f"data.{next(iter(setting))}="):
         Reading(**setting)
+
+
+@pytest.mark.parametrize("space", ["\u00a0", "\f", "\v"])
+def test_a_line_of_other_space_is_a_record_of_one_field(read, space):
+    """pandas reads it as one, so it must be counted as one: a bad line, and not a miscount."""
+    content = f"label,text\na,one\n{space}\nb,two\n"
+    assert "line 3: 1 field" in refused(read, content)
+    assert read(content, bad_lines="drop")["text"] == ["one", "two"]
