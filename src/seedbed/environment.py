@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 from functools import cache
 
 import torch
+
+from seedbed.cores import available_cores
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "mlflow", "imbalanced-learn", "scikit-learn", "numpy", "scipy")
 
@@ -20,7 +21,7 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "cores": str(available_cores()),
         "threads": str(torch.get_num_threads()),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
     }

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import math
 import os
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,8 +24,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from seedbed.checks import is_number, is_positive, is_whole, require
 from seedbed.errors import ConfigError, near_misses
-from seedbed.paths import config_groups, project_folder, resources
+from seedbed.paths import config_groups, make_importable, project_folder, resources
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2
@@ -98,8 +97,8 @@ def load_experiment(
     variant's own, and values that cannot work.
     """
     folders = _search_folders(config_dir)
-    if config_dir is not None and str(folders[0]) not in sys.path:
-        sys.path.append(str(folders[0]))  # code beside the user's configs is named by _target_
+    if config_dir is not None:
+        make_importable(folders[0])
     known = experiment_names(config_dir)
     if name not in known:
         raise ConfigError(
@@ -433,17 +432,19 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
             raise ConfigError(f"{group}: nothing is chosen. Add 'override /{group}: ...' to the experiment's defaults.")
     trainer = config["trainer"]
     for key in ("max_epochs", "batch_size", "steps_per_chunk"):
-        _require(_whole(trainer[key]), f"trainer.{key}", trainer[key], "a whole number from 1 on")
+        require(is_whole(trainer[key]), f"trainer.{key}", trainer[key], "a whole number from 1 on")
     at_once = trainer["seeds_at_once"]
-    _require(at_once == "auto" or _whole(at_once), "trainer.seeds_at_once", at_once, "auto or a whole number from 1 on")
+    require(
+        at_once == "auto" or is_whole(at_once), "trainer.seeds_at_once", at_once, "auto or a whole number from 1 on"
+    )
     clip = trainer["gradient_clip_val"]
-    _require(clip is None or _positive(clip), "trainer.gradient_clip_val", clip, "null or a positive number")
-    _require(trainer["precision"] not in ("16-mixed", "16-true", 16, "16"), "trainer.precision", trainer["precision"],
+    require(clip is None or is_positive(clip), "trainer.gradient_clip_val", clip, "null or a positive number")
+    require(trainer["precision"] not in ("16-mixed", "16-true", 16, "16"), "trainer.precision", trainer["precision"],
              "32-true, bf16-mixed or 64-true: with 16-bit floats one seed's overflow would skip every seed's step")  # fmt: skip
-    _require(config["select"] in ("last", "best"), "select", config["select"], "last or best")
+    require(config["select"] in ("last", "best"), "select", config["select"], "last or best")
     patience = config["patience"]
-    _require(patience is None or _whole(patience), "patience", patience, "null or a whole number from 1 on")
-    _require(
+    require(patience is None or is_whole(patience), "patience", patience, "null or a whole number from 1 on")
+    require(
         isinstance(config["tracking"]["checkpoints"], bool),
         "tracking.checkpoints",
         config["tracking"]["checkpoints"],
@@ -453,7 +454,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
     tested = bool(config["split"].get("test"))
-    _require(tested or config["select"] == "last", "select", config["select"],
+    require(tested or config["select"] == "last", "select", config["select"],
              "last where split.test is 0: the value of the epoch that validation likes best is no fair estimate")  # fmt: skip
     side = "test" if tested else "val"
     _require_known("report.metric", report["metric"], [f"{side}/{metric}" for metric in metrics])
@@ -461,8 +462,13 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     if report["baseline"] is not None:
         _require_known("report.baseline", report["baseline"], variants)
     axis = report["axis"]
-    _require(axis is None or (isinstance(axis, list) and len(axis) == 2 and all(map(_number, axis)) and axis[0] < axis[1]),
+    require(axis is None or (isinstance(axis, list) and len(axis) == 2 and all(map(is_number, axis)) and axis[0] < axis[1]),
              "report.axis", axis, "null or two rising numbers")  # fmt: skip
+
+
+def _require_known(key: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ConfigError(f"{key}={value}: there is no such name, {near_misses(str(value), known)}")
 
 
 def _metrics(task: Mapping[str, Any]) -> list[str]:
@@ -476,45 +482,23 @@ def _metrics(task: Mapping[str, Any]) -> list[str]:
     own = task.get("own_metrics") or {}
     for name, entry in own.items():
         place = f"task.own_metrics.{name}"
-        _require(name not in built_in, place, entry, "called otherwise: the task has a metric of that name")
-        _require(bool(re.fullmatch(r"\w+", name)), place, entry, "called by letters, digits and '_' only")
+        require(name not in built_in, place, entry, "called otherwise: the task has a metric of that name")
+        require(bool(re.fullmatch(r"\w+", name)), place, entry, "called by letters, digits and '_' only")
         shape = isinstance(entry, dict) and isinstance(entry.get("function"), dict)
         known = shape and set(entry) <= {"function", "lower_is_better", "bounds"}
-        _require(
+        require(
             known,
             place,
             entry,
             "{function: {_target_: ..., _partial_: true}}, with lower_is_better and bounds as options",
         )
         better, bounds = entry.get("lower_is_better", False), entry.get("bounds")
-        _require(isinstance(better, bool), f"{place}.lower_is_better", better, "true or false")
-        ends = isinstance(bounds, list) and len(bounds) == 2 and all(end is None or _number(end) for end in bounds)
-        _require(
+        require(isinstance(better, bool), f"{place}.lower_is_better", better, "true or false")
+        ends = isinstance(bounds, list) and len(bounds) == 2 and all(end is None or is_number(end) for end in bounds)
+        require(
             bounds is None or ends, f"{place}.bounds", bounds, "two numbers, each of them null where there is no end"
         )
     return [*built_in, *own]
-
-
-def _require(holds: bool, key: str, value: Any, wanted: str) -> None:
-    if not holds:
-        raise ConfigError(f"{key}={value} cannot be used: it must be {wanted}.")
-
-
-def _require_known(key: str, value: Any, known: Sequence[str]) -> None:
-    if value not in known:
-        raise ConfigError(f"{key}={value}: there is no such name, {near_misses(str(value), known)}")
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _positive(value: Any) -> bool:
-    return _number(value) and value > 0
 
 
 def flatten(config: Any, prefix: str = "", *, inner: bool = False) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +25,12 @@ def config_groups(folders: Iterable[Path]) -> dict[str, set[str]]:
         for path in (path for name in names for path in folder.glob(f"{name}/**/*.yaml")):
             groups.setdefault(path.parent.relative_to(folder).as_posix(), set()).add(path.stem)
     return groups
+
+
+def make_importable(folder: Path) -> None:
+    """Code beside a user's configs is named by their ``_target_``."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def project_folder(config_dir: str | os.PathLike[str] | None = None) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,15 +21,13 @@ from torch import Tensor, nn
 from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
 from seedbed.experiment import build
+from seedbed.paths import make_importable
 from seedbed.report.formatting import mean_text, places
 from seedbed.results import Results
 from seedbed.statistics import Summary, summary
 from seedbed.tasks.rating import UNKNOWN, Rating
-from seedbed.tracking import CONFIG, TAG, Store, find_launch, open_project_store, read_results
+from seedbed.tracking import CONFIG, TAG, WEIGHTS, Store, find_launch, open_project_store, read_results
 from seedbed.training import StackTrainer, task_class
-
-WEIGHTS = "weights.safetensors"
-
 
 # ---- lists, from arrays alone ----------------------------------------------------------------------------------------
 
@@ -131,8 +128,8 @@ def load_variant(
     results = read_results(store, launch, curves=False)
     name, why = (variant, "") if variant is not None else _best_variant(results)
     config = _config_of(store, launch.info.run_id, results, name)
-    if config_dir is not None and (folder := str(Path(config_dir).expanduser().resolve())) not in sys.path:
-        sys.path.append(folder)  # code beside the user's configs is named by _target_
+    if config_dir is not None:
+        make_importable(Path(config_dir).expanduser().resolve())
     if not issubclass(task_class(config), Rating):
         raise ConfigError(
             f"{experiment!r} has the task {config['task']['_target_']}, and only an experiment on ratings (task=rating) "

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from matplotlib import style
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
@@ -22,18 +17,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import build, flatten, parse
-from seedbed.paths import config_groups, resources
+from seedbed.figures import rendered
+from seedbed.paths import config_groups, make_importable, resources
 from seedbed.schedules import Schedule
 
 _COLOURS = {"lr": "#0b4f8a", "momentum": "#b35806"}
 _LABELS = {"lr": "learning rate", "momentum": "momentum"}
-_STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-}
 
 
 @dataclass(frozen=True)
@@ -88,23 +77,24 @@ def table(shown: Preview, rows: int = 12) -> str:
 
 def draw(shown: Preview) -> bytes:
     """The values over the epochs as the bytes of a PNG, one panel each."""
+    return rendered(lambda: _figure(shown), "png")
+
+
+def _figure(shown: Preview) -> Figure:
     epochs = np.arange(shown.steps + 1) / shown.steps_per_epoch
-    with style.context(["default", _STYLE], after_reset=True):
-        figure = Figure(figsize=(6.4, 1.2 + 2.2 * len(shown.values)), layout="constrained")
-        panels = figure.subplots(len(shown.values), sharex=True, squeeze=False)[:, 0]
-        for axes, (key, values) in zip(panels, shown.values.items(), strict=True):
-            # A value holds until the next step: jumps are upright, and the last one reaches to the end.
-            held = np.append(values, values[-1])
-            axes.plot(epochs, held, color=_COLOURS[key], linewidth=1.6, drawstyle="steps-post", clip_on=False)
-            axes.set_ylabel(_LABELS[key])
-            axes.grid(color="#e6e6e6", linewidth=0.8)
-        panels[0].set_ylim(bottom=0)
-        title = f"{shown.name}: {shown.steps:,} steps, {shown.steps_per_epoch:,} an epoch"
-        panels[0].set_title(title, loc="left", fontsize=10.5)
-        panels[-1].set_xlabel("epoch")
-        stream = io.BytesIO()
-        FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=160, metadata={"Software": None})
-    return stream.getvalue()
+    figure = Figure(figsize=(6.4, 1.2 + 2.2 * len(shown.values)), layout="constrained")
+    panels = figure.subplots(len(shown.values), sharex=True, squeeze=False)[:, 0]
+    for axes, (key, values) in zip(panels, shown.values.items(), strict=True):
+        # A value holds until the next step: jumps are upright, and the last one reaches to the end.
+        held = np.append(values, values[-1])
+        axes.plot(epochs, held, color=_COLOURS[key], linewidth=1.6, drawstyle="steps-post", clip_on=False)
+        axes.set_ylabel(_LABELS[key])
+        axes.grid(color="#e6e6e6", linewidth=0.8)
+    panels[0].set_ylim(bottom=0)
+    title = f"{shown.name}: {shown.steps:,} steps, {shown.steps_per_epoch:,} an epoch"
+    panels[0].set_title(title, loc="left", fontsize=10.5)
+    panels[-1].set_xlabel("epoch")
+    return figure
 
 
 # ---- composition -----------------------------------------------------------------------------------------------------
@@ -115,7 +105,8 @@ def _compose(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[
     folders = [] if config_dir is None else [Path(config_dir).expanduser().resolve()]
     if not all(folder.is_dir() for folder in folders):
         raise ConfigError(f"--config-dir {config_dir}: there is no such folder. Name one that holds schedule/.")
-    sys.path += [str(folder) for folder in folders if str(folder) not in sys.path]  # code beside the user's configs
+    for folder in folders:
+        make_importable(folder)
     groups = config_groups(folders)
     choices = {"optimizer": "adamw", "trainer": "default", "schedule": name}
     others = []

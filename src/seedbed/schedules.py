@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from seedbed.errors import ConfigError, near_misses
+from seedbed.checks import is_from_zero, is_positive, is_whole, require, require_choice
+from seedbed.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ class Phases(Schedule):
     def __post_init__(self) -> None:
         wanted = "pairs of a learning rate from 0 on and a whole number of epochs, such as [[0.1, 3], [0.01, 3]]"
         fits = _listed(self.phases) and all(
-            _listed(phase, 2) and _from_zero(phase[0]) and _whole(phase[1]) for phase in self.phases
+            _listed(phase, 2) and is_from_zero(phase[0]) and is_whole(phase[1]) for phase in self.phases
         )
-        _require(fits, "phases", self.phases, wanted)
+        require(fits, "schedule.phases", self.phases, wanted)
 
     def at(self, step: int, *, steps: int, steps_per_epoch: int, lr: float) -> dict[str, float]:
         left = step // steps_per_epoch
@@ -88,12 +89,17 @@ class OneCycle(Schedule):
     moms: Sequence[float] | None = (0.95, 0.85, 0.95)
 
     def __post_init__(self) -> None:
-        inside = _positive(self.pct_start) and _below_one(self.pct_start)
-        _require(inside, "pct_start", self.pct_start, "a number between 0 and 1")
-        _require(_positive(self.div), "div", self.div, "a positive number")
-        _require(_positive(self.div_final), "div_final", self.div_final, "a positive number")
+        inside = is_positive(self.pct_start) and _below_one(self.pct_start)
+        require(inside, "schedule.pct_start", self.pct_start, "a number between 0 and 1")
+        require(is_positive(self.div), "schedule.div", self.div, "a positive number")
+        require(is_positive(self.div_final), "schedule.div_final", self.div_final, "a positive number")
         fits = self.moms is None or (_listed(self.moms, 3) and all(map(_below_one, self.moms)))
-        _require(fits, "moms", self.moms, "null or three numbers from 0 to below 1: at the start, the peak and the end")
+        require(
+            fits,
+            "schedule.moms",
+            self.moms,
+            "null or three numbers from 0 to below 1: at the start, the peak and the end",
+        )
 
     def at(self, step: int, *, steps: int, steps_per_epoch: int, lr: float) -> dict[str, float]:
         done = step / steps
@@ -123,10 +129,10 @@ class CosineRestarts(Schedule):
     warmup: bool = False
 
     def __post_init__(self) -> None:
-        _require(_whole(self.cycle_len), "cycle_len", self.cycle_len, "a whole number of epochs from 1 on")
-        _require(_whole(self.cycle_mult), "cycle_mult", self.cycle_mult, "a whole number from 1 on")
-        _require(_from_zero(self.min_lr), "min_lr", self.min_lr, "a number from 0 on")
-        _require(isinstance(self.warmup, bool), "warmup", self.warmup, "true or false")
+        require(is_whole(self.cycle_len), "schedule.cycle_len", self.cycle_len, "a whole number of epochs from 1 on")
+        require(is_whole(self.cycle_mult), "schedule.cycle_mult", self.cycle_mult, "a whole number from 1 on")
+        require(is_from_zero(self.min_lr), "schedule.min_lr", self.min_lr, "a number from 0 on")
+        require(isinstance(self.warmup, bool), "schedule.warmup", self.warmup, "true or false")
 
     def at(self, step: int, *, steps: int, steps_per_epoch: int, lr: float) -> dict[str, float]:
         in_cycle, length = self._cycle(step, self.cycle_len * steps_per_epoch)
@@ -157,10 +163,14 @@ class Cyclic(Schedule):
     per: Literal["step", "epoch"] = "step"
 
     def __post_init__(self) -> None:
-        _require_known("per", self.per, ("step", "epoch"))
-        _require(_whole(self.step_size), "step_size", self.step_size, f"a whole number of {self.per}s from 1 on")
-        _require(_from_zero(self.min_lr), "min_lr", self.min_lr, "a number from 0 on")
-        _require(self.max_lr is None or _positive(self.max_lr), "max_lr", self.max_lr, "null or a positive number")
+        require_choice("schedule.per", self.per, ("step", "epoch"))
+        require(
+            is_whole(self.step_size), "schedule.step_size", self.step_size, f"a whole number of {self.per}s from 1 on"
+        )
+        require(is_from_zero(self.min_lr), "schedule.min_lr", self.min_lr, "a number from 0 on")
+        require(
+            self.max_lr is None or is_positive(self.max_lr), "schedule.max_lr", self.max_lr, "null or a positive number"
+        )
 
     def at(self, step: int, *, steps: int, steps_per_epoch: int, lr: float) -> dict[str, float]:
         max_lr = lr if self.max_lr is None else self.max_lr
@@ -184,10 +194,10 @@ class LinearWarmup(Schedule):
     end_factor: float = 1.0
 
     def __post_init__(self) -> None:
-        _require_known("unit", self.unit, ("steps", "epochs"))
-        _require(_whole(self.warmup), "warmup", self.warmup, f"a whole number of {self.unit} from 1 on")
-        _require(_from_zero(self.start_factor), "start_factor", self.start_factor, "a number from 0 on")
-        _require(_from_zero(self.end_factor), "end_factor", self.end_factor, "a number from 0 on")
+        require_choice("schedule.unit", self.unit, ("steps", "epochs"))
+        require(is_whole(self.warmup), "schedule.warmup", self.warmup, f"a whole number of {self.unit} from 1 on")
+        require(is_from_zero(self.start_factor), "schedule.start_factor", self.start_factor, "a number from 0 on")
+        require(is_from_zero(self.end_factor), "schedule.end_factor", self.end_factor, "a number from 0 on")
 
     def at(self, step: int, *, steps: int, steps_per_epoch: int, lr: float) -> dict[str, float]:
         warmup = self.warmup * (steps_per_epoch if self.unit == "epochs" else 1)
@@ -212,38 +222,9 @@ def _line(start: float, end: float, done: float) -> float:
     return start + (end - start) * done
 
 
-# ---- values ----------------------------------------------------------------------------------------------------------
-
-
-def _require(holds: bool, key: str, value: Any, wanted: str) -> None:
-    if not holds:
-        raise ConfigError(f"schedule.{key}={value} cannot be used: it must be {wanted}.")
-
-
-def _require_known(key: str, value: Any, known: Sequence[str]) -> None:
-    if value not in known:
-        raise ConfigError(f"schedule.{key}={value}: there is no such choice, {near_misses(str(value), known)}")
-
-
 def _listed(value: Any, length: int | None = None) -> bool:
     return isinstance(value, list | tuple) and len(value) > 0 and length in (None, len(value))
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _from_zero(value: Any) -> bool:
-    return _number(value) and value >= 0
-
-
-def _positive(value: Any) -> bool:
-    return _number(value) and value > 0
-
-
 def _below_one(value: Any) -> bool:
-    return _from_zero(value) and value < 1
+    return is_from_zero(value) and value < 1

@@ -456,6 +456,8 @@ def mean_curves(points: Iterable[tuple[str, int, float]]) -> list[tuple[str, int
 # ---- what is read back -----------------------------------------------------------------------------------------------
 
 PLAN, CONFIG, DATA, ENVIRONMENT, NOTES = "plan.json", "config.yaml", "data.json", "environment.json", "notes.json"
+WEIGHTS = "weights.safetensors"
+"""Of a seed's run: the state of its ordinary network."""
 
 
 def find_launch(store: Store, run_id: str | None = None) -> Run:

@@ -261,7 +261,7 @@ class VariantTraining:
         tags = {} if result.outcome == "ok" else {tracking.OUTCOME: result.outcome}
         run.log(params=params, curves=[*curves, *finals], tags=tags)
         if config["tracking"]["checkpoints"]:
-            run.artifact("weights.safetensors", safetensors_bytes(result.weights))
+            run.artifact(tracking.WEIGHTS, safetensors_bytes(result.weights))
 
     def _aggregate(self, done: Mapping[str, Cell]) -> None:
         """Mean, spread and n over all seeds asked for, wherever they were trained, on the variant's run."""

@@ -13,13 +13,13 @@ from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from seedbed.checks import require_choice
 from seedbed.data.labels import classes_of, clean_label, label_numbers
 from seedbed.data.records import Reading, Records, open_records
 from seedbed.data.sources import sha256
-from seedbed.data.table import Prepared, Progress, Table, count_rows, group_numbers
+from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers
 from seedbed.data.text_csv import checked_path
-from seedbed.data.texts import count_notes
-from seedbed.errors import ConfigError, DataError, near_misses
+from seedbed.errors import ConfigError, DataError
 
 MISSING = ("drop", "median", "mean")
 DECIMALS = {"point": ".", "comma": ","}
@@ -49,8 +49,7 @@ class FeatureCsv:
         self.features = None if features is None else [str(name) for name in features]
         self.exclude = [str(name) for name in exclude or ()]
         for key, value, known in (("missing", missing, MISSING), ("decimal", decimal, tuple(DECIMALS))):
-            if value not in known:
-                raise ConfigError(f"data.{key}={value}: there is no such choice, {near_misses(str(value), known)}")
+            require_choice(f"data.{key}", value, known)
         if scaler is not None and not all(hasattr(scaler, part) for part in ("fit", "transform", "get_params")):
             raise ConfigError(
                 f"data.scaler: {type(scaler).__name__} is no transformer of scikit-learn's kind. Name one in "

@@ -21,6 +21,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from seedbed.checks import require_choice
 from seedbed.data import sources
 from seedbed.data.ratings import (
     RatingTable,
@@ -33,7 +34,7 @@ from seedbed.data.ratings import (
 )
 from seedbed.data.sources import Description, FetchFailed, Origin, PublishedZip, Source, Wheel
 from seedbed.data.table import Progress
-from seedbed.errors import ConfigError, DataError, near_misses
+from seedbed.errors import DataError
 
 HOME = "https://files.grouplens.org/datasets/movielens"
 LICENCE = "research use under the terms of its README"
@@ -175,8 +176,7 @@ class MovieLens:
     def __init__(self, *, edition: str, root: str | None = None, items: str = "id", duplicates: str = "latest") -> None:
         """The arguments are the keys of ``conf/data/movielens_*.yaml``. Raises ``ConfigError``."""
         for key, value, known in (("edition", edition, tuple(EDITIONS)), ("items", items, ITEMS)):
-            if value not in known:
-                raise ConfigError(f"data.{key}={value}: there is no such choice, {near_misses(str(value), known)}")
+            require_choice(f"data.{key}", value, known)
         self.edition = EDITIONS[edition]
         self.root = root
         self.items = items

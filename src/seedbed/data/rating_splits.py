@@ -7,9 +7,10 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from seedbed.checks import require_choice
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
-from seedbed.errors import ConfigError, DataError, near_misses
+from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
 
 _log = logging.getLogger(__name__)
@@ -103,8 +104,7 @@ class LeaveNOut(RatingSplit):
                 f"split.n={n}, split.val={val}: whole numbers of ratings of each user are meant, not both 0. Set "
                 "split.n=1 split.val=1 to test the last rating and validate the one before."
             )
-        if order not in ORDERS:
-            raise ConfigError(f"split.order={order}: there is no such choice, {near_misses(str(order), ORDERS)}")
+        require_choice("split.order", order, ORDERS)
         self.n = n
         self.val = val
         self.order = order

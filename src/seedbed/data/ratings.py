@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seedbed.errors import ConfigError, near_misses
+from seedbed.checks import require_choice
+from seedbed.data.table import rows_of
 
 DUPLICATES = ("latest", "keep")
 
@@ -137,10 +138,7 @@ def rating_table(
 
 def check_duplicates(duplicates: str) -> str:
     """Raises ``ConfigError`` for another value than those of ``DUPLICATES``."""
-    if duplicates not in DUPLICATES:
-        raise ConfigError(
-            f"data.duplicates={duplicates}: there is no such choice, {near_misses(str(duplicates), DUPLICATES)}"
-        )
+    require_choice("data.duplicates", duplicates, DUPLICATES)
     return duplicates
 
 
@@ -164,11 +162,6 @@ def digest_of(names: Sequence[str], features: np.ndarray | None) -> str:
     if features is not None:
         found.update(features.tobytes())
     return found.hexdigest()
-
-
-def rows_of(count: int) -> str:
-    """The count with its noun, for a sentence."""
-    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _latest(users: np.ndarray, items: np.ndarray, timestamps: np.ndarray | None) -> np.ndarray:

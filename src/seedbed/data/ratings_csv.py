@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from seedbed.data.labels import clean_label
-from seedbed.data.ratings import RatingTable, check_duplicates, rating_table, rows_of
+from seedbed.data.ratings import RatingTable, check_duplicates, rating_table
 from seedbed.data.records import Reading, Records, open_records
 from seedbed.data.sources import sha256
-from seedbed.data.table import Progress
+from seedbed.data.table import Progress, count_notes, rows_of
 from seedbed.data.text_csv import checked_path
 from seedbed.errors import ConfigError, DataError
 
@@ -62,7 +62,7 @@ class RatingsCsv:
         kept = ~np.logical_or.reduce(list(lacking.values()))
         if not kept.any():
             raise DataError(self._nothing_left(lacking, found))
-        dropped = {"bad_lines": records.dropped, **_first_lacks(lacking)}
+        dropped = {"dropped_bad_lines": records.dropped, **_first_lacks(lacking)}
         user_rows, user_names = _vocabulary(users[kept], user_names)
         item_rows, item_names = _vocabulary(items[kept], item_names)
         return rating_table(
@@ -77,9 +77,9 @@ class RatingsCsv:
             duplicates=self.duplicates,
             counts={
                 "rows_in_file": len(kept) + records.dropped,
-                **{_count_name(what): rows for what, rows in dropped.items() if rows},
+                **{what: rows for what, rows in dropped.items() if rows},
             },
-            notes=(records.how, *_notes(dropped, records.first_dropped)),
+            notes=(records.how, *count_notes(dropped, records.first_dropped)),
         )
 
     def _positions(self, records: Records) -> list[int]:
@@ -149,22 +149,6 @@ def _first_lacks(lacking: dict[str, np.ndarray]) -> dict[str, int]:
     """How many rows lack what; a row that lacks several things counts for the first of them."""
     counts, counted = {}, np.zeros(len(lacking["user"]), dtype=bool)
     for what, rows in lacking.items():
-        counts[what] = int(np.count_nonzero(rows & ~counted))
+        counts[f"dropped_without_{what}"] = int(np.count_nonzero(rows & ~counted))
         counted |= rows
     return counts
-
-
-def _count_name(what: str) -> str:
-    return "dropped_bad_lines" if what == "bad_lines" else f"dropped_without_{what}"
-
-
-def _notes(dropped: dict[str, int], first_bad: str) -> list[str]:
-    """A sentence for each count that is not zero."""
-    said = {
-        "bad_lines": f"left out: another number of fields than the header, or no record (first: {first_bad})",
-        "user": "left out: no user",
-        "item": "left out: no item",
-        "rating": "left out: no rating, or none that is a finite number",
-        "timestamp": "left out: no timestamp",
-    }
-    return [f"{rows_of(rows)} {said[what]}." for what, rows in dropped.items() if rows]

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from seedbed.checks import require_choice
 from seedbed.errors import ConfigError, DataError, near_misses
 
 FORMATS = ("auto", "csv", "tsv", "parquet", "jsonl")
@@ -72,9 +73,7 @@ class Reading:
         """Raises ``ConfigError``."""
         choices = {"format": FORMATS, "quoting": QUOTINGS, "bad_lines": ("error", "drop")}
         for key, known in choices.items():
-            value = getattr(self, key)
-            if value not in known:
-                raise ConfigError(f"data.{key}={value}: there is no such choice, {near_misses(str(value), known)}")
+            require_choice(f"data.{key}", getattr(self, key), known)
         if self.delimiter not in ("auto", *DELIMITERS) and (len(str(self.delimiter)) != 1 or self.delimiter in '"\n\r'):
             raise ConfigError(
                 f"data.delimiter={self.delimiter!r}: give auto, {', '.join(DELIMITERS)}, or a single character."

@@ -132,3 +132,24 @@ def count_rows(labels: np.ndarray, groups: np.ndarray, classes: Sequence[str]) -
         "duplicates": len(labels) - len(np.unique(groups)),
         "label_conflicts": int(conflicts),
     }
+
+
+def rows_of(count: int) -> str:
+    """The count with its noun, for a sentence."""
+    return f"{count} row{'' if count == 1 else 's'}"
+
+
+def count_notes(counts: Mapping[str, int], first_dropped: str) -> list[str]:
+    """A sentence for each count of a reader that is not zero; ``first_dropped`` is the first bad line."""
+    said = {
+        "dropped_bad_lines": f"left out: another number of fields than the header, or no record (first: {first_dropped})",
+        "dropped_without_text": "left out: no text",
+        "dropped_without_label": "left out: no label",
+        "dropped_with_missing": "left out: a missing value (data.missing=drop)",
+        "dropped_without_user": "left out: no user",
+        "dropped_without_item": "left out: no item",
+        "dropped_without_rating": "left out: no rating, or none that is a finite number",
+        "dropped_without_timestamp": "left out: no timestamp",
+        "joined_overflow": "put together again: part of the text stood in columns without a name",
+    }
+    return [f"{rows_of(rows)} {said[what]}." for what, rows in counts.items() if rows]

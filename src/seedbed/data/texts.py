@@ -13,7 +13,7 @@ import numpy as np
 from seedbed.data.encoders import Encoder, FittedEncoder, encode_cached
 from seedbed.data.labels import clean_label, label_numbers
 from seedbed.data.records import Reading, Records, open_records
-from seedbed.data.table import Prepared, Progress, Table, count_rows, group_numbers, normalise
+from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers, normalise
 from seedbed.errors import ConfigError
 
 # Files of this shape are known without being told their columns: the SMS Spam Collection's, as it is copied around.
@@ -73,18 +73,6 @@ def read_texts(path: Path, reading: Reading, text: str | None = None, label: str
         counts={"rows_in_file": len(texts) + records.dropped, **{what: rows for what, rows in counts.items() if rows}},
         notes=(records.how, *count_notes(counts, records.first_dropped)),
     )
-
-
-def count_notes(counts: dict[str, int], first_dropped: str) -> list[str]:
-    """A sentence for each count that is not zero."""
-    said = {
-        "dropped_bad_lines": f"left out: another number of fields than the header, or no record (first: {first_dropped})",
-        "dropped_without_text": "left out: no text",
-        "dropped_without_label": "left out: no label",
-        "dropped_with_missing": "left out: a missing value (data.missing=drop)",
-        "joined_overflow": "put together again: part of the text stood in columns without a name",
-    }
-    return [f"{rows} row{'' if rows == 1 else 's'} {said[what]}." for what, rows in counts.items() if rows]
 
 
 def text_table(

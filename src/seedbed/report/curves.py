@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seedbed.report.figure import Kind, rendered
-from seedbed.report.formatting import plain
+from seedbed.figures import Kind, plain, rendered
 from seedbed.report.published import Published
 from seedbed.results import Results
 

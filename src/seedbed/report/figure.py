@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
+from seedbed.figures import Kind, plain, rendered
 from seedbed.report.analysis import Analysis
-from seedbed.report.formatting import listed, plain
+from seedbed.report.formatting import listed
 from seedbed.statistics import Summary, finite
 
-Kind = Literal["png", "svg"]
 BARS = {"2std": "mean ± 2 sample std", "std": "mean ± sample std", "ci95": "mean and its 95 % interval"}
 
 # Blue and grey of Okabe and Ito's palette, lightened: apart in greyscale, and for all kinds of colour vision.
 _BAR, _BASELINE_BAR, _EDGE, _POINT, _WHISKER = "#9ecae9", "#d9d9d9", "#4a5560", "#0b4f8a", "#1a1a1a"
-_STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "svg.hashsalt": "seedbed",  # the ids inside an SVG are random without it
-}
 
 
 @dataclass(frozen=True)
@@ -49,18 +36,6 @@ class Span:
 def draw(analysis: Analysis, kind: Kind) -> bytes:
     """The chart as the bytes of a file; the same results give the same bytes."""
     return rendered(lambda: _figure(analysis), kind)
-
-
-def rendered(figure_of: Callable[[], Figure], kind: Kind) -> bytes:
-    """A figure, made in the style of all figures, as the bytes of a file."""
-    with style.context(["default", _STYLE], after_reset=True):
-        figure = figure_of()
-        stream = io.BytesIO()
-        if kind == "png":
-            FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=160, metadata={"Software": None})
-        else:
-            FigureCanvasSVG(figure).print_figure(stream, format="svg", metadata={"Date": None, "Creator": None})
-    return stream.getvalue()
 
 
 def span(found: Summary, bars: str, bounds: tuple[float | None, float | None]) -> Span | None:

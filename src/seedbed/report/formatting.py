@@ -110,8 +110,3 @@ def _latex_letter(char: str) -> str:
     if " " <= char <= "~" or "À" <= char <= "ž":
         return char
     return f"{{[}}U+{ord(char):04X}{{]}}"
-
-
-def plain(text: str) -> str:
-    """For Matplotlib, without its own markup: two dollar signs would start a formula."""
-    return text.replace("$", r"\$")

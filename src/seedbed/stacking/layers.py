@@ -13,18 +13,33 @@ from torch.nn import functional
 from seedbed.randomness import derive, global_stream, keep_mask
 
 
-class StackedLinear(nn.Module):
+class StackedLayer(nn.Module):
+    """S layers of one kind at once; parameters and persistent buffers have the names of the layers' own, and an axis S."""
+
+    def plain_state(self, position: int) -> dict[str, Tensor]:
+        """The state of one seed's ordinary layer."""
+        return {name: value[position].detach().clone() for name, value in self.state_dict().items()}
+
+    def _take_parameters(self, layers: Sequence[nn.Module], *names: str) -> None:
+        """Stack the layers' parameters; one that they do without is None here too."""
+        for name in names:
+            own = [getattr(layer, name) for layer in layers]
+            value = None if own[0] is None else nn.Parameter(torch.stack([piece.detach() for piece in own]))
+            self.register_parameter(name, value)
+
+
+class StackedLinear(StackedLayer):
     """S linear layers at once: (S, B, in) -> (S, B, out), by one batched matrix product.
 
     ``weight`` is (S, in, out), the transpose of what ``nn.Linear`` holds, because ``baddbmm`` multiplies from the right.
     """
 
+    bias: nn.Parameter | None
+
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in layers]).contiguous())
-        self.bias = (
-            nn.Parameter(torch.stack([layer.bias.detach() for layer in layers])) if layers[0].bias is not None else None
-        )
+        self._take_parameters(layers, "bias")
 
     def forward(self, x: Tensor) -> Tensor:
         if self.bias is None:
@@ -33,13 +48,11 @@ class StackedLinear(nn.Module):
 
     def plain_state(self, position: int) -> dict[str, Tensor]:
         """The state of one seed's ``nn.Linear``."""
-        state = {"weight": self.weight[position].detach().T.contiguous()}
-        if self.bias is not None:
-            state["bias"] = self.bias[position].detach().clone()
-        return state
+        state = super().plain_state(position)
+        return state | {"weight": state["weight"].T.contiguous()}
 
 
-class StackedLayerNorm(nn.Module):
+class StackedLayerNorm(StackedLayer):
     """S layer norms over the last axis: (S, B, F) -> (S, B, F)."""
 
     weight: nn.Parameter | None
@@ -48,20 +61,13 @@ class StackedLayerNorm(nn.Module):
     def __init__(self, layers: Sequence[nn.LayerNorm]) -> None:
         super().__init__()
         self.shape, self.eps = layers[0].normalized_shape, layers[0].eps
-        for name in ("weight", "bias"):
-            own = [getattr(layer, name) for layer in layers]
-            value = None if own[0] is None else nn.Parameter(torch.stack([piece.detach() for piece in own]))
-            self.register_parameter(name, value)
+        self._take_parameters(layers, "weight", "bias")
 
     def forward(self, x: Tensor) -> Tensor:
         x = functional.layer_norm(x, self.shape, eps=self.eps)
         if self.weight is not None:
             x = x * self.weight.unsqueeze(1)
         return x if self.bias is None else x + self.bias.unsqueeze(1)
-
-    def plain_state(self, position: int) -> dict[str, Tensor]:
-        """The state of one seed's ``nn.LayerNorm``."""
-        return {name: value[position].detach().clone() for name, value in self.named_parameters()}
 
 
 class StackedDropout(nn.Module):
@@ -91,26 +97,23 @@ class StackedDropout(nn.Module):
         return x * keep / (1 - self.p)
 
 
-class StackedEmbedding(nn.Module):
+class StackedEmbedding(StackedLayer):
     """S embeddings at once: row numbers (S, B) -> (S, B, F), from one table of S x V rows."""
 
+    weight: nn.Parameter
     first: Tensor
 
     def __init__(self, layers: Sequence[nn.Embedding]) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
+        self._take_parameters(layers, "weight")
         first = torch.arange(len(layers), dtype=torch.int32).unsqueeze(1) * layers[0].num_embeddings
         self.register_buffer("first", first, persistent=False)
 
     def forward(self, rows: Tensor) -> Tensor:
         return functional.embedding(rows + self.first, self.weight.flatten(0, 1))
 
-    def plain_state(self, position: int) -> dict[str, Tensor]:
-        """The state of one seed's ``nn.Embedding``."""
-        return {"weight": self.weight[position].detach().clone()}
 
-
-class StackedBatchNorm(nn.Module):
+class StackedBatchNorm(StackedLayer):
     """S batch norms over rows: (S, B, F) -> (S, B, F).
 
     Rows that only pad a seed's batch enter neither its statistics nor the running ones, and a seed that takes no step
@@ -126,10 +129,7 @@ class StackedBatchNorm(nn.Module):
     def __init__(self, layers: Sequence[nn.BatchNorm1d]) -> None:
         super().__init__()
         self.eps, self.momentum = layers[0].eps, float(layers[0].momentum or 0)
-        for name in ("weight", "bias"):
-            own = [getattr(layer, name) for layer in layers]
-            value = None if own[0] is None else nn.Parameter(torch.stack([piece.detach() for piece in own]))
-            self.register_parameter(name, value)
+        self._take_parameters(layers, "weight", "bias")
         for name in ("running_mean", "running_var", "num_batches_tracked"):
             self.register_buffer(name, torch.stack([getattr(layer, name) for layer in layers]))
         self.active: Tensor | None = None
@@ -162,10 +162,6 @@ class StackedBatchNorm(nn.Module):
             self.running_var += weight * (unbiased - self.running_var)
             self.num_batches_tracked += 1 if self.active is None else self.active
         return mean, variance
-
-    def plain_state(self, position: int) -> dict[str, Tensor]:
-        """The state of one seed's ``nn.BatchNorm1d``."""
-        return {name: value[position].detach().clone() for name, value in self.state_dict().items()}
 
 
 class SigmoidRange(nn.Module):
@@ -253,7 +249,7 @@ class StackedNetwork(nn.Module):
         return {
             f"{name}.{key}": value
             for name, layer in self.network.named_modules()
-            if isinstance(layer, StackedLinear | StackedEmbedding | StackedLayerNorm | StackedBatchNorm)
+            if isinstance(layer, StackedLayer)
             for key, value in layer.plain_state(position).items()
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -69,18 +69,13 @@ class Rating(Task):
         self.vocabulary = vocabulary
 
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        users, items = self._pairs(index)
-        if self.vocabulary == "train":
-            users, items = self._in_vocabulary(users, self.known_users), self._in_vocabulary(items, self.known_items)
-        losses = (self.network(users, items) - self._of(self.ratings, index)) ** 2
+        losses = (self._predicted(*self._pairs(index)) - self._of(self.ratings, index)) ** 2
         return losses, torch.ones_like(losses)
 
     def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         users, items = self._pairs(index)
         warm = self._known(users, self.known_users) & self._known(items, self.known_items)
-        if self.vocabulary == "train":
-            users, items = self._in_vocabulary(users, self.known_users), self._in_vocabulary(items, self.known_items)
-        return self.network(users, items), self._of(self.ratings, index), mask, warm
+        return self._predicted(users, items), self._of(self.ratings, index), mask, warm
 
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         predicted, ratings, mask, warm = evaluated
@@ -99,6 +94,11 @@ class Rating(Task):
             (mask & ~warm).sum(1),
         )
         return dict(zip(self.METRICS, values, strict=True))
+
+    def _predicted(self, users: Tensor, items: Tensor) -> Tensor:
+        if self.vocabulary == "train":
+            users, items = self._in_vocabulary(users, self.known_users), self._in_vocabulary(items, self.known_items)
+        return cast(Tensor, self.network(users, items))
 
     def _pairs(self, index: Tensor) -> tuple[Tensor, Tensor]:
         return self._of(self.users, index), self._of(self.items, index)

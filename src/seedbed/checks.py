@@ -1,0 +1,39 @@
+"""Checks of single values in a config; what does not hold is a ``ConfigError`` that names the key and the value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from seedbed.errors import ConfigError, near_misses
+
+
+def require(holds: bool, key: str, value: Any, wanted: str) -> None:
+    """``key`` is the dotted name under which the user gives the value, ``wanted`` what it must be."""
+    if not holds:
+        raise ConfigError(f"{key}={value} cannot be used: it must be {wanted}.")
+
+
+def require_choice(key: str, value: Any, known: Iterable[str]) -> None:
+    """The value must be one of the few that the key knows."""
+    if value not in (choices := tuple(known)):
+        raise ConfigError(f"{key}={value}: there is no such choice, {near_misses(str(value), choices)}")
+
+
+def is_whole(value: Any) -> bool:
+    """A whole number from 1 on."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def is_number(value: Any) -> bool:
+    """A finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_positive(value: Any) -> bool:
+    return is_number(value) and value > 0
+
+
+def is_from_zero(value: Any) -> bool:
+    return is_number(value) and value >= 0

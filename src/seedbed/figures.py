@@ -1,0 +1,39 @@
+"""The style of all figures, and how one becomes the bytes of a file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any, Literal
+
+from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+Kind = Literal["png", "svg"]
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "svg.hashsalt": "seedbed",  # the ids inside an SVG are random without it
+}
+
+
+def rendered(figure_of: Callable[[], Figure], kind: Kind) -> bytes:
+    """What ``figure_of`` draws, in the style of all figures; the same figure gives the same bytes."""
+    with style.context(["default", _STYLE], after_reset=True):
+        figure = figure_of()
+        stream = io.BytesIO()
+        if kind == "png":
+            FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=160, metadata={"Software": None})
+        else:
+            FigureCanvasSVG(figure).print_figure(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
+
+
+def plain(text: str) -> str:
+    """Without Matplotlib's own markup: two dollar signs would start a formula."""
+    return text.replace("$", r"\$")
