@@ -15,7 +15,7 @@ import threading
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 import pytorch_lightning as pl
 import torch
+from timing import count, others_cpu_seconds, positive, print_disturbance, print_machine
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
@@ -31,7 +32,6 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sequential
 from seedbed import cli, runner, tracking, training
 from seedbed.data.table import Table
 from seedbed.devices import lightning_settings
-from seedbed.environment import environment
 from seedbed.errors import ConfigError, SeedbedError, near_misses
 from seedbed.experiment import build, experiment_names, load_experiment
 from seedbed.progress import Display
@@ -46,8 +46,6 @@ SECONDS_UNTIL_IMPORTED = time.time() - psutil.Process().create_time()
 # The stacked loop evaluates this many rows of a seed at once, or batch_size where that is more.
 EVALUATION_ROWS = 1024
 WANTED_RATIO = 3.0
-# Up to this many cores used by other processes leave a timing as it is.
-QUIET = 0.1
 ACCURACY = "test/accuracy"
 
 
@@ -76,23 +74,6 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--batched", action="store_true")
     parser.add_argument("--overhead", action="store_true")
     return parser.parse_intermixed_args()
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
-
-
-def print_machine() -> None:
-    of = environment()
-    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
-    print(
-        f"machine   {of['processor']}, {of['cores']} cores, {of['threads']} torch threads, GPU {of['gpu']}, load {load}"
-    )
-    packages = ("python", "torch", "pytorch-lightning", "mlflow", "seedbed")
-    print("versions  " + ", ".join(f"{package} {of[package]}" for package in packages))
 
 
 # ---- one Trainer a seed, beside all seeds stacked --------------------------------------------------------------------
@@ -162,10 +143,6 @@ def print_task(planned: PlannedVariant, usual: UsualWay, stacked: StackedWay) ->
     )
 
 
-def count(seeds: Sized) -> str:
-    return f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
-
-
 @dataclass(frozen=True)
 class Timing:
     """One side, once."""
@@ -188,13 +165,6 @@ def measured(train: Callable[[], dict[int, float]]) -> Timing:
     return Timing(seconds / len(accuracies), max(0.0, others_cpu_seconds() - others) / seconds, accuracies)
 
 
-def others_cpu_seconds() -> float:
-    """CPU time that all processes but this one and its children have used since the machine started."""
-    everyone, mine = psutil.cpu_times(), psutil.Process().cpu_times()
-    own = mine.user + mine.system + mine.children_user + mine.children_system
-    return float(everyone.user + everyone.system - own)
-
-
 def print_ratio(usual: Sequence[Timing], stacked: Sequence[Timing]) -> None:
     medians = [statistics.median(timing.seconds for timing in side) for side in (usual, stacked)]
     ratios = [one.seconds / other.seconds for one, other in zip(usual, stacked, strict=True)]
@@ -203,13 +173,6 @@ def print_ratio(usual: Sequence[Timing], stacked: Sequence[Timing]) -> None:
     print(f"ratio {ratio:.2f} (repeats {min(ratios):.2f} to {max(ratios):.2f})")
     print(f"ratio >= {WANTED_RATIO:g}: {'yes' if ratio >= WANTED_RATIO else 'no'}")
     print_disturbance(max(timing.others for timing in (*usual, *stacked)))
-
-
-def print_disturbance(others: float) -> None:
-    if others > QUIET:
-        print(
-            f"NOT QUIET: other processes used up to {others:.2f} cores, which distorts the figures. Repeat when idle."
-        )
 
 
 def print_accuracies(usual: Mapping[int, float], stacked: Mapping[int, float]) -> None:

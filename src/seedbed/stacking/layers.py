@@ -98,7 +98,11 @@ class StackedDropout(nn.Module):
 
 
 class StackedEmbedding(StackedLayer):
-    """S embeddings at once: row numbers (S, B) -> (S, B, F), from one table of S x V rows."""
+    """S embeddings at once: row numbers (S, B) -> (S, B, F), from one table of S x V rows.
+
+    To autograd the rows that are looked up are leaves. After ``backward``, ``sum_gradients`` adds their gradients up in
+    a table that is kept from step to step: to make a new one each time takes longer than the rest of the backward pass.
+    """
 
     weight: nn.Parameter
     first: Tensor
@@ -108,9 +112,38 @@ class StackedEmbedding(StackedLayer):
         self._take_parameters(layers, "weight")
         first = torch.arange(len(layers), dtype=torch.int32).unsqueeze(1) * layers[0].num_embeddings
         self.register_buffer("first", first, persistent=False)
+        self._looked_up: list[tuple[Tensor, Tensor]] = []
+        self._gradient: Tensor | None = None
 
     def forward(self, rows: Tensor) -> Tensor:
-        return functional.embedding(rows + self.first, self.weight.flatten(0, 1))
+        rows = rows + self.first
+        with torch.no_grad():
+            found = functional.embedding(rows, self.weight.flatten(0, 1))
+        if torch.is_grad_enabled():
+            self._looked_up.append((rows, found.requires_grad_()))
+        return found
+
+    def forget_gradients(self) -> None:
+        self._looked_up.clear()
+        self.weight.grad = None
+
+    def sum_gradients(self) -> None:
+        """Add to ``weight.grad`` what ``backward`` has left at the rows that were looked up."""
+        used = [(rows.flatten(), found.grad.flatten(0, 1)) for rows, found in self._looked_up if found.grad is not None]
+        self._looked_up.clear()
+        if not used:
+            return
+        if self._gradient is None or self._gradient.device != self.weight.device:
+            self._gradient = torch.empty_like(self.weight, requires_grad=False)
+        # What there is already comes from a network that reads ``weight`` itself.
+        total = self._gradient.zero_() if self.weight.grad is None else self._gradient.copy_(self.weight.grad)
+        table = total.flatten(0, 1)
+        for rows, gradients in used:
+            if table.is_cuda:  # index_add_ adds in any order there
+                table.index_put_((rows.long(),), gradients, accumulate=True)
+            else:
+                table.index_add_(0, rows, gradients)
+        self.weight.grad = total
 
 
 class StackedBatchNorm(StackedLayer):
@@ -224,6 +257,7 @@ class StackedNetwork(nn.Module):
         self._layers_with_state = [
             layer for layer in network.modules() if isinstance(layer, StackedDropout | StackedBatchNorm)
         ]
+        self._embeddings = [layer for layer in network.modules() if isinstance(layer, StackedEmbedding)]
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return cast(Tensor, self.network(*inputs))
@@ -234,6 +268,16 @@ class StackedNetwork(nn.Module):
             layer.active = active
             if isinstance(layer, StackedBatchNorm):
                 layer.real = real
+
+    def clear_gradients(self) -> None:
+        self.zero_grad(set_to_none=True)
+        for layer in self._embeddings:
+            layer.forget_gradients()
+
+    def complete_gradients(self) -> None:
+        """Of what ``backward`` leaves elsewhere than at the parameters."""
+        for layer in self._embeddings:
+            layer.sum_gradients()
 
     def seed_state(self, position: int) -> dict[str, Tensor]:
         """A copy of one seed's part of every stacked tensor."""
@@ -321,6 +365,12 @@ class OneSeed(nn.Module):
 
     def set_step(self, active: Tensor | None, real: Tensor | None) -> None:
         """Nothing to tell: the only seed takes every step that is run."""
+
+    def clear_gradients(self) -> None:
+        self.zero_grad(set_to_none=True)
+
+    def complete_gradients(self) -> None:
+        """Nothing to do: ``backward`` leaves all of them at the parameters."""
 
     def seed_state(self, position: int) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in self.network.state_dict().items()}

@@ -45,6 +45,7 @@ class SeedOptimizer:
     """
 
     def __init__(self, network: Stacked, seeds: int, factory: OptimizerFactory) -> None:
+        self._network = network
         self._stacked: list[nn.Parameter] = list(network.parameters())
         self._alone, self.seeds = isinstance(network, OneSeed), seeds
         self._slices: dict[Tensor, list[Tensor]] = {}
@@ -71,11 +72,11 @@ class SeedOptimizer:
                 self.optimizer.param_groups.append({**group, "params": kept, "weight_decay": 0.0})
 
     def clear_gradients(self) -> None:
-        for parameter in self._stacked:
-            parameter.grad = None
+        self._network.clear_gradients()
 
     def hand_over_gradients(self, active: Sequence[bool], clip_norm: float | None) -> None:
-        """Make ready for a step of the ``active`` seeds (some at least): clip by each seed's own norm, if at all."""
+        """After ``backward``, make ready for a step of the ``active`` seeds (some at least): clip by each seed's own norm, if at all."""
+        self._network.complete_gradients()
         if clip_norm is not None:
             self._clip(clip_norm)
         if self._alone or (all(active) and not self._slices):

@@ -1,0 +1,281 @@
+"""Times fastai beside all seeds stacked, and a stacked step beside what no way of training can spare.
+
+``scripts/compare_fastai`` sets up what this needs; its --help states the choices that decide the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from timing import count, others_cpu_seconds, positive, print_disturbance, print_machine
+from torch.nn import functional
+
+from seedbed import runner, training
+from seedbed.data.ratings import RatingTable
+from seedbed.devices import numbers
+from seedbed.errors import ConfigError, SeedbedError
+from seedbed.experiment import load_experiment
+from seedbed.progress import Display
+from seedbed.stacking.layers import StackedEmbedding
+from seedbed.statistics import summary
+from seedbed.tasks.base import SeedData
+from seedbed.variant_training import PlannedVariant
+from seedbed.workers import Workers, train_in_worker
+
+EXPERIMENT, VARIANT = "fastai_collab", "collab_learner_wd_0.1"
+WANTED_RATIO, WANTED_STEP = 20.0, 1.5
+HERE = Path(__file__).resolve().parent
+MSE = "val/mse"
+
+
+def main() -> None:
+    options = read_options()
+    try:
+        planned = plan_variant(options)
+        data = [
+            planned.trainer.task.seed_data(planned.table, rows, planned.strategy, seed)
+            for seed, rows in planned.rows.items()
+        ]
+        print_machine()
+        if not options.steps_only:
+            compare_sides(planned, data, options.repeats, options.fastai_seeds)
+        compare_steps(planned, data, options.repeats)
+    except SeedbedError as error:
+        print(f"compare_fastai: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def read_options() -> argparse.Namespace:
+    # The help is the calling script's, which answers without the imports above.
+    parser = argparse.ArgumentParser(prog="compare_fastai", add_help=False)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--seeds", type=positive, default=10)
+    parser.add_argument("--fastai-seeds", type=positive, default=1)
+    parser.add_argument("--repeats", type=positive, default=3)
+    parser.add_argument("--steps-only", action="store_true")
+    return parser.parse_intermixed_args()
+
+
+def plan_variant(options: argparse.Namespace) -> PlannedVariant:
+    experiment = load_experiment(EXPERIMENT, [f"variant={VARIANT}", f"seeds={options.seeds}", *options.overrides])
+    if not {MSE} <= {experiment.config["monitor"]} or len(experiment.variants) > 1:
+        raise ConfigError(f"This compares {VARIANT} alone, by {MSE}. Leave out variant= and monitor=.")
+    [planned] = runner._plan(experiment, Display(quiet=True))
+    return planned
+
+
+# ---- fastai, beside all seeds stacked --------------------------------------------------------------------------------
+
+
+def compare_sides(planned: PlannedVariant, data: Sequence[SeedData], repeats: int, fastai_seeds: int) -> None:
+    config = planned.variant.config
+    print(
+        f"task      {planned.table.name}, variant {planned.name}: {config['trainer']['max_epochs']} epochs, "
+        f"batch size {config['trainer']['batch_size']}; fastai {count(data[:fastai_seeds])} in each repeat, "
+        f"seedbed {count(data)}, devices={config['trainer']['devices']}"
+    )
+    with tempfile.TemporaryDirectory() as folder, fastai_process(planned, Path(folder)) as fastai, Workers() as workers:
+        devices = numbers(planned.trainer.settings)
+        pool = workers.pool(planned.trainer.settings, devices) if len(devices) > 1 else None
+        train_stacked(planned, data, pool, len(devices))  # once before the first timing: memory and caches are there
+        seconds: dict[str, list[float]] = {"fastai": [], "seedbed": []}
+        errors: dict[str, list[float]] = {}
+        disturbed = 0.0
+        for repeat in range(1, repeats + 1):
+            others, begin = others_cpu_seconds(), time.perf_counter()
+            trained = [ask(fastai, item.seed) for item in data[:fastai_seeds]]
+            meanwhile = sum(one["seconds"] for one in trained)
+            # fastai's process is another one, which uses at most all cores: so it is ours that is watched
+            seconds["fastai"].append(meanwhile / len(trained))
+            others, begin = others_cpu_seconds(), time.perf_counter()
+            found = train_stacked(planned, data, pool, len(devices))
+            spent = time.perf_counter() - begin
+            if pool is None:
+                disturbed = max(disturbed, (others_cpu_seconds() - others) / spent)
+            seconds["seedbed"].append(spent / len(data))
+            errors = {"fastai": [one["mse"] for one in trained], "seedbed": found}
+            print(
+                f"repeat {repeat}  fastai {seconds['fastai'][-1]:7.3f} s/seed, seedbed {seconds['seedbed'][-1]:6.3f} s/seed",
+                flush=True,
+            )
+    print_ratio(seconds["fastai"], seconds["seedbed"])
+    print_disturbance(disturbed)
+    ours = summary(errors["seedbed"])
+    print(
+        f"{MSE} after the last epoch: fastai {', '.join(f'{mse:.4f}' for mse in errors['fastai'])}; "
+        f"seedbed {ours.mean:.4f}" + (f" ± {ours.std:.4f}" if ours.std is not None else "") + f" ({count(data)})"
+    )
+
+
+def train_stacked(
+    planned: PlannedVariant, data: Sequence[SeedData], pool: Executor | None, devices: int
+) -> list[float]:
+    """The last validation MSE of each seed; the measurement of the stack size is part of it."""
+    training._MEASURED.clear()
+    size = min(planned.trainer.seeds_at_once(data), -(-len(data) // devices))
+    stacks = [data[start : start + size] for start in range(0, len(data), size)]
+    if pool is None:
+        trained = [planned.trainer.train(stack) for stack in stacks]
+    else:
+        table = planned.trainer.task.for_training(planned.table)
+        trained = list(
+            pool.map(train_in_worker, *zip(*((planned.variant.config, table, stack) for stack in stacks), strict=True))
+        )
+    last = planned.trainer.settings["max_epochs"] - 1
+    return [
+        value
+        for results in trained
+        for result in results
+        for name, epoch, value in result.curves
+        if (name, epoch) == (MSE, last)
+    ]
+
+
+@contextmanager
+def fastai_process(planned: PlannedVariant, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has read the ratings and imported fastai."""
+    table, config = planned.table, planned.variant.config
+    assert isinstance(table, RatingTable)
+    ratings = pd.DataFrame({"user": table.users, "item": table.items, "rating": table.ratings})
+    ratings.to_csv(folder / "ratings.csv", index=False)
+    settings = {
+        "batch_size": config["trainer"]["batch_size"],
+        "epochs": config["trainer"]["max_epochs"],
+        "lr": config["optimizer"]["lr"],
+        "weight_decay": config["optimizer"]["weight_decay"],
+        "factors": config["model"]["factors"],
+        "y_range": config["model"]["y_range"],
+    }
+    python = HERE.parent / ".venv-fastai" / "bin" / "python"
+    command = [str(python), str(HERE / "fastai_side.py"), str(folder / "ratings.csv"), json.dumps(settings)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        answer(process)
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def ask(process: subprocess.Popen[str], seed: int) -> dict[str, float]:
+    assert process.stdin is not None
+    process.stdin.write(f"{seed}\n")
+    process.stdin.flush()
+    said: dict[str, float] = answer(process)
+    return said
+
+
+def answer(process: subprocess.Popen[str]) -> Any:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise ConfigError(
+            "fastai's side ended early; what it said stands above. Delete .venv-fastai to set it up anew."
+        )
+    return json.loads(line)
+
+
+def print_ratio(fastai: Sequence[float], seedbed: Sequence[float]) -> None:
+    ratios = [one / other for one, other in zip(fastai, seedbed, strict=True)]
+    medians = statistics.median(fastai), statistics.median(seedbed)
+    ratio = medians[0] / medians[1]
+    print(f"median fastai {medians[0]:.3f} s/seed, seedbed {medians[1]:.3f} s/seed")
+    print(f"ratio {ratio:.1f} (repeats {min(ratios):.1f} to {max(ratios):.1f})")
+    print(f"ratio >= {WANTED_RATIO:g}: {'yes' if ratio >= WANTED_RATIO else 'no'}")
+
+
+# ---- a stacked step, beside what no way of training can spare ---------------------------------------------------------
+
+
+class StepWatch(pl.Callback):
+    """Seconds spent in training chunks of ``Trainer.fit``, Lightning's loop between them left out."""
+
+    def __init__(self) -> None:
+        self.seconds, self.steps, self._start = 0.0, 0, 0.0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        self._start = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.seconds += time.perf_counter() - self._start
+        self.steps += len(batch.host_counts)
+
+
+def compare_steps(planned: PlannedVariant, data: Sequence[SeedData], repeats: int) -> None:
+    """Print the time of a stacked step, and of the same look-ups, sums and optimizer step without anything around them."""
+    trainer = planned.trainer
+    trainer.settings["max_epochs"] = 1
+    module, batches, *_ = trainer._module(data, torch.device("cpu"))
+    tables = [layer for layer in module.network.modules() if isinstance(layer, StackedEmbedding)]
+    rows = [
+        [layer.first + ids[chunk.index] for layer, ids in zip(tables, ids_of(module), strict=True)] for chunk in batches
+    ]
+    gradients = [
+        torch.randn(*of_table[0].shape, layer.weight.shape[-1]) * 1e-3
+        for layer, of_table in zip(tables, rows[0], strict=True)
+    ]
+    module.configure_optimizers()
+    optimizer = module.seed_optimizer.optimizer
+
+    def bare(*, sums: bool) -> float:
+        """Seconds of a step."""
+        start, steps = time.perf_counter(), 0
+        for of_chunk in rows:
+            for step in range(len(of_chunk[0])):
+                with nullcontext() if sums else torch.no_grad():
+                    found = [
+                        functional.embedding(of_table[step], layer.weight.flatten(0, 1))
+                        for layer, of_table in zip(tables, of_chunk, strict=True)
+                    ]
+                if sums:
+                    module.seed_optimizer.clear_gradients()
+                    torch.autograd.backward(found, gradients)
+                optimizer.step()
+                steps += 1
+        return (time.perf_counter() - start) / steps
+
+    def stacked() -> float:
+        watch = StepWatch()
+        trainer.train(data, [watch])
+        return watch.seconds / watch.steps
+
+    def twice() -> tuple[float, float, float]:
+        with_sums = bare(sums=True)  # first: the gradients that it leaves are those that the other one steps with
+        return stacked(), bare(sums=False), with_sums
+
+    twice()
+    timed = [twice() for _ in range(repeats)]
+    step, least, with_sums = (statistics.median(column) * 1e3 for column in zip(*timed, strict=True))
+    print(f"\na step of {count(data)}: {step:.2f} ms; medians of {repeats} repeats")
+    for name, than in (
+        ("look-ups and optimizer", least),
+        ("look-ups, sums of their gradients and optimizer", with_sums),
+    ):
+        print(
+            f"{name}: {than:.2f} ms; ratio {step / than:.2f}; <= {WANTED_STEP:g}: {'yes' if step <= WANTED_STEP * than else 'no'}"
+        )
+
+
+def ids_of(module: Any) -> list[torch.Tensor]:
+    """The ids that each table of a dot product looks up."""
+    ids: Mapping[str, torch.Tensor] = {"user": module.users, "item": module.items}
+    names = [name for name, layer in module.network.named_modules() if isinstance(layer, StackedEmbedding)]
+    return [ids[name.split(".")[-1].split("_")[0]] for name in names]
+
+
+if __name__ == "__main__":
+    main()
