@@ -157,3 +157,38 @@ def test_embeddings_and_batch_norm_stacked_equal_the_networks_alone() -> None:
                 torch.testing.assert_close(outputs[step][position, :rows], expected, rtol=1e-5, atol=1e-5)
         for name, value in alone.plain_state(0).items():
             torch.testing.assert_close(together.plain_state(position)[name], value, rtol=1e-5, atol=1e-6)
+
+
+class Ties(Stackable):
+    """One table that is looked up twice and read as a whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.unused = nn.Embedding(5, 3), nn.Embedding(4, 2)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        self.unused(first % 4)
+        scores = (self.table(first) + self.table(second)) @ self.table.weight.transpose(-1, -2)
+        return scores.square().sum(-1)
+
+
+def test_gradients_of_embeddings_that_are_used_in_several_ways() -> None:
+    seeds = [4, 9]
+    together = build(Ties, seeds)
+    assert isinstance(together, StackedNetwork)
+    first, second = torch.tensor([[0, 1, 1], [4, 4, 2]]), torch.tensor([[0, 2, 2], [1, 0, 0]])
+    for _ in range(2):  # the second step must know nothing of the first
+        together.clear_gradients()
+        together(first, second).sum().backward()
+        together.complete_gradients()
+    weights = dict(together.named_parameters())
+    table, unused = weights["network.table.weight"], weights["network.unused.weight"]
+    assert table.grad is not None
+    assert unused.grad is None
+    for position, seed in enumerate(seeds):
+        alone = build(Ties, [seed], plain=True)
+        assert alone is not None
+        alone(first[position : position + 1], second[position : position + 1]).sum().backward()
+        [expected, _] = [parameter.grad for parameter in alone.parameters()]
+        assert expected is not None
+        torch.testing.assert_close(table.grad[position], expected)

@@ -15,6 +15,7 @@ from seedbed.errors import ConfigError, SeedbedError
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.models.rating import DotProduct, EmbeddingNetwork, embedding_size
+from seedbed.randomness import derive, global_stream
 from seedbed.runner import run
 from seedbed.stacking.layers import build
 from seedbed.statistics import bounds, lower_is_better
@@ -102,6 +103,33 @@ def test_a_seed_trains_in_a_stack_as_it_does_alone(name: str) -> None:
         alone = train([seed], config(MODELS[name]))[seed]
         np.testing.assert_allclose([p[2] for p in stacked.curves], [p[2] for p in alone.curves], rtol=1e-6)
         assert stacked.metrics["test/mse"] == pytest.approx(alone.metrics["test/mse"], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_seeds_learn_what_a_plain_loop_learns(name: str) -> None:
+    adam = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 1e-2, "weight_decay": 1e-3}
+    settings = config(MODELS[name], optimizer=adam, schedule=None)
+    learnt = train([0, 1, 2], settings)
+    for seed, result in learnt.items():
+        with global_stream(seed, "weights"):
+            network = StackTrainer(settings, TABLE).network().double()
+        optimizer = torch.optim.Adam(network.parameters(), lr=1e-2, weight_decay=1e-3)
+        users, items, ratings = (torch.from_numpy(column) for column in (TABLE.users, TABLE.items, TABLE.ratings))
+        rows = rows_of(seed)
+        for epoch in range(3):
+            generator = torch.Generator().manual_seed(derive(seed, "order", epoch))
+            order = torch.from_numpy(rows.train)[torch.randperm(len(rows.train), generator=generator)]
+            for batch in order.split(16):
+                optimizer.zero_grad()
+                ((network(users[batch], items[batch]) - ratings[batch].double()) ** 2).mean().backward()
+                optimizer.step()
+        network.eval()
+        with torch.no_grad():
+            predicted = network(users[rows.test], items[rows.test])
+        mse = float(((predicted - ratings[rows.test].double()) ** 2).mean())
+        assert result.metrics["test/mse"] == pytest.approx(mse, rel=1e-6)
+        for key, value in network.state_dict().items():
+            np.testing.assert_allclose(result.weights[key], value, rtol=1e-4, atol=1e-7, err_msg=key)
 
 
 def test_users_and_items_without_training_rows_are_cold() -> None:

@@ -123,9 +123,9 @@ class StackedEmbedding(StackedLayer):
             self._looked_up.append((rows, found.requires_grad_()))
         return found
 
-    def forget_gradients(self) -> None:
+    def forget(self) -> None:
+        """Begin a step anew: before the rows of its batch are looked up."""
         self._looked_up.clear()
-        self.weight.grad = None
 
     def sum_gradients(self) -> None:
         """Add to ``weight.grad`` what ``backward`` has left at the rows that were looked up."""
@@ -258,6 +258,7 @@ class StackedNetwork(nn.Module):
             layer for layer in network.modules() if isinstance(layer, StackedDropout | StackedBatchNorm)
         ]
         self._embeddings = [layer for layer in network.modules() if isinstance(layer, StackedEmbedding)]
+        self._parameters_once = list(network.parameters())  # zero_grad() goes through the modules in every step
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return cast(Tensor, self.network(*inputs))
@@ -270,9 +271,10 @@ class StackedNetwork(nn.Module):
                 layer.real = real
 
     def clear_gradients(self) -> None:
-        self.zero_grad(set_to_none=True)
+        for parameter in self._parameters_once:
+            parameter.grad = None
         for layer in self._embeddings:
-            layer.forget_gradients()
+            layer.forget()
 
     def complete_gradients(self) -> None:
         """Of what ``backward`` leaves elsewhere than at the parameters."""

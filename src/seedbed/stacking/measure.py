@@ -53,8 +53,8 @@ def _seconds_per_step(module: StackedModule, batches: ShuffledBatches, device: t
     def steps(count: int) -> float:
         start = time.perf_counter()
         for _ in range(count):
-            losses, _ = module.row_losses(index)
             optimizer.clear_gradients()
+            losses, _ = module.row_losses(index)
             torch.autograd.backward(losses.mean(1).sum())
             optimizer.hand_over_gradients(everyone, module.clip_norm)
             optimizer.optimizer.step()

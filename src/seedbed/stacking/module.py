@@ -98,11 +98,11 @@ class StackedModule(pl.LightningModule):
         real = None if int(counts.min()) == index.shape[1] else mask
         steps = None if active.all() else trains
         self.network.set_step(steps, real)
+        self.seed_optimizer.clear_gradients()
         losses, weights = self.row_losses(index)
         loss_sums, weight_sums = _only(losses, real).sum(1), _only(weights, real).sum(1)
         means = loss_sums / weight_sums.clamp(min=torch.finfo(weight_sums.dtype).tiny)
 
-        self.seed_optimizer.clear_gradients()
         self.manual_backward(_only(means, steps).sum())
         stepping = active.tolist()
         self._follow_schedule(stepping)
