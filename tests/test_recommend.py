@@ -14,9 +14,11 @@ from safetensors.torch import load_file
 
 from seedbed.cli import main
 from seedbed.errors import SeedbedError
-from seedbed.recommend import load_variant, nearest, similar, top_unseen
+from seedbed.rankings import nearest, top
+from seedbed.recommend import similar
 from seedbed.runner import Outcome, run
 from seedbed.tracking import open_project_store
+from seedbed.trained import load_variant
 from tests.tasks.test_rating import EXPERIMENT
 
 NONE_SEEN = np.zeros(4, dtype=bool)
@@ -27,32 +29,32 @@ NONE_SEEN = np.zeros(4, dtype=bool)
 
 def test_the_highest_means_come_first_with_spread_and_votes() -> None:
     scores = np.array([[1.0, 4.0, 3.0, 2.0], [1.0, 5.0, 2.0, 5.5], [1.0, 3.0, 4.0, 1.5]], dtype=np.float32)
-    first, second = top_unseen(scores, NONE_SEEN, 2)
+    first, second = top(scores, NONE_SEEN, 2)
     assert (first.item, second.item) == (1, 2)  # means 1, 4, 3, 3: of equal ones the lower
     assert (first.score.mean, first.score.std) == (4.0, 1.0)
     assert (first.seeds, second.seeds) == (3, 2)  # the second seed's own list is 3, 1
 
 
 def test_equal_scores_give_the_lower_items_in_every_list() -> None:
-    found = top_unseen(np.ones((3, 4)), NONE_SEEN, 2)
+    found = top(np.ones((3, 4)), NONE_SEEN, 2)
     assert [(row.item, row.seeds) for row in found] == [(0, 3), (1, 3)]
 
 
 def test_what_was_seen_takes_no_place() -> None:
     scores = np.array([[9.0, 1.0, 3.0, 2.0], [9.0, 1.0, 2.0, 3.0]])
-    found = top_unseen(scores, np.array([True, False, False, False]), 2)
+    found = top(scores, np.array([True, False, False, False]), 2)
     assert [(row.item, row.seeds) for row in found] == [(2, 2), (3, 2)]
 
 
 def test_more_than_there_are_gives_each_that_is_left_once() -> None:
     scores = np.arange(8.0).reshape(2, 4)
-    found = top_unseen(scores, np.array([False, True, False, False]), 10)
+    found = top(scores, np.array([False, True, False, False]), 10)
     assert [(row.item, row.seeds) for row in found] == [(3, 2), (2, 2), (0, 2)]
-    assert top_unseen(scores, ~NONE_SEEN, 10) == []
+    assert top(scores, ~NONE_SEEN, 10) == []
 
 
 def test_one_seed_has_no_spread() -> None:
-    (row,) = top_unseen(np.array([[1.0, 2.0, 3.0, 0.0]]), NONE_SEEN, 1)
+    (row,) = top(np.array([[1.0, 2.0, 3.0, 0.0]]), NONE_SEEN, 1)
     assert (row.item, row.score.mean, row.score.std, row.seeds) == (2, 3.0, None, 1)
 
 

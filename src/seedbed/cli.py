@@ -161,7 +161,14 @@ def report(
 
     results = seedbed.load(experiment, run_id, config_dir)
     folder = output or project_folder(config_dir) / "experiments" / experiment
-    for path in write_report(results, folder, metric=metric, baseline=baseline):
+    learned = None
+    if results.has_ratings:
+        from seedbed.learned import learned_in
+
+        learned = learned_in(results, run_id, config_dir)
+        if isinstance(learned, str):
+            click.echo(f"The report does not say what the model learned: {learned}", err=True)
+    for path in write_report(results, folder, metric=metric, baseline=baseline, learned=learned):
         click.echo(path)
 
 
@@ -214,7 +221,8 @@ def recommend(
     """
     if (user is None) == (similar_to is None):
         raise ConfigError("--user or --similar-to: give one of the two, such as --user 42.")
-    from seedbed.recommend import for_user, load_variant, similar
+    from seedbed.recommend import for_user, similar
+    from seedbed.trained import load_variant
 
     trained = load_variant(experiment, variant, run_id, config_dir)
     click.echo(for_user(trained, user, count) if user is not None else similar(trained, str(similar_to), count))

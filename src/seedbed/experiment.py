@@ -461,6 +461,8 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     _require_known("report.bars", report["bars"], ["2std", "std", "ci95"])
     if report["baseline"] is not None:
         _require_known("report.baseline", report["baseline"], variants)
+    if report["learned"] is not None:
+        _require_known("report.learned", report["learned"], variants)
     axis = report["axis"]
     require(axis is None or (isinstance(axis, list) and len(axis) == 2 and all(map(is_number, axis)) and axis[0] < axis[1]),
              "report.axis", axis, "null or two rising numbers")  # fmt: skip

@@ -48,6 +48,11 @@ class Results:
         """Names of the final metrics, in the order of the columns."""
         return [str(column) for column in self.cells.columns if column not in CELL_COLUMNS]
 
+    @property
+    def has_ratings(self) -> bool:
+        """Whether the experiment is about ratings of items by users."""
+        return "rating_range" in self.data
+
     def cells_of(self, variant: str) -> pd.DataFrame:
         """Cells of one variant, by rising seed."""
         return self.cells[self.cells["variant"] == variant].sort_values("seed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from seedbed.statistics import Summary
 
@@ -89,6 +89,11 @@ def markdown(text: object) -> str:
     line = re.sub(r"([\\`*|\[\]])", r"\\\1", line).replace("<", "&lt;")
     # An underscore inside a word is no markup, and names stay easy to search for.
     return re.sub(r"(?<![A-Za-z0-9_])_|_(?![A-Za-z0-9_])", r"\\_", line)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 # Brackets and stars in braces: at the start of a row, the line break before would take them as its own.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import yaml
 
@@ -13,6 +13,7 @@ from seedbed.report.formatting import (
     PLUS_MINUS,
     count_word,
     markdown,
+    markdown_table,
     mean_text,
     number,
     p_text,
@@ -38,9 +39,14 @@ _NO_RECIPE = {
 
 
 def markdown_report(
-    analysis: Analysis, claims: list[Claim], numbers: list[Published], figure: str, curves: str | None = None
+    analysis: Analysis,
+    claims: list[Claim],
+    numbers: list[Published],
+    figure: str,
+    curves: str | None = None,
+    learned: str = "",
 ) -> str:
-    """The whole page; ``figure`` and ``curves`` are the names of the pictures beside it."""
+    """The whole page; ``figure`` and ``curves`` are the names of the pictures beside it, ``learned`` is a section."""
     sections = [
         _opening(analysis, claims, figure),
         _main_table(analysis),
@@ -48,6 +54,7 @@ def markdown_report(
         _comparisons(analysis),
         _claims(claims),
         _published(numbers, curves),
+        learned,
         _data(analysis),
         _variant_notes(analysis),
         _recipe(analysis),
@@ -86,7 +93,7 @@ def _main_table(analysis: Analysis) -> str:
     header = ["variant", markdown(analysis.label()), "n", "95 % interval of the mean"]
     return (
         f"## Result\n\nMean {PLUS_MINUS} sample std (ddof 1) over n seeds; the best displayed mean is bold. "
-        f"The interval is about {about}.{_about_classes(analysis)}\n\n{_table(header, rows)}"
+        f"The interval is about {about}.{_about_classes(analysis)}\n\n{markdown_table(header, rows)}"
     )
 
 
@@ -122,7 +129,7 @@ def _comparisons(analysis: Analysis) -> str:
     header = ["difference", "mean [95 % interval]", "pairs", "p", "p (Holm)"]
     header += [*(["Wilcoxon p"] if fixed else []), "effect size", "verdict"]
     title = f"with `{analysis.baseline}`" if analysis.baseline else "of all pairs"
-    return f"## Comparisons {title}\n\n{_about_test(analysis)}\n\n{_table(header, rows)}"
+    return f"## Comparisons {title}\n\n{_about_test(analysis)}\n\n{markdown_table(header, rows)}"
 
 
 def _about_test(analysis: Analysis) -> str:
@@ -171,14 +178,14 @@ def _other_metrics(analysis: Analysis) -> str:
     ]
     header = ["variant", *(markdown(analysis.label(name)) for name in others)]
     about = f"Mean {PLUS_MINUS} sample std over the same seeds; not tested."
-    return f"## Other metrics\n\n{about}\n\n{_table(header, rows)}"
+    return f"## Other metrics\n\n{about}\n\n{markdown_table(header, rows)}"
 
 
 def _claims(claims: list[Claim]) -> str:
     if not claims:
         return ""
     rows = [[markdown(claim.text), f"**{claim.verdict}**", markdown(claim.evidence)] for claim in claims]
-    return f"## Claims of the source\n\n{_table(['claim', 'our runs', 'evidence'], rows)}"
+    return f"## Claims of the source\n\n{markdown_table(['claim', 'our runs', 'evidence'], rows)}"
 
 
 def _published(numbers: list[Published], curves: str | None) -> str:
@@ -197,7 +204,7 @@ def _published(numbers: list[Published], curves: str | None) -> str:
     picture = f"![Validation after each epoch, ours and published]({curves})\n\n" if curves else ""
     return (
         f"## Published numbers\n\n{count} in the 95 % prediction interval for one more run of ours, "
-        f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n).\n\n{picture}{_table(header, rows)}"
+        f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n).\n\n{picture}{markdown_table(header, rows)}"
     )
 
 
@@ -212,7 +219,7 @@ def _data(analysis: Analysis) -> str:
     of_split = data.get("split_counts") or {}
     items += [(f"{what.replace('_', ' ')} (of the first seed)", str(count)) for what, count in of_split.items()]
     notes = [f"- {markdown(note)}" for note in data.get("notes") or ()]
-    return _section("Data", [_table(["", ""], items)] if items else [], ["\n".join(notes)] if notes else [])
+    return _section("Data", [markdown_table(["", ""], items)] if items else [], ["\n".join(notes)] if notes else [])
 
 
 def _variant_notes(analysis: Analysis) -> str:
@@ -274,7 +281,7 @@ def _training_time(analysis: Analysis) -> list[str]:
 
 def _environment(analysis: Analysis) -> str:
     items = [(markdown(key), markdown(value)) for key, value in analysis.results.environment.items()]
-    return _section("Environment", [_table(["", ""], items)] if items else [])
+    return _section("Environment", [markdown_table(["", ""], items)] if items else [])
 
 
 def _command(analysis: Analysis) -> str:
@@ -287,11 +294,6 @@ def _section(title: str, *parts: Iterable[str]) -> str:
     """Heading and parts; nothing at all where there are no parts."""
     body = [piece for part in parts for piece in part]
     return "\n\n".join([f"## {title}", *body]) if body else ""
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _bold(text: str, is_best: bool) -> str:

@@ -1,0 +1,240 @@
+"""What the model learned: a section of the page, and its two figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from adjustText import adjust_text
+from matplotlib.figure import Figure
+
+from seedbed.errors import ConfigError
+from seedbed.figures import Kind, plain, rendered
+from seedbed.learned import COMPONENTS, LISTED, NEIGHBOURS, Components, Learned, extremes
+from seedbed.rankings import Ranked
+from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, markdown, markdown_table, mean_text, places
+from seedbed.results import Results
+
+_POINT, _LINE = "#0b4f8a", "#d55e00"
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What the source read off its own models."""
+
+    of: str
+    """Which of its models."""
+    lowest_bias: tuple[str, ...] = ()
+    highest_bias: tuple[str, ...] = ()
+    nearest_to: tuple[tuple[str, str], ...] = ()
+    """Title and the one nearest to it."""
+
+
+def readings_of_the_source(results: Results) -> list[Readings]:
+    """Read ``published.learned``: a list of {of, lowest_bias, highest_bias, nearest_to}.
+
+    Raises ConfigError for an entry that cannot be read.
+    """
+    published = results.config.get("published") or {}
+    return [_readings(entry) for entry in published.get("learned") or []]
+
+
+def _readings(entry: Any) -> Readings:
+    try:
+        titles = {key: tuple(map(str, entry.get(key) or [])) for key in ("lowest_bias", "highest_bias")}
+        near = tuple((str(title), str(other)) for title, other in (entry.get("nearest_to") or {}).items())
+        unknown = set(entry) - {"of", *titles, "nearest_to"}
+        if unknown:
+            raise KeyError(*unknown)
+        return Readings(str(entry["of"]), **titles, nearest_to=near)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"published.learned: {entry!r} cannot be read ({error!r}). Each entry is a mapping with of (which model), and "
+            "some of lowest_bias and highest_bias (lists of titles) and nearest_to (title: the nearest one)."
+        ) from error
+
+
+# ---- the section -----------------------------------------------------------------------------------------------------
+
+
+HEADING = "## What the model learned"
+
+
+def learned_part(results: Results, learned: Learned | str) -> tuple[str, dict[str, bytes]]:
+    """The section, and its figures by the names of their files; the sentence alone where there is nothing to show."""
+    if isinstance(learned, str):
+        return f"{HEADING}\n\nLeft out of this report: {markdown(learned)}", {}
+    figures: dict[str, Callable[[Learned, Kind], bytes]] = {"predictions": draw_predictions}
+    if learned.components is not None:
+        figures["components"] = draw_components
+    kinds: tuple[Kind, ...] = ("png", "svg")
+    drawn = {f"{name}.{kind}": draw(learned, kind) for name, draw in figures.items() for kind in kinds}
+    return _section(learned, readings_of_the_source(results)), drawn
+
+
+def _section(learned: Learned, readings: Sequence[Readings]) -> str:
+    parts = [
+        HEADING,
+        f"Read off the weights of {markdown(learned.variant)}, {len(learned.seeds)} seeds. "
+        f"Means {PLUS_MINUS} sample std are over these; an item's ratings are counted in the whole file.",
+    ]
+    if learned.biases is not None:
+        parts += [_bias_part(learned, readings, highest=highest) for highest in (False, True)]
+    parts += [_nearest_part(learned, readings)] if learned.nearest else []
+    if learned.components is not None:
+        parts.append(_components_part(learned.components, learned.seeds[0]))
+    parts.append(_predictions_part(learned))
+    return "\n\n".join(parts)
+
+
+def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool) -> str:
+    """Our first titles and the source's, by our mean."""
+    assert learned.biases is not None
+    which = "highest" if highest else "lowest"
+    lists = [(reading.of, reading.highest_bias if highest else reading.lowest_bias) for reading in readings]
+    lists = [(of, titles) for of, titles in lists if titles]
+    ranked = extremes(learned.biases, highest=highest)
+    named = {title for _, titles in lists for title in titles}
+    rows = [
+        (rank, found) for rank, found in enumerate(ranked, 1) if rank <= LISTED or learned.titles[found.item] in named
+    ]
+    decimals = places(found.score for _, found in rows)
+    header = ["rank", "item", "ratings", f"bias {PLUS_MINUS} std", f"among a seed's {LISTED} {which}"]
+    header += [f"place in {markdown(of)}" for of, _ in lists]
+    body = [
+        [
+            str(rank),
+            markdown(learned.titles[found.item]),
+            str(learned.ratings[found.item]),
+            mean_text(found.score, decimals),
+            _of_seeds(found, learned),
+            *(_place(learned.titles[found.item], titles) for _, titles in lists),
+        ]
+        for rank, found in rows
+    ]
+    absent = sorted(named - set(learned.titles))
+    note = f"\n\nNot in the data: {', '.join(map(markdown, absent))}." if absent else ""
+    about = "an item is liked more than its factors and its users explain" if highest else "it is liked less"
+    return (
+        f"### Items with the {which} bias\n\nBy the mean over seeds: {about}.\n\n{markdown_table(header, body)}{note}"
+    )
+
+
+def _of_seeds(found: Ranked, learned: Learned) -> str:
+    return f"{found.seeds} of {len(learned.seeds)} seeds"
+
+
+def _place(title: str, titles: Sequence[str]) -> str:
+    return str(titles.index(title) + 1) if title in titles else NOTHING
+
+
+def _nearest_part(learned: Learned, readings: Sequence[Readings]) -> str:
+    said: dict[str, list[str]] = {}
+    for reading in readings:
+        for title, other in reading.nearest_to:
+            said.setdefault(title, []).append(other)
+    rows = []
+    decimals = places(found[0].score for found in learned.nearest.values() if found)
+    for title, found in learned.nearest.items():
+        if found:
+            first = found[0]
+            rows.append(
+                [
+                    markdown(title),
+                    markdown(learned.titles[first.item]),
+                    mean_text(first.score, decimals),
+                    _of_seeds(first, learned),
+                    *([", ".join(map(markdown, said.get(title, []))) or NOTHING] if said else []),
+                ]
+            )
+    header = ["item", "nearest to it", f"cosine {PLUS_MINUS} std", "nearest in", *(["the source's"] if said else [])]
+    return (
+        "### Nearest items\n\nBy the cosine of their factors, mean over seeds; the most rated items, and those that the "
+        f"source names.\n\n{markdown_table(header, rows)}"
+    )
+
+
+def _components_part(components: Components, seed: int) -> str:
+    shares = listed(f"{mean_text(share, 1)} %" for share in components.explained)
+    lines = [
+        f"The first {len(components.explained)} components of the factors of the {components.compared} most rated items "
+        f"hold {shares} of their variance. The figure shows the {len(components.items)} most rated ones as seed {seed} "
+        "places them."
+    ]
+    if components.agreement[0].mean is not None:
+        agreement = listed(mean_text(found, 3) for found in components.agreement)
+        lines.append(
+            f"In the other seeds the items lie along the components with a correlation (without its sign) of {agreement} "
+            "to that."
+        )
+    if components.shared_neighbours is not None:
+        lines.append(
+            f"Of the {NEIGHBOURS} of these items that lie nearest to one of them, two seeds have "
+            f"{mean_text(components.shared_neighbours, 2)} in common (over pairs of seeds)."
+        )
+    return f"### Principal components\n\n{' '.join(lines)}\n\n![Items by component 1 and 3](components.png)"
+
+
+def _predictions_part(learned: Learned) -> str:
+    predictions = learned.predictions
+    decimals = places(found for _, found in predictions.means.values())
+    rows = [[name, str(count), mean_text(found, decimals)] for name, (count, found) in predictions.means.items()]
+    return (
+        f"### Predicted and actual ratings\n\nThe {predictions.side} rows of every seed, all seeds together."
+        f"\n\n{markdown_table(['actual', 'rows', f'mean prediction {PLUS_MINUS} std'], rows)}"
+        f"\n\n![Predicted against actual ratings](predictions.png)"
+    )
+
+
+# ---- the figures -----------------------------------------------------------------------------------------------------
+
+
+def draw_components(learned: Learned, kind: Kind) -> bytes:
+    """Component 1 against 3 of the most rated items, each with its name."""
+    assert learned.components is not None
+    components = learned.components
+    names = [learned.titles[item] for item in components.items]
+    return rendered(lambda: _components_figure(components, names), kind)
+
+
+def _components_figure(components: Components, names: Sequence[str]) -> Figure:
+    figure = Figure(figsize=(11, 8.5), layout="constrained")
+    axes = figure.subplots()
+    x, y = components.scores[:, 0], components.scores[:, COMPONENTS - 1]
+    axes.scatter(x, y, s=18, color=_POINT, linewidth=0)
+    axes.margins(0.08)
+    axes.set_xlabel("component 1")
+    axes.set_ylabel(f"component {COMPONENTS}")
+    axes.grid(color="#e6e6e6", linewidth=0.8)
+    texts = [axes.text(at_x, at_y, plain(name), fontsize=8) for at_x, at_y, name in zip(x, y, names, strict=True)]
+    adjust_text(texts, x=x, y=y, ax=axes, iter_lim=150, arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.5})
+    return figure
+
+
+def draw_predictions(learned: Learned, kind: Kind) -> bytes:
+    """Hexagons, the darker the more ratings, and the mean prediction of each actual rating."""
+    return rendered(lambda: _predictions_figure(learned), kind)
+
+
+def _predictions_figure(learned: Learned) -> Figure:
+    predictions = learned.predictions
+    figure = Figure(figsize=(6.4, 5.4), layout="constrained")
+    axes = figure.subplots()
+    values = np.unique(predictions.actual)
+    few = 1 < len(values) <= 11
+    shown = predictions.actual.astype(np.float64)
+    if few:  # hexagons of points on a few lines are torn to pieces, so each line is spread to a band
+        width = 0.35 * float(np.diff(values).min())
+        shown = shown + np.random.default_rng(0).uniform(-width, width, len(shown))
+        means = [float(predictions.predicted[predictions.actual == value].mean()) for value in values]
+        axes.plot(values, means, color=_LINE, marker="o", linewidth=1.6, label="mean prediction", zorder=3)
+    ends = [float(values[0]), float(values[-1])]
+    axes.plot(ends, ends, color="#444444", linewidth=1, linestyle="--", label="predicted = actual", zorder=2)
+    hexagons = axes.hexbin(shown, predictions.predicted, gridsize=50, bins="log", mincnt=1, cmap="Blues", zorder=1)
+    axes.set_xlabel("actual rating" + (" (spread to a band)" if few else ""))
+    axes.set_ylabel("predicted rating")
+    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
+    figure.colorbar(hexagons, ax=axes, label=f"{predictions.side} rows of {len(learned.seeds)} seeds in a hexagon")
+    return figure
