@@ -33,7 +33,7 @@ from seedbed.stacking.layers import OneSeed, stacking_error
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.measure import fastest_stack
 from seedbed.stacking.module import StackedModule
-from seedbed.stacking.optimizers import is_elementwise
+from seedbed.stacking.optimizers import is_elementwise, is_row_sparse
 from seedbed.statistics import lower_is_better
 from seedbed.tasks.base import SeedData, Task
 
@@ -57,6 +57,10 @@ NOT_STACKABLE = (
     "Its forward must work on the last axis only and mix no rows; or derive the class from torch.nn.Module: then its "
     "seeds train one at a time."
 )
+# What a seed of a stack takes beside the data: weights, gradients, two moments, the epoch's first weights and those of
+# the network it was made from; numbers of its rows in their order, and what is kept of an evaluated row.
+COPIES_OF_PARAMETERS = 6
+BYTES_OF_A_ROW = 32
 CurvePoints = list[tuple[str, int, float]]
 """Metric, epoch, value."""
 # Stack sizes found by measurement in this process, by what decides the time of a step.
@@ -117,13 +121,16 @@ class StackTrainer:
             return 1
         if wanted != "auto":
             return min(int(wanted), len(seeds))
+        device = devices.torch_device(self.settings)
+        seeds = seeds[: self._that_fit(data[0], device)]
+        if len(seeds) == 1:
+            return 1
         # The sampling of rows does not matter for the time of a step, so that one measurement serves all variants.
         arguments = self.task.network_arguments(self.table)
         shape = [self.config["model"], self.config["optimizer"], self.settings, repr(arguments), len(seeds)]
         key = json.dumps(shape, sort_keys=True)
         if key not in _MEASURED:
             by_seed = {item.seed: item for item in data}
-            device = devices.torch_device(self.settings)
 
             def some(chosen: Sequence[int]) -> tuple[StackedModule, ShuffledBatches]:
                 return self._module([by_seed[seed] for seed in chosen], device)[:2]
@@ -167,6 +174,15 @@ class StackTrainer:
             _result(module, position, seed, int(selection.chosen[position]), seconds)
             for position, seed in enumerate(seeds)
         ]
+
+    def _that_fit(self, data: SeedData, device: torch.device) -> int:
+        """How many seeds like this one fit into half of the memory that is free on the device."""
+        with global_stream(0, "trial"):
+            parameters = sum(parameter.nbytes for parameter in self.network().parameters())
+        rows = sum(len(side) for side in (data.rows.train, data.rows.val, data.rows.test))
+        of_a_seed = COPIES_OF_PARAMETERS * parameters + BYTES_OF_A_ROW * rows
+        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+        return max(1, int(0.5 * free / of_a_seed))
 
     # ---- parts ---------------------------------------------------------------------------------------------------
 
@@ -229,6 +245,11 @@ class StackTrainer:
                 "another, such as optimizer=adamw."
             )
         self._elementwise = is_elementwise(optimizer)
+        if is_row_sparse(optimizer) and self.settings["gradient_clip_val"] is not None:
+            raise ConfigError(
+                f"trainer.gradient_clip_val={self.settings['gradient_clip_val']}: sparse gradients, as "
+                f"{self._target('optimizer')} takes them, are not clipped. Set it to null, or take optimizer=adamw."
+            )
         self._lightning()
         if self._schedule is not None:
             self._schedule.check(self.settings["max_epochs"])

@@ -84,7 +84,7 @@ def test_tabs_and_pipes(load_100k):
     assert table.counts == {"rows_in_file": 5, "rows": 5, "users": 2, "items": 3}
     assert (table.user_rows, table.item_rows, table.rating_range) == (3, 4, (1.0, 5.0))
     kinds = [values.dtype for values in (table.users, table.items, table.ratings, table.timestamps)]
-    assert kinds == [np.int32, np.int32, np.float32, np.int64]
+    assert kinds == [np.int32, np.int32, np.float32, np.int32]
 
 
 def test_movies_of_one_title_can_be_one_item(load_100k):

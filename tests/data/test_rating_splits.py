@@ -25,7 +25,7 @@ def assert_sound(table: RatingTable, rows: Rows) -> None:
     parts = (rows.train, rows.val, rows.test)
     assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(len(table.ratings)))
     for part in parts:
-        assert part.dtype == np.int64
+        assert part.dtype == np.int32
         assert np.all(np.diff(part) > 0)
 
 

@@ -31,7 +31,7 @@ def test_a_table_of_ratings(load, tmp_path):
     assert table.counts == {"rows_in_file": 3, "rows": 3, "users": 2, "items": 2}
     assert (table.name, table.digest) == ("reviews", sha256(tmp_path / "reviews.csv"))
     kinds = [values.dtype for values in (table.users, table.items, table.ratings, table.timestamps)]
-    assert kinds == [np.int32, np.int32, np.float32, np.int64]
+    assert kinds == [np.int32, np.int32, np.float32, np.int32]
     assert "read as delimited text" in table.notes[0]
     assert load(ROWS).timestamps is None
 

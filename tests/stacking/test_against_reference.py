@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -214,6 +215,20 @@ def test_the_stack_size_does_not_change_a_result(at_once: int) -> None:
     results = [result for start in range(0, 4, size) for result in trainer.train(data[start : start + size])]
     for result in results:
         assert curve(result, "val/loss") == pytest.approx(reference(result.seed).val_losses, abs=1e-8)
+
+
+def test_auto_stacks_no_more_seeds_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer, data = StackTrainer(config(), TABLE), data_of([0, 1, 2, 3])
+    monkeypatch.setattr("seedbed.training.fastest_stack", lambda build, seeds, device: len(seeds))
+    sizes = []
+    for kilobytes in (1, 100, 1_000_000):
+        free = SimpleNamespace(available=1000 * kilobytes)
+        monkeypatch.setattr("seedbed.training.psutil.virtual_memory", lambda free=free: free)
+        monkeypatch.setattr("seedbed.training._MEASURED", {})
+        sizes.append(trainer.seeds_at_once(data))
+    weights = sum(parameter.nbytes for parameter in trainer.network().parameters())
+    assert sizes == [1, 50_000 // (6 * weights + 32 * len(TABLE.labels)), 4]
+    assert 1 < sizes[1] < 4
 
 
 def test_auto_picks_a_size_and_leaves_the_seeds_as_they_were() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn, optim
 
-from seedbed.optimizers import FastaiAdam
-from seedbed.stacking.layers import build
+from seedbed.optimizers import FastaiAdam, LazyAdam
+from seedbed.stacking.layers import StackedEmbedding, StackedNetwork, build
 from seedbed.stacking.optimizers import _ELEMENTWISE, SeedOptimizer, is_elementwise
 
 SEEDS = (3, 1, 4)
@@ -74,6 +74,7 @@ FACTORIES = {kind.__name__: weight_decay(kind) for kind in (*_ELEMENTWISE, Fasta
         ],
         lr=0.05,
     ),
+    "LazyAdam, on dense gradients": lambda parameters: LazyAdam(parameters, lr=0.01, weight_decay=0.1),
     "Adagrad that starts above 0": lambda parameters: optim.Adagrad(parameters, lr=0.05, initial_accumulator_value=0.1),
 }
 
@@ -143,3 +144,50 @@ def test_groups_keep_their_settings_when_a_seed_rests():
         start = build(network, SEEDS).plain_state(position)
         assert torch.equal(state["0.bias"], start["0.bias"])
         assert not torch.equal(state["0.weight"], start["0.weight"])
+
+
+def test_lazy_adam_moves_the_rows_of_the_batch_alone():
+    """As PyTorch's SparseAdam moves them, seed by seed, also where one rests."""
+    tables = [nn.Embedding(9, 3) for _ in SEEDS]
+    together = StackedNetwork(StackedEmbedding(tables))
+    optimizer = SeedOptimizer(together, len(SEEDS), lambda parameters: LazyAdam(parameters, lr=0.1, eps=1e-30))
+    alone = [nn.Embedding(9, 3, sparse=True) for _ in SEEDS]
+    for one, table in zip(alone, tables, strict=True):
+        one.load_state_dict(table.state_dict())
+    references = [optim.SparseAdam(one.parameters(), lr=0.1, eps=1e-30) for one in alone]
+    draw = torch.Generator().manual_seed(0)
+    for active in STEPS:
+        rows = torch.randint(1, 9, (len(SEEDS), 4), generator=draw)
+        optimizer.clear_gradients()
+        ((together(rows) ** 3).sum((1, 2)) * torch.tensor(active)).sum().backward()
+        optimizer.hand_over_gradients(active, None)
+        optimizer.optimizer.step()
+        for position in range(len(SEEDS)):
+            if active[position]:
+                references[position].zero_grad()
+                (alone[position](rows[position]) ** 3).sum().backward()
+                references[position].step()
+    for position, one in enumerate(alone):
+        learnt = together.plain_state(position)[".weight"]
+        torch.testing.assert_close(learnt, one.weight.detach(), rtol=1e-5, atol=1e-6)
+        assert torch.equal(learnt[0], tables[position].weight[0])  # it was in no batch
+
+
+def test_lazy_adam_decays_the_rows_that_move():
+    table = nn.Embedding(3, 2)
+    network = StackedNetwork(StackedEmbedding([table]))
+    optimizer = SeedOptimizer(network, 1, lambda parameters: LazyAdam(parameters, lr=0.1, weight_decay=0.5))
+    rows = torch.tensor([[1, 1]])
+    optimizer.clear_gradients()
+    network(rows).sum().backward()
+    optimizer.hand_over_gradients([True], None)
+    optimizer.optimizer.step()
+    learnt = network.plain_state(0)[".weight"]
+    torch.testing.assert_close(learnt[1], table.weight[1].detach() * 0.95 - 0.1)
+    assert torch.equal(learnt[[0, 2]], table.weight[[0, 2]])
+
+
+def test_lazy_adam_refuses_settings_that_cannot_be():
+    for settings in ({"lr": -1.0}, {"betas": (0.9, 1.0)}, {"weight_decay": -0.1}):
+        with pytest.raises(ValueError, match="none may be negative"):
+            LazyAdam([nn.Parameter(torch.zeros(2))], **settings)

@@ -9,7 +9,7 @@ import numpy as np
 
 from seedbed.checks import require_choice
 from seedbed.data.ratings import RatingTable
-from seedbed.data.splits import Rows
+from seedbed.data.splits import Rows, narrow
 from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
 
@@ -210,12 +210,12 @@ def _timestamps(table: RatingTable, key: str, remedy: str) -> np.ndarray:
 
 def _cut(order: np.ndarray, val: int, test: int) -> Rows:
     """The first rows in ``order`` validate, the next test, the rest trains."""
-    parts = np.split(order.astype(np.int64, copy=False), [val, val + test])
+    parts = np.split(narrow(order), [val, val + test])
     validate, tested, train = (np.sort(part) for part in parts)
     return Rows(train, validate, tested)
 
 
 def _by_side(side: np.ndarray) -> Rows:
     """Rows by the number of their side, (N,): 0 trains, 1 validates, 2 tests."""
-    train, val, test = (np.flatnonzero(side == number) for number in range(3))
+    train, val, test = (narrow(np.flatnonzero(side == number)) for number in range(3))
     return Rows(train, val, test)

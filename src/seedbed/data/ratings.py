@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seedbed.checks import require_choice
+from seedbed.data.splits import narrow
 from seedbed.data.table import rows_of
 
 DUPLICATES = ("latest", "keep")
@@ -36,7 +37,7 @@ class RatingTable:
     ratings: np.ndarray
     """(N,) float32."""
     timestamps: np.ndarray | None
-    """(N,) int64 seconds since 1970, where the file has them."""
+    """(N,) whole seconds since 1970, where the file has them."""
     user_names: tuple[str, ...]
     """(U,) names of the rows 1 to U, sorted; by value where all are whole numbers."""
     item_names: tuple[str, ...]
@@ -118,7 +119,7 @@ def rating_table(
         users=users,
         items=items,
         ratings=ratings,
-        timestamps=timestamps,
+        timestamps=None if timestamps is None else narrow(timestamps),
         user_names=user_names,
         item_names=item_names,
         user_features=user_features,

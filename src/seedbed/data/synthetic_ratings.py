@@ -8,6 +8,7 @@ import json
 import numpy as np
 
 from seedbed.data.ratings import RatingTable
+from seedbed.data.splits import narrow
 from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
 from seedbed.randomness import numpy_generator
@@ -63,7 +64,7 @@ class SyntheticRatings:
             users=users + np.int32(1),
             items=items + np.int32(1),
             ratings=self._ratings(users, items, progress),
-            timestamps=numpy_generator(self.seed, "times").integers(FIRST, FIRST + SECONDS, self.ratings),
+            timestamps=narrow(numpy_generator(self.seed, "times").integers(FIRST, FIRST + SECONDS, self.ratings)),
             user_names=tuple(str(number) for number in range(1, self.users + 1)),
             item_names=tuple(f"item {number}" for number in range(1, self.items + 1)),
             user_features=None,
@@ -93,15 +94,18 @@ class SyntheticRatings:
                 user_exponent, item_exponent = (ACTIVITY, POPULARITY) if rounds <= ROUNDS else (0.0, 0.0)
                 part[:] = user_of_rank[_ranks(len(part), self.users, user_exponent, rng)] * self.items
                 part += item_of_rank[_ranks(len(part), self.items, item_exponent, rng)]
-            pairs = np.sort(np.concatenate([pairs, drawn]))
+            pairs = np.concatenate([pairs, drawn])
+            pairs.sort()
             pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]
         kept = np.ones(len(pairs), dtype=bool)
         kept[np.searchsorted(pairs, needed)] = False
-        surplus = rng.permutation(np.flatnonzero(kept))[: len(pairs) - self.ratings]
+        may_go = np.flatnonzero(kept)
+        rng.shuffle(may_go)
         kept[:] = True
-        kept[surplus] = False
-        users, items = np.divmod(pairs[kept], self.items)
-        return users.astype(np.int32), items.astype(np.int32)
+        kept[may_go[: len(pairs) - self.ratings]] = False
+        del may_go
+        pairs = pairs[kept]
+        return (pairs // self.items).astype(np.int32), (pairs % self.items).astype(np.int32)
 
     def _ratings(self, users: np.ndarray, items: np.ndarray, progress: Progress | None) -> np.ndarray:
         """Half stars from 0.5 to 5, (N,) float32: biases and a product of factors of user and item, and noise."""

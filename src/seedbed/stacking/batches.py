@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seedbed.data.splits import narrow
 from seedbed.randomness import torch_generator
 
 
@@ -25,6 +26,21 @@ class Chunk:
     index: Tensor
     counts: Tensor
     host_counts: np.ndarray
+
+
+def _widest(numbers: Sequence[Tensor]) -> torch.dtype:
+    return torch.int64 if any(of_seed.dtype == torch.int64 for of_seed in numbers) else torch.int32
+
+
+@dataclass
+class Part:
+    """Rows to evaluate: ``index`` and ``mask`` (S, B), of N from number ``start`` on."""
+
+    index: Tensor
+    mask: Tensor
+    start: int
+    rows: int
+    """N."""
 
 
 class ShuffledBatches:
@@ -44,7 +60,7 @@ class ShuffledBatches:
         steps_per_chunk: int,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.rows = [torch.from_numpy(np.asarray(of_seed, dtype=np.int64)) for of_seed in rows]
+        self.rows = [torch.from_numpy(narrow(of_seed)) for of_seed in rows]
         self.seeds, self.batch_size, self.steps_per_chunk = tuple(seeds), batch_size, steps_per_chunk
         self.device = device
         self.epoch = 0
@@ -63,11 +79,12 @@ class ShuffledBatches:
             yield Chunk(index[chunk], counts[chunk], host_counts[chunk])
 
     def _plan(self, epoch: int) -> tuple[Tensor, np.ndarray]:
-        index = torch.zeros(self.steps * self.batch_size, len(self.seeds), dtype=torch.int64)
+        index = torch.zeros(self.steps * self.batch_size, len(self.seeds), dtype=_widest(self.rows))
         counts = np.zeros((self.steps, len(self.seeds)), dtype=np.int64)
         for position, (seed, rows) in enumerate(zip(self.seeds, self.rows, strict=True)):
-            order = torch.randperm(len(rows), generator=torch_generator(seed, "order", epoch))
-            index[: len(rows), position] = rows[order]
+            generator = torch_generator(seed, "order", epoch)
+            order = torch.randperm(len(rows), generator=generator, dtype=rows.dtype)  # the same in 32 bits as in 64
+            index[: len(rows), position] = rows.index_select(0, order)
             starts = np.arange(self.steps) * self.batch_size
             counts[:, position] = np.clip(len(rows) - starts, 0, self.batch_size)
         shaped = index.view(self.steps, self.batch_size, len(self.seeds)).transpose(1, 2)
@@ -75,14 +92,15 @@ class ShuffledBatches:
 
 
 class FixedBatches:
-    """Every seed's validation or test rows in order, in one pass of (S, B) index batches, for evaluation."""
+    """Every seed's validation or test rows in order, in one pass, for evaluation."""
 
     def __init__(self, rows: Sequence[np.ndarray], *, batch_size: int, device: torch.device | str = "cpu") -> None:
-        longest = max(len(of_seed) for of_seed in rows)
-        index = torch.zeros(len(rows), longest, dtype=torch.int64)
+        numbers = [torch.from_numpy(narrow(of_seed)) for of_seed in rows]
+        longest = max(len(of_seed) for of_seed in numbers)
+        index = torch.zeros(len(rows), longest, dtype=_widest(numbers))
         mask = torch.zeros(len(rows), longest, dtype=torch.bool)
-        for position, of_seed in enumerate(rows):
-            index[position, : len(of_seed)] = torch.from_numpy(np.asarray(of_seed, dtype=np.int64))
+        for position, of_seed in enumerate(numbers):
+            index[position, : len(of_seed)] = of_seed
             mask[position, : len(of_seed)] = True
         self.index, self.mask = index.to(device), mask.to(device)
         self.batch_size = batch_size
@@ -90,7 +108,7 @@ class FixedBatches:
     def __len__(self) -> int:
         return math.ceil(self.index.shape[1] / self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Part]:
         for start in range(0, self.index.shape[1], self.batch_size):
             stop = start + self.batch_size
-            yield self.index[:, start:stop], self.mask[:, start:stop]
+            yield Part(self.index[:, start:stop], self.mask[:, start:stop], start, self.index.shape[1])

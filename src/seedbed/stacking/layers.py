@@ -114,6 +114,8 @@ class StackedEmbedding(StackedLayer):
         self.register_buffer("first", first, persistent=False)
         self._looked_up: list[tuple[Tensor, Tensor]] = []
         self._gradient: Tensor | None = None
+        self.row_sparse = False
+        """Whether the optimizer wants a sparse gradient."""
 
     def forward(self, rows: Tensor) -> Tensor:
         rows = rows + self.first
@@ -133,6 +135,9 @@ class StackedEmbedding(StackedLayer):
         self._looked_up.clear()
         if not used:
             return
+        if self.row_sparse:
+            self.weight.grad = self._sparse(used)
+            return
         if self._gradient is None or self._gradient.device != self.weight.device:
             self._gradient = torch.empty_like(self.weight, requires_grad=False)
         # What there is already comes from a network that reads ``weight`` itself.
@@ -144,6 +149,16 @@ class StackedEmbedding(StackedLayer):
             else:
                 table.index_add_(0, rows, gradients)
         self.weight.grad = total
+
+    def _sparse(self, used: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        if self.weight.grad is not None:
+            raise RuntimeError(
+                "a network that reads a whole embedding has no sparse gradient of it: take optimizer=adamw"
+            )
+        numbers, values = (torch.cat(pieces) for pieces in zip(*used, strict=True))
+        rows = self.weight.shape[1]
+        places = torch.stack([numbers // rows, numbers % rows]).long()
+        return torch.sparse_coo_tensor(places, values, self.weight.shape, check_invariants=False).coalesce()
 
 
 class StackedBatchNorm(StackedLayer):
@@ -269,6 +284,10 @@ class StackedNetwork(nn.Module):
             layer.active = active
             if isinstance(layer, StackedBatchNorm):
                 layer.real = real
+
+    def want_sparse_gradients(self) -> None:
+        for layer in self._embeddings:
+            layer.row_sparse = True
 
     def clear_gradients(self) -> None:
         for parameter in self._parameters_once:

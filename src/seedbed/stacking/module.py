@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seedbed.schedules import Schedule
-from seedbed.stacking.batches import Chunk
+from seedbed.stacking.batches import Chunk, Part
 from seedbed.stacking.layers import OneSeed, Stacked
 from seedbed.stacking.optimizers import OptimizerFactory, SeedOptimizer
 
@@ -55,7 +55,7 @@ class StackedModule(pl.LightningModule):
         self.diverged_at: dict[int, int] = {}
         self.history: list[dict[str, np.ndarray]] = []
         self.test_metrics: dict[str, np.ndarray] = {}
-        self._evaluated: list[tuple[Tensor, ...]] = []
+        self._evaluated: tuple[Tensor, ...] = ()
 
     @abstractmethod
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,10 +130,7 @@ class StackedModule(pl.LightningModule):
         }
         self.seed_optimizer.set({position: at[where] for position, where in values.items()})
 
-    def on_validation_epoch_start(self) -> None:
-        self._evaluated = []
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
+    def validation_step(self, batch: Part, _: int) -> None:
         self._evaluate(batch)
 
     def on_validation_epoch_end(self) -> None:
@@ -153,21 +150,21 @@ class StackedModule(pl.LightningModule):
             self.running[position] = False
             self.network.load_seed_state(position, self._at_start[position])
 
-    def on_test_epoch_start(self) -> None:
-        self._evaluated = []
-
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def test_step(self, batch: Part, batch_idx: int) -> None:
         self._evaluate(batch)
 
     def on_test_epoch_end(self) -> None:
         self.test_metrics = self._fetch({f"test/{name}": value for name, value in self._metrics().items()})
 
-    def _evaluate(self, batch: tuple[Tensor, Tensor]) -> None:
-        self._evaluated.append(self.evaluate(*batch))
+    def _evaluate(self, part: Part) -> None:
+        found = self.evaluate(part.index, part.mask)
+        if part.start == 0:  # in one piece: many small ones would keep the memory between them from being used again
+            self._evaluated = tuple(piece.new_empty(len(piece), part.rows, *piece.shape[2:]) for piece in found)
+        for whole, piece in zip(self._evaluated, found, strict=True):
+            whole[:, part.start : part.start + piece.shape[1]] = piece
 
     def _metrics(self) -> dict[str, Tensor]:
-        whole = [torch.cat(parts, dim=1) for parts in zip(*self._evaluated, strict=True)]
-        self._evaluated = []
+        whole, self._evaluated = self._evaluated, ()
         return self.metrics(*whole)
 
     @staticmethod

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn, optim
 
-from seedbed.stacking.layers import OneSeed, Stacked, StackedBatchNorm, StackedLayerNorm
+from seedbed.stacking.layers import OneSeed, Stacked, StackedBatchNorm, StackedLayerNorm, StackedNetwork
 
 OptimizerFactory = Callable[[list[Tensor]], optim.Optimizer]
 
@@ -27,6 +27,11 @@ def is_elementwise(optimizer: optim.Optimizer) -> bool:
     seeds train one at a time.
     """
     return type(optimizer) in _ELEMENTWISE or getattr(type(optimizer), "elementwise", False) is True
+
+
+def is_row_sparse(optimizer: optim.Optimizer) -> bool:
+    """Whether it wants the gradients of embeddings as sparse tensors: classes that say ``row_sparse = True``."""
+    return getattr(type(optimizer), "row_sparse", False) is True
 
 
 SEED = "seed"
@@ -60,6 +65,8 @@ class SeedOptimizer:
             if not is_elementwise(self.optimizer):
                 raise ValueError(f"{type(self.optimizer).__name__} is not known to step several seeds as it steps each")
             self._join()
+        if isinstance(network, StackedNetwork) and is_row_sparse(self.optimizer):
+            network.want_sparse_gradients()
         if getattr(type(self.optimizer), "spares_norm_and_bias", False):
             self._spare(_norms_and_biases(network))
 
@@ -84,7 +91,7 @@ class SeedOptimizer:
         if not self._slices:
             self._split()
         for parameter, slices in self._slices.items():
-            gradients = [None] * len(slices) if parameter.grad is None else parameter.grad.unbind(0)
+            gradients = [None] * len(slices) if parameter.grad is None else _of_seeds(parameter.grad)
             for piece, gradient, steps in zip(slices, gradients, active, strict=True):
                 piece.grad = gradient if steps else None
 
@@ -161,6 +168,20 @@ class SeedOptimizer:
 
 def _sliced(parameter: Tensor) -> list[Tensor]:
     return [piece.requires_grad_() for piece in parameter.detach().unbind(0)]
+
+
+def _of_seeds(gradient: Tensor) -> Sequence[Tensor]:
+    """The slices of a stacked gradient."""
+    if not gradient.is_sparse:
+        return gradient.unbind(0)
+    seeds, rows = gradient.indices()
+    own = [seeds == seed for seed in range(len(gradient))]
+    return [
+        torch.sparse_coo_tensor(
+            rows[mask].unsqueeze(0), gradient.values()[mask], gradient.shape[1:], check_invariants=False
+        )
+        for mask in own
+    ]
 
 
 def _is_slice(value: object, parameter: Tensor) -> bool:
