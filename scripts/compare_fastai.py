@@ -52,7 +52,7 @@ def main() -> None:
         ]
         print_machine()
         if not options.steps_only:
-            compare_sides(planned, data, options.repeats, options.fastai_seeds)
+            compare_sides(planned, data, options)
         compare_steps(planned, data, options.repeats)
     except SeedbedError as error:
         print(f"compare_fastai: {error}", file=sys.stderr)
@@ -67,6 +67,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--fastai-seeds", type=positive, default=1)
     parser.add_argument("--repeats", type=positive, default=3)
     parser.add_argument("--steps-only", action="store_true")
+    parser.add_argument("--default-loader", action="store_true")
     return parser.parse_intermixed_args()
 
 
@@ -81,14 +82,18 @@ def plan_variant(options: argparse.Namespace) -> PlannedVariant:
 # ---- fastai, beside all seeds stacked --------------------------------------------------------------------------------
 
 
-def compare_sides(planned: PlannedVariant, data: Sequence[SeedData], repeats: int, fastai_seeds: int) -> None:
-    config = planned.variant.config
+def compare_sides(planned: PlannedVariant, data: Sequence[SeedData], options: argparse.Namespace) -> None:
+    config, repeats, fastai_seeds = planned.variant.config, options.repeats, options.fastai_seeds
     print(
         f"task      {planned.table.name}, variant {planned.name}: {config['trainer']['max_epochs']} epochs, "
         f"batch size {config['trainer']['batch_size']}; fastai {count(data[:fastai_seeds])} in each repeat, "
         f"seedbed {count(data)}, devices={config['trainer']['devices']}"
     )
-    with tempfile.TemporaryDirectory() as folder, fastai_process(planned, Path(folder)) as fastai, Workers() as workers:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        fastai_process(planned, Path(folder), options.default_loader) as fastai,
+        Workers() as workers,
+    ):
         devices = numbers(planned.trainer.settings)
         pool = workers.pool(planned.trainer.settings, devices) if len(devices) > 1 else None
         train_stacked(planned, data, pool, len(devices))  # once before the first timing: memory and caches are there
@@ -96,11 +101,8 @@ def compare_sides(planned: PlannedVariant, data: Sequence[SeedData], repeats: in
         errors: dict[str, list[float]] = {}
         disturbed = 0.0
         for repeat in range(1, repeats + 1):
-            others, begin = others_cpu_seconds(), time.perf_counter()
             trained = [ask(fastai, item.seed) for item in data[:fastai_seeds]]
-            meanwhile = sum(one["seconds"] for one in trained)
-            # fastai's process is another one, which uses at most all cores: so it is ours that is watched
-            seconds["fastai"].append(meanwhile / len(trained))
+            seconds["fastai"].append(statistics.mean(one["seconds"] for one in trained))
             others, begin = others_cpu_seconds(), time.perf_counter()
             found = train_stacked(planned, data, pool, len(devices))
             spent = time.perf_counter() - begin
@@ -146,7 +148,7 @@ def train_stacked(
 
 
 @contextmanager
-def fastai_process(planned: PlannedVariant, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def fastai_process(planned: PlannedVariant, folder: Path, default_loader: bool) -> Iterator[subprocess.Popen[str]]:
     """A process that has read the ratings and imported fastai."""
     table, config = planned.table, planned.variant.config
     assert isinstance(table, RatingTable)
@@ -159,6 +161,7 @@ def fastai_process(planned: PlannedVariant, folder: Path) -> Iterator[subprocess
         "weight_decay": config["optimizer"]["weight_decay"],
         "factors": config["model"]["factors"],
         "y_range": config["model"]["y_range"],
+        "default_loader": default_loader,
     }
     python = HERE.parent / ".venv-fastai" / "bin" / "python"
     command = [str(python), str(HERE / "fastai_side.py"), str(folder / "ratings.csv"), json.dumps(settings)]

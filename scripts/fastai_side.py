@@ -26,7 +26,8 @@ def main() -> None:
 
 def train(ratings: pd.DataFrame, settings: dict) -> float:
     """Validation MSE after the last epoch."""
-    loaders = CollabDataLoaders.from_df(ratings, bs=settings["batch_size"], dl_type=TabDataLoader)
+    loader = {} if settings["default_loader"] else {"dl_type": TabDataLoader}
+    loaders = CollabDataLoaders.from_df(ratings, bs=settings["batch_size"], **loader)
     learner = collab_learner(loaders, n_factors=settings["factors"], y_range=settings["y_range"])
     with learner.no_bar(), learner.no_logging():
         learner.fit_one_cycle(settings["epochs"], settings["lr"], wd=settings["weight_decay"])

@@ -91,6 +91,19 @@ def test_published_numbers_are_judged_by_the_prediction_interval(make_results, t
     assert "reproduced" in (tmp_path / "report.md").read_text()
 
 
+def test_findings_stand_below_the_published_numbers_with_what_shows_them(make_results, tmp_path):
+    number = {"variant": "none", "metric": "test/accuracy", "value": 0.989}
+    finding = {"text": "The first epoch is an outlier.", "command": "seedbed run made_up seeds=50"}
+    published = {"numbers": [number], "findings": [finding]}
+    write_report(make_results(config=make_config(published=published)), tmp_path)
+    section = (tmp_path / "report.md").read_text().split("## Published numbers")[1].split("## Data")[0]
+    assert "- The first epoch is an outlier. `seedbed run made_up seeds=50`" in section
+    with pytest.raises(ConfigError, match=r"published\.findings: .*text, and command"):
+        write_report(
+            make_results(config=make_config(published={"findings": ["a guess"]} | {"numbers": [number]})), tmp_path
+        )
+
+
 def test_a_published_number_of_an_unknown_variant_is_refused(make_results, tmp_path):
     config = make_config(published={"numbers": [{"variant": "smot", "metric": "test/accuracy", "value": 1}]})
     with pytest.raises(ConfigError, match="did you mean 'smote'"):

@@ -285,6 +285,26 @@ def test_a_file_of_ratings_runs_and_reports_without_a_test_part(project: Path, t
     assert published[1].startswith("biased,val/mse,0,3")
 
 
+def test_anyones_ratings_need_no_experiment_of_their_own(project: Path) -> None:
+    rows = zip(TABLE.users, TABLE.items, TABLE.ratings, strict=True)
+    lines = [f"u{user},{item},{rating:g}" for user, item, rating in rows]
+    (project / "ratings.csv").write_text("\n".join(["who,what,stars", *lines]) + "\n")
+    columns = ["data.path=ratings.csv", "data.user=who", "data.item=what", "data.rating=stars"]
+    outcome = run("ratings", [*columns, "seeds=2", "trainer.max_epochs=2", "optimizer=lazy_adam"], config_dir=project)
+    assert not outcome.failures
+    assert outcome.comparisons["variant"].tolist() == ["dot_product", "network"]
+    assert outcome.cells["test/rmse"].between(0.1, 5).all()
+    with pytest.raises(SeedbedError, match=r"data\.path"):
+        run("ratings", columns[1:], config_dir=project)
+
+
+def test_sparse_gradients_are_not_clipped() -> None:
+    settings = config(DOT, optimizer={"_target_": "seedbed.optimizers.LazyAdam", "_partial_": True, "lr": 1e-3})
+    settings["trainer"] = settings["trainer"] | {"gradient_clip_val": 1.0}
+    with pytest.raises(ConfigError, match=r"gradient_clip_val=1\.0.*optimizer=adamw"):
+        StackTrainer(settings, TABLE)
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

@@ -116,9 +116,9 @@ def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool)
     ]
     absent = sorted(named - set(learned.titles))
     note = f"\n\nNot in the data: {', '.join(map(markdown, absent))}." if absent else ""
-    about = "an item is liked more than its factors and its users explain" if highest else "it is liked less"
+    about = f"such an item is liked {'more' if highest else 'less'} than its factors and its users explain"
     return (
-        f"### Items with the {which} bias\n\nBy the mean over seeds: {about}.\n\n{markdown_table(header, body)}{note}"
+        f"### Items with the {which} bias\n\nBy the mean over seeds; {about}.\n\n{markdown_table(header, body)}{note}"
     )
 
 

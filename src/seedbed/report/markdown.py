@@ -19,7 +19,7 @@ from seedbed.report.formatting import (
     p_text,
     places,
 )
-from seedbed.report.published import Published
+from seedbed.report.published import Finding, Published, findings_about
 from seedbed.report.words import summary_sentences
 from seedbed.results import SECONDS
 from seedbed.statistics import Summary
@@ -53,7 +53,7 @@ def markdown_report(
         _other_metrics(analysis),
         _comparisons(analysis),
         _claims(claims),
-        _published(numbers, curves),
+        _published(numbers, findings_about(analysis.results), curves),
         learned,
         _data(analysis),
         _variant_notes(analysis),
@@ -188,7 +188,7 @@ def _claims(claims: list[Claim]) -> str:
     return f"## Claims of the source\n\n{markdown_table(['claim', 'our runs', 'evidence'], rows)}"
 
 
-def _published(numbers: list[Published], curves: str | None) -> str:
+def _published(numbers: list[Published], findings: list[Finding], curves: str | None) -> str:
     if not numbers:
         return ""
     judged = [number.reproduced for number in numbers if number.reproduced is not None]
@@ -204,8 +204,13 @@ def _published(numbers: list[Published], curves: str | None) -> str:
     picture = f"![Validation after each epoch, ours and published]({curves})\n\n" if curves else ""
     return (
         f"## Published numbers\n\n{count} in the 95 % prediction interval for one more run of ours, "
-        f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n).\n\n{picture}{markdown_table(header, rows)}"
+        f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n).\n\n{picture}{markdown_table(header, rows)}{_findings(findings)}"
     )
+
+
+def _findings(findings: list[Finding]) -> str:
+    lines = [f"- {markdown(found.text)} `{found.command}`" for found in findings]
+    return "\n\n" + "\n".join(["What we found about them, and the command that shows it:", "", *lines]) if lines else ""
 
 
 def _data(analysis: Analysis) -> str:

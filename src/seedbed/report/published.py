@@ -31,6 +31,28 @@ class Published:
     """Whether the published number lies in the 95 % prediction interval for one more run of ours."""
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What an experiment of ours says of the source's numbers, such as why one of them is not reproduced."""
+
+    text: str
+    command: str
+    """What shows it."""
+
+
+def findings_about(results: Results) -> list[Finding]:
+    """Read ``published.findings``, a list of {text, command}. Raises ConfigError where one cannot be read."""
+    findings = []
+    for entry in _entries(results.config.get("published") or {}, "findings"):
+        if not isinstance(entry, dict) or set(entry) != {"text", "command"}:
+            raise ConfigError(
+                f"published.findings: {entry!r} cannot be read. Each entry is a mapping with text, and command: what "
+                "shows it."
+            )
+        findings.append(Finding(str(entry["text"]), str(entry["command"])))
+    return findings
+
+
 def published_numbers(results: Results) -> list[Published]:
     """Read ``published.numbers``, a list of {variant, metric, value, epoch (optional)}, and ``published.curves``.
 
