@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from torch.nn import functional
 
 from seedbed import runner, training
 from seedbed.data.ratings import RatingTable
-from seedbed.devices import numbers
+from seedbed.devices import accelerator, numbers
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.experiment import load_experiment
 from seedbed.progress import Display
@@ -165,8 +166,11 @@ def fastai_process(planned: PlannedVariant, folder: Path, default_loader: bool) 
     }
     python = HERE.parent / ".venv-fastai" / "bin" / "python"
     command = [str(python), str(HERE / "fastai_side.py"), str(folder / "ratings.csv"), json.dumps(settings)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        answer(process)
+    on_cpu = {"CUDA_VISIBLE_DEVICES": ""} if accelerator(planned.trainer.settings) == "cpu" else {}
+    with subprocess.Popen(
+        command, env=os.environ | on_cpu, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        print(f"fastai    {answer(process)}")
         yield process
         assert process.stdin is not None
         process.stdin.close()
@@ -174,8 +178,9 @@ def fastai_process(planned: PlannedVariant, folder: Path, default_loader: bool) 
 
 def ask(process: subprocess.Popen[str], seed: int) -> dict[str, float]:
     assert process.stdin is not None
-    process.stdin.write(f"{seed}\n")
-    process.stdin.flush()
+    with suppress(BrokenPipeError):  # that it ended is said where its answer is missing
+        process.stdin.write(f"{seed}\n")
+        process.stdin.flush()
     said: dict[str, float] = answer(process)
     return said
 
@@ -221,7 +226,7 @@ class StepWatch(pl.Callback):
 def compare_steps(planned: PlannedVariant, data: Sequence[SeedData], repeats: int) -> None:
     """Print the time of a stacked step, and of the same look-ups, sums and optimizer step without anything around them."""
     trainer = planned.trainer
-    trainer.settings["max_epochs"] = 1
+    trainer.settings |= {"max_epochs": 1, "accelerator": "cpu", "devices": 1}
     module, batches, *_ = trainer._module(data, torch.device("cpu"))
     tables = [layer for layer in module.network.modules() if isinstance(layer, StackedEmbedding)]
     rows = [
@@ -233,20 +238,21 @@ def compare_steps(planned: PlannedVariant, data: Sequence[SeedData], repeats: in
     ]
     module.configure_optimizers()
     optimizer = module.seed_optimizer.optimizer
+    totals = [torch.zeros_like(layer.weight, requires_grad=False) for layer in tables]
+    for layer, total in zip(tables, totals, strict=True):
+        layer.weight.grad = total
 
     def bare(*, sums: bool) -> float:
         """Seconds of a step."""
         start, steps = time.perf_counter(), 0
         for of_chunk in rows:
             for step in range(len(of_chunk[0])):
-                with nullcontext() if sums else torch.no_grad():
-                    found = [
+                with torch.no_grad():
+                    for layer, of_table in zip(tables, of_chunk, strict=True):
                         functional.embedding(of_table[step], layer.weight.flatten(0, 1))
-                        for layer, of_table in zip(tables, of_chunk, strict=True)
-                    ]
                 if sums:
-                    module.seed_optimizer.clear_gradients()
-                    torch.autograd.backward(found, gradients)
+                    for total, of_table, gradient in zip(totals, of_chunk, gradients, strict=True):
+                        total.zero_().flatten(0, 1).index_add_(0, of_table[step].flatten(), gradient.flatten(0, 1))
                 optimizer.step()
                 steps += 1
         return (time.perf_counter() - start) / steps

@@ -8,15 +8,19 @@ from __future__ import annotations
 import json
 import sys
 import time
+from importlib.metadata import version
 
 import pandas as pd
+import torch
 from fastai.collab import CollabDataLoaders, collab_learner
 from fastai.tabular.all import TabDataLoader, set_seed
 
 
 def main() -> None:
     ratings, settings = pd.read_csv(sys.argv[1]), json.loads(sys.argv[2])
-    print(json.dumps("ready"), flush=True)
+    device = "CUDA" if torch.cuda.is_available() else "CPU"
+    about = f"fastai {version('fastai')}, torch {torch.__version__}, {torch.get_num_threads()} threads, {device}"
+    print(json.dumps(about), flush=True)
     for line in sys.stdin:
         set_seed(int(line))
         start = time.perf_counter()

@@ -48,11 +48,11 @@ def learned() -> Learned:
 def test_extremes_are_by_the_mean_and_say_how_many_seeds_agree() -> None:
     biases = learned().biases
     assert biases is not None
-    lowest = extremes(biases, highest=False)
-    assert [found.item for found in lowest[:5]] == [1, 2, 3, 0, 4]
-    assert [found.seeds for found in lowest[:6]] == [3, 3, 3, 2, 3, 1]
-    assert [found.item for found in extremes(biases, highest=True)[:2]] == [39, 38]
-    assert lowest[0].score.mean == pytest.approx(biases[1, 1])
+    lowest = extremes(biases, highest=False, also={5, 39})
+    assert [(rank, found.item) for rank, found in lowest] == [(1, 1), (2, 2), (3, 3), (4, 0), (5, 4), (6, 5), (40, 39)]
+    assert [found.seeds for _, found in lowest] == [3, 3, 3, 2, 3, 1, 0]
+    assert [found.item for _, found in extremes(biases, highest=True)] == [39, 38, 37, 36, 35]
+    assert lowest[0][1].score.mean == pytest.approx(biases[1, 1])
 
 
 def test_components_agree_where_the_seeds_differ_by_a_turn_alone() -> None:
@@ -74,20 +74,21 @@ def test_components_of_seeds_that_have_nothing_in_common() -> None:
     assert max(found.mean or 0 for found in components.agreement) < 0.3
     assert components.shared_neighbours is not None
     assert components.shared_neighbours.mean == pytest.approx(10 * 10 / 199, abs=0.3)
+    assert _components([np.zeros((20, 8))] * 2, np.arange(20)) is None
     assert _components([np.ones((20, 2))], np.arange(20)) is None  # two factors have no third component
 
 
 def test_means_by_rating_and_by_group_where_ratings_are_many() -> None:
     found = _means([np.array([1.0, 1.0, 4.5]), np.array([1.0])], [np.array([2.0, 4.0, 5.0]), np.array([1.0])])
-    assert {name: (count, mean.n, mean.mean) for name, (count, mean) in found.items()} == {
-        "1": (3, 2, 2.0),
-        "4.5": (1, 1, 5.0),
-    }
+    assert [(name, count, mean.n, mean.mean) for name, count, mean in found] == [("1", 3, 2, 2.0), ("4.5", 1, 1, 5.0)]
     many = np.linspace(-10, 10, 41)
     grouped = _means([many], [many])
-    assert next(iter(grouped)) == "-10 to -8"
-    assert sum(count for count, _ in grouped.values()) == 41
-    assert grouped["8 to 10"][1].mean == pytest.approx(9.0)
+    assert (grouped[0][0], grouped[-1][0]) == ("-10 to -8", "8 to 10")
+    assert sum(count for _, count, _ in grouped) == 41
+    assert grouped[-1][2].mean == pytest.approx(9.0)
+    years = np.arange(2000.0, 2012.0)
+    assert sum(count for _, count, _ in _means([years], [years])) == 12
+    assert len(_means([np.arange(11.0)], [np.arange(11.0)])) == 11
 
 
 def test_the_section_puts_the_source_beside_the_seeds() -> None:

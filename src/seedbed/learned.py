@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from os import PathLike
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from seedbed.errors import DataError, TrackingError
+from seedbed.errors import SeedbedError
 from seedbed.rankings import Ranked, best_first, directions, nearest
 from seedbed.results import Results
 from seedbed.statistics import Summary, summary
@@ -23,8 +23,8 @@ NEIGHBOURS = 10
 COMPARED, DRAWN = 1000, 50
 """So many of the most rated items enter the principal components, and so many of these are drawn by name."""
 COMPONENTS = 3
-GROUPS = 10
-"""Ratings of more different values than this are put into so many groups of equal width."""
+SINGLE, GROUPS = 11, 10
+"""Ratings of more different values than the first are put into so many groups of equal width."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Predictions:
     """"test" or "validation"."""
     actual: NDArray[np.floating]
     predicted: NDArray[np.floating]
-    means: dict[str, tuple[int, Summary]]
-    """Actual rating -> how many, and their mean prediction over the seeds."""
+    means: list[tuple[str, int, Summary]]
+    """Actual rating, how many of it there are, and their mean prediction over the seeds."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,11 @@ def learned_in(
     variant = (results.config.get("report") or {}).get("learned")
     try:
         trained = load_variant(results.experiment, variant if variant in results.variants else None, run, config_dir)
-    except (DataError, TrackingError) as error:
+    except (SeedbedError, ImportError) as error:  # the report is about tracked numbers, and these are there
         return str(error)
     published = (results.config.get("published") or {}).get("learned") or []
-    titles = [title for entry in published if isinstance(entry, dict) for title in entry.get("nearest_to") or {}]
-    return what_was_learned(trained, titles)
+    entries = [entry.get("nearest_to") or {} for entry in published if isinstance(entry, dict)]
+    return what_was_learned(trained, [str(title) for entry in entries for title in entry])
 
 
 def what_was_learned(trained: TrainedVariant, titles: Sequence[str] = ()) -> Learned:
@@ -112,12 +112,19 @@ def what_was_learned(trained: TrainedVariant, titles: Sequence[str] = ()) -> Lea
     )
 
 
-def extremes(biases: NDArray[np.floating], *, highest: bool) -> list[Ranked]:
-    """All items by their mean bias, the lowest or the highest first; ``seeds`` counts lists of the first five."""
+def extremes(biases: NDArray[np.floating], *, highest: bool, also: Collection[int] = ()) -> list[tuple[int, Ranked]]:
+    """Rank, from 1, and item: the first five by the mean bias, lowest or highest first, and the items of ``also``.
+
+    ``seeds`` counts the seeds in whose own list of five the item stands.
+    """
     scores = (biases if highest else -biases).astype(np.float64)
     votes = np.bincount(best_first(scores)[:, :LISTED].ravel(), minlength=scores.shape[1])
     order = best_first(scores.mean(0))
-    return [Ranked(int(item), summary(biases[:, item]), int(votes[item])) for item in order]
+    return [
+        (rank, Ranked(int(item), summary(biases[:, item]), int(votes[item])))
+        for rank, item in enumerate(order, 1)
+        if rank <= LISTED or int(item) in also
+    ]
 
 
 def _nearest(
@@ -131,7 +138,7 @@ def _nearest(
 def _components(factors: Sequence[NDArray[np.floating]], ratings: NDArray[np.intp]) -> Components | None:
     compared = best_first(ratings)[:COMPARED]
     count = min(COMPONENTS, len(compared), factors[0].shape[1])
-    if count < COMPONENTS:
+    if count < COMPONENTS or len(compared) <= COMPONENTS or min(of_seed[compared].std() for of_seed in factors) == 0:
         return None
     fitted = [PCA(count, svd_solver="full").fit(of_seed[compared].astype(np.float64)) for of_seed in factors]
     scores = [pca.transform(of_seed[compared].astype(np.float64)) for pca, of_seed in zip(fitted, factors, strict=True)]
@@ -175,17 +182,17 @@ def _predictions(trained: TrainedVariant) -> Predictions:
 
 def _means(
     actual: Sequence[NDArray[np.floating]], predicted: Sequence[NDArray[np.floating]]
-) -> dict[str, tuple[int, Summary]]:
+) -> list[tuple[str, int, Summary]]:
     values = np.unique(np.concatenate(actual))
-    if len(values) <= GROUPS:
-        names, firsts = [f"{value:g}" for value in values], values
+    if len(values) <= SINGLE:
+        names, firsts = [f"{value:.10g}" for value in values], values
     else:
         ends = np.linspace(values[0], values[-1], GROUPS + 1)
-        names, firsts = [f"{low:.3g} to {high:.3g}" for low, high in pairwise(ends)], ends[:-1]
-    found = {}
+        names, firsts = [f"{low:.6g} to {high:.6g}" for low, high in pairwise(ends)], ends[:-1]
+    found = []
     for group, name in enumerate(names, 1):
         masks = [np.digitize(of_seed, firsts) == group for of_seed in actual]
         means = [float(of_seed[mask].mean()) for of_seed, mask in zip(predicted, masks, strict=True) if mask.any()]
         if means:
-            found[name] = (sum(int(mask.sum()) for mask in masks), summary(means))
+            found.append((name, sum(int(mask.sum()) for mask in masks), summary(means)))
     return found

@@ -57,9 +57,10 @@ NOT_STACKABLE = (
     "Its forward must work on the last axis only and mix no rows; or derive the class from torch.nn.Module: then its "
     "seeds train one at a time."
 )
-# What a seed of a stack takes beside the data: weights, gradients, two moments, the epoch's first weights and those of
-# the network it was made from; numbers of its rows in their order, and what is kept of an evaluated row.
-COPIES_OF_PARAMETERS = 6
+# What a seed of a stack takes beside the data: weights, gradients, two moments, the first weights of this epoch and the
+# last, those of the best one and of the network it was made from; numbers of its rows in their order, and what is kept
+# of an evaluated row.
+COPIES_OF_PARAMETERS = 8
 BYTES_OF_A_ROW = 32
 CurvePoints = list[tuple[str, int, float]]
 """Metric, epoch, value."""
@@ -176,12 +177,16 @@ class StackTrainer:
         ]
 
     def _that_fit(self, data: SeedData, device: torch.device) -> int:
-        """How many seeds like this one fit into half of the memory that is free on the device."""
+        """How many seeds like this one fit into half of the memory that is free to the device."""
         with global_stream(0, "trial"):
             parameters = sum(parameter.nbytes for parameter in self.network().parameters())
         rows = sum(len(side) for side in (data.rows.train, data.rows.val, data.rows.test))
         of_a_seed = COPIES_OF_PARAMETERS * parameters + BYTES_OF_A_ROW * rows
-        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+        if device.type == "cuda":
+            kept_by_pytorch = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+            free = torch.cuda.mem_get_info(device)[0] + kept_by_pytorch
+        else:
+            free = psutil.virtual_memory().available // len(devices.numbers(self.settings))
         return max(1, int(0.5 * free / of_a_seed))
 
     # ---- parts ---------------------------------------------------------------------------------------------------
@@ -254,6 +259,11 @@ class StackTrainer:
         if self._schedule is not None:
             self._schedule.check(self.settings["max_epochs"])
         self._check_stacking()
+        if is_row_sparse(optimizer) and build_stacked(self.network, (0, 1)) is None:
+            raise ConfigError(
+                f"optimizer: {self._target('optimizer')} moves single rows of stacked embeddings, and "
+                f"{self._target('model')} has no stacked form. Take optimizer=adamw."
+            )
         self.task.check_settings(self.table, getattr(self._task, "keywords", {}))
 
     def _check_stacking(self) -> None:

@@ -227,7 +227,7 @@ def test_auto_stacks_no_more_seeds_than_fit_into_memory(monkeypatch: pytest.Monk
         monkeypatch.setattr("seedbed.training._MEASURED", {})
         sizes.append(trainer.seeds_at_once(data))
     weights = sum(parameter.nbytes for parameter in trainer.network().parameters())
-    assert sizes == [1, 50_000 // (6 * weights + 32 * len(TABLE.labels)), 4]
+    assert sizes == [1, 50_000 // (8 * weights + 32 * len(TABLE.labels)), 4]
     assert 1 < sizes[1] < 4
 
 

@@ -192,3 +192,20 @@ def test_gradients_of_embeddings_that_are_used_in_several_ways() -> None:
         [expected, _] = [parameter.grad for parameter in alone.parameters()]
         assert expected is not None
         torch.testing.assert_close(table.grad[position], expected)
+
+
+def test_rows_that_were_looked_up_can_be_changed_in_place() -> None:
+    def network() -> nn.Module:
+        return nn.Sequential(nn.Embedding(4, 2), nn.ReLU(inplace=True))
+
+    together, alone = build(network, [3]), build(network, [3], plain=True)
+    assert isinstance(together, StackedNetwork)
+    assert alone is not None
+    rows = torch.tensor([[1, 2, 1]])
+    together(rows).sum().backward()
+    together.complete_gradients()
+    alone(rows).sum().backward()
+    [ours], [expected] = together.parameters(), alone.parameters()
+    assert ours.grad is not None
+    assert expected.grad is not None
+    torch.testing.assert_close(ours.grad[0], expected.grad)

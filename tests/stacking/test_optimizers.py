@@ -191,3 +191,19 @@ def test_lazy_adam_refuses_settings_that_cannot_be():
     for settings in ({"lr": -1.0}, {"betas": (0.9, 1.0)}, {"weight_decay": -0.1}):
         with pytest.raises(ValueError, match="none may be negative"):
             LazyAdam([nn.Parameter(torch.zeros(2))], **settings)
+
+
+def test_lazy_adam_leaves_alone_what_only_pads_a_batch():
+    network = StackedNetwork(StackedEmbedding([nn.Embedding(4, 2), nn.Embedding(4, 2)]))
+    optimizer = SeedOptimizer(network, 2, lambda parameters: LazyAdam(parameters, lr=0.1, weight_decay=0.5))
+    for rows, real in (([[1, 0], [2, 0]], None), ([[1, 0], [2, 3]], [[True, False], [True, True]])):
+        before = [network.plain_state(position)[".weight"] for position in range(2)]
+        mask = None if real is None else torch.tensor(real)
+        network.set_step(None, mask)
+        optimizer.clear_gradients()
+        looked_up = network(torch.tensor(rows)).sum(-1)
+        (looked_up if mask is None else looked_up * mask).sum().backward()
+        optimizer.hand_over_gradients([True, True], None)
+        optimizer.optimizer.step()
+    moved = [(network.plain_state(position)[".weight"] != before[position]).any(1).tolist() for position in range(2)]
+    assert moved == [[False, True, False, False], [False, False, True, True]]

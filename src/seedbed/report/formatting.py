@@ -86,7 +86,7 @@ def listed(words: Iterable[str]) -> str:
 def markdown(text: object) -> str:
     """Text for a Markdown cell or sentence, in one line, with what Markdown would take as markup escaped."""
     line = " ".join(str(text).split())
-    line = re.sub(r"([\\`*|\[\]])", r"\\\1", line).replace("<", "&lt;")
+    line = re.sub(r"([\\`*|\[\]$~])", r"\\\1", line.replace("&", "&amp;")).replace("<", "&lt;")
     # An underscore inside a word is no markup, and names stay easy to search for.
     return re.sub(r"(?<![A-Za-z0-9_])_|_(?![A-Za-z0-9_])", r"\\_", line)
 

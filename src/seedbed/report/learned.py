@@ -12,11 +12,14 @@ from matplotlib.figure import Figure
 
 from seedbed.errors import ConfigError
 from seedbed.figures import Kind, plain, rendered
-from seedbed.learned import COMPONENTS, LISTED, NEIGHBOURS, Components, Learned, extremes
+from seedbed.learned import COMPONENTS, LISTED, NEIGHBOURS, SINGLE, Components, Learned, extremes
 from seedbed.rankings import Ranked
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, markdown, markdown_table, mean_text, places
+from seedbed.report.published import entries_of
 from seedbed.results import Results
 
+DRAWN_RATINGS = 1_000_000
+"""Of more ratings than this, every second, third ... is drawn."""
 _POINT, _LINE = "#0b4f8a", "#d55e00"
 
 
@@ -38,7 +41,7 @@ def readings_of_the_source(results: Results) -> list[Readings]:
     Raises ConfigError for an entry that cannot be read.
     """
     published = results.config.get("published") or {}
-    return [_readings(entry) for entry in published.get("learned") or []]
+    return [_readings(entry) for entry in entries_of(published, "learned")]
 
 
 def _readings(entry: Any) -> Readings:
@@ -77,8 +80,9 @@ def learned_part(results: Results, learned: Learned | str) -> tuple[str, dict[st
 def _section(learned: Learned, readings: Sequence[Readings]) -> str:
     parts = [
         HEADING,
-        f"Read off the weights of {markdown(learned.variant)}, {len(learned.seeds)} seeds. "
-        f"Means {PLUS_MINUS} sample std are over these; an item's ratings are counted in the whole file.",
+        f"Read off the weights of {markdown(learned.variant)}, {_seeds(learned)}. "
+        f"Means {PLUS_MINUS} sample std are over these; an item's ratings are counted in the whole file. An item that a "
+        "seed has not trained on has the weights there with which it began.",
     ]
     if learned.biases is not None:
         parts += [_bias_part(learned, readings, highest=highest) for highest in (False, True)]
@@ -95,11 +99,9 @@ def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool)
     which = "highest" if highest else "lowest"
     lists = [(reading.of, reading.highest_bias if highest else reading.lowest_bias) for reading in readings]
     lists = [(of, titles) for of, titles in lists if titles]
-    ranked = extremes(learned.biases, highest=highest)
     named = {title for _, titles in lists for title in titles}
-    rows = [
-        (rank, found) for rank, found in enumerate(ranked, 1) if rank <= LISTED or learned.titles[found.item] in named
-    ]
+    also = {item for item, title in enumerate(learned.titles) if title in named}
+    rows = extremes(learned.biases, highest=highest, also=also)
     decimals = places(found.score for _, found in rows)
     header = ["rank", "item", "ratings", f"bias {PLUS_MINUS} std", f"among a seed's {LISTED} {which}"]
     header += [f"place in {markdown(of)}" for of, _ in lists]
@@ -123,7 +125,11 @@ def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool)
 
 
 def _of_seeds(found: Ranked, learned: Learned) -> str:
-    return f"{found.seeds} of {len(learned.seeds)} seeds"
+    return f"{found.seeds} of {_seeds(learned)}"
+
+
+def _seeds(learned: Learned) -> str:
+    return f"{len(learned.seeds)} seed{'s' if len(learned.seeds) > 1 else ''}"
 
 
 def _place(title: str, titles: Sequence[str]) -> str:
@@ -151,8 +157,8 @@ def _nearest_part(learned: Learned, readings: Sequence[Readings]) -> str:
             )
     header = ["item", "nearest to it", f"cosine {PLUS_MINUS} std", "nearest in", *(["the source's"] if said else [])]
     return (
-        "### Nearest items\n\nBy the cosine of their factors, mean over seeds; the most rated items, and those that the "
-        f"source names.\n\n{markdown_table(header, rows)}"
+        "### Nearest items\n\nBy the cosine of their factors, mean over seeds: to the most rated items"
+        f"{', and to those that the source names' if said else ''}.\n\n{markdown_table(header, rows)}"
     )
 
 
@@ -179,8 +185,8 @@ def _components_part(components: Components, seed: int) -> str:
 
 def _predictions_part(learned: Learned) -> str:
     predictions = learned.predictions
-    decimals = places(found for _, found in predictions.means.values())
-    rows = [[name, str(count), mean_text(found, decimals)] for name, (count, found) in predictions.means.items()]
+    decimals = places(found for _, _, found in predictions.means)
+    rows = [[name, str(count), mean_text(found, decimals)] for name, count, found in predictions.means]
     return (
         f"### Predicted and actual ratings\n\nThe {predictions.side} rows of every seed, all seeds together."
         f"\n\n{markdown_table(['actual', 'rows', f'mean prediction {PLUS_MINUS} std'], rows)}"
@@ -223,8 +229,9 @@ def _predictions_figure(learned: Learned) -> Figure:
     figure = Figure(figsize=(6.4, 5.4), layout="constrained")
     axes = figure.subplots()
     values = np.unique(predictions.actual)
-    few = 1 < len(values) <= 11
-    shown = predictions.actual.astype(np.float64)
+    few = 1 < len(values) <= SINGLE
+    step = -(-len(predictions.actual) // DRAWN_RATINGS)
+    shown, predicted = predictions.actual[::step].astype(np.float64), predictions.predicted[::step]
     if few:  # hexagons of points on a few lines are torn to pieces, so each line is spread to a band
         width = 0.35 * float(np.diff(values).min())
         shown = shown + np.random.default_rng(0).uniform(-width, width, len(shown))
@@ -232,9 +239,13 @@ def _predictions_figure(learned: Learned) -> Figure:
         axes.plot(values, means, color=_LINE, marker="o", linewidth=1.6, label="mean prediction", zorder=3)
     ends = [float(values[0]), float(values[-1])]
     axes.plot(ends, ends, color="#444444", linewidth=1, linestyle="--", label="predicted = actual", zorder=2)
-    hexagons = axes.hexbin(shown, predictions.predicted, gridsize=50, bins="log", mincnt=1, cmap="Blues", zorder=1)
+    hexagons = axes.hexbin(shown, predicted, gridsize=50, bins="log", mincnt=1, cmap="Blues", zorder=1)
     axes.set_xlabel("actual rating" + (" (spread to a band)" if few else ""))
     axes.set_ylabel("predicted rating")
     figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
-    figure.colorbar(hexagons, ax=axes, label=f"{predictions.side} rows of {len(learned.seeds)} seeds in a hexagon")
+    figure.colorbar(
+        hexagons,
+        ax=axes,
+        label=f"{predictions.side} rows of {_seeds(learned)} in a hexagon" + (f", one of {step}" if step > 1 else ""),
+    )
     return figure

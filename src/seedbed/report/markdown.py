@@ -190,7 +190,7 @@ def _claims(claims: list[Claim]) -> str:
 
 def _published(numbers: list[Published], findings: list[Finding], curves: str | None) -> str:
     if not numbers:
-        return ""
+        return f"## Published numbers{_findings(findings)}" if findings else ""
     judged = [number.reproduced for number in numbers if number.reproduced is not None]
     count = f"{sum(judged)} of {len(judged)} are reproduced: they lie" if judged else "Reproduced: it lies"
     rows = []

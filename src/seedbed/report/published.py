@@ -43,7 +43,7 @@ class Finding:
 def findings_about(results: Results) -> list[Finding]:
     """Read ``published.findings``, a list of {text, command}. Raises ConfigError where one cannot be read."""
     findings = []
-    for entry in _entries(results.config.get("published") or {}, "findings"):
+    for entry in entries_of(results.config.get("published") or {}, "findings"):
         if not isinstance(entry, dict) or set(entry) != {"text", "command"}:
             raise ConfigError(
                 f"published.findings: {entry!r} cannot be read. Each entry is a mapping with text, and command: what "
@@ -60,11 +60,12 @@ def published_numbers(results: Results) -> list[Published]:
     left out here. Raises ConfigError where an entry cannot be read, or names no variant of the experiment.
     """
     published = results.config.get("published") or {}
-    entries = [*_entries(published, "numbers"), *_points(_entries(published, "curves"))]
+    entries = [*entries_of(published, "numbers"), *_points(entries_of(published, "curves"))]
     return [_beside_ours(results, entry) for entry in entries if not _left_out(results, entry)]
 
 
-def _entries(published: dict[str, Any], key: str) -> list[Any]:
+def entries_of(published: dict[str, Any], key: str) -> list[Any]:
+    """The list ``published.KEY``; "none" is none."""
     given = published.get(key)
     return [] if not given or given == "none" else list(given)
 

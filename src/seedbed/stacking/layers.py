@@ -116,14 +116,16 @@ class StackedEmbedding(StackedLayer):
         self._gradient: Tensor | None = None
         self.row_sparse = False
         """Whether the optimizer wants a sparse gradient."""
+        self.real: Tensor | None = None
 
     def forward(self, rows: Tensor) -> Tensor:
         rows = rows + self.first
         with torch.no_grad():
             found = functional.embedding(rows, self.weight.flatten(0, 1))
-        if torch.is_grad_enabled():
-            self._looked_up.append((rows, found.requires_grad_()))
-        return found
+        if not torch.is_grad_enabled():
+            return found
+        self._looked_up.append((rows, found.requires_grad_()))
+        return found.clone()  # a leaf itself could not be changed in place
 
     def forget(self) -> None:
         """Begin a step anew: before the rows of its batch are looked up."""
@@ -155,10 +157,17 @@ class StackedEmbedding(StackedLayer):
             raise RuntimeError(
                 "a network that reads a whole embedding has no sparse gradient of it: take optimizer=adamw"
             )
+        if self.real is not None:  # rows that only pad a batch were not looked up
+            used = [(numbers[mask], values[mask]) for numbers, values in used for mask in [self._of_real(numbers)]]
         numbers, values = (torch.cat(pieces) for pieces in zip(*used, strict=True))
         rows = self.weight.shape[1]
         places = torch.stack([numbers // rows, numbers % rows]).long()
         return torch.sparse_coo_tensor(places, values, self.weight.shape, check_invariants=False).coalesce()
+
+    def _of_real(self, numbers: Tensor) -> Tensor:
+        """Which of the rows looked up, (S * B * K,), belong to real rows of the batch."""
+        assert self.real is not None
+        return self.real.flatten().repeat_interleave(len(numbers) // self.real.numel())
 
 
 class StackedBatchNorm(StackedLayer):
@@ -284,6 +293,8 @@ class StackedNetwork(nn.Module):
             layer.active = active
             if isinstance(layer, StackedBatchNorm):
                 layer.real = real
+        for embedding in self._embeddings:
+            embedding.real = real
 
     def want_sparse_gradients(self) -> None:
         for layer in self._embeddings:
