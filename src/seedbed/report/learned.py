@@ -206,7 +206,7 @@ def draw_components(learned: Learned, kind: Kind) -> bytes:
 
 
 def _components_figure(components: Components, names: Sequence[str]) -> Figure:
-    figure = Figure(figsize=(11, 8.5), layout="constrained")
+    figure = Figure(figsize=(12, 10), layout="constrained")
     axes = figure.subplots()
     x, y = components.scores[:, 0], components.scores[:, COMPONENTS - 1]
     axes.scatter(x, y, s=18, color=_POINT, linewidth=0)
@@ -214,9 +214,15 @@ def _components_figure(components: Components, names: Sequence[str]) -> Figure:
     axes.set_xlabel("component 1")
     axes.set_ylabel(f"component {COMPONENTS}")
     axes.grid(color="#e6e6e6", linewidth=0.8)
-    texts = [axes.text(at_x, at_y, plain(name), fontsize=8) for at_x, at_y, name in zip(x, y, names, strict=True)]
-    adjust_text(texts, x=x, y=y, ax=axes, iter_lim=150, arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.5})
+    texts = [
+        axes.text(at_x, at_y, plain(_short(name)), fontsize=7.5) for at_x, at_y, name in zip(x, y, names, strict=True)
+    ]
+    adjust_text(texts, x=x, y=y, ax=axes, iter_lim=400, arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.5})
     return figure
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 36 else f"{name[:34].rstrip()} …"
 
 
 def draw_predictions(learned: Learned, kind: Kind) -> bytes:
