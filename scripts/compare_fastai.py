@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from timing import count, others_cpu_seconds, positive, print_disturbance, print_machine
+from timing import count, data_of, others_cpu_seconds, positive, print_disturbance, print_machine
 from torch.nn import functional
 
 from seedbed import runner, training
@@ -47,10 +47,7 @@ def main() -> None:
     options = read_options()
     try:
         planned = plan_variant(options)
-        data = [
-            planned.trainer.task.seed_data(planned.table, rows, planned.strategy, seed)
-            for seed, rows in planned.rows.items()
-        ]
+        data = data_of(planned)
         print_machine()
         if not options.steps_only:
             compare_sides(planned, data, options)
@@ -74,7 +71,7 @@ def read_options() -> argparse.Namespace:
 
 def plan_variant(options: argparse.Namespace) -> PlannedVariant:
     experiment = load_experiment(EXPERIMENT, [f"variant={VARIANT}", f"seeds={options.seeds}", *options.overrides])
-    if not {MSE} <= {experiment.config["monitor"]} or len(experiment.variants) > 1:
+    if experiment.config["monitor"] != MSE or len(experiment.variants) > 1:
         raise ConfigError(f"This compares {VARIANT} alone, by {MSE}. Leave out variant= and monitor=.")
     [planned] = runner._plan(experiment, Display(quiet=True))
     return planned

@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 import pytorch_lightning as pl
 import torch
-from timing import count, others_cpu_seconds, positive, print_disturbance, print_machine
+from timing import count, data_of, others_cpu_seconds, positive, print_disturbance, print_machine
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
@@ -81,10 +81,7 @@ def read_options() -> argparse.Namespace:
 
 def compare_loops(options: argparse.Namespace) -> None:
     planned = plan_variant(options)
-    data = [
-        planned.trainer.task.seed_data(planned.table, rows, planned.strategy, seed)
-        for seed, rows in planned.rows.items()
-    ]
+    data = data_of(planned)
     few = data[: options.usual_seeds]
     usual, stacked = UsualWay(planned, few, options.workers, options.batched), StackedWay(planned, data)
     print_machine()

@@ -1,14 +1,16 @@
-"""What the scripts that compare speeds share: the machine they ran on, and who else used it meanwhile."""
+"""What the scripts that compare speeds share: the data of the seeds, the machine, and who else used it meanwhile."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from collections.abc import Sized
+from typing import Any
 
 import psutil
 
 from seedbed.environment import environment
+from seedbed.variant_training import PlannedVariant
 
 # Up to this many cores used by other processes leave a timing as it is.
 QUIET = 0.1
@@ -33,6 +35,12 @@ def print_machine() -> None:
 
 def count(seeds: Sized) -> str:
     return f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
+
+
+def data_of(planned: PlannedVariant) -> list[Any]:
+    """What each seed of a variant trains on, as its task has it."""
+    task = planned.trainer.task
+    return [task.seed_data(planned.table, rows, planned.strategy, seed) for seed, rows in planned.rows.items()]
 
 
 def others_cpu_seconds() -> float:

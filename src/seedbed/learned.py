@@ -137,31 +137,32 @@ def _nearest(
 
 def _components(factors: Sequence[NDArray[np.floating]], ratings: NDArray[np.intp]) -> Components | None:
     compared = best_first(ratings)[:COMPARED]
-    count = min(COMPONENTS, len(compared), factors[0].shape[1])
-    if count < COMPONENTS or len(compared) <= COMPONENTS or min(of_seed[compared].std() for of_seed in factors) == 0:
+    points = [of_seed[compared].astype(np.float64) for of_seed in factors]
+    if len(compared) <= COMPONENTS or points[0].shape[1] < COMPONENTS or min(of_seed.std() for of_seed in points) == 0:
         return None
-    fitted = [PCA(count, svd_solver="full").fit(of_seed[compared].astype(np.float64)) for of_seed in factors]
-    scores = [pca.transform(of_seed[compared].astype(np.float64)) for pca, of_seed in zip(fitted, factors, strict=True)]
+    fitted = [PCA(COMPONENTS, svd_solver="full").fit(of_seed) for of_seed in points]
+    scores = [pca.transform(of_seed) for pca, of_seed in zip(fitted, points, strict=True)]
     first, *others = scores
     return Components(
         compared=len(compared),
         items=compared[:DRAWN],
         scores=first[:DRAWN],
-        explained=tuple(summary([100 * pca.explained_variance_ratio_[c] for pca in fitted]) for c in range(count)),
+        explained=tuple(summary([100 * pca.explained_variance_ratio_[c] for pca in fitted]) for c in range(COMPONENTS)),
         agreement=tuple(
-            summary([abs(float(np.corrcoef(first[:, c], other[:, c])[0, 1])) for other in others]) for c in range(count)
+            summary([abs(float(np.corrcoef(first[:, c], other[:, c])[0, 1])) for other in others])
+            for c in range(COMPONENTS)
         ),
-        shared_neighbours=_shared_neighbours([of_seed[compared] for of_seed in factors]),
+        shared_neighbours=_shared_neighbours(points),
     )
 
 
-def _shared_neighbours(factors: Sequence[NDArray[np.floating]]) -> Summary | None:
+def _shared_neighbours(factors: Sequence[NDArray[np.float64]]) -> Summary | None:
     items = len(factors[0])
     if len(factors) < 2 or items <= NEIGHBOURS:
         return None
     near = []
     for of_seed in factors:
-        unit = directions(of_seed.astype(np.float64))
+        unit = directions(of_seed)
         similarity = unit @ unit.T
         np.fill_diagonal(similarity, -np.inf)
         marks = np.zeros((items, items), dtype=bool)

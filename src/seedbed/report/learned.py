@@ -17,6 +17,7 @@ from seedbed.rankings import Ranked
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, markdown, markdown_table, mean_text, places
 from seedbed.report.published import entries_of
 from seedbed.results import Results
+from seedbed.trained import seed_or_seeds
 
 DRAWN_RATINGS = 1_000_000
 """Of more ratings than this, every second, third ... is drawn."""
@@ -129,7 +130,7 @@ def _of_seeds(found: Ranked, learned: Learned) -> str:
 
 
 def _seeds(learned: Learned) -> str:
-    return f"{len(learned.seeds)} seed{'s' if len(learned.seeds) > 1 else ''}"
+    return f"{len(learned.seeds)} {seed_or_seeds(len(learned.seeds))}"
 
 
 def _place(title: str, titles: Sequence[str]) -> str:
