@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -221,66 +221,98 @@ class StepWatch(pl.Callback):
 
 
 def compare_steps(planned: PlannedVariant, data: Sequence[SeedData], repeats: int) -> None:
-    """Print the time of a stacked step, and of the same look-ups, sums and optimizer step without anything around them."""
+    """Print the time of a stacked step beside that of its parts on the same tensors, without anything around them."""
     trainer = planned.trainer
     trainer.settings |= {"max_epochs": 1, "accelerator": "cpu", "devices": 1}
-    module, batches, *_ = trainer._module(data, torch.device("cpu"))
-    tables = [layer for layer in module.network.modules() if isinstance(layer, StackedEmbedding)]
-    rows = [
-        [layer.first + ids[chunk.index] for layer, ids in zip(tables, ids_of(module), strict=True)] for chunk in batches
-    ]
-    gradients = [
-        torch.randn(*of_table[0].shape, layer.weight.shape[-1]) * 1e-3
-        for layer, of_table in zip(tables, rows[0], strict=True)
-    ]
-    module.configure_optimizers()
-    optimizer = module.seed_optimizer.optimizer
-    totals = [torch.zeros_like(layer.weight, requires_grad=False) for layer in tables]
-    for layer, total in zip(tables, totals, strict=True):
-        layer.weight.grad = total
-
-    def bare(*, sums: bool) -> float:
-        """Seconds of a step."""
-        start, steps = time.perf_counter(), 0
-        for of_chunk in rows:
-            for step in range(len(of_chunk[0])):
-                with torch.no_grad():
-                    for layer, of_table in zip(tables, of_chunk, strict=True):
-                        functional.embedding(of_table[step], layer.weight.flatten(0, 1))
-                if sums:
-                    for total, of_table, gradient in zip(totals, of_chunk, gradients, strict=True):
-                        total.zero_().flatten(0, 1).index_add_(0, of_table[step].flatten(), gradient.flatten(0, 1))
-                optimizer.step()
-                steps += 1
-        return (time.perf_counter() - start) / steps
+    by_hand = HandWritten(trainer._module(data, torch.device("cpu")), planned.variant.config["model"]["y_range"])
 
     def stacked() -> float:
         watch = StepWatch()
         trainer.train(data, [watch])
         return watch.seconds / watch.steps
 
-    def twice() -> tuple[float, float, float]:
-        with_sums = bare(sums=True)  # first: the gradients that it leaves are those that the other one steps with
-        return stacked(), bare(sums=False), with_sums
+    ways = {
+        "written by hand, without seedbed and Lightning": by_hand.whole_step,
+        "look-ups, sums of given gradients and optimizer": by_hand.look_up_sum_and_step,
+        "look-ups and optimizer": by_hand.look_up_and_step,
+    }
 
-    twice()
-    timed = [twice() for _ in range(repeats)]
-    step, least, with_sums = (statistics.median(column) * 1e3 for column in zip(*timed, strict=True))
+    def in_turns() -> list[float]:
+        return [stacked(), *(by_hand.seconds_of_a_step(step) for step in ways.values())]
+
+    in_turns()
+    step, *others = (
+        statistics.median(column) * 1e3 for column in zip(*(in_turns() for _ in range(repeats)), strict=True)
+    )
     print(f"\na step of {count(data)}: {step:.2f} ms; medians of {repeats} repeats")
-    for name, than in (
-        ("look-ups and optimizer", least),
-        ("look-ups, sums of their gradients and optimizer", with_sums),
-    ):
-        print(
-            f"{name}: {than:.2f} ms; ratio {step / than:.2f}; <= {WANTED_STEP:g}: {'yes' if step <= WANTED_STEP * than else 'no'}"
-        )
+    for name, other in zip(ways, others, strict=True):
+        met = "yes" if step <= WANTED_STEP * other else "no"
+        print(f"{name}: {other:.2f} ms; ratio {step / other:.2f}; <= {WANTED_STEP:g}: {met}")
 
 
-def ids_of(module: Any) -> list[torch.Tensor]:
-    """The ids that each table of a dot product looks up."""
-    ids: Mapping[str, torch.Tensor] = {"user": module.users, "item": module.items}
-    names = [name for name, layer in module.network.named_modules() if isinstance(layer, StackedEmbedding)]
-    return [ids[name.split(".")[-1].split("_")[0]] for name in names]
+class HandWritten:
+    """The steps of a stacked dot product with biases as someone would write them for this one network.
+
+    It trains the tensors of a module that ``StackTrainer`` has prepared, over the same batches.
+    """
+
+    def __init__(self, prepared: tuple[Any, ...], y_range: Sequence[float]) -> None:
+        module, batches, *_ = prepared
+        self.y_range = y_range
+        named = {
+            name.split(".")[-1]: layer
+            for name, layer in module.network.named_modules()
+            if isinstance(layer, StackedEmbedding)
+        }
+        layers = [named[name] for name in ("user_factors", "item_factors", "user_bias", "item_bias")]
+        ids = [module.users, module.items] * 2
+        self.steps = [
+            (
+                [layer.first + of_table[index] for layer, of_table in zip(layers, ids, strict=True)],
+                module.ratings[index],
+            )
+            for chunk in batches
+            for index in chunk.index
+        ]
+        module.configure_optimizers()
+        self.optimizer = module.seed_optimizer.optimizer
+        self.tables = [layer.weight.detach().flatten(0, 1) for layer in layers]
+        self.sums = [torch.zeros_like(table) for table in self.tables]
+        for layer, total in zip(layers, self.sums, strict=True):
+            layer.weight.grad = total.view_as(layer.weight)
+        self.given = [torch.randn_like(rows) * 1e-3 for rows in self._look_up(self.steps[0][0])]
+
+    def seconds_of_a_step(self, step: Callable[[list[torch.Tensor], torch.Tensor], None]) -> float:
+        start = time.perf_counter()
+        for numbers_of_rows, ratings in self.steps:
+            step(numbers_of_rows, ratings)
+        return (time.perf_counter() - start) / len(self.steps)
+
+    def look_up_and_step(self, numbers_of_rows: list[torch.Tensor], _: torch.Tensor) -> None:
+        self._look_up(numbers_of_rows)
+        self.optimizer.step()
+
+    def look_up_sum_and_step(self, numbers_of_rows: list[torch.Tensor], _: torch.Tensor) -> None:
+        self._look_up(numbers_of_rows)
+        self._sum(numbers_of_rows, self.given)
+        self.optimizer.step()
+
+    def whole_step(self, numbers_of_rows: list[torch.Tensor], ratings: torch.Tensor) -> None:
+        rows = [found.requires_grad_() for found in self._look_up(numbers_of_rows)]
+        user, item, user_bias, item_bias = rows
+        product = (user * item).sum(-1) + (user_bias + item_bias).squeeze(-1)
+        low, high = self.y_range
+        ((torch.sigmoid(product) * (high - low) + low - ratings) ** 2).mean(1).sum().backward()
+        self._sum(numbers_of_rows, [found.grad for found in rows if found.grad is not None])
+        self.optimizer.step()
+
+    def _look_up(self, numbers_of_rows: list[torch.Tensor]) -> list[torch.Tensor]:
+        with torch.no_grad():
+            return [functional.embedding(of, table) for table, of in zip(self.tables, numbers_of_rows, strict=True)]
+
+    def _sum(self, numbers_of_rows: list[torch.Tensor], gradients: list[torch.Tensor]) -> None:
+        for total, of, gradient in zip(self.sums, numbers_of_rows, gradients, strict=True):
+            total.zero_().index_add_(0, of.flatten(), gradient.flatten(0, 1))
 
 
 if __name__ == "__main__":
