@@ -11,12 +11,22 @@ from scipy import stats
 from seedbed.statistics import (
     POPULATION,
     RUNS,
+    bootstrap_interval,
     bounds,
     compare,
+    detectable_difference,
     finite,
     holm,
+    interquartile_mean,
+    least_wilcoxon_p,
     lower_is_better,
+    median,
+    population_interval,
+    posterior,
+    power,
     prediction_interval,
+    ranking,
+    seeds_needed,
     spread_p,
     summary,
     wilcoxon_p,
@@ -55,6 +65,31 @@ def test_prediction_interval_at_ten_seeds_is_2_37_standard_deviations():
     assert (interval.high - values.mean()) / values.std(ddof=1) == pytest.approx(2.37, abs=0.005)
     assert RUNS in interval.about
     assert prediction_interval([1.0]) is None
+
+
+def test_median_and_interquartile_mean_leave_the_ends_out():
+    assert median([1.0, 2, 4, 100, math.nan]) == 3
+    assert interquartile_mean([100.0, 1, 2, 3, 4, 5, 6, 7]) == pytest.approx(4.5)  # 1, 2 and 7, 100 are cut off
+    assert interquartile_mean([1.0, 2, 6]) == 3  # a quarter of three is none
+    assert (median([math.nan]), interquartile_mean([])) == (None, None)
+
+
+def test_bootstrap_interval_leans_with_the_skew_and_is_the_same_each_time():
+    values = [0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.5, 3.0]
+    found = bootstrap_interval(values)
+    mean = np.mean(values)
+    assert found.high - mean > 2 * (mean - found.low) > 0
+    assert (found, found.about) == (bootstrap_interval(values), RUNS)
+    assert bootstrap_interval([0.3, 0.3, 0.3]) is None
+    assert bootstrap_interval([0.3, 0.4]) is None
+
+
+def test_population_interval_by_hand():
+    found = population_interval([3.0, 4, 8, 5], test_to_train=0.25)  # mean 5, variance 14/3
+    reach = 3.18244631 * math.sqrt(14 / 3 * (1 / 4 + 0.25))  # t(0.975, 3) from a printed table
+    assert (found.low, found.high) == pytest.approx((5 - reach, 5 + reach), rel=1e-6)
+    assert found.about == POPULATION
+    assert population_interval([3.0], test_to_train=0.25) is None
 
 
 def test_corrected_resampled_t_test_by_hand():
@@ -111,6 +146,105 @@ def test_unpaired_values_are_refused():
         compare([1.0], [1.0, 2.0], design="fixed")
     with pytest.raises(ValueError, match="test_to_train"):
         compare([1.0], [1.0], design="resampled")
+
+
+def test_above_is_the_share_of_pairs_in_which_the_first_is_larger():
+    assert compare([1.0, 2, 3, 4], [0.0, 2, 4, 1], design="fixed").above == (2 + 0.5) / 4
+    assert compare([1.0, 2], [1.0, 2], design="fixed").above == 0.5
+    assert compare([1.0], [0.0], design="fixed").above == 1
+    assert compare([math.nan], [0.0], design="fixed").above is None
+
+
+def test_posterior_without_a_region_is_the_one_sided_test():
+    a, b = [3.0, 4, 8, 5], [1.0, 3, 5, 3]
+    for design in ("fixed", "resampled"):
+        tested = compare(a, b, design=design, test_to_train=0.25)
+        found = posterior(a, b, rope=0.0, design=design, test_to_train=0.25)
+        assert (found.below, found.within, found.above) == pytest.approx((tested.p / 2, 0, 1 - tested.p / 2))
+
+
+def test_posterior_by_hand():
+    # Differences 2, 1, 3, 2: a t distribution with 3 degrees of freedom around 2, of variance 2/3 (1/4 + 1/4)
+    found = posterior([3.0, 4, 8, 5], [1.0, 3, 5, 3], rope=1.0, design="resampled", test_to_train=0.25)
+    assert found.above == pytest.approx(stats.t.cdf(1 / math.sqrt(1 / 3), 3))
+    assert found.within == pytest.approx(1 - found.above - stats.t.cdf(-3 / math.sqrt(1 / 3), 3))
+    assert posterior([1.0, 2], [1.0, 2], rope=0.1, design="fixed") is None
+    level = posterior([1.0, 2], [2.0, 1], rope=0.1, design="fixed")
+    assert level.below == pytest.approx(level.above)
+
+
+def test_least_wilcoxon_p_says_that_five_seeds_cannot_pass():
+    assert least_wilcoxon_p(5) == wilcoxon_p([1, 2, 3, 4, 5]) == 0.0625
+    assert least_wilcoxon_p(6) == wilcoxon_p([1, 2, 3, 4, 5, 6]) == 0.03125
+    assert least_wilcoxon_p(1) == 1
+
+
+DEMSAR = """.763 .768 .771 .798
+.599 .591 .590 .569
+.954 .971 .968 .967
+.628 .661 .654 .657
+.882 .888 .886 .898
+.936 .931 .916 .931
+.661 .668 .609 .685
+.583 .583 .563 .625
+.775 .838 .866 .875
+1.00 1.00 1.00 1.00
+.940 .962 .965 .962
+.619 .666 .614 .669
+.972 .981 .9752 .9751
+.957 .978 .946 .970"""
+
+
+def test_ranking_is_that_of_demsars_example():
+    """Demsar 2006, table 6: four learners, 14 data sets, mean ranks below it; at 0.05 his critical difference is 1.25.
+
+    In one row two values are printed alike and ranked apart: they have a digit more here.
+    """
+    table = np.array([line.split() for line in DEMSAR.splitlines()], dtype=float)
+    found = ranking(table, lower_is_better=False)
+    assert found.n == 14
+    assert found.ranks == pytest.approx((3.143, 2.000, 2.893, 1.964), abs=5e-4)
+    assert found.p == pytest.approx(stats.friedmanchisquare(*table.T).pvalue)
+    apart = np.abs(np.subtract.outer(found.ranks, found.ranks))
+    assert ((found.nemenyi < 0.05) == (apart > 1.25)).all()
+    assert ranking(-table, lower_is_better=True).ranks == found.ranks
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([[1.0, 1, 1], [2, 2, 2]], "level in each of 2 seeds"),
+        ([[1.0, 2, 3]], "one seed"),
+        ([[1.0, 2], [2, 3]], "three variants"),
+        ([[math.nan, 2, 1]], "nothing to rank"),
+    ],
+)
+def test_what_cannot_be_ranked_is_said_in_words(values, words):
+    found = ranking(values, lower_is_better=False)
+    assert (found.p, found.nemenyi) == (None, None)
+    assert words in found.words
+
+
+@pytest.mark.parametrize(("effect", "n", "chance"), [(0.5, 34, 0.808), (1.0, 10, 0.803), (0.3, 90, 0.804)])
+def test_power_is_that_of_printed_tables(effect, n, chance):
+    """Two-sided paired t-test at 0.05; as by Cohen 1988 and the program G*Power."""
+    assert power(effect, 1.0, n) == pytest.approx(chance, abs=1e-3)
+    assert seeds_needed(effect, 1.0) == n
+    assert detectable_difference(1.0, n) == pytest.approx(effect, rel=0.01)
+
+
+def test_power_agrees_with_the_noncentral_t_distribution():
+    shift, critical = 0.02 / (0.03 * math.sqrt(1 / 7 + 0.25)), stats.t.ppf(0.995, 6)
+    expected = stats.nct.sf(critical, 6, shift) + stats.nct.cdf(-critical, 6, shift)
+    assert power(0.02, 0.03, 7, correction=0.25, level=0.01) == pytest.approx(expected, abs=1e-4)
+
+
+def test_redrawn_splits_put_small_differences_out_of_reach():
+    assert seeds_needed(0.5, 1.0, correction=2 / 7) is None
+    assert seeds_needed(2.0, 1.0, correction=2 / 7) == 10
+    assert power(2.0, 1.0, 9, correction=2 / 7) < 0.8 <= power(2.0, 1.0, 10, correction=2 / 7)
+    assert seeds_needed(0.0, 1.0) is None
+    assert (power(1.0, 0.0, 5), power(1.0, 1.0, 1), detectable_difference(0.0, 5)) == (1.0, 0.0, 0.0)
 
 
 def test_wilcoxon_with_ties_counts_all_signs():

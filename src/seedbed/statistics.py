@@ -1,4 +1,4 @@
-"""Means, sample spreads, intervals and paired tests over seeds: pure functions of arrays."""
+"""Means, sample spreads, intervals, paired tests, rankings and power over seeds: pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 Design = Literal["resampled", "fixed"]
 
@@ -61,6 +61,8 @@ class Comparison:
     test: str
     effect_size: float | None
     """Mean over sample standard deviation of the differences (Cohen's d_z)."""
+    above: float | None
+    """Share of the pairs in which a is larger, ties counted half: with a gain, its probability of improvement."""
     wilcoxon_p: float | None
     """Exact signed-rank p-value; with a fixed split only, as redrawn splits are not independent."""
     about: str
@@ -132,6 +134,52 @@ def prediction_interval(values: ArrayLike) -> Interval | None:
     return Interval(found.mean - reach, found.mean + reach, f"one more of {RUNS}")
 
 
+def median(values: ArrayLike) -> float | None:
+    """Median of the finite ones of (n,) values; None without any."""
+    array, _ = _counted(values)
+    return float(np.median(array)) if array.size else None
+
+
+def interquartile_mean(values: ArrayLike) -> float | None:
+    """Mean of the middle half of the finite ones of (n,) values: a quarter, rounded down, is cut off at each end.
+
+    Source: Agarwal et al., Deep reinforcement learning at the edge of the statistical precipice, NeurIPS 2021.
+    """
+    array, _ = _counted(values)
+    return float(stats.trim_mean(array, 0.25)) if array.size else None
+
+
+def bootstrap_interval(values: ArrayLike, resamples: int = 9999, seed: int = 0) -> Interval | None:
+    """Bias-corrected and accelerated (BCa) 95 % bootstrap interval of the mean of (n,) values; the same each time.
+
+    None below three values and where all are equal. It is about the runs on this data set, and with few values it is
+    narrower than it should be (``scripts/calibrate_statistics`` says by how much).
+
+    Source: Efron, Better bootstrap confidence intervals, JASA 82, 1987.
+    """
+    array, _ = _counted(values)
+    if array.size < 3 or np.ptp(array) <= 1e-12 * np.abs(array).max():
+        return None
+    found = stats.bootstrap(
+        (array,), np.mean, n_resamples=resamples, method="BCa", confidence_level=CONFIDENCE, random_state=seed
+    ).confidence_interval
+    return Interval(float(found.low), float(found.high), RUNS)
+
+
+def population_interval(values: ArrayLike, test_to_train: float) -> Interval | None:
+    """Where the expected value lies over data sets like this one, from (n,) values on splits that were drawn anew.
+
+    The training sets of the n runs overlap, as all come from one data set. So the variance of their mean is taken as
+    s^2 (1/n + n_test/n_train): Nadeau and Bengio, Inference for the generalization error, Machine Learning 52, 2003.
+    None below two values.
+    """
+    found = summary(values)
+    if found.mean is None or found.std is None:
+        return None
+    reach = _t_quantile(found.n) * found.std * math.sqrt(1 / found.n + test_to_train)
+    return Interval(found.mean - reach, found.mean + reach, POPULATION)
+
+
 def compare(a: ArrayLike, b: ArrayLike, *, design: Design, test_to_train: float | None = None) -> Comparison:
     """Compare a with b, two arrays (n,) paired by index; a pair with a value that is not finite is left out.
 
@@ -155,7 +203,8 @@ def compare(a: ArrayLike, b: ArrayLike, *, design: Design, test_to_train: float 
     differences = first - second
     if excuse := _untestable(differences, scale=_scale(first, second)):
         mean = float(differences.mean()) if differences.size else None
-        return Comparison(differences.size, mean, None, None, None, "none", None, None, about, excuse)
+        above = _share_above(differences, _scale(first, second)) if differences.size else None
+        return Comparison(differences.size, mean, None, None, None, "none", None, above, None, about, excuse)
     return _t_test(differences, design, correction, about, _scale(first, second))
 
 
@@ -169,7 +218,13 @@ def _t_test(
     test = "corrected resampled t-test" if design == "resampled" else "paired t-test"
     beside = wilcoxon_p(differences, tolerance=1e-9 * scale) if design == "fixed" else None
     words = f"{test} on {n} pairs" + (f", exact Wilcoxon p = {beside:.3g}" if beside is not None else "")
-    return Comparison(n, mean, mean - reach, mean + reach, p, test, mean / std, beside, about, words)
+    above = _share_above(differences, scale)
+    return Comparison(n, mean, mean - reach, mean + reach, p, test, mean / std, above, beside, about, words)
+
+
+def _share_above(differences: NDArray[np.float64], scale: float) -> float:
+    tied = np.abs(differences) <= 1e-12 * scale
+    return float(np.where(tied, 0.5, differences > 0).mean())
 
 
 def _untestable(differences: NDArray[np.float64], scale: float) -> str:
@@ -206,6 +261,47 @@ def wilcoxon_p(differences: ArrayLike, tolerance: float = 0.0) -> float | None:
     return float(min(1.0, 2 * min(chances[: positive + 1].sum(), chances[positive:].sum())))
 
 
+def least_wilcoxon_p(n: int) -> float:
+    """The smallest two-sided p-value that the exact signed-rank test can give for n pairs: all differences of one sign."""
+    return min(1.0, 2.0 ** (1 - n))
+
+
+class Posterior(NamedTuple):
+    """Where the true difference a - b lies, as probabilities that add up to 1."""
+
+    below: float
+    """It is less than -rope."""
+    within: float
+    """It is too small to matter: within -rope .. rope."""
+    above: float
+
+
+def posterior(
+    a: ArrayLike, b: ArrayLike, *, rope: float, design: Design, test_to_train: float | None = None
+) -> Posterior | None:
+    """The Bayesian correlated t-test of paired (n,) values with a region of practical equivalence of +- ``rope``.
+
+    The posterior of the mean difference is a t distribution with n - 1 degrees of freedom around the mean, of variance
+    s^2 (1/n + n_test/n_train); with a fixed split the second term is 0. None where ``compare`` makes no test.
+
+    Source: Corani and Benavoli, A Bayesian approach for comparing cross-validated algorithms on multiple data sets,
+    Machine Learning 100, 2015; Benavoli et al., Time for a change, JMLR 18, 2017.
+    """
+    found = compare(a, b, design=design, test_to_train=test_to_train)
+    if found.difference is None or found.effect_size is None:
+        return None
+    std = found.difference / found.effect_size if found.effect_size else _std_of_differences(a, b)
+    error = std * math.sqrt(1 / found.n + (float(test_to_train or 0.0) if design == "resampled" else 0.0))
+    below = float(stats.t.cdf((-rope - found.difference) / error, found.n - 1))
+    above = float(stats.t.sf((rope - found.difference) / error, found.n - 1))
+    return Posterior(below, max(0.0, 1 - below - above), above)
+
+
+def _std_of_differences(a: ArrayLike, b: ArrayLike) -> float:
+    differences = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
+    return float(differences[finite(differences)].std(ddof=1))
+
+
 def spread_p(a: ArrayLike, b: ArrayLike) -> float | None:
     """Two-sided p-value for equal variances of paired (n,) values; None below three pairs or without spread.
 
@@ -233,6 +329,113 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         highest = max(highest, min(1.0, (len(tested) - rank) * p))
         adjusted[place] = highest
     return adjusted
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Mean ranks of k variants over n blocks (seeds), 1 the best, and whether they differ more than by chance."""
+
+    n: int
+    ranks: tuple[float, ...]
+    p: float | None
+    """Friedman's test that no variant tends to rank ahead of another; None where ``words`` says why."""
+    nemenyi: NDArray[np.float64] | None
+    """(k, k) p-values of all pairs by Nemenyi's test."""
+    words: str
+
+
+def ranking(values: ArrayLike, *, lower_is_better: bool) -> Ranking:
+    """Rank (n, k) values of k variants within each of n seeds; a seed without a finite value of each is left out.
+
+    It is about the runs on this data set: seeds are the blocks, and they say nothing of other data sets.
+
+    Source: Friedman 1937; Nemenyi 1963; Demsar, Statistical comparisons of classifiers over multiple data sets, JMLR 7,
+    2006, sections 3.2.2 and 3.2.4.
+    """
+    table = np.asarray(values, dtype=float)
+    table = table[finite(table).all(axis=1)]
+    n, k = table.shape
+    if n == 0:
+        return Ranking(0, (), None, None, "no seed has a value of every variant: nothing to rank")
+    # A difference below rounding is a tie.
+    rounded = np.round(table / (1e-12 * max(float(np.abs(table).max()), 1e-300)))
+    within = stats.rankdata(rounded if lower_is_better else -rounded, axis=1)
+    ranks = tuple(float(rank) for rank in within.mean(axis=0))
+    if k < 3:
+        return Ranking(n, ranks, None, None, "Friedman's test needs three variants")
+    if n < 2:
+        return Ranking(n, ranks, None, None, "one seed: no test of its ranks")
+    if np.ptp(within, axis=1).max() == 0:
+        return Ranking(n, ranks, None, None, f"all variants are level in each of {n} seeds: nothing to test")
+    p = float(stats.friedmanchisquare(*within.T).pvalue)
+    # The difference of two mean ranks over its standard error is a studentised range, of infinite degrees of freedom.
+    apart = np.abs(np.subtract.outer(ranks, ranks)) / math.sqrt(k * (k + 1) / (12 * n))
+    nemenyi = np.asarray(stats.studentized_range.sf(apart, k, np.inf), dtype=np.float64)
+    return Ranking(n, ranks, p, nemenyi, f"Friedman's test over {n} seeds, Nemenyi's for the pairs")
+
+
+# ---- power -----------------------------------------------------------------------------------------------------------
+
+
+def power(difference: float, std: float, n: int, *, correction: float = 0.0, level: float = 0.05) -> float:
+    """Chance that the two-sided paired t-test of n pairs finds a true mean difference at ``level``.
+
+    ``std`` is that of the differences; ``correction`` is n_test/n_train of the corrected resampled t-test, 0 for a fixed
+    split. It takes the differences for normal (the noncentral t distribution): Cohen, Statistical power analysis for
+    the behavioral sciences, 1988, chapter 2.
+    """
+    if n < 2:
+        return 0.0
+    if std == 0:
+        return 1.0 if difference else level
+    shift = abs(difference) / (std * math.sqrt(1 / n + correction))
+    # The mean over the distribution of the sample std: SciPy's noncentral t gives nan for large shifts.
+    of_std = np.sqrt(stats.chi2.ppf((np.arange(_NODES) + 0.5) / _NODES, n - 1) / (n - 1))
+    critical = stats.t.ppf(1 - level / 2, n - 1) * of_std
+    return float((stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift)).mean())
+
+
+_NODES = 2000
+MOST_SEEDS = 10_000
+
+
+def seeds_needed(
+    difference: float, std: float, *, correction: float = 0.0, level: float = 0.05, wanted: float = 0.8
+) -> int | None:
+    """The least n whose ``power`` is ``wanted``; None where ``MOST_SEEDS`` do not do.
+
+    With redrawn splits (``correction``) a difference may be out of reach of any number of seeds: that takes more data.
+    """
+
+    def enough(n: int) -> bool:
+        return power(difference, std, n, correction=correction, level=level) >= wanted
+
+    if difference == 0 or not enough(MOST_SEEDS):
+        return None
+    low, high = 1, MOST_SEEDS  # low is too few, high does
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def detectable_difference(
+    std: float, n: int, *, correction: float = 0.0, level: float = 0.05, wanted: float = 0.8
+) -> float:
+    """The true mean difference that n pairs find with the chance ``wanted``: see ``power``."""
+    if std == 0:
+        return 0.0
+
+    def lacking(size: float) -> float:
+        return power(size * std, std, n, correction=correction, level=level) - wanted
+
+    most = 1.0
+    while lacking(most) < 0:
+        most *= 2
+    return std * float(optimize.brentq(lacking, 0.0, most))
+
+
+# ---- small things ----------------------------------------------------------------------------------------------------
 
 
 def _counted(values: ArrayLike) -> tuple[NDArray[np.float64], int]:
