@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from seedbed.cli import main
+from seedbed.figures import rendered
 from seedbed.learned import Learned, Predictions, _components, _means, extremes
 from seedbed.rankings import nearest
-from seedbed.report.learned import draw_components, draw_predictions, learned_part
+from seedbed.report.learned import components_figure, learned_part, predictions_figure
 from seedbed.results import Results
 from tests.report.conftest import make_cells
 from tests.test_recommend import train
@@ -97,7 +98,7 @@ def test_the_section_puts_the_source_beside_the_seeds() -> None:
         "lowest_bias": ["Film 2", "Film 30", "Gone (1999)"],
         "nearest_to": {"Film 0": "Film 7"},
     }
-    text, figures = learned_part(results(learned=[source]), learned())
+    text, drawn = learned_part(results(learned=[source]), learned())
     lowest, highest = text.split("### Items with the highest bias")
     assert "| 2 | Film 2 | 37 | -0.8974 ± 0.2500 | 3 of 3 seeds | 1 |" in lowest
     assert "| 31 | Film 30 | 9 |" in lowest
@@ -108,15 +109,16 @@ def test_the_section_puts_the_source_beside_the_seeds() -> None:
     assert "correlation (without its sign) of 1.000 ± 0.000, 1.000 ± 0.000 and 1.000 ± 0.000" in text
     assert "two seeds have 10.00 ± 0.00 in common" in text
     assert "| 2 | 40 | 2.1000 ± 0.1414 |" in text
-    assert set(figures) == {"components.png", "components.svg", "predictions.png", "predictions.svg"}
-    for name in ("components", "predictions"):
-        assert f"({name}.png)" in text
-        assert figures[f"{name}.png"].startswith(b"\x89PNG")
+    assert {picture.name for picture in drawn} == {"components", "predictions"}
+    for picture in drawn:
+        assert f"({picture.name}.png)" in text
+        assert rendered(picture.figure, "png").startswith(b"\x89PNG")
 
 
 def test_the_same_seeds_give_the_same_bytes() -> None:
-    for draw in (draw_components, draw_predictions):
-        assert draw(learned(), "svg") == draw(learned(), "svg")
+    for figure in (components_figure, predictions_figure):
+        first, second = (rendered(lambda: figure(learned()), "svg") for _ in range(2))  # noqa: B023 - called at once
+        assert first == second
 
 
 def test_what_the_source_read_must_be_readable() -> None:

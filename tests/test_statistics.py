@@ -207,6 +207,7 @@ def test_ranking_is_that_of_demsars_example():
     assert found.p == pytest.approx(stats.friedmanchisquare(*table.T).pvalue)
     apart = np.abs(np.subtract.outer(found.ranks, found.ranks))
     assert ((found.nemenyi < 0.05) == (apart > 1.25)).all()
+    assert found.critical_difference == pytest.approx(1.25, abs=5e-3)
     assert ranking(-table, lower_is_better=True).ranks == found.ranks
 
 

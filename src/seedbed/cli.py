@@ -136,6 +136,7 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
     examples="""
     seedbed report spam_imbalance
     seedbed report spam_imbalance --metric test/f1 --output /tmp/f1
+    seedbed report spam_imbalance --format html,csv --rope 0.005
     seedbed report spam_imbalance --run 3f2a91c0                      an earlier launch (see seedbed status)
     """,
 )
@@ -143,6 +144,18 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
 @click.option("--run", "run_id", help="The launch to report, by its id or the start of it; default: the latest.")
 @click.option("--metric", help="The metric to compare by; default: the experiment's.")
 @click.option("--baseline", help="The variant that others are compared with; default: the experiment's.")
+@click.option(
+    "--rope",
+    type=click.FloatRange(0, min_open=True),
+    help="Differences up to this are too small to matter; adds the Bayesian test. Default: the experiment's report.rope.",
+)
+@click.option(
+    "--format",
+    "formats",
+    default="md,html,tex,csv",
+    show_default=True,
+    help="Which of md, html, tex and csv to write; figures come with md and tex, and lie inside html.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Folder to write to; default: experiments/EXPERIMENT.")
 @config_dir_option
 @debug_option
@@ -151,10 +164,12 @@ def report(
     run_id: str | None,
     metric: str | None,
     baseline: str | None,
+    rope: float | None,
+    formats: str,
     output: Path | None,
     config_dir: str | None,
 ) -> None:
-    """Write the report of EXPERIMENT from the tracking store: Markdown, LaTeX, CSV and figures."""
+    """Write the report of EXPERIMENT from the tracking store: Markdown, HTML, LaTeX, CSV and figures."""
     import seedbed
     from seedbed.paths import project_folder
     from seedbed.report import write_report
@@ -168,8 +183,55 @@ def report(
         learned = learned_in(results, run_id, config_dir)
         if isinstance(learned, str):
             click.echo(f"The report does not say what the model learned: {learned}", err=True)
-    for path in write_report(results, folder, metric=metric, baseline=baseline, learned=learned):
+    chosen = [name.strip() for name in formats.split(",")]
+    asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
+    for path in write_report(results, folder, learned=learned, **asked):
         click.echo(path)
+
+
+@main.command(
+    cls=WithExamples,
+    examples="""
+    seedbed power spam_imbalance                        which differences 5, 10, 20, ... seeds find
+    seedbed power spam_imbalance --difference 0.002     how many seeds that difference takes
+    """,
+)
+@click.argument("experiment", shell_complete=completion.experiments)
+@click.option(
+    "--difference",
+    type=click.FloatRange(0, min_open=True),
+    help="The smallest difference worth having; default: the experiment's report.rope.",
+)
+@click.option(
+    "--power",
+    "wanted",
+    type=click.FloatRange(0.05, 0.999),
+    default=0.8,
+    show_default=True,
+    help="Share of the experiments in which it is to be found.",
+)
+@click.option("--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest.")
+@click.option("--metric", help="The metric to compare by; default: the experiment's.")
+@click.option("--baseline", help="The variant that others are compared with; default: the experiment's.")
+@config_dir_option
+@debug_option
+def power(
+    experiment: str,
+    difference: float | None,
+    wanted: float,
+    run_id: str | None,
+    metric: str | None,
+    baseline: str | None,
+    config_dir: str | None,
+) -> None:
+    """Say how many seeds a difference takes, from the spread between the variants of EXPERIMENT that was seen."""
+    from seedbed.report import analyse
+    from seedbed.report.power import power_text
+    from seedbed.tracking import find_launch, open_project_store, read_results
+
+    store = open_project_store(experiment, config_dir)
+    results = read_results(store, find_launch(store, run_id), curves=False)
+    click.echo(power_text(analyse(results, metric, baseline, difference), wanted))
 
 
 @main.command(

@@ -444,12 +444,8 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     require(config["select"] in ("last", "best"), "select", config["select"], "last or best")
     patience = config["patience"]
     require(patience is None or is_whole(patience), "patience", patience, "null or a whole number from 1 on")
-    require(
-        isinstance(config["tracking"]["checkpoints"], bool),
-        "tracking.checkpoints",
-        config["tracking"]["checkpoints"],
-        "true or false",
-    )
+    for key in ("checkpoints", "pictures"):
+        require(isinstance(config["tracking"][key], bool), f"tracking.{key}", config["tracking"][key], "true or false")
     metrics = _metrics(config["task"])
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
@@ -463,6 +459,8 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
         _require_known("report.baseline", report["baseline"], variants)
     if report["learned"] is not None:
         _require_known("report.learned", report["learned"], variants)
+    rope = report["rope"]
+    require(rope is None or is_positive(rope), "report.rope", rope, "null or a positive number: differences up to it are too small to matter")  # fmt: skip
     axis = report["axis"]
     require(axis is None or (isinstance(axis, list) and len(axis) == 2 and all(map(is_number, axis)) and axis[0] < axis[1]),
              "report.axis", axis, "null or two rising numbers")  # fmt: skip

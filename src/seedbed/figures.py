@@ -12,6 +12,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 Kind = Literal["png", "svg"]
+
+# Blue and vermilion of Okabe and Ito's palette, and greys: apart in greyscale, and for all kinds of colour vision.
+BLUE, LIGHT_BLUE, VERMILION = "#0b4f8a", "#9ecae9", "#d55e00"
+BLACK, DARK_GREY, GREY, LIGHT_GREY, GRID = "#1a1a1a", "#4a5560", "#9a9a9a", "#d9d9d9", "#e6e6e6"
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,

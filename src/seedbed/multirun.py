@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import logging
 import os
 import sys
@@ -22,7 +23,7 @@ from seedbed.experiment import as_list, hydra_arguments, load_experiment, parse
 from seedbed.paths import project_folder, resources
 from seedbed.progress import Display
 from seedbed.report import table_text
-from seedbed.runner import run
+from seedbed.runner import SWEEP, run
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def run_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str
     if config_dir is not None:
         os.environ["SEEDBED_CONFIG_DIR"] = str(Path(config_dir).resolve())
     folder = _own_folder(project / "multirun" / name)
+    os.environ[SWEEP] = json.dumps({"id": folder.name, "keys": _swept_keys(overrides)})
     before = sys.argv
     sys.argv = ["seedbed", "--multirun", *hydra_arguments(name, config_dir), f"hydra.sweep.dir='{folder}'", *overrides]
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -47,7 +49,14 @@ def run_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str
         return 1
     finally:
         sys.argv = before
+        del os.environ[SWEEP]
     return 0
+
+
+def _swept_keys(overrides: Sequence[str]) -> list[str]:
+    """The keys that are given several values."""
+    swept = [item for item in parse(overrides) if item.is_sweep_override()]
+    return [item.get_key_element() for item in swept if not item.key_or_group.startswith("hydra")]
 
 
 def _own_folder(parent: Path) -> Path:

@@ -17,6 +17,19 @@ CURVE_COLUMNS = ("variant", "seed", "epoch", "metric", "value")
 
 
 @dataclass(frozen=True)
+class Job:
+    """One job of a sweep: what it sets, and its cells."""
+
+    launch: str
+    values: dict[str, str]
+    """The swept keys and the job's values, as they are typed."""
+    cells: pd.DataFrame
+    """As in ``Results``."""
+    data: tuple[str, ...]
+    """Digests of the data that the cells were trained on."""
+
+
+@dataclass(frozen=True)
 class Results:
     """One experiment's cells, curves and circumstances."""
 
@@ -37,9 +50,13 @@ class Results:
     """``name``, ``digest``, ``counts`` {what: rows}, ``split`` {part: rows}, ``notes`` [sentence]."""
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Sentences about what a variant did, by variant."""
+    circumstances: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By variant, what numbers that stand in one table should have in common: {"data": ..., "selection": ...}."""
     environment: dict[str, str] = field(default_factory=dict)
     launches: list[dict[str, str]] = field(default_factory=list)
     """``id``, ``started`` and ``command`` of each, oldest first."""
+    jobs: list[Job] = field(default_factory=list)
+    """All jobs of the sweep that the launch belongs to, oldest first; [] where it is no part of one."""
     labels: dict[str, str] = field(default_factory=dict)
     """Canonical metric name -> the label that the source uses, where they differ."""
 
@@ -62,11 +79,7 @@ class Results:
 
         NaN where the cell has none to count: it did not finish, it diverged, or it lacks the metric.
         """
-        cells = self.cells_of(variant).set_index("seed")
-        if metric not in cells:
-            return pd.Series(float("nan"), index=cells.index, dtype=float)
-        sound = (cells["status"] == "FINISHED") & (cells["outcome"] != "diverged")
-        return cells[metric].astype(float).where(sound)
+        return sound_values(self.cells_of(variant), metric)
 
     def lower_is_better(self, metric: str) -> bool:
         """Whether less of ``metric`` is better."""
@@ -79,3 +92,12 @@ class Results:
     @property
     def _own_metrics(self) -> dict[str, Any]:
         return dict((self.config.get("task") or {}).get("own_metrics") or {})
+
+
+def sound_values(cells: pd.DataFrame, metric: str) -> pd.Series[float]:
+    """Final values of ``metric`` by seed; NaN where a cell did not finish, diverged, or lacks the metric."""
+    by_seed = cells.set_index("seed")
+    if metric not in by_seed:
+        return pd.Series(float("nan"), index=by_seed.index, dtype=float)
+    sound = (by_seed["status"] == "FINISHED") & (by_seed["outcome"] != "diverged")
+    return by_seed[metric].astype(float).where(sound)

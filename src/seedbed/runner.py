@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,12 +24,15 @@ from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, Variant, build, load_experiment
 from seedbed.imbalance.base import Strategy
 from seedbed.progress import Display
-from seedbed.report import analyse, comparison_table, table_text
+from seedbed.report import analyse, comparison_table, launch_page, table_text
 from seedbed.results import Results
 from seedbed.tracking import Cell, Store, TrackedRun
 from seedbed.training import StackTrainer, task_class
 from seedbed.variant_training import PlannedVariant, VariantTraining
 from seedbed.workers import Workers
+
+# Set by multirun for its jobs, which may run in other processes: the sweep's id, and the keys that it varies.
+SWEEP = "SEEDBED_SWEEP"
 
 
 @dataclass(frozen=True)
@@ -80,16 +84,19 @@ def run(
         missing = _missing(plan, done)
         count = sum(len(seeds) for seeds in missing.values())
         key = _launch_key(experiment, plan)
-        if count == 0 and (earlier := _latest_launch_with(store, key)):
+        # A job of a sweep is one of its launches, even where it has nothing to train.
+        if count == 0 and SWEEP not in os.environ and (earlier := _latest_launch_with(store, key)):
             shown.say(f"All {len(done)} cells are trained already: nothing to do.")
             return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
-        launch = store.start(tracking.launch_name(), "launch", {"key": key, "command": experiment.command})
+        tags = {"key": key, "command": experiment.command, **_sweep_tags(experiment)}
+        launch = store.start(tracking.launch_name(), "launch", tags)
         shown.say(
             f"{name}: {count} cell{'s' if count != 1 else ''} to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
         )
         failures, trained = _train_launch(store, launch, experiment, plan, done, missing, shown)
         results = tracking.read_results(store, store.client.get_run(launch.id), curves=curves)
         launch.artifact("table.txt", table_text(results))
+        _describe_results(launch, results, shown)
     return Outcome(results, launch.id, trained, failures)
 
 
@@ -191,6 +198,16 @@ def _launch_key(experiment: Experiment, plan: Sequence[PlannedVariant]) -> str:
     return hashlib.sha256(json.dumps([cells, asked]).encode()).hexdigest()
 
 
+def _sweep_tags(experiment: Experiment) -> dict[str, str]:
+    """Which sweep this launch is a job of, and what it sets there; {} where it is none."""
+    if SWEEP not in os.environ:
+        return {}
+    sweep = json.loads(os.environ[SWEEP])
+    given = dict(override.split("=", 1) for override in experiment.overrides)
+    values = {key: given[key] for key in sweep["keys"] if key in given}
+    return {"sweep": sweep["id"], "sweep_values": json.dumps(values)}
+
+
 def _latest_launch_with(store: Store, key: str) -> Any:
     """The latest launch if it is the same; an older one would leave ``report`` with another than the one shown."""
     latest = next(iter(store.launches()), None)
@@ -271,6 +288,18 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "notes": list(planned.table.notes),
         **planned.trainer.task.describe(planned.table),
     }
+
+
+def _describe_results(launch: TrackedRun, results: Results, display: Display) -> None:
+    """Give the launch's page in MLflow the answer, the table and the pictures."""
+    try:
+        text, pictures = launch_page(results, with_pictures=results.config["tracking"]["pictures"])
+    except Exception as error:  # what was trained is recorded, and must not be taken for failed
+        display.say(f"MLflow shows no summary of this launch: {type(error).__name__}: {error}")
+        return
+    launch.log(tags={tracking.DESCRIPTION: text})
+    for name, content in pictures.items():
+        launch.artifact(f"report/{name}", content)
 
 
 @contextmanager

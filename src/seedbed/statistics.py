@@ -15,7 +15,7 @@ Design = Literal["resampled", "fixed"]
 
 CONFIDENCE = 0.95
 RUNS = "the runs on this data set"
-POPULATION = "the population behind it"
+POPULATION = "the population behind this data set"
 
 # SQL stores cannot hold infinity: MLflow saves it as the largest double, 1.797e308.
 _STORED_INFINITY = 1.7e308
@@ -341,6 +341,8 @@ class Ranking:
     """Friedman's test that no variant tends to rank ahead of another; None where ``words`` says why."""
     nemenyi: NDArray[np.float64] | None
     """(k, k) p-values of all pairs by Nemenyi's test."""
+    critical_difference: float | None
+    """Mean ranks that are further apart than this differ at 0.05 by that test."""
     words: str
 
 
@@ -356,22 +358,24 @@ def ranking(values: ArrayLike, *, lower_is_better: bool) -> Ranking:
     table = table[finite(table).all(axis=1)]
     n, k = table.shape
     if n == 0:
-        return Ranking(0, (), None, None, "no seed has a value of every variant: nothing to rank")
+        return Ranking(0, (), None, None, None, "no seed has a value of every variant: nothing to rank")
     # A difference below rounding is a tie.
     rounded = np.round(table / (1e-12 * max(float(np.abs(table).max()), 1e-300)))
     within = stats.rankdata(rounded if lower_is_better else -rounded, axis=1)
     ranks = tuple(float(rank) for rank in within.mean(axis=0))
     if k < 3:
-        return Ranking(n, ranks, None, None, "Friedman's test needs three variants")
+        return Ranking(n, ranks, None, None, None, "Friedman's test needs three variants")
     if n < 2:
-        return Ranking(n, ranks, None, None, "one seed: no test of its ranks")
+        return Ranking(n, ranks, None, None, None, "one seed: no test of its ranks")
     if np.ptp(within, axis=1).max() == 0:
-        return Ranking(n, ranks, None, None, f"all variants are level in each of {n} seeds: nothing to test")
+        return Ranking(n, ranks, None, None, None, f"all variants are level in each of {n} seeds: nothing to test")
     p = float(stats.friedmanchisquare(*within.T).pvalue)
     # The difference of two mean ranks over its standard error is a studentised range, of infinite degrees of freedom.
-    apart = np.abs(np.subtract.outer(ranks, ranks)) / math.sqrt(k * (k + 1) / (12 * n))
+    error = math.sqrt(k * (k + 1) / (12 * n))
+    apart = np.abs(np.subtract.outer(ranks, ranks)) / error
     nemenyi = np.asarray(stats.studentized_range.sf(apart, k, np.inf), dtype=np.float64)
-    return Ranking(n, ranks, p, nemenyi, f"Friedman's test over {n} seeds, Nemenyi's for the pairs")
+    critical = float(stats.studentized_range.ppf(CONFIDENCE, k, np.inf)) * error
+    return Ranking(n, ranks, p, nemenyi, critical, f"Friedman's test over {n} seeds, Nemenyi's for the pairs")
 
 
 # ---- power -----------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import (
     MLFLOW_PARENT_RUN_ID,
     MLFLOW_RUN_NAME,
+    MLFLOW_RUN_NOTE,
     MLFLOW_SOURCE_NAME,
     MLFLOW_SOURCE_TYPE,
     MLFLOW_USER,
@@ -44,7 +45,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from seedbed.errors import TrackingError, near_misses
 from seedbed.experiment import canonical, flatten
 from seedbed.paths import project_folder
-from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Results
+from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results
 from seedbed.statistics import finite, summary
 
 PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
@@ -58,6 +59,12 @@ LABEL = f"{TAG}label."
 ERROR = f"{TAG}error"
 # On a seed run that did not end well: "diverged".
 OUTCOME = f"{TAG}outcome"
+# On a launch: the sweep that it is a job of; with "_values", what it sets there.
+SWEEP = f"{TAG}sweep"
+# On a seed run: the version of the recipe that all code is, see experiment.RECIPE_VERSION.
+RECIPE = f"{TAG}recipe_version"
+# What MLflow's page of a run shows as its description, in Markdown.
+DESCRIPTION = MLFLOW_RUN_NOTE
 # On a launch from when its plan, config and data are stored: before that, there is nothing to read.
 READABLE = f"{TAG}readable"
 
@@ -217,6 +224,8 @@ class Cell:
     metrics: dict[str, float] = field(compare=False)
     labels: dict[str, str] = field(default_factory=dict, compare=False)
     """Original label of each metric whose name is another."""
+    circumstances: dict[str, str] = field(default_factory=dict, compare=False)
+    """What cells should have in common whose numbers stand side by side."""
 
     @property
     def usable(self) -> bool:
@@ -235,7 +244,20 @@ def _cell(run: Run) -> Cell:
         launch=tags[f"{TAG}launch"],
         metrics=dict(run.data.metrics),
         labels={key.removeprefix(LABEL): label for key, label in tags.items() if key.startswith(LABEL)},
+        circumstances=_circumstances(run),
     )
+
+
+def _circumstances(run: Run) -> dict[str, str]:
+    tags, params = run.data.tags, run.data.params
+    selection = f"select={params.get('select', 'last')}"
+    if params.get("patience", "null") not in ("null", "None"):
+        selection += f", patience={params['patience']}"
+    if selection != "select=last":
+        selection += f" by {params.get('monitor')}"
+    found = {"data": tags.get(f"{TAG}data_digest", "")[:16], "selection": selection}
+    version = tags.get(RECIPE)
+    return found | ({"recipe version": version} if version else {})
 
 
 # ---- the store -------------------------------------------------------------------------------------------------------
@@ -486,11 +508,64 @@ def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:
     if READABLE not in launch.data.tags:
         raise TrackingError(f"Launch {launch.info.run_id} ended before its first variant: there is nothing to report.")
     run = store.run(launch.info.run_id)
-    plan: dict[str, list[tuple[int, str]]] = json.loads(run.text(PLAN))
-    finished = store.cells(fingerprint for cells in plan.values() for _, fingerprint in cells)
-    failed = {(cell.variant, cell.seed) for cell in store.unfinished(launch.info.run_id) if cell.status == "FAILED"}
-    rows: list[dict[str, Any]] = []
+    plan = _plan(run)
+    jobs = _jobs(store, launch)
+    plans = {job.info.run_id: _plan(store.run(job.info.run_id)) for job in jobs} | {launch.info.run_id: plan}
+    wanted = {print_ for of_job in plans.values() for cells in of_job.values() for _, print_ in cells}
+    finished = store.cells(wanted)
+    own = {print_: cell for cells in plan.values() for _, print_ in cells if (cell := finished.get(print_))}
     points: list[tuple[str, int, int, str, float]] = []
+    for variant, planned in plan.items() if curves else ():
+        for seed, fingerprint in planned:
+            if cell := own.get(fingerprint):
+                names = [name for name in cell.metrics if is_curve(name)]
+                points += [(variant, seed, step, name, value) for name, step, value in store.curves(cell.run_id, names)]
+    used = {cell.launch for cell in own.values()} | {launch.info.run_id}
+    return Results(
+        experiment=store.experiment,
+        config=yaml.safe_load(run.text(CONFIG)),
+        variants=tuple(plan),
+        cells=_cell_frame(store, launch.info.run_id, plan, finished),
+        curves=pd.DataFrame(points, columns=list(CURVE_COLUMNS)),
+        data=json.loads(run.text(DATA)),
+        notes=json.loads(run.text(NOTES)),
+        circumstances={variant: _common(plan[variant], own) for variant in plan},
+        environment=json.loads(run.text(ENVIRONMENT)),
+        jobs=[_job(store, job, plans[job.info.run_id], finished) for job in jobs],
+        labels={name: label for cell in own.values() for name, label in cell.labels.items()},
+        launches=[launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
+    )
+
+
+Plan = dict[str, list[tuple[int, str]]]
+"""Seed and fingerprint of each cell, by variant."""
+
+
+def _plan(launch: TrackedRun) -> Plan:
+    plan: Plan = json.loads(launch.text(PLAN))
+    return plan
+
+
+def _jobs(store: Store, launch: Run) -> list[Run]:
+    """The launches of the sweep that this one belongs to, oldest first."""
+    sweep = launch.data.tags.get(SWEEP)
+    if not sweep:
+        return []
+    of_sweep = [run for run in store.launches() if run.data.tags.get(SWEEP) == sweep and READABLE in run.data.tags]
+    return of_sweep[::-1]
+
+
+def _job(store: Store, launch: Run, plan: Plan, finished: Mapping[str, Cell]) -> Job:
+    cells = [cell for planned in plan.values() for _, print_ in planned if (cell := finished.get(print_))]
+    data = dict.fromkeys(cell.circumstances["data"] for cell in cells)
+    values = json.loads(launch.data.tags[f"{SWEEP}_values"])
+    return Job(launch.info.run_id, values, _cell_frame(store, launch.info.run_id, plan, finished), tuple(data))
+
+
+def _cell_frame(store: Store, launch: str, plan: Plan, finished: Mapping[str, Cell]) -> pd.DataFrame:
+    """One row a cell of the plan: CELL_COLUMNS and the final metrics."""
+    failed = {(cell.variant, cell.seed) for cell in store.unfinished(launch) if cell.status == "FAILED"}
+    rows: list[dict[str, Any]] = []
     for variant, planned in plan.items():
         for seed, fingerprint in planned:
             cell = finished.get(fingerprint)
@@ -506,23 +581,18 @@ def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:
                 cell.run_id if cell else "",
             )
             rows.append(dict(zip(CELL_COLUMNS, values, strict=True)) | (_sound(cell.metrics) if cell else {}))
-            if cell and curves:
-                names = [name for name in cell.metrics if is_curve(name)]
-                points += [(variant, seed, step, name, value) for name, step, value in store.curves(cell.run_id, names)]
     cells = pd.DataFrame(rows)
-    used = {cell.launch for cell in finished.values()} | {launch.info.run_id}
-    return Results(
-        experiment=store.experiment,
-        config=yaml.safe_load(run.text(CONFIG)),
-        variants=tuple(plan),
-        cells=cells[[*CELL_COLUMNS, *sorted(str(column) for column in cells if column not in CELL_COLUMNS)]],
-        curves=pd.DataFrame(points, columns=list(CURVE_COLUMNS)),
-        data=json.loads(run.text(DATA)),
-        notes=json.loads(run.text(NOTES)),
-        environment=json.loads(run.text(ENVIRONMENT)),
-        labels={name: label for cell in finished.values() for name, label in cell.labels.items()},
-        launches=[launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
-    )
+    return cells[[*CELL_COLUMNS, *sorted(str(column) for column in cells if column not in CELL_COLUMNS)]]
+
+
+def _common(planned: Sequence[tuple[int, str]], finished: Mapping[str, Cell]) -> dict[str, str]:
+    """The circumstances of a variant's cells; where they differ, all of them."""
+    cells = [cell for _, fingerprint in planned if (cell := finished.get(fingerprint))]
+    names = dict.fromkeys(name for cell in cells for name in cell.circumstances)
+    values = {
+        name: dict.fromkeys(cell.circumstances[name] for cell in cells if name in cell.circumstances) for name in names
+    }
+    return {name: " and ".join(of_name) for name, of_name in values.items()}
 
 
 def _sound(metrics: Mapping[str, float]) -> dict[str, float]:

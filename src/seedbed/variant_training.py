@@ -21,7 +21,7 @@ from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.devices import numbers
 from seedbed.environment import in_one_line
-from seedbed.experiment import Variant
+from seedbed.experiment import RECIPE_VERSION, Variant
 from seedbed.imbalance.base import Strategy
 from seedbed.logger import LightningLogger
 from seedbed.progress import Display, EpochProgress
@@ -225,6 +225,7 @@ class VariantTraining:
             "launch": self.launch.id,
             "fingerprint": planned.fingerprints[seed],
             "data_digest": planned.table.digest,
+            "recipe_version": str(RECIPE_VERSION),
             "environment": in_one_line(),
         }
         return self.store.start(f"seed {seed} {planned.name}", "seed", tags, parent=self.variant_run.id)

@@ -12,22 +12,17 @@ import pytest
 
 from conftest import make_cells, make_config
 from seedbed.errors import ConfigError
+from seedbed.figures import rendered
 from seedbed.report import analyse, comparison_table, table_text, write_report
-from seedbed.report.figure import draw, span
 from seedbed.report.formatting import exact, latex, markdown, number
+from seedbed.report.pictures.means import means_figure, span
 from seedbed.results import CELL_COLUMNS
 from seedbed.statistics import summary
 
 pytestmark = pytest.mark.filterwarnings("error")
-NAMES = [
-    "report.md",
-    "report.tex",
-    "results.csv",
-    "curves.csv",
-    "published.csv",
-    "accuracy.png",
-    "accuracy.svg",
-]
+PICTURES = [f"{name}.{kind}" for name in ("accuracy", "seeds", "differences", "ranks") for kind in ("png", "svg")]
+TABLES = ["results.csv", "curves.csv", "comparisons.csv", "published.csv"]
+NAMES = ["report.md", "report.html", "report.tex", *PICTURES, *TABLES]
 
 
 def plain_config(**report):
@@ -174,7 +169,7 @@ def test_infinity_as_the_store_keeps_it_enters_no_mean(make_results):
     values = {"a": {"test/loss": [0.5, 1.7976931348623157e308, 0.7]}}
     results = make_results(values, plain_config(metric="test/loss"))
     assert analyse(results).summaries["a"].mean == pytest.approx(0.6)
-    assert b"<svg" in draw(analyse(results), "svg")
+    assert b"<svg" in rendered(lambda: means_figure(analyse(results)), "svg")
 
 
 # ---- words ----
@@ -297,7 +292,7 @@ def test_the_kinds_of_bars(make_results):
     assert span(found, "ci95", (None, None)).high == pytest.approx(found.high)
     results = make_results({"a": {"test/accuracy": [0.5, 0.6]}}, plain_config(bars="2sdt"))
     with pytest.raises(ConfigError, match="did you mean '2std'"):
-        draw(analyse(results), "png")
+        means_figure(analyse(results))
 
 
 def test_numbers_as_text():

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seedbed.checks import require_choice
 from seedbed.report.analysis import Analysis, Difference, analyse, comparison_table
 from seedbed.report.claims import Claim, check_claims
-from seedbed.report.curves import curves_of_the_source, draw_curves
-from seedbed.report.figure import draw
-from seedbed.report.files import curves_csv, published_csv, results_csv, write_file
+from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_file
+from seedbed.report.html import html_report
 from seedbed.report.latex import latex_report
-from seedbed.report.markdown import markdown_report
-from seedbed.report.published import published_numbers
+from seedbed.report.markdown import description, markdown_report
+from seedbed.report.pictures import Picture, files_of, pictures
+from seedbed.report.published import Published, published_numbers
+from seedbed.report.sweep import sweep_part
 from seedbed.report.table import table_text
 from seedbed.results import Results
 
 if TYPE_CHECKING:
     from seedbed.learned import Learned
 
-__all__ = ["Analysis", "Claim", "Difference", "analyse", "comparison_table", "table_text", "write_report"]
+__all__ = [
+    "FORMATS", "Analysis", "Claim", "Difference", "analyse", "comparison_table", "launch_page", "table_text",
+    "write_report",
+]  # fmt: skip
+
+FORMATS = ("md", "html", "tex", "csv")
 
 
 def write_report(
@@ -29,50 +36,69 @@ def write_report(
     *,
     metric: str | None = None,
     baseline: str | None = None,
+    rope: float | None = None,
+    formats: Sequence[str] = FORMATS,
     learned: Learned | str | None = None,
 ) -> list[Path]:
-    """Write the report of one experiment into ``folder`` and return the files, ``report.md`` first.
+    """Write the report of one experiment into ``folder`` and return the files, its pages first.
 
     ``learned`` is what was read off the weights of a rating variant, or a sentence on why nothing was.
 
     Everything is computed before the first file is written; the same results give the same bytes.
-    Raises ConfigError for an unknown metric, baseline or check, TrackingError where no run has a metric.
+    Raises ConfigError for an unknown metric, baseline, format or check.
     """
-    analysis = analyse(results, metric, baseline)
+    for name in formats:
+        require_choice("--format", name, FORMATS)
+    analysis = analyse(results, metric, baseline, rope)
     claims, numbers = check_claims(_of_source(results, analysis)), published_numbers(results)
-    figure = re.sub(r"[^A-Za-z0-9.-]+", "_", analysis.metric.rsplit("/", 1)[-1])
-    of_source = curves_of_the_source(numbers)
-    section, learned_figures = _learned_part(results, learned)
-    contents: dict[str, bytes | str] = {
-        "report.md": markdown_report(
-            analysis,
-            claims,
-            numbers,
-            f"{figure}.png",
-            "curves.png" if of_source else None,
-            section,
-        ),
-        "report.tex": latex_report(analysis),
-        "results.csv": results_csv(results),
-        "curves.csv": curves_csv(results),
-        "published.csv": published_csv(numbers),
-        f"{figure}.png": draw(analysis, "png"),
-        f"{figure}.svg": draw(analysis, "svg"),
-    }
-    if of_source:
+    contents: dict[str, bytes | str] = {}
+    if set(formats) - {"csv"}:
+        contents |= _pages(analysis, claims, numbers, formats, learned)
+    if "csv" in formats:
         contents |= {
-            "curves.png": draw_curves(results, of_source, "png"),
-            "curves.svg": draw_curves(results, of_source, "svg"),
+            "results.csv": results_csv(results),
+            "curves.csv": curves_csv(results),
+            "comparisons.csv": comparisons_csv(comparison_table(analysis)),
+            "published.csv": published_csv(numbers),
         }
-    contents |= learned_figures
     for name, content in contents.items():
         write_file(folder / name, content if isinstance(content, bytes) else content.encode())
     return [folder / name for name in contents]
 
 
-def _learned_part(results: Results, learned: Learned | str | None) -> tuple[str, dict[str, bytes]]:
+def _pages(
+    analysis: Analysis,
+    claims: list[Claim],
+    numbers: list[Published],
+    formats: Sequence[str],
+    learned: Learned | str | None,
+) -> dict[str, bytes | str]:
+    """The pages asked for, and the pictures that lie beside those that do not hold them."""
+    of_learned, of_sweep = _learned_part(analysis.results, learned), sweep_part(analysis)
+    drawn = pictures(analysis, numbers)
+    all_drawn = [*drawn, *of_sweep[1], *of_learned[1]]
+    files = files_of(all_drawn)
+    page = markdown_report(analysis, claims, numbers, drawn, [of_sweep[0], of_learned[0]])
+    pages: dict[str, Callable[[], str]] = {
+        "md": lambda: page,
+        "html": lambda: html_report(page, files, f"{analysis.results.experiment}: {analysis.label()}"),
+        "tex": lambda: latex_report(analysis, claims, numbers, all_drawn),
+    }
+    contents: dict[str, bytes | str] = {f"report.{name}": make() for name, make in pages.items() if name in formats}
+    return contents | (files if {"md", "tex"} & set(formats) else {})
+
+
+def launch_page(results: Results, *, with_pictures: bool = True) -> tuple[str, dict[str, bytes]]:
+    """What a launch shows in MLflow: a description in Markdown, and its pictures as PNG by the names of their files."""
+    analysis = analyse(results)
+    claims, numbers = check_claims(analysis), published_numbers(results)
+    drawn = [*pictures(analysis, numbers), *sweep_part(analysis)[1]] if with_pictures else []
+    return description(analysis, claims), files_of(drawn, kinds=("png",))
+
+
+def _learned_part(results: Results, learned: Learned | str | None) -> tuple[str, list[Picture]]:
     if learned is None:
-        return "", {}
+        return "", []
     from seedbed.report.learned import learned_part  # noqa: PLC0415 - its packages take long to import
 
     return learned_part(results, learned)

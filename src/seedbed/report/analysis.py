@@ -8,10 +8,24 @@ from itertools import combinations
 
 import pandas as pd
 
+from seedbed.checks import is_positive, require
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.formatting import NOTHING, number, places, shown_mean
 from seedbed.results import Results
-from seedbed.statistics import Comparison, Design, Summary, compare, holm, summary
+from seedbed.statistics import (
+    Comparison,
+    Design,
+    Interval,
+    Posterior,
+    Ranking,
+    Summary,
+    compare,
+    holm,
+    population_interval,
+    posterior,
+    ranking,
+    summary,
+)
 
 LEVEL = 0.05
 BETTER, WORSE, UNDECIDED = "better", "worse", "can't be told apart"
@@ -39,6 +53,8 @@ class Analysis:
     results: Results
     metric: str
     baseline: str | None
+    rope: float | None = None
+    """Region of practical equivalence: differences up to this are too small to matter."""
 
     @cached_property
     def summaries(self) -> dict[str, Summary]:
@@ -64,6 +80,18 @@ class Analysis:
     def test_to_train(self) -> float:
         return _test_to_train(self.results, self.metric)
 
+    @cached_property
+    def ranking(self) -> Ranking:
+        """The variants' ranks within each seed."""
+        columns = {name: self.results.values(name, self.metric) for name in self.results.variants}
+        return ranking(pd.DataFrame(columns), lower_is_better=self.results.lower_is_better(self.metric))
+
+    def population(self, variant: str) -> Interval | None:
+        """The interval of the expected value over data sets like this one; with one split for all seeds there is none."""
+        if self.design == "fixed":
+            return None
+        return population_interval(self.results.values(variant, self.metric), self.test_to_train)
+
     def summaries_of(self, metric: str) -> dict[str, Summary]:
         """Summary by variant, in the experiment's order."""
         return {variant: summary(self.results.values(variant, metric)) for variant in self.results.variants}
@@ -79,9 +107,25 @@ class Analysis:
 
     def compare(self, first: str, second: str) -> Comparison:
         """The values of two variants, paired by seed."""
+        return compare(*self._paired(first, second), design=self.design, test_to_train=self.test_to_train)
+
+    def _paired(self, first: str, second: str) -> tuple[pd.Series[float], pd.Series[float]]:
+        """The values of the seeds that both variants have."""
         a, b = self.results.values(first, self.metric), self.results.values(second, self.metric)
         seeds = a.index.intersection(b.index)
-        return compare(a[seeds], b[seeds], design=self.design, test_to_train=self.test_to_train)
+        return a[seeds], b[seeds]
+
+    def posterior(self, row: Difference) -> Posterior | None:
+        """Chances that the true difference is below, within and above the region of practical equivalence, if one is set."""
+        if self.rope is None:
+            return None
+        pair = self._paired(row.variant, row.other)
+        return posterior(*pair, rope=self.rope, design=self.design, test_to_train=self.test_to_train)
+
+    def improvement(self, row: Difference) -> float | None:
+        """Probability of improvement: share of the seeds in which the variant is better than the other, ties half."""
+        above = row.comparison.above
+        return None if above is None else 1 - above if self.results.lower_is_better(self.metric) else above
 
     def best(self, metric: str | None = None) -> set[str]:
         """The variants with the best mean as displayed: several where they tie, none
@@ -120,10 +164,12 @@ class Analysis:
         return f"{name} ({self.results.labels[name]})" if name in self.results.labels else name
 
 
-def analyse(results: Results, metric: str | None = None, baseline: str | None = None) -> Analysis:
-    """Settle metric and baseline (arguments first, then the experiment's ``report`` section) and check both.
+def analyse(
+    results: Results, metric: str | None = None, baseline: str | None = None, rope: float | None = None
+) -> Analysis:
+    """Settle metric, baseline and rope (arguments first, then the experiment's ``report`` section) and check them.
 
-    Raises ConfigError for an unknown metric or baseline. Where no run has any metric, since all of them failed or
+    Raises ConfigError for an unknown metric or baseline, and for a rope that is no positive number. Where no run has any metric, since all of them failed or
     diverged, the experiment's own metric stands, with no value.
     """
     section = results.config.get("report") or {}
@@ -141,7 +187,10 @@ def analyse(results: Results, metric: str | None = None, baseline: str | None = 
             f"report.baseline={against!r} is no variant of experiment {results.experiment!r}: "
             f"{near_misses(str(against), results.variants)} Name one, or leave it out to compare all pairs."
         )
-    return Analysis(results, str(chosen), against)
+    if rope is None and chosen == section.get("metric"):  # its size is one of this metric
+        rope = section.get("rope")
+    require(rope is None or is_positive(rope), "report.rope", rope, "null or a positive number")
+    return Analysis(results, str(chosen), against, None if rope is None else float(rope))
 
 
 def verdict(comparison: Comparison, p: float | None, lower_is_better: bool) -> str:
@@ -200,6 +249,7 @@ def comparison_table(analysis: Analysis) -> pd.DataFrame:
                 "p": row.comparison.p,
                 "p_holm": row.p,
                 "effect_size": row.comparison.effect_size,
+                "improvement": analysis.improvement(row),
                 "wilcoxon_p": row.comparison.wilcoxon_p,
                 "test": row.comparison.test,
                 "about": row.comparison.about,

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from seedbed.report.formatting import exact
 from seedbed.report.published import Published
 from seedbed.results import CURVE_COLUMNS, IDENTITY, Results
@@ -55,6 +57,12 @@ def curves_csv(results: Results) -> str:
         ["_place", "seed", "metric", "epoch"], kind="stable"
     )
     return csv_text(columns, frame[columns].astype(object).itertuples(index=False, name=None))
+
+
+def comparisons_csv(comparisons: pd.DataFrame) -> str:
+    """One row a comparison of the family."""
+    rows = comparisons.astype(object).where(comparisons.notna(), None)
+    return csv_text([str(column) for column in comparisons], rows.itertuples(index=False, name=None))
 
 
 def published_csv(numbers: list[Published]) -> str:

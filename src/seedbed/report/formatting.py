@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from seedbed.statistics import Summary
+from seedbed.statistics import Interval, Summary
 
 NOTHING = "-"
 PLUS_MINUS = "±"
@@ -47,6 +47,13 @@ def mean_text(summary: Summary, decimals: int, plus_minus: str = PLUS_MINUS) -> 
     if summary.std is None:
         return f"{number(summary.mean, single_places(summary.mean))} (n=1)"
     return f"{number(summary.mean, decimals)} {plus_minus} {number(summary.std, decimals)}"
+
+
+def interval_text(interval: Summary | Interval | None, decimals: int) -> str:
+    """ "[0.9871, 0.9893]"; "-" where there is no spread."""
+    if interval is None or interval.low is None or interval.high is None:
+        return NOTHING
+    return f"[{number(interval.low, decimals)}, {number(interval.high, decimals)}]"
 
 
 def shown_mean(summary: Summary, decimals: int) -> float | None:

@@ -1,18 +1,31 @@
-"""The result as a LaTeX document of its own, with one booktabs table."""
+"""The report as a LaTeX document of its own, with booktabs tables that can be copied into a paper."""
 
 from __future__ import annotations
 
-from seedbed.report.analysis import Analysis, Difference
-from seedbed.report.formatting import NOTHING, latex, mean_text, p_text
+from collections.abc import Iterable, Sequence
+
+from seedbed.report.analysis import LEVEL, Analysis, difference_text
+from seedbed.report.claims import Claim
+from seedbed.report.footnotes import footnotes
+from seedbed.report.formatting import NOTHING, interval_text, latex, mean_text, number, p_text, places
+from seedbed.report.pictures import Picture
+from seedbed.report.published import Published
+from seedbed.report.words import summary_sentences
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
 \usepackage{textcomp}
+\usepackage[margin=2.5cm]{geometry}
 \usepackage{booktabs}
+\usepackage{longtable}
 \usepackage{graphicx}
 \begin{document}
-\begin{table}
+%(sections)s
+\end{document}
+"""
+
+_TABLE = r"""\begin{table}[htbp]
 \centering
 \caption{%(caption)s}
 \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%%
@@ -23,60 +36,136 @@ _DOCUMENT = r"""\documentclass{article}
 %(rows)s
 \bottomrule
 \end{tabular}}
-\end{table}
-\end{document}
-"""
+\end{table}"""
+
+# A table over pages: published numbers may be many.
+_LONG_TABLE = r"""{\small
+\begin{longtable}{%(columns)s}
+\caption{%(caption)s} \\
+\toprule
+%(header)s \\
+\midrule
+\endhead
+\bottomrule
+\endfoot
+%(rows)s
+\end{longtable}}"""
+
+# The pictures lie beside the document; without them it compiles too.
+_PICTURE = r"""\IfFileExists{%(file)s}{%%
+\begin{figure}[htbp]
+\centering
+\includegraphics[width=\linewidth,height=0.8\textheight,keepaspectratio]{%(file)s}
+\caption{%(caption)s}
+\end{figure}}{}"""
 
 
-def latex_report(analysis: Analysis) -> str:
-    """A document that compiles as it stands; its table can be copied into a paper that loads booktabs."""
-    against = {row.variant: row for row in analysis.family} if analysis.baseline else {}
-    header = ["variant", latex(analysis.label()), "$n$"]
-    if analysis.baseline:
-        header += [rf"difference to {latex(analysis.baseline)} [95\,\%]", "$p$ (Holm)"]
-    best = analysis.best()
-    rows = [
-        " & ".join([*_cells(analysis, variant, variant in best), *_difference(analysis, variant, against)]) + r" \\"
-        for variant in analysis.results.variants
+def latex_report(
+    analysis: Analysis, claims: Sequence[Claim], numbers: Sequence[Published], drawn: Sequence[Picture]
+) -> str:
+    """A document that compiles as it stands."""
+    sections = [
+        _opening(analysis, claims),
+        _results(analysis),
+        _comparisons(analysis),
+        _published(numbers),
+        *(_PICTURE % {"file": f"{picture.name}.png", "caption": latex(picture.caption)} for picture in drawn),
     ]
-    return _DOCUMENT % {
-        "caption": _caption(analysis),
+    return _DOCUMENT % {"sections": "\n\n".join(section for section in sections if section)}
+
+
+def _opening(analysis: Analysis, claims: Sequence[Claim]) -> str:
+    question = str(analysis.results.config.get("question") or "").strip()
+    sentences = [sentence.replace("`", "") for sentence in summary_sentences(analysis, list(claims))]
+    items = "\n".join(rf"\item {latex(sentence)}" for sentence in sentences)
+    return rf"""\section*{{{latex(analysis.results.experiment)}}}
+{latex(question)}
+\begin{{itemize}}
+{items}
+\end{{itemize}}"""
+
+
+def _results(analysis: Analysis) -> str:
+    best = analysis.best()
+    marks, notes = footnotes(analysis.results)
+    rows = []
+    for variant, found in analysis.summaries.items():
+        text = latex(mean_text(found, analysis.decimals))
+        # \boldmath, as \textbf alone leaves the plus-minus sign thin.
+        bold = rf"\textbf{{\boldmath {text}}}" if variant in best else text
+        count = latex(analysis.count(variant).removeprefix("n="))
+        interval = latex(interval_text(found, analysis.decimals))
+        rows.append([latex(variant) + latex(marks.get(variant, "")), bold, count, interval])
+    about = next(iter(analysis.summaries.values())).about
+    caption = (
+        rf"{latex(analysis.results.experiment)}: {latex(analysis.label())}, mean $\pm$ sample std over {_seeds(analysis)} "
+        rf"seeds; the best mean is bold. The 95\,\% interval of the mean is about {about}. "
+        + " ".join(latex(note) for note in notes)
+    )
+    return _table(_TABLE, caption.strip(), ["variant", latex(analysis.label()), "$n$", r"95\,\% interval"], rows)
+
+
+def _seeds(analysis: Analysis) -> str:
+    counts = sorted({found.n for found in analysis.summaries.values()})
+    return f"$n={counts[0]}$" if len(counts) == 1 else f"$n={counts[0]}$ to ${counts[-1]}$"
+
+
+def _comparisons(analysis: Analysis) -> str:
+    tested = next((row.comparison for row in analysis.family if row.p is not None), None)
+    if tested is None:
+        return ""
+    rows = [
+        [
+            f"{latex(row.variant)} $-$ {latex(row.other)}",
+            _signed(difference_text(analysis, row)),
+            str(row.comparison.n),
+            latex(p_text(row.p)),
+            _signed(number(row.comparison.effect_size, 2)),
+            number(analysis.improvement(row), 2),
+            latex(row.verdict),
+        ]
+        for row in analysis.family
+    ]
+    caption = (
+        rf"Paired differences on {latex(analysis.label())}: {latex(tested.test)}, interval about {latex(tested.about)}, "
+        rf"$p$ after Holm's method; better or worse is said below {LEVEL}. Effect size: mean over sample std of the "
+        r"differences. $P$(improvement): share of the seeds in which the variant is ahead."
+    )
+    header = ["difference", r"mean [95\,\%]", "pairs", "$p$ (Holm)", "effect size", "$P$(improvement)", "verdict"]
+    return _table(_TABLE, caption, header, rows)
+
+
+def _published(numbers: Sequence[Published]) -> str:
+    if not numbers:
+        return ""
+    rows = [
+        [
+            latex(row.variant),
+            latex(row.metric) + ("" if row.epoch is None else f", epoch {row.epoch + 1}"),
+            _signed(f"{row.value:g}"),
+            latex(mean_text(row.ours, places([row.ours]))),
+            str(row.ours.n),
+            _signed(number(row.z, 2)),
+            {True: "yes", False: "no", None: NOTHING}[row.reproduced],
+        ]
+        for row in numbers
+    ]
+    caption = (
+        r"Published numbers beside ours; reproduced: in the 95\,\% prediction interval for one more run of ours, "
+        r"mean $\pm\; t(0.975, n-1)\, s \sqrt{1 + 1/n}$."
+    )
+    return _table(_LONG_TABLE, caption, ["variant", "metric", "published", "ours", "$n$", "$z$", "reproduced"], rows)
+
+
+def _table(form: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return form % {
+        "caption": caption,
         "columns": "l" + "r" * (len(header) - 1),
         "header": " & ".join(header),
-        "rows": "\n".join(rows),
+        "rows": "\n".join(" & ".join(row) + r" \\" for row in rows),
     }
 
 
-def _cells(analysis: Analysis, variant: str, is_best: bool) -> list[str]:
-    text = latex(mean_text(analysis.summaries[variant], analysis.decimals))
-    # \boldmath, as \textbf alone leaves the plus-minus sign thin.
-    bold = rf"\textbf{{\boldmath {text}}}" if is_best else text
-    return [latex(variant), bold, latex(analysis.count(variant).removeprefix("n="))]
-
-
-def _difference(analysis: Analysis, variant: str, against: dict[str, Difference]) -> list[str]:
-    if not analysis.baseline:
-        return []
-    row = against.get(variant)
-    if row is None or row.comparison.difference is None:
-        return [NOTHING, NOTHING]
-    low, high = row.comparison.low, row.comparison.high
-    ends = "" if low is None else f" [{_signed(analysis.show(low))}, {_signed(analysis.show(high))}]"
-    return [_signed(analysis.show(row.comparison.difference)) + ends, latex(p_text(row.p))]
-
-
 def _signed(text: str) -> str:
-    return f"$-${text[1:]}" if text.startswith("-") and len(text) > 1 else text
-
-
-def _caption(analysis: Analysis) -> str:
-    counts = sorted({found.n for found in analysis.summaries.values()})
-    n = f"$n={counts[0]}$" if len(counts) == 1 else f"$n={counts[0]}$ to ${counts[-1]}$"
-    caption = (
-        rf"{latex(analysis.results.experiment)}: {latex(analysis.label())}, mean $\pm$ sample std over {n} "
-        "seeds; the best mean is bold."
-    )
-    tested = next((row.comparison for row in analysis.family if row.p is not None), None)
-    if tested is None or not analysis.baseline:
-        return caption
-    return f"{caption} Differences: {latex(tested.test)}, interval about {latex(tested.about)}."
+    """Numbers with a minus sign instead of a hyphen, and their brackets safe at the start of a cell."""
+    return latex(text).replace("-", "$-$") if text != NOTHING else text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,17 @@ from adjustText import adjust_text
 from matplotlib.figure import Figure
 
 from seedbed.errors import ConfigError
-from seedbed.figures import Kind, plain, rendered
+from seedbed.figures import BLUE, GREY, GRID, VERMILION, plain
 from seedbed.learned import COMPONENTS, LISTED, NEIGHBOURS, SINGLE, Components, Learned, extremes
 from seedbed.rankings import Ranked
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, markdown, markdown_table, mean_text, places
+from seedbed.report.pictures import Picture
 from seedbed.report.published import entries_of
 from seedbed.results import Results
 from seedbed.trained import seed_or_seeds
 
 DRAWN_RATINGS = 1_000_000
 """Of more ratings than this, every second, third ... is drawn."""
-_POINT, _LINE = "#0b4f8a", "#d55e00"
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,19 @@ def _readings(entry: Any) -> Readings:
 # ---- the section -----------------------------------------------------------------------------------------------------
 
 
+LEARNED = "learned"
 HEADING = "## What the model learned"
 
 
-def learned_part(results: Results, learned: Learned | str) -> tuple[str, dict[str, bytes]]:
-    """The section, and its figures by the names of their files; the sentence alone where there is nothing to show."""
+def learned_part(results: Results, learned: Learned | str) -> tuple[str, list[Picture]]:
+    """The section, and its pictures; the sentence alone where there is nothing to show."""
     if isinstance(learned, str):
-        return f"{HEADING}\n\nLeft out of this report: {markdown(learned)}", {}
-    figures: dict[str, Callable[[Learned, Kind], bytes]] = {"predictions": draw_predictions}
+        return f"{HEADING}\n\nLeft out of this report: {markdown(learned)}", []
+    drawn = [
+        Picture(LEARNED, "predictions", "Predicted against actual ratings", lambda: predictions_figure(learned)),
+    ]
     if learned.components is not None:
-        figures["components"] = draw_components
-    kinds: tuple[Kind, ...] = ("png", "svg")
-    drawn = {f"{name}.{kind}": draw(learned, kind) for name, draw in figures.items() for kind in kinds}
+        drawn.append(Picture(LEARNED, "components", "Items by component 1 and 3", lambda: components_figure(learned)))
     return _section(learned, readings_of_the_source(results)), drawn
 
 
@@ -198,27 +199,23 @@ def _predictions_part(learned: Learned) -> str:
 # ---- the figures -----------------------------------------------------------------------------------------------------
 
 
-def draw_components(learned: Learned, kind: Kind) -> bytes:
+def components_figure(learned: Learned) -> Figure:
     """Component 1 against 3 of the most rated items, each with its name."""
     assert learned.components is not None
     components = learned.components
     names = [learned.titles[item] for item in components.items]
-    return rendered(lambda: _components_figure(components, names), kind)
-
-
-def _components_figure(components: Components, names: Sequence[str]) -> Figure:
     figure = Figure(figsize=(12, 10), layout="constrained")
     axes = figure.subplots()
     x, y = components.scores[:, 0], components.scores[:, COMPONENTS - 1]
-    axes.scatter(x, y, s=18, color=_POINT, linewidth=0)
+    axes.scatter(x, y, s=18, color=BLUE, linewidth=0)
     axes.margins(0.08)
     axes.set_xlabel("component 1")
     axes.set_ylabel(f"component {COMPONENTS}")
-    axes.grid(color="#e6e6e6", linewidth=0.8)
+    axes.grid(color=GRID, linewidth=0.8)
     texts = [
         axes.text(at_x, at_y, plain(_short(name)), fontsize=7.5) for at_x, at_y, name in zip(x, y, names, strict=True)
     ]
-    adjust_text(texts, x=x, y=y, ax=axes, iter_lim=400, arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.5})
+    adjust_text(texts, x=x, y=y, ax=axes, iter_lim=400, arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.5})
     return figure
 
 
@@ -226,12 +223,8 @@ def _short(name: str) -> str:
     return name if len(name) <= 36 else f"{name[:34].rstrip()} …"
 
 
-def draw_predictions(learned: Learned, kind: Kind) -> bytes:
+def predictions_figure(learned: Learned) -> Figure:
     """Hexagons, the darker the more ratings, and the mean prediction of each actual rating."""
-    return rendered(lambda: _predictions_figure(learned), kind)
-
-
-def _predictions_figure(learned: Learned) -> Figure:
     predictions = learned.predictions
     figure = Figure(figsize=(6.4, 5.4), layout="constrained")
     axes = figure.subplots()
@@ -243,7 +236,7 @@ def _predictions_figure(learned: Learned) -> Figure:
         width = 0.35 * float(np.diff(values).min())
         shown = shown + np.random.default_rng(0).uniform(-width, width, len(shown))
         means = [float(predictions.predicted[predictions.actual == value].mean()) for value in values]
-        axes.plot(values, means, color=_LINE, marker="o", linewidth=1.6, label="mean prediction", zorder=3)
+        axes.plot(values, means, color=VERMILION, marker="o", linewidth=1.6, label="mean prediction", zorder=3)
     ends = [float(values[0]), float(values[-1])]
     axes.plot(ends, ends, color="#444444", linewidth=1, linestyle="--", label="predicted = actual", zorder=2)
     hexagons = axes.hexbin(shown, predicted, gridsize=50, bins="log", mincnt=1, cmap="Blues", zorder=1)

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
-from seedbed.report.analysis import LEVEL, Analysis, difference_text
+from seedbed.report.analysis import LEVEL, Analysis, Difference, absences, difference_text
 from seedbed.report.claims import Claim
+from seedbed.report.footnotes import footnotes
 from seedbed.report.formatting import (
     NOTHING,
     PLUS_MINUS,
     count_word,
+    interval_text,
+    listed,
     markdown,
     markdown_table,
     mean_text,
     number,
     p_text,
     places,
+    single_places,
 )
+from seedbed.report.pictures import CURVES, DIFFERENCES, MEANS, PUBLISHED, RANKS, SEEDS, Picture
 from seedbed.report.published import Finding, Published, findings_about
 from seedbed.report.words import summary_sentences
 from seedbed.results import SECONDS
-from seedbed.statistics import Summary
+from seedbed.statistics import (
+    POPULATION,
+    RUNS,
+    Summary,
+    bootstrap_interval,
+    interquartile_mean,
+    least_wilcoxon_p,
+    median,
+)
+
+# MLflow takes 8000 characters of a tag at most, 5000 in versions before 2.
+LONGEST_DESCRIPTION = 5000
 
 # What the other sections say already, and what does not belong to a recipe.
 _NO_RECIPE = {
@@ -42,19 +58,23 @@ def markdown_report(
     analysis: Analysis,
     claims: list[Claim],
     numbers: list[Published],
-    figure: str,
-    curves: str | None = None,
-    learned: str = "",
+    drawn: Sequence[Picture],
+    further: Sequence[str] = (),
 ) -> str:
-    """The whole page; ``figure`` and ``curves`` are the names of the pictures beside it, ``learned`` is a section."""
+    """The whole page; ``drawn`` are the pictures beside it that its own sections show, ``further`` are sections."""
+    images = {picture.role: f"![{markdown(picture.caption)}]({picture.name}.png)" for picture in drawn}
     sections = [
-        _opening(analysis, claims, figure),
-        _main_table(analysis),
+        _opening(analysis, claims, images),
+        main_table(analysis),
+        _every_seed(analysis, images),
         _other_metrics(analysis),
-        _comparisons(analysis),
+        _comparisons(analysis, images),
+        _ranks(analysis, images),
         _claims(claims),
-        _published(numbers, findings_about(analysis.results), curves),
-        learned,
+        _published(numbers, findings_about(analysis.results), images),
+        _curves(analysis, images),
+        *further,
+        _left_out(analysis),
         _data(analysis),
         _variant_notes(analysis),
         _recipe(analysis),
@@ -65,36 +85,72 @@ def markdown_report(
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _opening(analysis: Analysis, claims: list[Claim], figure: str) -> str:
+def description(analysis: Analysis, claims: list[Claim]) -> str:
+    """The answer and the table, short enough for MLflow's description of a launch."""
+    question = str(analysis.results.config.get("question") or "").strip()
+    sentences = "\n".join(f"- {sentence}" for sentence in summary_sentences(analysis, claims))
+    parts = [*([f"**{markdown(question)}**"] if question else []), sentences, main_table(analysis)]
+    text = "\n\n".join(parts)
+    return text if len(text) <= LONGEST_DESCRIPTION else "\n\n".join(parts[:-1])[:LONGEST_DESCRIPTION]
+
+
+def _opening(analysis: Analysis, claims: list[Claim], images: Mapping[str, str]) -> str:
     question = str(analysis.results.config.get("question") or "").strip()
     sentences = summary_sentences(analysis, claims)
     lines = [f"# {markdown(analysis.results.experiment)}"]
     lines += [f"**{markdown(question)}**"] if question else []
     lines += ["\n".join(f"- {sentence}" for sentence in sentences)]
-    lines += [f"![{markdown(analysis.label())} by variant]({figure})"]
+    lines += [images[MEANS]]
     return "\n\n".join(lines)
 
 
-def _main_table(analysis: Analysis) -> str:
+def main_table(analysis: Analysis) -> str:
+    """The section that says how each variant did."""
     best = analysis.best()
+    marks, notes = footnotes(analysis.results)
     rows = []
     for variant, found in analysis.summaries.items():
         rows.append(
             [
-                markdown(variant),
+                markdown(variant) + marks.get(variant, ""),
                 _bold(mean_text(found, analysis.decimals), variant in best),
                 analysis.count(variant),
-                number(found.low, analysis.decimals)
-                if found.low is None
-                else f"[{analysis.show(found.low)}, {analysis.show(found.high)}]",
+                interval_text(found, analysis.decimals),
             ]
         )
     about = next(iter(analysis.summaries.values())).about
     header = ["variant", markdown(analysis.label()), "n", "95 % interval of the mean"]
+    below = "".join(f"\n\n{markdown(note)}" for note in notes)
     return (
         f"## Result\n\nMean {PLUS_MINUS} sample std (ddof 1) over n seeds; the best displayed mean is bold. "
-        f"The interval is about {about}.{_about_classes(analysis)}\n\n{markdown_table(header, rows)}"
+        f"The interval is about {about}.{_about_classes(analysis)}\n\n{markdown_table(header, rows)}{below}"
     )
+
+
+def _every_seed(analysis: Analysis, images: Mapping[str, str]) -> str:
+    """Every seed as a dot, and what else describes them."""
+    decimals = analysis.decimals
+    resampled = analysis.design == "resampled"
+    rows = []
+    for variant, found in analysis.summaries.items():
+        values = analysis.results.values(variant, analysis.metric)
+        single = decimals if found.n != 1 or found.mean is None else single_places(found.mean)
+        of_middle = [number(median(values), single), number(interquartile_mean(values), single)]
+        intervals = [bootstrap_interval(values), *([analysis.population(variant)] if resampled else [])]
+        row = [markdown(variant), str(found.n), *of_middle, number(found.std, decimals)]
+        rows.append([*row, *(interval_text(interval, decimals) for interval in intervals)])
+    header = ["variant", "n", "median", "interquartile mean", "sample std", f"95 % BCa, {RUNS}"]
+    header += [f"95 %, {POPULATION}"] if resampled else []
+    lines = [
+        f"Intervals of the mean: by the bootstrap (BCa, seeded), which needs no normal distribution, about {RUNS}"
+        + (
+            f"; and corrected for the overlap of training sets (Nadeau and Bengio 2003), about {POPULATION}: where the "
+            "expected value over other data sets like this one lies."
+            if resampled
+            else f". All seeds share one split, so nothing is said about {POPULATION}."
+        )
+    ]
+    return f"## Every seed\n\n{images[SEEDS]}\n\n{' '.join(lines)}\n\n{markdown_table(header, rows)}"
 
 
 def _about_classes(analysis: Analysis) -> str:
@@ -108,7 +164,7 @@ def _about_classes(analysis: Analysis) -> str:
     return f" Precision, recall, F1, AUROC and average precision are {what}."
 
 
-def _comparisons(analysis: Analysis) -> str:
+def _comparisons(analysis: Analysis, images: Mapping[str, str]) -> str:
     if not analysis.family:
         return ""
     fixed = analysis.design == "fixed"
@@ -116,25 +172,48 @@ def _comparisons(analysis: Analysis) -> str:
     for row in analysis.family:
         comparison = row.comparison
         tested = [p_text(comparison.p), p_text(row.p)] + ([p_text(comparison.wilcoxon_p)] if fixed else [])
+        sizes = [number(comparison.effect_size, 2), number(analysis.improvement(row), 2)]
         rows.append(
             [
                 f"{markdown(row.variant)} − {markdown(row.other)}",
                 difference_text(analysis, row),
                 str(comparison.n),
                 *tested,
-                number(comparison.effect_size, 2),
+                *sizes,
+                *_chances(analysis, row),
                 row.verdict if comparison.p is not None else f"{row.verdict} ({comparison.words})",
             ]
         )
     header = ["difference", "mean [95 % interval]", "pairs", "p", "p (Holm)"]
-    header += [*(["Wilcoxon p"] if fixed else []), "effect size", "verdict"]
+    header += [*(["Wilcoxon p"] if fixed else []), "effect size", "P(improvement)"]
+    header += ["P(worse)", "P(no matter)", "P(better)"] if analysis.rope is not None else []
     title = f"with `{analysis.baseline}`" if analysis.baseline else "of all pairs"
-    return f"## Comparisons {title}\n\n{_about_test(analysis)}\n\n{markdown_table(header, rows)}"
+    picture = f"{images[DIFFERENCES]}\n\n" if DIFFERENCES in images else ""
+    table = markdown_table([*header, "verdict"], rows)
+    return f"## Comparisons {title}\n\n{picture}{_about_test(analysis)}\n\n{table}"
+
+
+def _chances(analysis: Analysis, row: Difference) -> list[str]:
+    """Of being worse, of no difference that matters, and of being better."""
+    if analysis.rope is None:
+        return []
+    found = analysis.posterior(row)
+    if found is None:
+        return [NOTHING] * 3
+    worse, better = (found.below, found.above)
+    if analysis.results.lower_is_better(analysis.metric):
+        worse, better = better, worse
+    return [number(chance, 3) for chance in (worse, found.within, better)]
 
 
 def _about_test(analysis: Analysis) -> str:
     if analysis.design == "fixed":
-        test = "Paired t-test with the exact Wilcoxon signed-rank test beside it: all seeds share one split."
+        most = max(row.comparison.n for row in analysis.family)
+        test = (
+            "Paired t-test with the exact Wilcoxon signed-rank test beside it: all seeds share one split. With "
+            f"{most} pair{'' if most == 1 else 's'} the smallest p that Wilcoxon's test can give is "
+            f"{least_wilcoxon_p(most):.2g}{'' if least_wilcoxon_p(most) < LEVEL else ', so that it can tell nothing apart'}."
+        )
     else:
         test = (
             "Corrected resampled t-test (Nadeau and Bengio 2003): every seed draws its own split, so "
@@ -143,13 +222,58 @@ def _about_test(analysis: Analysis) -> str:
     return (
         f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}, each by itself. "
         f"Holm's method adjusts p over {_family_size(analysis)}; better or worse is said only below {LEVEL}. "
-        "The effect size is the mean over the sample std of the differences."
+        "The effect size is the mean over the sample std of the differences; P(improvement) is the share of the seeds "
+        f"in which the variant is ahead, ties half.{_about_chances(analysis)}"
+    )
+
+
+def _about_chances(analysis: Analysis) -> str:
+    if analysis.rope is None:
+        return ""
+    return (
+        " P(worse), P(no matter) and P(better) are the chances that the true difference lies below, within and above "
+        f"± {analysis.rope:g}, by the Bayesian correlated t-test (Corani and Benavoli 2015) with a flat prior."
     )
 
 
 def _family_size(analysis: Analysis) -> str:
     count = len(analysis.family)
     return "the one comparison" if count == 1 else f"the {count_word(count)} comparisons"
+
+
+def _ranks(analysis: Analysis, images: Mapping[str, str]) -> str:
+    """Friedman's test; the diagram where there are ranks to show."""
+    found = analysis.ranking
+    if found.p is None or RANKS not in images:
+        return ""
+    sign = "" if found.p < 0.001 else "= "
+    return (
+        f"## Ranks\n\n{images[RANKS]}\n\nMean ranks of the {count_word(len(found.ranks))} variants over {found.n} "
+        f"seeds, 1 the best. Friedman's test that none tends to rank ahead of another: p {sign}{p_text(found.p)}. A bar "
+        "joins variants whose ranks are no further apart than the critical difference of Nemenyi's test at "
+        f"{LEVEL}. Both tests are about {RUNS}; better and worse are said by the comparisons above alone."
+    )
+
+
+def _curves(analysis: Analysis, images: Mapping[str, str]) -> str:
+    return f"## Curves\n\n{images[CURVES]}" if CURVES in images else ""
+
+
+def _left_out(analysis: Analysis) -> str:
+    """What does not enter the tables, and why."""
+    results = analysis.results
+    lines = [
+        f"- `{variant}`: {', '.join(reasons)}. Enters no mean, no test and no pair."
+        for variant in results.variants
+        if (reasons := absences(results, variant, analysis.metric))
+    ]
+    unasked = [name for name in results.config.get("variants") or () if name not in results.variants]
+    if unasked:
+        lines.append(f"- {listed(f'`{name}`' for name in unasked)}: not asked for in this launch.")
+    return _section(
+        "What was left out",
+        ["\n".join(lines) or "Nothing: every cell that was asked for finished, and enters the tables."],
+    )
 
 
 def _other_metrics(analysis: Analysis) -> str:
@@ -188,7 +312,7 @@ def _claims(claims: list[Claim]) -> str:
     return f"## Claims of the source\n\n{markdown_table(['claim', 'our runs', 'evidence'], rows)}"
 
 
-def _published(numbers: list[Published], findings: list[Finding], curves: str | None) -> str:
+def _published(numbers: list[Published], findings: list[Finding], images: Mapping[str, str]) -> str:
     if not numbers:
         return f"## Published numbers{_findings(findings)}" if findings else ""
     judged = [number.reproduced for number in numbers if number.reproduced is not None]
@@ -201,7 +325,7 @@ def _published(numbers: list[Published], findings: list[Finding], curves: str | 
         ours = [mean_text(row.ours, decimals), f"n={row.ours.n}", number(row.z, 2), verdict]
         rows.append([markdown(row.variant), where, f"{row.value:g}", *ours])
     header = ["variant", "metric", "published", "ours", "n", "z", "verdict"]
-    picture = f"![Validation after each epoch, ours and published]({curves})\n\n" if curves else ""
+    picture = f"{images[PUBLISHED]}\n\n" if PUBLISHED in images else ""
     return (
         f"## Published numbers\n\n{count} in the 95 % prediction interval for one more run of ours, "
         f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n).\n\n{picture}{markdown_table(header, rows)}{_findings(findings)}"

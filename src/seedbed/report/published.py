@@ -25,10 +25,12 @@ class Published:
     ours: Summary
     z: float | None
     """(published - our mean) / our sample standard deviation."""
+    place: float | None
+    """Where it lies in that interval: 0 is our mean, -1 and 1 are the ends."""
     curve: int | None
     """Which of ``published.curves`` it belongs to; None for a number of its own."""
     reproduced: bool | None
-    """Whether the published number lies in the 95 % prediction interval for one more run of ours."""
+    """Whether it lies in the 95 % prediction interval for one more run of ours."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,11 @@ def _beside_ours(results: Results, entry: dict[str, Any]) -> Published:
     values = _our_values(results, variant, metric, epoch)
     ours, interval = summary(values), prediction_interval(values)
     if ours.mean is None or ours.std is None or interval is None:
-        return Published(variant, metric, epoch, value, ours, None, entry.get("curve"), None)
+        return Published(variant, metric, epoch, value, ours, None, None, entry.get("curve"), None)
     z = (value - ours.mean) / ours.std if ours.std else None
-    return Published(variant, metric, epoch, value, ours, z, entry.get("curve"), interval.low <= value <= interval.high)
+    place = (value - ours.mean) / (interval.high - ours.mean) if ours.std else None
+    inside = interval.low <= value <= interval.high
+    return Published(variant, metric, epoch, value, ours, z, place, entry.get("curve"), inside)
 
 
 def _our_values(results: Results, variant: str, metric: str, epoch: int | None) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ def table_text(results: Results, metric: str | None = None, baseline: str | None
         if len(against) > 1
         else ""
     )
-    return f"{results.experiment}\n{_aligned([header, *rows])}\n{about}{sentences}"
+    return f"{results.experiment}\n{aligned([header, *rows])}\n{about}{sentences}"
 
 
 def _against(analysis: Analysis, row: Difference | None) -> list[str]:
@@ -41,7 +41,7 @@ def _against(analysis: Analysis, row: Difference | None) -> list[str]:
     return [difference_text(analysis, row), row.verdict]
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Columns side by side under a ruled header; a short row ends early."""
     widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -1,4 +1,4 @@
-"""The bar chart of an experiment: means, spread and every seed, as PNG and SVG."""
+"""The bar chart of an experiment: means, spread and every seed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
-from seedbed.figures import Kind, plain, rendered
+from seedbed.figures import BLACK, BLUE, DARK_GREY, GRID, LIGHT_BLUE, LIGHT_GREY, plain
 from seedbed.report.analysis import Analysis
 from seedbed.report.formatting import listed
 from seedbed.statistics import Summary, finite
 
 BARS = {"2std": "mean ± 2 sample std", "std": "mean ± sample std", "ci95": "mean and its 95 % interval"}
-
-# Blue and grey of Okabe and Ito's palette, lightened: apart in greyscale, and for all kinds of colour vision.
-_BAR, _BASELINE_BAR, _EDGE, _POINT, _WHISKER = "#9ecae9", "#d9d9d9", "#4a5560", "#0b4f8a", "#1a1a1a"
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,24 @@ class Span:
     drawn_high: float
 
 
-def draw(analysis: Analysis, kind: Kind) -> bytes:
-    """The chart as the bytes of a file; the same results give the same bytes."""
-    return rendered(lambda: _figure(analysis), kind)
+def means_figure(analysis: Analysis) -> Figure:
+    """A bar for each variant, from the foot of the axis to its mean."""
+    variants, bars = analysis.results.variants, _bars(analysis)
+    bounds = analysis.results.bounds(analysis.metric)
+    spans = {variant: span(analysis.summaries[variant], bars, bounds) for variant in variants}
+    shown = {variant: found for variant, found in spans.items() if found is not None}
+    limits = _axis(analysis, shown)
+    figure = Figure(figsize=(max(5.0, 1.15 * len(variants) + 1.2), 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for place, variant in enumerate(variants):
+        if variant in shown:
+            _draw_bar(axes, place, shown[variant], floor=limits[0], is_baseline=variant == analysis.baseline)
+            values = np.asarray(analysis.results.values(variant, analysis.metric))
+            _draw_seeds(axes, place, values, limits)
+    axes.set_ylim(*limits)
+    _label(axes, analysis, bars)
+    figure.supxlabel("\n".join(_notes(analysis, shown, limits)), fontsize=8, color=DARK_GREY, x=0.5)
+    return figure
 
 
 def span(found: Summary, bars: str, bounds: tuple[float | None, float | None]) -> Span | None:
@@ -56,38 +68,19 @@ def span(found: Summary, bars: str, bounds: tuple[float | None, float | None]) -
     )
 
 
-def _figure(analysis: Analysis) -> Figure:
-    variants, bars = analysis.results.variants, _bars(analysis)
-    bounds = analysis.results.bounds(analysis.metric)
-    spans = {variant: span(analysis.summaries[variant], bars, bounds) for variant in variants}
-    shown = {variant: found for variant, found in spans.items() if found is not None}
-    limits = _axis(analysis, shown)
-    figure = Figure(figsize=(max(5.0, 1.15 * len(variants) + 1.2), 4.2), layout="constrained")
-    axes = figure.add_subplot()
-    for place, variant in enumerate(variants):
-        if variant in shown:
-            _draw_bar(axes, place, shown[variant], floor=limits[0], is_baseline=variant == analysis.baseline)
-            values = np.asarray(analysis.results.values(variant, analysis.metric))
-            _draw_seeds(axes, place, values, limits)
-    axes.set_ylim(*limits)
-    _label(axes, analysis, bars)
-    figure.supxlabel("\n".join(_notes(analysis, shown, limits)), fontsize=8, color=_EDGE, x=0.5)
-    return figure
-
-
 def _draw_bar(axes: Axes, place: int, found: Span, *, floor: float, is_baseline: bool) -> None:
-    colour = _BASELINE_BAR if is_baseline else _BAR
-    axes.bar(place, found.mean - floor, bottom=floor, width=0.62, color=colour, edgecolor=_EDGE, linewidth=0.8)
+    colour = LIGHT_GREY if is_baseline else LIGHT_BLUE
+    axes.bar(place, found.mean - floor, bottom=floor, width=0.62, color=colour, edgecolor=DARK_GREY, linewidth=0.8)
     if found.high > found.low:
         ends = [[found.mean - found.drawn_low], [found.drawn_high - found.mean]]
-        axes.errorbar(place, found.mean, yerr=ends, color=_WHISKER, capsize=5, linewidth=1.4, zorder=4)
+        axes.errorbar(place, found.mean, yerr=ends, color=BLACK, capsize=5, linewidth=1.4, zorder=4)
 
 
 def _draw_seeds(axes: Axes, place: int, values: NDArray[np.float64], limits: tuple[float, float]) -> None:
     """Seeds side by side in their order, so that the same seed has the same place over every bar."""
     offsets = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(1)
     inside = (values >= limits[0]) & (values <= limits[1])
-    dots: dict[str, Any] = {"color": _POINT, "markersize": 3.4, "alpha": 0.65, "markeredgewidth": 0}
+    dots: dict[str, Any] = {"color": BLUE, "markersize": 3.4, "alpha": 0.65, "markeredgewidth": 0}
     # Not clipped, so that a seed on the very edge of the axis is a whole dot.
     axes.plot(place + offsets[inside], values[inside], "o", zorder=3, clip_on=False, **dots)
 
@@ -105,7 +98,7 @@ def _label(axes: Axes, analysis: Analysis, bars: str) -> None:
     axes.set_xlim(-0.6, len(variants) - 0.4)
     axes.set_ylabel(plain(analysis.label()))
     axes.set_title(f"{plain(analysis.results.experiment)}: {BARS[bars]}", loc="left", fontsize=10.5)
-    axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.tick_params(axis="x", length=0)
 
 

@@ -1,0 +1,107 @@
+"""How many seeds a difference takes, from the spread that was seen: the answer of ``seedbed power``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seedbed.report.analysis import LEVEL, Analysis, Difference
+from seedbed.report.formatting import NOTHING, count_word, number
+from seedbed.report.table import aligned
+from seedbed.statistics import detectable_difference, power, seeds_needed
+
+SEEDS_SHOWN = (5, 10, 20, 50, 100)
+
+
+def power_text(analysis: Analysis, wanted: float = 0.8) -> str:
+    """A row for each comparison: the spread of its differences, and what so many seeds would find.
+
+    With a ``rope``, how many seeds that difference takes; else which difference 5, 10, ... seeds find.
+    """
+    rows = [row for row in analysis.family if row.comparison.effect_size is not None]
+    if not rows:
+        why = "; ".join(dict.fromkeys(row.comparison.words for row in analysis.family)) or "one variant alone"
+        return (
+            f"{analysis.results.experiment}: the spread of the differences is not known ({why}). Train two seeds of two "
+            "variants at least."
+        )
+    level = LEVEL / len(analysis.family)
+    columns = _seeds_columns(analysis, wanted) if analysis.rope else _difference_columns(analysis, wanted)
+    return f"{analysis.results.experiment}, {analysis.label()}\n{aligned(columns)}\n{_about(analysis, wanted, level)}"
+
+
+def _correction(analysis: Analysis) -> float:
+    return analysis.test_to_train if analysis.design == "resampled" else 0.0
+
+
+def _seeds_columns(analysis: Analysis, wanted: float) -> list[Sequence[str]]:
+    """For each comparison, how many seeds find a difference of the size of the rope."""
+    assert analysis.rope is not None
+    correction, level = _correction(analysis), LEVEL / len(analysis.family)
+    rows: list[Sequence[str]] = [
+        ["difference", "std", "seeds now", f"finds {analysis.rope:g} now in", f"seeds for {analysis.rope:g}"]
+    ]
+    for row in analysis.family:
+        std, n = _std(row), row.comparison.n
+        if std is None:
+            rows.append([_name(analysis, row), NOTHING, str(n), NOTHING, NOTHING])
+            continue
+        needed = seeds_needed(analysis.rope, std, correction=correction, level=level, wanted=wanted)
+        chance = power(analysis.rope, std, n, correction=correction, level=level)
+        out_of_reach = "no number: more data" if correction else "more than 10000"
+        shown = out_of_reach if needed is None else str(needed)
+        rows.append([_name(analysis, row), analysis.show(std), str(n), f"{100 * chance:.0f} %", shown])
+    return rows
+
+
+def _difference_columns(analysis: Analysis, wanted: float) -> list[Sequence[str]]:
+    """For each comparison, the difference that so many seeds find."""
+    correction, level = _correction(analysis), LEVEL / len(analysis.family)
+    now = max(row.comparison.n for row in analysis.family)
+    counts = sorted({*SEEDS_SHOWN, now})
+    header = ["difference", "std", *(f"{count} seeds{' (now)' if count == now else ''}" for count in counts)]
+    rows: list[Sequence[str]] = [header]
+    for row in analysis.family:
+        std = _std(row)
+        found = [
+            NOTHING
+            if std is None
+            else number(
+                detectable_difference(std, count, correction=correction, level=level, wanted=wanted), analysis.decimals
+            )
+            for count in counts
+        ]
+        rows.append([_name(analysis, row), NOTHING if std is None else analysis.show(std), *found])
+    return rows
+
+
+def _std(row: Difference) -> float | None:
+    """Sample standard deviation of the differences."""
+    comparison = row.comparison
+    if not comparison.effect_size or comparison.difference is None:
+        return None
+    return abs(comparison.difference / comparison.effect_size)
+
+
+def _name(analysis: Analysis, row: Difference) -> str:
+    return row.variant if analysis.baseline else f"{row.variant} − {row.other}"
+
+
+def _about(analysis: Analysis, wanted: float, level: float) -> str:
+    than = f"to {analysis.baseline} " if analysis.baseline else ""
+    shown = (
+        f"How many seeds find a true difference {than}of {analysis.rope:g}"
+        if analysis.rope
+        else f"The true difference {than}that so many seeds find"
+    )
+    tests = count_word(len(analysis.family))
+    family = f"at {level:.2g}, {LEVEL} shared among {tests} comparisons (the first step of Holm's method)"
+    text = f"{shown} in {100 * wanted:.0f} of 100 experiments, {family if len(analysis.family) > 1 else f'at {LEVEL}'}."
+    text += " std: of the paired differences seen, itself uncertain with few seeds."
+    if analysis.design == "resampled":
+        text += (
+            "\nEvery seed draws its own split of one data set, so more seeds help up to a point only: below it takes "
+            "more data."
+        )
+    if not analysis.rope:
+        text += "\nHow many seeds does the smallest difference worth having take? --difference D"
+    return text

@@ -1,0 +1,207 @@
+"""What the jobs of a sweep gave: a section of the page, and its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seedbed.figures import BLACK, BLUE, DARK_GREY, GREY, GRID, VERMILION, plain
+from seedbed.report.analysis import Analysis
+from seedbed.report.formatting import NOTHING, count_word, listed, markdown, markdown_table, mean_text, number, places
+from seedbed.report.pictures import Picture
+from seedbed.results import Job, sound_values
+from seedbed.statistics import Summary, summary
+
+SWEEP = "sweep"
+_COLOURS, _MARKERS = (BLUE, VERMILION, BLACK, GREY), "osD^v"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One job's values, and how each variant did."""
+
+    values: dict[str, str]
+    found: dict[str, Summary]
+
+
+def sweep_part(analysis: Analysis) -> tuple[str, list[Picture]]:
+    """The section and its picture; nothing where the launch is no job of a sweep."""
+    jobs = analysis.results.jobs
+    keys = swept_keys(jobs)
+    if len(jobs) < 2 or not keys:
+        return "", []
+    settings = [_setting(analysis, job) for job in jobs]
+    label = analysis.label()
+    picture = Picture(SWEEP, "sweep", f"{label} over {listed(keys)}", lambda: sweep_figure(analysis, settings, keys))
+    return _section(analysis, settings, keys), [picture]
+
+
+def swept_keys(jobs: Sequence[Job]) -> list[str]:
+    """The keys of which the jobs have several values, those with the most first."""
+    keys = dict.fromkeys(key for job in jobs for key in job.values)
+    counts = {key: len({job.values.get(key) for job in jobs}) for key in keys}
+    return sorted((key for key in keys if counts[key] > 1), key=lambda key: -counts[key])
+
+
+def _setting(analysis: Analysis, job: Job) -> Setting:
+    cells = job.cells
+    found = {
+        variant: summary(sound_values(cells[cells["variant"] == variant], analysis.metric))
+        for variant in analysis.results.variants
+    }
+    return Setting(job.values, found)
+
+
+def _section(analysis: Analysis, settings: Sequence[Setting], keys: Sequence[str]) -> str:
+    variants = analysis.results.variants
+    decimals = places(found for setting in settings for found in setting.found.values())
+    best = {variant: best_setting(analysis, settings, variant) for variant in variants}
+    rows = []
+    for setting in settings:
+        cells = [mean_text(setting.found[variant], decimals) for variant in variants]
+        marked = [
+            f"**{text}**" if setting is best[variant] else text for text, variant in zip(cells, variants, strict=True)
+        ]
+        counts = sorted({setting.found[variant].n for variant in variants})
+        n = "n=" + " to ".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
+        rows.append([*(markdown(setting.values.get(key, NOTHING)) for key in keys), *marked, n])
+    header = [*(f"`{key}`" for key in keys), *map(markdown, variants), "n"]
+    lines = [
+        f"This launch is one of {count_word(len(settings))} jobs of a sweep over {listed(f'`{key}`' for key in keys)}; "
+        f"everything above is about it alone. Below: {markdown(analysis.label())}, mean ± sample std of every job, the "
+        "best of each variant bold. None of these differences was tested."
+    ]
+    if analysis.metric.startswith("test/"):
+        lines.append(
+            "A setting that is chosen by its test values does less well on other data than they say: choose by a "
+            "validation metric."
+        )
+    digests = dict.fromkeys(digest for job in analysis.results.jobs for digest in job.data)
+    if len(digests) > 1:
+        lines.append(
+            f"**The jobs were trained on different data (SHA-256 {listed(f'`{digest}`' for digest in digests)}): their "
+            "values must not be compared.**"
+        )
+    return f"## Sweep\n\n![{markdown(analysis.label())} over {listed(keys)}](sweep.png)\n\n{' '.join(lines)}\n\n{markdown_table(header, rows)}"
+
+
+def best_setting(analysis: Analysis, settings: Sequence[Setting], variant: str) -> Setting | None:
+    """The setting with the best mean of a variant; None where none has a value."""
+    sign = 1 if analysis.results.lower_is_better(analysis.metric) else -1
+    there = [setting for setting in settings if setting.found[variant].mean is not None]
+    return min(there, key=lambda setting: sign * (setting.found[variant].mean or 0.0), default=None)
+
+
+# ---- the picture -----------------------------------------------------------------------------------------------------
+
+
+def sweep_figure(analysis: Analysis, settings: Sequence[Setting], keys: Sequence[str]) -> Figure:
+    """One key: means and 95 % intervals along it. More: a heat map of the first two for each variant, the others at their best."""
+    if len(keys) == 1:
+        return _lines(analysis, settings, keys[0])
+    return _heat_maps(analysis, settings, keys)
+
+
+def _lines(analysis: Analysis, settings: Sequence[Setting], key: str) -> Figure:
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    values = _in_order(settings, key)
+    for place, variant in enumerate(analysis.results.variants):
+        at = {setting.values.get(key, NOTHING): setting.found[variant] for setting in settings}
+        points = [
+            (spot, found.mean, found) for spot, value in enumerate(values) if (found := at[value]).mean is not None
+        ]
+        if not points:
+            continue
+        spots, means = np.array([point[0] for point in points]), [point[1] for point in points]
+        reach = [0.0 if found.high is None or mean is None else found.high - mean for _, mean, found in points]
+        axes.errorbar(
+            spots + 0.04 * place,
+            means,
+            yerr=reach,
+            color=_COLOURS[place % len(_COLOURS)],
+            marker=_MARKERS[place % len(_MARKERS)],
+            linestyle=("-", "--", ":", "-.")[place // len(_COLOURS) % 4],
+            capsize=3,
+            label=plain(variant),
+        )
+    axes.set_xticks(range(len(values)), [plain(value) for value in values])
+    axes.set_xlabel(plain(key))
+    axes.set_ylabel(plain(analysis.label()))
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_title("Means over the seeds with their 95 % intervals.", loc="left", fontsize=8.5, color=DARK_GREY)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+    return figure
+
+
+def _heat_maps(analysis: Analysis, settings: Sequence[Setting], keys: Sequence[str]) -> Figure:
+    across, down = _in_order(settings, keys[0]), _in_order(settings, keys[1])
+    variants = analysis.results.variants
+    columns = min(3, len(variants))
+    rows = -(-len(variants) // columns)
+    width, height = max(2.6, 0.62 * len(across) + 0.8), max(2.0, 0.42 * len(down) + 0.9)
+    figure = Figure(figsize=(columns * width + 1.6, rows * height + 0.8), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    grids = {variant: _grid(analysis, settings, variant, keys, across, down) for variant in variants}
+    filled = np.concatenate([grid[np.isfinite(grid)] for grid in grids.values()])
+    ends = (float(filled.min()), float(filled.max())) if filled.size else (0.0, 1.0)
+    decimals = places(found for setting in settings for found in setting.found.values())
+    for axes, variant in zip(panels, variants, strict=False):
+        image = axes.imshow(grids[variant], cmap="cividis", vmin=ends[0], vmax=ends[1], aspect="auto")
+        _label_cells(axes, grids[variant], ends, decimals)
+        axes.set_title(plain(variant), fontsize=9.5, loc="left")
+        axes.set_xticks(range(len(across)), [plain(value) for value in across])
+        axes.set_yticks(range(len(down)), [plain(value) for value in down])
+        axes.tick_params(length=0)
+    for axes in panels[len(variants) :]:
+        axes.remove()
+    figure.colorbar(image, ax=panels[: len(variants)].tolist(), label=plain(analysis.label()))
+    figure.supxlabel(plain(keys[0]), fontsize=10)
+    figure.supylabel(plain(keys[1]), fontsize=10)
+    if len(keys) > 2:
+        figure.suptitle(f"{listed(map(plain, keys[2:]))} at the best for each field", fontsize=8.5, color=DARK_GREY)
+    return figure
+
+
+def _grid(
+    analysis: Analysis,
+    settings: Sequence[Setting],
+    variant: str,
+    keys: Sequence[str],
+    across: Sequence[str],
+    down: Sequence[str],
+) -> np.ndarray:
+    """(down, across) means; NaN where no job has a value."""
+    grid = np.full((len(down), len(across)), np.nan)
+    for row, of_down in enumerate(down):
+        for column, of_across in enumerate(across):
+            there = [
+                setting
+                for setting in settings
+                if (setting.values.get(keys[0], NOTHING), setting.values.get(keys[1], NOTHING)) == (of_across, of_down)
+            ]
+            best = best_setting(analysis, there, variant)
+            if best is not None and (mean := best.found[variant].mean) is not None:
+                grid[row, column] = mean
+    return grid
+
+
+def _label_cells(axes: Axes, grid: np.ndarray, ends: tuple[float, float], decimals: int) -> None:
+    for (row, column), value in np.ndenumerate(grid):
+        there = bool(np.isfinite(value))
+        dark = there and value < sum(ends) / 2
+        text = number(float(value), min(decimals, 4)) if there else NOTHING
+        axes.text(column, row, text, ha="center", va="center", fontsize=7.5, color="white" if dark else BLACK)
+
+
+def _in_order(settings: Sequence[Setting], key: str) -> list[str]:
+    """The values of a key: numbers by size, others as they were given."""
+    values = list(dict.fromkeys(setting.values.get(key, NOTHING) for setting in settings))
+    try:
+        return sorted(values, key=float)
+    except ValueError:
+        return values
