@@ -34,6 +34,7 @@ question: Does it work?
 seeds: 3
 model: {hidden: [8]}
 trainer: {max_epochs: 2, batch_size: 16, accelerator: cpu, seeds_at_once: 3}
+tracking: {pictures: false} # they take longer to draw than all else
 variants:
   none: [imbalance=none]
   oversample: [imbalance=oversample]
@@ -116,4 +117,4 @@ def seedbed(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return command
 
 
-CONFIGURED = ("run", "report", "status", "ui")
+CONFIGURED = ("run", "report", "power", "status", "ui")

@@ -72,9 +72,9 @@ def test_run_status_and_report(typed: Callable[..., Result], project: Path) -> N
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
     files = written()
-    assert set(files) == {
-        "report.md", "report.tex", "results.csv", "curves.csv", "published.csv", "accuracy.png", "accuracy.svg",
-    }  # fmt: skip
+    drawn = {f"{name}.{kind}" for name in ("accuracy", "seeds", "differences", "curves") for kind in ("png", "svg")}
+    tables = {f"{name}.csv" for name in ("results", "curves", "comparisons", "published")}
+    assert set(files) == {"report.md", "report.html", "report.tex"} | drawn | tables
     assert written() == files
     wrong = typed("report", "messages", "--metric", "test/acuracy")
     assert wrong.exit_code == 2
@@ -125,6 +125,23 @@ def test_multirun_runs_every_job_and_says_which_failed(seedbed: Command, project
     assert len(logs) == 2
     assert all("no rows for seed 2" in log.read_text() for log in logs)
     assert len(list(project.rglob("mlflow.db"))) == 1
+    assert seedbed("report", "failing_seed", "--format", "md").returncode == 0
+    page = (project / "experiments" / "failing_seed" / "report.md").read_text()
+    section = page.split("## Sweep")[1].split("## ")[0]
+    assert "one of two jobs of a sweep over `model.hidden`" in section
+    assert [line.split("|")[1].strip() for line in section.splitlines() if line.startswith(r"| \[")] == [
+        r"\[4\]",
+        r"\[8\]",
+    ]
+    assert (project / "experiments" / "failing_seed" / "sweep.png").stat().st_size > 1000
+
+
+def test_power_reads_what_is_tracked(typed: Callable[..., Result]) -> None:
+    typed("run", "messages")
+    done = typed("power", "messages", "--difference", "0.3")
+    assert done.exit_code == 0, done.stderr
+    assert "seeds for 0.3" in done.stdout
+    assert done.stdout.splitlines()[3].startswith("oversample ")
 
 
 def test_multirun_finds_bad_input_before_the_first_job(typed: Callable[..., Result], project: Path) -> None:

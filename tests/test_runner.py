@@ -64,6 +64,27 @@ def test_launch_variants_and_seeds_in_mlflow(project: Path) -> None:
     assert {"config.yaml", "environment.json", "data.json", "plan.json"} <= artifacts
 
 
+def test_a_launch_shows_its_answer_table_and_pictures_in_mlflow(project: Path) -> None:
+    outcome = run("messages", ["seeds=2", "trainer.max_epochs=1", "tracking.pictures=true"], config_dir=project)
+    store = store_of(project, "messages")
+    note = store.client.get_run(outcome.launch).data.tags["mlflow.note.content"]
+    assert "**Does it work?**" in note
+    assert "`oversample` can't be told apart from `none` on test/accuracy with 2 seeds." in note
+    assert "| variant | test/accuracy | n | 95 % interval of the mean |" in note
+    pictures = {file.path for file in store.client.list_artifacts(outcome.launch, "report")}
+    assert {"report/accuracy.png", "report/seeds.png", "report/differences.png"} <= pictures
+
+
+def test_a_claim_that_cannot_be_checked_does_not_make_a_launch_fail(project: Path) -> None:
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text() + "published: {claims: [{text: x, check: {worse_then: [none, oversample]}}]}\n")
+    outcome = run("messages", ["seeds=1", "trainer.max_epochs=1"], config_dir=project)
+    store = store_of(project, "messages")
+    launch = store.client.get_run(outcome.launch)
+    assert (launch.info.status, outcome.failures) == ("FINISHED", {})
+    assert "mlflow.note.content" not in launch.data.tags
+
+
 def test_what_is_finished_is_not_trained_again(project: Path) -> None:
     first = run("messages", config_dir=project)
     again = run("messages", config_dir=project)
@@ -237,6 +258,28 @@ def test_variants_whose_seeds_cannot_be_paired_are_refused(project: Path) -> Non
     path.write_text(path.read_text().replace("[imbalance=oversample]", "[split=fixed]"))
     with pytest.raises(ConfigError, match="cannot be paired"):
         run("messages", config_dir=project)
+
+
+def test_another_edition_of_the_data_shares_no_table_with_the_first(project: Path) -> None:
+    """A file that is replaced under its name: its cells are others, and a table holds those of one edition."""
+    first = run("messages", ["variant=none", "seeds=2"], config_dir=project)
+    data = project / "data" / "messages.yaml"
+    data.write_text(data.read_text().replace("d" * 64, "e" * 64).replace("rows: 80", "rows: 90"))
+    second = run("messages", ["variant=none", "seeds=3"], config_dir=project)
+    assert (first.trained, second.trained) == (2, 3)
+    assert first.results.circumstances["none"]["data"] == "d" * 16
+    assert second.results.circumstances["none"]["data"] == "e" * 16
+    assert not set(first.cells["fingerprint"]) & set(second.cells["fingerprint"])
+    assert (first.results.data["counts"]["rows"], second.results.data["counts"]["rows"]) == (80, 90)
+
+
+def test_another_selection_of_a_variant_is_known_to_the_results(project: Path) -> None:
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("[imbalance=oversample]", "[imbalance=oversample, select=best]"))
+    outcome = run("messages", ["seeds=1"], config_dir=project)
+    assert outcome.results.circumstances["none"]["selection"] == "select=last"
+    assert outcome.results.circumstances["oversample"]["selection"] == "select=best by val/loss"
+    assert "recipe version" in outcome.results.circumstances["none"]
 
 
 def test_another_question_of_the_same_cells_is_another_launch(project: Path) -> None:

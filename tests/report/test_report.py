@@ -7,19 +7,44 @@ import math
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
+from scipy import stats
 
-from conftest import make_cells, make_config
+from conftest import MEANS, make_cells, make_config
 from seedbed.errors import ConfigError
 from seedbed.figures import rendered
 from seedbed.report import analyse, comparison_table, table_text, write_report
 from seedbed.report.formatting import exact, latex, markdown, number
+from seedbed.report.pictures import KINDS, files_of, pictures
+from seedbed.report.pictures.curves import curves_figure
 from seedbed.report.pictures.means import means_figure, span
-from seedbed.results import CELL_COLUMNS
-from seedbed.statistics import summary
+from seedbed.report.pictures.ranks import cliques
+from seedbed.report.power import power_text
+from seedbed.report.sweep import sweep_part
+from seedbed.results import CELL_COLUMNS, Job
+from seedbed.statistics import power, seeds_needed, summary
 
 pytestmark = pytest.mark.filterwarnings("error")
+
+
+@pytest.fixture(autouse=True)
+def quick_pictures(request, monkeypatch):
+    """Drawing takes most of the time of a report: only tests that ask for ``real_pictures`` do it."""
+    if "real_pictures" not in request.fixturenames:
+        empty = {"png": b"", "svg": b"<svg/>"}
+        monkeypatch.setattr(
+            "seedbed.report.files_of",
+            lambda drawn, kinds=KINDS: {f"{picture.name}.{kind}": empty[kind] for picture in drawn for kind in kinds},
+        )
+
+
+@pytest.fixture
+def real_pictures():
+    """Draw them."""
+
+
 PICTURES = [f"{name}.{kind}" for name in ("accuracy", "seeds", "differences", "ranks") for kind in ("png", "svg")]
 TABLES = ["results.csv", "curves.csv", "comparisons.csv", "published.csv"]
 NAMES = ["report.md", "report.html", "report.tex", *PICTURES, *TABLES]
@@ -37,11 +62,30 @@ def row_of(text, variant):
 # ---- files ----
 
 
-def test_the_same_results_give_the_same_bytes(results, tmp_path):
+def test_the_same_results_give_the_same_bytes(results, tmp_path, real_pictures):
     first, second = write_report(results, tmp_path / "a"), write_report(results, tmp_path / "b")
     assert [path.name for path in first] == NAMES
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("formats", "names"),
+    [
+        (["csv"], TABLES),
+        (["html"], ["report.html"]),
+        (["md"], ["report.md", *PICTURES]),
+        (["tex", "csv"], ["report.tex", *PICTURES, *TABLES]),
+    ],
+)
+def test_formats_choose_the_files(results, tmp_path, formats, names):
+    assert [path.name for path in write_report(results, tmp_path, formats=formats)] == names
+
+
+def test_an_unknown_format_writes_nothing(results, tmp_path):
+    with pytest.raises(ConfigError, match=r"--format=htm: .*did you mean 'html'"):
+        write_report(results, tmp_path, formats=["md", "htm"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_check_writes_nothing(make_results, tmp_path):
@@ -263,12 +307,20 @@ def test_awkward_names_go_through_every_format(make_results, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_the_latex_document_compiles(make_results, tmp_path):
+def test_the_latex_document_compiles(make_results, tmp_path, real_pictures):
     values = {name: {"test/f1 (%)": [place, place + 1.0, place + 3.0]} for place, name in enumerate(AWKWARD)}
-    write_report(make_results(values, plain_config(metric="test/f1 (%)", baseline=AWKWARD[0])), tmp_path)
+    claims = [{"text": name, "check": {"all_means_between": [0, 1]}} for name in AWKWARD]
+    numbers = [{"variant": name, "metric": "test/f1 (%)", "value": -93.5} for name in AWKWARD]
+    config = plain_config(metric="test/f1 (%)", baseline=AWKWARD[0], rope=0.5)
+    config |= {"published": {"claims": claims, "numbers": numbers}, "question": "Is 5 % of a_b & c #1?"}
+    circumstances = {name: {"selection": f"select=best by {name}"} for name in AWKWARD}
+    results = make_results(values, config, circumstances=circumstances)
+    write_report(results, tmp_path, formats=["tex"])
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
+    assert "<./f1_.png" in done.stdout.replace("\n", "")  # the pictures are in it
 
 
 # ---- figure ----
@@ -293,6 +345,224 @@ def test_the_kinds_of_bars(make_results):
     results = make_results({"a": {"test/accuracy": [0.5, 0.6]}}, plain_config(bars="2sdt"))
     with pytest.raises(ConfigError, match="did you mean '2std'"):
         means_figure(analyse(results))
+
+
+# ---- what else a comparison says ----
+
+
+def test_probability_of_improvement_follows_the_metrics_direction(make_results, tmp_path):
+    values = {"a": {"test/rmse": [0.8, 0.9, 0.7, 0.9]}, "b": {"test/rmse": [0.9, 0.8, 0.9, 0.9]}}
+    analysis = analyse(make_results(values, plain_config(metric="test/rmse", baseline="b")))
+    assert analysis.improvement(analysis.family[0]) == (2 + 0.5) / 4
+    assert comparison_table(analysis)["improvement"].tolist() == [0.625]
+
+
+def test_a_region_of_equivalence_adds_three_chances(make_results, tmp_path):
+    config = make_config(report={"metric": "test/accuracy", "baseline": "none", "rope": 0.005})
+    results = make_results(config=config)
+    write_report(results, tmp_path, formats=["md"])
+    text = (tmp_path / "report.md").read_text()
+    assert "± 0.005, by the Bayesian correlated t-test" in text
+    cells = [cell.strip() for cell in row_of(text, "undersample − none").split("|")]
+    worse, level, better = map(float, cells[-5:-2])
+    assert worse > 0.9
+    assert worse + level + better == pytest.approx(1, abs=2e-3)
+    assert analyse(results, "test/f1").rope is None  # its size is one of the experiment's own metric
+    with pytest.raises(ConfigError, match=r"report\.rope=-1"):
+        analyse(results, rope=-1)
+
+
+def test_each_variant_has_median_interquartile_mean_and_both_intervals(results, tmp_path):
+    write_report(results, tmp_path, formats=["md"])
+    section = (tmp_path / "report.md").read_text().split("## Every seed")[1].split("## ")[0]
+    cells = [cell.strip() for cell in row_of(section, "smote").split("|")]
+    values = results.values("smote", "test/accuracy")
+    assert cells[2:5] == ["10", f"{values.median():.4f}", f"{stats.trim_mean(values, 0.25):.4f}"]
+    narrow, wide = ([float(end) for end in cell.strip("[]").split(",")] for cell in cells[-3:-1])
+    assert wide[1] - wide[0] > 1.5 * (narrow[1] - narrow[0])
+
+
+def test_five_seeds_with_one_split_are_told_what_wilcoxon_can_say(make_results, tmp_path):
+    values = {
+        name: {"test/accuracy": [0.5 + shift + seed / 50 for seed in range(5)]}
+        for name, shift in (("a", 0), ("b", 0.1))
+    }
+    values["b"]["test/accuracy"][0] += 0.01
+    split = {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False}
+    config = plain_config(baseline="a") | {"split": split}
+    write_report(make_results(values, config), tmp_path, formats=["md"])
+    text = (tmp_path / "report.md").read_text()
+    assert (
+        "With 5 pairs the smallest p that Wilcoxon's test can give is 0.062, so that it can tell nothing apart." in text
+    )
+    assert "nothing is said about the population" in text
+
+
+# ---- what is left out, and what cannot stand side by side ----
+
+
+def test_what_was_left_out_is_said_with_its_reason(make_results, tmp_path):
+    values = {"none": {"test/accuracy": [0.9, 0.8]}, "smote": {"test/accuracy": [0.7, 0.6]}}
+    cells = make_cells(values)
+    cells.loc[3, "outcome"] = "diverged"
+    write_report(make_results(values, make_config(published={}), cells=cells), tmp_path, formats=["md"])
+    section = (tmp_path / "report.md").read_text().split("## What was left out")[1].split("## ")[0]
+    assert "- `smote`: 1 diverged. Enters no mean" in section
+    assert "`undersample`, `oversample` and `text_augment`: not asked for in this launch." in section
+
+
+def test_other_data_or_another_selection_has_a_footnote_in_every_format(make_results, tmp_path):
+    common = {"data": "aaaa", "selection": "select=last"}
+    circumstances = dict.fromkeys(MEANS, common) | {
+        "smote": common | {"data": "bbbb"},
+        "oversample": common | {"selection": "select=best by val/loss"},
+    }
+    write_report(make_results(circumstances=circumstances), tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| oversample¹ |" in text
+    assert "| smote² |" in text
+    assert "¹ Selection select=best by val/loss (the others: select=last)." in text
+    assert "² Data bbbb (the others: aaaa)." in text
+    assert "² Data bbbb" in (tmp_path / "report.html").read_text()
+    assert "Data bbbb" in (tmp_path / "report.tex").read_text()
+    assert "¹" not in text.split("## Every seed")[1]
+
+
+# ---- the page ----
+
+
+def test_the_page_needs_no_file_and_no_host(results, tmp_path, real_pictures):
+    [path] = write_report(results, tmp_path, formats=["html"])
+    page = path.read_text()
+    assert page.count('<img src="data:image/svg+xml;base64,') == 4
+    references = re.findall(r"""(?:src|href|action)=["']([^"']*)|url\(([^)]*)\)|@import""", page)
+    assert all(either.startswith(("data:", "#")) for found in references for either in found if either)
+    assert "undersample" in page
+    assert "<h2 id=" in page
+
+
+def test_the_page_shows_markup_in_names_as_text(make_results, tmp_path):
+    values = {"<script>alert(1)</script>": {"test/accuracy": [0.5, 0.6]}, "b": {"test/accuracy": [0.5, 0.7]}}
+    [path] = write_report(make_results(values, plain_config()), tmp_path, formats=["html"])
+    assert "<script>alert" not in path.read_text()
+    assert "&lt;script&gt;alert(1)" in path.read_text()
+
+
+# ---- figures ----
+
+
+@pytest.mark.parametrize("kind", ["single", "diverged", "nothing", "constant", "many"])
+def test_pictures_of_results_with_gaps(make_results, kind):
+    column = {
+        "single": [0.9], "diverged": [0.9, 0.8, 0.1], "nothing": [math.nan] * 3, "constant": [0.5] * 3,
+        "many": [0.1, 0.2, 0.3],
+    }[kind]  # fmt: skip
+    names = [f"a_variant_with_a_long_name_{place}" for place in range(8 if kind == "many" else 3)]
+    values = {
+        name: {"test/accuracy": [value + place / 100 * (kind == "many") for value in column]}
+        for place, name in enumerate(names)
+    }
+    cells = make_cells(values)
+    if kind == "diverged":
+        cells.loc[2, "outcome"] = "diverged"
+    config = plain_config() | {"monitor": "val/accuracy"}
+    results = make_results(values, config, cells=cells)
+    drawn = pictures(analyse(results), [])
+    assert {"accuracy", "seeds", "curves"} <= {picture.name for picture in drawn}
+    assert all(content.startswith(b"\x89PNG") for content in files_of(drawn, kinds=("png",)).values())
+
+
+def test_groups_of_a_critical_difference_diagram():
+    assert cliques([1.0, 1.5, 3.0, 3.2, 5.0], 1.0) == [(1.0, 1.5), (3.0, 3.2)]
+    assert cliques([1.0, 2.0, 3.0], 1.0) == [(1.0, 2.0), (2.0, 3.0)]
+    assert cliques([1.0, 2.0, 3.0], 5.0) == [(1.0, 3.0)]
+    assert cliques([1.0, 3.0], 0.5) == []
+
+
+def test_curves_of_diverged_seeds_enter_no_mean(make_results):
+    values = {"a": {"test/accuracy": [0.9, 0.1]}}
+    cells = make_cells(values)
+    cells.loc[1, "outcome"] = "diverged"
+    figure = curves_figure(make_results(values, plain_config(), cells=cells), "val/accuracy", {})
+    labels = figure.legends[0].get_texts()
+    assert {text.get_text() for text in labels} == {"ours, mean over the seeds", "diverged, in no mean"}
+
+
+# ---- power ----
+
+
+def test_power_says_how_many_seeds_a_difference_takes(make_results):
+    split = {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False}
+    values = {"a": {"test/accuracy": [0.5, 0.7, 0.6, 0.8]}, "b": {"test/accuracy": [0.6, 0.6, 0.8, 0.7]}}
+    config = plain_config(baseline="b") | {"split": split}
+    analysis = analyse(make_results(values, config), rope=0.2)
+    std = (results := analysis.results).values("a", "test/accuracy").sub(results.values("b", "test/accuracy")).std()
+    needed = seeds_needed(0.2, std)
+    assert row_of(power_text(analysis), "a").split() == [
+        "a",
+        f"{std:.4f}",
+        "4",
+        f"{100 * power(0.2, std, 4):.0f}",
+        "%",
+        str(needed),
+    ]
+    assert "4 seeds (now)" in power_text(analyse(results))
+
+
+def test_power_under_redrawn_splits_says_when_seeds_do_not_help(results, make_results):
+    text = power_text(analyse(results, rope=1e-4))
+    assert "no number: more data" in row_of(text, "undersample")
+    assert "0.01, 0.05 shared among five comparisons" in text
+    single = make_results({"a": {"test/accuracy": [0.9]}, "b": {"test/accuracy": [0.8]}}, plain_config())
+    assert "one pair: no spread, so no test" in power_text(analyse(single))
+
+
+# ---- sweeps ----
+
+
+def sweep(make_results, keys, **fields):
+    """A launch that is one of several jobs; ``keys`` are the values of each job by key."""
+    values = {"a": {"test/accuracy": [0.5, 0.6]}, "b": {"test/accuracy": [0.4, 0.5]}}
+    jobs = []
+    for place, chosen in enumerate(keys):
+        shifted = {
+            name: {"test/accuracy": [value + place / 10 for value in columns["test/accuracy"]]}
+            for name, columns in values.items()
+        }
+        jobs.append(Job(f"launch{place}", chosen, make_cells(shifted), ("aaaa",)))
+    return make_results(values, plain_config(), jobs=jobs, **fields)
+
+
+def test_a_job_of_a_sweep_reports_all_jobs(make_results, tmp_path, real_pictures):
+    results = sweep(make_results, [{"optimizer.lr": lr, "seeds": "2"} for lr in ("0.1", "0.01", "0.001")])
+    files = write_report(results, tmp_path, formats=["md"])
+    section = (tmp_path / "report.md").read_text().split("## Sweep")[1].split("## ")[0]
+    assert "one of three jobs of a sweep over `optimizer.lr`;" in section
+    assert "| 0.001 | **0.7500 ± 0.0707** | **0.6500 ± 0.0707** | n=2 |" in section
+    assert "choose by a validation metric" in section
+    assert (tmp_path / "sweep.png") in files
+
+
+def test_a_grid_is_a_heat_map_in_the_order_of_its_numbers(make_results):
+    keys = [
+        {"lr": lr, "width": width, "depth": depth}
+        for lr in ("0.1", "0.01")
+        for width in ("8", "16", "4")
+        for depth in ("1", "2")
+    ]
+    section, [picture] = sweep_part(analyse(sweep(make_results, keys)))
+    assert section.index("`width`") < section.index("`lr`")  # the key with the most values comes first
+    axes = picture.figure().axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["4", "8", "16"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["0.01", "0.1"]
+    assert {text.get_text() for text in axes.texts} >= {"1.6500", "0.6500"}  # of both depths the better one
+
+
+def test_jobs_on_different_data_are_not_compared_without_a_word(make_results):
+    results = sweep(make_results, [{"data": "x"}, {"data": "y"}])
+    results.jobs[1] = replace(results.jobs[1], data=("bbbb",))
+    assert "must not be compared" in sweep_part(analyse(results))[0]
+    assert sweep_part(analyse(sweep(make_results, [{"lr": "1"}]))) == ("", [])
 
 
 def test_numbers_as_text():

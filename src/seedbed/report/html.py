@@ -31,6 +31,7 @@ img { max-width: 100%; height: auto; display: block; margin: 1rem 0; }
 .scroll { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .75rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #e6e6e6; }
+td.short { white-space: nowrap; }
 thead th { border-bottom: 2px solid #4a5560; vertical-align: bottom; }
 thead th button { font: inherit; font-weight: bold; color: inherit; background: none; border: 0; padding: 0;
   text-align: left; cursor: pointer; }
@@ -91,6 +92,8 @@ def html_report(page: str, images: Mapping[str, bytes], title: str) -> str:
     """
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(page)
     body = re.sub(r'<img src="([^"]+)\.png"', lambda found: _embedded(found[1], images), body)
+    # A mean and its spread, or the ends of an interval, stay in one line.
+    body = re.sub(r"<td>(?=(?:<strong>)?[^<]{1,32}<)", '<td class="short">', body)
     body = body.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
     return _PAGE.substitute(title=escape(title), body=_with_contents(body))
 

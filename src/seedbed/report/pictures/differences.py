@@ -47,10 +47,15 @@ def _draw(axes: Axes, place: int, row: Difference) -> None:
             axes.plot([comparison.low, comparison.high], [place, place], color=colour, linewidth=1.8)
         face = colour if row.told_apart else "white"
         axes.plot(comparison.difference, place, "o", color=colour, markerfacecolor=face, markersize=6.5)
-    said = f"{row.verdict}, p {_sign(row.p)}" if row.told_apart else f"p {_sign(row.p)}" if row.p is not None else ""
     axes.annotate(
-        said, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color=colour,
+        _said(row), (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color=colour,
     )  # fmt: skip
+
+
+def _said(row: Difference) -> str:
+    if row.p is None:
+        return row.comparison.words.replace(": ", ":\n").replace(" in ", "\nin ", 1)
+    return f"{row.verdict}, p {_sign(row.p)}" if row.told_apart else f"p {_sign(row.p)}"
 
 
 def _sign(p: float | None) -> str:
