@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
@@ -45,15 +47,17 @@ def served(project: Path) -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_the_page_of_a_launch_shows_the_answer_and_the_table(project: Path, tmp_path: Path) -> None:
+def test_pages_of_a_launch_and_of_its_variants(project: Path, tmp_path: Path) -> None:
     outcome = run("messages", ["seeds=2", "trainer.max_epochs=1"], config_dir=project)
     store = store_of(project, "messages")
     with served(project) as address:
         place = f"{address}/#/experiments/{store.experiment_id}"
         launch = shown(f"{place}/runs/{outcome.launch}", tmp_path, milliseconds=20_000)
-        table = shown(f"{place}/runs", tmp_path, milliseconds=20_000)
+        variants = [variant.info.run_id for variant in store.children(outcome.launch)]
+        asked = urlencode({"runs": json.dumps(variants), "experiments": json.dumps([store.experiment_id])})
+        compared = shown(f"{address}/#/compare-runs?{asked}", tmp_path, milliseconds=20_000)
     assert "can't be told apart from <code>none</code>" in launch.dom
     assert "95 % interval of the mean" in launch.dom
     assert launch.hosts <= {"127.0.0.1"}
-    for name in ("none", "oversample"):
-        assert f">{name}<" in table.dom
+    for said in ("none", "oversample", "test/accuracy", "test/accuracy_std"):
+        assert said in compared.dom
