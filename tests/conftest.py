@@ -116,4 +116,4 @@ def seedbed(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return command
 
 
-CONFIGURED = ("run", "report", "status", "ui")
+CONFIGURED = ("run", "report", "status", "ui", "verify", "diff")
