@@ -33,7 +33,7 @@ def typed(project: Path) -> Verify:
 
 
 class Here(Executor):
-    """Trains in this process: starting another one takes seconds, and one test does that."""
+    """Trains in this process: starting another one takes seconds, and one test alone does that."""
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -41,14 +41,10 @@ class Here(Executor):
         return future
 
 
-def train_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_device", [0])
-    monkeypatch.setattr(Workers, "pool", lambda *_: Here())
-
-
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    train_here(monkeypatch)
+    monkeypatch.setattr(workers, "_device", [0])
+    monkeypatch.setattr(Workers, "pool", lambda *_: Here())
 
 
 def seed_run(store: Store, variant: str, seed: int) -> TrackedRun:
@@ -101,9 +97,7 @@ def test_each_check_and_the_summary_in_words() -> None:
 # ---- training again --------------------------------------------------------------------------------------------------
 
 
-def test_cells_repeat_bit_for_bit_and_a_changed_record_is_named(
-    typed: Verify, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cells_repeat_bit_for_bit_and_a_changed_record_is_named(here: None, typed: Verify, project: Path) -> None:
     run("messages", ["variant=none", "trainer.seeds_at_once=2"], config_dir=project)
     launch = run("messages", ["seeds=4", "trainer.seeds_at_once=1"], config_dir=project).launch
     store = store_of(project, "messages")
@@ -122,7 +116,6 @@ def test_cells_repeat_bit_for_bit_and_a_changed_record_is_named(
     assert "Training none again, seeds 0, 1 together, as then (stack 1 of 4)" in done.stderr
     assert counts(store) == before
 
-    train_here(monkeypatch)
     changed = seed_run(store, "none", 0)
     (point,) = store.client.get_metric_history(changed.id, "test/loss")
     changed.log(curves=[("test/loss", point.step, 0.125), ("val/loss", 1, 0.25)])
@@ -137,6 +130,14 @@ def test_cells_repeat_bit_for_bit_and_a_changed_record_is_named(
     assert "val/loss epoch 1: 0.25 recorded, " in wrong.stdout
     assert "none, seed 1: identical" in wrong.stdout
     assert wrong.stdout.splitlines()[-1] == "1 of 2 cells repeats bit for bit, 1 does not."
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_repeats_the_bits(typed: Verify, project: Path) -> None:
+    run("messages", ["trainer.seeds_at_once=2"], config_dir=project)
+    done = typed("messages", "--cells", "3")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[-1] == "3 of 3 cells repeat bit for bit."
 
 
 def test_other_versions_give_a_tolerance_and_are_named(here: None, project: Path) -> None:
