@@ -254,6 +254,96 @@ def status(experiment: str | None, config_dir: str | None) -> None:
 @main.command(
     cls=WithExamples,
     examples="""
+    seedbed diff spam_imbalance~1 spam_imbalance          the launch before the latest, and the latest
+    seedbed diff 3f2a91c0 b01c77de --metric test/f1       any two, by their ids or the start of them
+    """,
+)
+@click.argument("first", metavar="A", shell_complete=completion.experiments)
+@click.argument("second", metavar="B", shell_complete=completion.experiments)
+@click.option("--metric", help="The metric to show; default: the one that A is compared by.")
+@config_dir_option
+@debug_option
+def diff(first: str, second: str, metric: str | None, config_dir: str | None) -> None:
+    """Show what differs between launches A and B: variants, config, data, environment and results.
+
+    A launch is an experiment's NAME (its latest launch), NAME~1 (the one before), or an id or the start of it, as
+    seedbed status NAME lists them. The two may be of different experiments.
+    """
+    from seedbed.differences import differences
+
+    click.echo(differences(first, second, metric, config_dir))
+
+
+def _number_or_all(ctx: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    """A whole number from 1 on, or None for ``all``."""
+    if value == "all":
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise click.BadParameter(f"{value!r} is neither a whole number from 1 on nor 'all'.")
+    return int(value)
+
+
+@main.command(
+    cls=WithExamples,
+    examples="""
+    seedbed verify spam_imbalance                         5 cells of the latest launch
+    seedbed verify 3f2a91c0 --variant smote --cells all   of any launch, by its id or the start of it
+    seedbed verify spam_imbalance~1 --tolerance 1e-4      of the launch before the latest
+    """,
+)
+@click.argument("experiment", metavar="EXPERIMENT|LAUNCH", shell_complete=completion.experiments)
+@click.option("--run", "run_id", help="A launch of EXPERIMENT, by its id or the start of it; default: the latest.")
+@click.option(
+    "--cells",
+    callback=_number_or_all,
+    default="5",
+    metavar="NUMBER|all",
+    show_default=True,
+    help="How many cells: the first seed of each variant, then the second.",
+)
+@click.option("--variant", help="Cells of this variant only.")
+@click.option(
+    "--tolerance",
+    type=float,
+    default=1e-3,
+    show_default=True,
+    help="How far a value may be off where bits cannot be the same: of the value where it is above 1, else absolute.",
+)
+@config_dir_option
+@debug_option
+def verify(
+    experiment: str,
+    run_id: str | None,
+    cells: int | None,
+    variant: str | None,
+    tolerance: float,
+    config_dir: str | None,
+) -> None:
+    """Train some cells again as they were recorded, and compare every value with the record.
+
+    Each is trained in a new process from its recorded config, in a stack of the same seeds. On a CPU with the same
+    versions, values must be the same to the last bit; with other versions or hardware, or on a GPU, within the
+    tolerance. Nothing is written to the store. Exit code: 0 all repeat, 1 something differs, 2 bad input.
+    """
+    from seedbed.progress import Display
+    from seedbed.verification import verify as train_again
+
+    found = train_again(
+        experiment,
+        run_id,
+        cells=cells,
+        variant=variant,
+        tolerance=tolerance,
+        config_dir=config_dir,
+        display=Display(),
+    )
+    click.echo(found)
+    sys.exit(0 if found.verified else 1)
+
+
+@main.command(
+    cls=WithExamples,
+    examples="""
     seedbed recommend fastai_collab --user 42
     seedbed recommend fastai_collab --similar-to 'Batman & Robin (1997)' -k 5
     seedbed recommend fastai_collab --variant collab_nn --user 42

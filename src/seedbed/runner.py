@@ -21,7 +21,7 @@ from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.environment import environment, in_one_line
 from seedbed.errors import ConfigError
-from seedbed.experiment import Experiment, Variant, build, load_experiment
+from seedbed.experiment import RECIPE_VERSION, Experiment, Variant, build, load_experiment
 from seedbed.imbalance.base import Strategy
 from seedbed.progress import Display
 from seedbed.report import analyse, comparison_table, launch_page, table_text
@@ -88,7 +88,8 @@ def run(
         if count == 0 and SWEEP not in os.environ and (earlier := _latest_launch_with(store, key)):
             shown.say(f"All {len(done)} cells are trained already: nothing to do.")
             return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
-        tags = {"key": key, "command": experiment.command, **_sweep_tags(experiment)}
+        about = {"key": key, "command": experiment.command, "recipe_version": str(RECIPE_VERSION)}
+        tags = about | _sweep_tags(experiment)
         launch = store.start(tracking.launch_name(), "launch", tags)
         shown.say(
             f"{name}: {count} cell{'s' if count != 1 else ''} to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
@@ -124,7 +125,7 @@ def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
     for variant, (split, strategy) in zip(experiment.variants, parts, strict=True):
         data = json.dumps(variant.config["data"], sort_keys=True)
         if data not in tables:
-            tables[data] = _load(variant.config["data"], display)
+            tables[data] = load_table(variant.config["data"], display)
         table, drawn = tables[data], data + json.dumps(variant.config["split"], sort_keys=True)
         if drawn not in splits:
             splits[drawn] = {seed: split.rows(table, seed) for seed in experiment.seeds}
@@ -132,11 +133,12 @@ def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
         if plan:
             _check_pairing(plan[0], variant, table, rows)
         _check_rows(variant, table, rows, strategy)
-        plan.append(_plan_variant(variant, table, rows, strategy))
+        plan.append(plan_variant(variant, table, rows, strategy))
     return plan
 
 
-def _load(config: Mapping[str, Any], display: Display) -> Dataset:
+def load_table(config: Mapping[str, Any], display: Display) -> Dataset:
+    """The table that a config's ``data`` describes; what it has to say goes to the display."""
     table: Dataset = build(config, "data").load(lambda done, total: display.preparing("the data", done, total))
     for note in table.notes:
         display.say(note)
@@ -169,7 +171,8 @@ def _check_rows(variant: Variant, table: Dataset, rows: Mapping[int, Rows], stra
             raise ConfigError(f"Variant {variant.name!r}, seed {seed}: {error}") from error
 
 
-def _plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strategy: Strategy) -> PlannedVariant:
+def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strategy: Strategy) -> PlannedVariant:
+    """Put together all that the cells of a variant need, ``rows`` by seed; the model and optimizer are tried."""
     inputs = {"data": table.digest, **table.made_with, "strategy": " ".join(strategy.describe())}
     return PlannedVariant(
         variant=variant,

@@ -61,10 +61,14 @@ ERROR = f"{TAG}error"
 OUTCOME = f"{TAG}outcome"
 # On a launch: the sweep that it is a job of; with "_values", what it sets there.
 SWEEP = f"{TAG}sweep"
-# On a seed run: the version of the recipe that all code is, see experiment.RECIPE_VERSION.
-RECIPE = f"{TAG}recipe_version"
 # What MLflow's page of a run shows as its description, in Markdown.
 DESCRIPTION = MLFLOW_RUN_NOTE
+# What else is known of a run: the variant run above a seed run, and the seeds of its stack and the threads that trained.
+PARENT, STACK, THREADS, RECIPE = MLFLOW_PARENT_RUN_ID, f"{TAG}stack", f"{TAG}threads", f"{TAG}recipe_version"
+DATA_DIGEST = f"{TAG}data_digest"
+# Params of a seed run beside its config.
+AT_ONCE, CHOSEN_EPOCH = "trainer.seeds_at_once", "chosen_epoch"
+LAUNCHES, LATEST_FIRST = f"tags.`{TAG}kind` = 'launch'", "attributes.start_time DESC"
 # On a launch from when its plan, config and data are stored: before that, there is nothing to read.
 READABLE = f"{TAG}readable"
 
@@ -277,20 +281,10 @@ class Store:
 
     def __init__(self, uri: str, project: Path, experiment: str, *, create: bool = True) -> None:
         self.uri, self.project, self.experiment = uri, project, experiment
-        local = uri.startswith("sqlite:///")
-        if not create and local and not Path(uri.removeprefix("sqlite:///")).is_file():
+        if not create and not _may_exist(uri):
             raise NothingTracked(f"There is no tracking store at {uri}: run 'seedbed run {experiment}' first.")
-        try:
-            # Two processes that migrate an empty database at once break it.
-            with _locked(Path(uri.removeprefix("sqlite:///"))) if local else contextlib.nullcontext():
-                self.client = MlflowClient(tracking_uri=uri)
-                self.experiment_id = self._experiment_id(create, local)
-        except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-            reason = " ".join(str(error).split())[:500]
-            raise TrackingError(
-                f"The tracking store {uri} cannot be used: {type(error).__name__}: {reason} "
-                "Mend or move it, or name another in MLFLOW_TRACKING_URI."
-            ) from error
+        with _opened(uri) as self.client:
+            self.experiment_id = self._experiment_id(create, _is_local(uri))
 
     def _experiment_id(self, create: bool, local: bool) -> str:
         found = self.client.get_experiment_by_name(self.experiment)
@@ -352,7 +346,7 @@ class Store:
 
     def launches(self) -> list[Run]:
         """All launches, the latest first."""
-        return self._search(f"tags.`{TAG}kind` = 'launch'", order="attributes.start_time DESC")
+        return self._search(LAUNCHES, order=LATEST_FIRST)
 
     def children(self, run_id: str) -> list[Run]:
         """The runs below a run, in the order in which they were started."""
@@ -369,26 +363,59 @@ class Store:
             for point in sorted(self.client.get_metric_history(run_id, name), key=lambda point: point.step):
                 yield name, point.step, point.value
 
+    def values(self, run: Run) -> dict[tuple[str, int], float]:
+        """Every recorded value of a seed run, by metric and epoch; not the time that it took."""
+        names = [name for name in run.data.metrics if name != SECONDS]
+        return {(name, step): value for name, step, value in self.curves(run.info.run_id, names)}
+
     def run(self, run_id: str) -> TrackedRun:
         return TrackedRun(self.client, run_id)
 
     def _search(self, query: str, order: str = "attributes.start_time ASC") -> list[Run]:
-        runs: list[Run] = []
-        token = None
-        while True:
-            page = self.client.search_runs(
-                [self.experiment_id], query, ViewType.ACTIVE_ONLY, max_results=1000, order_by=[order], page_token=token
-            )
-            runs += page
-            token = page.token
-            if not token:
-                return runs
+        return _runs(self.client, [self.experiment_id], query, order)
 
 
 def open_project_store(experiment: str, config_dir: str | os.PathLike[str] | None = None) -> Store:
     """The store of an experiment that has been run in this project; raises ``TrackingError`` where it has not."""
     project = project_folder(config_dir)
     return Store(store_uri(project), project, experiment, create=False)
+
+
+@contextmanager
+def _opened(uri: str) -> Iterator[MlflowClient]:
+    """A client of the store; that it cannot be used is a ``TrackingError``, also while it is used in here."""
+    try:
+        # Two processes that migrate an empty database at once break it.
+        with _locked(Path(uri.removeprefix("sqlite:///"))) if _is_local(uri) else contextlib.nullcontext():
+            yield MlflowClient(tracking_uri=uri)
+    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+        reason = " ".join(str(error).split())[:500]
+        raise TrackingError(
+            f"The tracking store {uri} cannot be used: {type(error).__name__}: {reason} "
+            "Mend or move it, or name another in MLFLOW_TRACKING_URI."
+        ) from error
+
+
+def _is_local(uri: str) -> bool:
+    return uri.startswith("sqlite:///")
+
+
+def _may_exist(uri: str) -> bool:
+    """False where there is no file; whether there is a server is found when it is asked."""
+    return not _is_local(uri) or Path(uri.removeprefix("sqlite:///")).is_file()
+
+
+def _runs(client: MlflowClient, experiments: Sequence[str], query: str, order: str) -> list[Run]:
+    runs: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs(
+            list(experiments), query, ViewType.ACTIVE_ONLY, max_results=1000, order_by=[order], page_token=token
+        )
+        runs += page
+        token = page.token
+        if not token:
+            return runs
 
 
 @contextmanager
@@ -482,8 +509,8 @@ WEIGHTS = "weights.safetensors"
 """Of a seed's run: the state of its ordinary network."""
 
 
-def find_launch(store: Store, run_id: str | None = None) -> Run:
-    """A launch by its id or the start of it, or the latest."""
+def find_launch(store: Store, run_id: str | None = None, back: int = 0) -> Run:
+    """A launch by its id or the start of it; else the latest, or the one so many ``back`` from it."""
     launches = store.launches()
     if not launches:
         raise TrackingError(
@@ -491,8 +518,14 @@ def find_launch(store: Store, run_id: str | None = None) -> Run:
         )
     if run_id is None:
         launches = [run for run in launches if READABLE in run.data.tags]
+        if len(launches) > back:
+            return launches[back]
         if launches:
-            return launches[0]
+            plural = "es" if len(launches) != 1 else ""
+            raise TrackingError(
+                f"{store.experiment}~{back}: {store.experiment!r} has {len(launches)} launch{plural} that can be read, "
+                f"so ~{len(launches) - 1} is the first. 'seedbed status {store.experiment}' lists them."
+            )
         raise TrackingError(f"No launch of {store.experiment!r} got as far as its first variant. Run it again.")
     matches = [run for run in launches if run.info.run_id.startswith(run_id)]
     if len(matches) != 1:
@@ -501,6 +534,46 @@ def find_launch(store: Store, run_id: str | None = None) -> Run:
             f"--run {run_id}: {len(matches)} launches of {store.experiment!r} have that id. Known: {known}."
         )
     return matches[0]
+
+
+def find_tracked(
+    asked: str, config_dir: str | os.PathLike[str] | None = None, run_id: str | None = None
+) -> tuple[Store, Run]:
+    """The launch meant by an experiment's NAME (its latest), by NAME~1 (the one before), or by an id or its start.
+
+    An id is looked for in all experiments of the store; ``run_id`` is one of the experiment NAME.
+    """
+    project = project_folder(config_dir)
+    uri = store_uri(project)
+    if not _may_exist(uri):
+        raise NothingTracked(f"There is no tracking store at {uri}: run an experiment first, with 'seedbed run NAME'.")
+    with _opened(uri) as client:
+        names = {found.experiment_id: found.name for found in client.search_experiments() if found.name != "Default"}
+        name, back = _counted_back(asked)
+        if name not in names.values():
+            launch = _by_id(asked, _runs(client, list(names), LAUNCHES, LATEST_FIRST), names, uri)
+            name, run_id = names[launch.info.experiment_id], launch.info.run_id
+    store = Store(uri, project, name, create=False)
+    return store, find_launch(store, run_id, back)
+
+
+def _counted_back(asked: str) -> tuple[str, int]:
+    match = re.fullmatch(r"(.+)~(\d+)", asked)
+    return (match[1], int(match[2])) if match else (asked, 0)
+
+
+def _by_id(asked: str, launches: Sequence[Run], names: Mapping[str, str], uri: str) -> Run:
+    matches = [run for run in launches if run.info.run_id.startswith(asked)]
+    if len(matches) == 1:
+        return matches[0]
+    known = ", ".join(f"{run.info.run_id[:8]} ({names[run.info.experiment_id]})" for run in (matches or launches)[:10])
+    if matches:
+        raise TrackingError(f"{asked}: {len(matches)} launches in {uri} have that id: {known}. Give more of it.")
+    raise TrackingError(
+        f"{asked!r} is neither an experiment that has been run nor a launch in {uri}: "
+        f"{near_misses(asked, names.values())} Launches, the latest first: {known or 'none'}. Give the name of an "
+        "experiment that has been run, or the id of a launch or the start of it, as 'seedbed status NAME' lists them."
+    )
 
 
 def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import pytorch_lightning as pl
+import torch
 from safetensors.torch import save as safetensors_bytes
 
 from seedbed import tracking
@@ -29,7 +30,7 @@ from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SeedData
 from seedbed.tracking import Cell, Store, TrackedRun, ending
 from seedbed.training import CurvePoints, SeedResult, StackTrainer, curve_points
-from seedbed.workers import Workers, train_in_worker
+from seedbed.workers import Workers, threads_of, train_in_worker
 
 SECONDS_BETWEEN_FLUSHES = 15.0
 
@@ -177,7 +178,7 @@ class VariantTraining:
     def _train_here(self, stack: Sequence[SeedData]) -> None:
         planned = self.planned
         with ExitStack() as exits:
-            runs = self._start_stack(stack, exits)
+            runs = self._start_stack(stack, exits, torch.get_num_threads())
             curves = CurveRecorder(lambda points: self._later(self._record_so_far, runs, points))
             progress = EpochProgress(self.display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
             results = planned.trainer.train(stack, [curves, progress], LightningLogger(self.variant_run))
@@ -194,7 +195,7 @@ class VariantTraining:
             while waiting or training:
                 while waiting and len(training) < len(devices):
                     stack, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
-                    runs = self._start_stack(stack, exits)
+                    runs = self._start_stack(stack, exits, threads_of(devices))
                     self.display.at(planned.name, 0, epochs, len(stack), 0)
                     future = pool.submit(train_in_worker, planned.variant.config, table, stack)
                     training[future] = runs, exits
@@ -213,11 +214,13 @@ class VariantTraining:
                 for run in [self.launch, self.variant_run, *(run for runs, _ in training.values() for run in runs)]:
                     run.log(tags=tracking.heartbeat())
 
-    def _start_stack(self, stack: Sequence[SeedData], exits: ExitStack) -> list[TrackedRun]:
+    def _start_stack(self, stack: Sequence[SeedData], exits: ExitStack, threads: int) -> list[TrackedRun]:
         """Runs that exist from the start, so that the UI shows what is being trained, and that end with ``exits``."""
-        return [exits.enter_context(ending(self._start_seed(item.seed))) for item in stack]
+        # Both change how sums are rounded: who wants the same bits again needs the same ones.
+        rounding = {"stack": ",".join(str(item.seed) for item in stack), "threads": str(threads)}
+        return [exits.enter_context(ending(self._start_seed(item.seed, rounding))) for item in stack]
 
-    def _start_seed(self, seed: int) -> TrackedRun:
+    def _start_seed(self, seed: int, more: Mapping[str, str] | None = None) -> TrackedRun:
         planned = self.planned
         tags = {
             "variant": planned.name,
@@ -227,6 +230,7 @@ class VariantTraining:
             "data_digest": planned.table.digest,
             "recipe_version": str(RECIPE_VERSION),
             "environment": in_one_line(),
+            **(more or {}),
         }
         return self.store.start(f"seed {seed} {planned.name}", "seed", tags, parent=self.variant_run.id)
 
@@ -253,14 +257,13 @@ class VariantTraining:
         config = self.planned.variant.config
         params = tracking.flat_params(config, tracking.NOT_A_CELLS_PARAM) | {
             "seed": result.seed,
-            "trainer.seeds_at_once": at_once,
-            "chosen_epoch": result.epoch,
+            tracking.AT_ONCE: at_once,
+            tracking.CHOSEN_EPOCH: result.epoch,
         }
-        finals = [(name, config["trainer"]["max_epochs"], value) for name, value in result.metrics.items()]
         recorded = self._recorded.get(run.id, set())
-        curves = [point for point in result.curves if point[1] not in recorded]
+        points = [point for point in recorded_points(result, config) if point[1] not in recorded]
         tags = {} if result.outcome == "ok" else {tracking.OUTCOME: result.outcome}
-        run.log(params=params, curves=[*curves, *finals], tags=tags)
+        run.log(params=params, curves=points, tags=tags)
         if config["tracking"]["checkpoints"]:
             run.artifact(tracking.WEIGHTS, safetensors_bytes(result.weights))
 
@@ -302,6 +305,11 @@ class VariantTraining:
         """The last value of each metric, as the store would give them."""
         curves = {label: value for label, _, value in result.curves}
         return {run.labels[label]: value for label, value in {**curves, **result.metrics}.items()}
+
+
+def recorded_points(result: SeedResult, config: Mapping[str, Any]) -> CurvePoints:
+    """What is written of a seed: its curves, and at the epoch after the last one its final metrics."""
+    return [*result.curves, *((name, config["trainer"]["max_epochs"], value) for name, value in result.metrics.items())]
 
 
 def _groups_of(items: Sequence[T], size: int | None) -> list[Sequence[T]]:

@@ -44,19 +44,26 @@ class Workers:
             for process in set(multiprocessing.active_children()) - self._others:
                 process.terminate()
 
-    def pool(self, settings: Mapping[str, Any], devices: Sequence[int]) -> ProcessPoolExecutor:
-        """An executor with one process for each of the devices."""
-        key = (accelerator(settings), *map(str, devices))
+    def pool(
+        self, settings: Mapping[str, Any], devices: Sequence[int], threads: int | None = None
+    ) -> ProcessPoolExecutor:
+        """An executor with one process for each of the devices, of so many threads or of ``threads_of(devices)``."""
+        threads = threads or threads_of(devices)
+        key = (accelerator(settings), str(threads), *map(str, devices))
         if key not in self._pools or _is_broken(self._pools[key]):
             context = multiprocessing.get_context("spawn")  # a CUDA context does not survive a fork
             queue: Queue[int] = context.Queue()
             for device in devices:
                 queue.put(device)
-            threads = max(1, available_cores() // len(devices))
             self._pools[key] = ProcessPoolExecutor(
                 len(devices), mp_context=context, initializer=_take_device, initargs=(queue, threads)
             )
         return self._pools[key]
+
+
+def threads_of(devices: Sequence[int]) -> int:
+    """PyTorch's threads in each of the processes that train on these devices."""
+    return max(1, available_cores() // len(devices))
 
 
 def train_in_worker(config: Mapping[str, Any], table: Dataset, stack: Sequence[SeedData]) -> list[SeedResult]:

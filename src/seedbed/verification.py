@@ -1,0 +1,433 @@
+"""Trains chosen cells again, from what is recorded of them, and compares what comes out with what was recorded."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from os import PathLike
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from mlflow.entities import Run
+
+from seedbed import tracking
+from seedbed.cores import available_cores
+from seedbed.data.table import Dataset
+from seedbed.devices import accelerator, numbers
+from seedbed.environment import environment
+from seedbed.errors import ConfigError, TrackingError, near_misses
+from seedbed.experiment import RECIPE_VERSION, Variant, build
+from seedbed.paths import make_importable
+from seedbed.progress import Display
+from seedbed.results import SECONDS
+from seedbed.runner import load_table, plan_variant
+from seedbed.tracking import TAG, Cell, Store
+from seedbed.training import SeedResult
+from seedbed.variant_training import PlannedVariant, recorded_points
+from seedbed.workers import Workers, train_in_worker
+
+CELLS = 5
+TOLERANCE = 1e-3
+SHOWN = 3
+"""Differing values of a cell that are named, the largest first."""
+CHOSEN_EPOCH = "chosen epoch"
+
+
+# ---- what is found ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that is not the recorded one; None: there is none on that side."""
+
+    what: str
+    recorded: float | str | None
+    now: float | str | None
+
+    @property
+    def size(self) -> float:
+        """Relative to the recorded value, but absolute where that is below 1; infinite where one side has none."""
+        if not isinstance(self.recorded, float) or not isinstance(self.now, float):
+            return math.inf
+        return abs(self.now - self.recorded) / max(1.0, abs(self.recorded))
+
+    def __str__(self) -> str:
+        recorded, now = ("nothing" if value is None else str(value) for value in (self.recorded, self.now))
+        return f"{self.what}: {recorded} recorded, {now} now"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What came of training one cell again."""
+
+    name: str
+    """Variant and seed."""
+    values: int = 0
+    """How many were compared."""
+    differences: tuple[Difference, ...] = ()
+    """The largest first."""
+    changed: tuple[str, ...] = ()
+    """What is not as it was when the cell was trained: entries of the environment, data, recipe."""
+    tolerance: float = 0.0
+    """0: every value must be the recorded one, bit for bit."""
+    failure: str = ""
+    """Why nothing could be compared."""
+
+    @property
+    def identical(self) -> bool:
+        return not self.failure and not self.differences
+
+    @property
+    def verified(self) -> bool:
+        return not self.failure and all(difference.size <= self.tolerance for difference in self.differences)
+
+    def __str__(self) -> str:
+        if self.failure:
+            return f"{self.name}: {self.failure}"
+        if self.identical:
+            return f"{self.name}: identical ({self.values} values)"
+        if self.verified:
+            largest = self.differences[0]
+            return f"{self.name}: within {self.tolerance:g} (largest difference {largest.size:.2g}, {largest.what})"
+        beyond = [difference for difference in self.differences if difference.size > self.tolerance]
+        named = "; ".join(map(str, beyond[:SHOWN])) + (f"; {len(beyond) - SHOWN} more" if len(beyond) > SHOWN else "")
+        return f"{self.name}: DIFFERS in {len(beyond)} of {self.values} values: {named}"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Which launch was looked at, and what came of each chosen cell."""
+
+    about: str
+    checks: tuple[Check, ...]
+
+    @property
+    def verified(self) -> bool:
+        return all(check.verified for check in self.checks)
+
+    def __str__(self) -> str:
+        return "\n".join([self.about, "", *map(str, self.checks), "", *self._changed(), self._summary()])
+
+    def _changed(self) -> list[str]:
+        """What has changed since the cells were trained, and what follows for the comparison."""
+        kinds = dict.fromkeys((check.changed, check.tolerance) for check in self.checks if not check.failure)
+        lines = []
+        for changed, tolerance in kinds:
+            if changed:
+                lines.append("Not as it was when these cells were trained:" if len(kinds) == 1 else self._of(changed))
+                lines += [f"  {entry}" for entry in changed]
+            if tolerance:
+                reason = "Therefore" if changed else "A GPU adds up in no fixed order, therefore"
+                lines.append(f"{reason} values may differ by {tolerance:g} (of the value where it is above 1).")
+        return [*lines, ""] if lines else []
+
+    def _of(self, changed: tuple[str, ...]) -> str:
+        names = "; ".join(check.name for check in self.checks if check.changed == changed)
+        return f"Not as it was when {names} were trained:"
+
+    def _summary(self) -> str:
+        of_all = f"of {len(self.checks)} cell{'s' if len(self.checks) != 1 else ''}"
+        identical = sum(check.identical for check in self.checks)
+        near = sum(check.verified and not check.identical for check in self.checks)
+        wrong = len(self.checks) - identical - near
+        parts = [(identical, "bit for bit")] if identical or not near else []
+        parts += [(near, f"within {max(check.tolerance for check in self.checks):g}")] if near else []
+        said = [f"{parts[0][0]} {of_all} repeat{'s' if parts[0][0] == 1 else ''} {parts[0][1]}"]
+        said += [f"{count} {how}" for count, how in parts[1:]]
+        said += [f"{wrong} do{'es' if wrong == 1 else ''} not"] if wrong else []
+        return ", ".join(said) + "."
+
+
+# ---- the straight line -----------------------------------------------------------------------------------------------
+
+
+def verify(
+    asked: str,
+    run: str | None = None,
+    *,
+    cells: int | None = CELLS,
+    variant: str | None = None,
+    tolerance: float = TOLERANCE,
+    config_dir: str | PathLike[str] | None = None,
+    display: Display | None = None,
+) -> Verification:
+    """Train so many ``cells`` (None: all) of a launch again and compare every recorded value but the time.
+
+    ``asked`` and ``run`` name the launch: see ``tracking.find_tracked``. On a CPU with the same versions and hardware
+    values must be the recorded ones bit for bit; otherwise they may differ by ``tolerance``. Nothing is written to the
+    store. Raises a ``SeedbedError`` for what cannot be found, and for data that are not there.
+    """
+    if not tolerance >= 0:
+        raise ConfigError(f"--tolerance {tolerance}: it must be a number from 0 on.")
+    if config_dir is not None:
+        make_importable(Path(config_dir).expanduser().resolve())
+    store, launch = tracking.find_tracked(asked, config_dir, run)
+    with display or Display(quiet=True) as shown:
+        finished = _finished(store, launch, variant)
+        chosen = finished if cells is None else finished[:cells]
+        tables: dict[str, Dataset] = {}
+        stacks = [_prepared(store, stack, tables, shown) for stack in _stacks(store, chosen)]
+        checks = _train_and_compare(store, stacks, tolerance, shown)
+    about = (
+        f"{store.experiment}, launch {launch.info.run_id[:8]}: {len(chosen)} of {len(finished)} trained cells again."
+    )
+    return Verification(about, tuple(checks[cell.run_id] for cell in chosen))
+
+
+def _finished(store: Store, launch: Run, variant: str | None) -> list[Cell]:
+    """Trained cells of the launch, wherever they were trained: the first seed of each variant, then the second ..."""
+    if tracking.READABLE not in launch.data.tags:
+        raise TrackingError(f"Launch {launch.info.run_id} ended before its first variant: there is nothing to verify.")
+    plan: dict[str, list[tuple[int, str]]] = json.loads(store.run(launch.info.run_id).text(tracking.PLAN))
+    if variant is not None and variant not in plan:
+        raise ConfigError(
+            f"--variant {variant}: launch {launch.info.run_id[:8]} of {store.experiment!r} has no such variant, "
+            f"{near_misses(variant, plan)}"
+        )
+    planned = [cells for name, cells in plan.items() if variant in (None, name)]
+    prints = [cell[1] for of_one_rank in zip_longest(*planned) for cell in of_one_rank if cell is not None]
+    found = store.cells(prints)
+    if not found:
+        raise TrackingError(
+            f"Launch {launch.info.run_id[:8]} of {store.experiment!r} has no trained cell to verify"
+            f"{f' of variant {variant!r}' if variant else ''}. Look at 'seedbed status {store.experiment}'."
+        )
+    return [found[print_] for print_ in dict.fromkeys(prints) if print_ in found]  # two variants may share a cell
+
+
+# ---- what is recorded ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Stack:
+    """Seeds that were trained together, and those of them that are to be compared."""
+
+    variant: str
+    seeds: tuple[int, ...]
+    threads: int
+    config: dict[str, Any]
+    launch: str
+    environment: dict[str, str]
+    """Of the launch that trained it."""
+    cells: list[tuple[Cell, Run]] = field(default_factory=list)
+
+
+def _stacks(store: Store, chosen: Sequence[Cell]) -> list[Stack]:
+    """One stack for all cells that were trained in it."""
+    stacks: dict[tuple[str, tuple[int, ...]], Stack] = {}
+    for cell in chosen:
+        run = store.client.get_run(cell.run_id)
+        variant_run = run.data.tags[tracking.PARENT]
+        seeds = _seeds_of_stack(store, variant_run, cell, run)
+        if (variant_run, seeds) not in stacks:
+            stacks[variant_run, seeds] = _stack(store, variant_run, seeds, cell, run)
+        stacks[variant_run, seeds].cells.append((cell, run))
+    return list(stacks.values())
+
+
+def _stack(store: Store, variant_run: str, seeds: tuple[int, ...], cell: Cell, run: Run) -> Stack:
+    config = cast(dict[str, Any], yaml.safe_load(store.run(variant_run).text(tracking.CONFIG)))
+    # One process trains one stack at a time, however many devices there were; it needs not all of them.
+    config["trainer"] = config["trainer"] | {"devices": 1}
+    recorded: dict[str, str] = json.loads(store.run(cell.launch).text(tracking.ENVIRONMENT))
+    threads = run.data.tags.get(tracking.THREADS, recorded["threads"])
+    # More threads than cores would take turns, and each wait for the others.
+    at_most = min(int(threads), available_cores())
+    return Stack(cell.variant, seeds, at_most, config, cell.launch, recorded | {"threads": threads})
+
+
+def _seeds_of_stack(store: Store, variant_run: str, cell: Cell, run: Run) -> tuple[int, ...]:
+    """The seeds trained with a cell, in their order: the size of a stack changes how sums are rounded.
+
+    Earlier versions recorded the size only: then seeds of the same size are taken in groups, by rising seed.
+    """
+    if stack := run.data.tags.get(tracking.STACK):
+        return tuple(map(int, stack.split(",")))
+    size = int(run.data.params.get(tracking.AT_ONCE, 1))
+    alike = [
+        int(other.data.tags[f"{TAG}seed"])
+        for other in store.children(variant_run)
+        if other.data.params.get(tracking.AT_ONCE) == str(size)
+    ]
+    alike = sorted({*alike, cell.seed})
+    start = alike.index(cell.seed) // size * size
+    return tuple(alike[start : start + size])
+
+
+# ---- what it is now --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A stack with the data of today, or why these cannot be used."""
+
+    stack: Stack
+    planned: PlannedVariant | None
+    changed: tuple[str, ...]
+    """What is not as it was when the stack was trained."""
+
+    @property
+    def failure(self) -> str:
+        if self.planned is not None:
+            return ""
+        return f"NOT COMPARABLE, and not trained: {'; '.join(self.changed)}. Put back what it was trained on."
+
+    def tolerance(self, allowed: float) -> float:
+        """0 where the same bits can be asked for."""
+        settings = self.stack.config["trainer"]
+        repeats = accelerator(settings) == "cpu" or settings["deterministic"] is True
+        return 0.0 if repeats and not self.changed else allowed
+
+
+def _prepared(store: Store, stack: Stack, tables: dict[str, Dataset], display: Display) -> Prepared:
+    """Load and split the data: everything that can be wrong is found here, before any training."""
+    config = stack.config
+    key = json.dumps(config["data"], sort_keys=True)
+    if key not in tables:
+        tables[key] = load_table(config["data"], display)
+    table = tables[key]
+    if changed := _changed_data(store, stack, table):
+        return Prepared(stack, None, tuple(changed))
+    try:
+        split, strategy = build(config["split"], "split"), build(config["imbalance"], "imbalance")
+        rows = {seed: split.rows(table, seed) for seed in stack.seeds}
+        planned = plan_variant(Variant(stack.variant, (), config), table, rows, strategy)
+    except KeyError as error:
+        raise ConfigError(
+            f"The recorded config of variant {stack.variant!r} (launch {stack.launch[:8]}) lacks the key {error}, which "
+            f"this version of seedbed needs: it was recorded by another one. Train it anew: seedbed run {store.experiment}"
+        ) from error
+    return Prepared(stack, planned, (*_changed_recipe(store, stack, planned), *_changed_environment(stack)))
+
+
+def _changed_data(store: Store, stack: Stack, table: Dataset) -> list[str]:
+    """How the data are others than those that the stack was trained on."""
+    recorded, launch = stack.cells[0][1].data.tags[tracking.DATA_DIGEST], store.run(stack.launch)
+    if recorded != table.digest:
+        return [f"data {table.name}: SHA-256 {recorded[:16]} recorded, {table.digest[:16]} now"]
+    # What is recorded of a launch is about its first variant.
+    if yaml.safe_load(launch.text(tracking.CONFIG))["data"] != stack.config["data"]:
+        return []
+    made_with = json.loads(launch.text(tracking.DATA)).get("made_with", dict(table.made_with))
+    return _changed_entries(made_with, table.made_with, "data made with ")
+
+
+def _changed_recipe(store: Store, stack: Stack, planned: PlannedVariant) -> list[str]:
+    """Why the fingerprint of a cell is another one today."""
+    if all(planned.fingerprints[cell.seed] == cell.fingerprint for cell, _ in stack.cells):
+        return []
+    notes = json.loads(store.run(stack.launch).text(tracking.NOTES)).get(stack.variant, [])
+    described = {"strategy": " ".join(notes)}, {"strategy": " ".join(planned.strategy.describe())}
+    recipe = stack.cells[0][1].data.tags.get(tracking.RECIPE, "none")
+    reasons = [
+        *_changed_entries(*described),
+        *_changed_entries({"recipe version": recipe}, {"recipe version": str(RECIPE_VERSION)}),
+    ]
+    return reasons or ["fingerprint: this version of seedbed gives another one to the recorded config"]
+
+
+def _changed_environment(stack: Stack) -> list[str]:
+    return _changed_entries(stack.environment, environment() | {"threads": str(stack.threads)})
+
+
+def _changed_entries(recorded: Mapping[str, str], now: Mapping[str, str], before: str = "") -> list[str]:
+    return [
+        f"{before}{key}: {recorded.get(key, 'none')} recorded, {now.get(key, 'none')} now"
+        for key in {**recorded, **now}
+        if recorded.get(key) != now.get(key)
+    ]
+
+
+# ---- training and comparing ------------------------------------------------------------------------------------------
+
+
+def _train_and_compare(
+    store: Store, stacks: Sequence[Prepared], tolerance: float, display: Display
+) -> dict[str, Check]:
+    """What came of each cell, by its run."""
+    checks: dict[str, Check] = {}
+    display.begin(sum(_epochs(prepared.stack) for prepared in stacks if prepared.planned))
+    with Workers() as workers:
+        for number, prepared in enumerate(stacks, 1):
+            results: list[SeedResult] = []
+            failure = prepared.failure
+            if prepared.planned is not None:
+                _show(prepared.stack, f"{number} of {len(stacks)}", display)
+                try:
+                    results = _train(prepared.stack, prepared.planned, workers, display)
+                except Exception as error:  # what fails today and did not then is a finding, and the others count
+                    failure = f"FAILED: {type(error).__name__}: {error}"
+                display.at(prepared.stack.variant, *_position(prepared.stack), _epochs(prepared.stack))
+            by_seed = {result.seed: result for result in results}
+            for cell, run in prepared.stack.cells:
+                name = f"{cell.variant}, seed {cell.seed}"
+                if failure:
+                    checks[cell.run_id] = Check(name, failure=failure)
+                else:
+                    found = _compare(_recorded(store, cell, run), _now(by_seed[cell.seed], prepared.stack.config))
+                    checks[cell.run_id] = Check(name, *found, prepared.changed, prepared.tolerance(tolerance))
+    return checks
+
+
+def _train(stack: Stack, planned: PlannedVariant, workers: Workers, display: Display) -> list[SeedResult]:
+    """In a process of its own, which has trained nothing else, with as many threads as then."""
+    task, settings = planned.trainer.task, planned.trainer.settings
+
+    def encoding(done: int, total: int) -> None:
+        display.preparing(f"vectors of changed messages for {stack.variant}", done, total)
+
+    data = [task.seed_data(planned.table, planned.rows[seed], planned.strategy, seed, encoding) for seed in stack.seeds]
+    pool = workers.pool(settings, numbers(settings)[:1], stack.threads)
+    return pool.submit(train_in_worker, stack.config, task.for_training(planned.table), data).result()
+
+
+def _show(stack: Stack, position: str, display: Display) -> None:
+    together = (
+        f"seeds {', '.join(map(str, stack.seeds))} together" if len(stack.seeds) > 1 else f"seed {stack.seeds[0]}"
+    )
+    display.say(f"Training {stack.variant} again, {together}, as then (stack {position}) ...")
+    display.at(stack.variant, *_position(stack), 0)
+
+
+def _position(stack: Stack) -> tuple[int, int, int]:
+    """Epoch, epochs and seeds for the display, which hears of a stack when it begins and when it is trained."""
+    epochs = int(stack.config["trainer"]["max_epochs"])
+    return epochs, epochs, len(stack.seeds)
+
+
+def _epochs(stack: Stack) -> int:
+    return int(stack.config["trainer"]["max_epochs"]) * len(stack.seeds)
+
+
+Values = dict[str, float | str]
+
+
+def _recorded(store: Store, cell: Cell, run: Run) -> Values:
+    values = store.values(run)
+    chosen = run.data.params.get(tracking.CHOSEN_EPOCH)
+    return {"outcome": cell.outcome, **({CHOSEN_EPOCH: float(chosen)} if chosen else {}), **_named(values)}
+
+
+def _now(result: SeedResult, config: Mapping[str, Any]) -> Values:
+    points = [point for point in recorded_points(result, config) if math.isfinite(point[2]) and point[0] != SECONDS]
+    names = tracking.metric_names(dict.fromkeys(name for name, _, _ in points))
+    values = {(names[label], epoch): value for label, epoch, value in points}
+    return {"outcome": result.outcome, CHOSEN_EPOCH: float(result.epoch), **_named(values)}
+
+
+def _named(values: Mapping[tuple[str, int], float]) -> Values:
+    """Epochs as the store counts them, from 0; a final metric has none."""
+    return {f"{name} epoch {at}" if tracking.is_curve(name) else name: value for (name, at), value in values.items()}
+
+
+def _compare(recorded: Values, now: Values) -> tuple[int, tuple[Difference, ...]]:
+    """How many values there are, and those that differ, the largest difference first."""
+    every = dict.fromkeys([*recorded, *now])
+    found = [
+        Difference(what, recorded.get(what), now.get(what)) for what in every if recorded.get(what) != now.get(what)
+    ]
+    return len(every), tuple(sorted(found, key=lambda difference: -difference.size))

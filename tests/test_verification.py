@@ -1,0 +1,210 @@
+"""Cells trained again and compared with their records, on made-up messages and ratings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from seedbed import tracking, workers
+from seedbed.cli import main
+from seedbed.errors import SeedbedError
+from seedbed.runner import run
+from seedbed.tracking import Store, TrackedRun
+from seedbed.verification import Check, Difference, Verification, verify
+from seedbed.workers import Workers
+from tests.tasks.test_rating import EXPERIMENT
+from tests.test_runner import runs, store_of
+
+Verify = Callable[..., Result]
+
+
+@pytest.fixture
+def typed(project: Path) -> Verify:
+    def command(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["verify", *arguments, "--config-dir", str(project)])
+
+    return command
+
+
+class Here(Executor):
+    """Trains in this process: starting another one takes seconds, and one test alone does that."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(function(*arguments, **named))
+        return future
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_device", [0])
+    monkeypatch.setattr(Workers, "pool", lambda *_: Here())
+
+
+def seed_run(store: Store, variant: str, seed: int) -> TrackedRun:
+    (found,) = [
+        tracked
+        for tracked in runs(store, "seed")
+        if (tracked.data.tags["seedbed.variant"], tracked.data.tags["seedbed.seed"]) == (variant, str(seed))
+    ]
+    return store.run(found.info.run_id)
+
+
+def counts(store: Store) -> dict[str, int]:
+    return {kind: len(runs(store, kind)) for kind in ("launch", "variant", "seed")}
+
+
+# ---- the words -------------------------------------------------------------------------------------------------------
+
+
+def test_a_difference_is_relative_above_1_and_absolute_below() -> None:
+    assert Difference("a", 0.5, 0.502).size == pytest.approx(0.002)
+    assert Difference("a", 200.0, 200.4).size == pytest.approx(0.002)
+    assert Difference("a", None, 0.4).size == Difference("a", "ok", "diverged").size == math.inf
+
+
+def test_each_check_and_the_summary_in_words() -> None:
+    near, far = Difference("val/loss epoch 4", 0.5, 0.5 + 1e-7), Difference("test/f1", 0.5, 0.75)
+    lost = Difference("val/f1 epoch 1", 0.25, None)
+    same = Check("a, seed 0", 24)
+    within = Check("a, seed 1", 24, (near,), ("torch: 1 recorded, 2 now",), 0.001)
+    wrong = Check("a, seed 2", 24, (lost, far, near), ("torch: 1 recorded, 2 now",), 0.001)
+    exact = Check("a, seed 3", 24, (near,))
+    assert str(same) == "a, seed 0: identical (24 values)"
+    assert str(within) == "a, seed 1: within 0.001 (largest difference 1e-07, val/loss epoch 4)"
+    assert str(wrong) == (
+        "a, seed 2: DIFFERS in 2 of 24 values: val/f1 epoch 1: 0.25 recorded, nothing now; test/f1: 0.5 recorded, 0.75 now"
+    )
+    assert (within.verified, wrong.verified, exact.verified) == (True, False, False)
+
+    def said(*checks: Check) -> str:
+        return str(Verification("", checks)).splitlines()[-1]
+
+    assert said(same, same) == "2 of 2 cells repeat bit for bit."
+    assert said(same) == "1 of 1 cell repeats bit for bit."
+    assert said(same, within, wrong) == "1 of 3 cells repeats bit for bit, 1 within 0.001, 1 does not."
+    assert said(within, within, wrong, wrong) == "2 of 4 cells repeat within 0.001, 2 do not."
+    assert said(wrong, exact) == "0 of 2 cells repeat bit for bit, 2 do not."
+    assert said(Check("a, seed 4", failure="FAILED: x")) == "0 of 1 cell repeat bit for bit, 1 does not."
+
+
+# ---- training again --------------------------------------------------------------------------------------------------
+
+
+def test_cells_repeat_bit_for_bit_and_a_changed_record_is_named(here: None, typed: Verify, project: Path) -> None:
+    run("messages", ["variant=none", "trainer.seeds_at_once=2"], config_dir=project)
+    launch = run("messages", ["seeds=4", "trainer.seeds_at_once=1"], config_dir=project).launch
+    store = store_of(project, "messages")
+    before = counts(store)
+    tags = [store.client.get_run(seed_run(store, "none", seed).id).data.tags for seed in range(4)]
+    assert [tag["seedbed.stack"] for tag in tags] == ["0,1", "0,1", "2", "3"]
+    assert {(tag["seedbed.threads"], tag["seedbed.recipe_version"]) for tag in tags} == {("1", "2")}
+
+    done = typed(launch[:8])
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"messages, launch {launch[:8]}: 5 of 8 trained cells again."
+    order = ["none, seed 0", "oversample, seed 0", "none, seed 1", "oversample, seed 1", "none, seed 2"]
+    assert [line.split(": identical")[0] for line in lines[2:7]] == order
+    assert lines[-1] == "5 of 5 cells repeat bit for bit."
+    assert "Training none again, seeds 0, 1 together, as then (stack 1 of 4)" in done.stderr
+    assert counts(store) == before
+
+    changed = seed_run(store, "none", 0)
+    (point,) = store.client.get_metric_history(changed.id, "test/loss")
+    changed.log(curves=[("test/loss", point.step, 0.125), ("val/loss", 1, 0.25)])
+    store.client.delete_tag(changed.id, "seedbed.stack")  # as earlier versions recorded it
+    wrong = typed("messages", "--run", launch, "--variant", "none", "--cells", "2")
+    assert wrong.exit_code == 1
+    assert (
+        f"none, seed 0: DIFFERS in 2 of {len(store.values(store.client.get_run(changed.id))) + 2} values: "
+        in wrong.stdout
+    )
+    assert f"test/loss: 0.125 recorded, {point.value!r} now" in wrong.stdout
+    assert "val/loss epoch 1: 0.25 recorded, " in wrong.stdout
+    assert "none, seed 1: identical" in wrong.stdout
+    assert wrong.stdout.splitlines()[-1] == "1 of 2 cells repeats bit for bit, 1 does not."
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_repeats_the_bits(typed: Verify, project: Path) -> None:
+    run("messages", ["trainer.seeds_at_once=2"], config_dir=project)
+    done = typed("messages", "--cells", "3")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[-1] == "3 of 3 cells repeat bit for bit."
+
+
+def test_other_versions_give_a_tolerance_and_are_named(here: None, project: Path) -> None:
+    launch = run("messages", ["variant=none"], config_dir=project).launch
+    store = store_of(project, "messages")
+    recorded = store.run(launch).text(tracking.ENVIRONMENT)
+    version = recorded.split('"torch": "')[1].split('"')[0]
+    store.run(launch).artifact(tracking.ENVIRONMENT, recorded.replace(f'"torch": "{version}"', '"torch": "1.0"'))
+    (point,) = store.client.get_metric_history(seed_run(store, "none", 1).id, "test/loss")
+    seed_run(store, "none", 1).log(curves=[("test/loss", point.step, point.value + 1e-5)])
+    store.client.set_tag(seed_run(store, "none", 2).id, "seedbed.outcome", "diverged")
+    found = verify("messages", config_dir=project)
+    same, near, other = found.checks
+    assert same.identical
+    assert str(near) == "none, seed 1: within 0.001 (largest difference 1e-05, test/loss)"
+    assert "outcome: diverged recorded, ok now" in str(other)
+    assert f"Not as it was when these cells were trained:\n  torch: 1.0 recorded, {version} now\n" in str(found)
+    assert "Therefore values may differ by 0.001" in str(found)
+    assert not found.verified
+
+
+def test_changed_data_are_not_trained_on(here: None, project: Path) -> None:
+    def write(stars: int) -> None:
+        lines = [f"u{user},Film {item},{1 + (user * item + stars) % 5}" for user in range(8) for item in range(6)]
+        (project / "ratings.csv").write_text("\n".join(["who,what,stars", *lines]) + "\n")
+
+    write(0)
+    (project / "experiments" / "stars.yaml").write_text(EXPERIMENT)
+    columns = ["data.path=ratings.csv", "data.user=who", "data.item=what", "data.rating=stars", "variant=biased"]
+    run("stars", columns, config_dir=project)
+    assert str(verify("stars", cells=None, config_dir=project)).endswith("3 of 3 cells repeat bit for bit.")
+    digest = runs(store_of(project, "stars"), "seed")[0].data.tags["seedbed.data_digest"]
+    write(1)
+    found = verify("stars", cells=1, config_dir=project)
+    assert not found.verified
+    assert f"biased, seed 0: NOT COMPARABLE, and not trained: data ratings: SHA-256 {digest[:16]} recorded, " in str(
+        found
+    )
+
+
+def test_a_cell_that_diverged_and_one_of_another_recipe(
+    here: None, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("messages", ["optimizer=sgd", "optimizer.lr=1e30", "variant=none", "seeds=1"], config_dir=project)
+    monkeypatch.setattr("seedbed.experiment.RECIPE_VERSION", 99)
+    monkeypatch.setattr("seedbed.verification.RECIPE_VERSION", 99)
+    found = verify("messages", config_dir=project)
+    assert found.checks[0].identical
+    assert found.checks[0].changed == ("recipe version: 2 recorded, 99 now",)
+
+
+def test_bad_input_is_named(typed: Verify, project: Path) -> None:
+    launch = run("messages", ["variant=none", "seeds=1"], config_dir=project).launch[:8]
+    for arguments, said in (
+        (("mesages",), "'mesages' is neither an experiment that has been run nor a launch"),
+        (("mesages",), f"did you mean 'messages'? Launches, the latest first: {launch} (messages)"),
+        (("messages", "--run", "zzz"), f"--run zzz: 0 launches of 'messages' have that id. Known: {launch}"),
+        (("messages", "--variant", "nome"), f"launch {launch} of 'messages' has no such variant, did you mean 'none'?"),
+        (("messages~1",), "messages~1: 'messages' has 1 launch that can be read"),
+        (("messages", "--cells", "0"), "neither a whole number from 1 on nor 'all'"),
+        (("messages", "--tolerance", "-1"), "--tolerance -1.0: it must be a number from 0 on"),
+    ):
+        done = typed(*arguments)
+        assert done.exit_code == 2
+        assert said in " ".join(done.stderr.split())
+
+
+def test_nothing_tracked(bare_project: Path) -> None:
+    with pytest.raises(SeedbedError, match=r"no tracking store at .*: run an experiment first"):
+        verify("messages", config_dir=bare_project)
