@@ -17,6 +17,7 @@ from seedbed import tracking
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import canonical, flatten
 from seedbed.report.formatting import listed, mean_text, number, places
+from seedbed.report.table import aligned, columns
 from seedbed.results import Results
 from seedbed.statistics import Summary, summary
 from seedbed.tracking import TAG, Store
@@ -155,7 +156,7 @@ def _outcomes(a: Side, b: Side, metric: str) -> str:
         of_a, of_b = summaries["A", name], summaries["B", name]
         values = [mean_text(of_a, decimals), str(of_a.n), mean_text(of_b, decimals), str(of_b.n)]
         rows.append([name, *values, _step(of_a, of_b, decimals), _same_cells(a, b, name)])
-    return _ruled(rows)
+    return aligned(rows)
 
 
 def _step(a: Summary, b: Summary, decimals: int) -> str:
@@ -229,7 +230,7 @@ def _section(title: str, pairs: Mapping[str, Pair], width: int) -> str:
     keys = max(len(key) for key in pairs)
     at_most = max(NARROWEST, (width - len(GAP) * 3 - keys) // 2)
     rows = [["", "A", "B"], *([key, *_cut(pair, at_most)] for key, pair in pairs.items())]
-    return "\n".join([f"{title}:", *(f"{GAP}{line}" for line in _aligned(rows))])
+    return "\n".join([f"{title}:", *(f"{GAP}{line}" for line in columns(rows))])
 
 
 def _cut(pair: Pair, width: int) -> list[str]:
@@ -253,13 +254,3 @@ def _part(value: str, start: int, width: int) -> str:
 def _text(value: Any) -> str:
     value = canonical(value)
     return " ".join((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)).split())
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [GAP.join(map(str.ljust, row, widths)).rstrip() for row in rows]
-
-
-def _ruled(rows: Sequence[Sequence[str]]) -> str:
-    lines = _aligned(rows)
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])

@@ -43,6 +43,11 @@ def _against(analysis: Analysis, row: Difference | None) -> list[str]:
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Columns side by side under a ruled header; a short row ends early."""
-    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    lines = columns(rows)
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """One line a row, its columns side by side."""
+    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
