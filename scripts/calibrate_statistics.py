@@ -420,7 +420,7 @@ def in_processes(
 
 def show_progress(name: str, done: int, experiments: int) -> None:
     if sys.stderr.isatty() or done == experiments or done % 1000 == 0:
-        end = "\n" if done == experiments else "\r"
+        end = "\r" if sys.stderr.isatty() and done < experiments else "\n"
         print(f"{name}: {done} of {experiments} simulated", end=end, file=sys.stderr, flush=True)
 
 

@@ -128,3 +128,10 @@ def by_hand(data, train, seen, start, setting):
     rows = np.vstack([data.features[train] * seen, pull * np.eye(len(seen))])
     wanted = np.concatenate([data.labels[train], pull * start * seen])
     return np.linalg.lstsq(rows, wanted, rcond=None)[0]
+
+
+def test_the_plain_contrast_is_the_paired_t_test():
+    a, b = np.random.default_rng(0).random((2, 10))
+    paired = calibration.compare(a, b, design="fixed")
+    plain = calibration.compare(a, b, design="resampled", test_to_train=0.0)
+    assert (plain.p, plain.low, plain.high) == (paired.p, paired.low, paired.high)
