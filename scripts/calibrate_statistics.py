@@ -484,8 +484,9 @@ def findings(records: Records, plan: Plan) -> Iterator[Block]:
         "Does the interval of n runs on one data set hold the expected accuracy over all data sets of that size "
         f"({population_value(records):.4f}, the mean over all experiments, standard error "
         f"{population_error(records):.4f})? Plain is the t interval of `summary`, which reports give as one about the runs; "
-        "corrected is `population_interval`. With a fixed split there is no interval about the population. Differences are those of two variants that do not differ in the population; "
-        f"{plan.seeds} seeds, by `compare`; plain: with a correction of 0.",
+        "corrected is `population_interval`. With a fixed split there is no interval about the population. Differences are "
+        f"those of two variants that do not differ in the population; {plan.seeds} seeds, by `compare`; plain: with a "
+        "correction of 0.",
         population_findings(records, plan),
     )
     yield wanted_block(
@@ -684,8 +685,8 @@ def result(blocks: Sequence[Block]) -> str:
     elsewhere = sum(cell.endswith(MISSED) for block in blocks for row in block.rows for cell in row)
     said = f" Missed: {'; '.join(missed)}." if missed else ""
     return (
-        f"**Result.** Of {len(judged)} wanted bounds, {len(judged) - len(missed)} hold.{said} In other settings, "
-        f"{elsewhere} figures miss theirs: see the last table."
+        f"**Result.** Of {len(judged)} wanted bounds, {len(judged) - len(missed)} hold.{said} Figures in other "
+        f"settings that miss theirs: {elsewhere}, marked by ! in the last table."
     )
 
 
