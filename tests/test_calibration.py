@@ -1,0 +1,137 @@
+"""The simulation behind ``scripts/calibrate_statistics``: built as the harness builds, and with the findings it should have."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from seedbed.data.splits import GroupStratifiedSplit
+from seedbed.data.table import Table
+from tests.conftest import REPOSITORY
+
+
+def load_script() -> ModuleType:
+    path = REPOSITORY / "scripts" / "calibrate_statistics.py"
+    spec = importlib.util.spec_from_file_location("calibrate_statistics", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+calibration = load_script()
+PLAN = calibration.Plan(calibration.Setting(), seeds=10, further_runs=100, seed=0)
+
+
+@pytest.fixture(scope="module")
+def records():
+    return calibration.simulate(calibration.population_records, PLAN, 250, jobs=1, name="test")
+
+
+def share(intervals, truth):
+    return calibration.covering(intervals, truth).mean()
+
+
+def test_corrected_intervals_hold_the_population_value_and_plain_ones_do_not(records):
+    value = calibration.population_value(records)
+    plain, corrected = (share(records[f"resampled/{kind}/10"], value) for kind in ("t", "corrected"))
+    assert corrected > 0.9
+    assert plain < corrected - 0.1
+
+
+def test_corrected_intervals_hold_the_population_difference(records):
+    assert share(records["difference/corrected"], 0.0) > 0.9
+    assert share(records["difference/plain"], 0.0) < 0.9
+
+
+def test_families_without_a_difference_are_seldom_told_apart(records):
+    assert records["resampled/corrected/baseline/any"].mean() <= 0.1
+    assert records["resampled/plain alone/baseline/any"].mean() > 0.3
+
+
+def test_plain_intervals_hold_what_further_runs_give():
+    noted = calibration.simulate(calibration.experiment_records, PLAN, 60, jobs=1, name="test")
+    for design in ("resampled", "fixed"):
+        assert share(noted[f"{design}/t/10"], noted[f"{design}/truth"]) > 0.8
+    blocks = list(calibration.findings(noted, PLAN))
+    assert [len(block.rows) for block in blocks] == [12, 6, 11, 20, 6]
+    assert "hold." in calibration.result(blocks)
+
+
+def test_an_experiment_is_the_same_in_any_company():
+    plan = replace(PLAN, setting=calibration.Setting(rows=100))
+    alone = calibration.population_records(plan, 3)
+    among = calibration.simulate(calibration.population_records, plan, 5, jobs=2, name="test")
+    for name, values in among.items():
+        np.testing.assert_array_equal(values[3], alone[name])
+
+
+@pytest.mark.parametrize("shares", [(0.7, 0.1, 0.2), (0.5, 0.0, 0.5)])
+def test_splits_are_dealt_as_the_harness_deals_them(shares):
+    setting = calibration.Setting(rows=103, rare=0.3, shares=shares)
+    data = calibration.data_set(setting, np.random.default_rng(0))
+    sides = calibration.draw_splits(data, 2000, setting, np.random.default_rng(1))
+    labels = (data.labels > 0).astype(int)
+    own = harness_sides(labels, shares, seeds=400)
+    for label in (0, 1):
+        sizes, wanted = (counts(each[:, labels == label]) for each in (sides, own))
+        np.testing.assert_array_equal(np.unique(sizes, axis=0), np.unique(wanted, axis=0))
+    # Within a class every row is as likely on each side, and pairs of rows fall together equally often.
+    for side in (0, 2):
+        assert np.ptp((sides[:, labels == 0] == side).mean(axis=0)) < 0.08
+        together, harness = ((each[:, labels == 0][:, :2] == side).all(axis=1).mean() for each in (sides, own))
+        assert together == pytest.approx(harness, abs=0.1)
+
+
+def harness_sides(labels, shares, seeds):
+    table = Table("made up", "", np.empty((len(labels), 0)), labels, ("a", "b"), np.arange(len(labels)), None, {}, ())
+    train, val, test = shares
+    split = GroupStratifiedSplit(train=train, val=val, test=test)
+    sides = np.empty((seeds, len(labels)), dtype=int)
+    for seed in range(seeds):
+        rows = split.rows(table, seed)
+        for side, members in enumerate((rows.train, rows.val, rows.test)):
+            sides[seed, members] = side
+    return sides
+
+
+def counts(sides):
+    """How many rows of each split are on each side, (splits, 3)."""
+    return np.stack([(sides == side).sum(axis=1) for side in range(3)], axis=1)
+
+
+def test_a_run_learns_from_training_rows_only():
+    setting = calibration.Setting()
+    rng = np.random.default_rng(0)
+    data = calibration.data_set(setting, rng)
+    sides = calibration.draw_splits(data, 4, setting, rng)
+    starts = calibration.draw_starts(4, 1, setting, rng)
+    variants = calibration.exchangeable(setting)
+    values = calibration.accuracies(data, sides, variants, starts, setting)
+    assert values.shape == (4, 6)
+    for run in range(4):
+        weights = by_hand(data, sides[run] == 0, variants[2], starts[run, 0], setting)
+        test = sides[run] == 2
+        assert values[run, 2] == pytest.approx(((data.features[test] @ weights) * data.labels[test] > 0).mean())
+
+
+def by_hand(data, train, seen, start, setting):
+    """Least squares with a pull towards the start, as rows that are added to the training rows."""
+    pull = np.sqrt(setting.pull * train.sum())
+    rows = np.vstack([data.features[train] * seen, pull * np.eye(len(seen))])
+    wanted = np.concatenate([data.labels[train], pull * start * seen])
+    return np.linalg.lstsq(rows, wanted, rcond=None)[0]
+
+
+def test_the_plain_contrast_is_the_paired_t_test():
+    a, b = np.random.default_rng(0).random((2, 10))
+    paired = calibration.compare(a, b, design="fixed")
+    plain = calibration.compare(a, b, design="resampled", test_to_train=0.0)
+    assert (plain.p, plain.low, plain.high) == (paired.p, paired.low, paired.high)
