@@ -30,6 +30,7 @@ from seedbed.data.splits import GroupStratifiedSplit
 from seedbed.data.table import Table
 from seedbed.report.analysis import BETTER, WORSE, verdict
 from seedbed.statistics import (
+    LEAST_BOOTSTRAPPED,
     Comparison,
     Interval,
     Summary,
@@ -313,7 +314,8 @@ def run_intervals(design: str, values: Floats, further: Floats, plan: Plan) -> d
     }
     for n in plan.sizes:
         noted[f"{design}/t/{n}"] = ends(summary(values[:n]))
-        noted[f"{design}/bca/{n}"] = ends(bootstrap_interval(values[:n], resamples=RESAMPLES))
+        if n >= LEAST_BOOTSTRAPPED:
+            noted[f"{design}/bca/{n}"] = ends(bootstrap_interval(values[:n], resamples=RESAMPLES))
         noted[f"{design}/prediction/{n}"] = ends(prediction_interval(values[:n]))
     return noted
 
@@ -469,9 +471,7 @@ def findings(records: Records, plan: Plan) -> Iterator[Block]:
         "The mean of further runs on the same data",
         f"Does the interval of n runs hold the mean of {plan.further_runs} further runs on the same data? "
         f"{truth_error(records, plan)} The t interval is `summary`'s; BCa is `bootstrap_interval`'s, of {RESAMPLES} "
-        "resamples. With few values the latter is too narrow, as is known: its width is about 1.96 standard errors with the "
-        "divisor n in place of n - 1, where the t interval has the t quantile (Hesterberg, What teachers should know about "
-        "the bootstrap, The American Statistician 69, 2015).",
+        f"resamples, from {LEAST_BOOTSTRAPPED} values on.",
         run_findings(records, plan),
     )
     yield wanted_block(
@@ -504,6 +504,8 @@ def run_findings(records: Records, plan: Plan) -> Iterator[Finding]:
     for design, words in (("resampled", "re-drawn splits"), ("fixed", "fixed split")):
         for kind, name in (("t", "t interval"), ("bca", "BCa")):
             for n in plan.sizes:
+                if f"{design}/{kind}/{n}" not in records:
+                    continue
                 covered = covering(records[f"{design}/{kind}/{n}"], records[f"{design}/truth"])
                 yield Finding(f"{words}, {name}, n = {n}", covered, 0.93, 0.97)
 

@@ -80,8 +80,14 @@ def test_bootstrap_interval_leans_with_the_skew_and_is_the_same_each_time():
     mean = np.mean(values)
     assert found.high - mean > 2 * (mean - found.low) > 0
     assert (found, found.about) == (bootstrap_interval(values), RUNS)
-    assert bootstrap_interval([0.3, 0.3, 0.3]) is None
-    assert bootstrap_interval([0.3, 0.4]) is None
+    assert bootstrap_interval([0.3] * 9) is None
+    assert bootstrap_interval(values[:7]) is None
+
+
+def test_bootstrap_interval_of_a_symmetric_sample_is_about_the_t_interval():
+    values = stats.norm.ppf((np.arange(20) + 0.5) / 20)
+    found, expected = bootstrap_interval(values), summary(values)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=0.06)
 
 
 def test_population_interval_by_hand():

@@ -149,19 +149,27 @@ def interquartile_mean(values: ArrayLike) -> float | None:
     return float(stats.trim_mean(array, 0.25)) if array.size else None
 
 
+LEAST_BOOTSTRAPPED = 8
+"""Fewer values have too few resamples that differ: an interval of them would hold less than it says."""
+
+
 def bootstrap_interval(values: ArrayLike, resamples: int = 9999, seed: int = 0) -> Interval | None:
-    """Bias-corrected and accelerated (BCa) 95 % bootstrap interval of the mean of (n,) values; the same each time.
+    """Expanded bias-corrected and accelerated (BCa) 95 % bootstrap interval of the mean of (n,) values; the same each time.
 
-    None below three values and where all are equal. It is about the runs on this data set, and with few values it is
-    narrower than it should be (``scripts/calibrate_statistics`` says by how much).
+    Without the expansion it would be about as narrow as one by the normal quantile and the divisor n, which holds the
+    mean of 10 normal values in 90 of 100 cases. None below ``LEAST_BOOTSTRAPPED`` values
+    and where all are equal. It is about the runs on this data set.
 
-    Source: Efron, Better bootstrap confidence intervals, JASA 82, 1987.
+    Source: Efron, Better bootstrap confidence intervals, JASA 82, 1987; the expansion: Hesterberg, What teachers should
+    know about the bootstrap, The American Statistician 69, 2015, section 3.4.
     """
     array, _ = _counted(values)
-    if array.size < 3 or np.ptp(array) <= 1e-12 * np.abs(array).max():
+    n = array.size
+    if n < LEAST_BOOTSTRAPPED or np.ptp(array) <= 1e-12 * np.abs(array).max():
         return None
+    level = 1 - 2 * float(stats.norm.cdf(-_t_quantile(n) * math.sqrt(n / (n - 1))))
     found = stats.bootstrap(
-        (array,), np.mean, n_resamples=resamples, method="BCa", confidence_level=CONFIDENCE, random_state=seed
+        (array,), np.mean, n_resamples=resamples, method="BCa", confidence_level=level, random_state=seed
     ).confidence_interval
     return Interval(float(found.low), float(found.high), RUNS)
 

@@ -28,6 +28,7 @@ from seedbed.report.published import Finding, Published, findings_about
 from seedbed.report.words import summary_sentences
 from seedbed.results import SECONDS
 from seedbed.statistics import (
+    LEAST_BOOTSTRAPPED,
     POPULATION,
     RUNS,
     Summary,
@@ -141,16 +142,19 @@ def _every_seed(analysis: Analysis, images: Mapping[str, str]) -> str:
         rows.append([*row, *(interval_text(interval, decimals) for interval in intervals)])
     header = ["variant", "n", "median", "interquartile mean", "sample std", f"95 % BCa, {RUNS}"]
     header += [f"95 %, {POPULATION}"] if resampled else []
-    lines = [
-        f"Intervals of the mean: by the bootstrap (BCa, seeded), which needs no normal distribution, about {RUNS}"
-        + (
+    about = (
+        f"Intervals of the mean: by the bootstrap (expanded BCa, seeded; from {LEAST_BOOTSTRAPPED} seeds on), which needs no "
+        f"normal distribution, about {RUNS}"
+    )
+    if resampled:
+        shares = ", with the same shares of the classes" if analysis.results.data.get("classes") else ""
+        about += (
             f"; and corrected for the overlap of training sets (Nadeau and Bengio 2003), about {POPULATION}: where the "
-            "expected value over other data sets like this one lies."
-            if resampled
-            else f". All seeds share one split, so nothing is said about {POPULATION}."
+            f"expected value over other data sets like this one lies{shares}."
         )
-    ]
-    return f"## Every seed\n\n{images[SEEDS]}\n\n{' '.join(lines)}\n\n{markdown_table(header, rows)}"
+    else:
+        about += f". All seeds share one split, so nothing is said about {POPULATION}."
+    return f"## Every seed\n\n{images[SEEDS]}\n\n{about}\n\n{markdown_table(header, rows)}"
 
 
 def _about_classes(analysis: Analysis) -> str:
