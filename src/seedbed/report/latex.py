@@ -39,7 +39,7 @@ _TABLE = r"""\begin{table}[htbp]
 \end{table}"""
 
 # A table over pages: published numbers may be many.
-_LONG_TABLE = r"""{\small
+_LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}
 \begin{longtable}{%(columns)s}
 \caption{%(caption)s} \\
 \toprule
@@ -77,10 +77,11 @@ def latex_report(
 def _opening(analysis: Analysis, claims: Sequence[Claim]) -> str:
     question = str(analysis.results.config.get("question") or "").strip()
     sentences = [sentence.replace("`", "") for sentence in summary_sentences(analysis, list(claims))]
-    items = "\n".join(rf"\item {latex(sentence)}" for sentence in sentences)
+    # Names are long words: they may break after an underscore.
+    items = "\n".join(rf"\item {latex(sentence)}".replace(r"\_", r"\_\allowbreak{}") for sentence in sentences)
     return rf"""\section*{{{latex(analysis.results.experiment)}}}
 {latex(question)}
-\begin{{itemize}}
+\begin{{itemize}}\sloppy
 {items}
 \end{{itemize}}"""
 
@@ -116,7 +117,7 @@ def _comparisons(analysis: Analysis) -> str:
         return ""
     rows = [
         [
-            f"{latex(row.variant)} $-$ {latex(row.other)}",
+            latex(row.variant) if analysis.baseline else f"{latex(row.variant)} $-$ {latex(row.other)}",
             _signed(difference_text(analysis, row)),
             str(row.comparison.n),
             latex(p_text(row.p)),
@@ -126,8 +127,9 @@ def _comparisons(analysis: Analysis) -> str:
         ]
         for row in analysis.family
     ]
+    than = f"to {latex(analysis.baseline)} " if analysis.baseline else ""
     caption = (
-        rf"Paired differences on {latex(analysis.label())}: {latex(tested.test)}, interval about {latex(tested.about)}, "
+        rf"Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about {latex(tested.about)}, "
         rf"$p$ after Holm's method; better or worse is said below {LEVEL}. Effect size: mean over sample std of the "
         r"differences. $P$(improvement): share of the seeds in which the variant is ahead."
     )

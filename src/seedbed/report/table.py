@@ -25,13 +25,8 @@ def table_text(results: Results, metric: str | None = None, baseline: str | None
     for variant, found in analysis.summaries.items():
         mean, count = mean_text(found, analysis.decimals), analysis.count(variant)
         rows.append([variant, mean, count, *_against(analysis, against.get(variant))])
-    sentences = " ".join(summary_sentences(analysis, [])).replace("`", "")
-    about = (
-        "Intervals are of each comparison by itself; verdicts allow for all of them (Holm).\n"
-        if len(against) > 1
-        else ""
-    )
-    return f"{results.experiment}\n{aligned([header, *rows])}\n{about}{sentences}"
+    sentences = "\n".join(summary_sentences(analysis, [])).replace("`", "")
+    return f"{results.experiment}\n{aligned([header, *rows])}\n{sentences}"
 
 
 def _against(analysis: Analysis, row: Difference | None) -> list[str]:

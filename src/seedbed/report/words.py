@@ -11,7 +11,7 @@ from seedbed.report.formatting import count_word, listed
 
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
     """What the runs say: who differs, who leads, what is incomplete, what became of the source's claims."""
-    sentences = [_differences(analysis), _leader(analysis), *_gaps(analysis), _claims(claims)]
+    sentences = [_differences(analysis), _about(analysis), _leader(analysis), *_gaps(analysis), _claims(claims)]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -27,6 +27,15 @@ def _differences(analysis: Analysis) -> str:
         clauses.append(_undecided(analysis, open_rows, others=bool(apart)))
     text = "; ".join(clauses)
     return f"{text[0].upper()}{text[1:]} on {analysis.label()}{_seeds(analysis)}."
+
+
+def _about(analysis: Analysis) -> str:
+    """What the intervals and tests say something about."""
+    tested = [row.comparison for row in analysis.family if row.p is not None]
+    if not tested:
+        return ""
+    holm = ", and the verdicts allow for all of them (Holm)" if len(tested) > 1 else ""
+    return f"Intervals and verdicts are about {tested[0].about}; an interval is of its comparison alone{holm}."
 
 
 def _clause(analysis: Analysis, row: Difference) -> str:
