@@ -58,11 +58,11 @@ def _setting(analysis: Analysis, job: Job) -> Setting:
 
 def _section(analysis: Analysis, settings: Sequence[Setting], keys: Sequence[str]) -> str:
     variants = analysis.results.variants
-    decimals = places(found for setting in settings for found in setting.found.values())
+    decimals = {variant: places(setting.found[variant] for setting in settings) for variant in variants}
     best = {variant: best_setting(analysis, settings, variant) for variant in variants}
     rows = []
     for setting in settings:
-        cells = [mean_text(setting.found[variant], decimals) for variant in variants]
+        cells = [mean_text(setting.found[variant], decimals[variant]) for variant in variants]
         marked = [
             f"**{text}**" if setting is best[variant] else text for text, variant in zip(cells, variants, strict=True)
         ]
@@ -149,10 +149,9 @@ def _heat_maps(analysis: Analysis, settings: Sequence[Setting], keys: Sequence[s
     grids = {variant: _grid(analysis, settings, variant, keys, across, down) for variant in variants}
     filled = np.concatenate([grid[np.isfinite(grid)] for grid in grids.values()])
     ends = (float(filled.min()), float(filled.max())) if filled.size else (0.0, 1.0)
-    decimals = places(found for setting in settings for found in setting.found.values())
     for axes, variant in zip(panels, variants, strict=False):
         image = axes.imshow(grids[variant], cmap="cividis", vmin=ends[0], vmax=ends[1], aspect="auto")
-        _label_cells(axes, grids[variant], ends, decimals)
+        _label_cells(axes, grids[variant], ends, places(setting.found[variant] for setting in settings))
         axes.set_title(plain(variant), fontsize=9.5, loc="left")
         axes.set_xticks(range(len(across)), [plain(value) for value in across])
         axes.set_yticks(range(len(down)), [plain(value) for value in down])
