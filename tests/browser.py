@@ -14,7 +14,11 @@ CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 # What the browser asks for by itself, whatever the page.
-_ITS_OWN = (".google.com", ".googleapis.com", ".gvt1.com")
+_ITS_OWN = {
+    "accounts.google.com", "clients2.google.com", "update.googleapis.com", "optimizationguide-pa.googleapis.com",
+    "content-autofill.googleapis.com", "safebrowsing.googleapis.com", "android.clients.google.com", "mtalk.google.com",
+    "redirector.gvt1.com",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,4 +48,4 @@ def shown(url: str, folder: Path, *, milliseconds: int = 4000) -> Shown:
 def _hosts(log: dict) -> set[str]:
     urls = {str(event.get("params", {}).get("url", "")) for event in log["events"]}
     hosts = {urlsplit(url).hostname or "" for url in urls if url.startswith("http")}
-    return {host for host in hosts if not host.endswith(_ITS_OWN)}
+    return hosts - _ITS_OWN

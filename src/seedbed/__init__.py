@@ -59,7 +59,7 @@ def load(name: str, run: str | None = None, config_dir: str | PathLike[str] | No
     from seedbed.tracking import find_launch, open_project_store, read_results
 
     store = open_project_store(name, config_dir)
-    return read_results(store, find_launch(store, run))
+    return read_results(store, find_launch(store, run), jobs=True)
 
 
 def compare(results: Results | Outcome, metric: str | None = None, baseline: str | None = None) -> pd.DataFrame:

@@ -176,14 +176,14 @@ def report(
 
     results = seedbed.load(experiment, run_id, config_dir)
     folder = output or project_folder(config_dir) / "experiments" / experiment
+    chosen = [name.strip() for name in formats.split(",")]
     learned = None
-    if results.has_ratings:
+    if results.has_ratings and set(chosen) != {"csv"}:
         from seedbed.learned import learned_in
 
         learned = learned_in(results, run_id, config_dir)
         if isinstance(learned, str):
             click.echo(f"The report does not say what the model learned: {learned}", err=True)
-    chosen = [name.strip() for name in formats.split(",")]
     asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
     for path in write_report(results, folder, learned=learned, **asked):
         click.echo(path)

@@ -38,6 +38,17 @@ def rendered(figure_of: Callable[[], Figure], kind: Kind) -> bytes:
     return stream.getvalue()
 
 
+LONGEST_NAME = 34
+
+
+def short(name: str) -> str:
+    """A name as it fits beside an axis; the middle of a long one is left out, as names differ at their ends."""
+    if len(name) > LONGEST_NAME:
+        half = LONGEST_NAME // 2
+        name = f"{name[: half - 1]}…{name[-half:]}"
+    return plain(name)
+
+
 def plain(text: str) -> str:
     """Without Matplotlib's own markup: two dollar signs would start a formula."""
     return text.replace("$", r"\$")

@@ -23,10 +23,10 @@ class Job:
     launch: str
     values: dict[str, str]
     """The swept keys and the job's values, as they are typed."""
+    variants: tuple[str, ...]
     cells: pd.DataFrame
-    """As in ``Results``."""
-    data: tuple[str, ...]
-    """Digests of the data that the cells were trained on."""
+    circumstances: dict[str, dict[str, str]]
+    """Both as in ``Results``."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ class Results:
     circumstances: dict[str, dict[str, str]] = field(default_factory=dict)
     """By variant, what numbers that stand in one table should have in common: {"data": ..., "selection": ...}."""
     environment: dict[str, str] = field(default_factory=dict)
+    launch: str = ""
+    """Id of the launch that these are the results of."""
     launches: list[dict[str, str]] = field(default_factory=list)
-    """``id``, ``started`` and ``command`` of each, oldest first."""
+    """``id``, ``started`` and ``command`` of it and of those that trained some of its cells, oldest first."""
     jobs: list[Job] = field(default_factory=list)
     """All jobs of the sweep that the launch belongs to, oldest first; [] where it is no part of one."""
     labels: dict[str, str] = field(default_factory=dict)
@@ -81,6 +83,11 @@ class Results:
         """
         return sound_values(self.cells_of(variant), metric)
 
+    def sound_seeds(self, variant: str) -> list[int]:
+        """Seeds whose cell finished and did not diverge."""
+        cells = self.cells_of(variant)
+        return cells.loc[_is_sound(cells), "seed"].tolist()
+
     def lower_is_better(self, metric: str) -> bool:
         """Whether less of ``metric`` is better."""
         return statistics.lower_is_better(metric, self._own_metrics)
@@ -99,5 +106,8 @@ def sound_values(cells: pd.DataFrame, metric: str) -> pd.Series[float]:
     by_seed = cells.set_index("seed")
     if metric not in by_seed:
         return pd.Series(float("nan"), index=by_seed.index, dtype=float)
-    sound = (by_seed["status"] == "FINISHED") & (by_seed["outcome"] != "diverged")
-    return by_seed[metric].astype(float).where(sound)
+    return by_seed[metric].astype(float).where(_is_sound(by_seed))
+
+
+def _is_sound(cells: pd.DataFrame) -> pd.Series[bool]:
+    return (cells["status"] == "FINISHED") & (cells["outcome"] != "diverged")

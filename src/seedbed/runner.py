@@ -206,7 +206,7 @@ def _sweep_tags(experiment: Experiment) -> dict[str, str]:
     if SWEEP not in os.environ:
         return {}
     sweep = json.loads(os.environ[SWEEP])
-    given = dict(override.split("=", 1) for override in experiment.overrides)
+    given = dict(override.split("=", 1) for override in experiment.overrides if "=" in override)
     values = {key: given[key] for key in sweep["keys"] if key in given}
     return {"sweep": sweep["id"], "sweep_values": json.dumps(values)}
 
@@ -297,12 +297,11 @@ def _describe_results(launch: TrackedRun, results: Results, display: Display) ->
     """Give the launch's page in MLflow the answer, the table and the pictures."""
     try:
         text, pictures = launch_page(results, with_pictures=results.config["tracking"]["pictures"])
+        launch.log(tags={tracking.DESCRIPTION: text})
+        for name, content in pictures.items():
+            launch.artifact(f"report/{name}", content)
     except Exception as error:  # what was trained is recorded, and must not be taken for failed
         display.say(f"MLflow shows no summary of this launch: {type(error).__name__}: {error}")
-        return
-    launch.log(tags={tracking.DESCRIPTION: text})
-    for name, content in pictures.items():
-        launch.artifact(f"report/{name}", content)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from scipy import optimize, stats
 Design = Literal["resampled", "fixed"]
 
 CONFIDENCE = 0.95
+# Relative differences up to this are rounding.
+ROUNDING = 1e-12
 RUNS = "the runs on this data set"
 POPULATION = "the population behind this data set"
 
@@ -55,6 +57,8 @@ class Comparison:
     n: int
     difference: float | None
     """Mean of a - b."""
+    std: float | None
+    """Sample standard deviation of the differences; None where there was no test."""
     low: float | None
     high: float | None
     p: float | None
@@ -115,7 +119,8 @@ def summary(values: ArrayLike) -> Summary:
     mean = float(array.mean())
     if array.size == 1:
         return Summary(1, mean, None, None, None, missing)
-    std = float(array.std(ddof=1))
+    equal = np.ptp(array) <= ROUNDING * np.abs(array).max()
+    std = 0.0 if equal else float(array.std(ddof=1))
     reach = _t_quantile(array.size) * std / math.sqrt(array.size)
     return Summary(array.size, mean, std, mean - reach, mean + reach, missing)
 
@@ -165,12 +170,14 @@ def bootstrap_interval(values: ArrayLike, resamples: int = 9999, seed: int = 0) 
     """
     array, _ = _counted(values)
     n = array.size
-    if n < LEAST_BOOTSTRAPPED or np.ptp(array) <= 1e-12 * np.abs(array).max():
+    if n < LEAST_BOOTSTRAPPED or np.ptp(array) <= ROUNDING * np.abs(array).max():
         return None
     level = 1 - 2 * float(stats.norm.cdf(-_t_quantile(n) * math.sqrt(n / (n - 1))))
     found = stats.bootstrap(
         (array,), np.mean, n_resamples=resamples, method="BCa", confidence_level=level, random_state=seed
     ).confidence_interval
+    if not np.isfinite(found).all():
+        return None
     return Interval(float(found.low), float(found.high), RUNS)
 
 
@@ -208,56 +215,54 @@ def compare(a: ArrayLike, b: ArrayLike, *, design: Design, test_to_train: float 
     first, second = first[paired], second[paired]
     correction = float(test_to_train or 0.0) if design == "resampled" else 0.0
     about = POPULATION if design == "resampled" else RUNS
+    sizes = np.maximum(np.abs(first), np.abs(second))
     differences = first - second
-    if excuse := _untestable(differences, scale=_scale(first, second)):
+    differences[np.abs(differences) <= ROUNDING * sizes] = 0.0
+    above = float(np.where(differences == 0, 0.5, differences > 0).mean()) if differences.size else None
+    if excuse := _untestable(differences, float(sizes.max(initial=0.0))):
         mean = float(differences.mean()) if differences.size else None
-        above = _share_above(differences, _scale(first, second)) if differences.size else None
-        return Comparison(differences.size, mean, None, None, None, "none", None, above, None, about, excuse)
-    return _t_test(differences, design, correction, about, _scale(first, second))
+        return Comparison(differences.size, mean, None, None, None, None, "none", None, above, None, about, excuse)
+    return _t_test(differences, design, correction, about, above)
 
 
 def _t_test(
-    differences: NDArray[np.float64], design: Design, correction: float, about: str, scale: float
+    differences: NDArray[np.float64], design: Design, correction: float, about: str, above: float | None
 ) -> Comparison:
-    n, mean, std = differences.size, float(differences.mean()), float(differences.std(ddof=1))
+    scale = float(np.abs(differences).max())  # squares of very small numbers would be 0
+    scaled = differences / scale
+    n, mean, std = differences.size, float(scaled.mean()), float(scaled.std(ddof=1))
     error = std * math.sqrt(1 / n + correction)
     p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
     reach = _t_quantile(n) * error
+    low, high = (mean - reach) * scale, (mean + reach) * scale
     test = "corrected resampled t-test" if design == "resampled" else "paired t-test"
-    beside = wilcoxon_p(differences, tolerance=1e-9 * scale) if design == "fixed" else None
+    beside = wilcoxon_p(differences) if design == "fixed" else None
     words = f"{test} on {n} pairs" + (f", exact Wilcoxon p = {beside:.3g}" if beside is not None else "")
-    above = _share_above(differences, scale)
-    return Comparison(n, mean, mean - reach, mean + reach, p, test, mean / std, above, beside, about, words)
+    return Comparison(n, mean * scale, std * scale, low, high, p, test, mean / std, above, beside, about, words)
 
 
-def _share_above(differences: NDArray[np.float64], scale: float) -> float:
-    tied = np.abs(differences) <= 1e-12 * scale
-    return float(np.where(tied, 0.5, differences > 0).mean())
-
-
-def _untestable(differences: NDArray[np.float64], scale: float) -> str:
-    """Why these differences bear no test, or ""; ``scale`` tells a difference from rounding."""
+def _untestable(differences: NDArray[np.float64], size: float) -> str:
+    """Why these differences bear no test, or ""; ``size``, that of the values, tells a spread from rounding."""
     n = differences.size
     if n == 0:
         return "no pair of finished runs: nothing to compare"
-    if np.abs(differences).max() <= 1e-12 * scale:
+    if not differences.any():
         return "no difference in the one pair" if n == 1 else f"no difference in any of {n} pairs"
     if n == 1:
         return "one pair: no spread, so no test"
-    if np.ptp(differences) <= 1e-12 * scale:
+    if np.ptp(differences) <= ROUNDING * size:
         return f"the same difference in each of {n} pairs: no spread, so no test"
     return ""
 
 
-def wilcoxon_p(differences: ArrayLike, tolerance: float = 0.0) -> float | None:
+def wilcoxon_p(differences: ArrayLike) -> float | None:
     """Two-sided exact p-value of the signed-rank test, also with ties; None where all differences are zero.
 
-    Zeros are dropped; ``tolerance``: differences closer than this are ties. SciPy's exact method knows no
-    ties, and shares such as accuracies are full of them; so the distribution over all 2^n signs is counted
-    here, rank by rank (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 2014, section 3.1).
+    Zeros are dropped; differences that agree in nine digits are ties. SciPy's exact method knows no ties, and shares
+    such as accuracies are full of them; so the distribution over all 2^n signs is counted here, rank by rank
+    (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 2014, section 3.1).
     """
-    array = np.asarray(differences, dtype=float)
-    array = np.round(array / tolerance) if tolerance else array
+    array = _with_digits(np.asarray(differences, dtype=float), 9)
     array = array[array != 0]
     if array.size == 0:
         return None
@@ -296,18 +301,12 @@ def posterior(
     Machine Learning 100, 2015; Benavoli et al., Time for a change, JMLR 18, 2017.
     """
     found = compare(a, b, design=design, test_to_train=test_to_train)
-    if found.difference is None or found.effect_size is None:
+    if found.difference is None or found.std is None:
         return None
-    std = found.difference / found.effect_size if found.effect_size else _std_of_differences(a, b)
-    error = std * math.sqrt(1 / found.n + (float(test_to_train or 0.0) if design == "resampled" else 0.0))
+    error = found.std * math.sqrt(1 / found.n + (float(test_to_train or 0.0) if design == "resampled" else 0.0))
     below = float(stats.t.cdf((-rope - found.difference) / error, found.n - 1))
     above = float(stats.t.sf((rope - found.difference) / error, found.n - 1))
     return Posterior(below, max(0.0, 1 - below - above), above)
-
-
-def _std_of_differences(a: ArrayLike, b: ArrayLike) -> float:
-    differences = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
-    return float(differences[finite(differences)].std(ddof=1))
 
 
 def spread_p(a: ArrayLike, b: ArrayLike) -> float | None:
@@ -347,10 +346,8 @@ class Ranking:
     ranks: tuple[float, ...]
     p: float | None
     """Friedman's test that no variant tends to rank ahead of another; None where ``words`` says why."""
-    nemenyi: NDArray[np.float64] | None
-    """(k, k) p-values of all pairs by Nemenyi's test."""
     critical_difference: float | None
-    """Mean ranks that are further apart than this differ at 0.05 by that test."""
+    """Mean ranks that are further apart than this differ at 0.05 by Nemenyi's test."""
     words: str
 
 
@@ -366,24 +363,20 @@ def ranking(values: ArrayLike, *, lower_is_better: bool) -> Ranking:
     table = table[finite(table).all(axis=1)]
     n, k = table.shape
     if n == 0:
-        return Ranking(0, (), None, None, None, "no seed has a value of every variant: nothing to rank")
-    # A difference below rounding is a tie.
-    rounded = np.round(table / (1e-12 * max(float(np.abs(table).max()), 1e-300)))
+        return Ranking(0, (), None, None, "no seed has a value of every variant: nothing to rank")
+    rounded = _with_digits(table, 12)
     within = stats.rankdata(rounded if lower_is_better else -rounded, axis=1)
     ranks = tuple(float(rank) for rank in within.mean(axis=0))
     if k < 3:
-        return Ranking(n, ranks, None, None, None, "Friedman's test needs three variants")
+        return Ranking(n, ranks, None, None, "Friedman's test needs three variants")
     if n < 2:
-        return Ranking(n, ranks, None, None, None, "one seed: no test of its ranks")
+        return Ranking(n, ranks, None, None, "one seed: no test of its ranks")
     if np.ptp(within, axis=1).max() == 0:
-        return Ranking(n, ranks, None, None, None, f"all variants are level in each of {n} seeds: nothing to test")
+        return Ranking(n, ranks, None, None, f"all variants are level in each of {n} seeds: nothing to test")
     p = float(stats.friedmanchisquare(*within.T).pvalue)
     # The difference of two mean ranks over its standard error is a studentised range, of infinite degrees of freedom.
-    error = math.sqrt(k * (k + 1) / (12 * n))
-    apart = np.abs(np.subtract.outer(ranks, ranks)) / error
-    nemenyi = np.asarray(stats.studentized_range.sf(apart, k, np.inf), dtype=np.float64)
-    critical = float(stats.studentized_range.ppf(CONFIDENCE, k, np.inf)) * error
-    return Ranking(n, ranks, p, nemenyi, critical, f"Friedman's test over {n} seeds, Nemenyi's for the pairs")
+    critical = float(stats.studentized_range.ppf(CONFIDENCE, k, np.inf)) * math.sqrt(k * (k + 1) / (12 * n))
+    return Ranking(n, ranks, p, critical, f"Friedman's test over {n} seeds, Nemenyi's for the pairs")
 
 
 # ---- power -----------------------------------------------------------------------------------------------------------
@@ -454,6 +447,14 @@ def _counted(values: ArrayLike) -> tuple[NDArray[np.float64], int]:
     array = np.asarray(values, dtype=float).ravel()
     kept = finite(array)
     return array[kept], int((~kept).sum())
+
+
+def _with_digits(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+    """Each value rounded to so many digits of its own, so that what differs by rounding alone is equal."""
+    sizes = np.abs(values)
+    exponents = np.floor(np.log10(sizes, where=sizes > 0, out=np.zeros_like(sizes)))
+    powers = 10.0**exponents
+    return np.asarray(np.round(values / powers, digits - 1) * powers, dtype=np.float64)
 
 
 def _t_quantile(n: int) -> float:

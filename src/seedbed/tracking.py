@@ -494,11 +494,18 @@ def final_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def mean_curves(points: Iterable[tuple[str, int, float]]) -> list[tuple[str, int, float]]:
-    """The mean over seeds of every metric at every epoch, from the points of all seeds."""
+    """The mean over seeds of every metric at every epoch to which all of them trained, from the points of all seeds.
+
+    The mean of those that train longest is not that of all.
+    """
     by_point: dict[tuple[str, int], list[float]] = {}
     for name, step, value in points:
         by_point.setdefault((name, step), []).append(value)
-    means = {point: summary(values).mean for point, values in sorted(by_point.items())}
+    seeds: dict[str, int] = {}
+    for (name, _), values in by_point.items():
+        seeds[name] = max(seeds.get(name, 0), len(values))
+    of_all = {point: values for point, values in by_point.items() if len(values) == seeds[point[0]]}
+    means = {point: summary(values).mean for point, values in sorted(of_all.items())}
     return [(name, step, mean) for (name, step), mean in means.items() if mean is not None]
 
 
@@ -576,14 +583,17 @@ def _by_id(asked: str, launches: Sequence[Run], names: Mapping[str, str], uri: s
     )
 
 
-def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:
-    """All that a report needs of a launch: its cells wherever they were trained, curves, data and environment."""
+def read_results(store: Store, launch: Run, *, curves: bool = True, jobs: bool = False) -> Results:
+    """All that a report needs of a launch: its cells wherever they were trained, curves, data and environment.
+
+    ``jobs``: of a job of a sweep, the others too.
+    """
     if READABLE not in launch.data.tags:
         raise TrackingError(f"Launch {launch.info.run_id} ended before its first variant: there is nothing to report.")
     run = store.run(launch.info.run_id)
     plan = _plan(run)
-    jobs = _jobs(store, launch)
-    plans = {job.info.run_id: _plan(store.run(job.info.run_id)) for job in jobs} | {launch.info.run_id: plan}
+    launches = _jobs(store, launch) if jobs else []
+    plans = {job.info.run_id: _plan(store.run(job.info.run_id)) for job in launches} | {launch.info.run_id: plan}
     wanted = {print_ for of_job in plans.values() for cells in of_job.values() for _, print_ in cells}
     finished = store.cells(wanted)
     own = {print_: cell for cells in plan.values() for _, print_ in cells if (cell := finished.get(print_))}
@@ -604,8 +614,9 @@ def read_results(store: Store, launch: Run, *, curves: bool = True) -> Results:
         notes=json.loads(run.text(NOTES)),
         circumstances={variant: _common(plan[variant], own) for variant in plan},
         environment=json.loads(run.text(ENVIRONMENT)),
-        jobs=[_job(store, job, plans[job.info.run_id], finished) for job in jobs],
+        jobs=[_job(store, job, plans[job.info.run_id], finished) for job in launches],
         labels={name: label for cell in own.values() for name, label in cell.labels.items()},
+        launch=launch.info.run_id,
         launches=[launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
     )
 
@@ -629,10 +640,10 @@ def _jobs(store: Store, launch: Run) -> list[Run]:
 
 
 def _job(store: Store, launch: Run, plan: Plan, finished: Mapping[str, Cell]) -> Job:
-    cells = [cell for planned in plan.values() for _, print_ in planned if (cell := finished.get(print_))]
-    data = dict.fromkeys(cell.circumstances["data"] for cell in cells)
+    cells = _cell_frame(store, launch.info.run_id, plan, finished)
+    circumstances = {variant: _common(planned, finished) for variant, planned in plan.items()}
     values = json.loads(launch.data.tags[f"{SWEEP}_values"])
-    return Job(launch.info.run_id, values, _cell_frame(store, launch.info.run_id, plan, finished), tuple(data))
+    return Job(launch.info.run_id, values, tuple(plan), cells, circumstances)
 
 
 def _cell_frame(store: Store, launch: str, plan: Plan, finished: Mapping[str, Cell]) -> pd.DataFrame:

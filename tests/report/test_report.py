@@ -9,19 +9,22 @@ import shutil
 import subprocess
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from scipy import stats
 
 from conftest import MEANS, make_cells, make_config
 from seedbed.errors import ConfigError
 from seedbed.figures import rendered
-from seedbed.report import analyse, comparison_table, table_text, write_report
-from seedbed.report.formatting import exact, latex, markdown, number
+from seedbed.report import analyse, comparison_table, launch_page, table_text, write_report
+from seedbed.report.footnotes import footnotes
+from seedbed.report.formatting import exact, latex, markdown, number, prose
 from seedbed.report.pictures import KINDS, files_of, pictures
 from seedbed.report.pictures.curves import curves_figure
 from seedbed.report.pictures.means import means_figure, span
 from seedbed.report.pictures.ranks import cliques
 from seedbed.report.power import power_text
+from seedbed.report.published import published_numbers
 from seedbed.report.sweep import sweep_part
 from seedbed.results import CELL_COLUMNS, Job
 from seedbed.statistics import power, seeds_needed, summary
@@ -223,7 +226,7 @@ def test_the_summary_names_what_differs_and_what_does_not(results, tmp_path):
     write_report(results, tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert re.search(r"`undersample` is worse than `none` by 0\.\d{4} \[0\.\d{4}, 0\.\d{4}\]; the other four", text)
-    assert "can't be told apart from `none` on test/accuracy with 10 seeds." in text
+    assert "can't be told apart from `none` on `test/accuracy` with 10 seeds." in text
     places = [text.index(f"## {title}") for title in ("Result", "Other", "Comparisons", "Claims", "Data", "Recipe")]
     assert places == sorted(places)
     for said in ("F1 (%)", "403", "swap, delete", "seedbed run made_up", "A subset of the whole", "hidden:"):
@@ -290,6 +293,14 @@ def test_latex_escapes_names_and_keeps_its_own_markup():
     assert latex("bias_&_dot 93%") == r"bias\_\&\_dot 93\%"
     assert latex("0.1 ± 0.2") == r"0.1 $\pm$ 0.2"
     assert latex("→") == "{[}U+2192{]}"
+
+
+def test_latex_keeps_signs_apart_that_its_fonts_would_join():
+    assert latex("a--b ``x``") == "a-{}-b `{}`x`{}`"
+
+
+def test_prose_escapes_all_but_code():
+    assert prose("`a_b*` is *better* than <b>") == r"`a_b*` is \*better\* than &lt;b>"
 
 
 def test_markdown_keeps_cells_in_one_line_and_names_searchable():
@@ -392,9 +403,7 @@ def test_five_seeds_with_one_split_are_told_what_wilcoxon_can_say(make_results, 
     config = plain_config(baseline="a") | {"split": split}
     write_report(make_results(values, config), tmp_path, formats=["md"])
     text = (tmp_path / "report.md").read_text()
-    assert (
-        "With 5 pairs the smallest p that Wilcoxon's test can give is 0.062, so that it can tell nothing apart." in text
-    )
+    assert "With 5 pairs Wilcoxon's p cannot be smaller than 0.062, so that it can tell nothing apart;" in text
     assert "nothing is said about the population" in text
 
 
@@ -421,11 +430,83 @@ def test_other_data_or_another_selection_has_a_footnote_in_every_format(make_res
     text = (tmp_path / "report.md").read_text()
     assert "| oversample¹ |" in text
     assert "| smote² |" in text
-    assert "¹ Selection select=best by val/loss (the others: select=last)." in text
-    assert "² Data bbbb (the others: aaaa)." in text
+    assert "¹ Selection select=best by val/loss (most: select=last)." in text
+    assert "² Data bbbb (most: aaaa)." in text
     assert "² Data bbbb" in (tmp_path / "report.html").read_text()
-    assert "Data bbbb" in (tmp_path / "report.tex").read_text()
-    assert "¹" not in text.split("## Every seed")[1]
+    tex = (tmp_path / "report.tex").read_text()
+    assert r"\textsuperscript{2} Data bbbb" in tex
+    assert r"smote\textsuperscript{2} &" in tex
+    sections = ("Every seed", "Other metrics", "Comparisons")
+    assert ["oversample¹" in text.split(f"## {title}")[1].split("## ")[0] for title in sections] == [True] * 3
+    assert "Data bbbb" in row_of((tmp_path / "comparisons.csv").read_text(), "smote")
+    assert "² Data bbbb" in table_text(make_results(circumstances=circumstances))
+
+
+def test_more_than_nine_footnotes_have_marks_of_two_digits(make_results):
+    values = {f"v{place:02}": {"test/accuracy": [0.5, 0.6]} for place in range(30)}
+    circumstances = {name: {"data": "usual" if place > 11 else name} for place, name in enumerate(values)}
+    marks, notes = footnotes(make_results(values, plain_config(), circumstances=circumstances))
+    assert (marks["v00"], marks["v11"], len(notes)) == ("¹", "¹²", 12)
+    assert latex(marks["v11"]) == r"\textsuperscript{1}\textsuperscript{2}"
+
+
+def test_published_points_of_a_curve_are_compared_with_sound_seeds_only(make_results):
+    values = {"a": {"test/accuracy": [0.9, 0.9, 0.1]}}
+    cells = make_cells(values)
+    cells.loc[2, "outcome"] = "diverged"
+    curves = pd.DataFrame(
+        [("a", seed, 0, "val/accuracy", value) for seed, value in enumerate([0.8, 0.9, 0.1])],
+        columns=["variant", "seed", "epoch", "metric", "value"],
+    )
+    config = plain_config() | {"published": {"curves": [{"variant": "a", "metric": "val/accuracy", "values": [0.85]}]}}
+    [number] = published_numbers(make_results(values, config, cells=cells, curves=curves))
+    assert (number.ours.n, number.ours.mean) == (2, pytest.approx(0.85))
+
+
+def test_what_was_not_tested_is_not_called_undecided(make_results):
+    values = {
+        "a": {"test/accuracy": [0.5, 0.6]},
+        "b": {"test/accuracy": [0.6, 0.7]},
+        "c": {"test/accuracy": [0.9, 0.6]},
+    }
+    text = table_text(make_results(values, plain_config(baseline="a")))
+    assert "c can't be told apart from a on test/accuracy with 2 seeds." in text
+    assert (
+        "Not tested on test/accuracy: b against a (the same difference in each of 2 pairs: no spread, so no test)."
+        in text
+    )
+
+
+def test_claims_about_a_metric_that_was_not_recorded_cannot_be_told(make_results, tmp_path):
+    config = make_config(report={"metric": "test/recall", "baseline": "none"})
+    write_report(make_results(config=config), tmp_path, metric="test/loss", formats=["md"])
+    section = (tmp_path / "report.md").read_text().split("## Claims of the source")[1].split("## ")[0]
+    assert section.count("test/recall, which the claims are about, was not recorded.") == 7
+
+
+def test_a_long_list_of_differences_is_cut_in_the_summary_and_not_in_the_table(make_results, tmp_path):
+    values = {f"v{place:02}": {"test/accuracy": [place + 0.1, place + 0.3]} for place in range(12)}
+    for place, name in enumerate(values):
+        values[name]["test/accuracy"][0] += place % 3 / 1000
+    split = {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False}
+    results = make_results(values, plain_config(baseline=None) | {"split": split})
+    text, _ = launch_page(results, with_pictures=False)
+    assert len(text) < 8000
+    assert "more pairs are told apart" in text
+    assert "| v11 |" in text
+    write_report(results, tmp_path, formats=["tex"])
+    assert r"\begin{longtable}" in (tmp_path / "report.tex").read_text()
+
+
+def test_time_is_no_metric_to_compare_by(results):
+    with pytest.raises(ConfigError, match="share the time of their stack"):
+        analyse(results, "seconds")
+
+
+def test_the_command_is_that_of_the_launch_reported(make_results, tmp_path):
+    launches = [{"id": name, "started": "", "command": f"seedbed run {name}"} for name in ("old", "new")]
+    write_report(make_results(launch="old", launches=launches), tmp_path, formats=["md"])
+    assert "## Repeat\n\n```\nseedbed run old\n```" in (tmp_path / "report.md").read_text()
 
 
 # ---- the page ----
@@ -470,6 +551,28 @@ def test_pictures_of_results_with_gaps(make_results, kind):
     drawn = pictures(analyse(results), [])
     assert {"accuracy", "seeds", "curves"} <= {picture.name for picture in drawn}
     assert all(content.startswith(b"\x89PNG") for content in files_of(drawn, kinds=("png",)).values())
+
+
+def test_a_value_beyond_the_end_of_its_metric_is_drawn(make_results):
+    """By rounding in 32 bits a share may be larger than 1."""
+    for metric, column in (
+        ("test/ndcg", [1.0000001, 1.0000002]),
+        ("test/loss", [-0.1, 0.2]),
+        ("test/reward", [-3.0, -1.0]),
+    ):
+        results = make_results({"a": {metric: column}}, plain_config(metric=metric))
+        axes = means_figure(analyse(results)).axes[0]
+        assert axes.get_ylim()[0] < min(column)
+        assert axes.get_ylim()[1] > max(column)
+
+
+def test_the_mean_curve_ends_where_the_first_seed_does(make_results):
+    points = [("a", seed, epoch, "val/loss", 1.0) for seed, last in enumerate((2, 2, 4)) for epoch in range(last)]
+    curves = pd.DataFrame(points, columns=["variant", "seed", "epoch", "metric", "value"])
+    values = {"a": {"test/accuracy": [0.5, 0.6, 0.7]}}
+    figure = curves_figure(make_results(values, plain_config(), curves=curves), "val/loss", {})
+    [mean] = [line for line in figure.axes[0].lines if line.get_label() == "ours, mean while all seeds train"]
+    assert list(mean.get_xdata()) == [1, 2]
 
 
 def test_groups_of_a_critical_difference_diagram():
@@ -517,6 +620,12 @@ def test_power_under_redrawn_splits_says_when_seeds_do_not_help(results, make_re
     assert "one pair: no spread, so no test" in power_text(analyse(single))
 
 
+def test_power_knows_the_spread_of_differences_whose_mean_is_zero(make_results):
+    values = {"a": {"test/accuracy": [0.5, 0.7]}, "b": {"test/accuracy": [0.7, 0.5]}}
+    text = power_text(analyse(make_results(values, plain_config(baseline="b")), rope=0.1))
+    assert row_of(text, "a").split()[1] == f"{0.4 / math.sqrt(2):.4f}"
+
+
 # ---- sweeps ----
 
 
@@ -529,7 +638,8 @@ def sweep(make_results, keys, **fields):
             name: {"test/accuracy": [value + place / 10 for value in columns["test/accuracy"]]}
             for name, columns in values.items()
         }
-        jobs.append(Job(f"launch{place}", chosen, make_cells(shifted), ("aaaa",)))
+        circumstances = {name: {"data": "aaaa"} for name in values}
+        jobs.append(Job(f"launch{place}", chosen, tuple(values), make_cells(shifted), circumstances))
     return make_results(values, plain_config(), jobs=jobs, **fields)
 
 
@@ -539,6 +649,7 @@ def test_a_job_of_a_sweep_reports_all_jobs(make_results, tmp_path, real_pictures
     section = (tmp_path / "report.md").read_text().split("## Sweep")[1].split("## ")[0]
     assert "one of three jobs of a sweep over `optimizer.lr`;" in section
     assert "| 0.001 | **0.7500 ± 0.0707** | **0.6500 ± 0.0707** | n=2 |" in section
+    assert "differ in" not in section
     assert "choose by a validation metric" in section
     assert (tmp_path / "sweep.png") in files
 
@@ -560,8 +671,8 @@ def test_a_grid_is_a_heat_map_in_the_order_of_its_numbers(make_results):
 
 def test_jobs_on_different_data_are_not_compared_without_a_word(make_results):
     results = sweep(make_results, [{"data": "x"}, {"data": "y"}])
-    results.jobs[1] = replace(results.jobs[1], data=("bbbb",))
-    assert "must not be compared" in sweep_part(analyse(results))[0]
+    results.jobs[1] = replace(results.jobs[1], circumstances={"a": {"data": "bbbb"}})
+    assert "The jobs differ in data (`aaaa` and `bbbb`)" in sweep_part(analyse(results))[0]
     assert sweep_part(analyse(sweep(make_results, [{"lr": "1"}]))) == ("", [])
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedbed.checks import require_choice
+from seedbed.figures import Kind
 from seedbed.report.analysis import Analysis, Difference, analyse, comparison_table
-from seedbed.report.claims import Claim, check_claims
+from seedbed.report.claims import Claim, check_claims, untold_claims
 from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_file
 from seedbed.report.html import html_report
 from seedbed.report.latex import latex_report
@@ -50,7 +51,7 @@ def write_report(
     for name in formats:
         require_choice("--format", name, FORMATS)
     analysis = analyse(results, metric, baseline, rope)
-    claims, numbers = check_claims(_of_source(results, analysis)), published_numbers(results)
+    claims, numbers = _claims_of_source(results), published_numbers(results)
     contents: dict[str, bytes | str] = {}
     if set(formats) - {"csv"}:
         contents |= _pages(analysis, claims, numbers, formats, learned)
@@ -77,7 +78,9 @@ def _pages(
     of_learned, of_sweep = _learned_part(analysis.results, learned), sweep_part(analysis)
     drawn = pictures(analysis, numbers)
     all_drawn = [*drawn, *of_sweep[1], *of_learned[1]]
-    files = files_of(all_drawn)
+    beside = bool({"md", "tex"} & set(formats))
+    kinds: tuple[Kind, ...] = ("png", "svg") if beside else ("svg",)
+    files = files_of(all_drawn, kinds)
     page = markdown_report(analysis, claims, numbers, drawn, [of_sweep[0], of_learned[0]])
     pages: dict[str, Callable[[], str]] = {
         "md": lambda: page,
@@ -85,14 +88,14 @@ def _pages(
         "tex": lambda: latex_report(analysis, claims, numbers, all_drawn),
     }
     contents: dict[str, bytes | str] = {f"report.{name}": make() for name, make in pages.items() if name in formats}
-    return contents | (files if {"md", "tex"} & set(formats) else {})
+    return contents | (files if beside else {})
 
 
 def launch_page(results: Results, *, with_pictures: bool = True) -> tuple[str, dict[str, bytes]]:
     """What a launch shows in MLflow: a description in Markdown, and its pictures as PNG by the names of their files."""
     analysis = analyse(results)
     claims, numbers = check_claims(analysis), published_numbers(results)
-    drawn = [*pictures(analysis, numbers), *sweep_part(analysis)[1]] if with_pictures else []
+    drawn = pictures(analysis, numbers) if with_pictures else []
     return description(analysis, claims), files_of(drawn, kinds=("png",))
 
 
@@ -104,8 +107,9 @@ def _learned_part(results: Results, learned: Learned | str | None) -> tuple[str,
     return learned_part(results, learned)
 
 
-def _of_source(results: Results, analysis: Analysis) -> Analysis:
+def _claims_of_source(results: Results) -> list[Claim]:
     """The source's claims are about the experiment's own metric and baseline, whatever else is asked for."""
-    section = results.config.get("report") or {}
-    own = section.get("metric")
-    return analyse(results) if own in results.metrics else analysis
+    own = (results.config.get("report") or {}).get("metric")
+    if results.metrics and own not in results.metrics:
+        return untold_claims(results, f"{own}, which the claims are about, was not recorded.")
+    return check_claims(analyse(results))

@@ -10,8 +10,9 @@ import pandas as pd
 
 from seedbed.checks import is_positive, require
 from seedbed.errors import ConfigError, near_misses
+from seedbed.report.footnotes import footnotes
 from seedbed.report.formatting import NOTHING, number, places, shown_mean
-from seedbed.results import Results
+from seedbed.results import SECONDS, Results
 from seedbed.statistics import (
     Comparison,
     Design,
@@ -28,6 +29,10 @@ from seedbed.statistics import (
 )
 
 LEVEL = 0.05
+COMPARISON_COLUMNS = [
+    "variant", "other", "n", "difference", "low", "high", "p", "p_holm", "effect_size", "improvement", "wilcoxon_p",
+    "p_worse", "p_equivalent", "p_better", "test", "about", "verdict", "note",
+]  # fmt: skip
 BETTER, WORSE, UNDECIDED = "better", "worse", "can't be told apart"
 
 
@@ -107,7 +112,12 @@ class Analysis:
 
     def compare(self, first: str, second: str) -> Comparison:
         """The values of two variants, paired by seed."""
-        return compare(*self._paired(first, second), design=self.design, test_to_train=self.test_to_train)
+        return compare(*self._paired(first, second), design=self.design, test_to_train=self._ratio)
+
+    @property
+    def _ratio(self) -> float | None:
+        """What the test of redrawn splits is corrected by; a fixed split needs none."""
+        return self.test_to_train if self.design == "resampled" else None
 
     def _paired(self, first: str, second: str) -> tuple[pd.Series[float], pd.Series[float]]:
         """The values of the seeds that both variants have."""
@@ -120,7 +130,16 @@ class Analysis:
         if self.rope is None:
             return None
         pair = self._paired(row.variant, row.other)
-        return posterior(*pair, rope=self.rope, design=self.design, test_to_train=self.test_to_train)
+        return posterior(*pair, rope=self.rope, design=self.design, test_to_train=self._ratio)
+
+    def chances(self, row: Difference) -> tuple[float, float, float] | None:
+        """Of being worse, of no difference that matters, and of being better; None without a rope or a test."""
+        found = self.posterior(row)
+        if found is None:
+            return None
+        ends = (found.below, found.above)
+        worse, better = ends[::-1] if self.results.lower_is_better(self.metric) else ends
+        return worse, found.within, better
 
     def improvement(self, row: Difference) -> float | None:
         """Probability of improvement: share of the seeds in which the variant is better than the other, ties half."""
@@ -177,6 +196,11 @@ def analyse(
     against = baseline if baseline is not None else section.get("baseline")
     if baseline is None and against in (results.config.get("variants") or ()) and against not in results.variants:
         against = None  # the experiment's baseline was not asked for in this launch
+    if chosen == SECONDS:
+        raise ConfigError(
+            f"--metric {SECONDS}: seeds that were trained together share the time of their stack, so there is nothing to "
+            "compare. Reports give the mean time of each variant below 'Seeds trained by launch'."
+        )
     if chosen not in results.metrics and (results.metrics or metric is not None):
         raise ConfigError(
             f"report.metric={chosen!r}: no run of experiment {results.experiment!r} has this metric: "
@@ -236,28 +260,36 @@ def absences(results: Results, variant: str, metric: str) -> list[str]:
 
 
 def comparison_table(analysis: Analysis) -> pd.DataFrame:
-    """The family as a data frame, one row a comparison."""
-    return pd.DataFrame(
-        [
+    """The family as a data frame, one row a comparison; ``note`` is that of variants with other circumstances."""
+    marks, notes = footnotes(analysis.results)
+    rows = []
+    for row in analysis.family:
+        comparison = row.comparison
+        worse, equivalent, better = analysis.chances(row) or (None, None, None)
+        about = dict.fromkeys(marks[name] for name in (row.variant, row.other) if name in marks)
+        rows.append(
             {
                 "variant": row.variant,
                 "other": row.other,
-                "n": row.comparison.n,
-                "difference": row.comparison.difference,
-                "low": row.comparison.low,
-                "high": row.comparison.high,
-                "p": row.comparison.p,
+                "n": comparison.n,
+                "difference": comparison.difference,
+                "low": comparison.low,
+                "high": comparison.high,
+                "p": comparison.p,
                 "p_holm": row.p,
-                "effect_size": row.comparison.effect_size,
+                "effect_size": comparison.effect_size,
                 "improvement": analysis.improvement(row),
-                "wilcoxon_p": row.comparison.wilcoxon_p,
-                "test": row.comparison.test,
-                "about": row.comparison.about,
+                "wilcoxon_p": comparison.wilcoxon_p,
+                "p_worse": worse,
+                "p_equivalent": equivalent,
+                "p_better": better,
+                "test": comparison.test,
+                "about": comparison.about,
                 "verdict": row.verdict,
+                "note": " ".join(note for mark in about for note in notes if note.startswith(f"{mark} ")),
             }
-            for row in analysis.family
-        ]
-    )
+        )
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 
 def difference_text(analysis: Analysis, row: Difference) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import BETTER, LEVEL, WORSE, Analysis, Difference
 from seedbed.report.formatting import count_word, listed, p_text
+from seedbed.results import Results
 from seedbed.statistics import holm, spread_p
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "can't be told"
@@ -39,6 +40,12 @@ def check_claims(analysis: Analysis) -> list[Claim]:
     """Check each of ``published.claims`` in the config; ConfigError for a check that cannot be understood."""
     stated = (analysis.results.config.get("published") or {}).get("claims") or []
     return [_check_claim(analysis, claim) for claim in stated]
+
+
+def untold_claims(results: Results, why: str) -> list[Claim]:
+    """Each of ``published.claims``, with the reason for which none can be checked."""
+    stated = (results.config.get("published") or {}).get("claims") or []
+    return [Claim(claim if isinstance(claim, str) else claim.get("text", ""), OPEN, why) for claim in stated]
 
 
 def _check_claim(analysis: Analysis, claim: dict[str, Any] | str) -> Claim:

@@ -98,6 +98,18 @@ def markdown(text: object) -> str:
     return re.sub(r"(?<![A-Za-z0-9_])_|_(?![A-Za-z0-9_])", r"\\_", line)
 
 
+def prose(sentence: str) -> str:
+    """A sentence for Markdown whose code spans (between backticks) stand as they are."""
+    parts = sentence.split("`")
+    return "`".join(part if place % 2 else _escaped(part) for place, part in enumerate(parts))
+
+
+def _escaped(text: str) -> str:
+    """As ``markdown``, but with the spaces at its ends, and brackets as they are: those of an interval are no link."""
+    kept = text.strip()
+    return text.replace(kept, re.sub(r"\\([\[\]])", r"\1", markdown(kept))) if kept else text
+
+
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -112,9 +124,16 @@ _LATEX = {
 }  # fmt: skip
 
 
+_SUPERSCRIPT = {char: rf"\textsuperscript{{{digit}}}" for digit, char in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+# Pairs of these are one sign to T1 fonts.
+_LIGATURES = re.compile(r"(?<=[-`',])(?=[-`',])")
+
+
 def latex(text: object) -> str:
     """Text that LaTeX prints as it stands; what pdflatex has no letter for is shown by its code point."""
-    return "".join(_LATEX.get(char) or _latex_letter(char) for char in " ".join(str(text).split()))
+    apart = _LIGATURES.sub("\0", " ".join(str(text).split()))
+    letters = _LATEX | _SUPERSCRIPT | {"\0": "{}"}
+    return "".join(letters.get(char) or _latex_letter(char) for char in apart)
 
 
 def _latex_letter(char: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from seedbed.report.analysis import LEVEL, Analysis, difference_text
 from seedbed.report.claims import Claim
-from seedbed.report.footnotes import footnotes
+from seedbed.report.footnotes import footnotes, marked
 from seedbed.report.formatting import NOTHING, interval_text, latex, mean_text, number, p_text, places
 from seedbed.report.pictures import Picture
 from seedbed.report.published import Published
@@ -60,6 +60,10 @@ _PICTURE = r"""\IfFileExists{%(file)s}{%%
 \end{figure}}{}"""
 
 
+LONGEST_FLOAT = 30
+"""Rows of a table that fit on a page."""
+
+
 def latex_report(
     analysis: Analysis, claims: Sequence[Claim], numbers: Sequence[Published], drawn: Sequence[Picture]
 ) -> str:
@@ -68,7 +72,7 @@ def latex_report(
         _opening(analysis, claims),
         _results(analysis),
         _comparisons(analysis),
-        _published(numbers),
+        _published(numbers, marked(analysis.results)),
         *(_PICTURE % {"file": f"{picture.name}.png", "caption": latex(picture.caption)} for picture in drawn),
     ]
     return _DOCUMENT % {"sections": "\n\n".join(section for section in sections if section)}
@@ -88,7 +92,8 @@ def _opening(analysis: Analysis, claims: Sequence[Claim]) -> str:
 
 def _results(analysis: Analysis) -> str:
     best = analysis.best()
-    marks, notes = footnotes(analysis.results)
+    _, notes = footnotes(analysis.results)
+    names = marked(analysis.results)
     rows = []
     for variant, found in analysis.summaries.items():
         text = latex(mean_text(found, analysis.decimals))
@@ -96,7 +101,7 @@ def _results(analysis: Analysis) -> str:
         bold = rf"\textbf{{\boldmath {text}}}" if variant in best else text
         count = latex(analysis.count(variant).removeprefix("n="))
         interval = latex(interval_text(found, analysis.decimals))
-        rows.append([latex(variant) + latex(marks.get(variant, "")), bold, count, interval])
+        rows.append([latex(names[variant]), bold, count, interval])
     about = next(iter(analysis.summaries.values())).about
     caption = (
         rf"{latex(analysis.results.experiment)}: {latex(analysis.label())}, mean $\pm$ sample std over {_seeds(analysis)} "
@@ -115,34 +120,47 @@ def _comparisons(analysis: Analysis) -> str:
     tested = next((row.comparison for row in analysis.family if row.p is not None), None)
     if tested is None:
         return ""
-    rows = [
-        [
-            latex(row.variant) if analysis.baseline else f"{latex(row.variant)} $-$ {latex(row.other)}",
-            _signed(difference_text(analysis, row)),
-            str(row.comparison.n),
-            latex(p_text(row.p)),
-            _signed(number(row.comparison.effect_size, 2)),
-            number(analysis.improvement(row), 2),
-            latex(row.verdict),
-        ]
-        for row in analysis.family
-    ]
+    names, fixed = marked(analysis.results), analysis.design == "fixed"
+    rows = []
+    for row in analysis.family:
+        first, second = latex(names[row.variant]), latex(names[row.other])
+        chances = analysis.chances(row)
+        rows.append(
+            [
+                first if analysis.baseline else f"{first} $-$ {second}",
+                _signed(difference_text(analysis, row)),
+                str(row.comparison.n),
+                latex(p_text(row.p)),
+                *([latex(p_text(row.comparison.wilcoxon_p))] if fixed else []),
+                _signed(number(row.comparison.effect_size, 2)),
+                number(analysis.improvement(row), 2),
+                *([number(chance, 3) for chance in chances or (None,) * 3] if analysis.rope else []),
+                latex(row.verdict),
+            ]
+        )
     than = f"to {latex(analysis.baseline)} " if analysis.baseline else ""
     caption = (
         rf"Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about {latex(tested.about)}, "
         rf"$p$ after Holm's method; better or worse is said below {LEVEL}. Effect size: mean over sample std of the "
         r"differences. $P$(improvement): share of the seeds in which the variant is ahead."
     )
-    header = ["difference", r"mean [95\,\%]", "pairs", "$p$ (Holm)", "effect size", "$P$(improvement)", "verdict"]
-    return _table(_TABLE, caption, header, rows)
+    header = ["difference", r"mean [95\,\%]", "pairs", "$p$ (Holm)", *(["Wilcoxon $p$"] if fixed else [])]
+    header += ["effect size", "$P$(improvement)"]
+    if analysis.rope:
+        header += ["$P$(worse)", "$P$(equivalent)", "$P$(better)"]
+        caption += (
+            rf" $P$(worse), $P$(equivalent), $P$(better): that the true difference lies below, within and above "
+            rf"$\pm${analysis.rope:g}, by the Bayesian correlated t-test."
+        )
+    return _table(_TABLE if len(rows) <= LONGEST_FLOAT else _LONG_TABLE, caption, [*header, "verdict"], rows)
 
 
-def _published(numbers: Sequence[Published]) -> str:
+def _published(numbers: Sequence[Published], names: Mapping[str, str]) -> str:
     if not numbers:
         return ""
     rows = [
         [
-            latex(row.variant),
+            latex(names[row.variant]),
             latex(row.metric) + ("" if row.epoch is None else f", epoch {row.epoch + 1}"),
             _signed(f"{row.value:g}"),
             latex(mean_text(row.ours, places([row.ours]))),

@@ -8,7 +8,7 @@ import yaml
 
 from seedbed.report.analysis import LEVEL, Analysis, Difference, absences, difference_text
 from seedbed.report.claims import Claim
-from seedbed.report.footnotes import footnotes
+from seedbed.report.footnotes import footnotes, marked
 from seedbed.report.formatting import (
     NOTHING,
     PLUS_MINUS,
@@ -21,12 +21,13 @@ from seedbed.report.formatting import (
     number,
     p_text,
     places,
+    prose,
     single_places,
 )
 from seedbed.report.pictures import CURVES, DIFFERENCES, MEANS, PUBLISHED, RANKS, SEEDS, Picture
 from seedbed.report.published import Finding, Published, findings_about
 from seedbed.report.words import summary_sentences
-from seedbed.results import SECONDS
+from seedbed.results import SECONDS, Results
 from seedbed.statistics import (
     LEAST_BOOTSTRAPPED,
     POPULATION,
@@ -38,8 +39,8 @@ from seedbed.statistics import (
     median,
 )
 
-# MLflow takes 8000 characters of a tag at most, 5000 in versions before 2.
-LONGEST_DESCRIPTION = 5000
+# MLflow takes 8000 characters of a tag at most.
+LONGEST_DESCRIPTION = 8000
 
 # What the other sections say already, and what does not belong to a recipe.
 _NO_RECIPE = {
@@ -72,7 +73,7 @@ def markdown_report(
         _comparisons(analysis, images),
         _ranks(analysis, images),
         _claims(claims),
-        _published(numbers, findings_about(analysis.results), images),
+        _published(numbers, analysis.results, images),
         _curves(analysis, images),
         *further,
         _left_out(analysis),
@@ -89,10 +90,13 @@ def markdown_report(
 def description(analysis: Analysis, claims: list[Claim]) -> str:
     """The answer and the table, short enough for MLflow's description of a launch."""
     question = str(analysis.results.config.get("question") or "").strip()
-    sentences = "\n".join(f"- {sentence}" for sentence in summary_sentences(analysis, claims))
+    sentences = "\n".join(f"- {prose(sentence)}" for sentence in summary_sentences(analysis, claims))
     parts = [*([f"**{markdown(question)}**"] if question else []), sentences, main_table(analysis)]
     text = "\n\n".join(parts)
-    return text if len(text) <= LONGEST_DESCRIPTION else "\n\n".join(parts[:-1])[:LONGEST_DESCRIPTION]
+    if len(text) <= LONGEST_DESCRIPTION:
+        return text
+    note = "\n\nThe rest is left out here: see table.txt among the artifacts."
+    return "\n\n".join(parts[:-1])[: LONGEST_DESCRIPTION - len(note)] + note
 
 
 def _opening(analysis: Analysis, claims: list[Claim], images: Mapping[str, str]) -> str:
@@ -100,7 +104,7 @@ def _opening(analysis: Analysis, claims: list[Claim], images: Mapping[str, str])
     sentences = summary_sentences(analysis, claims)
     lines = [f"# {markdown(analysis.results.experiment)}"]
     lines += [f"**{markdown(question)}**"] if question else []
-    lines += ["\n".join(f"- {sentence}" for sentence in sentences)]
+    lines += ["\n".join(f"- {prose(sentence)}" for sentence in sentences)]
     lines += [images[MEANS]]
     return "\n\n".join(lines)
 
@@ -108,12 +112,13 @@ def _opening(analysis: Analysis, claims: list[Claim], images: Mapping[str, str])
 def main_table(analysis: Analysis) -> str:
     """The section that says how each variant did."""
     best = analysis.best()
-    marks, notes = footnotes(analysis.results)
+    _, notes = footnotes(analysis.results)
+    names = marked(analysis.results)
     rows = []
     for variant, found in analysis.summaries.items():
         rows.append(
             [
-                markdown(variant) + marks.get(variant, ""),
+                markdown(names[variant]),
                 _bold(mean_text(found, analysis.decimals), variant in best),
                 analysis.count(variant),
                 interval_text(found, analysis.decimals),
@@ -130,7 +135,7 @@ def main_table(analysis: Analysis) -> str:
 
 def _every_seed(analysis: Analysis, images: Mapping[str, str]) -> str:
     """Every seed as a dot, and what else describes them."""
-    decimals = analysis.decimals
+    decimals, names = analysis.decimals, marked(analysis.results)
     resampled = analysis.design == "resampled"
     rows = []
     for variant, found in analysis.summaries.items():
@@ -138,13 +143,13 @@ def _every_seed(analysis: Analysis, images: Mapping[str, str]) -> str:
         single = decimals if found.n != 1 or found.mean is None else single_places(found.mean)
         of_middle = [number(median(values), single), number(interquartile_mean(values), single)]
         intervals = [bootstrap_interval(values), *([analysis.population(variant)] if resampled else [])]
-        row = [markdown(variant), str(found.n), *of_middle, number(found.std, decimals)]
+        row = [markdown(names[variant]), str(found.n), *of_middle, number(found.std, decimals)]
         rows.append([*row, *(interval_text(interval, decimals) for interval in intervals)])
     header = ["variant", "n", "median", "interquartile mean", "sample std", f"95 % BCa, {RUNS}"]
     header += [f"95 %, {POPULATION}"] if resampled else []
     about = (
-        f"Intervals of the mean: by the bootstrap (expanded BCa, seeded; from {LEAST_BOOTSTRAPPED} seeds on), which needs no "
-        f"normal distribution, about {RUNS}"
+        f"Intervals of the mean: by the bootstrap (expanded BCa, seeded; from {LEAST_BOOTSTRAPPED} seeds on), which does "
+        f"not take the values for normal, about {RUNS}"
     )
     if resampled:
         shares = ", with the same shares of the classes" if analysis.results.data.get("classes") else ""
@@ -171,7 +176,7 @@ def _about_classes(analysis: Analysis) -> str:
 def _comparisons(analysis: Analysis, images: Mapping[str, str]) -> str:
     if not analysis.family:
         return ""
-    fixed = analysis.design == "fixed"
+    fixed, names = analysis.design == "fixed", marked(analysis.results)
     rows = []
     for row in analysis.family:
         comparison = row.comparison
@@ -179,7 +184,7 @@ def _comparisons(analysis: Analysis, images: Mapping[str, str]) -> str:
         sizes = [number(comparison.effect_size, 2), number(analysis.improvement(row), 2)]
         rows.append(
             [
-                f"{markdown(row.variant)} − {markdown(row.other)}",
+                f"{markdown(names[row.variant])} − {markdown(names[row.other])}",
                 difference_text(analysis, row),
                 str(comparison.n),
                 *tested,
@@ -190,7 +195,7 @@ def _comparisons(analysis: Analysis, images: Mapping[str, str]) -> str:
         )
     header = ["difference", "mean [95 % interval]", "pairs", "p", "p (Holm)"]
     header += [*(["Wilcoxon p"] if fixed else []), "effect size", "P(improvement)"]
-    header += ["P(worse)", "P(no matter)", "P(better)"] if analysis.rope is not None else []
+    header += ["P(worse)", "P(equivalent)", "P(better)"] if analysis.rope is not None else []
     title = f"with `{analysis.baseline}`" if analysis.baseline else "of all pairs"
     picture = f"{images[DIFFERENCES]}\n\n" if DIFFERENCES in images else ""
     table = markdown_table([*header, "verdict"], rows)
@@ -201,13 +206,7 @@ def _chances(analysis: Analysis, row: Difference) -> list[str]:
     """Of being worse, of no difference that matters, and of being better."""
     if analysis.rope is None:
         return []
-    found = analysis.posterior(row)
-    if found is None:
-        return [NOTHING] * 3
-    worse, better = (found.below, found.above)
-    if analysis.results.lower_is_better(analysis.metric):
-        worse, better = better, worse
-    return [number(chance, 3) for chance in (worse, found.within, better)]
+    return [number(chance, 3) for chance in analysis.chances(row) or (None, None, None)]
 
 
 def _about_test(analysis: Analysis) -> str:
@@ -215,8 +214,9 @@ def _about_test(analysis: Analysis) -> str:
         most = max(row.comparison.n for row in analysis.family)
         test = (
             "Paired t-test with the exact Wilcoxon signed-rank test beside it: all seeds share one split. With "
-            f"{most} pair{'' if most == 1 else 's'} the smallest p that Wilcoxon's test can give is "
-            f"{least_wilcoxon_p(most):.2g}{'' if least_wilcoxon_p(most) < LEVEL else ', so that it can tell nothing apart'}."
+            f"{most} pair{'' if most == 1 else 's'} Wilcoxon's p cannot be smaller than {least_wilcoxon_p(most):.2g}"
+            f"{'' if least_wilcoxon_p(most) < LEVEL else ', so that it can tell nothing apart'}; differences of zero do not "
+            "count as pairs there, and the p given is not adjusted."
         )
     else:
         test = (
@@ -235,7 +235,7 @@ def _about_chances(analysis: Analysis) -> str:
     if analysis.rope is None:
         return ""
     return (
-        " P(worse), P(no matter) and P(better) are the chances that the true difference lies below, within and above "
+        " P(worse), P(equivalent) and P(better) are the chances that the true difference lies below, within and above "
         f"± {analysis.rope:g}, by the Bayesian correlated t-test (Corani and Benavoli 2015) with a flat prior."
     )
 
@@ -248,8 +248,10 @@ def _family_size(analysis: Analysis) -> str:
 def _ranks(analysis: Analysis, images: Mapping[str, str]) -> str:
     """Friedman's test; the diagram where there are ranks to show."""
     found = analysis.ranking
-    if found.p is None or RANKS not in images:
+    if len(analysis.results.variants) < 3:
         return ""
+    if found.p is None or RANKS not in images:
+        return f"## Ranks\n\nThere is no test of ranks: {found.words}."
     sign = "" if found.p < 0.001 else "= "
     return (
         f"## Ranks\n\n{images[RANKS]}\n\nMean ranks of the {count_word(len(found.ranks))} variants over {found.n} "
@@ -296,8 +298,9 @@ def _other_metrics(analysis: Analysis) -> str:
         n = summaries[variant].n
         return f" (n={n})" if n > 1 and n != analysis.summaries[variant].n else ""
 
+    names = marked(analysis.results)
     rows = [
-        [markdown(variant)]
+        [markdown(names[variant])]
         + [
             _bold(mean_text(summaries[variant], decimals[name]) + fewer(variant, summaries), variant in best)
             for name, (summaries, best) in columns.items()
@@ -316,7 +319,8 @@ def _claims(claims: list[Claim]) -> str:
     return f"## Claims of the source\n\n{markdown_table(['claim', 'our runs', 'evidence'], rows)}"
 
 
-def _published(numbers: list[Published], findings: list[Finding], images: Mapping[str, str]) -> str:
+def _published(numbers: list[Published], results: Results, images: Mapping[str, str]) -> str:
+    findings, names = findings_about(results), marked(results)
     if not numbers:
         return f"## Published numbers{_findings(findings)}" if findings else ""
     judged = [number.reproduced for number in numbers if number.reproduced is not None]
@@ -327,7 +331,7 @@ def _published(numbers: list[Published], findings: list[Finding], images: Mappin
         verdict = {True: "reproduced", False: "not reproduced", None: NOTHING}[row.reproduced]
         where = markdown(row.metric) + ("" if row.epoch is None else f", epoch {row.epoch + 1}")
         ours = [mean_text(row.ours, decimals), f"n={row.ours.n}", number(row.z, 2), verdict]
-        rows.append([markdown(row.variant), where, f"{row.value:g}", *ours])
+        rows.append([markdown(names[row.variant]), where, f"{row.value:g}", *ours])
     header = ["variant", "metric", "published", "ours", "n", "z", "verdict"]
     picture = f"{images[PUBLISHED]}\n\n" if PUBLISHED in images else ""
     return (
@@ -418,8 +422,9 @@ def _environment(analysis: Analysis) -> str:
 
 
 def _command(analysis: Analysis) -> str:
-    launches = analysis.results.launches
-    command = launches[-1].get("command") if launches else ""
+    results = analysis.results
+    own = [launch for launch in results.launches if launch["id"] == results.launch] or results.launches[-1:]
+    command = own[0].get("command") if own else ""
     return f"## Repeat\n\n```\n{command or f'seedbed run {analysis.results.experiment}'}\n```"
 
 

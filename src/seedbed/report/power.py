@@ -17,7 +17,7 @@ def power_text(analysis: Analysis, wanted: float = 0.8) -> str:
 
     With a ``rope``, how many seeds that difference takes; else which difference 5, 10, ... seeds find.
     """
-    rows = [row for row in analysis.family if row.comparison.effect_size is not None]
+    rows = [row for row in analysis.family if row.comparison.std is not None]
     if not rows:
         why = "; ".join(dict.fromkeys(row.comparison.words for row in analysis.family)) or "one variant alone"
         return (
@@ -41,7 +41,7 @@ def _seeds_columns(analysis: Analysis, wanted: float) -> list[Sequence[str]]:
         ["difference", "std", "seeds now", f"finds {analysis.rope:g} now in", f"seeds for {analysis.rope:g}"]
     ]
     for row in analysis.family:
-        std, n = _std(row), row.comparison.n
+        std, n = row.comparison.std, row.comparison.n
         if std is None:
             rows.append([_name(analysis, row), NOTHING, str(n), NOTHING, NOTHING])
             continue
@@ -61,7 +61,7 @@ def _difference_columns(analysis: Analysis, wanted: float) -> list[Sequence[str]
     header = ["difference", "std", *(f"{count} seeds{' (now)' if count == now else ''}" for count in counts)]
     rows: list[Sequence[str]] = [header]
     for row in analysis.family:
-        std = _std(row)
+        std = row.comparison.std
         found = [
             NOTHING
             if std is None
@@ -72,14 +72,6 @@ def _difference_columns(analysis: Analysis, wanted: float) -> list[Sequence[str]
         ]
         rows.append([_name(analysis, row), NOTHING if std is None else analysis.show(std), *found])
     return rows
-
-
-def _std(row: Difference) -> float | None:
-    """Sample standard deviation of the differences."""
-    comparison = row.comparison
-    if not comparison.effect_size or comparison.difference is None:
-        return None
-    return abs(comparison.difference / comparison.effect_size)
 
 
 def _name(analysis: Analysis, row: Difference) -> str:
@@ -99,8 +91,8 @@ def _about(analysis: Analysis, wanted: float, level: float) -> str:
     text += " std: of the paired differences seen, itself uncertain with few seeds."
     if analysis.design == "resampled":
         text += (
-            "\nEvery seed draws its own split of one data set, so more seeds help up to a point only: below it takes "
-            "more data."
+            "\nEvery seed draws its own split of one data set, so there is a difference that no number of seeds finds: "
+            "only more data does."
         )
     if not analysis.rope:
         text += "\nHow many seeds does the smallest difference worth having take? --difference D"

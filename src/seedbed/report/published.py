@@ -123,4 +123,5 @@ def _our_values(results: Results, variant: str, metric: str, epoch: int | None) 
         return np.asarray(results.values(variant, metric), dtype=np.float64)
     curves = results.curves
     there = (curves["variant"] == variant) & (curves["metric"] == metric) & (curves["epoch"] == epoch)
+    there &= curves["seed"].isin(results.sound_seeds(variant))
     return np.asarray(curves.loc[there].sort_values("seed")["value"], dtype=np.float64)

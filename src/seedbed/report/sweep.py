@@ -9,9 +9,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seedbed.figures import BLACK, BLUE, DARK_GREY, GREY, GRID, VERMILION, plain
+from seedbed.figures import BLACK, BLUE, DARK_GREY, GREY, GRID, VERMILION, plain, short
 from seedbed.report.analysis import Analysis
-from seedbed.report.formatting import NOTHING, count_word, listed, markdown, markdown_table, mean_text, number, places
+from seedbed.report.formatting import (
+    NOTHING,
+    count_word,
+    listed,
+    markdown,
+    markdown_table,
+    mean_text,
+    number,
+    places,
+    shown_mean,
+)
 from seedbed.report.pictures import Picture
 from seedbed.results import Job, sound_values
 from seedbed.statistics import Summary, summary
@@ -26,6 +36,8 @@ class Setting:
 
     values: dict[str, str]
     found: dict[str, Summary]
+    cells: int
+    """How many it was to train of each variant."""
 
 
 def sweep_part(analysis: Analysis) -> tuple[str, list[Picture]]:
@@ -34,7 +46,8 @@ def sweep_part(analysis: Analysis) -> tuple[str, list[Picture]]:
     keys = swept_keys(jobs)
     if len(jobs) < 2 or not keys:
         return "", []
-    settings = [_setting(analysis, job) for job in jobs]
+    variants = list(dict.fromkeys(variant for job in jobs for variant in job.variants))
+    settings = [_setting(analysis, job, variants) for job in jobs]
     label = analysis.label()
     picture = Picture(SWEEP, "sweep", f"{label} over {listed(keys)}", lambda: sweep_figure(analysis, settings, keys))
     return _section(analysis, settings, keys), [picture]
@@ -47,46 +60,63 @@ def swept_keys(jobs: Sequence[Job]) -> list[str]:
     return sorted((key for key in keys if counts[key] > 1), key=lambda key: -counts[key])
 
 
-def _setting(analysis: Analysis, job: Job) -> Setting:
+def _setting(analysis: Analysis, job: Job, variants: Sequence[str]) -> Setting:
     cells = job.cells
     found = {
-        variant: summary(sound_values(cells[cells["variant"] == variant], analysis.metric))
-        for variant in analysis.results.variants
+        variant: summary(sound_values(cells[cells["variant"] == variant], analysis.metric)) for variant in variants
     }
-    return Setting(job.values, found)
+    return Setting(job.values, found, len(set(cells["seed"])))
 
 
 def _section(analysis: Analysis, settings: Sequence[Setting], keys: Sequence[str]) -> str:
-    variants = analysis.results.variants
+    variants = list(settings[0].found)
     decimals = {variant: places(setting.found[variant] for setting in settings) for variant in variants}
-    best = {variant: best_setting(analysis, settings, variant) for variant in variants}
+    best = {variant: _best_shown(analysis, settings, variant, decimals[variant]) for variant in variants}
     rows = []
     for setting in settings:
-        cells = [mean_text(setting.found[variant], decimals[variant]) for variant in variants]
-        marked = [
-            f"**{text}**" if setting is best[variant] else text for text, variant in zip(cells, variants, strict=True)
-        ]
-        counts = sorted({setting.found[variant].n for variant in variants})
-        n = "n=" + " to ".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
-        rows.append([*(markdown(setting.values.get(key, NOTHING)) for key in keys), *marked, n])
-    header = [*(f"`{key}`" for key in keys), *map(markdown, variants), "n"]
+        cells = []
+        for variant in variants:
+            found = setting.found[variant]
+            text = mean_text(found, decimals[variant])
+            text += f" (n={found.n}/{setting.cells})" if found.n < setting.cells and found.mean is not None else ""
+            is_best = found.mean is not None and shown_mean(found, decimals[variant]) == best[variant]
+            cells.append(f"**{text}**" if is_best else text)
+        rows.append([*(markdown(setting.values.get(key, NOTHING)) for key in keys), *cells, f"n={setting.cells}"])
+    header = [*(f"`{key}`" for key in keys), *map(markdown, variants), "seeds"]
     lines = [
         f"This launch is one of {count_word(len(settings))} jobs of a sweep over {listed(f'`{key}`' for key in keys)}; "
         f"everything above is about it alone. Below: {markdown(analysis.label())}, mean ± sample std of every job, the "
-        "best of each variant bold. None of these differences was tested."
+        "best of each variant bold; n=2/3 where a seed failed, diverged or is missing. None of these differences was "
+        "tested."
     ]
     if analysis.metric.startswith("test/"):
         lines.append(
             "A setting that is chosen by its test values does less well on other data than they say: choose by a "
             "validation metric."
         )
-    digests = dict.fromkeys(digest for job in analysis.results.jobs for digest in job.data)
-    if len(digests) > 1:
-        lines.append(
-            f"**The jobs were trained on different data (SHA-256 {listed(f'`{digest}`' for digest in digests)}): their "
-            "values must not be compared.**"
-        )
-    return f"## Sweep\n\n![{markdown(analysis.label())} over {listed(keys)}](sweep.png)\n\n{' '.join(lines)}\n\n{markdown_table(header, rows)}"
+    lines += _warnings(analysis.results.jobs)
+    picture = f"![{markdown(analysis.label())} over {listed(keys)}](sweep.png)"
+    return f"## Sweep\n\n{picture}\n\n{' '.join(lines)}\n\n{markdown_table(header, rows)}"
+
+
+def _best_shown(analysis: Analysis, settings: Sequence[Setting], variant: str, decimals: int) -> float | None:
+    best = best_setting(analysis, settings, variant)
+    return None if best is None else shown_mean(best.found[variant], decimals)
+
+
+def _warnings(jobs: Sequence[Job]) -> list[str]:
+    """What differs between the jobs that makes their values no match for each other."""
+    values: dict[str, dict[str, None]] = {}
+    for job in jobs:
+        for circumstances in job.circumstances.values():
+            for what, value in circumstances.items():
+                values.setdefault(what, {})[value] = None
+    return [
+        f"**The jobs differ in {what} ({listed(f'`{value}`' for value in found)}): do not compare their values as if "
+        "only the keys differed.**"
+        for what, found in values.items()
+        if len(found) > 1
+    ]
 
 
 def best_setting(analysis: Analysis, settings: Sequence[Setting], variant: str) -> Setting | None:
@@ -110,7 +140,7 @@ def _lines(analysis: Analysis, settings: Sequence[Setting], key: str) -> Figure:
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
     values = _in_order(settings, key)
-    for place, variant in enumerate(analysis.results.variants):
+    for place, variant in enumerate(settings[0].found):
         at = {setting.values.get(key, NOTHING): setting.found[variant] for setting in settings}
         points = [
             (spot, found.mean, found) for spot, value in enumerate(values) if (found := at[value]).mean is not None
@@ -127,7 +157,7 @@ def _lines(analysis: Analysis, settings: Sequence[Setting], key: str) -> Figure:
             marker=_MARKERS[place % len(_MARKERS)],
             linestyle=("-", "--", ":", "-.")[place // len(_COLOURS) % 4],
             capsize=3,
-            label=plain(variant),
+            label=short(variant),
         )
     axes.set_xticks(range(len(values)), [plain(value) for value in values])
     axes.set_xlabel(plain(key))
@@ -140,7 +170,7 @@ def _lines(analysis: Analysis, settings: Sequence[Setting], key: str) -> Figure:
 
 def _heat_maps(analysis: Analysis, settings: Sequence[Setting], keys: Sequence[str]) -> Figure:
     across, down = _in_order(settings, keys[0]), _in_order(settings, keys[1])
-    variants = analysis.results.variants
+    variants = list(settings[0].found)
     columns = min(3, len(variants))
     rows = -(-len(variants) // columns)
     width, height = max(2.6, 0.62 * len(across) + 0.8), max(2.0, 0.42 * len(down) + 0.9)
@@ -152,7 +182,7 @@ def _heat_maps(analysis: Analysis, settings: Sequence[Setting], keys: Sequence[s
     for axes, variant in zip(panels, variants, strict=False):
         image = axes.imshow(grids[variant], cmap="cividis", vmin=ends[0], vmax=ends[1], aspect="auto")
         _label_cells(axes, grids[variant], ends, places(setting.found[variant] for setting in settings))
-        axes.set_title(plain(variant), fontsize=9.5, loc="left")
+        axes.set_title(short(variant), fontsize=9.5, loc="left")
         axes.set_xticks(range(len(across)), [plain(value) for value in across])
         axes.set_yticks(range(len(down)), [plain(value) for value in down])
         axes.tick_params(length=0)

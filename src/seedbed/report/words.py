@@ -6,7 +6,7 @@ from collections import Counter
 
 from seedbed.report.analysis import BETTER, Analysis, Difference
 from seedbed.report.claims import FAILS, HOLDS, OPEN, Claim
-from seedbed.report.formatting import count_word, listed
+from seedbed.report.formatting import count_word, listed, mean_text
 
 
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
@@ -15,18 +15,44 @@ def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
+MOST_CLAUSES = 8
+
+
 def _differences(analysis: Analysis) -> str:
-    """Who is told apart, and who is not: "`a` is worse than `b` by 0.012 [0.009, 0.015]; ..."."""
+    """Who is told apart, who is not, and what was not tested: "`a` is worse than `b` by 0.012 [0.009, 0.015]; ..."."""
     family = analysis.family
     if not family:
         return "One variant alone: there is nothing to compare."
     apart = [row for row in family if row.told_apart]
-    clauses = [_clause(analysis, row) for row in apart]
-    open_rows = [row for row in family if not row.told_apart]
+    clauses = [_clause(analysis, row) for row in apart[:MOST_CLAUSES]]
+    if len(apart) > MOST_CLAUSES:
+        clauses.append(f"{count_word(len(apart) - MOST_CLAUSES)} more pairs are told apart (see the comparisons)")
+    open_rows = [row for row in family if not row.told_apart and row.p is not None]
     if open_rows:
         clauses.append(_undecided(analysis, open_rows, others=bool(apart)))
-    text = "; ".join(clauses)
-    return f"{text[0].upper()}{text[1:]} on {analysis.label()}{_seeds(analysis)}."
+    if tested := "; ".join(clauses):
+        tested = f"{tested[0].upper()}{tested[1:]} on {_code(analysis.label())}{_seeds(apart + open_rows)}."
+    return " ".join(part for part in (tested, _untested(analysis)) if part)
+
+
+def _untested(analysis: Analysis) -> str:
+    """Which comparisons bear no test, by the reason."""
+    reasons: dict[str, list[Difference]] = {}
+    for row in analysis.family:
+        if row.p is None:
+            reasons.setdefault(row.comparison.words, []).append(row)
+    said = []
+    for reason, rows in reasons.items():
+        names = [f"`{row.variant}`" if analysis.baseline else f"`{row.variant}` and `{row.other}`" for row in rows]
+        shown = listed(names) if len(names) <= MOST_CLAUSES else f"{count_word(len(rows))} pairs"
+        against = f" against `{analysis.baseline}`" if analysis.baseline else ""
+        said.append(f"Not tested on {_code(analysis.label())}: {shown}{against} ({reason}).")
+    return " ".join(said)
+
+
+def _code(label: str) -> str:
+    """A metric as it is typed, shown as it stands."""
+    return f"`{label.replace('`', '')}`"
 
 
 def _about(analysis: Analysis) -> str:
@@ -64,10 +90,8 @@ def _undecided(analysis: Analysis, rows: list[Difference], others: bool) -> str:
     return f"{'the other' if others else 'all'} {count} can't be told apart from `{analysis.baseline}`"
 
 
-def _seeds(analysis: Analysis) -> str:
-    counts = sorted({row.comparison.n for row in analysis.family})
-    if counts == [0]:
-        return ": no seed has finished in both"
+def _seeds(rows: list[Difference]) -> str:
+    counts = sorted({row.comparison.n for row in rows})
     span = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return f" with {span} seed{'' if counts == [1] else 's'}"
 
@@ -77,12 +101,15 @@ def _leader(analysis: Analysis) -> str:
     if not best or len(analysis.results.variants) < 2:
         return ""
     end = "lowest" if analysis.results.lower_is_better(analysis.metric) else "highest"
-    mean = analysis.show(analysis.summaries[best[0]].mean)
+    first = analysis.summaries[best[0]]
+    mean = analysis.show(first.mean) if first.std is not None else mean_text(first, analysis.decimals)
     sentence = f"The {end} mean is {mean}, of {listed(f'`{name}`' for name in best)}"
     if analysis.baseline is None or analysis.baseline in best:
         return f"{sentence}."
-    ahead = any(row.verdict == BETTER for row in analysis.family if row.variant in best)
-    return f"{sentence}." if ahead else f"{sentence}, which the test does not tell from `{analysis.baseline}`."
+    tested = [row for row in analysis.family if row.variant in best and row.p is not None]
+    if not tested or any(row.verdict == BETTER for row in tested):
+        return f"{sentence}."
+    return f"{sentence}, which the test does not tell from `{analysis.baseline}`."
 
 
 def _gaps(analysis: Analysis) -> list[str]:

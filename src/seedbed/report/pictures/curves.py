@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seedbed.figures import BLUE, DARK_GREY, GRID, VERMILION, plain
+from seedbed.figures import BLUE, DARK_GREY, GRID, VERMILION, plain, short
 from seedbed.report.published import Published
 from seedbed.results import Results
 
@@ -48,7 +48,7 @@ def curves_figure(results: Results, metric: str, published: dict[str, list[list[
     panels = figure.subplots(down, across, sharex=True, sharey=not published, squeeze=False).flatten()
     for axes, variant in zip(panels, variants, strict=False):
         _draw(axes, results, variant, metric, published.get(variant, []))
-        axes.set_title(plain(variant), fontsize=9.5, loc="left")
+        axes.set_title(short(variant), fontsize=9.5, loc="left")
     for axes in panels[len(variants) - across : len(variants)]:
         axes.tick_params(labelbottom=True)  # the lowest of its column, which may lie above a place without a panel
     for axes in panels[len(variants) :]:
@@ -65,10 +65,10 @@ def curves_figure(results: Results, metric: str, published: dict[str, list[list[
 
 def _draw(axes: Axes, results: Results, variant: str, metric: str, curves: list[list[Published]]) -> None:
     table = _by_seed(results, variant, metric)
-    diverged = _diverged(results, variant)
+    sound = set(results.sound_seeds(variant))
     if not table.empty:
-        _draw_ours(axes, table[[seed for seed in table if seed not in diverged]], results.bounds(metric))
-    left_out = table[[seed for seed in table if seed in diverged]]
+        _draw_ours(axes, table[[seed for seed in table if seed in sound]], results.bounds(metric))
+    left_out = table[[seed for seed in table if seed not in sound]]
     if not left_out.empty:
         lines = axes.plot(left_out.index + 1, left_out, color=DARK_GREY, linestyle=":", linewidth=1.1)
         lines[0].set_label("diverged, in no mean")
@@ -94,21 +94,28 @@ def _by_seed(results: Results, variant: str, metric: str) -> pd.DataFrame:
     return there.pivot_table(index="epoch", columns="seed", values="value")
 
 
-def _diverged(results: Results, variant: str) -> set[int]:
-    cells = results.cells_of(variant)
-    return set(cells.loc[cells["outcome"] == "diverged", "seed"])
-
-
 def _draw_ours(axes: Axes, table: pd.DataFrame, bounds: tuple[float | None, float | None]) -> None:
-    """``table``: (epochs, seeds); the band ends where the metric does, and says so."""
+    """``table``: (epochs, seeds); the band ends where the metric does, and says so.
+
+    Mean and band go as far as all seeds train: the mean of those that train longest is not that of all.
+    """
     if table.empty or not len(table.columns):
         return
-    epochs, mean, std = table.index + 1, table.mean(axis=1), table.std(axis=1, ddof=1)
-    axes.plot(epochs, table, color=BLUE, alpha=0.18, linewidth=0.8)
+    axes.plot(table.index + 1, table, color=BLUE, alpha=0.18, linewidth=0.8)
+    of_all = table.dropna()
+    epochs, mean, std = of_all.index + 1, of_all.mean(axis=1), of_all.std(axis=1, ddof=1)
     if table.shape[1] > 1:
         low, high = mean - 2 * std, mean + 2 * std
         cut_low, cut_high = low.clip(lower=bounds[0]), high.clip(upper=bounds[1])
         cut = ", cut where the metric ends" if (cut_low > low).any() or (cut_high < high).any() else ""
         axes.fill_between(epochs, cut_low, cut_high, color=BLUE, alpha=0.15, linewidth=0, label=f"± 2 sample std{cut}")
-    marker = "o" if len(table) == 1 else None  # a curve of one epoch would not be seen
-    axes.plot(epochs, mean, color=BLUE, linewidth=1.6, marker=marker, markersize=4, label="ours, mean over the seeds")
+    marker = "o" if len(of_all) == 1 else None  # a curve of one epoch would not be seen
+    axes.plot(
+        epochs,
+        mean,
+        color=BLUE,
+        linewidth=1.6,
+        marker=marker,
+        markersize=4,
+        label="ours, mean while all seeds train" if len(of_all) < len(table) else "ours, mean over the seeds",
+    )

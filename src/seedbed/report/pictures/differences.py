@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seedbed.figures import BLACK, BLUE, DARK_GREY, GRID, LIGHT_GREY, VERMILION, plain
+from seedbed.figures import BLACK, BLUE, DARK_GREY, GRID, LIGHT_GREY, VERMILION, plain, short
 from seedbed.report.analysis import BETTER, Analysis, Difference
 from seedbed.report.formatting import p_text
 
@@ -21,7 +21,7 @@ def differences_figure(analysis: Analysis) -> Figure:
     axes.axvline(0, color=BLACK, linewidth=0.9)
     for place, row in enumerate(rows):
         _draw(axes, place, row)
-    axes.set_yticks(range(len(rows)), [plain(_name(analysis, row)) for row in rows])
+    axes.set_yticks(range(len(rows)), [_name(analysis, row) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     than = f"difference to {analysis.baseline}" if analysis.baseline else "difference"
     better = "lower" if analysis.results.lower_is_better(analysis.metric) else "higher"
@@ -36,7 +36,7 @@ def differences_figure(analysis: Analysis) -> Figure:
 
 
 def _name(analysis: Analysis, row: Difference) -> str:
-    return row.variant if analysis.baseline else f"{row.variant} − {row.other}"
+    return short(row.variant) if analysis.baseline else f"{short(row.variant)} − {short(row.other)}"
 
 
 def _draw(axes: Axes, place: int, row: Difference) -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
-from seedbed.figures import BLACK, BLUE, DARK_GREY, GRID, LIGHT_BLUE, LIGHT_GREY, plain
+from seedbed.figures import BLACK, BLUE, DARK_GREY, GRID, LIGHT_BLUE, LIGHT_GREY, plain, short
 from seedbed.report.analysis import Analysis
 from seedbed.report.formatting import listed
 from seedbed.statistics import Summary, finite
@@ -59,13 +59,10 @@ def span(found: Summary, bars: str, bounds: tuple[float | None, float | None]) -
     if bars == "ci95" and found.low is not None and found.high is not None:
         low, high = found.low, found.high
     least, most = bounds
-    return Span(
-        found.mean,
-        low,
-        high,
-        low if least is None else max(low, least),
-        high if most is None else min(high, most),
-    )
+    # A mean may lie beyond the end itself, by rounding.
+    drawn_low = low if least is None else min(found.mean, max(low, least))
+    drawn_high = high if most is None else max(found.mean, min(high, most))
+    return Span(found.mean, low, high, drawn_low, drawn_high)
 
 
 def _draw_bar(axes: Axes, place: int, found: Span, *, floor: float, is_baseline: bool) -> None:
@@ -87,8 +84,8 @@ def _draw_seeds(axes: Axes, place: int, values: NDArray[np.float64], limits: tup
 
 def _label(axes: Axes, analysis: Analysis, bars: str) -> None:
     variants = analysis.results.variants
-    crowded = len(variants) > 1 and max(map(len, variants)) > 16
-    parts = [(plain(variant), analysis.count(variant).split(",")[0]) for variant in variants]
+    crowded = len(variants) > 1 and max(map(len, variants)) > 13
+    parts = [(short(variant), analysis.count(variant).split(",")[0]) for variant in variants]
     axes.set_xticks(
         range(len(variants)),
         [f"{name} ({count})" if crowded else f"{name}\n{count}" for name, count in parts],
@@ -122,7 +119,10 @@ def _axis(analysis: Analysis, spans: dict[str, Span]) -> tuple[float, float]:
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     air = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
     least, most = analysis.results.bounds(analysis.metric)
-    return low - air if least is None else max(low - air, least), high + air if most is None else min(high + air, most)
+    # The metric's own end, where no value lies beyond it.
+    start = low - air if least is None or least > low else max(low - air, least)
+    end = high + air if most is None or most < high else min(high + air, most)
+    return start, end
 
 
 def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, float]) -> list[str]:
@@ -130,7 +130,7 @@ def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, floa
     first = "Points: one seed each." + (
         f" Grey: the baseline, {plain(analysis.baseline)}." if analysis.baseline else ""
     )
-    if limits[0] > 0:
+    if limits[0] != 0:
         first += f" The axis starts at {limits[0]:.4g}."
     notes = [first]
     cut = {found.drawn_low for found in spans.values() if found.drawn_low > found.low}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from seedbed.figures import BLUE, DARK_GREY, GRID, LIGHT_BLUE, VERMILION, plain
+from seedbed.figures import BLUE, DARK_GREY, GRID, LIGHT_BLUE, VERMILION, short
 from seedbed.report.published import Published
 
 
@@ -27,7 +27,7 @@ def published_figure(numbers: list[Published]) -> Figure:
         axes.plot(place, height, marker, color=colour, markersize=4.5, alpha=0.8, markeredgewidth=0)
     metrics = {metric for _, metric in rows}
     labels = [variant if len(metrics) == 1 else f"{variant}, {metric}" for variant, metric in rows]
-    axes.set_yticks(range(len(rows)), [plain(label) for label in labels])
+    axes.set_yticks(range(len(rows)), [short(label) for label in labels])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     reach = max(1.15, *(1.05 * abs(place) for _, place in placed))
     axes.set_xlim(-reach, reach)

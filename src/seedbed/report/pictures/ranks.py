@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seedbed.figures import BLACK, BLUE, plain
+from seedbed.figures import BLACK, BLUE, short
 
 _STEP, _BAR_STEP = 0.34, 0.16
 
@@ -27,7 +27,7 @@ def ranks_figure(names: Sequence[str], ranks: Sequence[float], critical_differen
     axes = figure.add_subplot()
     lowest, highest = 1, len(names)
     axes.plot([lowest, highest], [0, 0], color=BLACK, linewidth=1)
-    for rank in range(lowest, highest + 1):
+    for rank in range(lowest, highest + 1, math.ceil(len(names) / 15)):
         axes.plot([rank, rank], [0, 0.1], color=BLACK, linewidth=1)
         axes.text(rank, 0.16, str(rank), ha="center", va="bottom", fontsize=9)
     for place, of in enumerate(left):
@@ -58,7 +58,7 @@ def cliques(ranks: Sequence[float], critical_difference: float) -> list[tuple[fl
 def _name(axes: Axes, name: str, rank: float, height: float, edge: float, side: str) -> None:
     axes.plot([rank, rank, edge], [0, height, height], color=BLACK, linewidth=0.9)
     axes.plot(rank, 0, "o", color=BLACK, markersize=3.5)
-    text = f"{plain(name)}  {rank:.2f} " if side == "right" else f" {rank:.2f}  {plain(name)}"
+    text = f"{short(name)}  {rank:.2f} " if side == "right" else f" {rank:.2f}  {short(name)}"
     axes.text(edge, height, text, ha=side, va="center", fontsize=9)
 
 

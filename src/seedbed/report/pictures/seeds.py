@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from seedbed.figures import BLACK, BLUE, DARK_GREY, GRID, LIGHT_GREY, plain
+from seedbed.figures import BLACK, BLUE, DARK_GREY, GRID, LIGHT_GREY, plain, short
 from seedbed.report.analysis import Analysis
 from seedbed.statistics import finite
 
@@ -32,7 +32,7 @@ def seeds_figure(analysis: Analysis) -> Figure:
         if found.mean is not None:
             axes.plot([found.mean] * 2, [place - 0.28, place + 0.28], color=BLACK, linewidth=1.6, zorder=4)
     axes.set_yticks(
-        range(len(variants)), [f"{plain(name)} ({analysis.count(name).split(',', maxsplit=1)[0]})" for name in variants]
+        range(len(variants)), [f"{short(name)} ({analysis.count(name).split(',', maxsplit=1)[0]})" for name in variants]
     )
     axes.set_ylim(len(variants) - 0.5, -0.5)
     axes.set_xlabel(plain(analysis.label()))
