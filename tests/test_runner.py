@@ -65,14 +65,15 @@ def test_launch_variants_and_seeds_in_mlflow(project: Path) -> None:
 
 
 def test_a_launch_shows_its_answer_table_and_pictures_in_mlflow(project: Path) -> None:
-    outcome = run("messages", ["seeds=2", "trainer.max_epochs=1", "tracking.pictures=true"], config_dir=project)
+    overrides = ["seeds=2", "trainer.max_epochs=1", "tracking.pictures=true", "report.metric=test/loss"]
+    outcome = run("messages", overrides, config_dir=project)
     store = store_of(project, "messages")
     note = store.client.get_run(outcome.launch).data.tags["mlflow.note.content"]
     assert "**Does it work?**" in note
-    assert "`oversample` can't be told apart from `none` on test/accuracy with 2 seeds." in note
-    assert "| variant | test/accuracy | n | 95 % interval of the mean |" in note
+    assert "`oversample` can't be told apart from `none` on `test/loss` with 2 seeds." in note
+    assert "| variant | test/loss | n | 95 % interval of the mean |" in note
     pictures = {file.path for file in store.client.list_artifacts(outcome.launch, "report")}
-    assert {"report/accuracy.png", "report/seeds.png", "report/differences.png"} <= pictures
+    assert {"report/loss.png", "report/seeds.png", "report/differences.png"} <= pictures
 
 
 def test_a_claim_that_cannot_be_checked_does_not_make_a_launch_fail(project: Path) -> None:

@@ -48,7 +48,7 @@ def served(project: Path) -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_pages_of_a_launch_and_of_its_variants(project: Path, tmp_path: Path) -> None:
-    outcome = run("messages", ["seeds=2", "trainer.max_epochs=1"], config_dir=project)
+    outcome = run("messages", ["seeds=2", "trainer.max_epochs=1", "report.metric=test/loss"], config_dir=project)
     store = store_of(project, "messages")
     with served(project) as address:
         place = f"{address}/#/experiments/{store.experiment_id}"

@@ -377,7 +377,7 @@ def test_an_impossible_ratio_needs_no_data_to_be_refused() -> None:
 
 
 def test_the_runner_refuses_an_impossible_ratio_before_it_loads_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "_load", lambda *_: pytest.fail("the data were loaded first"))
+    monkeypatch.setattr(runner, "load_table", lambda *_: pytest.fail("the data were loaded first"))
     experiment = load_experiment("spam_imbalance", ["variant=undersample", "imbalance.sampler.sampling_strategy=2.0"])
     with pytest.raises(ConfigError, match=r"sampling_strategy=2\.0"):
         runner._plan(experiment, Display(quiet=True))
