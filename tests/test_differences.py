@@ -46,7 +46,8 @@ def test_only_what_differs_is_shown_and_results_side_by_side(project: Path) -> N
     assert [float(shown[1]), float(shown[4])] == pytest.approx([mean.mean for mean in means], abs=1e-3)
     assert [float(shown[2]), float(shown[5])] == pytest.approx([mean.std for mean in means], abs=1e-3)
     assert [shown[3], shown[6]] == ["3", "4"]
-    assert float(shown[7]) == pytest.approx(means[1].mean - means[0].mean, abs=1e-3)  # type: ignore[operator]
+    pairs = [outcome.results.values("none", "test/accuracy")[[0, 1, 2]] for outcome in (first, second)]
+    assert float(shown[7]) == pytest.approx((pairs[1] - pairs[0]).mean(), abs=1e-3)
     assert row.endswith("other cells, 3 seeds in both")
     assert "Do not compare" not in text
 

@@ -76,6 +76,13 @@ def test_a_launch_shows_its_answer_table_and_pictures_in_mlflow(project: Path) -
     assert {"report/loss.png", "report/seeds.png", "report/differences.png"} <= pictures
 
 
+def test_overrides_that_change_the_recipe_are_known_to_the_results(project: Path) -> None:
+    outcome = run(
+        "messages", ["seeds=1", "variant=none", "trainer.max_epochs=1", "report.bars=std"], config_dir=project
+    )
+    assert outcome.results.overrides == ["trainer.max_epochs=1"]
+
+
 def test_a_claim_that_cannot_be_checked_does_not_make_a_launch_fail(project: Path) -> None:
     path = project / "experiments" / "messages.yaml"
     path.write_text(path.read_text() + "published: {claims: [{text: x, check: {worse_then: [none, oversample]}}]}\n")

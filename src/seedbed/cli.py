@@ -171,12 +171,17 @@ def report(
 ) -> None:
     """Write the report of EXPERIMENT from the tracking store: Markdown, HTML, LaTeX, CSV and figures."""
     import seedbed
+    from seedbed.checks import require_choice
     from seedbed.paths import project_folder
-    from seedbed.report import write_report
+    from seedbed.report import FORMATS, write_report
 
-    results = seedbed.load(experiment, run_id, config_dir)
-    folder = output or project_folder(config_dir) / "experiments" / experiment
     chosen = [name.strip() for name in formats.split(",")]
+    for name in chosen:
+        require_choice("--format", name, FORMATS)
+    results = seedbed.load(experiment, run_id, config_dir)
+    command = next((launch["command"] for launch in results.launches if launch["id"] == results.launch), "")
+    click.echo(f"Reporting launch {results.launch[:8]} ({command}) ...", err=True)
+    folder = output or project_folder(config_dir) / "experiments" / experiment
     learned = None
     if results.has_ratings and set(chosen) != {"csv"}:
         from seedbed.learned import learned_in

@@ -19,7 +19,7 @@ from seedbed.experiment import canonical, flatten
 from seedbed.report.formatting import listed, mean_text, number, places
 from seedbed.report.table import aligned, columns
 from seedbed.results import Results
-from seedbed.statistics import Summary, summary
+from seedbed.statistics import summary
 from seedbed.tracking import TAG, Store
 
 NOT_SHOWN = ("variants", "variant", "seeds")
@@ -151,16 +151,20 @@ def _outcomes(a: Side, b: Side, metric: str) -> str:
         return f"{metric}: no variant is in both launches."
     summaries = {(side.letter, name): summary(side.results.values(name, metric)) for side in (a, b) for name in shared}
     decimals = places(summaries.values())
-    rows = [[metric, "A, mean ± std", "n", "B, mean ± std", "n", "B - A", "cells"]]
+    rows = [[metric, "A, mean ± std", "n", "B, mean ± std", "n", "B - A in the same seeds", "cells"]]
     for name in shared:
         of_a, of_b = summaries["A", name], summaries["B", name]
         values = [mean_text(of_a, decimals), str(of_a.n), mean_text(of_b, decimals), str(of_b.n)]
-        rows.append([name, *values, _step(of_a, of_b, decimals), _same_cells(a, b, name)])
+        rows.append([name, *values, _step(a, b, name, metric, decimals), _same_cells(a, b, name)])
     return aligned(rows)
 
 
-def _step(a: Summary, b: Summary, decimals: int) -> str:
-    return number(None if a.mean is None or b.mean is None else b.mean - a.mean, decimals)
+def _step(a: Side, b: Side, variant: str, metric: str, decimals: int) -> str:
+    """Mean difference over the seeds that both have: means over different seeds would differ by those as well."""
+    of_a, of_b = a.results.values(variant, metric).align(b.results.values(variant, metric), join="inner")
+    mean = summary(of_b - of_a).mean
+    text = number(mean, decimals)
+    return f"+{text}" if mean is not None and float(text) > 0 else text
 
 
 def _same_cells(a: Side, b: Side, variant: str) -> str:

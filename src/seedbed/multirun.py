@@ -50,6 +50,7 @@ def run_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str
     finally:
         sys.argv = before
         del os.environ[SWEEP]
+        click.echo(f"\nReport of all jobs: seedbed report {name}    Tracked runs: seedbed ui {name}", err=True)
     return 0
 
 

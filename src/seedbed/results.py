@@ -53,6 +53,8 @@ class Results:
     circumstances: dict[str, dict[str, str]] = field(default_factory=dict)
     """By variant, what numbers that stand in one table should have in common: {"data": ..., "selection": ...}."""
     environment: dict[str, str] = field(default_factory=dict)
+    overrides: list[str] = field(default_factory=list)
+    """Overrides of the launch that change the experiment's recipe."""
     launch: str = ""
     """Id of the launch that these are the results of."""
     launches: list[dict[str, str]] = field(default_factory=list)

@@ -43,7 +43,7 @@ from mlflow.utils.mlflow_tags import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from seedbed.errors import TrackingError, near_misses
-from seedbed.experiment import canonical, flatten
+from seedbed.experiment import NOT_IN_FINGERPRINT, canonical, flatten
 from seedbed.paths import project_folder
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results
 from seedbed.statistics import finite, summary
@@ -616,9 +616,21 @@ def read_results(store: Store, launch: Run, *, curves: bool = True, jobs: bool =
         environment=json.loads(run.text(ENVIRONMENT)),
         jobs=[_job(store, job, plans[job.info.run_id], finished) for job in launches],
         labels={name: label for cell in own.values() for name, label in cell.labels.items()},
+        overrides=_recipe_overrides(launch),
         launch=launch.info.run_id,
         launches=[launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
     )
+
+
+def _recipe_overrides(launch: Run) -> list[str]:
+    """The overrides of a launch but those that only say which cells are asked for, or how they are shown."""
+    given: list[str] = json.loads(launch.data.params.get("overrides", "[]"))
+    keys = {text: text.split("=", 1)[0].lstrip("+~") for text in given}
+    return [
+        text
+        for text, key in keys.items()
+        if not any(key == left_out or key.startswith(f"{left_out}.") for left_out in NOT_IN_FINGERPRINT)
+    ]
 
 
 Plan = dict[str, list[tuple[int, str]]]

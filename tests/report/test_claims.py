@@ -83,9 +83,9 @@ def test_checks_turn_with_the_metric(check):
     assert check({"can_beat": ["undersample", "none"]}, metric="test/loss").verdict == "holds"
 
 
-def test_not_significant_holds_where_nothing_is(check):
+def test_that_nothing_is_significant_is_no_evidence(check):
     values = {"none": [0.90, 0.91, 0.92], "smote": [0.91, 0.90, 0.92]}
-    assert check({"not_significant": {}}, values=values).verdict == "holds"
+    assert check({"not_significant": {}}, values=values).verdict == "can't be told"
 
 
 def test_a_variant_that_was_not_run_leaves_the_claim_open(check):

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from conftest import MEANS, make_cells, make_config
+from conftest import CLAIMS, MEANS, make_cells, make_config
 from seedbed.errors import ConfigError
 from seedbed.figures import rendered
 from seedbed.report import analyse, comparison_table, launch_page, table_text, write_report
@@ -26,6 +26,7 @@ from seedbed.report.pictures.ranks import cliques
 from seedbed.report.power import power_text
 from seedbed.report.published import published_numbers
 from seedbed.report.sweep import sweep_part
+from seedbed.report.words import summary_sentences
 from seedbed.results import CELL_COLUMNS, Job
 from seedbed.statistics import power, seeds_needed, summary
 
@@ -173,7 +174,7 @@ def test_a_single_seed_shows_no_spread(make_results, tmp_path):
         text = (tmp_path / name).read_text()
         assert "0.900 (n=1)" in text
         assert "nan" not in text.lower()
-    assert "can't be told apart" in (tmp_path / "report.md").read_text()
+    assert "not tested (one pair: no spread, so no test)" in (tmp_path / "report.md").read_text()
 
 
 def test_ties_are_bold_by_displayed_value_and_each_column_has_its_own_best(make_results, tmp_path):
@@ -506,7 +507,31 @@ def test_time_is_no_metric_to_compare_by(results):
 def test_the_command_is_that_of_the_launch_reported(make_results, tmp_path):
     launches = [{"id": name, "started": "", "command": f"seedbed run {name}"} for name in ("old", "new")]
     write_report(make_results(launch="old", launches=launches), tmp_path, formats=["md"])
-    assert "## Repeat\n\n```\nseedbed run old\n```" in (tmp_path / "report.md").read_text()
+    assert "## Repeat\n\n```\nseedbed run old\nseedbed report made_up\n```" in (tmp_path / "report.md").read_text()
+    write_report(
+        make_results(launches=launches), tmp_path, metric="test/f1", baseline="smote", rope=0.01, formats=["md"]
+    )
+    command = "seedbed report made_up --metric test/f1 --baseline smote --rope 0.01"
+    text = (tmp_path / "report.md").read_text()
+    assert command in text
+    assert "Of the source's seven claims (about `test/accuracy`)" in text
+
+
+def test_a_launch_by_another_recipe_says_so_beside_the_sources_numbers(make_results, tmp_path):
+    numbers = [{"variant": "none", "metric": "test/accuracy", "value": 0.989}]
+    config = make_config(published={"claims": CLAIMS, "numbers": numbers})
+    write_report(make_results(config=config, overrides=["trainer.max_epochs=1"]), tmp_path, formats=["md"])
+    text = (tmp_path / "report.md").read_text()
+    assert "- This launch changed the experiment's recipe: `trainer.max_epochs=1`." in text
+    assert text.count("this launch changed its recipe: `trainer.max_epochs=1`") == 2
+
+
+def test_differences_too_small_to_matter_are_named(make_results):
+    text = "\n".join(summary_sentences(analyse(make_results(), rope=0.02), []))
+    assert re.search(
+        r"differ from `none` by less than 0.02, too little to matter, with a probability of 0\.9\d\d", text
+    )
+    assert "too little" not in "\n".join(summary_sentences(analyse(make_results(), rope=1e-5), []))
 
 
 # ---- the page ----
@@ -650,7 +675,7 @@ def test_a_job_of_a_sweep_reports_all_jobs(make_results, tmp_path, real_pictures
     assert "one of three jobs of a sweep over `optimizer.lr`;" in section
     assert "| 0.001 | **0.7500 ± 0.0707** | **0.6500 ± 0.0707** | n=2 |" in section
     assert "differ in" not in section
-    assert "choose by a validation metric" in section
+    assert "choose by the validation metrics of the jobs, which `seedbed ui made_up` shows" in section
     assert (tmp_path / "sweep.png") in files
 
 

@@ -33,7 +33,7 @@ COMPARISON_COLUMNS = [
     "variant", "other", "n", "difference", "low", "high", "p", "p_holm", "effect_size", "improvement", "wilcoxon_p",
     "p_worse", "p_equivalent", "p_better", "test", "about", "verdict", "note",
 ]  # fmt: skip
-BETTER, WORSE, UNDECIDED = "better", "worse", "can't be told apart"
+BETTER, WORSE, UNDECIDED, UNTESTED = "better", "worse", "can't be told apart", "not tested"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Difference:
 
     @property
     def told_apart(self) -> bool:
-        return self.verdict != UNDECIDED
+        return self.verdict in (BETTER, WORSE)
 
 
 @dataclass(frozen=True)
@@ -218,8 +218,10 @@ def analyse(
 
 
 def verdict(comparison: Comparison, p: float | None, lower_is_better: bool) -> str:
-    """Say "better" or "worse" where the adjusted test does, else "can't be told apart"."""
-    if p is None or p >= LEVEL or not comparison.difference:
+    """Say "better" or "worse" where the adjusted test does, else "can't be told apart"; "not tested" without a test."""
+    if p is None:
+        return UNTESTED
+    if p >= LEVEL or not comparison.difference:
         return UNDECIDED
     return BETTER if (comparison.difference < 0) == lower_is_better else WORSE
 

@@ -115,7 +115,7 @@ def can_beat(analysis: Analysis, pair: Sequence[str]) -> Finding:
         return Finding(OPEN, f"{first} and {second} have no finished seed in common.")
     wins, ties = int((ahead > 0).sum()), int((ahead == 0).sum())
     counts = f"{first} is ahead of {second} in {wins} of {len(ahead)} seeds, level in {ties}"
-    evidence = f"{counts}; {_means(analysis, pair)}"
+    evidence = f"{counts} (the claim asks for one at least); {_means(analysis, pair)}"
     return Finding(HOLDS if wins else FAILS, f"{evidence}; {_support(analysis.differences([(first, second)]))}.")
 
 
@@ -151,7 +151,7 @@ def worse_than(analysis: Analysis, pair: Sequence[str]) -> Finding:
 
 
 def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Finding:
-    """``{}`` or ``{baseline: a}``: no difference to the baseline (or of any pair) is significant."""
+    """``{}`` or ``{baseline: a}``: no difference to the baseline (or of any pair) is significant; never "holds"."""
     baseline = (argument or {}).get("baseline", analysis.baseline)
     family = Analysis(analysis.results, analysis.metric, baseline).family
     tested = [row for row in family if row.p is not None]
@@ -161,10 +161,11 @@ def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Find
         return Finding(OPEN, "No difference could be tested.")
     largest = max(sizes, key=sizes.__getitem__)
     apart = [row for row in tested if row.told_apart]
+    # That no test finds a difference is no evidence that there is none.
     return Finding(
-        FAILS if apart else HOLDS,
+        FAILS if apart else OPEN,
         f"The largest difference is {analysis.show(sizes[largest])} ({largest.variant} − {largest.other}); "
-        f"significant after Holm: {count_word(len(apart))} of {count_word(len(tested))}"
+        f"significant after Holm: {count_word(len(apart)) if apart else 'none'} of {count_word(len(tested))}"
         + (f" ({listed(f'{row.variant} − {row.other}' for row in apart)})" if apart else "")
         + f"; all means lie within {analysis.show(max(means) - min(means))}.",
     )

@@ -72,6 +72,7 @@ def latex_report(
         _opening(analysis, claims),
         _results(analysis),
         _comparisons(analysis),
+        _claims(claims),
         _published(numbers, marked(analysis.results)),
         *(_PICTURE % {"file": f"{picture.name}.png", "caption": latex(picture.caption)} for picture in drawn),
     ]
@@ -142,7 +143,7 @@ def _comparisons(analysis: Analysis) -> str:
     caption = (
         rf"Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about {latex(tested.about)}, "
         rf"$p$ after Holm's method; better or worse is said below {LEVEL}. Effect size: mean over sample std of the "
-        r"differences. $P$(improvement): share of the seeds in which the variant is ahead."
+        r"differences. $P$(improvement): share of the seeds in which the variant is ahead, ties half."
     )
     header = ["difference", r"mean [95\,\%]", "pairs", "$p$ (Holm)", *(["Wilcoxon $p$"] if fixed else [])]
     header += ["effect size", "$P$(improvement)"]
@@ -153,6 +154,18 @@ def _comparisons(analysis: Analysis) -> str:
             rf"$\pm${analysis.rope:g}, by the Bayesian correlated t-test."
         )
     return _table(_TABLE if len(rows) <= LONGEST_FLOAT else _LONG_TABLE, caption, [*header, "verdict"], rows)
+
+
+def _claims(claims: Sequence[Claim]) -> str:
+    if not claims:
+        return ""
+    items = "\n".join(
+        rf"\item {latex(claim.text)}: \textbf{{{latex(claim.verdict)}}}. {latex(claim.evidence)}".replace(
+            r"\_", r"\_\allowbreak{}"
+        )
+        for claim in claims
+    )
+    return f"\\subsection*{{Claims of the source}}\n\\begin{{itemize}}\\sloppy\n{items}\n\\end{{itemize}}"
 
 
 def _published(numbers: Sequence[Published], names: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
@@ -72,7 +73,7 @@ def markdown_report(
         _other_metrics(analysis),
         _comparisons(analysis, images),
         _ranks(analysis, images),
-        _claims(claims),
+        _claims(claims, analysis.results),
         _published(numbers, analysis.results, images),
         _curves(analysis, images),
         *further,
@@ -312,11 +313,22 @@ def _other_metrics(analysis: Analysis) -> str:
     return f"## Other metrics\n\n{about}\n\n{markdown_table(header, rows)}"
 
 
-def _claims(claims: list[Claim]) -> str:
+def _claims(claims: list[Claim], results: Results) -> str:
     if not claims:
         return ""
+    metric = (results.config.get("report") or {}).get("metric")
     rows = [[markdown(claim.text), f"**{claim.verdict}**", markdown(claim.evidence)] for claim in claims]
-    return f"## Claims of the source\n\n{markdown_table(['claim', 'our runs', 'evidence'], rows)}"
+    about = f"Checked on `{metric}`, the experiment's own metric{_changed(results)}."
+    return f"## Claims of the source\n\n{about}\n\n{markdown_table(['claim', 'our runs', 'evidence'], rows)}"
+
+
+def _changed(results: Results) -> str:
+    """That this launch is by another recipe than the experiment's, which is that of the source."""
+    return (
+        f"; this launch changed its recipe: {listed(f'`{text}`' for text in results.overrides)}"
+        if results.overrides
+        else ""
+    )
 
 
 def _published(numbers: list[Published], results: Results, images: Mapping[str, str]) -> str:
@@ -336,7 +348,7 @@ def _published(numbers: list[Published], results: Results, images: Mapping[str, 
     picture = f"{images[PUBLISHED]}\n\n" if PUBLISHED in images else ""
     return (
         f"## Published numbers\n\n{count} in the 95 % prediction interval for one more run of ours, "
-        f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n).\n\n{picture}{markdown_table(header, rows)}{_findings(findings)}"
+        f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n){_changed(results)}.\n\n{picture}{markdown_table(header, rows)}{_findings(findings)}"
     )
 
 
@@ -425,7 +437,19 @@ def _command(analysis: Analysis) -> str:
     results = analysis.results
     own = [launch for launch in results.launches if launch["id"] == results.launch] or results.launches[-1:]
     command = own[0].get("command") if own else ""
-    return f"## Repeat\n\n```\n{command or f'seedbed run {analysis.results.experiment}'}\n```"
+    run = command or f"seedbed run {results.experiment}"
+    return f"## Repeat\n\n```\n{run}\n{_report_command(analysis)}\n```"
+
+
+def _report_command(analysis: Analysis) -> str:
+    """What makes this page from the tracked runs: options where they are not the experiment's own."""
+    section = analysis.results.config.get("report") or {}
+    options = [
+        *(["--metric", analysis.metric] if analysis.metric != section.get("metric") else []),
+        *(["--baseline", analysis.baseline] if analysis.baseline not in (None, section.get("baseline")) else []),
+        *(["--rope", f"{analysis.rope:g}"] if analysis.rope not in (None, section.get("rope")) else []),
+    ]
+    return shlex.join(["seedbed", "report", analysis.results.experiment, *options])
 
 
 def _section(title: str, *parts: Iterable[str]) -> str:

@@ -91,8 +91,8 @@ def _section(analysis: Analysis, settings: Sequence[Setting], keys: Sequence[str
     ]
     if analysis.metric.startswith("test/"):
         lines.append(
-            "A setting that is chosen by its test values does less well on other data than they say: choose by a "
-            "validation metric."
+            "A setting that is chosen by its test values does less well on other data than they say: choose by the "
+            f"validation metrics of the jobs, which `seedbed ui {analysis.results.experiment}` shows side by side."
         )
     lines += _warnings(analysis.results.jobs)
     picture = f"![{markdown(analysis.label())} over {listed(keys)}](sweep.png)"

@@ -11,7 +11,15 @@ from seedbed.report.formatting import count_word, listed, mean_text
 
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
     """What the runs say: who differs, who leads, what is incomplete, what became of the source's claims."""
-    sentences = [_differences(analysis), _about(analysis), _leader(analysis), *_gaps(analysis), _claims(claims)]
+    sentences = [
+        _differences(analysis),
+        _equivalences(analysis),
+        _about(analysis),
+        _leader(analysis),
+        *_gaps(analysis),
+        _claims(claims, analysis),
+        _launch(analysis),
+    ]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -53,6 +61,38 @@ def _untested(analysis: Analysis) -> str:
 def _code(label: str) -> str:
     """A metric as it is typed, shown as it stands."""
     return f"`{label.replace('`', '')}`"
+
+
+EQUIVALENT = 0.95
+
+
+def _equivalences(analysis: Analysis) -> str:
+    """Whose difference is too small to matter, with what probability at least."""
+    if analysis.rope is None:
+        return ""
+    chances = {row: found[1] for row in analysis.family if (found := analysis.chances(row)) and found[1] >= EQUIVALENT}
+    if not chances:
+        return ""
+    names = [f"`{row.variant}`" if analysis.baseline else f"`{row.variant}` and `{row.other}`" for row in chances]
+    shown = listed(names) if len(names) <= MOST_CLAUSES else f"{count_word(len(names))} pairs"
+    than = f" from `{analysis.baseline}`" if analysis.baseline else ""
+    return (
+        f"{shown} differ{'s' if len(names) == 1 and analysis.baseline else ''}{than} by less than {analysis.rope:g}, too "
+        f"little to matter, with a probability of {int(min(chances.values()) * 1000) / 1000:.3f} or more (Bayesian test)."
+    )
+
+
+def _launch(analysis: Analysis) -> str:
+    """What a reader must know of the launch itself."""
+    results = analysis.results
+    parts = []
+    if results.overrides:
+        parts.append(
+            f"This launch changed the experiment's recipe: {listed(_code(text) for text in results.overrides)}."
+        )
+    if len(results.jobs) > 1:
+        parts.append(f"It is one of {count_word(len(results.jobs))} jobs of a sweep: see below.")
+    return " ".join(parts)
 
 
 def _about(analysis: Analysis) -> str:
@@ -120,7 +160,7 @@ def _gaps(analysis: Analysis) -> list[str]:
     ]
 
 
-def _claims(claims: list[Claim]) -> str:
+def _claims(claims: list[Claim], analysis: Analysis) -> str:
     if not claims:
         return ""
     counts = Counter(claim.verdict for claim in claims)
@@ -133,4 +173,8 @@ def _claims(claims: list[Claim]) -> str:
         )
         if counts[verdict]
     ]
-    return f"Of the source's {count_word(len(claims))} claims, {listed(parts)}." if len(claims) > 1 else ""
+    if len(claims) < 2:
+        return ""
+    own = (analysis.results.config.get("report") or {}).get("metric")
+    about = f" (about {_code(str(own))})" if own != analysis.metric else ""
+    return f"Of the source's {count_word(len(claims))} claims{about}, {listed(parts)}."
