@@ -56,6 +56,11 @@ config_dir_option = click.option(
     help="Folder of your own experiments/ and config groups; the project goes there.",
 )
 
+metric_option = click.option("--metric", help="The metric to compare by; default: the experiment's.")
+baseline_option = click.option(
+    "--baseline", help="The variant that others are compared with; default: the experiment's."
+)
+
 
 def debug_option(command: Callable[..., Any]) -> Callable[..., Any]:
     def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -113,18 +118,21 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
     OVERRIDES are Hydra's: key=value, group=choice, +new.key=value. Cells (variant x seed) that are trained already are
     read from the tracking store. Exit code: 0 all done, 1 something failed (the rest is kept), 2 bad input.
     """
+    where = shlex.join([experiment, *(["--config-dir", config_dir] if config_dir else [])])
+    next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"
     if multirun:
         from seedbed.multirun import run_jobs
 
-        sys.exit(run_jobs(experiment, overrides, config_dir))
+        code = run_jobs(experiment, overrides, config_dir)
+        click.echo(next_steps, err=True)
+        sys.exit(code)
     from seedbed.progress import Display
     from seedbed.report import table_text
     from seedbed.runner import run as run_experiment
 
     outcome = run_experiment(experiment, overrides, config_dir, display=Display(), curves=False)
     click.echo(table_text(outcome.results))
-    where = shlex.join([experiment, *(["--config-dir", config_dir] if config_dir else [])])
-    click.echo(f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}", err=True)
+    click.echo(next_steps, err=True)
     if outcome.failures:
         for where, why in outcome.failures.items():
             click.echo(f"seedbed: FAILED {where}: {why}", err=True)
@@ -142,8 +150,8 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
 )
 @click.argument("experiment", shell_complete=completion.experiments)
 @click.option("--run", "run_id", help="The launch to report, by its id or the start of it; default: the latest.")
-@click.option("--metric", help="The metric to compare by; default: the experiment's.")
-@click.option("--baseline", help="The variant that others are compared with; default: the experiment's.")
+@metric_option
+@baseline_option
 @click.option(
     "--rope",
     type=click.FloatRange(0, min_open=True),
@@ -216,8 +224,8 @@ def report(
     help="Share of the experiments in which it is to be found.",
 )
 @click.option("--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest.")
-@click.option("--metric", help="The metric to compare by; default: the experiment's.")
-@click.option("--baseline", help="The variant that others are compared with; default: the experiment's.")
+@metric_option
+@baseline_option
 @config_dir_option
 @debug_option
 def power(

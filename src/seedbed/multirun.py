@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from seedbed.errors import SeedbedError
@@ -50,14 +51,17 @@ def run_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str
     finally:
         sys.argv = before
         del os.environ[SWEEP]
-        click.echo(f"\nReport of all jobs: seedbed report {name}    Tracked runs: seedbed ui {name}", err=True)
     return 0
 
 
 def _swept_keys(overrides: Sequence[str]) -> list[str]:
     """The keys that are given several values."""
-    swept = [item for item in parse(overrides) if item.is_sweep_override()]
-    return [item.get_key_element() for item in swept if not item.key_or_group.startswith("hydra")]
+    return [item.get_key_element() for item in _settings(overrides) if item.is_sweep_override()]
+
+
+def _settings(overrides: Sequence[str]) -> list[Override]:
+    """The overrides that are not for Hydra itself."""
+    return [item for item in parse(overrides) if not item.key_or_group.startswith("hydra")]
 
 
 def _own_folder(parent: Path) -> Path:
@@ -73,12 +77,11 @@ def _own_folder(parent: Path) -> Path:
 
 def _check_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> None:
     """Find bad input in any job before the first one starts."""
-    swept = [item for item in parse(overrides) if not item.key_or_group.startswith("hydra")]
     choices = [
         [f"{item.get_key_element()}={value}" for value in item.sweep_string_iterator()]
         if item.is_sweep_override()
         else [item.input_line or ""]
-        for item in swept
+        for item in _settings(overrides)
     ]
     for job in itertools.product(*choices):
         load_experiment(name, job, config_dir)

@@ -318,7 +318,7 @@ def spread_p(a: ArrayLike, b: ArrayLike) -> float | None:
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     paired = finite(first) & finite(second)
     first, second = first[paired], second[paired]
-    if first.size < 3 or min(np.ptp(first - second), np.ptp(first + second)) <= 1e-12 * _scale(first, second):
+    if first.size < 3 or min(np.ptp(first - second), np.ptp(first + second)) <= ROUNDING * _scale(first, second):
         return None
     return float(stats.pearsonr(first + second, first - second).pvalue)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from os import PathLike
 
 from seedbed.errors import TrackingError
 from seedbed.experiment import experiment_names
-from seedbed.tracking import PLAN, NothingTracked, Store, find_launch, launch_row, open_project_store
+from seedbed.tracking import NothingTracked, Store, find_launch, launch_row, open_project_store, read_plan
 
 
 def project_status(config_dir: str | PathLike[str] | None = None) -> str:
@@ -47,7 +46,7 @@ def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) 
 
 
 def _cell_counts(store: Store, launch: str) -> dict[str, Counter[str]]:
-    plan: dict[str, list[tuple[int, str]]] = json.loads(store.run(launch).text(PLAN))
+    plan = read_plan(store.run(launch))
     finished = store.cells(fingerprint for cells in plan.values() for _, fingerprint in cells)
     others = {(cell.variant, cell.seed): cell.status.lower() for cell in store.unfinished(launch)}
     counts: dict[str, Counter[str]] = {}

@@ -591,9 +591,9 @@ def read_results(store: Store, launch: Run, *, curves: bool = True, jobs: bool =
     if READABLE not in launch.data.tags:
         raise TrackingError(f"Launch {launch.info.run_id} ended before its first variant: there is nothing to report.")
     run = store.run(launch.info.run_id)
-    plan = _plan(run)
+    plan = read_plan(run)
     launches = _jobs(store, launch) if jobs else []
-    plans = {job.info.run_id: _plan(store.run(job.info.run_id)) for job in launches} | {launch.info.run_id: plan}
+    plans = {job.info.run_id: read_plan(store.run(job.info.run_id)) for job in launches} | {launch.info.run_id: plan}
     wanted = {print_ for of_job in plans.values() for cells in of_job.values() for _, print_ in cells}
     finished = store.cells(wanted)
     own = {print_: cell for cells in plan.values() for _, print_ in cells if (cell := finished.get(print_))}
@@ -637,7 +637,7 @@ Plan = dict[str, list[tuple[int, str]]]
 """Seed and fingerprint of each cell, by variant."""
 
 
-def _plan(launch: TrackedRun) -> Plan:
+def read_plan(launch: TrackedRun) -> Plan:
     plan: Plan = json.loads(launch.text(PLAN))
     return plan
 

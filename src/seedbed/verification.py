@@ -182,7 +182,7 @@ def _finished(store: Store, launch: Run, variant: str | None) -> list[Cell]:
     """Trained cells of the launch, wherever they were trained: the first seed of each variant, then the second ..."""
     if tracking.READABLE not in launch.data.tags:
         raise TrackingError(f"Launch {launch.info.run_id} ended before its first variant: there is nothing to verify.")
-    plan: dict[str, list[tuple[int, str]]] = json.loads(store.run(launch.info.run_id).text(tracking.PLAN))
+    plan = tracking.read_plan(store.run(launch.info.run_id))
     if variant is not None and variant not in plan:
         raise ConfigError(
             f"--variant {variant}: launch {launch.info.run_id[:8]} of {store.experiment!r} has no such variant, "

@@ -188,8 +188,8 @@ def analyse(
 ) -> Analysis:
     """Settle metric, baseline and rope (arguments first, then the experiment's ``report`` section) and check them.
 
-    Raises ConfigError for an unknown metric or baseline, and for a rope that is no positive number. Where no run has any metric, since all of them failed or
-    diverged, the experiment's own metric stands, with no value.
+    Raises ConfigError for an unknown metric or baseline, and for a rope that is no positive number. Where no run has any
+    metric, since all of them failed or diverged, the experiment's own metric stands, with no value.
     """
     section = results.config.get("report") or {}
     chosen = metric or section.get("metric")
@@ -288,7 +288,7 @@ def comparison_table(analysis: Analysis) -> pd.DataFrame:
                 "test": comparison.test,
                 "about": comparison.about,
                 "verdict": row.verdict,
-                "note": " ".join(note for mark in about for note in notes if note.startswith(f"{mark} ")),
+                "note": " ".join(f"{mark} {notes[mark]}" for mark in about),
             }
         )
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)

@@ -124,7 +124,8 @@ _LATEX = {
 }  # fmt: skip
 
 
-_SUPERSCRIPT = {char: rf"\textsuperscript{{{digit}}}" for digit, char in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_SUPERSCRIPT = {char: rf"\textsuperscript{{{digit}}}" for digit, char in enumerate(SUPERSCRIPTS)}
 # Pairs of these are one sign to T1 fonts.
 _LIGATURES = re.compile(r"(?<=[-`',])(?=[-`',])")
 

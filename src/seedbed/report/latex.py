@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from seedbed.report.analysis import LEVEL, Analysis, difference_text
 from seedbed.report.claims import Claim
-from seedbed.report.footnotes import footnotes, marked
+from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import NOTHING, interval_text, latex, mean_text, number, p_text, places
 from seedbed.report.pictures import Picture
 from seedbed.report.published import Published
@@ -82,19 +82,19 @@ def latex_report(
 def _opening(analysis: Analysis, claims: Sequence[Claim]) -> str:
     question = str(analysis.results.config.get("question") or "").strip()
     sentences = [sentence.replace("`", "") for sentence in summary_sentences(analysis, list(claims))]
-    # Names are long words: they may break after an underscore.
-    items = "\n".join(rf"\item {latex(sentence)}".replace(r"\_", r"\_\allowbreak{}") for sentence in sentences)
-    return rf"""\section*{{{latex(analysis.results.experiment)}}}
-{latex(question)}
-\begin{{itemize}}\sloppy
-{items}
-\end{{itemize}}"""
+    items = _items(latex(sentence) for sentence in sentences)
+    return f"\\section*{{{latex(analysis.results.experiment)}}}\n{latex(question)}\n{items}"
+
+
+def _items(items: Iterable[str]) -> str:
+    """A list of texts in LaTeX; names are long words there, and may break after an underscore."""
+    lines = "\n".join(rf"\item {item}".replace(r"\_", r"\_\allowbreak{}") for item in items)
+    return f"\\begin{{itemize}}\\sloppy\n{lines}\n\\end{{itemize}}"
 
 
 def _results(analysis: Analysis) -> str:
     best = analysis.best()
-    _, notes = footnotes(analysis.results)
-    names = marked(analysis.results)
+    names, notes = marked(analysis.results), note_lines(analysis.results)
     rows = []
     for variant, found in analysis.summaries.items():
         text = latex(mean_text(found, analysis.decimals))
@@ -159,13 +159,10 @@ def _comparisons(analysis: Analysis) -> str:
 def _claims(claims: Sequence[Claim]) -> str:
     if not claims:
         return ""
-    items = "\n".join(
-        rf"\item {latex(claim.text)}: \textbf{{{latex(claim.verdict)}}}. {latex(claim.evidence)}".replace(
-            r"\_", r"\_\allowbreak{}"
-        )
-        for claim in claims
+    items = _items(
+        rf"{latex(claim.text)}: \textbf{{{latex(claim.verdict)}}}. {latex(claim.evidence)}" for claim in claims
     )
-    return f"\\subsection*{{Claims of the source}}\n\\begin{{itemize}}\\sloppy\n{items}\n\\end{{itemize}}"
+    return f"\\subsection*{{Claims of the source}}\n{items}"
 
 
 def _published(numbers: Sequence[Published], names: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ import yaml
 
 from seedbed.report.analysis import LEVEL, Analysis, Difference, absences, difference_text
 from seedbed.report.claims import Claim
-from seedbed.report.footnotes import footnotes, marked
+from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import (
     NOTHING,
     PLUS_MINUS,
@@ -113,8 +113,7 @@ def _opening(analysis: Analysis, claims: list[Claim], images: Mapping[str, str])
 def main_table(analysis: Analysis) -> str:
     """The section that says how each variant did."""
     best = analysis.best()
-    _, notes = footnotes(analysis.results)
-    names = marked(analysis.results)
+    names, notes = marked(analysis.results), note_lines(analysis.results)
     rows = []
     for variant, found in analysis.summaries.items():
         rows.append(

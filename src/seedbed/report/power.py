@@ -24,19 +24,23 @@ def power_text(analysis: Analysis, wanted: float = 0.8) -> str:
             f"{analysis.results.experiment}: the spread of the differences is not known ({why}). Train two seeds of two "
             "variants at least."
         )
-    level = LEVEL / len(analysis.family)
-    columns = _seeds_columns(analysis, wanted) if analysis.rope else _difference_columns(analysis, wanted)
-    return f"{analysis.results.experiment}, {analysis.label()}\n{aligned(columns)}\n{_about(analysis, wanted, level)}"
+    table = _seeds_for_the_rope(analysis, wanted) if analysis.rope else _differences_by_seeds(analysis, wanted)
+    return f"{analysis.results.experiment}, {analysis.label()}\n{aligned(table)}\n{_about(analysis, wanted)}"
+
+
+def _level(analysis: Analysis) -> float:
+    """What Holm's method asks of the smallest p-value of the family."""
+    return LEVEL / len(analysis.family)
 
 
 def _correction(analysis: Analysis) -> float:
     return analysis.test_to_train if analysis.design == "resampled" else 0.0
 
 
-def _seeds_columns(analysis: Analysis, wanted: float) -> list[Sequence[str]]:
+def _seeds_for_the_rope(analysis: Analysis, wanted: float) -> list[Sequence[str]]:
     """For each comparison, how many seeds find a difference of the size of the rope."""
     assert analysis.rope is not None
-    correction, level = _correction(analysis), LEVEL / len(analysis.family)
+    correction, level = _correction(analysis), _level(analysis)
     rows: list[Sequence[str]] = [
         ["difference", "std", "seeds now", f"finds {analysis.rope:g} now in", f"seeds for {analysis.rope:g}"]
     ]
@@ -53,9 +57,9 @@ def _seeds_columns(analysis: Analysis, wanted: float) -> list[Sequence[str]]:
     return rows
 
 
-def _difference_columns(analysis: Analysis, wanted: float) -> list[Sequence[str]]:
+def _differences_by_seeds(analysis: Analysis, wanted: float) -> list[Sequence[str]]:
     """For each comparison, the difference that so many seeds find."""
-    correction, level = _correction(analysis), LEVEL / len(analysis.family)
+    correction, level = _correction(analysis), _level(analysis)
     now = max(row.comparison.n for row in analysis.family)
     counts = sorted({*SEEDS_SHOWN, now})
     header = ["difference", "std", *(f"{count} seeds{' (now)' if count == now else ''}" for count in counts)]
@@ -78,7 +82,7 @@ def _name(analysis: Analysis, row: Difference) -> str:
     return row.variant if analysis.baseline else f"{row.variant} − {row.other}"
 
 
-def _about(analysis: Analysis, wanted: float, level: float) -> str:
+def _about(analysis: Analysis, wanted: float) -> str:
     than = f"to {analysis.baseline} " if analysis.baseline else ""
     shown = (
         f"How many seeds find a true difference {than}of {analysis.rope:g}"
@@ -86,7 +90,7 @@ def _about(analysis: Analysis, wanted: float, level: float) -> str:
         else f"The true difference {than}that so many seeds find"
     )
     tests = count_word(len(analysis.family))
-    family = f"at {level:.2g}, {LEVEL} shared among {tests} comparisons (the first step of Holm's method)"
+    family = f"at {_level(analysis):.2g}, {LEVEL} shared among {tests} comparisons (the first step of Holm's method)"
     text = f"{shown} in {100 * wanted:.0f} of 100 experiments, {family if len(analysis.family) > 1 else f'at {LEVEL}'}."
     text += " std: of the paired differences seen, itself uncertain with few seeds."
     if analysis.design == "resampled":

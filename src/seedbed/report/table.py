@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from seedbed.report.analysis import Analysis, Difference, analyse, difference_text
-from seedbed.report.footnotes import footnotes, marked
+from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import mean_text
 from seedbed.report.words import summary_sentences
 from seedbed.results import Results
@@ -22,7 +22,7 @@ def table_text(results: Results, metric: str | None = None, baseline: str | None
     if analysis.baseline:
         header += [f"difference to {analysis.baseline} [95 %]", "verdict (Holm)"]
     against = {row.variant: row for row in analysis.family} if analysis.baseline else {}
-    names, (_, notes) = marked(results), footnotes(results)
+    names, notes = marked(results), note_lines(results)
     rows = []
     for variant, found in analysis.summaries.items():
         mean, count = mean_text(found, analysis.decimals), analysis.count(variant)
