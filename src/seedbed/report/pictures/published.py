@@ -31,7 +31,7 @@ def published_figure(numbers: list[Published]) -> Figure:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     reach = max(1.15, *(1.05 * abs(place) for _, place in placed))
     axes.set_xlim(-reach, reach)
-    axes.set_xlabel("published number in our 95 % prediction interval: 0 is our mean, ±1 are the ends", fontsize=9)
+    axes.set_xlabel("published number in our 95 % prediction interval:\n0 is our mean, ±1 are the ends", fontsize=9)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.tick_params(axis="y", length=0)
     axes.set_title(
