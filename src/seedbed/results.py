@@ -30,6 +30,63 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """One trial of a search: a point of the space, and how the seeds did there on validation rows."""
+
+    number: int
+    state: str
+    """COMPLETE, PRUNED, FAIL, RUNNING or WAITING, as Optuna calls them."""
+    params: dict[str, Any]
+    """Value by searched key: number, text, truth value or None."""
+    values: list[float]
+    """One for each objective; [] where there is none. A pruned trial has none: it cannot win."""
+    mean: float | None
+    """Over the seeds, of the first metric; of a pruned trial, at the epoch at which it was stopped."""
+    std: float | None
+    """Sample standard deviation over the seeds."""
+    n: int
+    seconds: float | None
+    """From its start to its end."""
+    epochs: int
+    """Trained before it ended; fewer than all where it was pruned."""
+    reason: str
+    """Why it failed or was pruned; "" where it did not."""
+    same_as: int | None = None
+    """The earlier trial of the same point, whose values it took without training."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search over one variant's settings, as a report needs it."""
+
+    study: str
+    variant: str
+    space: dict[str, str]
+    """Searched key -> the values to be tried, as typed: "tag(log, interval(1e-4, 1e-1))"."""
+    distributions: dict[str, str]
+    """The same as JSON that ``optuna.distributions.json_to_distribution`` reads."""
+    metrics: list[str]
+    """One for each objective: "val/accuracy", "seconds". The first one is the one that is pruned by."""
+    lower_is_better: list[bool]
+    objective: str
+    """"mean" over the seeds, or "bound": the worse end of the mean's 95 % interval."""
+    sampler: str
+    pruner: str
+    """Class names: "TPESampler", "MedianPruner"."""
+    seeds: list[int]
+    """That every trial trains."""
+    holdout: float | None
+    """Share of each seed's training rows that validated instead, where the experiment has no test rows; else None."""
+    trials_wanted: int
+    trials: list[Trial]
+    best: list[int]
+    """Number of the best trial; with several objectives, of all on the Pareto front."""
+    command: str
+    tuned: list[str] = field(default_factory=list)
+    """Names of the variants with the best trials' settings in the launch that tested them, in the order of ``best``."""
+
+
+@dataclass(frozen=True)
 class Results:
     """One experiment's cells, curves and circumstances."""
 
@@ -61,6 +118,8 @@ class Results:
     """``id``, ``started`` and ``command`` of it and of those that trained some of its cells, oldest first."""
     jobs: list[Job] = field(default_factory=list)
     """All jobs of the sweep that the launch belongs to, oldest first; [] where it is no part of one."""
+    search: Search | None = None
+    """The search whose winners this launch has tested on fresh seeds."""
     labels: dict[str, str] = field(default_factory=dict)
     """Canonical metric name -> the label that the source uses, where they differ."""
 
