@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -33,7 +34,7 @@ RECIPE_VERSION = 2
 
 # What cannot change a cell's result: what is asked and shown, where things lie, and what it runs on.
 NOT_IN_FINGERPRINT = {
-    "question", "seeds", "variant", "variants", "report", "published", "tracking",
+    "question", "seeds", "variant", "variants", "report", "published", "tracking", "search",
     "data.root", "data.edition", "data.path",
     "data.encoder.threads", "data.encoder.device", "data.encoder.batch_size",
     "data.encoder.model", "data.encoder.revision",  # the encoder's name says which weights these are
@@ -119,24 +120,67 @@ def load_experiment(
     chosen = _chosen_variants(parsed, own_overrides)
     _refuse_collisions(parsed, {variant: own_overrides[variant] for variant in chosen})
     variants = []
-    for variant in chosen:
+    for picked in chosen:
         try:
-            composed = _compose(name, [*own_overrides[variant], *overrides], folders)
+            composed = _compose(name, [*own_overrides[picked], *overrides], folders)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise _explain(error, name, variant, parsed, own_overrides, folders) from error
+            raise _explain(error, name, picked, parsed, own_overrides, folders) from error
         config = _with_found_path(_resolved(composed, name), project_folder(config_dir))
-        variants.append(Variant(variant, tuple(own_overrides[variant]), config))
+        variants.append(Variant(picked, tuple(own_overrides[picked]), config))
     seeds = _seeds(variants[0].config.get("seeds"))
-    for checked in variants:
-        try:
-            _check_values(checked, list(own_overrides))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ConfigError(
-                f"Variant {checked.name!r}: the config lacks a part that every run needs, or has another kind of value "
-                f"there ({type(error).__name__}: {error}). Take back the override that removes it."
-            ) from error
+    for variant in variants:
+        _check(variant, list(own_overrides))
     folder = None if config_dir is None else os.fspath(config_dir)
     return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants), folder)
+
+
+class Template:
+    """One variant of an experiment, whose settings a search varies: ``at`` gives it under further overrides.
+
+    What was composed once is kept, since composing takes longer than many a trial's records.
+    """
+
+    def __init__(self, experiment: Experiment, variant: Variant) -> None:
+        self.experiment, self.variant = experiment, variant
+        self._folders = _search_folders(experiment.config_dir)
+        self._groups = config_groups(self._folders)
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def at(self, name: str, overrides: Sequence[str]) -> Variant:
+        """The variant called ``name`` that also sets ``overrides``; raises ``ConfigError`` as ``load_experiment``."""
+        experiment, own = self.experiment, {self.variant.name: list(self.variant.overrides)}
+        parsed = _parse(overrides)
+        _refuse_misplaced(parsed, self._groups)
+        _refuse_collisions(parsed, own)
+        try:
+            composed = self._with_groups([item for item in parsed if item.key_or_group in self._groups])
+            for item in parsed:
+                if item.key_or_group not in self._groups:
+                    OmegaConf.update(composed, item.key_or_group, item.value(), merge=True)
+        except (HydraException, OmegaConfBaseException, ValueError) as error:
+            raise _explain(error, experiment.name, self.variant.name, parsed, own, self._folders) from error
+        config = _with_found_path(_resolved(composed, experiment.name), experiment.project)
+        varied = Variant(name, (*self.variant.overrides, *overrides), config)
+        _check(varied, list(config["variants"]))
+        return varied
+
+    def _with_groups(self, choices: Sequence[Override]) -> DictConfig:
+        """A copy of the config that these choices give."""
+        texts = tuple(item.input_line or "" for item in choices)
+        if texts not in self._composed:
+            given = [*self.variant.overrides, *self.experiment.overrides, *texts]
+            self._composed[texts] = _compose(self.experiment.name, given, self._folders)
+        return deepcopy(self._composed[texts])
+
+
+def _check(variant: Variant, variants: list[str]) -> None:
+    try:
+        _check_values(variant, variants)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"Variant {variant.name!r}: the config lacks a part that every run needs, or has another kind of value "
+            f"there ({type(error).__name__}: {error}). Take back the override that removes it."
+        ) from error
 
 
 def _without_package(name: str, folders: Sequence[Path]) -> str:
@@ -446,7 +490,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     require(patience is None or is_whole(patience), "patience", patience, "null or a whole number from 1 on")
     for key in ("checkpoints", "pictures"):
         require(isinstance(config["tracking"][key], bool), f"tracking.{key}", config["tracking"][key], "true or false")
-    metrics = _metrics(config["task"])
+    metrics = metrics_of(config["task"])
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
     tested = bool(config["split"].get("test"))
@@ -471,7 +515,7 @@ def _require_known(key: str, value: Any, known: Sequence[str]) -> None:
         raise ConfigError(f"{key}={value}: there is no such name, {near_misses(str(value), known)}")
 
 
-def _metrics(task: Mapping[str, Any]) -> list[str]:
+def metrics_of(task: Mapping[str, Any]) -> list[str]:
     """Names of the task's metrics, the user's own among them."""
     try:
         built_in = list(get_class(task["_target_"]).METRICS)  # type: ignore[attr-defined]

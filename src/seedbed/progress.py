@@ -46,12 +46,17 @@ class Display:
         if not self.quiet:
             self.console.print(text, markup=False)
 
+    def say_once(self, text: str) -> None:
+        """A line that stays, unless it was said before."""
+        if text not in self._announced:
+            self._announced.add(text)
+            self.say(text)
+
     def preparing(self, what: str, done: int, total: int) -> None:
         """Data preparation: a bar of its own that goes when it is full."""
         if self._preparing is None:
-            if not self.live and what not in self._announced:
-                self._announced.add(what)
-                self.say(f"Preparing {what} ...")
+            if not self.live:
+                self.say_once(f"Preparing {what} ...")
             self._preparing = self._progress.add_task(what, total=total)
         self._progress.update(self._preparing, description=what, completed=done, total=total)
         if done >= total:

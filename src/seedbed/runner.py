@@ -74,30 +74,42 @@ def run(
     Bad input raises a ``SeedbedError`` before any training. A variant or seed that fails does not stop the others:
     see ``Outcome.failures``. ``curves=False`` saves the time of reading the curves back.
     """
-    experiment = load_experiment(name, overrides, config_dir)
+    with display or Display(quiet=True) as shown, sigterm_interrupts():
+        return run_loaded(load_experiment(name, overrides, config_dir), shown, curves=curves)
+
+
+def run_loaded(
+    experiment: Experiment,
+    shown: Display,
+    *,
+    curves: bool = True,
+    tags: Mapping[str, str] | None = None,
+    artifacts: Mapping[str, str] | None = None,
+) -> Outcome:
+    """As ``run``, for an experiment that is loaded; its launch gets the ``tags``, and ``artifacts`` by their names."""
     store = open_store(experiment)
-    with display or Display(quiet=True) as shown, _sigterm_interrupts():
-        if repaired := store.repair():
-            shown.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
-        plan = _plan(experiment, shown)
-        done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
-        missing = _missing(plan, done)
-        count = sum(len(seeds) for seeds in missing.values())
-        key = _launch_key(experiment, plan)
-        # A job of a sweep is one of its launches, even where it has nothing to train.
-        if count == 0 and SWEEP not in os.environ and (earlier := _latest_launch_with(store, key)):
-            shown.say(f"All {len(done)} cells are trained already: nothing to do.")
-            return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
-        about = {"key": key, "command": experiment.command, "recipe_version": str(RECIPE_VERSION)}
-        tags = about | _sweep_tags(experiment)
-        launch = store.start(tracking.launch_name(), "launch", tags)
-        shown.say(
-            f"{name}: {count} cell{'s' if count != 1 else ''} to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
-        )
-        failures, trained = _train_launch(store, launch, experiment, plan, done, missing, shown)
-        results = tracking.read_results(store, store.client.get_run(launch.id), curves=curves)
-        launch.artifact("table.txt", table_text(results))
-        _describe_results(launch, results, shown)
+    if repaired := store.repair():
+        shown.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
+    plan = _plan(experiment, shown)
+    done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
+    missing = _missing(plan, done)
+    count = sum(len(seeds) for seeds in missing.values())
+    key = _launch_key(experiment, plan)
+    # A job of a sweep is one of its launches, even where it has nothing to train; so is what a search has found.
+    if count == 0 and SWEEP not in os.environ and not tags and (earlier := _latest_launch_with(store, key)):
+        shown.say(f"All {len(done)} cells are trained already: nothing to do.")
+        return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
+    about = {"key": key, "command": experiment.command, "recipe_version": str(RECIPE_VERSION)}
+    launch = store.start(tracking.launch_name(), "launch", about | _sweep_tags(experiment) | dict(tags or {}))
+    for name, content in (artifacts or {}).items():
+        launch.artifact(name, content)
+    shown.say(
+        f"{experiment.name}: {count} cell{'s' if count != 1 else ''} to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
+    )
+    failures, trained = _train_launch(store, launch, experiment, plan, done, missing, shown)
+    results = tracking.read_results(store, store.client.get_run(launch.id), curves=curves)
+    launch.artifact("table.txt", table_text(results))
+    _describe_results(launch, results, shown)
     return Outcome(results, launch.id, trained, failures)
 
 
@@ -109,39 +121,59 @@ def open_store(experiment: Experiment, *, create: bool = True) -> Store:
 
 
 def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
-    # Built first, since their settings can be wrong, and loading data may mean a download.
-    parts = [
-        (build(v.config["split"], "split"), build(v.config["imbalance"], "imbalance")) for v in experiment.variants
-    ]
-    for variant, (_, strategy) in zip(experiment.variants, parts, strict=True):
-        if not isinstance(strategy, Strategy):
-            raise ConfigError(
-                f"Variant {variant.name!r}: imbalance._target_={variant.config['imbalance'].get('_target_')} is no strategy. "
-                "Derive the class from seedbed.imbalance.base.Strategy and override apply()."
-            )
-    tables: dict[str, Dataset] = {}
-    splits: dict[str, dict[int, Rows]] = {}
-    plan: list[PlannedVariant] = []
-    for variant, (split, strategy) in zip(experiment.variants, parts, strict=True):
-        data = json.dumps(variant.config["data"], sort_keys=True)
-        if data not in tables:
-            tables[data] = load_table(variant.config["data"], display)
-        table, drawn = tables[data], data + json.dumps(variant.config["split"], sort_keys=True)
-        if drawn not in splits:
-            splits[drawn] = {seed: split.rows(table, seed) for seed in experiment.seeds}
-        rows = splits[drawn]
-        if plan:
-            _check_pairing(plan[0], variant, table, rows)
-        _check_rows(variant, table, rows, strategy)
-        plan.append(plan_variant(variant, table, rows, strategy))
-    return plan
+    return Planner(experiment.seeds, display).plan(experiment.variants)
+
+
+class Planner:
+    """Plans variants for the same seeds; tables and splits that they share are loaded and drawn once."""
+
+    def __init__(self, seeds: Sequence[int], display: Display) -> None:
+        self.seeds, self.display = tuple(seeds), display
+        self._tables: dict[str, Dataset] = {}
+        self._rows: dict[str, dict[int, Rows]] = {}
+
+    def plan(self, variants: Sequence[Variant], beside: PlannedVariant | None = None) -> list[PlannedVariant]:
+        """Check all that a run needs of the variants, which are to be paired (also with one planned before)."""
+        # Built first, since their settings can be wrong, and loading data may mean a download.
+        parts = [(build(v.config["split"], "split"), _strategy(v)) for v in variants]
+        plan: list[PlannedVariant] = []
+        for variant, (split, strategy) in zip(variants, parts, strict=True):
+            table = self._table(variant)
+            rows = self._split(variant, split, table)
+            if first := beside or next(iter(plan), None):
+                _check_pairing(first, variant, table, rows)
+            _check_rows(variant, table, rows, strategy)
+            plan.append(plan_variant(variant, table, rows, strategy))
+        return plan
+
+    def _table(self, variant: Variant) -> Dataset:
+        key = json.dumps(variant.config["data"], sort_keys=True)
+        if key not in self._tables:
+            self._tables[key] = load_table(variant.config["data"], self.display)
+        return self._tables[key]
+
+    def _split(self, variant: Variant, split: Any, table: Dataset) -> dict[int, Rows]:
+        key = json.dumps([variant.config["data"], variant.config["split"]], sort_keys=True)
+        if key not in self._rows:
+            self._rows[key] = {seed: split.rows(table, seed) for seed in self.seeds}
+        return self._rows[key]
+
+
+def _strategy(variant: Variant) -> Strategy:
+    strategy = build(variant.config["imbalance"], "imbalance")
+    if not isinstance(strategy, Strategy):
+        raise ConfigError(
+            f"Variant {variant.name!r}: imbalance._target_={variant.config['imbalance'].get('_target_')} is no strategy. "
+            "Derive the class from seedbed.imbalance.base.Strategy and override apply()."
+        )
+    return strategy
 
 
 def load_table(config: Mapping[str, Any], display: Display) -> Dataset:
     """The table that a config's ``data`` describes; what it has to say goes to the display."""
     table: Dataset = build(config, "data").load(lambda done, total: display.preparing("the data", done, total))
     for note in table.notes:
-        display.say(note)
+        display.say_once(note)
     return table
 
 
@@ -213,7 +245,7 @@ def _sweep_tags(experiment: Experiment) -> dict[str, str]:
 
 def _latest_launch_with(store: Store, key: str) -> Any:
     """The latest launch if it is the same; an older one would leave ``report`` with another than the one shown."""
-    latest = next(iter(store.launches()), None)
+    latest = next((run for run in store.launches() if tracking.SEARCH not in run.data.tags), None)
     same = latest is not None and latest.data.tags.get(f"{tracking.TAG}key") == key
     return latest if same and latest is not None and latest.info.status == "FINISHED" else None
 
@@ -266,7 +298,9 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
             "seeds": list(experiment.seeds),
             "variants": [planned.name for planned in plan],
             "overrides": list(experiment.overrides),
-            **tracking.flat_params(config, ("variants", "seeds", "variant", "published", "imbalance", "report")),
+            **tracking.flat_params(
+                config, ("variants", "seeds", "variant", "published", "imbalance", "report", "search")
+            ),
         },
         tags={f"{tracking.TAG}environment": in_one_line()},
     )
@@ -305,7 +339,7 @@ def _describe_results(launch: TrackedRun, results: Results, display: Display) ->
 
 
 @contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
+def sigterm_interrupts() -> Iterator[None]:
     """Let SIGTERM end the run like an interrupt, so that runs are KILLED and what is finished is kept."""
     if threading.current_thread() is not threading.main_thread():
         yield

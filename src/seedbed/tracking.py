@@ -45,7 +45,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from seedbed.errors import TrackingError, near_misses
 from seedbed.experiment import NOT_IN_FINGERPRINT, canonical, flatten
 from seedbed.paths import project_folder
-from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results
+from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results, Search, Trial
 from seedbed.statistics import finite, summary
 
 PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
@@ -57,10 +57,12 @@ MLFLOW_EXPERIMENT_KIND, TRAINING_PAGES = "mlflow.experimentKind", "custom_model_
 TAG = "seedbed."
 LABEL = f"{TAG}label."
 ERROR = f"{TAG}error"
-# On a seed run that did not end well: "diverged".
-OUTCOME = f"{TAG}outcome"
+# On a seed run that did not end well: "diverged", or PRUNED, and then it is KILLED.
+OUTCOME, PRUNED = f"{TAG}outcome", "pruned"
 # On a launch: the sweep that it is a job of; with "_values", what it sets there.
 SWEEP = f"{TAG}sweep"
+# On a launch: the run of the search whose best trials it tests on fresh seeds.
+SEARCH = f"{TAG}search"
 # What MLflow's page of a run shows as its description, in Markdown.
 DESCRIPTION = MLFLOW_RUN_NOTE
 # What else is known of a run: the variant run above a seed run, and the seeds of its stack and the threads that trained.
@@ -310,7 +312,7 @@ class Store:
 
     def start(self, name: str, kind: str, tags: Mapping[str, str], parent: str | None = None) -> TrackedRun:
         """Create a run that carries its process, so that a crash can be told from a live neighbour."""
-        all_tags = {f"{TAG}{key}": value for key, value in {"kind": kind, **tags, **_process_tags()}.items()}
+        all_tags = {f"{TAG}{key}": value for key, value in {"kind": kind, **tags, **process_tags()}.items()}
         if parent is not None:
             all_tags[MLFLOW_PARENT_RUN_ID] = parent
         all_tags |= {
@@ -322,11 +324,21 @@ class Store:
         run = self.client.create_run(self.experiment_id, tags=all_tags, run_name=name)
         return TrackedRun(self.client, run.info.run_id)
 
+    def reopen(self, run_id: str) -> TrackedRun | None:
+        """Go on with a run that was ended, in the name of this process; None where there is no such run."""
+        try:
+            self.client.update_run(run_id, status="RUNNING")
+        except MlflowException:
+            return None
+        run = TrackedRun(self.client, run_id)
+        run.log(tags={f"{TAG}{key}": value for key, value in process_tags().items()})
+        return run
+
     def repair(self) -> int:
         """End as KILLED what a crash left RUNNING, and only that; returns how many runs that were."""
         repaired = 0
         for run in self._search("attributes.status = 'RUNNING'"):
-            if f"{TAG}kind" in run.data.tags and _surely_gone(run.data.tags):
+            if f"{TAG}kind" in run.data.tags and surely_gone(run.data.tags):
                 self.client.set_terminated(run.info.run_id, "KILLED")
                 repaired += 1
         return repaired
@@ -432,7 +444,8 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _process_tags() -> dict[str, str]:
+def process_tags() -> dict[str, str]:
+    """What tells this process from all others, on this host and elsewhere."""
     process = psutil.Process()
     return {
         "host": socket.gethostname(),
@@ -442,7 +455,7 @@ def _process_tags() -> dict[str, str]:
     }
 
 
-def _surely_gone(tags: Mapping[str, str]) -> bool:
+def surely_gone(tags: Mapping[str, str]) -> bool:
     """True when the process that wrote the run cannot be alive: see the tags that ``Store.start`` sets."""
     if tags.get(f"{TAG}host") != socket.gethostname():
         return time.time() - float(tags.get(f"{TAG}heartbeat", 0)) > STALE_AFTER_SECONDS
@@ -512,21 +525,31 @@ def mean_curves(points: Iterable[tuple[str, int, float]]) -> list[tuple[str, int
 # ---- what is read back -----------------------------------------------------------------------------------------------
 
 PLAN, CONFIG, DATA, ENVIRONMENT, NOTES = "plan.json", "config.yaml", "data.json", "environment.json", "notes.json"
+SEARCH_RECORD = "search.json"
+"""Of a search's run, and of the launch that tests its best trials: a ``Search``."""
 WEIGHTS = "weights.safetensors"
 """Of a seed's run: the state of its ordinary network."""
 
 
-def find_launch(store: Store, run_id: str | None = None, back: int = 0) -> Run:
-    """A launch by its id or the start of it; else the latest, or the one so many ``back`` from it."""
+def find_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_search: bool = False) -> Run:
+    """A launch by its id or the start of it; else the latest, or the one so many ``back`` from it.
+
+    The latest is one of a search's best trials only where ``of_search`` asks for it, and then no other.
+    """
     launches = store.launches()
     if not launches:
         raise TrackingError(
             f"No launch of {store.experiment!r} is in {store.uri}. Run 'seedbed run {store.experiment}' first."
         )
     if run_id is None:
-        launches = [run for run in launches if READABLE in run.data.tags]
+        launches = [run for run in launches if READABLE in run.data.tags and (SEARCH in run.data.tags) == of_search]
         if len(launches) > back:
             return launches[back]
+        if of_search:
+            raise TrackingError(
+                f"No search of {store.experiment!r} got as far as testing what it found: 'seedbed search "
+                f"{store.experiment}' goes on with one that was stopped."
+            )
         if launches:
             plural = "es" if len(launches) != 1 else ""
             raise TrackingError(
@@ -615,11 +638,20 @@ def read_results(store: Store, launch: Run, *, curves: bool = True, jobs: bool =
         circumstances={variant: _common(plan[variant], own) for variant in plan},
         environment=json.loads(run.text(ENVIRONMENT)),
         jobs=[_job(store, job, plans[job.info.run_id], finished) for job in launches],
+        search=_search_of(store, launch),
         labels={name: label for cell in own.values() for name, label in cell.labels.items()},
         overrides=_recipe_overrides(launch),
         launch=launch.info.run_id,
         launches=[launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
     )
+
+
+def _search_of(store: Store, launch: Run) -> Search | None:
+    """The search whose best trials the launch has tested, as it stood then."""
+    if SEARCH not in launch.data.tags:
+        return None
+    found = json.loads(store.run(launch.info.run_id).text(SEARCH_RECORD))
+    return Search(**{**found, "trials": [Trial(**trial) for trial in found["trials"]]})
 
 
 def _recipe_overrides(launch: Run) -> list[str]:
@@ -723,4 +755,4 @@ def flat_params(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str,
 
 
 # What belongs to the whole experiment, and would only fill the params of a variant or seed.
-NOT_A_CELLS_PARAM = ("question", "variants", "variant", "seeds", "report", "published", "tracking")
+NOT_A_CELLS_PARAM = ("question", "variants", "variant", "seeds", "report", "published", "tracking", "search")

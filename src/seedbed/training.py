@@ -128,7 +128,10 @@ class StackTrainer:
             return 1
         # The sampling of rows does not matter for the time of a step, so that one measurement serves all variants.
         arguments = self.task.network_arguments(self.table)
-        shape = [self.config["model"], self.config["optimizer"], self.settings, repr(arguments), len(seeds)]
+        # Nor do learning rate and decay, of which a search tries many.
+        optimizer = {key: value for key, value in self.config["optimizer"].items() if not isinstance(value, float)}
+        settings = {key: value for key, value in self.settings.items() if key != "max_epochs"}
+        shape = [self.config["model"], optimizer, settings, repr(arguments), len(seeds)]
         key = json.dumps(shape, sort_keys=True)
         if key not in _MEASURED:
             by_seed = {item.seed: item for item in data}

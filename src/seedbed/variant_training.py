@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 import pytorch_lightning as pl
@@ -53,6 +53,14 @@ class PlannedVariant:
         return self.variant.name
 
 
+class Stopping(pl.Callback):
+    """Watches the fit of a variant's seeds, and may end it for good; what it ends is recorded, but is no finished cell."""
+
+    stopped = False
+    points: CurvePoints
+    """What it has seen: means over the seeds, for the variant's run."""
+
+
 class VariantTraining:
     """Trains the missing seeds of one variant, and records them and the mean of all its seeds.
 
@@ -68,7 +76,9 @@ class VariantTraining:
         display: Display,
         workers: Workers,
         records: Executor,
+        stopping: Stopping | None = None,
     ) -> None:
+        self.stopping = stopping
         self.store, self.launch, self.planned, self.display = store, launch, planned, display
         self.workers, self.records = workers, records
         tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.table.digest}
@@ -132,8 +142,11 @@ class VariantTraining:
             self._fail(error)
         if self.failures:
             self.variant_run.log(tags={tracking.ERROR: "; ".join(self.failures.values())[:4000]})
-        self.variant_run.end("FAILED" if self.failures else "FINISHED")
-        self.display.say(self._line(trained, seconds))
+        if self._stopped and self.stopping is not None:
+            self.variant_run.log(curves=self.stopping.points, tags={tracking.OUTCOME: tracking.PRUNED})
+        self.variant_run.end("FAILED" if self.failures else "KILLED" if self._stopped else "FINISHED")
+        if self.stopping is None:  # who watches the fit says what came of it
+            self.display.say(self._line(trained, seconds))
 
     def _line(self, trained: int, seconds: float) -> str:
         name = self.planned.name
@@ -173,7 +186,12 @@ class VariantTraining:
             self._train_on(devices, stacks)
             return
         for stack in stacks:
-            self._train_here(stack)
+            if not self._stopped:
+                self._train_here(stack)
+
+    @property
+    def _stopped(self) -> bool:
+        return self.stopping is not None and self.stopping.stopped
 
     def _train_here(self, stack: Sequence[SeedData]) -> None:
         planned = self.planned
@@ -181,7 +199,10 @@ class VariantTraining:
             runs = self._start_stack(stack, exits, torch.get_num_threads())
             curves = CurveRecorder(lambda points: self._later(self._record_so_far, runs, points))
             progress = EpochProgress(self.display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
-            results = planned.trainer.train(stack, [curves, progress], LightningLogger(self.variant_run))
+            callbacks = [curves, progress, *([self.stopping] if self.stopping else [])]
+            results = planned.trainer.train(stack, callbacks, LightningLogger(self.variant_run))
+            if self._stopped:
+                results = [replace(result, outcome=tracking.PRUNED) for result in results]
             self._later(self._record, exits.pop_all(), runs, results)
 
     def _train_on(self, devices: Sequence[int], stacks: Sequence[Sequence[SeedData]]) -> None:
@@ -249,7 +270,10 @@ class VariantTraining:
                 try:
                     with ending(run):
                         self._record_seed(run, result, len(runs))
-                    self._remember(run, result)
+                        if result.outcome == tracking.PRUNED:
+                            run.end("KILLED")
+                    if result.outcome != tracking.PRUNED:
+                        self._remember(run, result)
                 except Exception as error:  # what goes wrong with one seed's record must not take the others along
                     self.failures[f"{self.planned.name}, seed {result.seed}"] = f"{type(error).__name__}: {error}"
 
@@ -273,14 +297,14 @@ class VariantTraining:
         cells = [cell for print_ in prints.values() if (cell := done.get(print_))]
         epochs = self.planned.variant.config["trainer"]["max_epochs"]
         means = [(name, epochs, value) for name, value in tracking.variant_metrics(cells).items()]
-        curves = tracking.mean_curves(point for cell in cells if cell.usable for point in self._curves(cell))
+        curves = tracking.mean_curves(point for cell in cells if cell.usable for point in self.curves_of(cell))
         self.variant_run.log(curves=[*curves, *means])
         trained_in = [
             {"seed": cell.seed, "run": cell.run_id, "launch": cell.launch, "outcome": cell.outcome} for cell in cells
         ]
         self.variant_run.artifact("cells.json", json.dumps(trained_in, indent=1))
 
-    def _curves(self, cell: Cell) -> Iterable[tuple[str, int, float]]:
+    def curves_of(self, cell: Cell) -> Iterable[tuple[str, int, float]]:
         """Points under canonical names; reading them back takes long, so those of seeds trained here are at hand."""
         if cell.seed in self.curves:
             return self.curves[cell.seed]

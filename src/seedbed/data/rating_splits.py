@@ -36,6 +36,22 @@ class RatingSplit(ABC):
             self._shared = table, self._draw(table, self.seed)
         return self._shared[1]
 
+    def hold_out(self, table: RatingTable, train: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Part training rows into those to train on and a ``share`` to choose by, as this split would.
+
+        By chance, and rows of the same user and item stay together, unless the split has a rule of its own.
+        """
+        rng = numpy_generator(seed if self.per_seed else self.seed, "holdout")
+        pairs = table.pair_numbers
+        if pairs is None:
+            return _last(rng.permutation(train), share)
+        _, pair_of_row = np.unique(pairs[train], return_inverse=True)
+        place = rng.permutation(int(pair_of_row.max()) + 1)[pair_of_row]
+        order = np.argsort(place, kind="stable")
+        kept = _kept(len(order), share)
+        held = place > place[order[kept - 1]]  # the pair at the border stays to train on
+        return narrow(train[~held]), narrow(train[held])
+
     @abstractmethod
     def _draw(self, table: RatingTable, seed: int) -> Rows: ...
 
@@ -149,9 +165,18 @@ class ByTime(RatingSplit):
 
     def _draw(self, table: RatingTable, seed: int) -> Rows:
         val, test = _sizes(table, self.val, self.test)
-        latest_last = np.argsort(_timestamps(table, "split=by_time", "take split=random"), kind="stable")
+        latest_last = self._by_time(table)
         train = len(latest_last) - val - test
         return _cut(np.roll(latest_last, -train), val, test)
+
+    def hold_out(self, table: RatingTable, train: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """The latest training rows are those to choose by."""
+        latest_last = self._by_time(table)
+        return _last(latest_last[np.isin(latest_last, train)], share)
+
+    @staticmethod
+    def _by_time(table: RatingTable) -> np.ndarray:
+        return np.argsort(_timestamps(table, "split=by_time", "take split=random"), kind="stable")
 
 
 class Folds(RatingSplit):
@@ -213,6 +238,16 @@ def _cut(order: np.ndarray, val: int, test: int) -> Rows:
     parts = np.split(narrow(order), [val, val + test])
     validate, tested, train = (np.sort(part) for part in parts)
     return Rows(train, validate, tested)
+
+
+def _last(order: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers in ``order`` without the last ``share`` of them, and those, both sorted."""
+    kept = _kept(len(order), share)
+    return narrow(np.sort(order[:kept])), narrow(np.sort(order[kept:]))
+
+
+def _kept(rows: int, share: float) -> int:
+    return rows - int(share * rows)
 
 
 def _by_side(side: np.ndarray) -> Rows:

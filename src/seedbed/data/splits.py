@@ -15,7 +15,7 @@ SIDES = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Rows:
-    """Row numbers of a table, sorted whole numbers; every row is on exactly one side."""
+    """Row numbers of a table, sorted whole numbers; no row is on two sides."""
 
     train: np.ndarray
     val: np.ndarray

@@ -1,0 +1,267 @@
+"""Searches: one variant's settings, optimized over all seeds at once on validation rows, and the best tested once."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from os import PathLike
+from typing import Any
+
+import optuna
+from optuna.distributions import distribution_to_json
+
+from seedbed import tracking
+from seedbed.errors import SeedbedError
+from seedbed.experiment import NOT_IN_FINGERPRINT, RECIPE_VERSION, Experiment, Variant, flatten
+from seedbed.progress import Display
+from seedbed.report.pictures import files_of
+from seedbed.report.search import search_pictures
+from seedbed.results import Search
+from seedbed.runner import Outcome, run_loaded, sigterm_interrupts
+from seedbed.search.plan import Plan, read_plan
+from seedbed.search.space import as_override
+from seedbed.search.study import Measured, Study
+from seedbed.search.trials import Trials
+from seedbed.tracking import Store, TrackedRun
+from seedbed.workers import Workers
+
+SUFFIX = ".search"
+"""What the MLflow experiment of the searches of an experiment is called beyond its name."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What ``search`` gives back."""
+
+    search: Search
+    run: str
+    """MLflow id of the search's run, in the experiment NAME.search."""
+    tested: Outcome | None
+    """The launch that has tested the best trials on fresh seeds; None where there was nothing to test, or no wish to."""
+    running_elsewhere: int
+    """Trials that other processes still work on: the last of them tests the best."""
+
+
+def search(
+    name: str,
+    overrides: Sequence[str] = (),
+    config_dir: str | PathLike[str] | None = None,
+    *,
+    display: Display | None = None,
+    only_trials: bool = False,
+) -> Found:
+    """Search over settings of one variant of experiment ``name``, and test the best on fresh seeds.
+
+    ``overrides`` are those of ``run``; those that give several values are searched, beside ``search.params`` of the
+    config. A study that is there is gone on with. Bad input raises a ``SeedbedError`` before any trial.
+    ``only_trials`` leaves the test to another process that shares the study.
+    """
+    plan = read_plan(name, overrides, config_dir)
+    with display or Display(quiet=True) as shown, sigterm_interrupts():
+        project = plan.experiment.project
+        store = Store(tracking.store_uri(project), project, f"{name}{SUFFIX}")
+        if repaired := store.repair():
+            shown.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
+        with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
+            trials = Trials(plan, store, shown, workers, records)
+            study = Study(plan.settings, plan.space, _recipe(plan, trials))
+            run = _search_run(store, study, plan)
+            _work(trials, study, run, plan, shown)
+        found, running = _record(study, plan, trials), study.running_elsewhere
+        if only_trials or running:
+            return Found(found, run.id, None, running)
+        found = _finish(study, run, found, plan)
+        tested = _test(plan, found, run.id, shown) if found.best and plan.settings.fresh_seeds else None
+    return Found(found, run.id, tested, 0)
+
+
+def _recipe(plan: Plan, trials: Trials) -> dict[str, Any]:
+    """What all trials of a study share, and what makes their values comparable."""
+    searched = [key.replace("/", ".") for key in plan.space.texts]
+    config = {
+        key: value
+        for key, value in flatten(plan.variant.config).items()
+        if not any(key == out or key.startswith(f"{out}.") for out in (*NOT_IN_FINGERPRINT, *searched))
+    }
+    settings = plan.settings
+    return {
+        **config,
+        "seeds": list(plan.experiment.seeds),
+        "data digest": trials.base.table.digest,
+        "search.metrics": list(settings.metrics),
+        "search.objective": settings.objective,
+        "search.holdout": settings.holdout,
+        "recipe version": RECIPE_VERSION,
+    }
+
+
+# ---- the trials ------------------------------------------------------------------------------------------------------
+
+
+def _search_run(store: Store, study: Study, plan: Plan) -> TrackedRun:
+    """The run above those of the trials: the study's, or a new one."""
+    with study.alone():
+        if study.run and (run := store.reopen(study.run)):
+            return run
+        settings = plan.settings
+        tags = {"study": settings.study, "storage": settings.storage, "command": plan.command}
+        run = store.start(settings.study, "search", tags)
+        study.set_run(run.id)
+    run.log(
+        params={
+            **{f"space.{key}": text for key, text in plan.space.texts.items()},
+            "variant": plan.variant.name,
+            "seeds": list(plan.experiment.seeds),
+            "metrics": list(settings.metrics),
+            "objective": settings.objective,
+            "sampler": settings.sampler_name,
+            "pruner": type(settings.pruner).__name__,
+            **tracking.flat_params(plan.variant.config, tracking.NOT_A_CELLS_PARAM),
+        }
+    )
+    run.artifact(tracking.CONFIG, tracking.to_yaml(plan.variant.config))
+    return run
+
+
+def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, shown: Display) -> None:
+    """Run trials until there are as many as wanted."""
+    queued = study.retry_killed()
+    there = len(study.records()) - queued
+    wanted = plan.settings.trials
+    _announce(study, plan, there, queued, shown)
+    shown.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * plan.variant.config["trainer"]["max_epochs"])
+    try:
+        while trial := study.next():
+            measured = _run(trials, study, trial, run)
+            study.tell(trial, measured)
+            shown.say(_line(trial, measured, study, wanted))
+    except (KeyboardInterrupt, SystemExit):
+        run.end("KILLED")
+        raise
+    except BaseException:
+        run.end("FAILED")
+        raise
+
+
+def _announce(study: Study, plan: Plan, there: int, queued: int, shown: Display) -> None:
+    settings = plan.settings
+    shown.say(
+        f"Study {settings.study} in {settings.storage}: {settings.trials} trials x {len(plan.experiment.seeds)} seeds by "
+        f"{settings.sampler_name}{'' if not settings.prunes else ' with ' + type(settings.pruner).__name__}, "
+        f"{there} there already{f', {queued} of a killed process queued again' if queued else ''}."
+    )
+
+
+def _run(trials: Trials, study: Study, trial: optuna.Trial, run: TrackedRun) -> Measured:
+    try:
+        return trials.run(trial, study, run)
+    except (KeyboardInterrupt, SystemExit, SeedbedError):  # the store, say: the point is queued again later
+        study.interrupted(trial)
+        raise
+    except Exception as error:
+        return Measured(reason=f"{type(error).__name__}: {error}")
+
+
+def _line(trial: optuna.Trial, measured: Measured, study: Study, wanted: int) -> str:
+    point = " ".join(as_override(key, shown_number(value)) for key, value in trial.params.items())
+    metric = study.settings.metrics[0]
+    spread = f" ± {measured.std:.4f}" if measured.std is not None else ""
+    mean = f"{metric} {measured.mean:.4f}{spread} (n={measured.n})" if measured.mean is not None else ""
+    if measured.same_as is not None:
+        what = f"{mean}, as trial {measured.same_as}: the same point"
+    elif measured.values:
+        what = f"{mean}  {measured.seconds:.1f} s"
+    else:
+        what = f"PRUNED at {mean}: {measured.reason}" if measured.pruned else f"FAILED: {measured.reason}"
+    best = study.best()
+    mark = "  best so far" if trial.number in best and len(best) == 1 else ""
+    return f"trial {trial.number + 1}/{wanted}  {point}  {what}{mark}"
+
+
+def shown_number(value: Any) -> Any:
+    """A number as short as a line of progress wants it."""
+    return float(f"{value:.3g}") if isinstance(value, float) else value
+
+
+# ---- what came of it -------------------------------------------------------------------------------------------------
+
+
+def _record(study: Study, plan: Plan, trials: Trials) -> Search:
+    settings = plan.settings
+    return Search(
+        study=settings.study,
+        variant=plan.variant.name,
+        space=dict(plan.space.texts),
+        distributions={key: distribution_to_json(found) for key, found in plan.space.distributions.items()},
+        metrics=list(settings.metrics),
+        lower_is_better=list(settings.lower_is_better),
+        objective=settings.objective,
+        sampler=settings.sampler_name,
+        pruner=type(settings.pruner).__name__,
+        seeds=list(plan.experiment.seeds),
+        holdout=settings.holdout if trials.holds_out else None,
+        trials_wanted=settings.trials,
+        trials=study.records(),
+        best=study.best(),
+        command=plan.command,
+    )
+
+
+def _finish(study: Study, run: TrackedRun, found: Search, plan: Plan) -> Search:
+    """Record the search with its pictures, and end its run; gives the search with the names of what is to be tested."""
+    names = [f"tuned_{number}" for number in found.best] if len(found.best) > 1 else ["tuned"] * len(found.best)
+    found = replace(found, tuned=names)
+    run.artifact(tracking.SEARCH_RECORD, json.dumps(dataclasses.asdict(found)))
+    for name, content in files_of(search_pictures(found), kinds=("png",)).items():
+        run.artifact(f"report/{name}", content)
+    if len(found.best) == 1:
+        best = next(trial for trial in found.trials if trial.number == found.best[0])
+        run.log(curves=[("objective", 0, best.values[0])], tags={f"{tracking.TAG}best": json.dumps(best.params)})
+    run.end("FINISHED" if found.best else "FAILED")
+    return found
+
+
+def _test(plan: Plan, found: Search, run: str, shown: Display) -> Outcome:
+    """Train the variant as it stands and with each best trial's settings on fresh seeds, and test them once."""
+    experiment = _with_tuned(plan, found)
+    shown.say(f"Testing {' and '.join(found.tuned)} beside {plan.variant.name} on {len(experiment.seeds)} fresh seeds.")
+    return run_loaded(
+        experiment,
+        shown,
+        tags={"command": plan.command, "search": run},
+        artifacts={tracking.SEARCH_RECORD: json.dumps(dataclasses.asdict(found))},
+    )
+
+
+def _with_tuned(plan: Plan, found: Search) -> Experiment:
+    first = max(plan.experiment.seeds) + 1
+    seeds = tuple(range(first, first + plan.settings.fresh_seeds))
+    params = {trial.number: trial.params for trial in found.trials}
+    tuned = [
+        plan.template.at(name, [as_override(key, value) for key, value in params[number].items()])
+        for name, number in zip(found.tuned, found.best, strict=True)
+    ]
+    variants = [plan.variant, *tuned]
+    shared = {
+        "question": f"Does {plan.variant.name} do better with the settings that a search of {len(found.trials)} trials found?",
+        "seeds": list(seeds),
+        "variant": None,
+        "variants": {variant.name: list(variant.overrides) for variant in variants},
+        "published": {},
+    }
+    return replace(
+        plan.experiment,
+        seeds=seeds,
+        variants=tuple(_sharing(variant, shared, plan.variant.name) for variant in variants),
+    )
+
+
+def _sharing(variant: Variant, shared: dict[str, Any], baseline: str) -> Variant:
+    config = deepcopy(variant.config)
+    learned = baseline if config["report"]["learned"] is not None else None
+    report = {**config["report"], "baseline": baseline, "learned": learned, "axis": None}
+    return replace(variant, config={**config, **shared, "report": report})

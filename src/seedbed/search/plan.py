@@ -1,0 +1,61 @@
+"""What a search is asked for: read and checked, before any data are loaded."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+
+from seedbed.errors import ConfigError
+from seedbed.experiment import Experiment, Template, Variant, as_list, load_experiment, parse
+from seedbed.search.settings import Settings, read_settings
+from seedbed.search.space import WAYS, Space, read_space
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search, read and checked."""
+
+    experiment: Experiment
+    variant: Variant
+    template: Template
+    space: Space
+    settings: Settings
+    command: str
+
+
+def read_plan(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> Plan:
+    """Read the experiment, the space and the settings of a search; raises ``ConfigError``."""
+    given = [as_list(text) for text in overrides]
+    swept = [item.input_line or "" for item in parse(given) if item.is_sweep_override()]
+    plain = [text for text in given if text not in swept]
+    experiment = load_experiment(name, plain, config_dir)
+    space, fixed = read_space(experiment.config["search"]["params"], swept)
+    if fixed:
+        experiment = load_experiment(name, [*plain, *fixed], config_dir)
+    variant = _one_variant(experiment)
+    if not space.distributions:
+        raise ConfigError(
+            f"Nothing is searched: give a key several values, such as 'optimizer.lr=tag(log, interval(1e-4, 1e-1))', or "
+            f"fill search.params in experiments/{name}.yaml. Ways to give them: {WAYS}."
+        )
+    folder = ["--config-dir", str(config_dir)] if config_dir else []
+    command = shlex.join(["seedbed", "search", name, *overrides, *folder])
+    return Plan(
+        experiment=experiment,
+        variant=variant,
+        template=Template(experiment, variant),
+        space=space,
+        settings=read_settings(experiment, variant.name, space),
+        command=command,
+    )
+
+
+def _one_variant(experiment: Experiment) -> Variant:
+    if len(experiment.variants) > 1:
+        names = ", ".join(variant.name for variant in experiment.variants)
+        raise ConfigError(
+            f"A search is over one variant's settings, and {experiment.name} has {names}. Pick one: variant=NAME."
+        )
+    return experiment.variants[0]

@@ -1,0 +1,161 @@
+"""What ``search`` in a config says, read and checked."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, QMCSampler, RandomSampler
+
+from seedbed.checks import is_from_zero, is_whole, require, require_choice
+from seedbed.errors import ConfigError
+from seedbed.experiment import Experiment, build, metrics_of
+from seedbed.randomness import derive
+from seedbed.results import SECONDS
+from seedbed.search.space import Space
+from seedbed.statistics import lower_is_better
+
+OBJECTIVES = ("mean", "bound")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a search goes about it."""
+
+    metrics: tuple[str, ...]
+    lower_is_better: tuple[bool, ...]
+    objective: str
+    holdout: float
+    trials: int
+    """In all; no more than the space has points where each is tried."""
+    fresh_seeds: int
+    seed: int
+    study: str
+    storage: str
+    sampler_name: str
+    pruner: BasePruner
+    _make_sampler: Callable[..., BaseSampler]
+
+    @property
+    def prunes(self) -> bool:
+        return not isinstance(self.pruner, NopPruner)
+
+    def sampler(self, position: int) -> BaseSampler:
+        """The sampler for the trial at ``position``: what it draws depends on that, and on the trials before.
+
+        So a search that is stopped and resumed tries the points that it would have tried in one go.
+        """
+        drawn = derive(self.seed, "sampler", position) % 2**32
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            if self.sampler_name == QMCSampler.__name__:  # one sequence for all trials
+                return self._make_sampler(seed=self.seed, independent_sampler=RandomSampler(seed=drawn))
+            return self._make_sampler(seed=drawn)
+
+
+def read_settings(experiment: Experiment, variant: str, space: Space) -> Settings:
+    """Check ``search`` of the experiment's config against the space; raises ``ConfigError``."""
+    config, search = experiment.config, experiment.config["search"]
+    metrics = _metrics(search["metrics"], config)
+    require_choice("search.objective", search["objective"], OBJECTIVES)
+    require(search["objective"] == "mean" or len(experiment.seeds) > 1, "search.objective", search["objective"],
+            "mean where there is one seed: it has no interval")  # fmt: skip
+    holdout = search["holdout"]
+    require(is_from_zero(holdout) and 0 < holdout < 1, "search.holdout", holdout, "a share between 0 and 1")
+    for key in ("seed", "fresh_seeds"):
+        require(
+            search[key] == 0 or is_whole(search[key]), f"search.{key}", search[key], "0 or a whole number from 1 on"
+        )
+    trials = search["trials"]
+    require(trials is None or is_whole(trials), "search.trials", trials, "a whole number from 1 on, or null")
+    make_sampler = build(search["sampler"], "search.sampler")
+    kind = getattr(make_sampler, "func", make_sampler)
+    exhaustive = space.size is not None and (trials is None or space.size <= trials)
+    if exhaustive:
+        make_sampler = kind = BruteForceSampler
+    _check_sampler(kind, space, len(metrics), trials)
+    pruner = build(search["pruner"], "search.pruner")
+    require(isinstance(pruner, BasePruner), "search.pruner", search["pruner"], "one of optuna.pruners")
+    if len(metrics) > 1 and not isinstance(pruner, NopPruner):
+        raise ConfigError(
+            f"search.metrics={list(metrics)}: a trial is pruned by one objective. Take search/pruner=none, or one metric."
+        )
+    own = config["task"].get("own_metrics")
+    return Settings(
+        metrics=metrics,
+        lower_is_better=tuple(lower_is_better(metric, own) for metric in metrics),
+        objective=search["objective"],
+        holdout=float(holdout),
+        trials=min(count for count in (trials, space.size if exhaustive else None) if count is not None),
+        fresh_seeds=search["fresh_seeds"],
+        seed=search["seed"],
+        study=str(search["study"] or f"{experiment.name}/{variant}"),
+        storage=_storage(search["storage"], experiment.project),
+        sampler_name=kind.__name__,
+        pruner=pruner,
+        _make_sampler=make_sampler,
+    )
+
+
+def storage_of(search: Mapping[str, Any], project: Path) -> str:
+    """Where the studies of a project are: a database's address, or a journal file."""
+    return _storage(search["storage"], project)
+
+
+def _storage(given: Any, project: Path) -> str:
+    if given is None:
+        return f"sqlite:///{project / 'optuna.db'}"
+    text = str(given)
+    if "://" in text:
+        return text
+    require(text.endswith(".journal"), "search.storage", text, "null, a URL such as postgresql://user@host/name, or a file NAME.journal")  # fmt: skip
+    return str((project / Path(text).expanduser()).resolve())
+
+
+def _metrics(given: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The metrics to optimize, on validation rows; what is given may be one or several."""
+    known = [*(f"val/{name}" for name in metrics_of(config["task"])), SECONDS]
+    if given is None:
+        return (f"val/{config['report']['metric'].split('/', 1)[-1]}",)
+    metrics = tuple(map(str, given if isinstance(given, list) else [given]))
+    for metric in metrics:
+        if metric.startswith("test/"):
+            raise ConfigError(
+                f"search.metrics={metric}: a search that looks at test rows leaves none to test what it found. Take "
+                f"val/{metric.removeprefix('test/')}."
+            )
+        require_choice("search.metrics", metric, known)
+    require(len(set(metrics)) == len(metrics) > 0, "search.metrics", given, "one metric, or several different ones")
+    return metrics
+
+
+def _check_sampler(kind: Any, space: Space, objectives: int, trials: int | None) -> None:
+    name = getattr(kind, "__name__", str(kind))
+    if not (inspect.isclass(kind) and issubclass(kind, BaseSampler)):
+        raise ConfigError(
+            f"search.sampler._target_: {name} is no sampler of Optuna's. Take one of optuna.samplers, with _partial_: true."
+        )
+    endless = [key for key, found in space.distributions.items() if Space({}, {key: found}).size is None]
+    if issubclass(kind, BruteForceSampler) and endless:
+        raise ConfigError(
+            f"search=grid: {endless[0]}={space.texts[endless[0]]} has no end of values. Give choices or steps, such as "
+            f"{endless[0]}=choice(0.1, 0.2), or take search=tpe."
+        )
+    if trials is None and space.size is None:
+        raise ConfigError(
+            "search.trials=null means every point of the space, and this one has no end of them. Give a number."
+        )
+    if issubclass(kind, CmaEsSampler):
+        choices = [key for key, found in space.distributions.items() if isinstance(found, CategoricalDistribution)]
+        if choices or len(space.distributions) < 2 or objectives > 1:
+            what = f"{choices[0]} is a choice" if choices else "this search has one number" if objectives == 1 else "this search has several objectives"  # fmt: skip
+            raise ConfigError(
+                f"search=cma_es moves two or more numbers towards one objective, and {what}. Take search=tpe."
+            )

@@ -1,0 +1,165 @@
+"""The space of a search: keys and the values to be tried, read from Hydra's grammar into Optuna's distributions."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from seedbed.errors import ConfigError
+from seedbed.experiment import NOT_IN_FINGERPRINT, parse
+
+WAYS = "choice(a, b), range(10, 50, step=10), interval(0.0, 0.5) or tag(log, interval(1e-4, 1e-1))"
+LONGEST_LIST = 12
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched: by key, the values as typed and as Optuna's distribution."""
+
+    texts: dict[str, str]
+    distributions: dict[str, BaseDistribution]
+
+    @property
+    def size(self) -> int | None:
+        """Number of points; None where a key takes any number of an interval."""
+        counts = [len(values) if (values := _values(found)) else None for found in self.distributions.values()]
+        return None if None in counts else math.prod(count for count in counts if count)
+
+    def corners(self) -> list[dict[str, Any]]:
+        """Points that together hold each choice, and both ends of each range, of every key."""
+        ends = {key: _ends(found) for key, found in self.distributions.items()}
+        longest = max(len(values) for values in ends.values())
+        return [{key: values[min(place, len(values) - 1)] for key, values in ends.items()} for place in range(longest)]
+
+
+def read_space(params: Mapping[str, Any], typed: Sequence[str]) -> tuple[Space, list[str]]:
+    """The space of ``search.params`` and of the ``typed`` overrides, and those of them that give one value only.
+
+    Both are Hydra's grammar, and that of its Optuna sweeper; what is typed counts. Raises ``ConfigError``.
+    """
+    overrides: dict[str, Override] = {}
+    for item in parse([*(f"{key}={_text(value)}" for key, value in params.items()), *typed]):
+        overrides[item.get_key_element()] = item
+    swept = {key: item for key, item in overrides.items() if item.is_sweep_override()}
+    for key in swept:
+        _refuse_pointless(key)
+    texts = {key: (item.input_line or "").split("=", 1)[1] for key, item in swept.items()}
+    space = Space(texts, {key: _distribution(key, item) for key, item in swept.items()})
+    return space, [item.input_line or "" for key, item in overrides.items() if key not in swept]
+
+
+def as_override(key: str, value: Any) -> str:
+    """A point's value in Hydra's grammar."""
+    if value is None:
+        return f"{key}=null"
+    if isinstance(value, bool):
+        return f"{key}={str(value).lower()}"
+    return f"{key}={value!r}" if isinstance(value, float) else f"{key}={value}"
+
+
+def shown_values(distribution: BaseDistribution, text: str) -> str:
+    """The values to be tried: each of a few, else as typed."""
+    values = _values(distribution)
+    return ", ".join(map(str, values)) if values and len(values) <= LONGEST_LIST else text
+
+
+def _text(value: Any) -> str:
+    """A value of ``search.params`` as it would be typed; YAML has made numbers and lists of some."""
+    if isinstance(value, str):
+        return value
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
+
+
+def _refuse_pointless(key: str) -> None:
+    plain = key.replace("/", ".")
+    if plain == "split" or plain.startswith("split."):
+        raise ConfigError(
+            f"search: {key} would give each trial other validation rows, so that their values could not be compared."
+        )
+    for left_out in NOT_IN_FINGERPRINT:
+        if plain == left_out or plain.startswith(f"{left_out}."):
+            raise ConfigError(f"search: {key} cannot change a result, so there is nothing to search. Leave it out.")
+
+
+def _distribution(key: str, item: Override) -> BaseDistribution:
+    value, place = item.value(), f"search: {item.input_line}"
+    try:
+        if isinstance(value, ChoiceSweep) or (isinstance(value, RangeSweep) and value.shuffle):
+            return _categorical(place, list(item.sweep_iterator(transformer=Transformer.encode)))
+        if isinstance(value, RangeSweep):
+            return _range(place, value)
+        if isinstance(value, IntervalSweep):
+            return _interval(place, value)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{place}: {error}. Give values such as {WAYS}.") from error
+    raise ConfigError(f"{place}: a search does not know this way to give values. Give them as {WAYS}.")
+
+
+def _categorical(place: str, choices: list[Any]) -> CategoricalDistribution:
+    values = [choice if isinstance(choice, str | int | float) or choice is None else str(choice) for choice in choices]
+    repeated = [value for value in values if sum(value is other or value == other for other in values) > 1]
+    if repeated:
+        raise ConfigError(f"{place}: {repeated[0]!r} stands there twice. Give each choice once.")
+    if len(values) < 2:
+        raise ConfigError(f"{place}: one choice is nothing to choose from. Give two or more.")
+    return CategoricalDistribution(values)
+
+
+def _range(place: str, value: RangeSweep) -> BaseDistribution:
+    start, stop, step = value.start, value.stop, value.step
+    if start is None or stop is None or step <= 0 or not stop > start:
+        raise ConfigError(f"{place}: a range rises from its start to its end, such as range(10, 50, step=10).")
+    steps = math.floor((stop - start) / step + 1e-9)
+    if any(isinstance(number, float) for number in (start, stop, step)):
+        return FloatDistribution(float(start), float(start + steps * step), step=float(step))
+    return IntDistribution(int(start), int(start + steps * step), step=int(step))
+
+
+def _interval(place: str, value: IntervalSweep) -> BaseDistribution:
+    low, high, log = value.start, value.end, "log" in value.tags
+    if low is None or high is None or not high > low:
+        raise ConfigError(f"{place}: an interval rises from its low to its high end, such as interval(0.0, 0.5).")
+    if log and low <= 0:
+        raise ConfigError(
+            f"{place}: a logarithmic scale has no {low:g}. Start above 0, such as tag(log, interval(1e-4, {high:g}))."
+        )
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(float(low), float(high), log=log)
+
+
+def _values(distribution: BaseDistribution) -> list[Any]:
+    """All values, [] for those of an interval of numbers."""
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    if isinstance(distribution, IntDistribution) and not distribution.log:
+        return list(range(distribution.low, distribution.high + 1, distribution.step))
+    if isinstance(distribution, IntDistribution):
+        return list(range(distribution.low, distribution.high + 1))
+    if isinstance(distribution, FloatDistribution) and distribution.step is not None:
+        count = round((distribution.high - distribution.low) / distribution.step) + 1
+        return [distribution.low + place * distribution.step for place in range(count)]
+    return []
+
+
+def _ends(distribution: BaseDistribution) -> list[Any]:
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    return [distribution.low, distribution.high]
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What two mappings set differently, a line each."""
+    keys = dict.fromkeys(itertools.chain(before, now))
+    return [
+        f"{key} was {before.get(key, 'not set')}, is now {now.get(key, 'not set')}"
+        for key in keys
+        if before.get(key) != now.get(key)
+    ]

@@ -1,0 +1,306 @@
+"""The study: trials in Optuna's storage, which several processes may share, and which can be stopped at any time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from optuna.exceptions import ExperimentalWarning, OptunaError
+from optuna.samplers import RandomSampler
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from seedbed import tracking
+from seedbed.errors import ConfigError, TrackingError
+from seedbed.randomness import derive
+from seedbed.results import Trial
+from seedbed.search.settings import Settings
+from seedbed.search.space import Space, changes
+
+# The one user attribute of a study, and of a trial, that is seedbed's: each write takes a transaction.
+ATTRIBUTE = "seedbed"
+# The MLflow run of a study.
+RUN = "seedbed.run"
+# A process writes who it is right after it has got a trial; a trial without that for so long is a dead one's.
+SECONDS_TO_SIGN = 60.0
+# Seedbed says what came of a trial itself; of Optuna, only what is wrong.
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of one point; without ``values``, ``reason`` says why."""
+
+    values: tuple[float, ...] = ()
+    mean: float | None = None
+    std: float | None = None
+    n: int = 0
+    epochs: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    pruned: bool = False
+    point: str = ""
+    """Fingerprint of the point: of two trials that have the same, only one is trained."""
+    same_as: int | None = None
+    run: str = ""
+    by_seed: dict[str, float] = field(default_factory=dict)
+
+
+class Study:
+    """One study. Whoever opens it later goes on with it, if what it compares is still the same."""
+
+    def __init__(self, settings: Settings, space: Space, recipe: Mapping[str, Any]) -> None:
+        """``recipe`` is what all trials share: where it or the space differ from the study's, ``ConfigError``."""
+        self.settings, self.space = settings, space
+        with _opened(settings.storage) as storage:
+            directions = [
+                StudyDirection.MINIMIZE if lower else StudyDirection.MAXIMIZE for lower in settings.lower_is_better
+            ]
+            self._storage = storage
+            asked = json.loads(json.dumps({"recipe": dict(recipe), "space": space.texts}, default=str))
+            self._refuse_changes(storage, asked)
+            self._study = optuna.create_study(
+                study_name=settings.study,
+                storage=storage,
+                pruner=settings.pruner,
+                directions=directions,
+                load_if_exists=True,
+            )
+            if ATTRIBUTE not in self._study.user_attrs:
+                self._study.set_user_attr(ATTRIBUTE, asked)
+
+    def _refuse_changes(self, storage: optuna.storages.BaseStorage, asked: Mapping[str, Any]) -> None:
+        names = {known.study_name: known for known in optuna.get_all_study_summaries(storage)}
+        before = names[self.settings.study].user_attrs.get(ATTRIBUTE) if self.settings.study in names else None
+        if before is None:
+            return
+        found = changes(before["space"], asked["space"]) + changes(before["recipe"], asked["recipe"])
+        if found:
+            raise ConfigError(
+                f"Study {self.settings.study!r} in {self.settings.storage} was begun with other settings, so that its "
+                f"trials cannot be compared with new ones: {'; '.join(found[:8])}. Take these back to go on with it, or "
+                f"begin another: search.study={self.settings.study}-2."
+            )
+
+    # ---- the run in MLflow that stands for the study
+
+    @property
+    def run(self) -> str | None:
+        found: str | None = self._study.user_attrs.get(RUN)
+        return found
+
+    def set_run(self, run: str) -> None:
+        self._study.set_user_attr(RUN, run)
+
+    # ---- trials
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """What is read and written in here, no other process changes meanwhile."""
+        with _lock(self.settings.storage), _database_lock(self._storage, self.settings.study):
+            yield
+
+    def retry_killed(self) -> int:
+        """Fail the trials whose process is gone, and queue their points again; returns how many were queued."""
+        with self.alone():
+            return self._retry_killed()
+
+    def _retry_killed(self) -> int:
+        for trial in self._trials(TrialState.RUNNING):
+            if _is_left(trial):
+                self._sign(trial._trial_id, {**_signed(trial), "killed": True, "reason": "its process was killed"})
+                self._study.tell(trial.number, state=TrialState.FAIL)
+        trials = self._trials()
+        retried = {_signed(trial).get("retry_of") for trial in trials}
+        lost = [trial for trial in trials if _signed(trial).get("killed") and trial.number not in retried]
+        for trial in lost:
+            self._study.enqueue_trial(trial.params, user_attrs={ATTRIBUTE: {"retry_of": trial.number}})
+        return len(lost)
+
+    def next(self) -> optuna.Trial | None:
+        """A trial to run, with its point; None when there are as many as the settings want."""
+        with self.alone():
+            counted = [trial for trial in self._trials() if _counts(trial)]
+            waiting = sum(trial.state == TrialState.WAITING for trial in counted)
+            position = len(counted) - waiting
+            if waiting == 0 and position >= self.settings.trials:
+                return None
+            # A queued trial has its point: a sampler that keeps a sequence must not move on for it.
+            self._study.sampler = RandomSampler() if waiting else self.settings.sampler(position)
+            try:
+                with _quietly():
+                    trial = self._study.ask(self.space.distributions)
+            except ValueError as error:
+                raise ConfigError(f"search: {self.settings.sampler_name} cannot search this: {error}") from error
+            self._sign(trial._trial_id, {**_signed(self._frozen(trial)), "process": tracking.process_tags()})
+            return trial
+
+    def tell(self, trial: optuna.Trial, measured: Measured) -> None:
+        """Write down what came of a trial."""
+        signed = _signed(self._frozen(trial))
+        what = {key: value for key, value in vars(measured).items() if value not in (None, "", {}, (), False)}
+        self._sign(trial._trial_id, signed | what)
+        state = TrialState.COMPLETE if measured.values else TrialState.PRUNED if measured.pruned else TrialState.FAIL
+        # What samplers do after a trial is for Optuna's own loop: the one for small spaces would end it.
+        self._study.sampler = RandomSampler()
+        self._study.tell(trial, list(measured.values) or None, state)
+
+    def interrupted(self, trial: optuna.Trial) -> None:
+        """Fail a trial that an interrupt ended; whoever goes on queues its point again."""
+        self._sign(trial._trial_id, {**_signed(self._frozen(trial)), "killed": True, "reason": "interrupted"})
+        self._study.tell(trial, state=TrialState.FAIL)
+
+    def alive(self, trial: optuna.Trial) -> None:
+        """Tell processes on other hosts that this one still works on the trial."""
+        signed = _signed(self._frozen(trial))
+        self._sign(trial._trial_id, {**signed, "process": {**signed["process"], **tracking.heartbeat()}})
+
+    def same_point(self, point: str) -> tuple[int, Measured] | None:
+        """A finished trial of the same point, and what came of it."""
+        for trial in self._trials(TrialState.COMPLETE):
+            signed = _signed(trial)
+            if signed.get("point") == point:
+                keys = vars(Measured())
+                known = {key: value for key, value in signed.items() if key in keys}
+                return trial.number, Measured(**{**known, "values": tuple(trial.values or ())})
+        return None
+
+    @property
+    def running_elsewhere(self) -> int:
+        """Trials that other processes work on."""
+        own = tracking.process_tags()["pid"]
+        running = [trial for trial in self._trials(TrialState.RUNNING) if not _is_left(trial)]
+        return sum(_signed(trial).get("process", {}).get("pid") != own for trial in running)
+
+    def records(self) -> list[Trial]:
+        """All trials that count, in their order."""
+        return [_record(trial) for trial in self._trials() if _counts(trial)]
+
+    def best(self) -> list[int]:
+        """Number of the best trial; with several objectives, of all that no other is better than in every one."""
+        complete = [trial for trial in self._trials(TrialState.COMPLETE) if all(map(math.isfinite, trial.values or ()))]
+        if not complete:
+            return []
+        if len(self.settings.metrics) > 1:
+            return [trial.number for trial in self._study.best_trials if "same_as" not in _signed(trial)]
+        sign = 1 if self.settings.lower_is_better[0] else -1
+        return [min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number)).number]
+
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=states or None)
+
+    def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
+        return next(found for found in self._trials() if found.number == trial.number)
+
+    def _sign(self, trial_id: int, what: Mapping[str, Any]) -> None:
+        self._study._storage.set_trial_user_attr(trial_id, ATTRIBUTE, dict(what))
+
+
+def _signed(trial: FrozenTrial) -> dict[str, Any]:
+    return dict(trial.user_attrs.get(ATTRIBUTE, {}))
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    """Whether a trial is one of those that were asked for: one that was killed counts in its second attempt."""
+    return not _signed(trial).get("killed")
+
+
+def _is_left(trial: FrozenTrial) -> bool:
+    """Whether the process of a running trial is surely gone."""
+    process = _signed(trial).get("process")
+    if process is None:
+        started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+        return time.time() - started > SECONDS_TO_SIGN
+    return tracking.surely_gone({f"{tracking.TAG}{key}": value for key, value in process.items()})
+
+
+def _record(trial: FrozenTrial) -> Trial:
+    signed, state = _signed(trial), trial.state
+    took = (trial.datetime_complete - trial.datetime_start).total_seconds() if trial.datetime_complete and trial.datetime_start else None  # fmt: skip
+    return Trial(
+        number=trial.number,
+        state=state.name,
+        params=dict(trial.params),
+        values=list(trial.values or ()) if state == TrialState.COMPLETE else [],
+        mean=signed.get("mean"),
+        std=signed.get("std"),
+        n=signed.get("n", 0),
+        seconds=took,
+        epochs=signed.get("epochs", 0),
+        reason=signed.get("reason", ""),
+        same_as=signed.get("same_as"),
+    )
+
+
+# ---- the storage -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(where: str) -> Iterator[optuna.storages.BaseStorage]:
+    """The storage, made where it is missing; that it cannot be used is a ``TrackingError``."""
+    try:
+        with _lock(where):  # two processes that make the tables at once break them
+            yield _storage(where)
+    except (SQLAlchemyError, OptunaError, ImportError, OSError) as error:
+        raise TrackingError(
+            f"search.storage: {where} cannot be used: {type(error).__name__}: {' '.join(str(error).split())[:400]} "
+            "Mend it, or name another. (PostgreSQL: pip install 'seedbed[postgres]'.)"
+        ) from error
+
+
+def _lock(where: str) -> contextlib.AbstractContextManager[Any]:
+    file = where.removeprefix("sqlite:///") if where.startswith("sqlite:///") else where if "://" not in where else None
+    if file is None:
+        return contextlib.nullcontext()
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{file}.lock")
+
+
+def _storage(where: str) -> optuna.storages.BaseStorage:
+    if "://" not in where:
+        return optuna.storages.JournalStorage(JournalFileBackend(where))
+    # A connection that a server has closed meanwhile is opened anew; SQLite waits for another process's write.
+    options: dict[str, Any] = {"connect_args": {"timeout": 60}} if where.startswith("sqlite:") else {"pool_pre_ping": True}  # fmt: skip
+    return optuna.storages.RDBStorage(where, engine_kwargs=options)
+
+
+@contextmanager
+def _database_lock(storage: optuna.storages.BaseStorage, name: str) -> Iterator[None]:
+    """On a PostgreSQL server, a lock that also ends with the connection of a process that dies."""
+    engine = getattr(storage, "engine", None)
+    if engine is None or engine.dialect.name != "postgresql":
+        yield
+        return
+    key = derive(0, "study", name)
+    with engine.connect() as connection:
+        connection.execute(text("select pg_advisory_lock(:key)"), {"key": key})
+        try:
+            yield
+        finally:
+            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
+
+
+def describe(trials: Sequence[Trial]) -> dict[str, int]:
+    """How many trials there are of each state."""
+    states = [trial.state for trial in trials]
+    return {state: states.count(state) for state in ("COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING")}

@@ -1,0 +1,208 @@
+"""One trial: a point of the space becomes a variant whose seeds are trained together, and measured on validation rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import optuna
+import pytorch_lightning as pl
+
+from seedbed import tracking
+from seedbed.errors import SeedbedError
+from seedbed.experiment import Variant, build
+from seedbed.progress import Display
+from seedbed.results import SECONDS
+from seedbed.runner import Planner
+from seedbed.search.plan import Plan
+from seedbed.search.settings import Settings
+from seedbed.search.space import as_override
+from seedbed.search.study import Measured, Study
+from seedbed.stacking.module import StackedModule
+from seedbed.statistics import lower_is_better, summary
+from seedbed.tracking import Cell, Store, TrackedRun
+from seedbed.variant_training import SECONDS_BETWEEN_FLUSHES, PlannedVariant, Stopping, VariantTraining
+from seedbed.workers import Workers
+
+OBJECTIVE = "objective"
+"""The metric of a trial's run that is optimized, so that MLflow's table can be sorted by it."""
+
+
+class Trials:
+    """Trains trials of one study, one after the other."""
+
+    def __init__(self, plan: Plan, store: Store, display: Display, workers: Workers, records: Executor) -> None:
+        """Loads the data and checks points that together hold every choice and every end of the space."""
+        self.settings, self.template, self.seeds = plan.settings, plan.template, plan.experiment.seeds
+        self.store, self.display, self.workers, self.records = store, display, workers, records
+        self.planner = Planner(self.seeds, display)
+        self.base = self.plan("base", {})
+        """The variant as it stands, on the rows that trials see."""
+        for corner in plan.space.corners():
+            self.plan("search", corner)
+        # Of this study and of others, by fingerprint; those trained from here on are added.
+        self._done: dict[str, Cell] = store.cells()
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether the experiment has no test rows, so that trials are measured on rows held out of the training rows."""
+        split = build(self.template.variant.config["split"], "split")
+        return len(split.rows(self.base.table, self.seeds[0]).test) == 0
+
+    def plan(self, name: str, point: Mapping[str, Any]) -> PlannedVariant:
+        """Check all that a trial of the point needs; raises ``SeedbedError``."""
+        varied = self.template.at(name, [as_override(key, value) for key, value in point.items()])
+        beside = getattr(self, "base", None)
+        return self.planner.plan([_for_selection(varied, self.settings, len(self.seeds))], beside)[0]
+
+    def run(self, trial: optuna.Trial, study: Study, search_run: TrackedRun) -> Measured:
+        """Train and measure the trial's point; what goes wrong there is the reason why it has no values."""
+        start = time.perf_counter()
+        try:
+            planned = self.plan(f"trial {trial.number}", trial.params)
+        except SeedbedError as error:
+            return Measured(reason=str(error))
+        prints = json.dumps(sorted(planned.fingerprints.items()))
+        point = hashlib.sha256(prints.encode()).hexdigest()
+        if same := study.same_point(point):
+            return replace(same[1], same_as=same[0], seconds=0.0, point=point)
+        measured = self._train(trial, study, planned, search_run)
+        return replace(measured, point=point, seconds=time.perf_counter() - start)
+
+    def _train(self, trial: optuna.Trial, study: Study, planned: PlannedVariant, search_run: TrackedRun) -> Measured:
+        watch = TrialWatch(trial, self.settings, lambda: study.alive(trial))
+        training = VariantTraining(
+            self.store, search_run, planned, self.display, self.workers, self.records, stopping=watch
+        )
+        missing = [seed for seed, print_ in planned.fingerprints.items() if print_ not in self._done]
+        training.run(self._done, missing)
+        training.wait()
+        search_run.log(tags=tracking.heartbeat())
+        run = training.variant_run
+        if watch.stopped:
+            measured = replace(watch.seen, run=run.id)
+        elif training.failures:
+            measured = Measured(reason="; ".join(dict.fromkeys(training.failures.values())), run=run.id)
+        else:
+            measured = replace(self._measure(planned, training), run=run.id)
+        labels = {key: str(value) for key, value in {"trial": trial.number, "reason": measured.reason[:4000]}.items()}
+        tags = {f"{tracking.TAG}{key}": value for key, value in labels.items() if value}
+        epochs = planned.variant.config["trainer"]["max_epochs"]
+        run.log(tags=tags, curves=[(OBJECTIVE, epochs, measured.values[0])] if measured.values else [])
+        return measured
+
+    def _measure(self, planned: PlannedVariant, training: VariantTraining) -> Measured:
+        cells = {seed: self._done[print_] for seed, print_ in planned.fingerprints.items()}
+        gone = [seed for seed, cell in cells.items() if not cell.usable]
+        if gone:
+            return Measured(reason=f"{len(gone)} of {len(cells)} seeds diverged")
+        points = {seed: list(training.curves_of(cell)) for seed, cell in cells.items()}
+        first = self.settings.metrics[0]
+        by_metric: list[dict[int, float]] = []
+        for metric in self.settings.metrics:
+            if metric == SECONDS:
+                by_metric.append({seed: cell.metrics[SECONDS] for seed, cell in cells.items()})
+            else:
+                by_metric.append({seed: value_at_end(points[seed], metric, planned) for seed in cells})
+        found = summary(list(by_metric[0].values()))
+        values = [self._objective(list(of.values()), place) for place, of in enumerate(by_metric)]
+        if found.missing or not all(map(math.isfinite, values)):
+            return Measured(reason=f"{first} is not a finite number for {max(found.missing, 1)} of {len(cells)} seeds")
+        return Measured(
+            values=tuple(values),
+            mean=found.mean,
+            std=found.std,
+            n=found.n,
+            epochs=planned.variant.config["trainer"]["max_epochs"],
+            by_seed={str(seed): value for seed, value in by_metric[0].items()},
+        )
+
+    def _objective(self, values: list[float], place: int) -> float:
+        found = summary(values)
+        if found.missing or found.mean is None:
+            return math.nan
+        if self.settings.objective == "mean" or self.settings.metrics[place] == SECONDS or found.high is None:
+            return found.mean
+        worse = found.high if self.settings.lower_is_better[place] else found.low
+        return math.nan if worse is None else worse
+
+
+class TrialWatch(Stopping):
+    """Reports the mean over the seeds after each epoch, and stops a trial that its pruner gives up.
+
+    Where the seeds train in several stacks, it is the mean of the first stack, which has the same seeds in all trials.
+    """
+
+    def __init__(self, trial: optuna.Trial, settings: Settings, alive: Callable[[], None]) -> None:
+        self.trial, self.settings, self.alive = trial, settings, alive
+        self.points: list[tuple[str, int, float]] = []
+        self.seen = Measured()
+        self._fits = 0
+        self._last = time.monotonic()
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._fits += 1
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        task = cast(StackedModule, module)
+        if trainer.sanity_checking or not task.history:
+            return
+        if time.monotonic() - self._last > SECONDS_BETWEEN_FLUSHES:
+            self.alive()
+            self._last = time.monotonic()
+        if self.settings.prunes and self._fits == 1:
+            self._report(trainer, task.history[-1][self.settings.metrics[0]])
+
+    def _report(self, trainer: pl.Trainer, values: np.ndarray) -> None:
+        epoch, metric = trainer.current_epoch + 1, self.settings.metrics[0]
+        found = summary(values)
+        if found.mean is None or found.missing:
+            return
+        self.points.append((metric, trainer.current_epoch, found.mean))
+        self.trial.report(found.mean, epoch)
+        if self.trial.should_prune() and epoch < (trainer.max_epochs or 0):
+            name = type(self.settings.pruner).__name__
+            reason = f"{name} at epoch {epoch}"
+            self.seen = Measured(
+                mean=found.mean, std=found.std, n=found.n, epochs=epoch, reason=reason, pruned=True
+            )  # fmt: skip
+            self.stopped = trainer.should_stop = True
+
+
+def value_at_end(points: Iterable[tuple[str, int, float]], metric: str, planned: PlannedVariant) -> float:
+    """The metric at the epoch whose weights the seed ends with: the last, or under ``select=best`` its best."""
+    config = planned.variant.config
+    curves: dict[str, dict[int, float]] = {}
+    for name, epoch, value in points:
+        curves.setdefault(name, {})[epoch] = value
+    values = curves.get(metric, {})
+    if not values:
+        return math.nan
+    if config["select"] == "last":
+        return values[max(values)]
+    monitored = curves[config["monitor"]]
+    sign = 1 if lower_is_better(config["monitor"], config["task"].get("own_metrics")) else -1
+    best = min(monitored, key=lambda epoch: (sign * monitored[epoch], epoch))
+    return values.get(best, math.nan)
+
+
+def _for_selection(variant: Variant, settings: Settings, seeds: int) -> Variant:
+    """The variant on the rows that a search may see, without what only a run's record needs."""
+    config = deepcopy(variant.config)
+    config["split"] = {
+        "_target_": "seedbed.data.selection.SelectionSplit",
+        "split": config["split"],
+        "holdout": settings.holdout,
+    }
+    config["tracking"]["checkpoints"] = False
+    if settings.prunes and config["trainer"]["seeds_at_once"] == "auto":  # the mean is to be that of all seeds
+        config["trainer"]["seeds_at_once"] = seeds
+    return replace(variant, config=config)
