@@ -142,7 +142,67 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
 @main.command(
     cls=WithExamples,
     examples="""
+    seedbed search fastai_collab variant=dot_product_bias                        50 trials by TPE
+    seedbed search fastai_collab variant=dot_product_bias search=random search.trials=100
+    seedbed search spam_imbalance variant=smote 'optimizer.lr=tag(log,interval(1e-4,1e-2))' 'model.hidden=[64],[256,128]'
+    seedbed search spam_imbalance variant=smote optimizer.lr=1e-4,1e-3,1e-2 search=grid search/pruner=median
+    seedbed search --dashboard                                                   all studies in a browser
+    """,
+)
+@click.argument("experiment", required=False, shell_complete=completion.experiments)
+@click.argument("overrides", nargs=-1, shell_complete=completion.overrides)
+@click.option(
+    "--dashboard",
+    is_flag=True,
+    help="Only open optuna-dashboard on the project's studies (pip install optuna-dashboard).",
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Port of --dashboard.")
+@config_dir_option
+@debug_option
+def search(
+    experiment: str | None, overrides: tuple[str, ...], dashboard: bool, port: int, config_dir: str | None
+) -> None:
+    """Search for better settings of one variant of EXPERIMENT, and test the best of them once, on fresh seeds.
+
+    What is searched stands in search.params of the experiment, or is typed as several values of a key. Every trial
+    trains all seeds and is judged by their mean on validation rows; where the experiment has no test rows, a tenth of
+    each seed's training rows is held out to choose by. The same command goes on with a search that was stopped; in
+    several terminals or machines at once, it shares the work. search= tpe, random, grid, qmc, cma_es or gp;
+    search/pruner= none, median or hyperband. Exit code: 0 done, 1 no trial came to an end, 2 bad input.
+    """
+    if dashboard:
+        from seedbed.search.dashboard import serve
+
+        sys.exit(serve([text for text in (experiment or "", *overrides) if "=" in text], port, config_dir))
+    if experiment is None:
+        raise ConfigError("Name the experiment to search in, such as: seedbed search spam_imbalance variant=smote")
+    from seedbed.progress import Display
+    from seedbed.report import table_text
+    from seedbed.report.search import search_text
+    from seedbed.search import SUFFIX
+    from seedbed.search import search as run_search
+
+    found = run_search(experiment, overrides, config_dir, display=Display())
+    click.echo(search_text(found.search))
+    if found.running_elsewhere:
+        click.echo(
+            f"{found.running_elsewhere} trials are still run by other processes; the last of them tests the best.",
+            err=True,
+        )
+    if found.tested:
+        click.echo(f"\nOn fresh seeds\n{table_text(found.tested.results)}")
+    where = ["--config-dir", config_dir] if config_dir else []
+    report = f"Report: {shlex.join(['seedbed', 'report', experiment, '--search', *where])}    " if found.tested else ""
+    click.echo(f"\n{report}Trials: {shlex.join(['seedbed', 'ui', experiment + SUFFIX, *where])}", err=True)
+    if not found.search.best or (found.tested and found.tested.failures):
+        sys.exit(1)
+
+
+@main.command(
+    cls=WithExamples,
+    examples="""
     seedbed report spam_imbalance
+    seedbed report spam_imbalance --search                            what the latest search found
     seedbed report spam_imbalance --metric test/f1 --output /tmp/f1
     seedbed report spam_imbalance --format html,csv --rope 0.005
     seedbed report spam_imbalance --run 3f2a91c0                      an earlier launch (see seedbed status)
@@ -150,6 +210,12 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
 )
 @click.argument("experiment", shell_complete=completion.experiments)
 @click.option("--run", "run_id", help="The launch to report, by its id or the start of it; default: the latest.")
+@click.option(
+    "--search",
+    "of_search",
+    is_flag=True,
+    help="The latest search: its trials, and what it found beside the variant as it stands. Goes to a folder search/.",
+)
 @metric_option
 @baseline_option
 @click.option(
@@ -170,6 +236,7 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
 def report(
     experiment: str,
     run_id: str | None,
+    of_search: bool,
     metric: str | None,
     baseline: str | None,
     rope: float | None,
@@ -178,18 +245,20 @@ def report(
     config_dir: str | None,
 ) -> None:
     """Write the report of EXPERIMENT from the tracking store: Markdown, HTML, LaTeX, CSV and figures."""
-    import seedbed
     from seedbed.checks import require_choice
     from seedbed.paths import project_folder
     from seedbed.report import FORMATS, write_report
+    from seedbed.tracking import find_launch, open_project_store, read_results
 
     chosen = [name.strip() for name in formats.split(",")]
     for name in chosen:
         require_choice("--format", name, FORMATS)
-    results = seedbed.load(experiment, run_id, config_dir)
+    store = open_project_store(experiment, config_dir)
+    results = read_results(store, find_launch(store, run_id, of_search=of_search), jobs=True)
+    run_id = results.launch
     command = next((launch["command"] for launch in results.launches if launch["id"] == results.launch), "")
     click.echo(f"Reporting launch {results.launch[:8]} ({command}) ...", err=True)
-    folder = output or project_folder(config_dir) / "experiments" / experiment
+    folder = output or project_folder(config_dir) / "experiments" / experiment / ("search" if results.search else "")
     learned = None
     if results.has_ratings and set(chosen) != {"csv"}:
         from seedbed.learned import learned_in

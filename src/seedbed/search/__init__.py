@@ -179,7 +179,8 @@ def _line(trial: optuna.Trial, measured: Measured, study: Study, wanted: int) ->
         what = f"PRUNED at {mean}: {measured.reason}" if measured.pruned else f"FAILED: {measured.reason}"
     best = study.best()
     mark = "  best so far" if trial.number in best and len(best) == 1 else ""
-    return f"trial {trial.number + 1}/{wanted}  {point}  {what}{mark}"
+    done = sum(record.state not in ("RUNNING", "WAITING") for record in study.records())
+    return f"{done}/{wanted}  trial {trial.number}  {point}  {what}{mark}"
 
 
 def shown_number(value: Any) -> Any:

@@ -151,7 +151,8 @@ class Study:
     def tell(self, trial: optuna.Trial, measured: Measured) -> None:
         """Write down what came of a trial."""
         signed = _signed(self._frozen(trial))
-        what = {key: value for key, value in vars(measured).items() if value not in (None, "", {}, (), False)}
+        usual = vars(Measured())
+        what = {key: value for key, value in vars(measured).items() if value != usual[key]}
         self._sign(trial._trial_id, signed | what)
         state = TrialState.COMPLETE if measured.values else TrialState.PRUNED if measured.pruned else TrialState.FAIL
         # What samplers do after a trial is for Optuna's own loop: the one for small spaces would end it.

@@ -1,0 +1,324 @@
+"""Searches on made-up messages: what is tried, what wins, and what a stop leaves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from seedbed import search as search_module
+from seedbed import tracking
+from seedbed.data.selection import SelectionSplit
+from seedbed.errors import ConfigError
+from seedbed.search import Found, search
+from seedbed.search.plan import read_plan
+from seedbed.search.study import Measured, Study
+from seedbed.search.trials import Trials
+from tests.search.conftest import BASE
+from tests.test_runner import runs, store_of
+
+Run = Callable[..., Found]
+
+
+def points(found: Found) -> list[dict[str, Any]]:
+    return [trial.params for trial in found.search.trials]
+
+
+def test_a_search_is_a_run_above_its_trials_and_their_seeds(project: Path, made_up_search: Run) -> None:
+    found = made_up_search("search.trials=3", "search.fresh_seeds=2")
+    assert [trial.state for trial in found.search.trials] == ["COMPLETE"] * 3
+    store = store_of(project, "messages.search")
+    (top,) = runs(store, "search")
+    assert (top.info.run_id, top.info.status) == (found.run, "FINISHED")
+    children = store.children(top.info.run_id)
+    assert [child.info.run_name for child in children] == ["trial 0", "trial 1", "trial 2"]
+    for child, trial in zip(children, found.search.trials, strict=True):
+        seeds = store.children(child.info.run_id)
+        values = [seed.data.metrics["val/accuracy"] for seed in seeds]
+        assert child.data.metrics["objective"] == trial.values[0] == pytest.approx(np.mean(values))
+        assert trial.std == pytest.approx(np.std(values, ddof=1))
+        assert float(child.data.params["optimizer.lr"]) == trial.params["optimizer.lr"]
+        # No trial has looked at a test row, and none keeps its weights.
+        assert not any(name.startswith("test/") for seed in seeds for name in seed.data.metrics)
+        assert store.client.list_artifacts(seeds[0].info.run_id) == []
+    best = max(found.search.trials, key=lambda trial: (trial.values[0], -trial.number))
+    assert found.search.best == [best.number]
+
+    # The best beside the variant as it stands, on seeds that the search did not have, tested once.
+    assert found.tested is not None
+    results = found.tested.results
+    assert results.variants == ("none", "tuned")
+    assert sorted(set(results.cells["seed"])) == [2, 3]
+    assert results.search is not None
+    assert results.search.best == [best.number]
+    assert results.config["report"]["baseline"] == "none"
+    assert "test/accuracy" in results.metrics
+    # Reports and status are still about the experiment, not about the search.
+    with pytest.raises(tracking.TrackingError):
+        tracking.find_launch(store_of(project, "messages"))
+    launch = tracking.find_launch(store_of(project, "messages"), of_search=True)
+    assert launch.info.run_id == found.tested.launch
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "gp"])
+def test_a_search_in_two_parts_tries_what_one_in_one_go_tries(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch, sampler: str
+) -> None:
+    """A sampler that starts anew with its seed would repeat its first points."""
+    monkeypatch.setattr(Trials, "run", pretended)
+    options = [f"search={sampler}", "+search.sampler.n_startup_trials=3"] if sampler in ("tpe", "gp") else [f"search={sampler}"]  # fmt: skip
+    options = [text.replace("+search", "search") for text in options]
+    made_up_search(*options, "search.trials=4", "search.study=two")
+    two = made_up_search(*options, "search.trials=8", "search.study=two")
+    one = made_up_search(*options, "search.trials=8", "search.study=one")
+    assert points(two) == points(one)
+    assert len({str(point) for point in points(one)}) == 8
+    assert two.search.best == one.search.best
+
+
+def pretended(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
+    """A value without any training, the best at a learning rate of 0.01."""
+    value = -((math.log10(trial.params["optimizer.lr"]) + 2) ** 2)
+    return Measured(values=(value,), mean=value, n=2)
+
+
+def test_a_trial_left_running_by_a_kill_fails_and_its_point_is_tried_again(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trials, "run", pretended)
+    uninterrupted = made_up_search("search.trials=6", "search.study=whole")
+    made_up_search("search.trials=3")
+    study = opened(project)
+    lost = study.next()
+    assert lost is not None
+    study._sign(lost._trial_id, {"process": {**tracking.process_tags(), "process_start": "1.0"}})
+    found = made_up_search("search.trials=6")
+    states = [trial.state.name for trial in study._trials()]
+    assert states == ["COMPLETE"] * 3 + ["FAIL"] + ["COMPLETE"] * 3
+    assert points(found) == points(uninterrupted)
+    assert [trial.number for trial in found.search.trials] == [0, 1, 2, 4, 5, 6]
+    assert made_up_search("search.trials=6").search.trials == found.search.trials  # nothing is left to do
+
+
+def test_a_trial_of_a_living_process_is_left_alone(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trials, "run", pretended)
+    made_up_search("search.trials=1")
+    study = opened(project)
+    assert study.next() is not None
+    found = made_up_search("search.trials=3")
+    assert [trial.state for trial in found.search.trials] == ["COMPLETE", "RUNNING", "COMPLETE"]
+
+
+def opened(project: Path) -> Study:
+    """The study that ``made_up_search`` works on."""
+    plan = read_plan("messages", [*BASE, "search.trials=6"], project)
+    study = Study.__new__(Study)
+    study.settings, study.space = plan.settings, plan.space
+    import optuna  # noqa: PLC0415
+
+    study._study = optuna.load_study(study_name=plan.settings.study, storage=plan.settings.storage)
+    study._storage = study._study._storage
+    return study
+
+
+def test_an_interrupt_is_recorded_and_the_point_is_tried_again(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupting(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
+        if trial.number == 2:
+            raise KeyboardInterrupt
+        return pretended(self, trial, study, run)
+
+    monkeypatch.setattr(Trials, "run", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        made_up_search("search.trials=4")
+    (top,) = runs(store_of(project, "messages.search"), "search")
+    assert top.info.status == "KILLED"
+    monkeypatch.setattr(Trials, "run", pretended)
+    found = made_up_search("search.trials=4")
+    assert [trial.number for trial in found.search.trials] == [0, 1, 3, 4]
+    (top,) = runs(store_of(project, "messages.search"), "search")
+    assert top.info.status == "FINISHED"
+
+
+def test_a_changed_space_or_recipe_is_refused_with_the_difference(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trials, "run", pretended)
+    made_up_search("search.trials=2")
+    with pytest.raises(ConfigError) as refused:
+        made_up_search("search.trials=2", "model.hidden=[4],[8],[16]", "trainer.batch_size=8")
+    text = str(refused.value)
+    assert "model.hidden was [4],[8], is now [4],[8],[16]" in text
+    assert "trainer.batch_size was 16, is now 8" in text
+    assert "search.study=messages/none-2" in text
+    other = made_up_search("search.trials=2", "trainer.batch_size=8", "search.study=other")
+    assert len(other.search.trials) == 2
+
+
+def test_what_has_no_finite_value_fails_with_its_reason_and_never_wins(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values: list[Any] = [math.nan, 0.5, math.inf, None]
+
+    def measured(self: Trials, planned: Any, training: Any) -> Measured:
+        value = values.pop(0)
+        if value is None:
+            raise RuntimeError("no value")
+        monkeypatch.setattr(Trials, "_objective", lambda self, found, place: value)
+        return real(self, planned, training)
+
+    real = Trials._measure
+    monkeypatch.setattr(Trials, "_measure", measured)
+    found = made_up_search("search.trials=4", "search=random")
+    trials = found.search.trials
+    assert [trial.state for trial in trials] == ["FAIL", "COMPLETE", "FAIL", "FAIL"]
+    assert "not a finite number" in trials[0].reason
+    assert "not a finite number" in trials[2].reason
+    assert trials[3].reason == "RuntimeError: no value"
+    assert found.search.best == [1]
+
+
+def test_diverged_seeds_fail_a_trial_and_all_failed_is_no_success(project: Path, made_up_search: Run) -> None:
+    found = made_up_search("search.trials=2", "optimizer.lr=1e30,1e35", "search.fresh_seeds=2", "seeds=2")
+    assert [trial.state for trial in found.search.trials] == ["FAIL", "FAIL"]
+    assert found.search.trials[0].reason == "2 of 2 seeds diverged"
+    assert (found.search.best, found.tested) == ([], None)
+    (top,) = runs(store_of(project, "messages.search"), "search")
+    assert top.info.status == "FAILED"
+
+
+def test_a_small_space_is_tried_whole_and_no_point_twice(project: Path, made_up_search: Run) -> None:
+    only = ["optimizer.lr=1e-3", "search.trials=6"]
+    found = search("messages", [*BASE[:4], "model.hidden=[4],[8],[16]", *only], project)
+    assert sorted(point["model.hidden"] for point in points(found)) == ["[16]", "[4]", "[8]"]
+    again = search("messages", [*BASE[:4], "model.hidden=[4],[8],[16]", *only], project)
+    assert again.search.trials == found.search.trials
+
+
+def test_a_repeated_point_takes_the_values_of_the_first(project: Path, made_up_search: Run) -> None:
+    """Seven points for five trials, drawn at random: the sampler may draw one twice."""
+    choices = "optimizer.lr=1e-3", "model.hidden=[4],[5],[6],[7],[8],[9],[10]"
+    found = search(
+        "messages", [*BASE[:4], *choices, "search=random", "search.trials=6", "trainer.max_epochs=1"], project
+    )
+    first: dict[str, int] = {}
+    repeated = 0
+    for trial in found.search.trials:
+        name = trial.params["model.hidden"]
+        assert trial.same_as == first.get(name)
+        repeated += trial.same_as is not None
+        first.setdefault(name, trial.number)
+    assert repeated > 0
+    assert len(runs(store_of(project, "messages.search"), "variant")) == len(first)
+
+
+def test_pruned_trials_are_stopped_recorded_and_never_win(project: Path, made_up_search: Run) -> None:
+    config = project / "search" / "pruner"
+    config.mkdir(parents=True)
+    (config / "strict.yaml").write_text(
+        yaml.safe_dump({"_target_": "optuna.pruners.ThresholdPruner", "lower": 0.99, "n_warmup_steps": 2})
+    )
+    found = made_up_search(
+        "search/pruner=strict", "search.trials=2", "trainer.max_epochs=3", "optimizer.lr=tag(log,interval(1e-6,1e-5))"
+    )
+    assert [trial.state for trial in found.search.trials] == ["PRUNED"] * 2
+    assert found.search.trials[0].epochs == 2
+    assert found.search.trials[0].values == []
+    assert found.search.trials[0].mean is not None
+    assert found.search.trials[0].mean < 0.99
+    assert "ThresholdPruner" in found.search.trials[0].reason
+    assert found.search.best == []
+    store = store_of(project, "messages.search")
+    assert {run.info.status for run in runs(store, "seed")} == {"KILLED"}
+    assert store.cells() == {}
+    assert {run.data.tags["seedbed.outcome"] for run in runs(store, "variant")} == {"pruned"}
+
+
+def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: Path, made_up_search: Run) -> None:
+    bound = made_up_search("search.trials=2", "search.objective=bound", "search.study=bound")
+    for trial in bound.search.trials:
+        assert trial.mean is not None
+        assert trial.std is not None
+        assert trial.values[0] == pytest.approx(trial.mean - 12.706205 * trial.std / math.sqrt(2))
+    two = made_up_search("search.trials=3", "search.metrics=[val/loss,seconds]", "search.fresh_seeds=1")
+    assert two.search.lower_is_better == [True, True]
+    assert all(len(trial.values) == 2 for trial in two.search.trials)
+    front = [trial.values for trial in two.search.trials if trial.number in two.search.best]
+    for trial in two.search.trials:
+        beaten = any(a <= trial.values[0] and b <= trial.values[1] and [a, b] != trial.values for a, b in front)
+        assert beaten == (trial.number not in two.search.best)
+    assert two.tested is not None
+    assert two.tested.results.variants[1:] == tuple(two.search.tuned)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["model.hiden=[4],[8]"], "there is no key 'model.hiden', did you mean 'model.hidden'"),
+        (["imbalance=none,smote"], "variant none set"),
+        (["model.dropout=interval(0.0,2.0)"], "dropout"),
+        (["search=grid"], "has no end of values"),
+        (["search=cma_es"], "model.hidden is a choice"),
+        (["search.metrics=test/accuracy"], "none to test what it found"),
+        (["search.metrics=val/acuracy"], "did you mean 'val/accuracy'"),
+        (["search.metrics=[val/loss,seconds]", "search/pruner=median"], "pruned by one objective"),
+        (["search.objective=median"], "there is no such choice"),
+        (["search.trials=0"], "a whole number from 1 on"),
+        (["search.holdout=1.5"], "a share between 0 and 1"),
+        (["search.storage=study.txt"], "NAME.journal"),
+        (["variant=none,oversample"], "Pick one: variant=NAME"),
+    ],
+)
+def test_bad_input_is_refused_before_any_trial(
+    project: Path, made_up_search: Run, overrides: list[str], words: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        made_up_search("search.trials=2", *overrides)
+    assert words in str(refused.value)
+    assert not (project / "optuna.db").exists()
+
+
+def test_a_search_without_a_space_says_how_to_give_one(project: Path) -> None:
+    with pytest.raises(ConfigError, match=r"search\.params in experiments/messages\.yaml"):
+        search("messages", ["variant=none"], project)
+
+
+def test_a_space_in_the_experiments_file_and_a_journal_as_storage(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trials, "run", pretended)
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text() + 'search: {params: {optimizer.lr: "tag(log, interval(1e-4, 1e-1))"}}\n')
+    options = ["variant=none", "seeds=1", "search.fresh_seeds=0", "search.storage=own.journal"]
+    found = search("messages", [*options, "search.trials=2"], project)
+    assert list(points(found)[0]) == ["optimizer.lr"]
+    assert (project / "own.journal").is_file()
+    assert len(search("messages", [*options, "search.trials=3"], project).search.trials) == 3
+    assert search_module.SUFFIX == ".search"
+
+
+def test_a_search_sees_no_test_rows_and_holds_out_of_the_training_rows_where_there_are_none() -> None:
+    class Split:
+        def __init__(self, test: int) -> None:
+            self.test = test
+
+        def rows(self, table: object, seed: int) -> Any:
+            from seedbed.data.splits import Rows  # noqa: PLC0415
+
+            return Rows(np.arange(6), np.arange(6, 8), np.arange(8, 8 + self.test))
+
+        def hold_out(self, table: object, train: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+            return train[:-2], train[-2:]
+
+    tested = SelectionSplit(split=Split(2), holdout=0.1).rows(None, 0)
+    assert (tested.train.tolist(), tested.val.tolist(), tested.test.tolist()) == ([0, 1, 2, 3, 4, 5], [6, 7], [])
+    held = SelectionSplit(split=Split(0), holdout=0.1).rows(None, 0)
+    assert (held.train.tolist(), held.val.tolist(), held.test.tolist()) == ([0, 1, 2, 3], [4, 5], [])

@@ -1,0 +1,67 @@
+"""The space: what can be typed, and what is refused before any trial."""
+
+from __future__ import annotations
+
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from seedbed.errors import ConfigError
+from seedbed.search.space import as_override, read_space, shown_values
+
+
+def test_the_grammar_of_hydras_sweeper_gives_optunas_distributions() -> None:
+    params = {
+        "optimizer.lr": "tag(log, interval(1e-4, 1e-1))",
+        "model.factors": "range(10, 50, step=15)",
+        "dropout": "interval(0.0, 0.5)",
+        "momentum": "range(0.5, 0.9, step=0.2)",
+        "bias": "choice(true, false)",
+        "epochs": 7,
+    }
+    space, fixed = read_space(params, ["model.hidden=[64],[256,128]", "dropout=interval(0.1, 0.2)"])
+    assert space.distributions == {
+        "optimizer.lr": FloatDistribution(1e-4, 1e-1, log=True),
+        "model.factors": IntDistribution(10, 40, step=15),
+        "dropout": FloatDistribution(0.1, 0.2),  # what is typed counts
+        "momentum": FloatDistribution(0.5, 0.9, step=0.2),
+        "bias": CategoricalDistribution([True, False]),
+        "model.hidden": CategoricalDistribution(["[64]", "[256,128]"]),
+    }
+    assert fixed == ["epochs=7"]
+    assert space.size is None
+    assert space.texts["optimizer.lr"] == "tag(log, interval(1e-4, 1e-1))"
+    assert shown_values(space.distributions["model.factors"], "") == "10, 25, 40"
+    seen = [point["model.hidden"] for point in space.corners()], {point["optimizer.lr"] for point in space.corners()}
+    assert seen == (["[64]", "[256,128]", "[256,128]"][: len(seen[0])], {1e-4, 1e-1})
+
+
+def test_a_space_of_choices_and_steps_has_a_size() -> None:
+    space, _ = read_space({}, ["a=1,2,3", "b=range(0, 4)", "c=x,y"])
+    assert space.size == 3 * 5 * 2  # both ends of a range, as with Hydra's own Optuna sweeper
+
+
+def test_values_go_back_into_hydras_grammar() -> None:
+    assert [as_override("k", value) for value in (True, None, 1e-05, 3, "[4,8]", "adam")] == [
+        "k=true", "k=null", "k=1e-05", "k=3", "k=[4,8]", "k=adam",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("optimizer.lr=tag(log, interval(0, 0.1))", "a logarithmic scale has no 0"),
+        ("optimizer.lr=tag(log, interval(-1, 0.1))", "a logarithmic scale has no -1"),
+        ("optimizer.lr=interval(0.2, 0.1)", "rises from its low to its high end"),
+        ("model.factors=range(50, 10)", "rises from its start to its end"),
+        ("batch=64,64", "64 stands there twice"),
+        ("batch=choice(64)", "one choice is nothing to choose from"),
+        ("batch=glob(*)", "does not know this way"),
+        ("split.val=0.1,0.2", "other validation rows"),
+        ("seeds=5,10", "cannot change a result"),
+        ("trainer.devices=1,2", "cannot change a result"),
+    ],
+)
+def test_bad_spaces_are_refused(typed: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words.replace("(", r"\(")) as refused:
+        read_space({}, [typed])
+    assert typed.split("=", 1)[0] in str(refused.value)
