@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,7 @@ from seedbed.search import Found, search
 from seedbed.search.plan import read_plan
 from seedbed.search.study import Measured, Study
 from seedbed.search.trials import Trials
+from tests.conftest import REPOSITORY, write_project
 from tests.search.conftest import BASE
 from tests.test_runner import runs, store_of
 
@@ -322,3 +328,40 @@ def test_a_search_sees_no_test_rows_and_holds_out_of_the_training_rows_where_the
     assert (tested.train.tolist(), tested.val.tolist(), tested.test.tolist()) == ([0, 1, 2, 3, 4, 5], [6, 7], [])
     held = SelectionSplit(split=Split(0), holdout=0.1).rows(None, 0)
     assert (held.train.tolist(), held.val.tolist(), held.test.tolist()) == ([0, 1, 2, 3], [4, 5], [])
+
+
+KILLED_AT_THE_THIRD_TRIAL = """
+import os, signal, sys
+from seedbed.search import search
+from seedbed.search.trials import TrialWatch
+def kill(self, trainer, module):
+    if self.trial.number == 2 and trainer.current_epoch == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+TrialWatch.on_validation_end = kill
+search("messages", sys.argv[2:], sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_and_the_same_command_give_what_one_go_gives(
+    project: Path, made_up_search: Run, tmp_path: Path, empty_store: Path
+) -> None:
+    options = [*BASE, "search.trials=4"]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_THE_THIRD_TRIAL, str(project), *options],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    resumed = made_up_search("search.trials=4")
+    other = write_project(tmp_path / "other")
+    shutil.copy(empty_store, other / "mlflow.db")
+    whole = search("messages", options, other)
+    assert points(resumed) == points(whole)
+    assert [trial.values for trial in resumed.search.trials] == [trial.values for trial in whole.search.trials]
+    assert [trial.number for trial in resumed.search.trials] == [0, 1, 3, 4]
+    store = store_of(project, "messages.search")
+    assert [run.info.status for run in runs(store, "search")] == ["FINISHED"]
+    assert {run.info.run_name: run.info.status for run in runs(store, "variant")} == {
+        "trial 0": "FINISHED", "trial 1": "FINISHED", "trial 2": "KILLED", "trial 3": "FINISHED", "trial 4": "FINISHED",
+    }  # fmt: skip
