@@ -87,6 +87,29 @@ def test_a_search_in_two_parts_tries_what_one_in_one_go_tries(
     assert two.search.best == one.search.best
 
 
+def test_cma_es_goes_on_without_repeating_a_point(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trials, "run", pretended)
+    options = [*BASE[:4], BASE[4], "model.dropout=interval(0.0, 0.5)", "search=cma_es"]
+    search("messages", [*options, "search.trials=5"], project)
+    found = search("messages", [*options, "search.trials=12"], project)
+    assert len({str(point) for point in points(found)}) == len(found.search.trials) == 12
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_pruners_stop_what_is_worse_at_an_epoch(project: Path, made_up_search: Run, pruner: str) -> None:
+    more = ["search.pruner.n_startup_trials=2"] if pruner == "median" else []
+    found = made_up_search(
+        f"search/pruner={pruner}", "search=random", "search.trials=8", "search.metrics=val/loss",
+        "trainer.max_epochs=4", *more,
+    )  # fmt: skip
+    by_state = {state: [trial for trial in found.search.trials if trial.state == state] for state in ("COMPLETE", "PRUNED")}  # fmt: skip
+    assert by_state["COMPLETE"]
+    assert by_state["PRUNED"]
+    assert all(trial.epochs == 4 for trial in by_state["COMPLETE"])
+    assert all(0 < trial.epochs < 4 for trial in by_state["PRUNED"])
+    assert found.search.best[0] in [trial.number for trial in by_state["COMPLETE"]]
+
+
 def pretended(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
     """A value without any training, the best at a learning rate of 0.01."""
     value = -((math.log10(trial.params["optimizer.lr"]) + 2) ** 2)
