@@ -231,6 +231,8 @@ def parallel_figure(search: Search) -> Figure:
     for place, rail in enumerate(rails):
         _draw_rail(axes, place, rail)
     _frame(axes, rails, width)
+    if note := _view(search, 0, complete_trials(search)).note(complete_trials(search)):
+        axes.set_title(note.replace("hollow", "drawn"), loc="left", fontsize=8.5, color=DARK_GREY)
     _draw_keys(axes, search)
     _legend_of(figure, [axes])
     return figure
@@ -506,7 +508,7 @@ class _Scale:
 
     @property
     def _has_decades(self) -> bool:
-        return self.high >= 100 * self.low and not self.whole
+        return self.log and self.high >= 100 * self.low and not self.whole
 
     def prepare(self, axes: Axes) -> None:
         """Scale, ends and ticks of ``axes`` along x."""
