@@ -80,7 +80,7 @@ def search_part(analysis: Analysis) -> tuple[str, list[Picture]]:
     parts += _fresh_part(analysis, search)
     parts += _best_part(search, images)
     parts += _parameters_part(search, images, importances)
-    parts += [f"```\n{search.command}\n```"] if search.command else []
+    parts += [f"### Repeat the search\n\n```\n{search.command}\n```"] if search.command else []
     return "\n\n".join(parts), drawn
 
 
@@ -403,10 +403,11 @@ def _too_good(search: Search) -> str:
     many = len(complete_trials(search))
     if many < 2:
         return "One complete trial alone: nothing was chosen among others, but only fresh seeds say what it is worth."
-    which = "best" if len(search.metrics) == 1 else "ones on the front"
+    picked = "it was picked" if len(search.metrics) == 1 else "they were picked"
+    which = "best of" if len(search.metrics) == 1 else "trials on the front of"
     return (
-        f"The value of the {which} of {many} complete trials is too good by chance: it was picked for being good on these "
-        "very seeds and validation rows. Only fresh seeds say what the settings are worth."
+        f"The values of the {which} {many} complete trials are too good by chance, as {picked} for being good on these very "
+        "seeds and validation rows: only fresh seeds say what the settings are worth."
     )
 
 
@@ -425,12 +426,11 @@ def _shrinkage(search: Search, row: _Fresh) -> str:
     gap = fresh.mean - seen.mean
     size = number(abs(gap), decimals)
     way = "the same" if not float(size) else f"{size} {'higher' if gap > 0 else 'lower'}"
-    lower = search.lower_is_better[0]
-    good = "" if not float(size) else f" ({'more' if (gap > 0) != lower else 'less'} good)"
+    better = f" ({'lower' if search.lower_is_better[0] else 'higher'} is better)"
     where = " on the experiment's own validation rows" if search.holdout is not None else ""
     return (
         f"{in_search}; `{row.variant}`, which has its settings, has {_with_count(fresh, decimals)} on fresh seeds{where}: "
-        f"{way}{good}."
+        f"{way}{better if float(size) else ''}."
     )
 
 
@@ -485,7 +485,10 @@ def _about_rows(analysis: Analysis, search: Search) -> list[str]:
             "well. Ask for a test metric."
         ]
     rows = "validation rows that this report is about" if validated else "test rows"
-    return [*found, f"All seeds share one split, and the search saw none of the {rows}."]
+    said = f"All seeds share one split, and the search saw none of the {rows}."
+    if search.holdout is None:
+        said += f" It chose by the validation rows, so `{search.metrics[0]}` is still too good on fresh seeds."
+    return [*found, said]
 
 
 def _seen_seeds(analysis: Analysis, search: Search) -> list[str]:
@@ -680,9 +683,7 @@ def _fanova(search: Search, trials: Sequence[Trial]) -> _Importances | str:
         found: _Importances = {}
         for place, metric in enumerate(search.metrics):
             evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-            found[metric] = optuna.importance.get_param_importances(
-                study, evaluator=evaluator, target=partial(_value_at, place), normalize=False
-            )
+            found[metric] = evaluator.evaluate(study, target=partial(_value_at, place))
     return found
 
 

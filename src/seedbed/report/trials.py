@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from seedbed.report.formatting import NOTHING
 from seedbed.results import Search, Trial
 from seedbed.statistics import Summary, finite
 
+LONGEST_REASON = 160
 COMPLETE, PRUNED, FAILED, UNFINISHED = "complete", "pruned", "failed", "unfinished"
 _OUTCOMES = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED}
 
@@ -54,12 +56,16 @@ def distinct_points(search: Search) -> int:
 
 def reasons(search: Search, wanted: str) -> list[tuple[int, str]]:
     """Why trials of one outcome ended so, with how many of them, the most frequent first."""
-    counts = Counter(trial.reason or _unsaid(trial) for trial in trials_that_are(search, wanted))
+    counts = Counter(_reason(trial) for trial in trials_that_are(search, wanted))
     return [(count, reason) for reason, count in counts.most_common()]
 
 
-def _unsaid(trial: Trial) -> str:
-    return "a value that is not finite" if trial.state == "COMPLETE" else "no reason recorded"
+def _reason(trial: Trial) -> str:
+    """In one line, not too long."""
+    said = " ".join(trial.reason.split())
+    if not said:
+        return "a value that is not finite" if trial.state == "COMPLETE" else "no reason recorded"
+    return said if len(said) <= LONGEST_REASON else f"{said[:LONGEST_REASON]} …"
 
 
 def number_or_none(value: float | None) -> float | None:
@@ -91,7 +97,7 @@ def value_text(value: Any) -> str:
 
 def settings_text(params: Mapping[str, Any]) -> str:
     """All values in full, as overrides that can be typed: "optimizer.lr=0.01 model.dropout=0.2"."""
-    return " ".join(f"{key}={_typed(value)}" for key, value in params.items())
+    return shlex.join(f"{key}={_typed(value)}" for key, value in params.items())
 
 
 def _typed(value: Any) -> str:
