@@ -329,8 +329,9 @@ class _Fresh:
 
 def tested(analysis: Analysis, search: Search) -> list[_Fresh]:
     """The variant as it stands, then those with the best trials' settings, as far as they are in this launch."""
+    best = {trial.number: trial for trial in winners(search)}
     trial_of: dict[str, Trial | None] = {search.variant: None}
-    trial_of |= dict(zip(search.tuned, winners(search), strict=False))
+    trial_of |= {name: best[of] for name, of in zip(search.tuned, search.best, strict=False) if of in best}
     return [
         _Fresh(
             name,

@@ -133,7 +133,7 @@ def _name_of_best(search: Search) -> str:
 def slices_figure(search: Search) -> Figure:
     """A panel for each parameter: the first objective's mean over it, the later a trial the darker."""
     keys = list(search.space)
-    across = min(_ACROSS, len(keys))
+    across = 2 if len(keys) == 4 else min(_ACROSS, len(keys))
     down = math.ceil(len(keys) / across)
     figure = Figure(figsize=(max(2.5 * across + 1.1, 5.2), 2.5 * down + 0.9), layout="constrained")
     panels = figure.subplots(down, across, sharey=True, squeeze=False).flatten()
@@ -232,7 +232,7 @@ def parallel_figure(search: Search) -> Figure:
         _draw_rail(axes, place, rail)
     _frame(axes, rails, width)
     if note := _view(search, 0, complete_trials(search)).note(complete_trials(search)):
-        axes.set_title(note.replace("hollow", "drawn"), loc="left", fontsize=8.5, color=DARK_GREY)
+        axes.set_title(note.replace("hollow,", "drawn"), loc="left", fontsize=8.5, color=DARK_GREY)
     _draw_keys(axes, search)
     _legend_of(figure, [axes])
     return figure
