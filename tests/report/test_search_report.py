@@ -12,7 +12,13 @@ import pytest
 from conftest import make_config
 from seedbed.figures import rendered
 from seedbed.report import analyse, table_text, write_report
-from seedbed.report.pictures.search import history_figure, importance_figure, parallel_figure, slices_figure
+from seedbed.report.pictures.search import (
+    front_figure,
+    history_figure,
+    importance_figure,
+    parallel_figure,
+    slices_figure,
+)
 from seedbed.report.search import (
     fresh_values,
     parameter_importances,
@@ -382,6 +388,14 @@ def test_a_trial_far_off_does_not_press_the_others_together():
     axes = history_figure(make_search(trials, best=[7])).axes[0]
     assert axes.get_ylim()[0] > 0.8
     assert axes.get_title("left") == "1 trial beyond the axis: hollow, at its edge."
+
+
+def test_no_trial_of_the_front_lies_beyond_the_axis():
+    trials = [make_trial(number, 0.9, values=[0.9 + number / 1000, 5.0 + number]) for number in range(8)]
+    trials.append(make_trial(8, 0.1, values=[0.1, 1.0]))
+    search = make_search(trials, best=[7, 8], metrics=["val/accuracy", "seconds"], lower_is_better=[False, True])
+    [line] = [line for line in front_figure(search).axes[0].lines if line.get_label() == "Pareto front"]
+    assert min(line.get_xdata()) == 0.1
 
 
 def test_axes_of_slices_are_those_of_the_space():

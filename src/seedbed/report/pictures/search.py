@@ -402,7 +402,7 @@ _FARTHEST = 4.0
 
 
 def _view(search: Search, place: int, trials: Sequence[Trial]) -> _View:
-    """From the best value to the worst, or as far as ``_FARTHEST`` allows."""
+    """From the best value to the worst, or as far as ``_FARTHEST`` allows; no winner lies beyond."""
     values = np.array([value for trial in trials if (value := _shown(trial, place)) is not None])
     if not values.size:
         return _View(0.0, 1.0, place, 0.0, 1.0)
@@ -411,6 +411,8 @@ def _view(search: Search, place: int, trials: Sequence[Trial]) -> _View:
     middle = float(np.median(distances))
     farthest = _FARTHEST * middle if middle > 0 else float(distances[-1])
     reach = float(distances[-1]) if distances[-1] <= 1.25 * farthest else float(distances[distances <= farthest].max())
+    of_winners = [sign * value - best for trial in winners(search) if (value := _shown(trial, place)) is not None]
+    reach = max([reach, *of_winners])
     low, high = sorted((float(sign * best), float(sign * (best + (reach or 0.05 * abs(best) or 0.05)))))
     within = [trial for trial in trials if (value := _shown(trial, place)) is not None and low <= value <= high]
     spreads = [(trial.mean or 0.0, number_or_none(trial.std) or 0.0) for trial in within if place == 0 and trial.values]
