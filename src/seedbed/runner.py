@@ -94,9 +94,10 @@ def run_loaded(
     done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
     missing = _missing(plan, done)
     count = sum(len(seeds) for seeds in missing.values())
-    key = _launch_key(experiment, plan)
-    # A job of a sweep is one of its launches, even where it has nothing to train; so is what a search has found.
-    if count == 0 and SWEEP not in os.environ and not tags and (earlier := _latest_launch_with(store, key)):
+    key = _launch_key(experiment, plan, artifacts or {})
+    of_search = (tags or {}).get("search")
+    # A job of a sweep is one of its launches, even where it has nothing to train.
+    if count == 0 and SWEEP not in os.environ and (earlier := _latest_launch_with(store, key, of_search)):
         shown.say(f"All {len(done)} cells are trained already: nothing to do.")
         return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
     about = {"key": key, "command": experiment.command, "recipe_version": str(RECIPE_VERSION)}
@@ -226,11 +227,12 @@ def _missing(plan: Sequence[PlannedVariant], done: Mapping[str, Cell]) -> dict[s
     return missing
 
 
-def _launch_key(experiment: Experiment, plan: Sequence[PlannedVariant]) -> str:
+def _launch_key(experiment: Experiment, plan: Sequence[PlannedVariant], artifacts: Mapping[str, str]) -> str:
     """Two launches with one key ask for the same cells under the same names, and for the same report of them."""
     cells = [(planned.name, print_) for planned in plan for print_ in planned.fingerprints.values()]
     asked = {key: experiment.config[key] for key in ("question", "variants", "report", "published")}
-    return hashlib.sha256(json.dumps([cells, asked]).encode()).hexdigest()
+    more = [dict(artifacts)] if artifacts else []
+    return hashlib.sha256(json.dumps([cells, asked, *more]).encode()).hexdigest()
 
 
 def _sweep_tags(experiment: Experiment) -> dict[str, str]:
@@ -243,9 +245,9 @@ def _sweep_tags(experiment: Experiment) -> dict[str, str]:
     return {"sweep": sweep["id"], "sweep_values": json.dumps(values)}
 
 
-def _latest_launch_with(store: Store, key: str) -> Any:
+def _latest_launch_with(store: Store, key: str, of_search: str | None) -> Any:
     """The latest launch if it is the same; an older one would leave ``report`` with another than the one shown."""
-    latest = next((run for run in store.launches() if tracking.SEARCH not in run.data.tags), None)
+    latest = next((run for run in store.launches() if run.data.tags.get(tracking.SEARCH) == of_search), None)
     same = latest is not None and latest.data.tags.get(f"{tracking.TAG}key") == key
     return latest if same and latest is not None and latest.info.status == "FINISHED" else None
 

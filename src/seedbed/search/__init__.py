@@ -217,8 +217,9 @@ def _finish(study: Study, run: TrackedRun, found: Search, plan: Plan) -> Search:
     names = [f"tuned_{number}" for number in found.best] if len(found.best) > 1 else ["tuned"] * len(found.best)
     found = replace(found, tuned=names)
     run.artifact(tracking.SEARCH_RECORD, json.dumps(dataclasses.asdict(found)))
-    for name, content in files_of(search_pictures(found), kinds=("png",)).items():
-        run.artifact(f"report/{name}", content)
+    if plan.variant.config["tracking"]["pictures"]:
+        for name, content in files_of(search_pictures(found), kinds=("png",)).items():
+            run.artifact(f"report/{name}", content)
     if len(found.best) == 1:
         best = next(trial for trial in found.trials if trial.number == found.best[0])
         run.log(curves=[("objective", 0, best.values[0])], tags={f"{tracking.TAG}best": json.dumps(best.params)})
