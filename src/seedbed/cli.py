@@ -103,6 +103,7 @@ def main() -> None:
     seedbed run spam_imbalance variant=none,smote trainer.max_epochs=20
     seedbed run spam_imbalance split=fixed select=best
     seedbed run spam_imbalance -m model.hidden='[64],[256,128]'        one job for each value
+    seedbed run spam_imbalance -m optimizer.lr=1e-3,1e-4 hydra/launcher=joblib hydra.launcher.n_jobs=2
     """,
 )
 @click.argument("experiment", shell_complete=completion.experiments)
@@ -110,9 +111,10 @@ def main() -> None:
 @click.option(
     "-m", "--multirun", is_flag=True, help="Run one job for each combination of the values given (Hydra multirun)."
 )
+@click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure; what is finished is kept.")
 @config_dir_option
 @debug_option
-def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir: str | None) -> None:
+def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: bool, config_dir: str | None) -> None:
     """Train what is missing of EXPERIMENT and print its table.
 
     OVERRIDES are Hydra's: key=value, group=choice, +new.key=value. Cells (variant x seed) that are trained already are
@@ -123,14 +125,14 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
     if multirun:
         from seedbed.multirun import run_jobs
 
-        code = run_jobs(experiment, overrides, config_dir)
+        code = run_jobs(experiment, overrides, config_dir, fail_fast=fail_fast)
         click.echo(next_steps, err=True)
         sys.exit(code)
     from seedbed.progress import Display
     from seedbed.report import table_text
     from seedbed.runner import run as run_experiment
 
-    outcome = run_experiment(experiment, overrides, config_dir, display=Display(), curves=False)
+    outcome = run_experiment(experiment, overrides, config_dir, display=Display(), curves=False, fail_fast=fail_fast)
     click.echo(table_text(outcome.results))
     click.echo(next_steps, err=True)
     if outcome.failures:

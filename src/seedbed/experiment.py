@@ -207,7 +207,8 @@ def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.Pat
     try:
         return cast(DictConfig, _compose(name, overrides, _search_folders(config_dir), with_hydra=True).hydra)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(f"{' '.join(overrides)}: {' '.join(str(error).split())}") from error
+        reason = " ".join(str(error).split("Config search path")[0].split())
+        raise ConfigError(f"{' '.join(overrides)}: Hydra refuses that: {reason}") from error
 
 
 def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path], *, with_hydra: bool = False) -> DictConfig:
@@ -433,7 +434,8 @@ def _in_other_choices(override: Override, name: str, given: Sequence[str], folde
     having = [
         choice
         for choice in sorted(groups.get(group, ()))
-        if OmegaConf.select(_compose_choices(name, [*others, f"{group}={choice}"], folders), key, default=None) is not None
+        if OmegaConf.select(_compose_choices(name, [*others, f"{group}={choice}"], folders), key, default=None)
+        is not None
     ]
     if not having:
         return ""

@@ -59,7 +59,8 @@ LABEL = f"{TAG}label."
 ERROR = f"{TAG}error"
 # On a seed run that did not end well: "diverged".
 OUTCOME = f"{TAG}outcome"
-# On a launch: the sweep that it is a job of; with "_values", what it sets there.
+# On a launch: the sweep that it is a job of; with "_values", what it sets there; with "_job", its number in the sweep,
+# and with "_jobs", how many there are.
 SWEEP = f"{TAG}sweep"
 # What MLflow's page of a run shows as its description, in Markdown.
 DESCRIPTION = MLFLOW_RUN_NOTE
@@ -243,7 +244,7 @@ def _cell(run: Run) -> Cell:
         variant=tags[f"{TAG}variant"],
         seed=int(tags[f"{TAG}seed"]),
         fingerprint=tags[f"{TAG}fingerprint"],
-        status=run.info.status,
+        status=true_status(run),
         outcome=tags.get(OUTCOME, "ok" if run.info.status == "FINISHED" else ""),
         launch=tags[f"{TAG}launch"],
         metrics=dict(run.data.metrics),
@@ -454,6 +455,12 @@ def _surely_gone(tags: Mapping[str, str]) -> bool:
         return True
 
 
+def true_status(run: Run) -> str:
+    """A run's status; KILLED where a crash left it RUNNING, also before ``Store.repair`` has said so in the store."""
+    gone = run.info.status == "RUNNING" and _surely_gone(run.data.tags)
+    return "KILLED" if gone else str(run.info.status)
+
+
 def heartbeat() -> dict[str, str]:
     """The tag that keeps a run from being taken for dead on another host."""
     return {f"{TAG}heartbeat": f"{time.time():.0f}"}
@@ -651,6 +658,12 @@ def _jobs(store: Store, launch: Run) -> list[Run]:
     return of_sweep[::-1]
 
 
+def sweep_launches(store: Store, sweep: str) -> dict[int, Run]:
+    """The launches of a sweep by the number of the job; jobs that have none have not started, or stopped before it."""
+    launches = store._search(f"tags.`{SWEEP}` = '{sweep}'")
+    return {int(run.data.tags[f"{SWEEP}_job"]): run for run in launches}
+
+
 def _job(store: Store, launch: Run, plan: Plan, finished: Mapping[str, Cell]) -> Job:
     cells = _cell_frame(store, launch.info.run_id, plan, finished)
     circumstances = {variant: _common(planned, finished) for variant, planned in plan.items()}
@@ -701,7 +714,7 @@ def launch_row(run: Run) -> dict[str, str]:
         "id": run.info.run_id,
         "started": started.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "command": run.data.tags.get(f"{TAG}command", ""),
-        "status": run.info.status,
+        "status": true_status(run),
     }
 
 
