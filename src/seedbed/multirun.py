@@ -34,7 +34,7 @@ from seedbed.paths import project_folder, resources
 from seedbed.progress import Display
 from seedbed.report import table_text
 from seedbed.runner import JOB, SWEEP, open_store, run, sigterm_interrupts
-from seedbed.tracking import Store, sweep_launches, true_status
+from seedbed.tracking import STATES, Store, sweep_launches, true_status
 
 _log = logging.getLogger(__name__)
 
@@ -300,12 +300,11 @@ def _end(processes: Sequence[psutil.Process]) -> None:
 def _states(store: Store, sweep: str, jobs: int, folder: Path) -> list[str]:
     """What became of each job: done, failed, killed, running, or not started."""
     launches = sweep_launches(store, sweep)
-    words = {"FINISHED": "done", "FAILED": "failed", "KILLED": "killed", "RUNNING": "running"}
     states = []
     for number in range(jobs):
         failed = any(folder.rglob(_log_name(number)))  # also where it failed before there was a launch
         launch = launches.get(number)
-        states.append("failed" if failed else words[true_status(launch)] if launch else "not started")
+        states.append("failed" if failed else STATES[true_status(launch)] if launch else "not started")
     return states
 
 

@@ -455,6 +455,10 @@ def _surely_gone(tags: Mapping[str, str]) -> bool:
         return True
 
 
+STATES = {"FINISHED": "done", "FAILED": "failed", "KILLED": "killed", "RUNNING": "running"}
+"""What a launch is called that has a status, where its jobs are counted."""
+
+
 def true_status(run: Run) -> str:
     """A run's status; KILLED where a crash left it RUNNING, also before ``Store.repair`` has said so in the store."""
     gone = run.info.status == "RUNNING" and _surely_gone(run.data.tags)
