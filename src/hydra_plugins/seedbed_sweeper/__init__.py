@@ -31,7 +31,8 @@ class SharedStudySweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Launch the jobs; what is searched is no override of theirs, they read it from the study's command."""
+        assert self.launcher is not None
+        assert self.hydra_context is not None
         parsed = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(arguments)
         fixed = [item.input_line or "" for item in parsed if not item.is_sweep_override()]
-        assert self.launcher is not None
         return self.launcher.launch([fixed] * self.n_jobs, initial_job_idx=0)
