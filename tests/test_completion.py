@@ -105,7 +105,7 @@ def test_what_would_be_refused_is_not_offered(folder: Path) -> None:
 
 def test_seeds_and_variants(folder: Path) -> None:
     run = ("run", "mine", "--config-dir", str(folder))
-    assert offered(*run, "se") == ["seeds=[3,5]"]
+    assert offered(*run, "see") == ["seeds=[3,5]"]
     assert offered(*run, "variant=") == ["variant=plain", "variant=other"]
     assert offered(*run, "variant=plain,") == ["variant=plain,other"]
     assert offered(*run, "variant=plain,other,") == []

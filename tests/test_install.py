@@ -90,6 +90,7 @@ def files(folder: Path) -> dict[Path, tuple[int, int]]:
 def test_the_wheel_holds_code_configs_and_experiments_and_nothing_else(wheel: Path) -> None:
     names = ZipFile(wheel).namelist()
     own = {Path("seedbed") / path for path in files(REPOSITORY / "src" / "seedbed")}
+    own |= {Path("hydra_plugins") / path for path in files(REPOSITORY / "src" / "hydra_plugins")}
     own |= {Path("seedbed/conf") / path for path in files(REPOSITORY / "conf")}
     own |= {Path("seedbed/experiments") / path.name for path in (REPOSITORY / "experiments").glob("*.yaml")}
     assert {Path(name) for name in names if ".dist-info/" not in name} == own
