@@ -197,7 +197,7 @@ def _show_search(experiment: str, found: Found, config_dir: str | None) -> None:
     """Print what came of a search; exit code 1 where nothing did."""
     from seedbed.report import table_text
     from seedbed.report.search import search_text
-    from seedbed.search import SUFFIX
+    from seedbed.tracking import SEARCHES
 
     click.echo(search_text(found.search))
     if found.running_elsewhere:
@@ -209,7 +209,7 @@ def _show_search(experiment: str, found: Found, config_dir: str | None) -> None:
         click.echo(f"\nOn fresh seeds\n{table_text(found.tested.results)}")
     where = ["--config-dir", config_dir] if config_dir else []
     report = f"Report: {shlex.join(['seedbed', 'report', experiment, '--search', *where])}    " if found.tested else ""
-    click.echo(f"\n{report}Trials: {shlex.join(['seedbed', 'ui', experiment + SUFFIX, *where])}", err=True)
+    click.echo(f"\n{report}Trials: {shlex.join(['seedbed', 'ui', experiment + SEARCHES, *where])}", err=True)
     if not found.search.best or (found.tested and found.tested.failures):
         sys.exit(1)
 

@@ -45,14 +45,43 @@ def project_status(config_dir: str | PathLike[str] | None = None) -> str:
 
 
 def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) -> str:
-    """The cells of the latest launch by variant, or of its whole sweep by job; then all launches."""
-    store = open_project_store(name, config_dir)
-    latest = find_launch(store)
-    lines = _sweep_lines(store, latest) if tracking.SWEEP in latest.data.tags else _launch_lines(store, latest)
+    """The cells of the latest launch by variant, or of its whole sweep by job; then all launches, and all searches."""
+    searches = _search_lines(name, config_dir)
+    try:
+        return "\n".join([*_all_launch_lines(open_project_store(name, config_dir)), *searches])
+    except TrackingError:
+        if searches:
+            return "\n".join(searches[1:])
+        raise
+
+
+def _all_launch_lines(store: Store) -> list[str]:
+    latest = next((run for run in store.launches() if tracking.SEARCH not in run.data.tags), None) or find_launch(store)
+    of_sweep = f"{tracking.SWEEP}_jobs" in latest.data.tags
+    lines = _sweep_lines(store, latest) if of_sweep else _launch_lines(store, find_launch(store))
     lines += ["", "Launches, latest first"]
     for row in map(launch_row, store.launches()):
         lines.append(f"{row['id'][:8]}  {row['started']}  {row['status']:8}  {row['command']}")
-    return "\n".join(lines)
+    return lines
+
+
+def _search_lines(name: str, config_dir: str | PathLike[str] | None) -> list[str]:
+    """A line for each search: what became of it, and its trials that were trained."""
+    try:
+        store = open_project_store(f"{name}{tracking.SEARCHES}", config_dir)
+    except TrackingError:
+        return []
+    lines = ["", "Searches, latest first"]
+    for run in store.searches():
+        trials = Counter(
+            "pruned" if trial.data.tags.get(tracking.OUTCOME) == tracking.PRUNED else STATES[true_status(trial)]
+            for trial in store.children(run.info.run_id)
+        )
+        wanted = run.data.tags.get(f"{tracking.TAG}trials", "?")
+        counts = ", ".join(f"{count} {state}" for state, count in trials.items()) or "none"
+        row = launch_row(run)
+        lines.append(f"{row['id'][:8]}  {row['started']}  {true_status(run):8}  {run.info.run_name}: trials trained: {counts}; {wanted} wanted  {row['command']}")  # fmt: skip
+    return lines
 
 
 def _launch_lines(store: Store, latest: Any) -> list[str]:

@@ -64,6 +64,8 @@ OUTCOME, PRUNED = f"{TAG}outcome", "pruned"
 SWEEP = f"{TAG}sweep"
 # On a launch: the run of the search whose best trials it tests on fresh seeds.
 SEARCH = f"{TAG}search"
+# What the MLflow experiment of the searches of an experiment is called beyond its name.
+SEARCHES = ".search"
 # What MLflow's page of a run shows as its description, in Markdown.
 DESCRIPTION = MLFLOW_RUN_NOTE
 # What else is known of a run: the variant run above a seed run, and the seeds of its stack and the threads that trained.
@@ -362,6 +364,10 @@ class Store:
     def launches(self) -> list[Run]:
         """All launches, the latest first."""
         return self._search(LAUNCHES, order=LATEST_FIRST)
+
+    def searches(self) -> list[Run]:
+        """All searches, the latest first."""
+        return self._search(f"tags.`{TAG}kind` = 'search'", order=LATEST_FIRST)
 
     def children(self, run_id: str) -> list[Run]:
         """The runs below a run, in the order in which they were started."""

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import yaml
 
-from seedbed import search as search_module
 from seedbed import tracking
 from seedbed.data.selection import SelectionSplit
 from seedbed.errors import ConfigError
@@ -331,7 +330,6 @@ def test_a_space_in_the_experiments_file_and_a_journal_as_storage(
     assert list(points(found)[0]) == ["optimizer.lr"]
     assert (project / "own.journal").is_file()
     assert len(search("messages", [*options, "search.trials=3"], project).search.trials) == 3
-    assert search_module.SUFFIX == ".search"
 
 
 def test_a_search_sees_no_test_rows_and_holds_out_of_the_training_rows_where_there_are_none() -> None:

@@ -29,9 +29,6 @@ from seedbed.search.trials import Trials
 from seedbed.tracking import Store, TrackedRun
 from seedbed.workers import Workers
 
-SUFFIX = ".search"
-"""What the MLflow experiment of the searches of an experiment is called beyond its name."""
-
 
 @dataclass(frozen=True)
 class Found:
@@ -86,7 +83,7 @@ def prepare(name: str, overrides: Sequence[str] = (), config_dir: str | PathLike
 
 def _store(plan: Plan, shown: Display) -> Store:
     experiment = plan.experiment
-    store = Store(tracking.store_uri(experiment.project), experiment.project, f"{experiment.name}{SUFFIX}")
+    store = Store(tracking.store_uri(experiment.project), experiment.project, f"{experiment.name}{tracking.SEARCHES}")
     if repaired := store.repair():
         shown.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
     return store
@@ -125,11 +122,12 @@ def _recipe(plan: Plan, trials: Trials) -> dict[str, Any]:
 
 def _search_run(store: Store, study: Study, plan: Plan) -> TrackedRun:
     """The run above those of the trials: the study's, or a new one."""
+    settings = plan.settings
     with study.alone():
         if study.run and (run := store.reopen(study.run)):
+            run.log(tags={f"{tracking.TAG}trials": str(settings.trials)})
             return run
-        settings = plan.settings
-        tags = {"study": settings.study, "storage": settings.storage, "command": plan.command}
+        tags = {"study": settings.study, "command": plan.command, "trials": str(settings.trials)}
         run = store.start(settings.study, "search", tags)
         study.set_run(run.id)
     run.log(
