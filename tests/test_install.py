@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import shutil
@@ -138,3 +139,14 @@ def test_constraints_pin_a_version_of_every_dependency_that_will_do() -> None:
         pinned = versions.get(canonicalize_name(needed.name))
         assert pinned is not None, f"{needed.name} is not in constraints.txt; its first lines say how to make it anew"
         assert needed.specifier.contains(pinned), f"constraints.txt has {needed.name} {pinned}, not {needed.specifier}"
+
+
+def test_no_installed_package_asks_for_another_optuna() -> None:
+    """Hydra's own Optuna sweeper would take Optuna back to 2; the sweeper here is seedbed's."""
+    ours = importlib.metadata.version("optuna")
+    assert ours.startswith("5.")
+    for package in importlib.metadata.distributions():
+        for text in package.requires or ():
+            asked = Requirement(text)
+            if asked.name == "optuna" and (asked.marker is None or asked.marker.evaluate({"extra": ""})):
+                assert asked.specifier.contains(ours), f"{package.name} asks for {text}"
