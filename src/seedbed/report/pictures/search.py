@@ -96,7 +96,7 @@ def _draw_trials(
         axes.plot(at[0][there], at[1][there], linestyle="", markeredgewidth=0, **style)
     if not there.all():
         hollow = {key: value for key, value in style.items() if key != "label"} | {"markerfacecolor": "white"}
-        edge = np.clip(at[1][~there], view.low, view.high)
+        edge = [view.drawn(height) for height in at[1][~there]]
         axes.plot(at[0][~there], edge, linestyle="", markeredgewidth=1, zorder=4, **hollow)
 
 
@@ -350,7 +350,7 @@ def _draw_front(axes: Axes, search: Search, first: int, second: int) -> None:
 
 
 def _values(trials: Sequence[Trial], place: int, view: _View) -> list[float]:
-    return [view.inside(_shown(trial, place) or 0.0) for trial in trials]
+    return [view.drawn(_shown(trial, place) or 0.0) for trial in trials]
 
 
 # ---- what of an objective is drawn -----------------------------------------------------------------------------------
@@ -375,6 +375,10 @@ class _View:
 
     def inside(self, value: float) -> float:
         return min(max(value, self.low), self.high)
+
+    def drawn(self, value: float) -> float:
+        """Where a trial with the value is drawn."""
+        return self.most if value > self.high else self.least if value < self.low else value
 
     def holds(self, trial: Trial) -> bool:
         value = _shown(trial, self.place)
