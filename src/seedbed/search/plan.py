@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 
+from seedbed.databases import without_password
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, Template, Variant, as_list, load_experiment, parse
 from seedbed.search.settings import Settings, read_settings
@@ -48,7 +49,7 @@ def read_plan(name: str, overrides: Sequence[str], config_dir: str | PathLike[st
         template=Template(experiment, variant),
         space=space,
         settings=read_settings(experiment, variant.name, space),
-        command=command,
+        command=without_password(command),
     )
 
 
