@@ -117,4 +117,4 @@ def seedbed(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return command
 
 
-CONFIGURED = ("run", "report", "power", "status", "ui", "verify", "diff")
+CONFIGURED = ("run", "report", "power", "status", "ui", "verify", "diff", "search")

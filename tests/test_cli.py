@@ -121,9 +121,9 @@ def test_multirun_runs_every_job_and_says_which_failed(seedbed: Command, project
     assert sorted(found.info.status for found in runs(store, "seed")) == ["FAILED"] * 2 + ["FINISHED"] * 10
     rows = [line for line in done.stdout.splitlines() if line.startswith("flaky ") and " ± " in line]
     assert ["n=2/3, 1 failed" in row for row in rows] == [True, True]
-    logs = sorted(project.glob("multirun/failing_seed/*/*/*.log"))
+    logs = sorted(project.glob("multirun/failing_seed/*/*/failures-of-job-*.log"))
     assert len(logs) == 2
-    assert all("no rows for seed 2" in log.read_text() for log in logs)
+    assert all("Traceback" in log.read_text() and str(log) in done.stderr for log in logs)
     assert len(list(project.rglob("mlflow.db"))) == 1
     assert seedbed("report", "failing_seed", "--format", "md").returncode == 0
     page = (project / "experiments" / "failing_seed" / "report.md").read_text()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
+from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from seedbed import devices, tracking
+from seedbed import devices, tracking, workers
 from seedbed.errors import ConfigError
 from seedbed.runner import run
 from seedbed.training import StackTrainer
@@ -55,6 +58,58 @@ def test_a_device_that_is_not_there_is_refused(
     monkeypatch.setattr(devices, "available_cores", lambda: 2)
     with pytest.raises(ConfigError, match=said):
         devices.numbers(given)
+
+
+def _pretend(folder: Path, visible: list[int]) -> None:
+    """Four GPUs, of which this process sees some, whose numbers then start at 0."""
+    torch.cuda.is_available = lambda: True
+    torch.cuda.device_count = lambda: len(visible)
+    torch.cuda.get_device_properties = lambda number: SimpleNamespace(uuid=f"GPU-{visible[number]}")
+    devices.tempfile.tempdir = str(folder)
+
+
+def _job_on_a_free_gpu(folder: Path, visible: list[int], answer: Connection) -> None:
+    _pretend(folder, visible)
+    answer.send([visible[number] for number in devices.numbers(settings(devices="free"))])
+    answer.recv()  # trains until it is told to end
+
+
+def test_jobs_get_a_gpu_each_and_wait_for_one_that_is_free(tmp_path: Path) -> None:
+    """In processes of their own, since a GPU is a process' own for as long as it lives, however it ends."""
+    context = multiprocessing.get_context("fork")  # starts at once; nothing here touches CUDA
+    ends, jobs = [], []
+    for visible in ([0, 1], [0, 1], [1, 0]):
+        here, there = context.Pipe()
+        jobs.append(context.Process(target=_job_on_a_free_gpu, args=(tmp_path, visible, there)))
+        jobs[-1].start()
+        ends.append(here)
+        if len(jobs) < 3:
+            assert here.poll(20)
+    first, second = (end.recv() for end in ends[:2])
+    assert (first, second) == ([0], [1])
+    assert not ends[2].poll(2 * devices.SECONDS_BETWEEN_LOOKS)
+    jobs[1].kill()
+    assert ends[2].poll(20)
+    assert ends[2].recv() == [1]
+    for job in jobs:
+        job.kill()
+        job.join()
+
+
+def test_a_free_device_is_kept_and_on_a_cpu_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert devices.numbers(settings("cpu", "free")) == [0]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=f"GPU-{number}"))
+    monkeypatch.setattr(devices.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(devices, "_held", {})
+    assert [devices.numbers(settings(devices="free")) for _ in range(3)] == [[0]] * 3
+    assert devices.lightning_settings(settings(devices="free")) == {"accelerator": "cuda", "devices": [0]}
+
+
+def test_processes_share_out_the_threads_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 6)
+    assert [workers.threads_of(range(count)) for count in (1, 2, 4, 9)] == [6, 3, 1, 1]
 
 
 def test_on_one_machine_a_seed_repeats_to_the_last_bit() -> None:

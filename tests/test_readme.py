@@ -90,7 +90,7 @@ def test_every_section_fits_on_a_screen() -> None:
 def test_overrides_in_the_readme_are_understood() -> None:
     for experiment, rest in re.findall(r"`seedbed run (\w+)([^`]*)`", README):
         if experiment == "spam_imbalance" and "-m" not in rest:
-            load_experiment(experiment, rest.split())
+            load_experiment(experiment, [word for word in rest.split() if not word.startswith("--")])
     for override in re.findall(r"`(trainer\.[^`]+|data/encoder=\w+|data\.s\w+[^` ]*)`", README):
         if "FOLDER" not in override:
             load_experiment(

@@ -8,12 +8,15 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seedbed import completion
 from seedbed.errors import ConfigError, SeedbedError
+
+if TYPE_CHECKING:
+    from seedbed.search import Found
 
 # Heavy packages are imported inside the commands that need them, so that --help answers at once.
 
@@ -102,7 +105,9 @@ def main() -> None:
     seedbed run spam_imbalance seeds=30                                trains only the seeds that are missing
     seedbed run spam_imbalance variant=none,smote trainer.max_epochs=20
     seedbed run spam_imbalance split=fixed select=best
+    seedbed run fastai_collab -m variant=dot_product_bias hydra/sweeper=optuna hydra/launcher=joblib
     seedbed run spam_imbalance -m model.hidden='[64],[256,128]'        one job for each value
+    seedbed run spam_imbalance -m optimizer.lr=1e-3,1e-4 hydra/launcher=joblib hydra.launcher.n_jobs=2
     """,
 )
 @click.argument("experiment", shell_complete=completion.experiments)
@@ -110,9 +115,10 @@ def main() -> None:
 @click.option(
     "-m", "--multirun", is_flag=True, help="Run one job for each combination of the values given (Hydra multirun)."
 )
+@click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure; what is finished is kept.")
 @config_dir_option
 @debug_option
-def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir: str | None) -> None:
+def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: bool, config_dir: str | None) -> None:
     """Train what is missing of EXPERIMENT and print its table.
 
     OVERRIDES are Hydra's: key=value, group=choice, +new.key=value. Cells (variant x seed) that are trained already are
@@ -121,16 +127,21 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, config_dir:
     where = shlex.join([experiment, *(["--config-dir", config_dir] if config_dir else [])])
     next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"
     if multirun:
+        if any(text.startswith("hydra/sweeper=optuna") for text in overrides):
+            from seedbed.search.processes import search_by_processes
+
+            _show_search(experiment, search_by_processes(experiment, overrides, config_dir), config_dir)
+            return
         from seedbed.multirun import run_jobs
 
-        code = run_jobs(experiment, overrides, config_dir)
+        code = run_jobs(experiment, overrides, config_dir, fail_fast=fail_fast)
         click.echo(next_steps, err=True)
         sys.exit(code)
     from seedbed.progress import Display
     from seedbed.report import table_text
     from seedbed.runner import run as run_experiment
 
-    outcome = run_experiment(experiment, overrides, config_dir, display=Display(), curves=False)
+    outcome = run_experiment(experiment, overrides, config_dir, display=Display(), curves=False, fail_fast=fail_fast)
     click.echo(table_text(outcome.results))
     click.echo(next_steps, err=True)
     if outcome.failures:
@@ -177,12 +188,17 @@ def search(
     if experiment is None:
         raise ConfigError("Name the experiment to search in, such as: seedbed search spam_imbalance variant=smote")
     from seedbed.progress import Display
+    from seedbed.search import search as run_search
+
+    _show_search(experiment, run_search(experiment, overrides, config_dir, display=Display()), config_dir)
+
+
+def _show_search(experiment: str, found: Found, config_dir: str | None) -> None:
+    """Print what came of a search; exit code 1 where nothing did."""
     from seedbed.report import table_text
     from seedbed.report.search import search_text
     from seedbed.search import SUFFIX
-    from seedbed.search import search as run_search
 
-    found = run_search(experiment, overrides, config_dir, display=Display())
     click.echo(search_text(found.search))
     if found.running_elsewhere:
         click.echo(

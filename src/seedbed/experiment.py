@@ -246,9 +246,18 @@ def _selection(name: str, folders: Sequence[Path]) -> list[str]:
     return [f"hydra.searchpath=[{searchpath}]", f"experiments={name}"]
 
 
-def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path]) -> DictConfig:
+def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> DictConfig:
+    """Hydra's own part of the config under the overrides that are for it: launcher, sweeper, job, ..."""
+    try:
+        return cast(DictConfig, _compose(name, overrides, _search_folders(config_dir), with_hydra=True).hydra)
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = " ".join(str(error).split("Config search path")[0].split())
+        raise ConfigError(f"{' '.join(overrides)}: Hydra refuses that: {reason}") from error
+
+
+def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path], *, with_hydra: bool = False) -> DictConfig:
     with _hydra_put_aside(), initialize_config_dir(str(resources() / "conf"), version_base="1.3"):
-        return compose("config", [*_selection(name, folders), *overrides])
+        return compose("config", [*_selection(name, folders), *overrides], return_hydra_config=with_hydra)
 
 
 @contextmanager
@@ -425,7 +434,8 @@ def _explain(
             text = str(override.input_line)
             return ConfigError(f"Override {text!r}: there is a key {key!r} already, write {text.removeprefix('+')}.")
         elif not override.is_add() and not override.is_force_add() and str(key) in str(error):
-            return _unknown_key(override, whose, name, variant, own, folders)
+            chosen = [str(item.input_line) for item in parsed if item.key_or_group in groups]
+            return _unknown_key(override, whose, name, variant, own, chosen, folders)
     return ConfigError(f"experiments/{name}.yaml, variant {variant!r}: {str(error).strip().splitlines()[0]}")
 
 
@@ -435,23 +445,61 @@ def _unknown_key(
     name: str,
     variant: str,
     own: Mapping[str, Sequence[str]],
+    given: Sequence[str],
     folders: Sequence[Path],
 ) -> ConfigError:
+    """``given`` are the choices of groups in the command."""
     key = override.key_or_group
     keys = {
         other: set(flatten(OmegaConf.to_container(_compose(name, overrides, folders), resolve=False), inner=True))
         for other, overrides in own.items()
     }
     having = [other for other, known in keys.items() if key in known]
-    if having:
+    if having and variant not in having:
         return ConfigError(
             f"Override {override.input_line!r}: variant {variant!r} ({', '.join(own[variant])}) has no key {key!r}, only "
             f"{', '.join(having)} {'have' if len(having) > 1 else 'has'} it. Pick them with variant={','.join(having)}."
         )
+    if elsewhere := _in_other_choices(override, name, [*own[variant], *given], folders):
+        return ConfigError(f"Override {override.input_line!r}{whose}: {elsewhere}")
     return ConfigError(
         f"Override {override.input_line!r}{whose}: there is no key {key!r}, {near_misses(key, keys[variant])} "
         f"(to add a new key: +{override.input_line})"
     )
+
+
+def _in_other_choices(override: Override, name: str, given: Sequence[str], folders: Sequence[Path]) -> str:
+    """Whether other choices of the key's group have the key, as of a sweep over the group; "" where none has."""
+    groups, key = config_groups(folders), override.key_or_group
+    group = max((found for found in groups if key.startswith(f"{found.replace('/', '.')}.")), key=len, default="")
+    chosen = [item for item in _parse(given) if item.key_or_group in groups]
+    others = [str(item.input_line) for item in chosen if item.key_or_group != group]
+    choices = [str(item.value()) for item in chosen if item.key_or_group == group]
+    having = [
+        choice
+        for choice in sorted(groups.get(group, ()))
+        if OmegaConf.select(_compose_choices(name, [*others, f"{group}={choice}"], folders), key, default=None)
+        is not None
+    ]
+    if not having:
+        return ""
+    choice = choices[-1] if choices else _compose_choices(name, others, folders).hydra.runtime.choices[group]
+    said = (
+        f"{group}={choice} has no key {key!r}; of group {group!r}, {', '.join(having)} "
+        f"{'have' if len(having) > 1 else 'has'} it. Choose only such, as {group}={having[0]}"
+    )
+    if override.is_delete():
+        return f"{said}."
+    declared = f"declare '{key.removeprefix(group.replace('/', '.') + '.')}: ???' in {group}/{choice}.yaml"
+    return f"{said}; or, if what {group}={choice} names can take it, write ++{override.input_line} or {declared}."
+
+
+def _compose_choices(name: str, choices: Sequence[str], folders: Sequence[Path]) -> DictConfig:
+    """The config, Hydra's own part too, with these choices of groups; empty where they do not go together."""
+    try:
+        return _compose(name, choices, folders, with_hydra=True)
+    except (HydraException, OmegaConfBaseException):
+        return OmegaConf.create()
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------

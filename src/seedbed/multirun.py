@@ -3,55 +3,163 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import itertools
 import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import click
-import hydra
+import psutil
+import torch
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from omegaconf import DictConfig
 
-from seedbed.errors import SeedbedError
-from seedbed.experiment import as_list, hydra_arguments, load_experiment, parse
+from seedbed.cores import available_cores
+from seedbed.errors import ConfigError, SeedbedError
+from seedbed.experiment import as_list, hydra_arguments, hydra_settings, load_experiment, parse
 from seedbed.paths import project_folder, resources
 from seedbed.progress import Display
 from seedbed.report import table_text
-from seedbed.runner import SWEEP, run
+from seedbed.runner import JOB, SWEEP, open_store, run, sigterm_interrupts
+from seedbed.tracking import STATES, Store, sweep_launches, true_status
 
 _log = logging.getLogger(__name__)
 
+# Extra of seedbed that brings a launcher; the name of the package is made from it.
+LAUNCHERS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray", "ray_aws": "ray"}  # fmt: skip
+# Written into a multirun's folder by the first job that fails, where it is to stop the others.
+STOPPED = "stopped-by-a-failure"
+SECONDS_TO_END = 10.0
+# What jobs elsewhere need of this process' environment to find the same things.
+HANDED_OVER = ("MLFLOW_TRACKING_URI", "SEEDBED_DATA", "SEEDBED_CACHE")
 
-def run_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> int:
-    """Run the jobs and return the exit code: 0 when all of them finished, 1 when one failed (the others go on)."""
+
+def run_jobs(
+    name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None, *, fail_fast: bool = False
+) -> int:
+    """Run the jobs and return the exit code: 0 when all of them finished, 1 when one failed.
+
+    A failing job does not stop the others, unless ``fail_fast``: then no job is started after it. An interrupt or
+    SIGTERM ends all jobs; in any case what is finished is kept, and no run of theirs stays RUNNING.
+    """
     overrides = [as_list(text) for text in overrides]
-    _check_jobs(name, overrides, config_dir)
-    project = project_folder(config_dir)
-    # Jobs may run in other processes and other folders: what they need of this one goes by the environment.
-    os.environ["SEEDBED_PROJECT"] = str(project)
-    os.environ["SEEDBED_LAUNCH_FOLDER"] = str(Path.cwd())
-    if config_dir is not None:
-        os.environ["SEEDBED_CONFIG_DIR"] = str(Path(config_dir).resolve())
-    folder = _own_folder(project / "multirun" / name)
-    os.environ[SWEEP] = json.dumps({"id": folder.name, "keys": _swept_keys(overrides)})
-    before = sys.argv
-    sys.argv = ["seedbed", "--multirun", *hydra_arguments(name, config_dir), f"hydra.sweep.dir='{folder}'", *overrides]
-    os.environ["HYDRA_FULL_ERROR"] = "1"
+    hydra = launcher_settings(name, overrides, config_dir)
+    jobs = _jobs(hydra, overrides)
+    experiments = [load_experiment(name, job, config_dir) for job in jobs]  # finds bad input in any, before the first
+    store = open_store(experiments[0])
+    threads = threads_of_a_job(hydra, len(jobs))
+    folder = own_folder(project_folder(config_dir) / "multirun" / name)
+    sweep = {
+        "id": f"{folder.name}_{uuid.uuid4().hex[:6]}",  # a server may hold the sweeps of several projects
+        "keys": _swept_keys(overrides),
+        "jobs": len(jobs),
+        "threads": threads,
+        "fail_fast": fail_fast,
+    }
+    click.echo(f"{_counted(len(jobs), 'job')}. Folders and logs: {folder}", err=True)
+    stopped = ""
     try:
-        _job()
-    except Exception:
-        return 1
+        environment = {SWEEP: json.dumps(sweep)}
+        stopped = launch(_job, name, [*_batches(hydra), *overrides], config_dir, folder, store, environment)
     finally:
-        sys.argv = before
-        del os.environ[SWEEP]
-    return 0
+        states = _states(store, str(sweep["id"]), len(jobs), folder)
+        click.echo(_summary(states, _values(jobs, overrides), folder, stopped), err=True)
+    return 0 if set(states) == {"done"} else 1
+
+
+def launch(
+    job: Callable[[DictConfig], None],
+    name: str,
+    overrides: Sequence[str],
+    config_dir: str | PathLike[str] | None,
+    folder: Path,
+    store: Store,
+    environment: Mapping[str, str],
+) -> str:
+    """Let Hydra's sweeper and launcher run the jobs; returns why the launcher gave up, "" where it did not.
+
+    ``environment`` is set in the process of each job.
+    """
+    handed_over = {**environment, **_environment(config_dir)}
+    arguments = [
+        *hydra_arguments(name, config_dir),
+        f"hydra.sweep.dir={_quoted(str(folder))}",
+        *(f"+hydra.job.env_set.{key}={_quoted(value)}" for key, value in handed_over.items()),
+        *overrides,
+    ]
+    try:
+        with (
+            sigterm_interrupts(),
+            _nothing_left_running(store),
+            initialize_config_dir(str(resources() / "conf"), job_name="seedbed", version_base="1.3"),
+        ):
+            GlobalHydra.instance().hydra.multirun("config", job, arguments)  # type: ignore[union-attr]
+    except Stopped:
+        pass
+    except Exception as error:  # of the launcher: jobs let none out
+        if os.environ.get("SEEDBED_DEBUG"):
+            raise
+        return f"The launcher gave up, and ended what was running: {type(error).__name__}: {error}"
+    return ""
+
+
+class Stopped(BaseException):
+    """The first failure is to stop the jobs that this process would run next; Hydra lets it pass."""
+
+
+# ---- before the first job --------------------------------------------------------------------------------------------
+
+
+def launcher_settings(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> DictConfig:
+    """Hydra's own settings under these overrides; raises ``ConfigError``, also where the launcher is not installed."""
+    for_hydra = [str(item.input_line) for item in parse(overrides) if is_for_hydra(item)]
+    _check_launcher(for_hydra)
+    return hydra_settings(name, for_hydra, config_dir)
+
+
+def is_for_hydra(override: Override) -> bool:
+    """Whether an override is about Hydra itself, and not about a run."""
+    return override.key_or_group.split(".")[0].split("/")[0] == "hydra"
+
+
+def _check_launcher(for_hydra: Sequence[str]) -> None:
+    for item in parse(for_hydra):
+        if item.key_or_group == "hydra.sweep.dir":
+            raise ConfigError(
+                f"{item.input_line}: seedbed makes a new folder for each multirun, multirun/NAME/TIME in the project "
+                "folder, so that none is overwritten. Give hydra.sweep.subdir for the name of a job's folder in it."
+            )
+        extra = LAUNCHERS.get(str(item.value())) if item.key_or_group == "hydra/launcher" else None
+        if extra and not _is_installed(f"hydra-{extra}-launcher"):
+            raise ConfigError(
+                f"{item.input_line}: that launcher is not installed. Install it with: pip install 'seedbed[{extra}]'"
+            )
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _settings(overrides: Sequence[str]) -> list[Override]:
+    """The overrides that are not for Hydra itself."""
+    return [item for item in parse(overrides) if not is_for_hydra(item)]
 
 
 def _swept_keys(overrides: Sequence[str]) -> list[str]:
@@ -59,12 +167,24 @@ def _swept_keys(overrides: Sequence[str]) -> list[str]:
     return [item.get_key_element() for item in _settings(overrides) if item.is_sweep_override()]
 
 
-def _settings(overrides: Sequence[str]) -> list[Override]:
-    """The overrides that are not for Hydra itself."""
-    return [item for item in parse(overrides) if not item.key_or_group.startswith("hydra")]
+def _jobs(hydra: DictConfig, overrides: Sequence[str]) -> list[tuple[str, ...]]:
+    """The overrides of each job, in the order in which Hydra numbers them."""
+    choices = [
+        [f"{item.get_key_element()}={value}" for value in item.sweep_string_iterator()]
+        if item.is_sweep_override()
+        else [item.input_line or ""]
+        for item in _settings(overrides)
+    ]
+    return list(itertools.product(*choices))
 
 
-def _own_folder(parent: Path) -> Path:
+def _values(jobs: Sequence[Sequence[str]], overrides: Sequence[str]) -> list[str]:
+    """What each job sets for itself, as typed."""
+    swept = [item.is_sweep_override() for item in _settings(overrides)]
+    return [" ".join(itertools.compress(job, swept)) for job in jobs]
+
+
+def own_folder(parent: Path) -> Path:
     """A new folder named by the time; launches of one second, on this or another machine, get one each."""
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     for suffix in itertools.count(1):
@@ -75,38 +195,156 @@ def _own_folder(parent: Path) -> Path:
     raise AssertionError("counting does not end")
 
 
-def _check_jobs(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> None:
-    """Find bad input in any job before the first one starts."""
-    choices = [
-        [f"{item.get_key_element()}={value}" for value in item.sweep_string_iterator()]
-        if item.is_sweep_override()
-        else [item.input_line or ""]
-        for item in _settings(overrides)
-    ]
-    for job in itertools.product(*choices):
-        load_experiment(name, job, config_dir)
+def threads_of_a_job(hydra: DictConfig, jobs: int) -> int | None:
+    """PyTorch's threads in each job, where several share this machine's cores; None: what a job finds for itself.
+
+    One job after another has the whole machine, and SLURM and Ray give each job cores of its own.
+    """
+    cores, launcher = available_cores(), launcher_name(hydra)
+    if launcher == "JoblibLauncher":
+        at_once = hydra.launcher.n_jobs or 1
+        at_once = at_once if at_once > 0 else max(1, cores + 1 + at_once)
+    elif launcher == "LocalLauncher":
+        at_once = hydra.sweeper.get("max_batch_size") or cores
+    else:
+        return None
+    share = max(1, cores // min(at_once, jobs))
+    return min(share, torch.get_num_threads())  # fewer where the user said so by OMP_NUM_THREADS
 
 
-@hydra.main(version_base="1.3", config_path=str(resources() / "conf"), config_name="config")
+def _batches(hydra: DictConfig) -> list[str]:
+    """submitit's local executor starts a batch of jobs at once, and would start all: no more than there are cores."""
+    if launcher_name(hydra) == "LocalLauncher" and hydra.sweeper.get("max_batch_size") is None:
+        return [f"hydra.sweeper.max_batch_size={available_cores()}"]
+    return []
+
+
+def launcher_name(hydra: Any) -> str:
+    """The class of the launcher."""
+    return str(hydra.launcher._target_).rsplit(".", maxsplit=1)[-1]
+
+
+def _environment(config_dir: str | PathLike[str] | None) -> dict[str, str]:
+    """What jobs need of this process, as Hydra sets it for each: they may run in other processes, folders, machines."""
+    found = {
+        JOB: "${hydra:job.num}",
+        "SEEDBED_PROJECT": str(project_folder(config_dir)),
+        "SEEDBED_LAUNCH_FOLDER": str(Path.cwd()),
+    }
+    if config_dir is not None:
+        found["SEEDBED_CONFIG_DIR"] = str(Path(config_dir).expanduser().resolve())
+    for key in HANDED_OVER:
+        # Hydra writes what it sets into the job's folder, where a password has no place.
+        if (value := os.environ.get(key)) and not urlsplit(value).password:
+            found[key] = value
+    return found
+
+
+def _quoted(text: str) -> str:
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+# ---- one job ---------------------------------------------------------------------------------------------------------
+
+
 def _job(_: DictConfig) -> None:
-    """One job: an ordinary run with this job's overrides, from the folder in which the command was typed."""
+    """An ordinary run with this job's overrides, from the folder in which the command was typed.
+
+    It lets no exception out: Hydra would show the first one only, and drop the batches that come later.
+    """
     os.chdir(os.environ["SEEDBED_LAUNCH_FOLDER"])
-    config = HydraConfig.get()
+    config, sweep = HydraConfig.get(), json.loads(os.environ[SWEEP])
+    if (mark := Path(config.sweep.dir) / STOPPED).exists():
+        return
+    if sweep["threads"]:
+        torch.set_num_threads(sweep["threads"])
     name = config.runtime.choices["experiments"]
     overrides = [text for text in config.overrides.task if not text.startswith("experiments=")]
+    failures = _run(name, overrides, fail_fast=sweep["fail_fast"])
+    if not failures:
+        return
+    path = Path(config.runtime.output_dir) / log_name(config.job.num)
+    path.write_text("\n\n".join(f"{where}\n{found}" for where, found in failures.items()), "utf-8")
+    _log.error("Job %s failed (%s): %s. See %s", config.job.num, " ".join(overrides), ", ".join(failures), path)
+    if sweep["fail_fast"]:
+        mark.touch()
+        if launcher_name(config) == "BasicLauncher":
+            raise Stopped
+
+
+def _run(name: str, overrides: Sequence[str], *, fail_fast: bool) -> dict[str, str]:
+    """What failed, and its traceback."""
+    config_dir = os.environ.get("SEEDBED_CONFIG_DIR")
     try:
-        outcome = run(name, overrides, os.environ.get("SEEDBED_CONFIG_DIR"), display=Display(), curves=False)
-        click.echo(f"\n{' '.join(overrides)}\n{table_text(outcome.results)}\n")
-        if outcome.failures:
-            raise FailedJob("; ".join(f"{where}: {why}" for where, why in outcome.failures.items()))
+        outcome = run(name, overrides, config_dir, display=Display(), curves=False, fail_fast=fail_fast)
     except SeedbedError as error:
-        _log.error("Job %s failed (%s): %s", config.job.num, " ".join(overrides), error)
-        raise
-    except Exception:
-        # Hydra shows the first failing job only, and leaves nothing in the job's own log.
-        _log.exception("Job %s failed: %s", config.job.num, " ".join(overrides))
+        return {" ".join(str(error).split()): traceback.format_exc()}
+    except Exception as error:
+        return {f"{type(error).__name__}: {error}": traceback.format_exc()}
+    click.echo(f"\n{' '.join(overrides)}\n{table_text(outcome.results)}\n")
+    return {f"{where}: {why}": outcome.tracebacks[where] for where, why in outcome.failures.items()}
+
+
+def log_name(number: int) -> str:
+    """Of the file with what went wrong in a job."""
+    return f"failures-of-job-{number}.log"
+
+
+# ---- after the last job ----------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _nothing_left_running(store: Store) -> Iterator[None]:
+    """However the jobs end early, their processes end too, and none of their runs stays RUNNING."""
+    others = set(psutil.Process().children(recursive=True))
+    try:
+        yield
+    except BaseException:
+        if "ray" in sys.modules:
+            sys.modules["ray"].shutdown()
+        _end([child for child in psutil.Process().children(recursive=True) if child not in others])
+        store.repair()
         raise
 
 
-class FailedJob(Exception):
-    """Variants or seeds of a job failed; what they left is in MLflow, the rest of the job is recorded."""
+def _end(processes: Sequence[psutil.Process]) -> None:
+    """Ask them to end, so that they record what they have, and kill what does not."""
+    asked = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "resource_tracker" not in " ".join(
+                process.cmdline()
+            ):  # ends with this process, and listens to no signal
+                process.terminate()
+                asked.append(process)
+    for process in psutil.wait_procs(asked, SECONDS_TO_END)[1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(asked, SECONDS_TO_END)
+
+
+def _states(store: Store, sweep: str, jobs: int, folder: Path) -> list[str]:
+    """What became of each job: done, failed, killed, running, or not started."""
+    launches = sweep_launches(store, sweep)
+    states = []
+    for number in range(jobs):
+        failed = any(folder.rglob(log_name(number)))  # also where it failed before there was a launch
+        launch = launches.get(number)
+        states.append("failed" if failed else STATES[true_status(launch)] if launch else "not started")
+    return states
+
+
+def _summary(states: Sequence[str], values: Sequence[str], folder: Path, stopped: str) -> str:
+    """How many jobs did what, and where the logs of those that failed lie."""
+    counts = [f"{states.count(state)} {state}" for state in dict.fromkeys(["done", *states])]
+    lines = [stopped] if stopped else []
+    lines.append(f"{_counted(len(states), 'job')}: {', '.join(counts)}. Folders and logs: {folder}")
+    for number, state in enumerate(states):
+        if state != "done":
+            log = next(folder.rglob(log_name(number)), None)
+            lines.append(f"  job {number}  {values[number]}: {state}{f', see {log}' if log else ''}")
+    return "\n".join(lines)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

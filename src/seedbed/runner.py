@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
 
@@ -28,11 +28,12 @@ from seedbed.report import analyse, comparison_table, launch_page, table_text
 from seedbed.results import Results
 from seedbed.tracking import Cell, Store, TrackedRun
 from seedbed.training import StackTrainer, task_class
-from seedbed.variant_training import PlannedVariant, VariantTraining
+from seedbed.variant_training import Failure, PlannedVariant, VariantTraining
 from seedbed.workers import Workers
 
-# Set by multirun for its jobs, which may run in other processes: the sweep's id, and the keys that it varies.
-SWEEP = "SEEDBED_SWEEP"
+# Set by multirun for its jobs, which may run in other processes: the sweep's id, the keys that it varies and how many
+# jobs it has, as JSON; and the number of the job.
+SWEEP, JOB = "SEEDBED_SWEEP", "SEEDBED_JOB"
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Outcome:
     """Cells trained by this call; the others had been trained before."""
     failures: dict[str, str]
     """Error by variant, or by "variant, seed n"."""
+    tracebacks: dict[str, str] = field(default_factory=dict)
+    """Of each failure."""
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -68,14 +71,16 @@ def run(
     *,
     display: Display | None = None,
     curves: bool = True,
+    fail_fast: bool = False,
 ) -> Outcome:
     """Train the missing cells of an experiment, record them, and read the results of all cells back from MLflow.
 
     Bad input raises a ``SeedbedError`` before any training. A variant or seed that fails does not stop the others:
-    see ``Outcome.failures``. ``curves=False`` saves the time of reading the curves back.
+    see ``Outcome.failures``; with ``fail_fast``, nothing is started after the first failure. ``curves=False`` saves
+    the time of reading the curves back.
     """
     with display or Display(quiet=True) as shown, sigterm_interrupts():
-        return run_loaded(load_experiment(name, overrides, config_dir), shown, curves=curves)
+        return run_loaded(load_experiment(name, overrides, config_dir), shown, curves=curves, fail_fast=fail_fast)
 
 
 def run_loaded(
@@ -83,6 +88,7 @@ def run_loaded(
     shown: Display,
     *,
     curves: bool = True,
+    fail_fast: bool = False,
     tags: Mapping[str, str] | None = None,
     artifacts: Mapping[str, str] | None = None,
 ) -> Outcome:
@@ -94,9 +100,10 @@ def run_loaded(
     done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
     missing = _missing(plan, done)
     count = sum(len(seeds) for seeds in missing.values())
-    key = _launch_key(experiment, plan)
-    # A job of a sweep is one of its launches, even where it has nothing to train; so is what a search has found.
-    if count == 0 and SWEEP not in os.environ and not tags and (earlier := _latest_launch_with(store, key)):
+    key = _launch_key(experiment, plan, artifacts or {})
+    of_search = (tags or {}).get("search")
+    # A job of a sweep is one of its launches, even where it has nothing to train.
+    if count == 0 and SWEEP not in os.environ and (earlier := _latest_launch_with(store, key, of_search)):
         shown.say(f"All {len(done)} cells are trained already: nothing to do.")
         return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
     about = {"key": key, "command": experiment.command, "recipe_version": str(RECIPE_VERSION)}
@@ -106,11 +113,12 @@ def run_loaded(
     shown.say(
         f"{experiment.name}: {count} cell{'s' if count != 1 else ''} to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
     )
-    failures, trained = _train_launch(store, launch, experiment, plan, done, missing, shown)
+    failures, trained = _train_launch(store, launch, experiment, plan, done, missing, shown, fail_fast)
     results = tracking.read_results(store, store.client.get_run(launch.id), curves=curves)
     launch.artifact("table.txt", table_text(results))
     _describe_results(launch, results, shown)
-    return Outcome(results, launch.id, trained, failures)
+    whys = {where: failure.why for where, failure in failures.items()}
+    return Outcome(results, launch.id, trained, whys, {where: found.traceback for where, found in failures.items()})
 
 
 def open_store(experiment: Experiment, *, create: bool = True) -> Store:
@@ -226,11 +234,12 @@ def _missing(plan: Sequence[PlannedVariant], done: Mapping[str, Cell]) -> dict[s
     return missing
 
 
-def _launch_key(experiment: Experiment, plan: Sequence[PlannedVariant]) -> str:
+def _launch_key(experiment: Experiment, plan: Sequence[PlannedVariant], artifacts: Mapping[str, str]) -> str:
     """Two launches with one key ask for the same cells under the same names, and for the same report of them."""
     cells = [(planned.name, print_) for planned in plan for print_ in planned.fingerprints.values()]
     asked = {key: experiment.config[key] for key in ("question", "variants", "report", "published")}
-    return hashlib.sha256(json.dumps([cells, asked]).encode()).hexdigest()
+    more = [dict(artifacts)] if artifacts else []
+    return hashlib.sha256(json.dumps([cells, asked, *more]).encode()).hexdigest()
 
 
 def _sweep_tags(experiment: Experiment) -> dict[str, str]:
@@ -240,12 +249,17 @@ def _sweep_tags(experiment: Experiment) -> dict[str, str]:
     sweep = json.loads(os.environ[SWEEP])
     given = dict(override.split("=", 1) for override in experiment.overrides if "=" in override)
     values = {key: given[key] for key in sweep["keys"] if key in given}
-    return {"sweep": sweep["id"], "sweep_values": json.dumps(values)}
+    return {
+        "sweep": sweep["id"],
+        "sweep_values": json.dumps(values),
+        "sweep_jobs": str(sweep["jobs"]),
+        "sweep_job": os.environ[JOB],
+    }
 
 
-def _latest_launch_with(store: Store, key: str) -> Any:
+def _latest_launch_with(store: Store, key: str, of_search: str | None) -> Any:
     """The latest launch if it is the same; an older one would leave ``report`` with another than the one shown."""
-    latest = next((run for run in store.launches() if tracking.SEARCH not in run.data.tags), None)
+    latest = next((run for run in store.launches() if run.data.tags.get(tracking.SEARCH) == of_search), None)
     same = latest is not None and latest.data.tags.get(f"{tracking.TAG}key") == key
     return latest if same and latest is not None and latest.info.status == "FINISHED" else None
 
@@ -261,22 +275,30 @@ def _train_launch(
     done: dict[str, Cell],
     missing: Mapping[str, Sequence[int]],
     display: Display,
-) -> tuple[dict[str, str], int]:
+    fail_fast: bool,
+) -> tuple[dict[str, Failure], int]:
     """Train and record every variant; returns the failures, and how many cells were trained.
 
     The launch is FINISHED only if nothing failed.
     """
-    failures: dict[str, str] = {}
+    failures: dict[str, Failure] = {}
     trained = 0
     try:
         _describe_launch(launch, experiment, plan)
         display.begin(sum(len(missing[p.name]) * p.variant.config["trainer"]["max_epochs"] for p in plan))
         # Left in any case when all that was trained is recorded.
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
-            trainings = []
+            trainings: list[VariantTraining] = []
             for planned in plan:
-                trainings.append(VariantTraining(store, launch, planned, display, workers, records))
+                trainings.append(
+                    VariantTraining(store, launch, planned, display, workers, records, fail_fast=fail_fast)
+                )
                 trainings[-1].run(done, missing[planned.name])
+                if fail_fast:
+                    trainings[-1].wait()
+                    if trainings[-1].failures:
+                        _say_what_is_left([later.name for later in plan[len(trainings) :]], display)
+                        break
             for training in trainings:
                 training.wait()
                 failures |= training.failures
@@ -289,6 +311,10 @@ def _train_launch(
         raise
     launch.end("FAILED" if failures else "FINISHED")
     return failures, trained
+
+
+def _say_what_is_left(variants: Sequence[str], display: Display) -> None:
+    display.say(f"Stopped at the first failure (--fail-fast). Not started: {', '.join(variants) or 'none'}.")
 
 
 def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[PlannedVariant]) -> None:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
+from typing import Any
 
+from seedbed import tracking
 from seedbed.errors import TrackingError
 from seedbed.experiment import experiment_names
-from seedbed.tracking import NothingTracked, Store, find_launch, launch_row, open_project_store, read_plan
+from seedbed.tracking import (
+    STATES,
+    Cell,
+    NothingTracked,
+    Plan,
+    Store,
+    find_launch,
+    launch_row,
+    open_project_store,
+    read_plan,
+    sweep_launches,
+    true_status,
+)
 
 
 def project_status(config_dir: str | PathLike[str] | None = None) -> str:
@@ -29,25 +45,72 @@ def project_status(config_dir: str | PathLike[str] | None = None) -> str:
 
 
 def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) -> str:
-    """The cells of the latest launch by variant, then all launches."""
+    """The cells of the latest launch by variant, or of its whole sweep by job; then all launches."""
     store = open_project_store(name, config_dir)
     latest = find_launch(store)
-    counts = _cell_counts(store, latest.info.run_id)
-    kinds = ["trained", "diverged", "running", "failed", "killed", "missing"]
-    shown = [kind for kind in kinds if kind == "trained" or any(count[kind] for count in counts.values())]
-    width = max(len(variant) for variant in counts)
-    lines = [f"Latest launch {latest.info.run_id[:8]}", "  ".join(["variant".ljust(width), *shown])]
-    for variant, count in counts.items():
-        lines.append("  ".join([variant.ljust(width), *(str(count[kind]).rjust(len(kind)) for kind in shown)]))
+    lines = _sweep_lines(store, latest) if tracking.SWEEP in latest.data.tags else _launch_lines(store, latest)
     lines += ["", "Launches, latest first"]
     for row in map(launch_row, store.launches()):
         lines.append(f"{row['id'][:8]}  {row['started']}  {row['status']:8}  {row['command']}")
     return "\n".join(lines)
 
 
-def _cell_counts(store: Store, launch: str) -> dict[str, Counter[str]]:
-    plan = read_plan(store.run(launch))
-    finished = store.cells(fingerprint for cells in plan.values() for _, fingerprint in cells)
+def _launch_lines(store: Store, latest: Any) -> list[str]:
+    plan = read_plan(store.run(latest.info.run_id))
+    counts = _cell_counts(store, latest.info.run_id, plan, _finished(store, [plan]))
+    return [
+        f"Latest launch {latest.info.run_id[:8]}",
+        *_table("variant", [(variant, (), counts[variant]) for variant in plan]),
+    ]
+
+
+def _sweep_lines(store: Store, latest: Any) -> list[str]:
+    """One line a job: what it sets, what became of it, and its cells."""
+    launches = sweep_launches(store, latest.data.tags[tracking.SWEEP])
+    plans = {
+        number: read_plan(store.run(run.info.run_id))
+        for number, run in launches.items()
+        if tracking.READABLE in run.data.tags
+    }
+    finished = _finished(store, plans.values())
+    rows = []
+    for number, run in sorted(launches.items()):
+        of_variants = _cell_counts(store, run.info.run_id, plans.get(number, {}), finished)
+        values = json.loads(run.data.tags[f"{tracking.SWEEP}_values"])
+        about = (
+            STATES[true_status(run)],
+            run.info.run_id[:8],
+            " ".join(f"{key}={value}" for key, value in values.items()),
+        )
+        rows.append((str(number), about, sum(of_variants.values(), Counter[str]())))
+    jobs = int(latest.data.tags[f"{tracking.SWEEP}_jobs"])
+    lines = [
+        f"Latest launch {latest.info.run_id[:8]}, of a sweep of {jobs} job{'s' if jobs != 1 else ''}",
+        *_table("job", rows),
+    ]
+    if absent := jobs - len(launches):
+        lines.append(f"{absent} job{'s have' if absent != 1 else ' has'} not started, or failed before training.")
+    return lines
+
+
+def _table(first: str, rows: Sequence[tuple[str, Sequence[str], Counter[str]]]) -> list[str]:
+    """A line for each row: its name, the counts of the kinds that occur, and what else there is to say in front."""
+    kinds = ["trained", "diverged", "running", "failed", "killed", "missing"]
+    shown = [kind for kind in kinds if kind == "trained" or any(count[kind] for _, _, count in rows)]
+    more = ["state", "launch", "sets"][: len(rows[0][1])]
+    cells = [[first, *more[:2], *shown, *more[2:]]]
+    for name, about, count in rows:
+        cells.append([name, *about[:2], *(str(count[kind]).rjust(len(kind)) for kind in shown), *about[2:]])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _finished(store: Store, plans: Iterable[Plan]) -> dict[str, Cell]:
+    return store.cells(fingerprint for plan in plans for cells in plan.values() for _, fingerprint in cells)
+
+
+def _cell_counts(store: Store, launch: str, plan: Plan, finished: Mapping[str, Cell]) -> dict[str, Counter[str]]:
+    """How many cells of each kind, by variant."""
     others = {(cell.variant, cell.seed): cell.status.lower() for cell in store.unfinished(launch)}
     counts: dict[str, Counter[str]] = {}
     for variant, cells in plan.items():

@@ -58,7 +58,8 @@ LABEL = f"{TAG}label."
 ERROR = f"{TAG}error"
 # On a seed run that did not end well: "diverged", or PRUNED, and then it is KILLED.
 OUTCOME, PRUNED = f"{TAG}outcome", "pruned"
-# On a launch: the sweep that it is a job of; with "_values", what it sets there.
+# On a launch: the sweep that it is a job of; with "_values", what it sets there; with "_job", its number in the sweep,
+# and with "_jobs", how many there are.
 SWEEP = f"{TAG}sweep"
 # On a launch: the run of the search whose best trials it tests on fresh seeds.
 SEARCH = f"{TAG}search"
@@ -244,7 +245,7 @@ def _cell(run: Run) -> Cell:
         variant=tags[f"{TAG}variant"],
         seed=int(tags[f"{TAG}seed"]),
         fingerprint=tags[f"{TAG}fingerprint"],
-        status=run.info.status,
+        status=true_status(run),
         outcome=tags.get(OUTCOME, "ok" if run.info.status == "FINISHED" else ""),
         launch=tags[f"{TAG}launch"],
         metrics=dict(run.data.metrics),
@@ -330,11 +331,13 @@ class Store:
     def reopen(self, run_id: str) -> TrackedRun | None:
         """Go on with a run that was ended, in the name of this process; None where there is no such run."""
         try:
-            self.client.update_run(run_id, status="RUNNING")
+            found = self.client.get_run(run_id)
         except MlflowException:
             return None
         run = TrackedRun(self.client, run_id)
-        run.log(tags={f"{TAG}{key}": value for key, value in process_tags().items()})
+        if found.info.status != "RUNNING" or surely_gone(found.data.tags):
+            self.client.update_run(run_id, status="RUNNING")
+            run.log(tags={f"{TAG}{key}": value for key, value in process_tags().items()})
         return run
 
     def repair(self) -> int:
@@ -457,6 +460,16 @@ def surely_gone(tags: Mapping[str, str]) -> bool:
         return other or process.status() == psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError):
         return True
+
+
+STATES = {"FINISHED": "done", "FAILED": "failed", "KILLED": "killed", "RUNNING": "running"}
+"""What a launch is called that has a status, where its jobs are counted."""
+
+
+def true_status(run: Run) -> str:
+    """A run's status; KILLED where a crash left it RUNNING, also before ``Store.repair`` has said so in the store."""
+    gone = run.info.status == "RUNNING" and surely_gone(run.data.tags)
+    return "KILLED" if gone else str(run.info.status)
 
 
 def heartbeat() -> dict[str, str]:
@@ -677,6 +690,12 @@ def _jobs(store: Store, launch: Run) -> list[Run]:
     return of_sweep[::-1]
 
 
+def sweep_launches(store: Store, sweep: str) -> dict[int, Run]:
+    """The launches of a sweep by the number of the job; jobs that have none have not started, or stopped before it."""
+    launches = store._search(f"tags.`{SWEEP}` = '{sweep}'")
+    return {int(run.data.tags[f"{SWEEP}_job"]): run for run in launches}
+
+
 def _job(store: Store, launch: Run, plan: Plan, finished: Mapping[str, Cell]) -> Job:
     cells = _cell_frame(store, launch.info.run_id, plan, finished)
     circumstances = {variant: _common(planned, finished) for variant, planned in plan.items()}
@@ -727,7 +746,7 @@ def launch_row(run: Run) -> dict[str, str]:
         "id": run.info.run_id,
         "started": started.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "command": run.data.tags.get(f"{TAG}command", ""),
-        "status": run.info.status,
+        "status": true_status(run),
     }
 
 

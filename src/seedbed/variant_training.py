@@ -38,6 +38,19 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Failure:
+    """What went wrong with a variant or a seed."""
+
+    why: str
+    """In one line: the error's class and message."""
+    traceback: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        return cls(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
+
+
+@dataclass(frozen=True)
 class PlannedVariant:
     """A variant with all that its cells need, checked."""
 
@@ -77,13 +90,14 @@ class VariantTraining:
         workers: Workers,
         records: Executor,
         stopping: Stopping | None = None,
+        fail_fast: bool = False,
     ) -> None:
         self.stopping = stopping
         self.store, self.launch, self.planned, self.display = store, launch, planned, display
-        self.workers, self.records = workers, records
+        self.workers, self.records, self.fail_fast = workers, records, fail_fast
         tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.table.digest}
         self.variant_run = store.start(planned.name, "variant", tags, parent=launch.id)
-        self.failures: dict[str, str] = {}
+        self.failures: dict[str, Failure] = {}
         """What failed, by variant or by "variant, seed n"."""
         self.fresh: dict[int, Cell] = {}
         self.curves: dict[int, CurvePoints] = {}
@@ -95,13 +109,17 @@ class VariantTraining:
     def run(self, done: dict[str, Cell], missing: Sequence[int]) -> None:
         """Train the seeds ``missing``; what goes wrong is a failure, but for an interrupt.
 
-        ``done`` are cells by fingerprint, to which those trained here are added.
+        ``done`` are cells by fingerprint, to which those trained here are added. Where the first failure is to stop it,
+        no further stack is trained after it.
         """
         planned, start = self.planned, time.perf_counter()
         try:
             self._later(self._describe)
             for seeds in _groups_of(missing, planned.trainer.seeds_in_memory):
-                if data := self._seed_data(seeds):
+                data = self._seed_data(seeds)
+                if self._stopped:
+                    break
+                if data:
                     self._train(data)
         except (KeyboardInterrupt, SystemExit):
             self.variant_run.end("KILLED")
@@ -109,6 +127,11 @@ class VariantTraining:
         except Exception as error:  # a failing variant must not stop the others
             self._fail(error)
         self._later(self._finish, done, len(missing), time.perf_counter() - start)
+
+    @property
+    def _stopped(self) -> bool:
+        """Whether to start no further stack."""
+        return self._pruned or (self.fail_fast and bool(self.failures))
 
     def wait(self) -> None:
         """Return when everything is recorded."""
@@ -130,8 +153,8 @@ class VariantTraining:
         self.variant_run.artifact(tracking.CONFIG, tracking.to_yaml(config))
 
     def _fail(self, error: Exception) -> None:
-        self.failures[self.planned.name] = f"{type(error).__name__}: {error}"
-        self.variant_run.artifact("error.txt", "".join(traceback.format_exception(error)))
+        failure = self.failures[self.planned.name] = Failure.of(error)
+        self.variant_run.artifact("error.txt", failure.traceback)
 
     def _finish(self, done: dict[str, Cell], trained: int, seconds: float) -> None:
         try:
@@ -141,17 +164,18 @@ class VariantTraining:
         except Exception as error:
             self._fail(error)
         if self.failures:
-            self.variant_run.log(tags={tracking.ERROR: "; ".join(self.failures.values())[:4000]})
-        if self._stopped and self.stopping is not None:
+            whys = "; ".join(failure.why for failure in self.failures.values())
+            self.variant_run.log(tags={tracking.ERROR: whys[:4000]})
+        if self._pruned and self.stopping is not None:
             self.variant_run.log(curves=self.stopping.points, tags={tracking.OUTCOME: tracking.PRUNED})
-        self.variant_run.end("FAILED" if self.failures else "KILLED" if self._stopped else "FINISHED")
+        self.variant_run.end("FAILED" if self.failures else "KILLED" if self._pruned else "FINISHED")
         if self.stopping is None:  # who watches the fit says what came of it
             self.display.say(self._line(trained, seconds))
 
     def _line(self, trained: int, seconds: float) -> str:
         name = self.planned.name
         if self.failures:
-            return f"{name}: FAILED. " + " ".join(f"{where}: {why}" for where, why in self.failures.items())
+            return f"{name}: FAILED. " + " ".join(f"{where}: {found.why}" for where, found in self.failures.items())
         before = len(self.planned.fingerprints) - trained
         parts = [f"{trained} seed{'s' if trained != 1 else ''} trained in {seconds:.1f} s"] if trained else []
         parts += [f"{before} trained before"] if before else []
@@ -169,10 +193,12 @@ class VariantTraining:
                 rows, strategy = planned.rows[seed], planned.strategy
                 data.append(planned.trainer.task.seed_data(planned.table, rows, strategy, seed, encoding))
             except Exception as error:
-                self.failures[f"{planned.name}, seed {seed}"] = f"{type(error).__name__}: {error}"
+                failure = self.failures[f"{planned.name}, seed {seed}"] = Failure.of(error)
                 run = self._start_seed(seed)
-                run.artifact("error.txt", traceback.format_exc())
+                run.artifact("error.txt", failure.traceback)
                 run.end("FAILED")
+                if self.fail_fast:
+                    break
         return data
 
     def _train(self, data: Sequence[SeedData]) -> None:
@@ -190,7 +216,7 @@ class VariantTraining:
                 self._train_here(stack)
 
     @property
-    def _stopped(self) -> bool:
+    def _pruned(self) -> bool:
         return self.stopping is not None and self.stopping.stopped
 
     def _train_here(self, stack: Sequence[SeedData]) -> None:
@@ -201,7 +227,7 @@ class VariantTraining:
             progress = EpochProgress(self.display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
             callbacks = [curves, progress, *([self.stopping] if self.stopping else [])]
             results = planned.trainer.train(stack, callbacks, LightningLogger(self.variant_run))
-            if self._stopped:
+            if self._pruned:
                 results = [replace(result, outcome=tracking.PRUNED) for result in results]
             self._later(self._record, exits.pop_all(), runs, results)
 
@@ -213,8 +239,8 @@ class VariantTraining:
         waiting = deque(stacks)
         with ExitStack() as all_exits:
             training: dict[Future[list[SeedResult]], tuple[list[TrackedRun], ExitStack]] = {}
-            while waiting or training:
-                while waiting and len(training) < len(devices):
+            while training or (waiting and not self._stopped):
+                while waiting and len(training) < len(devices) and not self._stopped:
                     stack, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
                     runs = self._start_stack(stack, exits, threads_of(devices))
                     self.display.at(planned.name, 0, epochs, len(stack), 0)
@@ -275,7 +301,7 @@ class VariantTraining:
                     if result.outcome != tracking.PRUNED:
                         self._remember(run, result)
                 except Exception as error:  # what goes wrong with one seed's record must not take the others along
-                    self.failures[f"{self.planned.name}, seed {result.seed}"] = f"{type(error).__name__}: {error}"
+                    self.failures[f"{self.planned.name}, seed {result.seed}"] = Failure.of(error)
 
     def _record_seed(self, run: TrackedRun, result: SeedResult, at_once: int) -> None:
         config = self.planned.variant.config

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from seedbed.cores import available_cores
 from seedbed.data.table import Dataset
 from seedbed.devices import accelerator
 from seedbed.tasks.base import SeedData
@@ -62,8 +61,8 @@ class Workers:
 
 
 def threads_of(devices: Sequence[int]) -> int:
-    """PyTorch's threads in each of the processes that train on these devices."""
-    return max(1, available_cores() // len(devices))
+    """PyTorch's threads in each of the processes that train on these devices: their share of this process' own."""
+    return max(1, torch.get_num_threads() // len(devices))
 
 
 def train_in_worker(config: Mapping[str, Any], table: Dataset, stack: Sequence[SeedData]) -> list[SeedResult]:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,7 @@ from seedbed.search import Found, search
 from seedbed.search.plan import read_plan
 from seedbed.search.study import Measured, Study
 from seedbed.search.trials import Trials
+from tests.conftest import REPOSITORY, write_project
 from tests.search.conftest import BASE
 from tests.test_runner import runs, store_of
 
@@ -79,6 +85,29 @@ def test_a_search_in_two_parts_tries_what_one_in_one_go_tries(
     assert points(two) == points(one)
     assert len({str(point) for point in points(one)}) == 8
     assert two.search.best == one.search.best
+
+
+def test_cma_es_goes_on_without_repeating_a_point(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trials, "run", pretended)
+    options = [*BASE[:4], BASE[4], "model.dropout=interval(0.0, 0.5)", "search=cma_es"]
+    search("messages", [*options, "search.trials=5"], project)
+    found = search("messages", [*options, "search.trials=12"], project)
+    assert len({str(point) for point in points(found)}) == len(found.search.trials) == 12
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_pruners_stop_what_is_worse_at_an_epoch(project: Path, made_up_search: Run, pruner: str) -> None:
+    more = ["search.pruner.n_startup_trials=2"] if pruner == "median" else []
+    found = made_up_search(
+        f"search/pruner={pruner}", "search=random", "search.trials=8", "search.metrics=val/loss",
+        "trainer.max_epochs=4", *more,
+    )  # fmt: skip
+    by_state = {state: [trial for trial in found.search.trials if trial.state == state] for state in ("COMPLETE", "PRUNED")}  # fmt: skip
+    assert by_state["COMPLETE"]
+    assert by_state["PRUNED"]
+    assert all(trial.epochs == 4 for trial in by_state["COMPLETE"])
+    assert all(0 < trial.epochs < 4 for trial in by_state["PRUNED"])
+    assert found.search.best[0] in [trial.number for trial in by_state["COMPLETE"]]
 
 
 def pretended(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
@@ -322,3 +351,40 @@ def test_a_search_sees_no_test_rows_and_holds_out_of_the_training_rows_where_the
     assert (tested.train.tolist(), tested.val.tolist(), tested.test.tolist()) == ([0, 1, 2, 3, 4, 5], [6, 7], [])
     held = SelectionSplit(split=Split(0), holdout=0.1).rows(None, 0)
     assert (held.train.tolist(), held.val.tolist(), held.test.tolist()) == ([0, 1, 2, 3], [4, 5], [])
+
+
+KILLED_AT_THE_THIRD_TRIAL = """
+import os, signal, sys
+from seedbed.search import search
+from seedbed.search.trials import TrialWatch
+def kill(self, trainer, module):
+    if self.trial.number == 2 and trainer.current_epoch == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+TrialWatch.on_validation_end = kill
+search("messages", sys.argv[2:], sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_and_the_same_command_give_what_one_go_gives(
+    project: Path, made_up_search: Run, tmp_path: Path, empty_store: Path
+) -> None:
+    options = [*BASE, "search.trials=4"]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_THE_THIRD_TRIAL, str(project), *options],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    resumed = made_up_search("search.trials=4")
+    other = write_project(tmp_path / "other")
+    shutil.copy(empty_store, other / "mlflow.db")
+    whole = search("messages", options, other)
+    assert points(resumed) == points(whole)
+    assert [trial.values for trial in resumed.search.trials] == [trial.values for trial in whole.search.trials]
+    assert [trial.number for trial in resumed.search.trials] == [0, 1, 3, 4]
+    store = store_of(project, "messages.search")
+    assert [run.info.status for run in runs(store, "search")] == ["FINISHED"]
+    assert {run.info.run_name: run.info.status for run in runs(store, "variant")} == {
+        "trial 0": "FINISHED", "trial 1": "FINISHED", "trial 2": "KILLED", "trial 3": "FINISHED", "trial 4": "FINISHED",
+    }  # fmt: skip

@@ -16,6 +16,7 @@ from seedbed.report.latex import latex_report
 from seedbed.report.markdown import description, markdown_report
 from seedbed.report.pictures import Picture, files_of, pictures
 from seedbed.report.published import Published, published_numbers
+from seedbed.report.search import search_latex, search_part
 from seedbed.report.sweep import sweep_part
 from seedbed.report.table import table_text
 from seedbed.results import Results
@@ -75,17 +76,17 @@ def _pages(
     learned: Learned | str | None,
 ) -> dict[str, bytes | str]:
     """The pages asked for, and the pictures that lie beside those that do not hold them."""
-    of_learned, of_sweep = _learned_part(analysis.results, learned), sweep_part(analysis)
+    further = [search_part(analysis), sweep_part(analysis), _learned_part(analysis.results, learned)]
     drawn = pictures(analysis, numbers)
-    all_drawn = [*drawn, *of_sweep[1], *of_learned[1]]
+    all_drawn = [*drawn, *(picture for _, own in further for picture in own)]
     beside = bool({"md", "tex"} & set(formats))
     kinds: tuple[Kind, ...] = ("png", "svg") if beside else ("svg",)
     files = files_of(all_drawn, kinds)
-    page = markdown_report(analysis, claims, numbers, drawn, [of_sweep[0], of_learned[0]])
+    page = markdown_report(analysis, claims, numbers, drawn, [section for section, _ in further])
     pages: dict[str, Callable[[], str]] = {
         "md": lambda: page,
         "html": lambda: html_report(page, files, f"{analysis.results.experiment}: {analysis.label()}"),
-        "tex": lambda: latex_report(analysis, claims, numbers, all_drawn),
+        "tex": lambda: latex_report(analysis, claims, numbers, all_drawn, [search_latex(analysis)]),
     }
     contents: dict[str, bytes | str] = {f"report.{name}": make() for name, make in pages.items() if name in formats}
     return contents | (files if beside else {})

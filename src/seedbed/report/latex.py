@@ -25,7 +25,7 @@ _DOCUMENT = r"""\documentclass{article}
 \end{document}
 """
 
-_TABLE = r"""\begin{table}[htbp]
+TABLE = r"""\begin{table}[htbp]
 \centering
 \caption{%(caption)s}
 \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%%
@@ -39,7 +39,7 @@ _TABLE = r"""\begin{table}[htbp]
 \end{table}"""
 
 # A table over pages: published numbers may be many.
-_LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}
+LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}
 \begin{longtable}{%(columns)s}
 \caption{%(caption)s} \\
 \toprule
@@ -65,15 +65,20 @@ LONGEST_FLOAT = 30
 
 
 def latex_report(
-    analysis: Analysis, claims: Sequence[Claim], numbers: Sequence[Published], drawn: Sequence[Picture]
+    analysis: Analysis,
+    claims: Sequence[Claim],
+    numbers: Sequence[Published],
+    drawn: Sequence[Picture],
+    further: Sequence[str] = (),
 ) -> str:
-    """A document that compiles as it stands."""
+    """A document that compiles as it stands; ``further`` are sections of their own."""
     sections = [
         _opening(analysis, claims),
         _results(analysis),
         _comparisons(analysis),
         _claims(claims),
         _published(numbers, marked(analysis.results)),
+        *further,
         *(_PICTURE % {"file": f"{picture.name}.png", "caption": latex(picture.caption)} for picture in drawn),
     ]
     return _DOCUMENT % {"sections": "\n\n".join(section for section in sections if section)}
@@ -82,13 +87,13 @@ def latex_report(
 def _opening(analysis: Analysis, claims: Sequence[Claim]) -> str:
     question = str(analysis.results.config.get("question") or "").strip()
     sentences = [sentence.replace("`", "") for sentence in summary_sentences(analysis, list(claims))]
-    items = _items(latex(sentence) for sentence in sentences)
-    return f"\\section*{{{latex(analysis.results.experiment)}}}\n{latex(question)}\n{items}"
+    said = items(latex(sentence) for sentence in sentences)
+    return f"\\section*{{{latex(analysis.results.experiment)}}}\n{latex(question)}\n{said}"
 
 
-def _items(items: Iterable[str]) -> str:
+def items(texts: Iterable[str]) -> str:
     """A list of texts in LaTeX; names are long words there, and may break after an underscore."""
-    lines = "\n".join(rf"\item {item}".replace(r"\_", r"\_\allowbreak{}") for item in items)
+    lines = "\n".join(rf"\item {item}".replace(r"\_", r"\_\allowbreak{}") for item in texts)
     return f"\\begin{{itemize}}\\sloppy\n{lines}\n\\end{{itemize}}"
 
 
@@ -109,7 +114,7 @@ def _results(analysis: Analysis) -> str:
         rf"seeds; the best mean is bold. The 95\,\% interval of the mean is about {about}. "
         + " ".join(latex(note) for note in notes)
     )
-    return _table(_TABLE, caption.strip(), ["variant", latex(analysis.label()), "$n$", r"95\,\% interval"], rows)
+    return table(TABLE, caption.strip(), ["variant", latex(analysis.label()), "$n$", r"95\,\% interval"], rows)
 
 
 def _seeds(analysis: Analysis) -> str:
@@ -153,16 +158,16 @@ def _comparisons(analysis: Analysis) -> str:
             rf" $P$(worse), $P$(equivalent), $P$(better): that the true difference lies below, within and above "
             rf"$\pm${analysis.rope:g}, by the Bayesian correlated t-test."
         )
-    return _table(_TABLE if len(rows) <= LONGEST_FLOAT else _LONG_TABLE, caption, [*header, "verdict"], rows)
+    return table(TABLE if len(rows) <= LONGEST_FLOAT else LONG_TABLE, caption, [*header, "verdict"], rows)
 
 
 def _claims(claims: Sequence[Claim]) -> str:
     if not claims:
         return ""
-    items = _items(
+    found = items(
         rf"{latex(claim.text)}: \textbf{{{latex(claim.verdict)}}}. {latex(claim.evidence)}" for claim in claims
     )
-    return f"\\subsection*{{Claims of the source}}\n{items}"
+    return f"\\subsection*{{Claims of the source}}\n{found}"
 
 
 def _published(numbers: Sequence[Published], names: Mapping[str, str]) -> str:
@@ -184,10 +189,10 @@ def _published(numbers: Sequence[Published], names: Mapping[str, str]) -> str:
         r"Published numbers beside ours; reproduced: in the 95\,\% prediction interval for one more run of ours, "
         r"mean $\pm\; t(0.975, n-1)\, s \sqrt{1 + 1/n}$."
     )
-    return _table(_LONG_TABLE, caption, ["variant", "metric", "published", "ours", "$n$", "$z$", "reproduced"], rows)
+    return table(LONG_TABLE, caption, ["variant", "metric", "published", "ours", "$n$", "$z$", "reproduced"], rows)
 
 
-def _table(form: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(form: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return form % {
         "caption": caption,
         "columns": "l" + "r" * (len(header) - 1),

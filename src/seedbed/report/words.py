@@ -90,6 +90,8 @@ def _launch(analysis: Analysis) -> str:
         parts.append(
             f"This launch changed the experiment's recipe: {listed(_code(text) for text in results.overrides)}."
         )
+    if results.search is not None:
+        parts.append(f"It tests on fresh seeds what the search {_code(results.search.study)} found: see below.")
     if len(results.jobs) > 1:
         parts.append(f"It is one of {count_word(len(results.jobs))} jobs of a sweep: see below.")
     return " ".join(parts)

@@ -63,14 +63,9 @@ def search(
     """
     plan = read_plan(name, overrides, config_dir)
     with display or Display(quiet=True) as shown, sigterm_interrupts():
-        project = plan.experiment.project
-        store = Store(tracking.store_uri(project), project, f"{name}{SUFFIX}")
-        if repaired := store.repair():
-            shown.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
+        store = _store(plan, shown)
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
-            trials = Trials(plan, store, shown, workers, records)
-            study = Study(plan.settings, plan.space, _recipe(plan, trials))
-            run = _search_run(store, study, plan)
+            trials, study, run = _opened(plan, store, shown, workers, records)
             _work(trials, study, run, plan, shown)
         found, running = _record(study, plan, trials), study.running_elsewhere
         if only_trials or running:
@@ -78,6 +73,32 @@ def search(
         found = _finish(study, run, found, plan)
         tested = _test(plan, found, run.id, shown) if found.best and plan.settings.fresh_seeds else None
     return Found(found, run.id, tested, 0)
+
+
+def prepare(name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None) -> Store:
+    """Check all that ``search`` checks before its first trial, and make its study; gives the store of its runs."""
+    plan = read_plan(name, overrides, config_dir)
+    shown = Display(quiet=True)
+    store = _store(plan, shown)
+    with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
+        _opened(plan, store, shown, workers, records)
+    return store
+
+
+def _store(plan: Plan, shown: Display) -> Store:
+    experiment = plan.experiment
+    store = Store(tracking.store_uri(experiment.project), experiment.project, f"{experiment.name}{SUFFIX}")
+    if repaired := store.repair():
+        shown.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
+    return store
+
+
+def _opened(
+    plan: Plan, store: Store, shown: Display, workers: Workers, records: ThreadPoolExecutor
+) -> tuple[Trials, Study, TrackedRun]:
+    trials = Trials(plan, store, shown, workers, records)
+    study = Study(plan.settings, plan.space, _recipe(plan, trials))
+    return trials, study, _search_run(store, study, plan)
 
 
 def _recipe(plan: Plan, trials: Trials) -> dict[str, Any]:
@@ -227,8 +248,9 @@ def _finish(study: Study, run: TrackedRun, found: Search, plan: Plan) -> Search:
     names = [f"tuned_{number}" for number in found.best] if len(found.best) > 1 else ["tuned"] * len(found.best)
     found = replace(found, tuned=names)
     run.artifact(tracking.SEARCH_RECORD, json.dumps(dataclasses.asdict(found)))
-    for name, content in files_of(search_pictures(found), kinds=("png",)).items():
-        run.artifact(f"report/{name}", content)
+    if plan.variant.config["tracking"]["pictures"]:
+        for name, content in files_of(search_pictures(found), kinds=("png",)).items():
+            run.artifact(f"report/{name}", content)
     if len(found.best) == 1:
         best = next(trial for trial in found.trials if trial.number == found.best[0])
         run.log(curves=[("objective", 0, best.values[0])], tags={f"{tracking.TAG}best": json.dumps(best.params)})

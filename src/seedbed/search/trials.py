@@ -90,7 +90,8 @@ class Trials:
         if watch.stopped:
             measured = replace(watch.seen, run=run.id)
         elif training.failures:
-            measured = Measured(reason="; ".join(dict.fromkeys(training.failures.values())), run=run.id)
+            whys = dict.fromkeys(failure.why for failure in training.failures.values())
+            measured = Measured(reason="; ".join(whys), run=run.id)
         else:
             measured = replace(self._measure(planned, training), run=run.id)
         labels = {key: str(value) for key, value in {"trial": trial.number, "reason": measured.reason[:4000]}.items()}

@@ -1,0 +1,81 @@
+"""A search by several processes that one of Hydra's launchers starts: they share the trials of one study."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import traceback
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+import click
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from seedbed.errors import ConfigError
+from seedbed.experiment import as_list, parse
+from seedbed.multirun import (
+    is_for_hydra,
+    launch,
+    launcher_name,
+    launcher_settings,
+    log_name,
+    own_folder,
+    threads_of_a_job,
+)
+from seedbed.paths import project_folder
+from seedbed.progress import Display
+from seedbed.search import Found, prepare, search
+
+ASKED = "SEEDBED_SEARCH"
+"""What a process is to do: the overrides of the search, and how many threads it has."""
+
+_log = logging.getLogger(__name__)
+
+
+def search_by_processes(
+    name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None
+) -> Found:
+    """As ``search``, with trials in ``hydra.sweeper.n_jobs`` processes of ``hydra/launcher``.
+
+    What is wrong is found before any process starts; what they leave undone, this one does.
+    """
+    overrides = [as_list(text) for text in overrides]
+    hydra = launcher_settings(name, overrides, config_dir)
+    asked = [*_from_sweeper(hydra), *(str(item.input_line) for item in parse(overrides) if not is_for_hydra(item))]
+    store = prepare(name, asked, config_dir)
+    processes = 1 if launcher_name(hydra) == "BasicLauncher" else hydra.sweeper.n_jobs
+    if not isinstance(processes, int) or processes < 1:
+        raise ConfigError(f"hydra.sweeper.n_jobs={processes}: give a number of processes, from 1 on.")
+    folder = own_folder(project_folder(config_dir) / "multirun" / name)
+    click.echo(f"{processes} process{'es' if processes > 1 else ''} for one study. Logs: {folder}", err=True)
+    work = {"overrides": asked, "threads": threads_of_a_job(hydra, processes)}
+    given = [*overrides, f"hydra.sweeper.n_jobs={processes}"]
+    if stopped := launch(_work, name, given, config_dir, folder, store, {ASKED: json.dumps(work)}):
+        click.echo(stopped, err=True)
+    return search(name, asked, config_dir, display=Display())
+
+
+def _from_sweeper(hydra: DictConfig) -> list[str]:
+    """What is given under the names of Hydra's own Optuna sweeper; the command line comes after it, and counts."""
+    trials = hydra.sweeper.n_trials
+    params = [f"{key}={value}" for key, value in (hydra.sweeper.params or {}).items()]
+    return [*([f"search.trials={trials}"] if trials is not None else []), *params]
+
+
+def _work(_: DictConfig) -> None:
+    """One process: take trials until there are none left."""
+    os.chdir(os.environ["SEEDBED_LAUNCH_FOLDER"])
+    config, asked = HydraConfig.get(), json.loads(os.environ[ASKED])
+    if asked["threads"]:
+        torch.set_num_threads(asked["threads"])
+    name = config.runtime.choices["experiments"]
+    try:
+        search(name, asked["overrides"], os.environ.get("SEEDBED_CONFIG_DIR"), display=Display(), only_trials=True)
+    except Exception as error:  # the other processes, and at last the one above, go on
+        path = Path(config.runtime.output_dir) / log_name(config.job.num)
+        path.write_text(traceback.format_exc(), "utf-8")
+        _log.error("Process %s of the search ended: %s: %s. See %s", config.job.num, type(error).__name__, error, path)

@@ -1,0 +1,52 @@
+"""``seedbed search`` and ``seedbed report --search`` as they are typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from seedbed.cli import main
+from tests.search.conftest import BASE
+from tests.test_runner import runs, store_of
+
+
+def typed(project: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, [*arguments, "--config-dir", str(project)])
+
+
+def test_a_search_its_report_and_the_same_command_again(project: Path) -> None:
+    options = [*BASE, "search.trials=2", "search.fresh_seeds=2", "tracking.pictures=true"]
+    done = typed(project, "search", "messages", *options)
+    assert done.exit_code == 0, done.output
+    assert "On fresh seeds" in done.output
+    assert "tuned" in done.output
+    assert "Report: seedbed report messages --search" in done.output
+    written = typed(project, "report", "messages", "--search", "--format", "md")
+    assert written.exit_code == 0, written.output
+    page = (project / "experiments" / "messages" / "search" / "report.md").read_text()
+    assert "## Search" in page
+    assert (project / "experiments" / "messages" / "search" / "search_history.png").is_file()
+    pictures = store_of(project, "messages.search").client.list_artifacts(
+        runs(store_of(project, "messages.search"), "search")[0].info.run_id, "report"
+    )
+    assert "report/search_history.png" in [file.path for file in pictures]
+    again = typed(project, "search", "messages", *options)
+    assert again.exit_code == 0, again.output
+    assert len(runs(store_of(project, "messages"), "launch")) == 1
+    assert len(runs(store_of(project, "messages.search"), "search")) == 1
+
+
+def test_what_is_missing_is_said(project: Path) -> None:
+    nothing = typed(project, "search")
+    assert nothing.exit_code == 2
+    assert "Name the experiment" in nothing.output
+    assert typed(project, "search", "messages", *BASE, "optimizer.lrr=1,2").exit_code == 2
+    unsearched = typed(project, "report", "messages", "--search")
+    assert unsearched.exit_code == 2
+
+
+def test_all_trials_failed_is_exit_code_1_with_the_reasons(project: Path) -> None:
+    failed = typed(project, "search", "messages", *BASE[:4], "optimizer.lr=1e30,1e35", "model.hidden=[4]")
+    assert failed.exit_code == 1
+    assert "2 of 2 seeds diverged" in failed.output
