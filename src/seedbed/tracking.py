@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import hashlib
 import json
@@ -28,7 +27,6 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 import pandas as pd
 import psutil
 import yaml
-from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
@@ -42,6 +40,7 @@ from mlflow.utils.mlflow_tags import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from seedbed import databases
 from seedbed.errors import TrackingError, near_misses
 from seedbed.experiment import NOT_IN_FINGERPRINT, canonical, flatten
 from seedbed.paths import project_folder
@@ -107,7 +106,7 @@ def metric_names(labels: Iterable[str]) -> dict[str, str]:
 def param_text(value: Any) -> str:
     """A param as MLflow shows it: equal values have one spelling, and a cut one says so and keeps its digest."""
     value = canonical(value)
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = databases.without_password(value if isinstance(value, str) else json.dumps(value, default=str))
     if len(text) <= LONGEST_PARAM:
         return text
     mark = f"…[truncated, sha256 {_digest(text)[:16]}]"
@@ -274,7 +273,7 @@ def _circumstances(run: Run) -> dict[str, str]:
 
 def store_uri(project: Path) -> str:
     """The tracking address: ``MLFLOW_TRACKING_URI``, or SQLite at an absolute path in the project folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}"
+    return databases.with_driver(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}")
 
 
 class NothingTracked(TrackingError):
@@ -285,13 +284,14 @@ class Store:
     """One experiment in one MLflow store. Opening it creates what is missing, once, under a lock."""
 
     def __init__(self, uri: str, project: Path, experiment: str, *, create: bool = True) -> None:
-        self.uri, self.project, self.experiment = uri, project, experiment
+        self.project, self.experiment = project, experiment
+        self.uri = databases.without_password(uri)
         if not create and not _may_exist(uri):
             raise NothingTracked(f"There is no tracking store at {uri}: run 'seedbed run {experiment}' first.")
         with _opened(uri) as self.client:
-            self.experiment_id = self._experiment_id(create, _is_local(uri))
+            self.experiment_id = self._experiment_id(create, databases.is_database(uri))
 
-    def _experiment_id(self, create: bool, local: bool) -> str:
+    def _experiment_id(self, create: bool, database: bool) -> str:
         found = self.client.get_experiment_by_name(self.experiment)
         if found is not None and found.lifecycle_stage == "deleted":
             raise TrackingError(
@@ -307,7 +307,7 @@ class Store:
                 f"No run of {self.experiment!r} is in {self.uri}, {near_misses(self.experiment, names)} "
                 f"Run 'seedbed run {self.experiment}' first."
             )
-        location = (self.project / "mlartifacts" / self.experiment).as_uri() if local else None
+        location = (self.project / "mlartifacts" / self.experiment).as_uri() if database else None
         tags = {MLFLOW_EXPERIMENT_KIND: TRAINING_PAGES}
         return self.client.create_experiment(self.experiment, artifact_location=location, tags=tags)
 
@@ -315,7 +315,10 @@ class Store:
 
     def start(self, name: str, kind: str, tags: Mapping[str, str], parent: str | None = None) -> TrackedRun:
         """Create a run that carries its process, so that a crash can be told from a live neighbour."""
-        all_tags = {f"{TAG}{key}": value for key, value in {"kind": kind, **tags, **process_tags()}.items()}
+        all_tags = {
+            f"{TAG}{key}": databases.without_password(value)
+            for key, value in {"kind": kind, **tags, **process_tags()}.items()
+        }
         if parent is not None:
             all_tags[MLFLOW_PARENT_RUN_ID] = parent
         all_tags |= {
@@ -406,24 +409,20 @@ def open_project_store(experiment: str, config_dir: str | os.PathLike[str] | Non
 def _opened(uri: str) -> Iterator[MlflowClient]:
     """A client of the store; that it cannot be used is a ``TrackingError``, also while it is used in here."""
     try:
-        # Two processes that migrate an empty database at once break it.
-        with _locked(Path(uri.removeprefix("sqlite:///"))) if _is_local(uri) else contextlib.nullcontext():
+        with databases.alone(uri, "runs"):  # two processes that migrate an empty database at once break it
             yield MlflowClient(tracking_uri=uri)
     except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        reason = " ".join(str(error).split())[:500]
+        reason = databases.without_password(" ".join(str(error).split())[:500])
         raise TrackingError(
-            f"The tracking store {uri} cannot be used: {type(error).__name__}: {reason} "
-            "Mend or move it, or name another in MLFLOW_TRACKING_URI."
+            f"The tracking store {databases.without_password(uri)} cannot be used: {type(error).__name__}: {reason} "
+            f"{databases.remedy(uri)} name another in MLFLOW_TRACKING_URI."
         ) from error
-
-
-def _is_local(uri: str) -> bool:
-    return uri.startswith("sqlite:///")
 
 
 def _may_exist(uri: str) -> bool:
     """False where there is no file; whether there is a server is found when it is asked."""
-    return not _is_local(uri) or Path(uri.removeprefix("sqlite:///")).is_file()
+    file = databases.file_of(uri)
+    return file is None or file.is_file()
 
 
 def _runs(client: MlflowClient, experiments: Sequence[str], query: str, order: str) -> list[Run]:
@@ -437,13 +436,6 @@ def _runs(client: MlflowClient, experiments: Sequence[str], query: str, order: s
         token = page.token
         if not token:
             return runs
-
-
-@contextmanager
-def _locked(database: Path) -> Iterator[None]:
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock"):
-        yield
 
 
 def _user() -> str:
@@ -600,7 +592,9 @@ def find_tracked(
         names = {found.experiment_id: found.name for found in client.search_experiments() if found.name != "Default"}
         name, back = _counted_back(asked)
         if name not in names.values():
-            launch = _by_id(asked, _runs(client, list(names), LAUNCHES, LATEST_FIRST), names, uri)
+            launch = _by_id(
+                asked, _runs(client, list(names), LAUNCHES, LATEST_FIRST), names, databases.without_password(uri)
+            )
             name, run_id = names[launch.info.experiment_id], launch.info.run_id
     store = Store(uri, project, name, create=False)
     return store, find_launch(store, run_id, back)
@@ -770,7 +764,9 @@ def launch_name() -> str:
 
 
 def to_yaml(config: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+    # libyaml's is eight times as fast, which counts in searches; PyYAML may come without it.
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return databases.without_password(yaml.dump(dict(config), Dumper=dumper, sort_keys=False, allow_unicode=True))
 
 
 def flat_params(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:

@@ -66,6 +66,9 @@ CurvePoints = list[tuple[str, int, float]]
 """Metric, epoch, value."""
 # Stack sizes found by measurement in this process, by what decides the time of a step.
 _MEASURED: dict[str, int] = {}
+# Whether a network has a stacked form, of networks whose stack was found to give what they give alone: a search plans the
+# same network for every trial.
+_STACKABLE: dict[str, bool] = {}
 # Lightning says at every Trainer which devices there are; what a run needs to say is said by the runner.
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
@@ -118,7 +121,7 @@ class StackTrainer:
         """How many of these seeds to stack: as set, or measured; 1 where the network has no stacked form."""
         seeds = [item.seed for item in data]
         wanted = self.settings["seeds_at_once"]
-        if len(seeds) == 1 or not self._elementwise or build_stacked(self.network, seeds[:2]) is None:
+        if len(seeds) == 1 or not self._elementwise or not self._has_stacked_form:
             return 1
         if wanted != "auto":
             return min(int(wanted), len(seeds))
@@ -262,14 +265,25 @@ class StackTrainer:
         if self._schedule is not None:
             self._schedule.check(self.settings["max_epochs"])
         self._check_stacking()
-        if is_row_sparse(optimizer) and build_stacked(self.network, (0, 1)) is None:
+        if is_row_sparse(optimizer) and not self._has_stacked_form:
             raise ConfigError(
                 f"optimizer: {self._target('optimizer')} moves single rows of stacked embeddings, and "
                 f"{self._target('model')} has no stacked form. Take optimizer=adamw."
             )
         self.task.check_settings(self.table, getattr(self._task, "keywords", {}))
 
+    @property
+    def _has_stacked_form(self) -> bool:
+        return _STACKABLE[self._network_key]
+
+    @property
+    def _network_key(self) -> str:
+        parts = [self.config["model"], self.config["task"], self.table.digest]
+        return json.dumps([*parts, repr(self.task.network_arguments(self.table))], sort_keys=True, default=str)
+
     def _check_stacking(self) -> None:
+        if self._network_key in _STACKABLE:
+            return
         try:
             difference = stacking_error(self.network, lambda draw: self.task.example(self.table, 5, draw))
         except (TypeError, ValueError, RuntimeError, IndexError) as error:
@@ -279,6 +293,7 @@ class StackTrainer:
                 f"model: a stack of {self._target('model')} gives other values than the same networks alone (relative "
                 f"difference {difference:.2g}). {NOT_STACKABLE}"
             )
+        _STACKABLE[self._network_key] = build_stacked(self.network, (0, 1)) is not None
 
     def _target(self, node: str) -> Any:
         return self.config[node].get("_target_")

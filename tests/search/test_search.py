@@ -332,6 +332,14 @@ def test_a_space_in_the_experiments_file_and_a_journal_as_storage(
     assert len(search("messages", [*options, "search.trials=3"], project).search.trials) == 3
 
 
+def test_a_key_of_the_files_space_that_is_typed_with_one_value_is_not_searched(project: Path) -> None:
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text() + "search: {params: {optimizer.lr: '1e-3,1e-2', trainer.batch_size: '8,16'}}\n")
+    plan = read_plan("messages", ["variant=none", "trainer.batch_size=32"], project)
+    assert list(plan.space.texts) == ["optimizer.lr"]
+    assert plan.variant.config["trainer"]["batch_size"] == 32
+
+
 def test_a_search_sees_no_test_rows_and_holds_out_of_the_training_rows_where_there_are_none() -> None:
     class Split:
         def __init__(self, test: int) -> None:

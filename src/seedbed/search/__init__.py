@@ -15,6 +15,7 @@ import optuna
 from optuna.distributions import distribution_to_json
 
 from seedbed import tracking
+from seedbed.databases import without_password
 from seedbed.errors import SeedbedError
 from seedbed.experiment import NOT_IN_FINGERPRINT, RECIPE_VERSION, Experiment, Variant, flatten
 from seedbed.progress import Display
@@ -154,7 +155,7 @@ def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, shown: Disp
     _announce(study, plan, there, queued, shown)
     shown.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * plan.variant.config["trainer"]["max_epochs"])
     try:
-        while trial := study.next():
+        while trial := _next(trials, study, run, shown):
             measured = _run(trials, study, trial, run)
             study.tell(trial, measured)
             shown.say(_line(trial, measured, study, wanted))
@@ -169,10 +170,19 @@ def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, shown: Disp
 def _announce(study: Study, plan: Plan, there: int, queued: int, shown: Display) -> None:
     settings = plan.settings
     shown.say(
-        f"Study {settings.study} in {settings.storage}: {settings.trials} trials x {len(plan.experiment.seeds)} seeds by "
+        f"Study {settings.study} in {without_password(settings.storage)}: {settings.trials} trials x {len(plan.experiment.seeds)} seeds by "
         f"{settings.sampler_name}{'' if not settings.prunes else ' with ' + type(settings.pruner).__name__}, "
         f"{there} there already{f', {queued} of a killed process queued again' if queued else ''}."
     )
+
+
+def _next(trials: Trials, study: Study, run: TrackedRun, shown: Display) -> optuna.Trial | None:
+    """The next trial; the points of a process that was killed meanwhile are tried again."""
+    if queued := study.retry_killed():
+        trials.store.repair()  # where the killed process was the last to go on with the search's run, that one too
+        trials.store.reopen(run.id)
+        shown.say(f"{queued} {'trials' if queued > 1 else 'trial'} of a killed process queued again.")
+    return study.next()
 
 
 def _run(trials: Trials, study: Study, trial: optuna.Trial, run: TrackedRun) -> Measured:

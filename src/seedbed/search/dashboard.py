@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from seedbed.databases import file_of
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.experiment import parse
 from seedbed.paths import project_folder
@@ -26,8 +27,8 @@ def serve(overrides: Sequence[str], port: int, config_dir: str | PathLike[str] |
         raise ConfigError("--dashboard: optuna-dashboard is not installed. pip install optuna-dashboard")
     given = [item.value() for item in parse(overrides) if item.key_or_group == "search.storage"]
     where = storage_of({"storage": given[-1] if given else None}, project_folder(config_dir))
-    file = where.removeprefix("sqlite:///")
-    if "://" not in file and not Path(file).is_file():
+    file = file_of(where)
+    if file is not None and not file.is_file():
         raise TrackingError(f"There are no studies in {where} yet: 'seedbed search NAME' makes the first one.")
     click.echo(f"Studies: http://127.0.0.1:{port}    (Ctrl-C ends it)")
     try:

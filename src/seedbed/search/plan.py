@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 
+from seedbed.databases import without_password
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, Template, Variant, as_list, load_experiment, parse
 from seedbed.search.settings import Settings, read_settings
@@ -31,7 +32,9 @@ def read_plan(name: str, overrides: Sequence[str], config_dir: str | PathLike[st
     swept = [item.input_line or "" for item in parse(given) if item.is_sweep_override()]
     plain = [text for text in given if text not in swept]
     experiment = load_experiment(name, plain, config_dir)
-    space, fixed = read_space(experiment.config["search"]["params"], swept)
+    params = experiment.config["search"]["params"]
+    one_value = [text for text in plain if text.split("=", 1)[0] in params]  # typed, so it is not searched
+    space, fixed = read_space(params, [*swept, *one_value])
     if fixed:
         experiment = load_experiment(name, [*plain, *fixed], config_dir)
     variant = _one_variant(experiment)
@@ -48,7 +51,7 @@ def read_plan(name: str, overrides: Sequence[str], config_dir: str | PathLike[st
         template=Template(experiment, variant),
         space=space,
         settings=read_settings(experiment, variant.name, space),
-        command=command,
+        command=without_password(command),
     )
 
 

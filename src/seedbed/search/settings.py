@@ -15,6 +15,7 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, QMCSampler, RandomSampler
 
 from seedbed.checks import is_from_zero, is_whole, require, require_choice
+from seedbed.databases import with_driver
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, build, metrics_of
 from seedbed.randomness import derive
@@ -114,7 +115,7 @@ def _storage(given: Any, project: Path) -> str:
         return f"sqlite:///{project / 'optuna.db'}"
     text = str(given)
     if "://" in text:
-        return text
+        return with_driver(text)
     require(text.endswith(".journal"), "search.storage", text, "null, a URL such as postgresql://user@host/name, or a file NAME.journal")  # fmt: skip
     return str((project / Path(text).expanduser()).resolve())
 

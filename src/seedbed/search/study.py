@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import time
@@ -10,22 +9,18 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.samplers import RandomSampler
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from seedbed import tracking
+from seedbed import databases, tracking
 from seedbed.errors import ConfigError, TrackingError
-from seedbed.randomness import derive
 from seedbed.results import Trial
 from seedbed.search.settings import Settings
 from seedbed.search.space import Space, changes
@@ -90,7 +85,7 @@ class Study:
         found = changes(before["space"], asked["space"]) + changes(before["recipe"], asked["recipe"])
         if found:
             raise ConfigError(
-                f"Study {self.settings.study!r} in {self.settings.storage} was begun with other settings, so that its "
+                f"Study {self.settings.study!r} in {databases.without_password(self.settings.storage)} was begun with other settings, so that its "
                 f"trials cannot be compared with new ones: {'; '.join(found[:8])}. Take these back to go on with it, or "
                 f"begin another: search.study={self.settings.study}-2."
             )
@@ -110,7 +105,7 @@ class Study:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """What is read and written in here, no other process changes meanwhile."""
-        with _lock(self.settings.storage), _database_lock(self._storage, self.settings.study):
+        with databases.alone(self.settings.storage, f"study {self.settings.study}"):
             yield
 
     def retry_killed(self) -> int:
@@ -253,21 +248,14 @@ def _record(trial: FrozenTrial) -> Trial:
 def _opened(where: str) -> Iterator[optuna.storages.BaseStorage]:
     """The storage, made where it is missing; that it cannot be used is a ``TrackingError``."""
     try:
-        with _lock(where):  # two processes that make the tables at once break them
+        with databases.alone(where, "studies"):  # two processes that make the tables at once break them
             yield _storage(where)
     except (SQLAlchemyError, OptunaError, ImportError, OSError) as error:
+        reason = databases.without_password(" ".join(str(error).split())[:400])
         raise TrackingError(
-            f"search.storage: {where} cannot be used: {type(error).__name__}: {' '.join(str(error).split())[:400]} "
-            "Mend it, or name another. (PostgreSQL: pip install 'seedbed[postgres]'.)"
+            f"search.storage: {databases.without_password(where)} cannot be used: {type(error).__name__}: {reason} "
+            f"{databases.remedy(where)} name another in search.storage."
         ) from error
-
-
-def _lock(where: str) -> contextlib.AbstractContextManager[Any]:
-    file = where.removeprefix("sqlite:///") if where.startswith("sqlite:///") else where if "://" not in where else None
-    if file is None:
-        return contextlib.nullcontext()
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{file}.lock")
 
 
 def _storage(where: str) -> optuna.storages.BaseStorage:
@@ -276,22 +264,6 @@ def _storage(where: str) -> optuna.storages.BaseStorage:
     # A connection that a server has closed meanwhile is opened anew; SQLite waits for another process's write.
     options: dict[str, Any] = {"connect_args": {"timeout": 60}} if where.startswith("sqlite:") else {"pool_pre_ping": True}  # fmt: skip
     return optuna.storages.RDBStorage(where, engine_kwargs=options)
-
-
-@contextmanager
-def _database_lock(storage: optuna.storages.BaseStorage, name: str) -> Iterator[None]:
-    """On a PostgreSQL server, a lock that also ends with the connection of a process that dies."""
-    engine = getattr(storage, "engine", None)
-    if engine is None or engine.dialect.name != "postgresql":
-        yield
-        return
-    key = derive(0, "study", name)
-    with engine.connect() as connection:
-        connection.execute(text("select pg_advisory_lock(:key)"), {"key": key})
-        try:
-            yield
-        finally:
-            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": key})
 
 
 @contextmanager

@@ -48,6 +48,7 @@ class Trials:
         """The variant as it stands, on the rows that trials see."""
         for corner in plan.space.corners():
             self.plan("search", corner)
+        self._last_sign = time.monotonic()
         # Of this study and of others, by fingerprint; those trained from here on are added.
         self._done: dict[str, Cell] = store.cells()
 
@@ -85,7 +86,9 @@ class Trials:
         missing = [seed for seed, print_ in planned.fingerprints.items() if print_ not in self._done]
         training.run(self._done, missing)
         training.wait()
-        search_run.log(tags=tracking.heartbeat())
+        if time.monotonic() - self._last_sign > SECONDS_BETWEEN_FLUSHES:
+            search_run.log(tags=tracking.heartbeat())
+            self._last_sign = time.monotonic()
         run = training.variant_run
         if watch.stopped:
             measured = replace(watch.seen, run=run.id)
