@@ -20,7 +20,7 @@ from seedbed.errors import SeedbedError
 from seedbed.experiment import NOT_IN_FINGERPRINT, RECIPE_VERSION, Experiment, Variant, flatten
 from seedbed.progress import Display
 from seedbed.report.pictures import files_of
-from seedbed.report.search import search_pictures
+from seedbed.report.search import search_pictures, search_text
 from seedbed.results import Search
 from seedbed.runner import Outcome, run_loaded, sigterm_interrupts
 from seedbed.search.plan import Plan, read_plan
@@ -246,6 +246,7 @@ def _finish(study: Study, run: TrackedRun, found: Search, plan: Plan) -> Search:
     names = [f"tuned_{number}" for number in found.best] if len(found.best) > 1 else ["tuned"] * len(found.best)
     found = replace(found, tuned=names)
     run.artifact(tracking.SEARCH_RECORD, json.dumps(dataclasses.asdict(found)))
+    run.log(tags={tracking.DESCRIPTION: f"```\n{search_text(found)}\n```"})
     if plan.variant.config["tracking"]["pictures"]:
         for name, content in files_of(search_pictures(found), kinds=("png",)).items():
             run.artifact(f"report/{name}", content)
