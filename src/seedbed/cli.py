@@ -130,6 +130,10 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
         if any(text.startswith("hydra/sweeper=optuna") for text in overrides):
             from seedbed.search.processes import search_by_processes
 
+            if fail_fast:
+                raise ConfigError(
+                    "--fail-fast: trials of a search that fail are recorded, and others go on. Leave it out."
+                )
             _show_search(experiment, search_by_processes(experiment, overrides, config_dir), config_dir)
             return
         from seedbed.multirun import run_jobs
@@ -200,11 +204,8 @@ def _show_search(experiment: str, found: Found, config_dir: str | None) -> None:
     from seedbed.tracking import SEARCHES
 
     click.echo(search_text(found.search))
-    if found.running_elsewhere:
-        click.echo(
-            f"{found.running_elsewhere} trials are still run by other processes; the last of them tests the best.",
-            err=True,
-        )
+    if found.shared:
+        click.echo("Another process is still at work on this study; the last one tests what they found.", err=True)
     if found.tested:
         click.echo(f"\nOn fresh seeds\n{table_text(found.tested.results)}")
     where = ["--config-dir", config_dir] if config_dir else []

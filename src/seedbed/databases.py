@@ -31,7 +31,8 @@ def alone(address: str, purpose: str) -> Iterator[None]:
             yield
     elif file := file_of(address):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{file}.lock"):
+        # Optuna has a lock of its own beside a journal, which is called NAME.journal.lock.
+        with FileLock(f"{file}.alone" if file.suffix == JOURNAL else f"{file}.lock"):
             yield
     else:
         yield

@@ -385,6 +385,8 @@ def _refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]
         key, text = override.key_or_group, override.input_line
         if not key:
             raise ConfigError(f"Override {text!r} names no key: write key=value.")
+        if re.match(r"hydra\b", key):
+            raise ConfigError(f"Override {text!r} is for Hydra's multirun. Add -m, or leave it out.")
         if key in ("experiments", "variants") or key.startswith("variants."):
             raise ConfigError(
                 f"Override {text!r}: the experiment is the command's first argument, and its variants stand in its file. "

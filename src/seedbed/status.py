@@ -56,9 +56,10 @@ def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) 
 
 
 def _all_launch_lines(store: Store) -> list[str]:
-    latest = next((run for run in store.launches() if tracking.SEARCH not in run.data.tags), None) or find_launch(store)
+    only_searched = all(tracking.SEARCH in run.data.tags for run in store.launches())
+    latest = find_launch(store, of_search=only_searched)
     of_sweep = f"{tracking.SWEEP}_jobs" in latest.data.tags
-    lines = _sweep_lines(store, latest) if of_sweep else _launch_lines(store, find_launch(store))
+    lines = _sweep_lines(store, latest) if of_sweep else _launch_lines(store, latest)
     lines += ["", "Launches, latest first"]
     for row in map(launch_row, store.launches()):
         lines.append(f"{row['id'][:8]}  {row['started']}  {row['status']:8}  {row['command']}")

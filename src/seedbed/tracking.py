@@ -556,6 +556,11 @@ def find_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_se
         launches = [run for run in launches if READABLE in run.data.tags and (SEARCH in run.data.tags) == of_search]
         if len(launches) > back:
             return launches[back]
+        if not launches and not of_search and any(SEARCH in run.data.tags for run in store.launches()):
+            raise TrackingError(
+                f"{store.experiment!r} was not run by itself, only searched: 'seedbed report {store.experiment} --search' "
+                f"reports that, 'seedbed run {store.experiment}' runs it."
+            )
         if of_search:
             raise TrackingError(
                 f"No search of {store.experiment!r} got as far as testing what it found: 'seedbed search "

@@ -121,7 +121,7 @@ class StackTrainer:
         """How many of these seeds to stack: as set, or measured; 1 where the network has no stacked form."""
         seeds = [item.seed for item in data]
         wanted = self.settings["seeds_at_once"]
-        if len(seeds) == 1 or not self._elementwise or not self._has_stacked_form:
+        if len(seeds) == 1 or not self.is_stackable:
             return 1
         if wanted != "auto":
             return min(int(wanted), len(seeds))
@@ -261,7 +261,8 @@ class StackTrainer:
                 f"trainer.gradient_clip_val={self.settings['gradient_clip_val']}: sparse gradients, as "
                 f"{self._target('optimizer')} takes them, are not clipped. Set it to null, or take optimizer=adamw."
             )
-        self._lightning()
+        # A check needs no GPU of its own, which the process that trains may be waiting for.
+        self._lightning(device=0 if self.settings["devices"] == devices.FREE else None)
         if self._schedule is not None:
             self._schedule.check(self.settings["max_epochs"])
         self._check_stacking()
@@ -271,6 +272,11 @@ class StackTrainer:
                 f"{self._target('model')} has no stacked form. Take optimizer=adamw."
             )
         self.task.check_settings(self.table, getattr(self._task, "keywords", {}))
+
+    @property
+    def is_stackable(self) -> bool:
+        """Whether several seeds can be trained at once."""
+        return self._elementwise and self._has_stacked_form
 
     @property
     def _has_stacked_form(self) -> bool:

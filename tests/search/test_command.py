@@ -32,6 +32,8 @@ def test_a_search_its_report_and_the_same_command_again(project: Path) -> None:
     )
     assert "report/search_history.png" in [file.path for file in pictures]
     status = typed(project, "status", "messages").output
+    assert "Latest launch" in status
+    assert "only searched" in typed(project, "report", "messages").output
     assert "messages/none: trials trained: 2 done; 2 wanted" in status
     again = typed(project, "search", "messages", *options)
     assert again.exit_code == 0, again.output

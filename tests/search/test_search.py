@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 
@@ -21,7 +22,7 @@ from seedbed.data.selection import SelectionSplit
 from seedbed.errors import ConfigError
 from seedbed.search import Found, search
 from seedbed.search.plan import read_plan
-from seedbed.search.study import Measured, Study
+from seedbed.search.study import Measured, Study, _signed
 from seedbed.search.trials import Trials
 from tests.conftest import REPOSITORY, write_project
 from tests.search.conftest import BASE
@@ -176,6 +177,63 @@ def test_an_interrupt_is_recorded_and_the_point_is_tried_again(
     assert top.info.status == "FINISHED"
 
 
+def test_a_point_that_kills_its_process_again_and_again_is_given_up(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trials, "run", pretended)
+    made_up_search("search.trials=1")
+    study = opened(project)
+    for _ in range(3):
+        lost = study.next()
+        assert lost is not None
+        study._sign(lost._trial_id, {**_signed(study._frozen(lost)), "process": {**tracking.process_tags(), "process_start": "1.0"}})  # fmt: skip
+        study.retry_killed()
+    found = made_up_search("search.trials=3")
+    assert [trial.state for trial in found.search.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert found.search.trials[1].reason == "its process was killed, 3 times"
+
+
+def test_an_interrupt_at_the_last_point_of_a_grid_is_an_interrupt(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupting(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
+        raise KeyboardInterrupt
+
+    grid = [*BASE[:4], "model.hidden=[4],[8]", "search=grid"]
+    monkeypatch.setattr(Trials, "run", lambda self, trial, study, run: Measured(values=(1.0,), mean=1.0, n=2) if trial.number == 0 else interrupting(self, trial, study, run))  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        search("messages", grid, project)
+    assert [run.info.status for run in runs(store_of(project, "messages.search"), "search")] == ["KILLED"]
+
+
+def test_only_one_process_tests_what_was_found(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trials, "run", pretended)
+    made_up_search("search.trials=1")
+    study = opened(project)
+    assert study.claim_test()
+    assert study.claim_test()  # the same process may do it again
+    study._study.set_user_attr("seedbed.test", {"trials": 1, "process": {**tracking.process_tags(), "pid": "1", "process_start": f"{psutil.Process(1).create_time():.2f}"}})  # fmt: skip
+    assert not study.claim_test()
+
+
+def test_a_variant_of_the_winners_name_keeps_it(project: Path, made_up_search: Run) -> None:
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("  oversample:", "  tuned: [optimizer.weight_decay=0.1]\n  oversample:"))
+    found = made_up_search("variant=tuned", "search.trials=1", "search.fresh_seeds=1", "trainer.max_epochs=1")
+    assert found.tested is not None
+    assert found.tested.results.variants == ("tuned", "tuned_anew")
+
+
+def test_the_same_space_in_another_spelling_is_the_same(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trials, "run", pretended)
+    made_up_search("search.trials=1")
+    made_up_search("search.trials=2", "optimizer.lr=tag(log,interval(0.0001,0.1))")
+
+
 def test_a_changed_space_or_recipe_is_refused_with_the_difference(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +356,11 @@ def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: 
         (["search.metrics=test/accuracy"], "none to test what it found"),
         (["search.metrics=val/acuracy"], "did you mean 'val/accuracy'"),
         (["search.metrics=[val/loss,seconds]", "search/pruner=median"], "pruned by one objective"),
+        (["search.metrics=seconds", "search/pruner=median"], "known at the end only"),
+        (["search/pruner=median", "trainer.seeds_at_once=1"], "must train together"),
+        (["search/pruner=median", "trainer.devices=2"], "Set trainer.devices=1"),
+        (["search.storage=mysql://host/name"], "a PostgreSQL server or SQLite"),
+        (["hydra/sweeper=optuna"], "Add -m"),
         (["search.objective=median"], "there is no such choice"),
         (["search.trials=0"], "a whole number from 1 on"),
         (["search.holdout=1.5"], "a share between 0 and 1"),

@@ -6,7 +6,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seedbed.errors import ConfigError
-from seedbed.search.space import as_override, read_space, shown_values
+from seedbed.experiment import parse
+from seedbed.search.space import as_override, read_space
 
 
 def test_the_grammar_of_hydras_sweeper_gives_optunas_distributions() -> None:
@@ -30,7 +31,6 @@ def test_the_grammar_of_hydras_sweeper_gives_optunas_distributions() -> None:
     assert fixed == ["epochs=7"]
     assert space.size is None
     assert space.texts["optimizer.lr"] == "tag(log, interval(1e-4, 1e-1))"
-    assert shown_values(space.distributions["model.factors"], "") == "10, 25, 40"
     seen = [point["model.hidden"] for point in space.corners()], {point["optimizer.lr"] for point in space.corners()}
     assert seen == (["[64]", "[256,128]", "[256,128]"][: len(seen[0])], {1e-4, 1e-1})
 
@@ -38,6 +38,20 @@ def test_the_grammar_of_hydras_sweeper_gives_optunas_distributions() -> None:
 def test_a_space_of_choices_and_steps_has_a_size() -> None:
     space, _ = read_space({}, ["a=1,2,3", "b=range(0, 4)", "c=x,y"])
     assert space.size == 3 * 5 * 2  # both ends of a range, as with Hydra's own Optuna sweeper
+
+
+def test_the_end_of_a_range_of_fractions_is_in_it() -> None:
+    """0.0 + 3 * 0.3 is a little less than 0.9."""
+    space, _ = read_space({}, ["dropout=range(0.0, 0.9, step=0.3)", "x=range(0, 1, step=0.1)"])
+    assert space.distributions["dropout"] == FloatDistribution(0.0, 0.9, step=0.3)
+    assert space.size == 4 * 11
+
+
+def test_quoted_choices_stay_texts() -> None:
+    space, _ = read_space({}, ["a='1','2'", "b=choice('c,d',e)"])
+    assert space.distributions["a"] == CategoricalDistribution(["'1'", "'2'"])
+    point = [as_override(key, value) for key, value in space.corners()[0].items()]
+    assert [item.value() for item in parse(point)] == ["1", "c,d"]
 
 
 def test_values_go_back_into_hydras_grammar() -> None:

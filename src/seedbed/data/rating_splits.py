@@ -143,6 +143,18 @@ class LeaveNOut(RatingSplit):
         side_of_row[ordered] = side
         return _by_side(side_of_row)
 
+    def hold_out(self, table: RatingTable, train: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Under order=time, the last training rating of each user that has several, whatever the ``share``."""
+        if self.order != "time":
+            return super().hold_out(table, train, share, seed)
+        users = table.users[train]
+        ordered = np.lexsort((_timestamps(table, "split.order=time", "set split.order=random")[train], users))
+        last = np.append(users[ordered][1:] != users[ordered][:-1], True)
+        several = np.bincount(users, minlength=table.user_rows)[users[ordered]] > 1
+        held = np.zeros(len(train), dtype=bool)
+        held[ordered[last & several]] = True
+        return narrow(train[~held]), narrow(train[held])
+
     def _count(self, table: RatingTable, enough: np.ndarray) -> None:
         few = len(table.user_names) - int(np.count_nonzero(enough))
         least = self.n + self.val + 1

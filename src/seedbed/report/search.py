@@ -141,9 +141,8 @@ def _objective(search: Search) -> str:
     how = "the means over the seeds" if several else "the mean over the seeds"
     if is_bound(search):
         how = (
-            f"the worse end of the 95 % interval of {how}, so that a mean that is high by luck of few seeds counts less"
+            f"the worse end of the 95 % interval of {how}, so that a mean that is good by luck of few seeds counts less"
         )
-        how = how.replace("high by luck", "good by luck")
     return f"Objective{'s' if several else ''}: {what}, {how}."
 
 

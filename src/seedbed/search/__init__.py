@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -40,8 +40,8 @@ class Found:
     """MLflow id of the search's run, in the experiment NAME.search."""
     tested: Outcome | None
     """The launch that has tested the best trials on fresh seeds; None where there was nothing to test, or no wish to."""
-    running_elsewhere: int
-    """Trials that other processes still work on: the last of them tests the best."""
+    shared: bool = False
+    """Whether another process is still at work on the study: the last of them tests the best."""
 
 
 def search(
@@ -64,12 +64,13 @@ def search(
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
             trials, study, run = _opened(plan, store, shown, workers, records)
             _work(trials, study, run, plan, shown)
-        found, running = _record(study, plan, trials), study.running_elsewhere
-        if only_trials or running:
-            return Found(found, run.id, None, running)
+        running = study.running
+        found = _record(study, plan, trials)
+        if only_trials or running or not study.claim_test():
+            return Found(found, run.id, None, shared=not only_trials)
         found = _finish(study, run, found, plan)
         tested = _test(plan, found, run.id, shown) if found.best and plan.settings.fresh_seeds else None
-    return Found(found, run.id, tested, 0)
+    return Found(found, run.id, tested)
 
 
 def prepare(name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None) -> Store:
@@ -243,8 +244,7 @@ def _record(study: Study, plan: Plan, trials: Trials) -> Search:
 
 def _finish(study: Study, run: TrackedRun, found: Search, plan: Plan) -> Search:
     """Record the search with its pictures, and end its run; gives the search with the names of what is to be tested."""
-    names = [f"tuned_{number}" for number in found.best] if len(found.best) > 1 else ["tuned"] * len(found.best)
-    found = replace(found, tuned=names)
+    found = replace(found, tuned=_names(found.best, plan.variant.config["variants"]))
     run.artifact(tracking.SEARCH_RECORD, json.dumps(dataclasses.asdict(found)))
     run.log(tags={tracking.DESCRIPTION: f"```\n{search_text(found)}\n```"})
     if plan.variant.config["tracking"]["pictures"]:
@@ -255,6 +255,16 @@ def _finish(study: Study, run: TrackedRun, found: Search, plan: Plan) -> Search:
         run.log(curves=[("objective", 0, best.values[0])], tags={f"{tracking.TAG}best": json.dumps(best.params)})
     run.end("FINISHED" if found.best else "FAILED")
     return found
+
+
+def _names(best: Sequence[int], taken: Container[str]) -> list[str]:
+    """What variants with the best trials' settings are called: no variant of the experiment is called so."""
+    word = "tuned"
+    while True:
+        names = [f"{word}_{number}" for number in best] if len(best) > 1 else [word] * len(best)
+        if not any(name in taken for name in names):
+            return names
+        word += "_anew"
 
 
 def _test(plan: Plan, found: Search, run: str, shown: Display) -> Outcome:

@@ -32,7 +32,7 @@ def read_plan(name: str, overrides: Sequence[str], config_dir: str | PathLike[st
     swept = [item.input_line or "" for item in parse(given) if item.is_sweep_override()]
     plain = [text for text in given if text not in swept]
     experiment = load_experiment(name, plain, config_dir)
-    params = experiment.config["search"]["params"]
+    params = experiment.config["search"]["params"] or {}
     one_value = [text for text in plain if text.split("=", 1)[0] in params]  # typed, so it is not searched
     space, fixed = read_space(params, [*swept, *one_value])
     if fixed:

@@ -15,6 +15,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from seedbed.databases import without_password
 from seedbed.errors import ConfigError
 from seedbed.experiment import as_list, parse
 from seedbed.multirun import (
@@ -46,6 +47,11 @@ def search_by_processes(
     overrides = [as_list(text) for text in overrides]
     hydra = launcher_settings(name, overrides, config_dir)
     asked = [*_from_sweeper(hydra), *(str(item.input_line) for item in parse(overrides) if not is_for_hydra(item))]
+    if any(text != without_password(text) for text in asked):
+        raise ConfigError(
+            "search.storage: Hydra writes a job's settings into its folder, where a password has no place. Leave it out of "
+            "the address, and give it in PGPASSWORD or ~/.pgpass."
+        )
     store = prepare(name, asked, config_dir)
     processes = 1 if launcher_name(hydra) == "BasicLauncher" else hydra.sweeper.n_jobs
     if not isinstance(processes, int) or processes < 1:

@@ -15,7 +15,7 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, QMCSampler, RandomSampler
 
 from seedbed.checks import is_from_zero, is_whole, require, require_choice
-from seedbed.databases import with_driver
+from seedbed.databases import is_postgresql, with_driver, without_password
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, build, metrics_of
 from seedbed.randomness import derive
@@ -88,6 +88,10 @@ def read_settings(experiment: Experiment, variant: str, space: Space) -> Setting
         raise ConfigError(
             f"search.metrics={list(metrics)}: a trial is pruned by one objective. Take search/pruner=none, or one metric."
         )
+    if SECONDS in metrics and not isinstance(pruner, NopPruner):
+        raise ConfigError(
+            "search.metrics=seconds is known at the end only, so nothing can be pruned by it. Take search/pruner=none."
+        )
     own = config["task"].get("own_metrics")
     return Settings(
         metrics=metrics,
@@ -115,6 +119,8 @@ def _storage(given: Any, project: Path) -> str:
         return f"sqlite:///{project / 'optuna.db'}"
     text = str(given)
     if "://" in text:
+        known = text.startswith("sqlite:///") or is_postgresql(text)
+        require(known, "search.storage", without_password(text), "a PostgreSQL server or SQLite: trials need a lock that several processes share")  # fmt: skip
         return with_driver(text)
     require(text.endswith(".journal"), "search.storage", text, "null, a URL such as postgresql://user@host/name, or a file NAME.journal")  # fmt: skip
     return str((project / Path(text).expanduser()).resolve())

@@ -6,16 +6,16 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Transformer
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seedbed.errors import ConfigError
 from seedbed.experiment import NOT_IN_FINGERPRINT, parse
 
 WAYS = "choice(a, b), range(10, 50, step=10), interval(0.0, 0.5) or tag(log, interval(1e-4, 1e-1))"
-LONGEST_LIST = 12
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,6 @@ def as_override(key: str, value: Any) -> str:
     return f"{key}={value!r}" if isinstance(value, float) else f"{key}={value}"
 
 
-def shown_values(distribution: BaseDistribution, text: str) -> str:
-    """The values to be tried: each of a few, else as typed."""
-    values = _values(distribution)
-    return ", ".join(map(str, values)) if values and len(values) <= LONGEST_LIST else text
-
-
 def _text(value: Any) -> str:
     """A value of ``search.params`` as it would be typed; YAML has made numbers and lists of some."""
     if isinstance(value, str):
@@ -91,7 +85,9 @@ def _distribution(key: str, item: Override) -> BaseDistribution:
     value, place = item.value(), f"search: {item.input_line}"
     try:
         if isinstance(value, ChoiceSweep) or (isinstance(value, RangeSweep) and value.shuffle):
-            return _categorical(place, list(item.sweep_iterator(transformer=Transformer.encode)))
+            choices = value.list if isinstance(value, ChoiceSweep) else value.range()
+            typed = item.sweep_string_iterator()
+            return _categorical(place, [_storable(*both) for both in zip(choices, typed, strict=True)])
         if isinstance(value, RangeSweep):
             return _range(place, value)
         if isinstance(value, IntervalSweep):
@@ -101,8 +97,7 @@ def _distribution(key: str, item: Override) -> BaseDistribution:
     raise ConfigError(f"{place}: a search does not know this way to give values. Give them as {WAYS}.")
 
 
-def _categorical(place: str, choices: list[Any]) -> CategoricalDistribution:
-    values = [choice if isinstance(choice, str | int | float) or choice is None else str(choice) for choice in choices]
+def _categorical(place: str, values: list[Any]) -> CategoricalDistribution:
     repeated = [value for value in values if sum(value is other or value == other for other in values) > 1]
     if repeated:
         raise ConfigError(f"{place}: {repeated[0]!r} stands there twice. Give each choice once.")
@@ -111,13 +106,20 @@ def _categorical(place: str, choices: list[Any]) -> CategoricalDistribution:
     return CategoricalDistribution(values)
 
 
+def _storable(choice: Any, typed: str) -> Any:
+    """A choice as Optuna keeps it: numbers and truth values as they are, all else as it is typed."""
+    return choice if isinstance(choice, bool | int | float) or choice is None else typed
+
+
 def _range(place: str, value: RangeSweep) -> BaseDistribution:
     start, stop, step = value.start, value.stop, value.step
     if start is None or stop is None or step <= 0 or not stop > start:
         raise ConfigError(f"{place}: a range rises from its start to its end, such as range(10, 50, step=10).")
     steps = math.floor((stop - start) / step + 1e-9)
     if any(isinstance(number, float) for number in (start, stop, step)):
-        return FloatDistribution(float(start), float(start + steps * step), step=float(step))
+        # In decimals: 0.0 + 3 * 0.3 is a little less than 0.9, and Optuna would cut the range there.
+        end = Decimal(str(start)) + steps * Decimal(str(step))
+        return FloatDistribution(float(start), float(end), step=float(step))
     return IntDistribution(int(start), int(start + steps * step), step=int(step))
 
 

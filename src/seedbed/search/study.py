@@ -6,12 +6,13 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
+from optuna.distributions import distribution_to_json
 from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.samplers import RandomSampler
 from optuna.storages.journal import JournalFileBackend
@@ -29,6 +30,10 @@ from seedbed.search.space import Space, changes
 ATTRIBUTE = "seedbed"
 # The MLflow run of a study.
 RUN = "seedbed.run"
+# Which process tests what the study found.
+CLAIM = "seedbed.test"
+# After so many, a point is taken for what kills its process.
+MOST_KILLS = 3
 # A process writes who it is right after it has got a trial; a trial without that for so long is a dead one's.
 SECONDS_TO_SIGN = 60.0
 # Seedbed says what came of a trial itself; of Optuna, only what is wrong.
@@ -65,7 +70,9 @@ class Study:
                 StudyDirection.MINIMIZE if lower else StudyDirection.MAXIMIZE for lower in settings.lower_is_better
             ]
             self._storage = storage
-            asked = json.loads(json.dumps({"recipe": dict(recipe), "space": space.texts}, default=str))
+            exact = {key: distribution_to_json(found) for key, found in space.distributions.items()}
+            asked = {"recipe": dict(recipe), "space": space.texts, "distributions": exact}
+            asked = json.loads(json.dumps(asked, default=str))
             self._refuse_changes(storage, asked)
             self._study = optuna.create_study(
                 study_name=settings.study,
@@ -82,7 +89,9 @@ class Study:
         before = names[self.settings.study].user_attrs.get(ATTRIBUTE) if self.settings.study in names else None
         if before is None:
             return
-        found = changes(before["space"], asked["space"]) + changes(before["recipe"], asked["recipe"])
+        found = changes(before["recipe"], asked["recipe"])
+        if before["distributions"] != asked["distributions"]:
+            found = [*changes(before["space"], asked["space"]), *found]
         if found:
             raise ConfigError(
                 f"Study {self.settings.study!r} in {databases.without_password(self.settings.storage)} was begun with other settings, so that its "
@@ -116,13 +125,15 @@ class Study:
     def _retry_killed(self) -> int:
         for trial in self._trials(TrialState.RUNNING):
             if _is_left(trial):
-                self._sign(trial._trial_id, {**_signed(trial), "killed": True, "reason": "its process was killed"})
+                self._sign(trial._trial_id, _killed(_signed(trial)))
+                self._study.sampler = RandomSampler()  # as in tell
                 self._study.tell(trial.number, state=TrialState.FAIL)
         trials = self._trials()
         retried = {_signed(trial).get("retry_of") for trial in trials}
         lost = [trial for trial in trials if _signed(trial).get("killed") and trial.number not in retried]
         for trial in lost:
-            self._study.enqueue_trial(trial.params, user_attrs={ATTRIBUTE: {"retry_of": trial.number}})
+            signed = {"retry_of": trial.number, "kills": _signed(trial).get("kills", 0)}
+            self._study.enqueue_trial(trial.params, user_attrs={ATTRIBUTE: signed})
         return len(lost)
 
     def next(self) -> optuna.Trial | None:
@@ -157,6 +168,7 @@ class Study:
     def interrupted(self, trial: optuna.Trial) -> None:
         """Fail a trial that an interrupt ended; whoever goes on queues its point again."""
         self._sign(trial._trial_id, {**_signed(self._frozen(trial)), "killed": True, "reason": "interrupted"})
+        self._study.sampler = RandomSampler()  # as in tell
         self._study.tell(trial, state=TrialState.FAIL)
 
     def alive(self, trial: optuna.Trial) -> None:
@@ -165,21 +177,30 @@ class Study:
         self._sign(trial._trial_id, {**signed, "process": {**signed["process"], **tracking.heartbeat()}})
 
     def same_point(self, point: str) -> tuple[int, Measured] | None:
-        """A finished trial of the same point, and what came of it."""
-        for trial in self._trials(TrialState.COMPLETE):
+        """A finished or pruned trial of the same point, and what came of it."""
+        for trial in self._trials(TrialState.COMPLETE, TrialState.PRUNED):
             signed = _signed(trial)
             if signed.get("point") == point:
                 keys = vars(Measured())
                 known = {key: value for key, value in signed.items() if key in keys}
-                return trial.number, Measured(**{**known, "values": tuple(trial.values or ())})
+                complete = trial.state == TrialState.COMPLETE
+                return trial.number, Measured(**{**known, "values": tuple(trial.values or ()) if complete else ()})
         return None
 
     @property
-    def running_elsewhere(self) -> int:
-        """Trials that other processes work on."""
-        own = tracking.process_tags()["pid"]
-        running = [trial for trial in self._trials(TrialState.RUNNING) if not _is_left(trial)]
-        return sum(_signed(trial).get("process", {}).get("pid") != own for trial in running)
+    def running(self) -> int:
+        """Trials that some process works on."""
+        return sum(not _is_left(trial) for trial in self._trials(TrialState.RUNNING))
+
+    def claim_test(self) -> bool:
+        """Whether this process is the one to test what the trials so far have found: one process is."""
+        with self.alone():
+            trials, process = len(self.records()), tracking.process_tags()
+            claim = self._study.user_attrs.get(CLAIM)
+            if claim and claim["trials"] == trials and not _is_own(claim["process"]) and not _is_gone(claim["process"]):
+                return False
+            self._study.set_user_attr(CLAIM, {"trials": trials, "process": process})
+            return True
 
     def records(self) -> list[Trial]:
         """All trials that count, in their order."""
@@ -209,8 +230,16 @@ def _signed(trial: FrozenTrial) -> dict[str, Any]:
     return dict(trial.user_attrs.get(ATTRIBUTE, {}))
 
 
+def _killed(signed: Mapping[str, Any]) -> dict[str, Any]:
+    """What is written of a trial whose process is gone; a point that kills its process is not tried for ever."""
+    kills = signed.get("kills", 0) + 1
+    if kills < MOST_KILLS:
+        return {**signed, "kills": kills, "killed": True, "reason": "its process was killed"}
+    return {**signed, "kills": kills, "reason": f"its process was killed, {kills} times"}
+
+
 def _counts(trial: FrozenTrial) -> bool:
-    """Whether a trial is one of those that were asked for: one that was killed counts in its second attempt."""
+    """Whether a trial is one of those that were asked for: one that was killed counts in its next attempt."""
     return not _signed(trial).get("killed")
 
 
@@ -220,7 +249,16 @@ def _is_left(trial: FrozenTrial) -> bool:
     if process is None:
         started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
         return time.time() - started > SECONDS_TO_SIGN
+    return _is_gone(process)
+
+
+def _is_gone(process: Mapping[str, str]) -> bool:
     return tracking.surely_gone({f"{tracking.TAG}{key}": value for key, value in process.items()})
+
+
+def _is_own(process: Mapping[str, str]) -> bool:
+    own = tracking.process_tags()
+    return all(process.get(key) == own[key] for key in ("host", "pid", "process_start"))
 
 
 def _record(trial: FrozenTrial) -> Trial:
@@ -271,9 +309,3 @@ def _quietly() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         yield
-
-
-def describe(trials: Sequence[Trial]) -> dict[str, int]:
-    """How many trials there are of each state."""
-    states = [trial.state for trial in trials]
-    return {state: states.count(state) for state in ("COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING")}

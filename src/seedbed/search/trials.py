@@ -17,7 +17,7 @@ import optuna
 import pytorch_lightning as pl
 
 from seedbed import tracking
-from seedbed.errors import SeedbedError
+from seedbed.errors import ConfigError, SeedbedError
 from seedbed.experiment import Variant, build
 from seedbed.progress import Display
 from seedbed.results import SECONDS
@@ -48,6 +48,8 @@ class Trials:
         """The variant as it stands, on the rows that trials see."""
         for corner in plan.space.corners():
             self.plan("search", corner)
+        if plan.settings.prunes:
+            _check_pruning(self.base, len(self.seeds))
         self._last_sign = time.monotonic()
         # Of this study and of others, by fingerprint; those trained from here on are added.
         self._done: dict[str, Cell] = store.cells()
@@ -79,7 +81,7 @@ class Trials:
         return replace(measured, point=point, seconds=time.perf_counter() - start)
 
     def _train(self, trial: optuna.Trial, study: Study, planned: PlannedVariant, search_run: TrackedRun) -> Measured:
-        watch = TrialWatch(trial, self.settings, lambda: study.alive(trial))
+        watch = TrialWatch(trial, self.settings, len(self.seeds), lambda: study.alive(trial))
         training = VariantTraining(
             self.store, search_run, planned, self.display, self.workers, self.records, stopping=watch
         )
@@ -109,7 +111,6 @@ class Trials:
         if gone:
             return Measured(reason=f"{len(gone)} of {len(cells)} seeds diverged")
         points = {seed: list(training.curves_of(cell)) for seed, cell in cells.items()}
-        first = self.settings.metrics[0]
         by_metric: list[dict[int, float]] = []
         for metric in self.settings.metrics:
             if metric == SECONDS:
@@ -118,8 +119,10 @@ class Trials:
                 by_metric.append({seed: value_at_end(points[seed], metric, planned) for seed in cells})
         found = summary(list(by_metric[0].values()))
         values = [self._objective(list(of.values()), place) for place, of in enumerate(by_metric)]
-        if found.missing or not all(map(math.isfinite, values)):
-            return Measured(reason=f"{first} is not a finite number for {max(found.missing, 1)} of {len(cells)} seeds")
+        for metric, of_seeds, value in zip(self.settings.metrics, by_metric, values, strict=True):
+            if not math.isfinite(value):
+                bad = max(1, sum(not math.isfinite(one) for one in of_seeds.values()))
+                return Measured(reason=f"{metric} is not a finite number for {bad} of {len(cells)} seeds")
         return Measured(
             values=tuple(values),
             mean=found.mean,
@@ -140,20 +143,16 @@ class Trials:
 
 
 class TrialWatch(Stopping):
-    """Reports the mean over the seeds after each epoch, and stops a trial that its pruner gives up.
+    """Reports the mean over all seeds after each epoch, and stops a trial that its pruner gives up.
 
-    Where the seeds train in several stacks, it is the mean of the first stack, which has the same seeds in all trials.
+    Where some of the seeds were trained before, there is nothing to report: other trials' means are over all of them.
     """
 
-    def __init__(self, trial: optuna.Trial, settings: Settings, alive: Callable[[], None]) -> None:
-        self.trial, self.settings, self.alive = trial, settings, alive
+    def __init__(self, trial: optuna.Trial, settings: Settings, seeds: int, alive: Callable[[], None]) -> None:
+        self.trial, self.settings, self.seeds, self.alive = trial, settings, seeds, alive
         self.points: list[tuple[str, int, float]] = []
         self.seen = Measured()
-        self._fits = 0
         self._last = time.monotonic()
-
-    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._fits += 1
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         task = cast(StackedModule, module)
@@ -162,7 +161,7 @@ class TrialWatch(Stopping):
         if time.monotonic() - self._last > SECONDS_BETWEEN_FLUSHES:
             self.alive()
             self._last = time.monotonic()
-        if self.settings.prunes and self._fits == 1:
+        if self.settings.prunes and task.seeds == self.seeds:
             self._report(trainer, task.history[-1][self.settings.metrics[0]])
 
     def _report(self, trainer: pl.Trainer, values: np.ndarray) -> None:
@@ -179,6 +178,27 @@ class TrialWatch(Stopping):
                 mean=found.mean, std=found.std, n=found.n, epochs=epoch, reason=reason, pruned=True
             )  # fmt: skip
             self.stopped = trainer.should_stop = True
+
+
+def _check_pruning(base: PlannedVariant, seeds: int) -> None:
+    """A trial is judged by the mean over all its seeds after each epoch, so that these must train together."""
+    trainer = base.trainer
+    devices, at_once = trainer.settings["devices"], trainer.settings["seeds_at_once"]
+    remedy = "Take search/pruner=none."
+    if devices not in (1, "auto", "free") and not (isinstance(devices, list) and len(devices) == 1):
+        raise ConfigError(
+            f"search/pruner with trainer.devices={devices}: several devices share out the seeds, and a trial is pruned by "
+            f"their mean. Set trainer.devices=1. Or: {remedy}"
+        )
+    if seeds > 1 and (not trainer.is_stackable or at_once < seeds):
+        why = (
+            f"trainer.seeds_at_once={at_once}"
+            if trainer.is_stackable
+            else "this network, whose seeds train one at a time"
+        )
+        raise ConfigError(
+            f"search/pruner with {why}: a trial is pruned by the mean of all {seeds} seeds, which must train together. {remedy}"
+        )
 
 
 def value_at_end(points: Iterable[tuple[str, int, float]], metric: str, planned: PlannedVariant) -> float:
