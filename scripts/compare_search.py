@@ -70,7 +70,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--usual-trials", type=positive, default=2)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--at-once", type=positive, default=available_cores())
-    parser.add_argument("--processes", type=positive, default=1)
+    parser.add_argument("--processes", type=positive, default=available_cores())
     parser.add_argument("--overhead", action="store_true")
     return parser.parse_intermixed_args()
 
