@@ -675,7 +675,7 @@ def _search_of(store: Store, launch: Run) -> Search | None:
 def _recipe_overrides(launch: Run) -> list[str]:
     """The overrides of a launch but those that only say which cells are asked for, or how they are shown."""
     given: list[str] = json.loads(launch.data.params.get("overrides", "[]"))
-    keys = {text: text.split("=", 1)[0].lstrip("+~") for text in given}
+    keys = {text: text.split("=", 1)[0].lstrip("+~").replace("/", ".") for text in given}
     return [
         text
         for text, key in keys.items()

@@ -16,12 +16,13 @@ def typed(project: Path, *arguments: str) -> Result:
 
 
 def test_a_search_its_report_and_the_same_command_again(project: Path) -> None:
-    options = [*BASE, "search.trials=2", "search.fresh_seeds=2", "tracking.pictures=true"]
+    options = [*BASE, "search.trials=2", "search.fresh_seeds=2", "search/pruner=median", "tracking.pictures=true"]
     done = typed(project, "search", "messages", *options)
     assert done.exit_code == 0, done.output
     assert "On fresh seeds" in done.output
     assert "tuned" in done.output
     assert "Report: seedbed report messages --search" in done.output
+    assert "changed the experiment's recipe" not in done.output  # how it was searched is no part of it
     written = typed(project, "report", "messages", "--search", "--format", "md")
     assert written.exit_code == 0, written.output
     page = (project / "experiments" / "messages" / "search" / "report.md").read_text()
