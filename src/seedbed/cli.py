@@ -47,7 +47,7 @@ class Commands(WithExamples, click.Group):
             ctx.exit(2)
         except KeyboardInterrupt:
             click.echo(
-                "seedbed: interrupted. What was recorded is kept, and 'seedbed run' goes on from there.", err=True
+                "seedbed: interrupted. What was recorded is kept, and the same command goes on from there.", err=True
             )
             ctx.exit(130)
 
