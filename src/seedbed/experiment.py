@@ -43,6 +43,11 @@ NOT_IN_FINGERPRINT = {
 }  # fmt: skip
 
 
+def can_change_results(key: str) -> bool:
+    """Whether the setting of a dotted key is part of what a cell's result is made by."""
+    return not any(key == left_out or key.startswith(f"{left_out}.") for left_out in NOT_IN_FINGERPRINT)
+
+
 @dataclass(frozen=True)
 class Variant:
     """A name, the overrides that make it different, and the resolved config that results."""
@@ -57,11 +62,7 @@ class Variant:
         ``inputs`` is what the config does not say: the data's digest, the encoder's version, what a strategy found
         installed.
         """
-        recipe = {
-            key: canonical(value)
-            for key, value in flatten(self.config).items()
-            if not any(key == left_out or key.startswith(f"{left_out}.") for left_out in NOT_IN_FINGERPRINT)
-        }
+        recipe = {key: canonical(value) for key, value in flatten(self.config).items() if can_change_results(key)}
         content = {"config": recipe, "seed": seed, "inputs": dict(inputs), "recipe_version": RECIPE_VERSION}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -94,8 +94,7 @@ def run_loaded(
 ) -> Outcome:
     """As ``run``, for an experiment that is loaded; its launch gets the ``tags``, and ``artifacts`` by their names."""
     store = open_store(experiment)
-    if repaired := store.repair():
-        shown.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
+    repair(store, shown)
     plan = _plan(experiment, shown)
     done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
     missing = _missing(plan, done)
@@ -123,6 +122,12 @@ def run_loaded(
 
 def open_store(experiment: Experiment, *, create: bool = True) -> Store:
     return Store(tracking.store_uri(experiment.project), experiment.project, experiment.name, create=create)
+
+
+def repair(store: Store, display: Display) -> None:
+    """End as KILLED what a crash has left RUNNING in the store, and say so."""
+    if repaired := store.repair():
+        display.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
 
 
 # ---- planning: everything that can be wrong is found here, before any training ---------------------------------------

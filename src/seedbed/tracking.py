@@ -42,7 +42,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from seedbed import databases
 from seedbed.errors import TrackingError, near_misses
-from seedbed.experiment import NOT_IN_FINGERPRINT, canonical, flatten
+from seedbed.experiment import can_change_results, canonical, flatten
 from seedbed.paths import project_folder
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results, Search, Trial
 from seedbed.statistics import finite, summary
@@ -676,11 +676,7 @@ def _recipe_overrides(launch: Run) -> list[str]:
     """The overrides of a launch but those that only say which cells are asked for, or how they are shown."""
     given: list[str] = json.loads(launch.data.params.get("overrides", "[]"))
     keys = {text: text.split("=", 1)[0].lstrip("+~").replace("/", ".") for text in given}
-    return [
-        text
-        for text, key in keys.items()
-        if not any(key == left_out or key.startswith(f"{left_out}.") for left_out in NOT_IN_FINGERPRINT)
-    ]
+    return [text for text, key in keys.items() if can_change_results(key)]
 
 
 Plan = dict[str, list[tuple[int, str]]]

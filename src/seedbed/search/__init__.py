@@ -17,12 +17,12 @@ from optuna.distributions import distribution_to_json
 from seedbed import tracking
 from seedbed.databases import without_password
 from seedbed.errors import SeedbedError
-from seedbed.experiment import NOT_IN_FINGERPRINT, RECIPE_VERSION, Experiment, Variant, flatten
+from seedbed.experiment import RECIPE_VERSION, Experiment, Variant, can_change_results, flatten
 from seedbed.progress import Display
 from seedbed.report.pictures import files_of
 from seedbed.report.search import search_pictures, search_text
 from seedbed.results import Search
-from seedbed.runner import Outcome, run_loaded, sigterm_interrupts
+from seedbed.runner import Outcome, repair, run_loaded, sigterm_interrupts
 from seedbed.search.plan import Plan, read_plan
 from seedbed.search.space import as_override
 from seedbed.search.study import Measured, Study
@@ -86,8 +86,7 @@ def prepare(name: str, overrides: Sequence[str] = (), config_dir: str | PathLike
 def _store(plan: Plan, shown: Display) -> Store:
     experiment = plan.experiment
     store = Store(tracking.store_uri(experiment.project), experiment.project, f"{experiment.name}{tracking.SEARCHES}")
-    if repaired := store.repair():
-        shown.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
+    repair(store, shown)
     return store
 
 
@@ -105,7 +104,7 @@ def _recipe(plan: Plan, trials: Trials) -> dict[str, Any]:
     config = {
         key: value
         for key, value in flatten(plan.variant.config).items()
-        if not any(key == out or key.startswith(f"{out}.") for out in (*NOT_IN_FINGERPRINT, *searched))
+        if can_change_results(key) and not any(key == out or key.startswith(f"{out}.") for out in searched)
     }
     settings = plan.settings
     return {

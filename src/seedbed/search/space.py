@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Overrid
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seedbed.errors import ConfigError
-from seedbed.experiment import NOT_IN_FINGERPRINT, parse
+from seedbed.experiment import can_change_results, parse
 
 WAYS = "choice(a, b), range(10, 50, step=10), interval(0.0, 0.5) or tag(log, interval(1e-4, 1e-1))"
 
@@ -76,9 +76,8 @@ def _refuse_pointless(key: str) -> None:
         raise ConfigError(
             f"search: {key} would give each trial other validation rows, so that their values could not be compared."
         )
-    for left_out in NOT_IN_FINGERPRINT:
-        if plain == left_out or plain.startswith(f"{left_out}."):
-            raise ConfigError(f"search: {key} cannot change a result, so there is nothing to search. Leave it out.")
+    if not can_change_results(plain):
+        raise ConfigError(f"search: {key} cannot change a result, so there is nothing to search. Leave it out.")
 
 
 def _distribution(key: str, item: Override) -> BaseDistribution:
