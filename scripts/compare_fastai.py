@@ -302,7 +302,8 @@ class HandWritten:
         user, item, user_bias, item_bias = rows
         product = (user * item).sum(-1) + (user_bias + item_bias).squeeze(-1)
         low, high = self.y_range
-        ((torch.sigmoid(product) * (high - low) + low - ratings) ** 2).mean(1).sum().backward()
+        losses = ((torch.sigmoid(product) * (high - low) + low - ratings) ** 2).mean(1)
+        torch.autograd.backward(losses.sum())
         self._sum(numbers_of_rows, [found.grad for found in rows if found.grad is not None])
         self.optimizer.step()
 

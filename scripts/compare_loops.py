@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytorch_lightning as pl
@@ -209,7 +209,8 @@ class UsualWay:
     def __init__(self, planned: PlannedVariant, data: Sequence[LabelledRows], workers: int, batched: bool) -> None:
         self.trainer, self.workers, self.batched = planned.trainer, workers, batched
         self.optimizer = build(planned.variant.config["optimizer"], "optimizer")
-        self.rows = {item.seed: datasets(planned.table, item) for item in data}
+        table = cast(Table, planned.table)
+        self.rows = {item.seed: datasets(table, item) for item in data}
         self.class_weights = {item.seed: item.resampled.class_weights for item in data}
 
     @property

@@ -32,10 +32,9 @@ from seedbed.progress import Display
 from seedbed.randomness import global_stream
 from seedbed.results import SECONDS
 from seedbed.runner import Planner
-from seedbed.search import SUFFIX
 from seedbed.search.plan import Plan, read_plan
 from seedbed.search.trials import _for_selection
-from seedbed.tracking import Store, store_uri
+from seedbed.tracking import SEARCHES, Store, store_uri
 from seedbed.variant_training import PlannedVariant
 
 EXPERIMENT, VARIANT, MSE = "fastai_collab", "dot_product_bias", "val/mse"
@@ -208,7 +207,7 @@ def trials_in(folder: Path, plan: Plan) -> list[StackedTrial]:
 
 def fit_seconds(folder: Path) -> dict[int, float]:
     """How long Lightning's fit took, by trial."""
-    store = Store(store_uri(folder), folder, f"{EXPERIMENT}{SUFFIX}", create=False)
+    store = Store(store_uri(folder), folder, f"{EXPERIMENT}{SEARCHES}", create=False)
     runs = store._search("")
     of_variants = {run.info.run_id: run.data.tags.get("seedbed.trial") for run in runs}
     seconds: dict[int, float] = {}
@@ -250,9 +249,13 @@ def train_usual(
     planned: PlannedVariant, trials: Sequence[StackedTrial], at_once: int, folder: Path
 ) -> tuple[Timing, list[UsualCell]]:
     files = {seed: write_rows(planned, seed, folder / f"{seed}.npz") for seed in planned.rows}
-    work = itertools.product(trials, planned.rows)
     with timed() as timing, ThreadPoolExecutor(at_once) as pool:
-        cells = list(pool.map(lambda cell: train_one(planned, *cell, files[cell[1]]), work))
+        cells = list(
+            pool.map(
+                lambda cell: train_one(planned, cell[0], cell[1], files[cell[1]]),
+                itertools.product(trials, planned.rows),
+            )
+        )
     return timing, cells
 
 

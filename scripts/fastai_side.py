@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from importlib.metadata import version
+from typing import Any
 
 import pandas as pd
 import torch
@@ -28,14 +29,14 @@ def main() -> None:
         print(json.dumps({"seconds": time.perf_counter() - start, "mse": mse}), flush=True)
 
 
-def train(ratings: pd.DataFrame, settings: dict) -> float:
+def train(ratings: pd.DataFrame, settings: dict[str, Any]) -> float:
     """Validation MSE after the last epoch."""
     loader = {} if settings["default_loader"] else {"dl_type": TabDataLoader}
     loaders = CollabDataLoaders.from_df(ratings, bs=settings["batch_size"], **loader)
     learner = collab_learner(loaders, n_factors=settings["factors"], y_range=settings["y_range"])
     with learner.no_bar(), learner.no_logging():
         learner.fit_one_cycle(settings["epochs"], settings["lr"], wd=settings["weight_decay"])
-    return learner.recorder.values[-1][1]
+    return float(learner.recorder.values[-1][1])
 
 
 if __name__ == "__main__":

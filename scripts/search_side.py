@@ -55,7 +55,7 @@ class UsualDotProduct(pl.LightningModule):
         names = ("user_factors", "item_factors", "user_bias", "item_bias")
         tables = {name: torch.from_numpy(rows[name]) for name in names}
         self.embeddings = nn.ModuleDict(
-            {name: nn.Embedding.from_pretrained(tables[name], freeze=False) for name in names}
+            {name: nn.Embedding(tables[name].shape[0], tables[name].shape[1], _weight=tables[name]) for name in names}
         )
         self.settings, self.steps = settings, steps_per_epoch * settings["epochs"]
 
@@ -64,7 +64,8 @@ class UsualDotProduct(pl.LightningModule):
         product = (of["user_factors"](users) * of["item_factors"](items)).sum(-1)
         value = product + (of["user_bias"](users) + of["item_bias"](items)).squeeze(-1)
         low, high = self.settings["y_range"]
-        return torch.sigmoid(value) * (high - low) + low
+        predicted: Tensor = torch.sigmoid(value) * (high - low) + low
+        return predicted
 
     def configure_optimizers(self) -> Any:
         settings = self.settings

@@ -205,8 +205,8 @@ class StackTrainer:
         if network is None:
             raise ValueError("a network without a stacked form trains one seed at a time")
         rows = self.task.stack_data(self.table, data)
-        size, steps = self.settings["batch_size"], self.settings["steps_per_chunk"]
-        batches = ShuffledBatches(rows.train, seeds, batch_size=size, steps_per_chunk=steps, device=device)
+        size = self.settings["batch_size"]
+        batches = self.task.batches(rows, seeds, self.settings, device)
         module = self._task(
             network,
             self._optimizer,

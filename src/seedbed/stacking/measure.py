@@ -54,8 +54,8 @@ def _seconds_per_step(module: StackedModule, batches: ShuffledBatches, device: t
         start = time.perf_counter()
         for _ in range(count):
             optimizer.clear_gradients()
-            losses, _ = module.row_losses(index)
-            torch.autograd.backward(losses.mean(1).sum())
+            losses, weights = module.step_losses(index, None)
+            torch.autograd.backward((losses / weights).sum())
             optimizer.hand_over_gradients(everyone, module.clip_norm)
             optimizer.optimizer.step()
         if device.type == "cuda":

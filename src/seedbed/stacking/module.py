@@ -23,11 +23,11 @@ class StackedModule(pl.LightningModule):
     ``schedule`` moves the learning rate (and momentum) with the steps that a seed has taken, of ``epochs`` times its
     ``steps_per_epoch``.
 
-    A task says what a row's loss is (``row_losses``), what is kept of an evaluated batch (``evaluate``) and which
-    metrics come out of that (``metrics``). ``running`` says which seeds still train, ``diverged_at`` in which epoch a
-    seed's loss left the finite numbers (it gets back the weights with which that epoch began, and rests). ``history``
-    holds, for each epoch, the values (S,) of every metric, NaN for a seed that no longer trains; ``test_metrics`` the
-    values after ``Trainer.test``.
+    A task says what a row's loss is (``row_losses``; ``step_losses`` where it hangs on the whole batch), what is kept
+    of an evaluated batch (``evaluate``) and which metrics come out of that (``metrics``). ``running`` says which seeds
+    still train, ``diverged_at`` in which epoch a seed's loss left the finite numbers (it gets back the weights with
+    which that epoch began, and rests). ``history`` holds, for each epoch, the values (S,) of every metric, NaN for a
+    seed that no longer trains; ``test_metrics`` the values after ``Trainer.test``.
 
     Within an epoch nothing is read back from the device: what Python must know it knows from ``running`` and the
     batches, and losses, finiteness and metrics are fetched once, when the epoch is over.
@@ -57,9 +57,17 @@ class StackedModule(pl.LightningModule):
         self.test_metrics: dict[str, np.ndarray] = {}
         self._evaluated: tuple[Tensor, ...] = ()
 
-    @abstractmethod
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and weight of the rows ``index`` (S, B), two (S, B); a seed's loss is sum(losses) / sum(weights)."""
+        raise NotImplementedError
+
+    def step_losses(self, index: Tensor, real: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Sums of the losses and of the weights of a step's rows ``index`` (S, B), two (S,); the former over the latter is a seed's loss.
+
+        ``real`` (S, B) says which rows count, None: all. The losses of an epoch are divided by its weights in the same way.
+        """
+        losses, weights = self.row_losses(index)
+        return _only(losses, real).sum(1), _only(weights, real).sum(1)
 
     @abstractmethod
     def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
@@ -99,8 +107,7 @@ class StackedModule(pl.LightningModule):
         steps = None if active.all() else trains
         self.network.set_step(steps, real)
         self.seed_optimizer.clear_gradients()
-        losses, weights = self.row_losses(index)
-        loss_sums, weight_sums = _only(losses, real).sum(1), _only(weights, real).sum(1)
+        loss_sums, weight_sums = self.step_losses(index, real)
         means = loss_sums / weight_sums.clamp(min=torch.finfo(weight_sums.dtype).tiny)
 
         self.manual_backward(_only(means, steps).sum())

@@ -14,6 +14,7 @@ from torch import Tensor
 from seedbed.data.splits import Rows
 from seedbed.data.table import Progress
 from seedbed.imbalance.base import Strategy
+from seedbed.stacking.batches import ShuffledBatches
 from seedbed.stacking.module import StackedModule
 
 
@@ -70,6 +71,14 @@ class Task(StackedModule):
     @abstractmethod
     def stack_data(cls, table: Any, data: Sequence[Any]) -> StackData:
         """Put the rows of several seeds together."""
+
+    @classmethod
+    def batches(
+        cls, data: StackData, seeds: Sequence[int], settings: Mapping[str, Any], device: torch.device
+    ) -> ShuffledBatches:
+        """The training batches of an epoch; ``settings`` is the config's ``trainer``."""
+        size, steps = settings["batch_size"], settings["steps_per_chunk"]
+        return ShuffledBatches(data.train, seeds, batch_size=size, steps_per_chunk=steps, device=device)
 
     @classmethod
     def check(cls, table: Any, rows: Rows, strategy: Strategy) -> None:
