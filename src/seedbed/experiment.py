@@ -569,7 +569,7 @@ def _require_known(key: str, value: Any, known: Sequence[str]) -> None:
 def metrics_of(task: Mapping[str, Any]) -> list[str]:
     """Names of the task's metrics, the user's own among them."""
     try:
-        built_in = list(get_class(task["_target_"]).METRICS)  # type: ignore[attr-defined]
+        built_in = list(get_class(task["_target_"]).metric_names(task))  # type: ignore[attr-defined]
     except (ValueError, ImportError, AttributeError) as error:
         raise ConfigError(
             f"task._target_={task['_target_']}: not a task class of seedbed's kind: {' '.join(str(error).split())}"

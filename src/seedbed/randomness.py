@@ -50,9 +50,21 @@ def keep_mask(keys: Tensor, draws: Tensor, count: int, probability: float) -> Te
     A pure function of its arguments by integer arithmetic, so that every device gives the same and no generator has
     to be asked seed by seed: splitmix64, started anew for each key and draw.
     """
+    return _bits(keys, draws, count) < int(probability * 2.0**63)
+
+
+def whole_numbers(keys: Tensor, draws: Tensor, count: int, below: int) -> Tensor:
+    """(S, count) int64 from 0 to ``below`` - 1, each as likely, by the same rules as ``keep_mask``.
+
+    The remainder of 63 bits: of a million numbers, none is likelier than another by more than 1e-12.
+    """
+    return _bits(keys, draws, count) % below
+
+
+def _bits(keys: Tensor, draws: Tensor, count: int) -> Tensor:
+    """(S, count) int64 of 63 random bits."""
     start = _mixed(keys + _GAMMA * draws).unsqueeze(1)
-    bits = _mixed(start + _GAMMA * torch.arange(count, device=keys.device))
-    return (bits & (2**63 - 1)) < int(probability * 2.0**63)
+    return _mixed(start + _GAMMA * torch.arange(count, device=keys.device)) & (2**63 - 1)
 
 
 def _mixed(z: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -22,6 +23,7 @@ POPULATION = "the population behind this data set"
 # SQL stores cannot hold infinity: MLflow saves it as the largest double, 1.797e308.
 _STORED_INFINITY = 1.7e308
 _MINIMISED = {"loss", "mse", "rmse", "mae", "seconds", "mse_warm", "rmse_warm", "rmse_clipped", "cold_rows"}
+_MINIMISED |= {"loss_last_batch", "users_skipped"}
 _SHARES = {"accuracy", "balanced_accuracy", "precision", "recall", "f1", "auroc", "average_precision"}
 _SHARES |= {"ndcg", "map", "mrr", "hit", "hit_rate", "top", "coverage"}
 
@@ -97,8 +99,8 @@ def bounds(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> t
 
 
 def _base_name(metric: str) -> str:
-    """The name without its split and cut-off: "test/recall@10" -> "recall"."""
-    return metric.rsplit("/", 1)[-1].split("@", 1)[0].lower()
+    """The name without its split and cut-off: "test/recall@10" and "test/recall_at_10" -> "recall"."""
+    return re.split("@|_at_", metric.rsplit("/", 1)[-1], maxsplit=1)[0].lower()
 
 
 def finite(values: ArrayLike) -> NDArray[np.bool_]:

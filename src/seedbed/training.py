@@ -24,12 +24,13 @@ from seedbed import devices
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import build
+from seedbed.models.baselines import Fitted
 from seedbed.randomness import global_stream
 from seedbed.results import SECONDS
 from seedbed.schedules import Schedule
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.callbacks import SeedSelection
-from seedbed.stacking.layers import OneSeed, stacking_error
+from seedbed.stacking.layers import OneSeed, Stacked, stacking_error
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.measure import fastest_stack
 from seedbed.stacking.module import StackedModule
@@ -153,6 +154,8 @@ class StackTrainer:
         device: int | None = None,
     ) -> list[SeedResult]:
         """Fit and test these seeds as one stack, on the device with this number or the first of the settings'."""
+        if self._is_fitted:
+            return [self._fitted(item) for item in data]
         seeds = [item.seed for item in data]
         selection = SeedSelection(
             rule=self.config["select"],
@@ -182,6 +185,21 @@ class StackTrainer:
             for position, seed in enumerate(seeds)
         ]
 
+    def _fitted(self, data: SeedData) -> SeedResult:
+        """A model that is computed from the training rows: what it measures then is its first and only epoch."""
+        start = time.perf_counter()
+        network = self.network()
+        assert isinstance(network, Fitted)
+        self.task.fit(network, self.table, data)
+        seconds = time.perf_counter() - start
+        module, _, validation, test = self._module([data], torch.device("cpu"), OneSeed(network))
+        module.eval()
+        with torch.inference_mode():
+            module.history.append({f"val/{name}": values for name, values in module.measured(validation).items()})
+            if len(test):
+                module.test_metrics = {f"test/{name}": values for name, values in module.measured(test).items()}
+        return _result(module, 0, data.seed, 0, seconds)
+
     def _that_fit(self, data: SeedData, device: torch.device) -> int:
         """How many seeds like this one fit into half of the memory that is free to the device."""
         with global_stream(0, "trial"):
@@ -198,10 +216,10 @@ class StackTrainer:
     # ---- parts ---------------------------------------------------------------------------------------------------
 
     def _module(
-        self, data: Sequence[SeedData], device: torch.device
+        self, data: Sequence[SeedData], device: torch.device, network: Stacked | None = None
     ) -> tuple[StackedModule, ShuffledBatches, FixedBatches, FixedBatches]:
         seeds = [item.seed for item in data]
-        network = build_stacked(self.network, seeds, plain=not self._elementwise)
+        network = network or build_stacked(self.network, seeds, plain=not self._elementwise)
         if network is None:
             raise ValueError("a network without a stacked form trains one seed at a time")
         rows = self.task.stack_data(self.table, data)
@@ -243,9 +261,17 @@ class StackTrainer:
     def _check(self) -> None:
         try:
             with global_stream(0, "trial"):
-                parameters = list(self.network().parameters())
+                network = self.network()
         except (TypeError, ValueError, RuntimeError) as error:
             raise ConfigError(f"model: cannot build {self._target('model')}: {error}") from error
+        self.task.check_network(network, getattr(self._task, "keywords", {}))
+        self._is_fitted = isinstance(network, Fitted)
+        self._elementwise = False
+        if not self._is_fitted:
+            self._check_training(list(network.parameters()))
+        self.task.check_settings(self.table, getattr(self._task, "keywords", {}))
+
+    def _check_training(self, parameters: list[nn.Parameter]) -> None:
         try:
             optimizer = self._optimizer(parameters)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -271,12 +297,11 @@ class StackTrainer:
                 f"optimizer: {self._target('optimizer')} moves single rows of stacked embeddings, and "
                 f"{self._target('model')} has no stacked form. Take optimizer=adamw."
             )
-        self.task.check_settings(self.table, getattr(self._task, "keywords", {}))
 
     @property
     def is_stackable(self) -> bool:
         """Whether several seeds can be trained at once."""
-        return self._elementwise and self._has_stacked_form
+        return not self._is_fitted and self._elementwise and self._has_stacked_form
 
     @property
     def _has_stacked_form(self) -> bool:

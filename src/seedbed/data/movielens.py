@@ -226,6 +226,7 @@ class MovieLens:
             notes=(*source.notes, *movies.notes),
             folds=folds,
             made_with=made_with,
+            joined_ids=np.bincount(movies.row_of_id, minlength=len(movies.names) + 1)[1:],
         )
 
     def describe(self) -> list[Description]:

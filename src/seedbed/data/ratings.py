@@ -54,6 +54,8 @@ class RatingTable:
     """Sorted row numbers, int64, of the test part of each published fold, by its name, such as "u1"."""
     made_with: Mapping[str, str] = field(default_factory=dict)
     """What decides the values and stands in no config, such as a digest of the items' names and features."""
+    joined_ids: np.ndarray | None = None
+    """(I,) int64: how many ids of the file each item stands for; None: one."""
 
     @property
     def user_rows(self) -> int:
@@ -64,6 +66,11 @@ class RatingTable:
     def item_rows(self) -> int:
         """I + 1, the length of a table of item vectors."""
         return len(self.item_names) + 1
+
+    @property
+    def ids_of_items(self) -> np.ndarray:
+        """(I,) int64: how many ids of the file each item stands for."""
+        return np.ones(len(self.item_names), dtype=np.int64) if self.joined_ids is None else self.joined_ids
 
     @property
     def rating_range(self) -> tuple[float, float]:
@@ -97,6 +104,7 @@ def rating_table(
     notes: Sequence[str] = (),
     folds: Mapping[str, np.ndarray] | None = None,
     made_with: Mapping[str, str] | None = None,
+    joined_ids: np.ndarray | None = None,
 ) -> RatingTable:
     """Settle what becomes of a pair of user and item with several ratings; the rest as in ``RatingTable``.
 
@@ -134,6 +142,7 @@ def rating_table(
         notes=(*notes, *([said] if repeats else [])),
         folds=found,
         made_with=made_with or {},
+        joined_ids=joined_ids,
     )
 
 

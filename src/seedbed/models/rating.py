@@ -54,9 +54,9 @@ class DotProduct(Stackable):
         init: str = "folded_normal_0.01",
     ) -> None:
         super().__init__()
-        self.user_factors, self.item_factors = _embedding(users, factors, init), _embedding(items, factors, init)
-        self.user_bias = _embedding(users, 1, init) if bias else None
-        self.item_bias = _embedding(items, 1, init) if bias else None
+        self.user_factors, self.item_factors = embedding(users, factors, init), embedding(items, factors, init)
+        self.user_bias = embedding(users, 1, init) if bias else None
+        self.item_bias = embedding(items, 1, init) if bias else None
         self.scale = _scale(y_range)
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
@@ -96,11 +96,11 @@ class EmbeddingNetwork(Stackable):
             raise ConfigError(f"model.norm={norm} cannot be used: it must be null, before or after.")
         widths = [embedding_size(users), embedding_size(items)] if isinstance(sizes, str) else list(sizes)
         self.user_factors, self.item_factors = (
-            _embedding(rows, width, init) for rows, width in zip((users, items), widths, strict=True)
+            embedding(rows, width, init) for rows, width in zip((users, items), widths, strict=True)
         )
         self.known = _known(user_features, item_features) if metadata else None
-        self.user_bias = _embedding(users, 1, init) if dot else None
-        self.item_bias = _embedding(items, 1, init) if dot else None
+        self.user_bias = embedding(users, 1, init) if dot else None
+        self.item_bias = embedding(items, 1, init) if dot else None
         self.common = min(widths)
         width_in = sum(widths) + (self.known.width if self.known is not None else 0)
         self.layers = _layers([width_in, *hidden, 1], dropout, norm)
@@ -134,7 +134,7 @@ def embedding_size(rows: int) -> int:
     return min(600, size)
 
 
-def _embedding(rows: int, width: int, init: str) -> nn.Embedding:
+def embedding(rows: int, width: int, init: str) -> nn.Embedding:
     if init not in INITS:
         raise ConfigError(f"model.init={init}: there is no such initialisation, {near_misses(init, INITS)}")
     embedding = nn.Embedding(rows, width, _weight=torch.empty(rows, width))

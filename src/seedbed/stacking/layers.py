@@ -287,6 +287,13 @@ class StackedNetwork(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         return cast(Tensor, self.network(*inputs))
 
+    def has(self, method: str) -> bool:
+        return hasattr(self.network, method)
+
+    def call(self, method: str, *inputs: Tensor) -> Tensor:
+        """Another method of the network than ``forward``, with a leading seed axis in inputs and output."""
+        return cast(Tensor, getattr(self.network, method)(*inputs))
+
     def set_step(self, active: Tensor | None, real: Tensor | None) -> None:
         """Tell the layers which seeds (S,) take the next step and which of its rows (S, B) are real; None: all."""
         for layer in self._layers_with_state:
@@ -394,6 +401,12 @@ class OneSeed(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return cast(Tensor, self.network(*(one.squeeze(0) for one in inputs))).unsqueeze(0)
+
+    def has(self, method: str) -> bool:
+        return hasattr(self.network, method)
+
+    def call(self, method: str, *inputs: Tensor) -> Tensor:
+        return cast(Tensor, getattr(self.network, method)(*(one.squeeze(0) for one in inputs))).unsqueeze(0)
 
     def set_step(self, active: Tensor | None, real: Tensor | None) -> None:
         """Nothing to tell: the only seed takes every step that is run."""

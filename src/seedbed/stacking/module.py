@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -159,6 +159,12 @@ class StackedModule(pl.LightningModule):
 
     def test_step(self, batch: Part, batch_idx: int) -> None:
         self._evaluate(batch)
+
+    def measured(self, parts: Iterable[Part]) -> dict[str, np.ndarray]:
+        """Every metric's values (S,) on these rows, as the networks are now."""
+        for part in parts:
+            self._evaluate(part)
+        return self._fetch(self._metrics())
 
     def on_test_epoch_end(self) -> None:
         self.test_metrics = self._fetch({f"test/{name}": value for name, value in self._metrics().items()})

@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seedbed.data.splits import Rows
 from seedbed.data.table import Progress
+from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
+from seedbed.models.baselines import Fitted
 from seedbed.stacking.batches import ShuffledBatches
 from seedbed.stacking.module import StackedModule
 
@@ -44,6 +46,11 @@ class Task(StackedModule):
 
     METRICS: ClassVar[tuple[str, ...]]
     """Names of the metrics, "loss" first."""
+
+    @classmethod
+    def metric_names(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the metrics under the task's own ``settings``, by name."""
+        return cls.METRICS
 
     @classmethod
     @abstractmethod
@@ -83,6 +90,20 @@ class Task(StackedModule):
     @classmethod
     def check(cls, table: Any, rows: Rows, strategy: Strategy) -> None:
         """Raise ``ConfigError`` where one seed's rows or the strategy cannot work."""
+
+    @classmethod
+    def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` where the task cannot train or measure such a network."""
+        if isinstance(network, Fitted):
+            raise ConfigError(
+                f"model: {type(network).__name__} scores items for task=retrieval, and {cls.__name__} is another task. "
+                "Take another model."
+            )
+
+    @classmethod
+    def fit(cls, network: Fitted, table: Any, data: Any) -> None:
+        """Fit a model that takes no gradient steps to one seed's training rows."""
+        raise NotImplementedError
 
     @classmethod
     def describe(cls, table: Any) -> dict[str, Any]:

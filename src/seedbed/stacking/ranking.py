@@ -1,0 +1,294 @@
+"""How well S seeds rank all items for each user, in blocks of users, so that memory is bounded.
+
+Of equal scores none comes first: every metric is its expected value over the orders that they could have (McSherry and
+Najork 2008, "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seedbed.randomness import whole_numbers
+from seedbed.stacking.in_batch import add_at
+
+CUTS = (1, 5, 10, 50, 100)
+LIST_CUTS = (10, 100)
+OF_ROWS = tuple(f"top_at_{k}" for k in CUTS)
+OF_USERS = (
+    *(f"{name}_at_{k}" for name in ("recall", "ndcg") for k in CUTS),
+    "mrr", "map", *(f"{name}_at_{k}" for name in ("coverage", "novelty") for k in LIST_CUTS),
+    "users_evaluated", "users_skipped",
+)  # fmt: skip
+SAMPLED_CUT = 10
+# Scores that are worked on at a time.
+BLOCK = {"cpu": 1 << 21, "cuda": 1 << 26}
+
+ScoresOf = Callable[[Tensor], Tensor]
+"""Rows of users (B,) -> (S, B, I): scores of all I items."""
+
+
+@dataclass(frozen=True)
+class ByUser:
+    """N ratings in the order of their users, and of one user's in that of the items."""
+
+    row: Tensor
+    """(N,): the row of the table."""
+    item: Tensor
+    """(N,) int64: number of the item, from 0."""
+    start: Tensor
+    """(U + 2,): where the ratings of each row of the user vocabulary begin."""
+    same_from: Tensor
+    """(N,): where the first rating of the same user and item is."""
+
+    @classmethod
+    def of(cls, users: np.ndarray, items: np.ndarray, user_rows: int) -> ByUser:
+        """From the rows (N,) of the vocabularies, in which 0 stands for the unknown."""
+        order = np.lexsort((items, users))
+        users, items = users[order].astype(np.int64), items[order].astype(np.int64)
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
+        same_from = np.flatnonzero(first)[np.cumsum(first) - 1]
+        start = np.searchsorted(users, np.arange(user_rows + 1))
+        return cls(*(torch.from_numpy(np.asarray(part)) for part in (order, items - 1, start, same_from)))
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some users, and their ratings in a grid with as many columns as the busiest of them has."""
+
+    users: Tensor
+    """(B,) rows of the vocabulary."""
+    items: Tensor
+    """(B, R)."""
+    rows: Tensor
+    """(B, R) rows of the table."""
+    valid: Tensor
+    """(B, R): the others only pad."""
+    same_from: Tensor
+    """(B, R): the column of the first rating of the same item."""
+
+
+def ranking_metrics(
+    scores_of: ScoresOf,
+    ratings: ByUser,
+    *,
+    trained: Tensor,
+    evaluated: Tensor,
+    copies: Tensor,
+    sampled: int | None = None,
+    keys: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """All metrics {name: (S,)}; which ratings a seed trained on and is evaluated on: two (S, N) by row of the table.
+
+    ``top_at_k`` are over evaluated ratings: the share whose item has fewer than k candidates above it. All items are
+    candidates, those that the user has rated among them, and an item as often as ``copies`` (I,) says.
+
+    The others are over users. Their candidates are the distinct items that the user has no training rating of;
+    relevant is an item with an evaluated rating and no training rating. Users without relevant items are skipped, and
+    counted. recall_at_k is over all relevant items; ndcg_at_k has gain 1 and log2 discount; map is over whole rankings;
+    coverage_at_k is the share of the items that stand in somebody's list of k, novelty_at_k the mean self-information of
+    those in the lists, -log2 of the share of the users who rated it in training (Zhou et al. 2010).
+
+    ``sampled`` adds ``hit_rate_at_10_s99`` and so on: every relevant item among that many others, which the user has
+    rated on neither side, drawn without repetition by ``keys`` (S,), alike for all networks. It is no ``recall_at_10``.
+    """
+    found = _Sums(trained, evaluated, ratings, copies)
+    for block in _blocks(ratings, len(trained) * len(copies), trained.device):
+        scores = scores_of(block.users).float()
+        here = trained[:, block.rows] & block.valid, evaluated[:, block.rows] & block.valid
+        found.add_rows(scores, block, here[1])
+        candidates = _without(scores, block, here[0])
+        relevant = _relevant(candidates, block, here[1])
+        found.add_users(candidates, block, relevant)
+        if sampled is not None and keys is not None:
+            found.add_sampled(scores, block, relevant, here[0] | here[1], sampled, keys)
+    return found.means(sampled)
+
+
+def _blocks(ratings: ByUser, width: int, device: torch.device) -> Iterator[Block]:
+    counts = ratings.start.diff()
+    users = counts.nonzero().squeeze(1)
+    size = max(1, BLOCK.get(device.type, BLOCK["cpu"]) // width)
+    for some in torch.split(users, size):
+        column = torch.arange(int(counts[some].max()), device=device)
+        start = ratings.start[some].unsqueeze(1)
+        valid = column < counts[some].unsqueeze(1)
+        place = torch.where(valid, start + column, start)
+        yield Block(some, ratings.item[place], ratings.row[place], valid, ratings.same_from[place] - start)
+
+
+def _without(scores: Tensor, block: Block, seen: Tensor) -> Tensor:
+    """The scores (S, B, I), and minus infinity for what a user has seen."""
+    left = scores.clone()
+    seed, user, column = seen.nonzero(as_tuple=True)
+    left[seed, user, block.items[user, column]] = -torch.inf
+    return left
+
+
+def _relevant(candidates: Tensor, block: Block, evaluated: Tensor) -> Tensor:
+    """(S, B, R): the first evaluated rating of each item that is a candidate."""
+    before = evaluated.cumsum(2) - evaluated.long()
+    of_item = before.gather(2, block.same_from.expand_as(before))
+    return evaluated & (before == of_item) & _own(candidates, block).isfinite()
+
+
+def _own(scores: Tensor, block: Block) -> Tensor:
+    """(S, B, R): the score of each rating's item."""
+    return scores.gather(2, block.items.expand(len(scores), -1, -1))
+
+
+def _place(rising: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+    """How many of the ``rising`` scores (..., I) are above each of ``own`` (..., R), and how many are equal to it."""
+    right = torch.searchsorted(rising, own, right=True)
+    return rising.shape[-1] - right, right - torch.searchsorted(rising, own)
+
+
+class _Sums:
+    """Sums over the blocks."""
+
+    def __init__(self, trained: Tensor, evaluated: Tensor, ratings: ByUser, copies: Tensor) -> None:
+        seeds, items, device = len(trained), len(copies), trained.device
+        self.users = int((ratings.start.diff() > 0).sum())
+        self.rows = evaluated.sum(1)
+        self.further = (copies - 1).nonzero().squeeze(1)
+        """Items with more than one copy among the candidates."""
+        self.further_copies = (copies - 1)[self.further]
+        self.sums: dict[str, Tensor] = {}
+        self.evaluated = torch.zeros(seeds, dtype=torch.float64, device=device)
+        self.pairs = torch.zeros_like(self.evaluated)
+        positions = torch.arange(1, items + 1, dtype=torch.float64, device=device)
+        start = positions.new_zeros(1)
+        self.discounts = torch.cat([start, (1 / (positions + 1).log2()).cumsum(0)])
+        self.harmonic = torch.cat([start, (1 / positions).cumsum(0)])
+        self.never_listed = {k: torch.zeros(seeds, items, dtype=torch.float64, device=device) for k in LIST_CUTS}
+        """Log of the probability that no list has the item."""
+        self.information = _information(trained, ratings, items)
+
+    def _add(self, name: str, values: Tensor) -> None:
+        total = values.double().flatten(1).sum(1)
+        self.sums[name] = self.sums[name] + total if name in self.sums else total
+
+    def add_rows(self, scores: Tensor, block: Block, evaluated: Tensor) -> None:
+        own = _own(scores, block)
+        above, _ = _place(scores.sort(-1).values, own)
+        for item, copies in zip(self.further.tolist(), self.further_copies.tolist(), strict=True):
+            above = above + copies * (scores[..., item].unsqueeze(-1) > own)
+        for k in CUTS:
+            self._add(f"top_at_{k}", (above < k) & evaluated)
+
+    def add_users(self, candidates: Tensor, block: Block, relevant: Tensor) -> None:
+        rising = candidates.sort(-1).values
+        own = _own(candidates, block)
+        above, tied = _place(rising, own)
+        tied = tied.clamp(min=1)  # padding
+        counts = relevant.sum(2)
+        has = counts > 0
+        self.evaluated += has.sum(1)
+        each = counts.clamp(min=1).unsqueeze(2)
+
+        def mean(values: Tensor) -> Tensor:
+            return torch.where(relevant, values / each, 0)
+
+        for k in CUTS:
+            self._add(f"recall_at_{k}", mean(((k - above) / tied).clamp(0, 1)))
+            gains = (self._discounted(above + tied, k) - self._discounted(above, k)) / tied
+            ideal = self._discounted(counts, k).clamp(min=1e-9).unsqueeze(2)
+            self._add(f"ndcg_at_{k}", torch.where(relevant, gains / ideal, 0))
+        better, equal = self._among_relevant(own, relevant)
+        self._add("map", mean(self._precision(above, tied, better, equal)))
+        self._add("mrr", torch.where(has, self._reciprocal(above, tied, equal, relevant), 0))
+        for k in LIST_CUTS:
+            self._add_lists(candidates, rising, has, k)
+
+    def _discounted(self, ranks: Tensor, k: int) -> Tensor:
+        return self.discounts[ranks.clamp(max=min(k, len(self.discounts) - 1))]
+
+    @staticmethod
+    def _among_relevant(own: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
+        """How many relevant items are above each one, and how many (itself among them) are equal to it."""
+        rising = torch.where(relevant, own, -torch.inf).sort(-1).values
+        better, equal = _place(rising, own)
+        return better, equal.clamp(min=1)
+
+    def _precision(self, above: Tensor, tied: Tensor, better: Tensor, equal: Tensor) -> Tensor:
+        """Expected precision at the place of each item."""
+        reciprocals = self.harmonic[(above + tied).clamp(max=len(self.harmonic) - 1)] - self.harmonic[above]
+        before = tied - (above + 1) * reciprocals  # sum over places x of (x - 1) / (above + x)
+        return ((better + 1) * reciprocals + (equal - 1) / (tied - 1).clamp(min=1) * before) / tied
+
+    def _reciprocal(self, above: Tensor, tied: Tensor, equal: Tensor, relevant: Tensor) -> Tensor:
+        """(S, B): expected 1 / rank of the first relevant item, of which ``equal`` stand among ``tied`` places."""
+        best = torch.where(relevant, above, above.new_tensor(1 << 40)).argmin(2, keepdim=True)
+        above, tied, equal = (values.gather(2, best).squeeze(2) for values in (above, tied, equal))
+        chance = torch.where(relevant.any(2), equal.double() / tied, 0)
+        found = torch.zeros_like(chance)
+        place = 1
+        while float(chance.max()) > 1e-12:
+            found += chance / (above + place)
+            chance = chance * ((tied - place - equal + 1).clamp(min=0) / (tied - place).clamp(min=1))
+            place += 1
+        return found
+
+    def _add_lists(self, candidates: Tensor, rising: Tensor, has: Tensor, k: int) -> None:
+        """In whose list of k each item stands, or may stand where the last place of the list is tied for."""
+        last = rising[..., max(rising.shape[-1] - k, 0)].unsqueeze(-1)
+        above, tied = candidates > last, (candidates == last) & candidates.isfinite()
+        places = (k - above.sum(-1, keepdim=True)) / tied.sum(-1, keepdim=True).clamp(min=1)
+        listed = torch.where(tied, places.clamp(max=1), above) * has.unsqueeze(-1)
+        self.never_listed[k] += torch.log1p(-listed.double()).sum(1)
+        informed = (listed * self.information.unsqueeze(1)).sum(-1) / listed.sum(-1).clamp(min=1e-9)
+        self._add(f"novelty_at_{k}", informed)
+
+    def add_sampled(
+        self, scores: Tensor, block: Block, relevant: Tensor, rated: Tensor, count: int, keys: Tensor
+    ) -> None:
+        free = _without(torch.zeros_like(scores), block, rated).isfinite()
+        items = scores.shape[-1]
+        drawn = torch.stack(
+            [whole_numbers(keys, user.expand(len(keys)), items, 1 << 40) for user in block.users], dim=1
+        )
+        places = torch.where(free, drawn, 1 << 41).topk(min(count, items), largest=False, dim=-1).indices
+        usable = free.gather(2, places)
+        against = torch.where(usable, scores.gather(2, places), -torch.inf).sort(-1).values
+        above, tied = _place(against, _own(scores, block))
+        hit = ((SAMPLED_CUT - above) / (tied + 1)).clamp(0, 1)
+        self._add("sampled", torch.where(relevant, hit, 0))
+        self.pairs += relevant.sum((1, 2))
+
+    def means(self, sampled: int | None) -> dict[str, Tensor]:
+        values = {name: self.sums[name] / self.rows for name in OF_ROWS}
+        for name in OF_USERS:
+            if name in self.sums:
+                values[name] = self.sums[name] / self.evaluated
+        for k in LIST_CUTS:
+            values[f"coverage_at_{k}"] = 1 - self.never_listed[k].exp().mean(1)
+        values["users_evaluated"], values["users_skipped"] = self.evaluated, self.users - self.evaluated
+        if sampled is not None:
+            values[sampled_name(sampled)] = self.sums["sampled"] / self.pairs
+        return values
+
+
+def _information(trained: Tensor, ratings: ByUser, items: int) -> Tensor:
+    """(S, I): -log2 of the share of a seed's users with a training rating of the item; one without any counts as one."""
+    ordered = trained[:, ratings.row]
+    users = torch.repeat_interleave(ratings.start.diff())
+    of_item, of_user = (
+        add_at(torch.zeros(len(trained), size, device=trained.device), ids.expand(len(trained), -1), ordered.float())
+        for ids, size in ((ratings.item, items), (users, len(ratings.start) - 1))
+    )
+    return -(of_item.clamp(min=1) / (of_user > 0).sum(1, keepdim=True).clamp(min=1)).log2()
+
+
+def sampled_name(count: int) -> str:
+    """Of the hit rate among so many sampled items."""
+    return f"hit_rate_at_{SAMPLED_CUT}_s{count}"
+
+
+def names(sampled: int | None = None) -> Sequence[str]:
+    """The metrics that ``ranking_metrics`` gives."""
+    return (*OF_ROWS, *OF_USERS, *([sampled_name(sampled)] if sampled is not None else []))
