@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array, csr_matrix
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from seedbed.errors import ConfigError
@@ -77,11 +80,14 @@ class ItemKNN(Fitted):
 
     def __init__(self, users: int, items: int, *, neighbours: int = 50) -> None:
         super().__init__(users, items)
-        self.model = _implicit("nearest_neighbours", "CosineRecommender", K=neighbours, num_threads=1)
+        self.model = _implicit("nearest_neighbours", "CosineRecommender")(K=neighbours, num_threads=1)
 
     def fit(self, users: np.ndarray, items: np.ndarray, seed: int) -> None:
         self._rated = _matrix(users, items, self)
-        self.model.fit(self._rated, show_progress=False)
+        with warnings.catch_warnings():
+            # Between two functions of the package: it makes one form of its matrix and asks for the other.
+            warnings.filterwarnings("ignore", message="Method expects CSR input")
+            self.model.fit(self._rated, show_progress=False)
 
     def scores(self, users: Tensor) -> Tensor:
         found = csr_array(self._rated[users.numpy()]) @ csr_array(self.model.similarity)
@@ -104,8 +110,9 @@ class Factorized(Fitted):
         """What is to be fitted."""
 
     def fit(self, users: np.ndarray, items: np.ndarray, seed: int) -> None:
-        model = self.model(derive(seed, "weights") % 2**32)
-        model.fit(_matrix(users, items, self), show_progress=False)
+        with threadpool_limits(1, "blas"):  # its solver starts threads of its own
+            model = self.model(derive(seed, "weights") % 2**32)
+            model.fit(_matrix(users, items, self), show_progress=False)
         self.user_factors.copy_(torch.from_numpy(model.user_factors))
         self.item_factors.copy_(torch.from_numpy(model.item_factors))
 
@@ -133,10 +140,10 @@ class ALS(Factorized):
         self.settings = {
             "factors": factors, "regularization": regularization, "alpha": alpha, "iterations": iterations,
         }  # fmt: skip
-        self.model(0)
+        self._kind = _implicit("cpu.als", "AlternatingLeastSquares")
 
     def model(self, seed: int) -> Any:
-        return _implicit("cpu.als", "AlternatingLeastSquares", **self.settings, num_threads=1, random_state=seed)
+        return self._kind(**self.settings, num_threads=1, random_state=seed)
 
 
 class BPR(Factorized):
@@ -157,24 +164,23 @@ class BPR(Factorized):
             "factors": factors, "learning_rate": learning_rate, "regularization": regularization,
             "iterations": iterations,
         }  # fmt: skip
-        self.model(0)
+        self._kind = _implicit("cpu.bpr", "BayesianPersonalizedRanking")
 
     def model(self, seed: int) -> Any:
         # Several threads would change the factors under each other, in an order that is never the same again.
-        return _implicit("cpu.bpr", "BayesianPersonalizedRanking", **self.settings, num_threads=1, random_state=seed)
+        return self._kind(**self.settings, num_threads=1, random_state=seed)
 
 
 def _matrix(users: np.ndarray, items: np.ndarray, model: Fitted) -> csr_matrix:
     return csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=(model.users, model.items))
 
 
-def _implicit(module: str, name: str, **settings: Any) -> Any:
-    """Raises ``ConfigError`` where the package is not installed."""
+def _implicit(module: str, name: str) -> Any:
+    """A class of the package; raises ``ConfigError`` where that is not installed."""
     try:
-        found = __import__(f"implicit.{module}", fromlist=[name])
+        return getattr(importlib.import_module(f"implicit.{module}"), name)
     except ImportError as error:
         raise ConfigError(
             f"model: {name} needs the package implicit, which is not installed. Install it with: "
             "pip install 'seedbed[baselines]'"
         ) from error
-    return getattr(found, name)(**settings)

@@ -100,19 +100,16 @@ def ranking_metrics(
     found = _Sums(trained, evaluated, ratings, copies)
     for block in _blocks(ratings, len(trained) * len(copies), trained.device):
         scores = scores_of(block.users).float()
-        here = trained[:, block.rows] & block.valid, evaluated[:, block.rows] & block.valid
-        found.add_rows(scores, block, here[1])
-        candidates = _without(scores, block, here[0])
-        relevant = _relevant(candidates, block, here[1])
-        found.add_users(candidates, block, relevant)
+        found.add(scores, block, trained[:, block.rows] & block.valid, evaluated[:, block.rows] & block.valid)
         if sampled is not None and keys is not None:
-            found.add_sampled(scores, block, relevant, here[0] | here[1], sampled, keys)
+            found.add_sampled(scores, block, sampled, keys)
     return found.means(sampled)
 
 
 def _blocks(ratings: ByUser, width: int, device: torch.device) -> Iterator[Block]:
+    """Users with about as many ratings are in one block, so that there is little padding."""
     counts = ratings.start.diff()
-    users = counts.nonzero().squeeze(1)
+    users = counts.argsort(stable=True)[int((counts == 0).sum()) :]
     size = max(1, BLOCK.get(device.type, BLOCK["cpu"]) // width)
     for some in torch.split(users, size):
         column = torch.arange(int(counts[some].max()), device=device)
@@ -122,28 +119,36 @@ def _blocks(ratings: ByUser, width: int, device: torch.device) -> Iterator[Block
         yield Block(some, ratings.item[place], ratings.row[place], valid, ratings.same_from[place] - start)
 
 
-def _without(scores: Tensor, block: Block, seen: Tensor) -> Tensor:
-    """The scores (S, B, I), and minus infinity for what a user has seen."""
+def _without(scores: Tensor, items: Tensor, left_out: Tensor) -> Tensor:
+    """The scores (S, B, I), and minus infinity for the ``items`` (B, R) that are ``left_out`` (S, B, R)."""
     left = scores.clone()
-    seed, user, column = seen.nonzero(as_tuple=True)
-    left[seed, user, block.items[user, column]] = -torch.inf
+    seed, user, column = left_out.nonzero(as_tuple=True)
+    left[seed, user, items[user, column]] = -torch.inf
     return left
 
 
-def _relevant(candidates: Tensor, block: Block, evaluated: Tensor) -> Tensor:
-    """(S, B, R): the first evaluated rating of each item that is a candidate."""
-    before = evaluated.cumsum(2) - evaluated.long()
-    of_item = before.gather(2, block.same_from.expand_as(before))
-    return evaluated & (before == of_item) & _own(candidates, block).isfinite()
+def _first(marked: Tensor, block: Block) -> Tensor:
+    """Of the marked ratings (S, B, R), the first one of each item."""
+    before = marked.cumsum(2) - marked.long()
+    return marked & (before == before.gather(2, block.same_from.expand_as(before)))
 
 
-def _own(scores: Tensor, block: Block) -> Tensor:
-    """(S, B, R): the score of each rating's item."""
-    return scores.gather(2, block.items.expand(len(scores), -1, -1))
+def _packed(items: Tensor, marked: Tensor) -> tuple[Tensor, Tensor]:
+    """The items (B, R) of the marked ratings (S, B, R) without gaps: (S, B, M) items, and which of them do not pad."""
+    counts = marked.sum(2)
+    column = torch.arange(max(1, int(counts.max())), device=marked.device)
+    order = (~marked).long().argsort(dim=2, stable=True)[..., : len(column)]
+    return items.expand_as(marked).gather(2, order), column < counts.unsqueeze(2)
+
+
+def _rising(scores: Tensor) -> Tensor:
+    """Sorted along the last axis; NumPy does that several times as fast as PyTorch on a CPU."""
+    return scores.sort(-1).values if scores.is_cuda else torch.from_numpy(np.sort(scores.numpy(), axis=-1))
 
 
 def _place(rising: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
-    """How many of the ``rising`` scores (..., I) are above each of ``own`` (..., R), and how many are equal to it."""
+    """How many of the ``rising`` scores (..., I) are above each of ``own`` (..., M), and how many are equal to it."""
+    own = own.contiguous()
     right = torch.searchsorted(rising, own, right=True)
     return rising.shape[-1] - right, right - torch.searchsorted(rising, own)
 
@@ -165,7 +170,7 @@ class _Sums:
         start = positions.new_zeros(1)
         self.discounts = torch.cat([start, (1 / (positions + 1).log2()).cumsum(0)])
         self.harmonic = torch.cat([start, (1 / positions).cumsum(0)])
-        self.never_listed = {k: torch.zeros(seeds, items, dtype=torch.float64, device=device) for k in LIST_CUTS}
+        self.never_listed = {k: torch.zeros(seeds * items, dtype=torch.float64, device=device) for k in LIST_CUTS}
         """Log of the probability that no list has the item."""
         self.information = _information(trained, ratings, items)
 
@@ -173,22 +178,37 @@ class _Sums:
         total = values.double().flatten(1).sum(1)
         self.sums[name] = self.sums[name] + total if name in self.sums else total
 
-    def add_rows(self, scores: Tensor, block: Block, evaluated: Tensor) -> None:
-        own = _own(scores, block)
-        above, _ = _place(scores.sort(-1).values, own)
+    def add(self, scores: Tensor, block: Block, trained: Tensor, evaluated: Tensor) -> None:
+        """``scores`` (S, B, I) of a block, and which of its ratings each seed trained and is evaluated on, (S, B, R)."""
+        candidates = _without(scores, block.items, trained)
+        rising = _rising(candidates)
+        self._add_rows(scores, rising, block, trained, evaluated)
+        seen = candidates.gather(2, block.items.expand_as(evaluated)).isneginf()
+        self._relevant = _packed(block.items, _first(evaluated, block) & ~seen)
+        self._rated = trained | evaluated
+        items, relevant = self._relevant
+        own = candidates.gather(2, items)
+        has = relevant.any(2)
+        self.evaluated += has.sum(1)
+        self._add_users(rising, own, relevant)
+        for k in LIST_CUTS:
+            self._add_lists(candidates, rising, has, k)
+
+    def _add_rows(self, scores: Tensor, rising: Tensor, block: Block, trained: Tensor, evaluated: Tensor) -> None:
+        items, real = _packed(block.items, evaluated)
+        own = scores.gather(2, items)
+        above, _ = _place(rising, own)
+        seen, is_seen = _packed(block.items, _first(trained, block))
+        above = above + _place(_rising(torch.where(is_seen, scores.gather(2, seen), -torch.inf)), own)[0]
         for item, copies in zip(self.further.tolist(), self.further_copies.tolist(), strict=True):
             above = above + copies * (scores[..., item].unsqueeze(-1) > own)
         for k in CUTS:
-            self._add(f"top_at_{k}", (above < k) & evaluated)
+            self._add(f"top_at_{k}", (above < k) & real)
 
-    def add_users(self, candidates: Tensor, block: Block, relevant: Tensor) -> None:
-        rising = candidates.sort(-1).values
-        own = _own(candidates, block)
+    def _add_users(self, rising: Tensor, own: Tensor, relevant: Tensor) -> None:
         above, tied = _place(rising, own)
         tied = tied.clamp(min=1)  # padding
         counts = relevant.sum(2)
-        has = counts > 0
-        self.evaluated += has.sum(1)
         each = counts.clamp(min=1).unsqueeze(2)
 
         def mean(values: Tensor) -> Tensor:
@@ -199,35 +219,27 @@ class _Sums:
             gains = (self._discounted(above + tied, k) - self._discounted(above, k)) / tied
             ideal = self._discounted(counts, k).clamp(min=1e-9).unsqueeze(2)
             self._add(f"ndcg_at_{k}", torch.where(relevant, gains / ideal, 0))
-        better, equal = self._among_relevant(own, relevant)
+        better, equal = _place(_rising(torch.where(relevant, own, -torch.inf)), own)
+        equal = equal.clamp(min=1)
         self._add("map", mean(self._precision(above, tied, better, equal)))
-        self._add("mrr", torch.where(has, self._reciprocal(above, tied, equal, relevant), 0))
-        for k in LIST_CUTS:
-            self._add_lists(candidates, rising, has, k)
+        self._add("mrr", self._reciprocal(above, tied, equal, relevant))
 
     def _discounted(self, ranks: Tensor, k: int) -> Tensor:
         return self.discounts[ranks.clamp(max=min(k, len(self.discounts) - 1))]
 
-    @staticmethod
-    def _among_relevant(own: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
-        """How many relevant items are above each one, and how many (itself among them) are equal to it."""
-        rising = torch.where(relevant, own, -torch.inf).sort(-1).values
-        better, equal = _place(rising, own)
-        return better, equal.clamp(min=1)
-
     def _precision(self, above: Tensor, tied: Tensor, better: Tensor, equal: Tensor) -> Tensor:
-        """Expected precision at the place of each item."""
+        """Expected precision at the place of each item, with ``better`` relevant ones above it and ``equal`` tied."""
         reciprocals = self.harmonic[(above + tied).clamp(max=len(self.harmonic) - 1)] - self.harmonic[above]
         before = tied - (above + 1) * reciprocals  # sum over places x of (x - 1) / (above + x)
         return ((better + 1) * reciprocals + (equal - 1) / (tied - 1).clamp(min=1) * before) / tied
 
-    def _reciprocal(self, above: Tensor, tied: Tensor, equal: Tensor, relevant: Tensor) -> Tensor:
+    @staticmethod
+    def _reciprocal(above: Tensor, tied: Tensor, equal: Tensor, relevant: Tensor) -> Tensor:
         """(S, B): expected 1 / rank of the first relevant item, of which ``equal`` stand among ``tied`` places."""
         best = torch.where(relevant, above, above.new_tensor(1 << 40)).argmin(2, keepdim=True)
         above, tied, equal = (values.gather(2, best).squeeze(2) for values in (above, tied, equal))
         chance = torch.where(relevant.any(2), equal.double() / tied, 0)
-        found = torch.zeros_like(chance)
-        place = 1
+        found, place = torch.zeros_like(chance), 1
         while float(chance.max()) > 1e-12:
             found += chance / (above + place)
             chance = chance * ((tied - place - equal + 1).clamp(min=0) / (tied - place).clamp(min=1))
@@ -235,29 +247,36 @@ class _Sums:
         return found
 
     def _add_lists(self, candidates: Tensor, rising: Tensor, has: Tensor, k: int) -> None:
-        """In whose list of k each item stands, or may stand where the last place of the list is tied for."""
+        """In whose list of k each item stands, or may stand where the last places of the list are tied for."""
         last = rising[..., max(rising.shape[-1] - k, 0)].unsqueeze(-1)
-        above, tied = candidates > last, (candidates == last) & candidates.isfinite()
-        places = (k - above.sum(-1, keepdim=True)) / tied.sum(-1, keepdim=True).clamp(min=1)
-        listed = torch.where(tied, places.clamp(max=1), above) * has.unsqueeze(-1)
-        self.never_listed[k] += torch.log1p(-listed.double()).sum(1)
-        informed = (listed * self.information.unsqueeze(1)).sum(-1) / listed.sum(-1).clamp(min=1e-9)
-        self._add(f"novelty_at_{k}", informed)
+        above, tied = _place(rising, last)
+        chance = ((k - above) / tied.clamp(min=1)).clamp(max=1)
+        on_list = (candidates >= last) & has.unsqueeze(-1)
+        seed, user, item = on_list.nonzero(as_tuple=True)
+        values = candidates[seed, user, item]
+        listed = torch.where(values > last[seed, user, 0], 1.0, chance[seed, user, 0]).double()
+        listed = torch.where(values.isfinite(), listed, 0)
+        items = candidates.shape[-1]
+        self.never_listed[k].index_put_((seed * items + item,), torch.log1p(-listed), accumulate=True)
+        flat, size = seed * has.shape[1] + user, has.numel()
+        length, informed = (
+            torch.zeros(size, dtype=torch.float64, device=has.device).index_put_((flat,), values, accumulate=True)
+            for values in (listed, listed * self.information[seed, item])
+        )
+        self._add(f"novelty_at_{k}", (informed / length.clamp(min=1e-9)).view_as(has))
 
-    def add_sampled(
-        self, scores: Tensor, block: Block, relevant: Tensor, rated: Tensor, count: int, keys: Tensor
-    ) -> None:
-        free = _without(torch.zeros_like(scores), block, rated).isfinite()
+    def add_sampled(self, scores: Tensor, block: Block, count: int, keys: Tensor) -> None:
+        """After ``add`` of the same block."""
+        free = _without(torch.zeros_like(scores), block.items, self._rated).isfinite()
         items = scores.shape[-1]
         drawn = torch.stack(
             [whole_numbers(keys, user.expand(len(keys)), items, 1 << 40) for user in block.users], dim=1
         )
         places = torch.where(free, drawn, 1 << 41).topk(min(count, items), largest=False, dim=-1).indices
-        usable = free.gather(2, places)
-        against = torch.where(usable, scores.gather(2, places), -torch.inf).sort(-1).values
-        above, tied = _place(against, _own(scores, block))
-        hit = ((SAMPLED_CUT - above) / (tied + 1)).clamp(0, 1)
-        self._add("sampled", torch.where(relevant, hit, 0))
+        against = _rising(torch.where(free.gather(2, places), scores.gather(2, places), -torch.inf))
+        own, relevant = scores.gather(2, self._relevant[0]), self._relevant[1]
+        above, tied = _place(against, own)
+        self._add("sampled", torch.where(relevant, ((SAMPLED_CUT - above) / (tied + 1)).clamp(0, 1), 0))
         self.pairs += relevant.sum((1, 2))
 
     def means(self, sampled: int | None) -> dict[str, Tensor]:
@@ -266,7 +285,7 @@ class _Sums:
             if name in self.sums:
                 values[name] = self.sums[name] / self.evaluated
         for k in LIST_CUTS:
-            values[f"coverage_at_{k}"] = 1 - self.never_listed[k].exp().mean(1)
+            values[f"coverage_at_{k}"] = 1 - self.never_listed[k].view(len(self.rows), -1).exp().mean(1)
         values["users_evaluated"], values["users_skipped"] = self.evaluated, self.users - self.evaluated
         if sampled is not None:
             values[sampled_name(sampled)] = self.sums["sampled"] / self.pairs

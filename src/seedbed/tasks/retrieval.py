@@ -42,7 +42,7 @@ class Retrieval(Task):
     left out of the step.
 
     Metrics: see ``stacking.ranking``; ``loss`` is the in-batch softmax a row, in batches of ``evaluation_batch`` rows in
-    the order of the file, and ``loss_last_batch`` that summed over the last of these; both as in training without hard
+    an order of the seed's own, and ``loss_last_batch`` that summed over the last of these; both as in training without hard
     negatives. ``sampled_negatives`` adds a ranking among that many sampled items, under a name of its own.
     """
 
@@ -177,6 +177,7 @@ class Retrieval(Task):
         """The loss a row, and that of the last batch; nothing for networks that are not trained by it."""
         if not self.network.has("candidates"):
             return {}
+        index, mask = self._shuffled(index, mask)
         total, last = torch.zeros(len(index), dtype=torch.float64, device=index.device), None
         for rows, real in zip(*(torch.split(part, self.evaluation_batch, 1) for part in (index, mask)), strict=True):
             losses = self._in_batch(rows, real, None).double()
@@ -184,6 +185,12 @@ class Retrieval(Task):
             last = losses if last is None else torch.where(real.any(1), losses, last)
         assert last is not None
         return {"loss": total / mask.sum(1), "loss_last_batch": last}
+
+    def _shuffled(self, index: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The rows in random order, padding last: a file may have its users one after the other."""
+        drawn = whole_numbers(self.keys, torch.full_like(self.keys, -1), index.shape[1], 1 << 62)
+        order = torch.where(mask, drawn, 1 << 62).argsort(dim=1)
+        return index.gather(1, order), mask.gather(1, order)
 
     @staticmethod
     def _of(values: Tensor, index: Tensor) -> Tensor:
