@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
@@ -209,6 +210,15 @@ def build(config: Mapping[str, Any], place: str) -> Any:
             f"{place}: cannot build {config.get('_target_')}: {message}{_installed(str(error), cause)} (The keys of the "
             "config node are the arguments of its _target_; what is called later, such as a function, has _partial_: true.)"
         ) from error
+
+
+def missing_extra(config: Mapping[str, Any]) -> str:
+    """The extra of seedbed that brings the package which the model says it needs; "" where it needs none, or has it."""
+    try:
+        package, extra = get_class(config["model"]["_target_"]).NEEDS  # type: ignore[attr-defined]
+    except (ValueError, ImportError, AttributeError):
+        return ""  # what is wrong there is found when the model is built
+    return "" if importlib.util.find_spec(package) else str(extra)
 
 
 def _installed(message: str, cause: BaseException | None) -> str:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
@@ -21,7 +21,7 @@ from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.environment import environment, in_one_line
 from seedbed.errors import ConfigError
-from seedbed.experiment import RECIPE_VERSION, Experiment, Variant, build, load_experiment
+from seedbed.experiment import RECIPE_VERSION, Experiment, Variant, build, load_experiment, missing_extra
 from seedbed.imbalance.base import Strategy
 from seedbed.progress import Display
 from seedbed.report import analyse, comparison_table, launch_page, table_text
@@ -93,6 +93,7 @@ def run_loaded(
     artifacts: Mapping[str, str] | None = None,
 ) -> Outcome:
     """As ``run``, for an experiment that is loaded; its launch gets the ``tags``, and ``artifacts`` by their names."""
+    experiment = _installed(experiment, shown)
     store = open_store(experiment)
     repair(store, shown)
     plan = _plan(experiment, shown)
@@ -131,6 +132,19 @@ def repair(store: Store, display: Display) -> None:
 
 
 # ---- planning: everything that can be wrong is found here, before any training ---------------------------------------
+
+
+def _installed(experiment: Experiment, display: Display) -> Experiment:
+    """Without the variants whose model needs an extra that is not installed, unless they are asked for by name."""
+    if experiment.config["variant"] is not None:
+        return experiment
+    extras = {variant.name: extra for variant in experiment.variants if (extra := missing_extra(variant.config))}
+    kept = tuple(variant for variant in experiment.variants if variant.name not in extras)
+    if not extras or not kept:
+        return experiment
+    needed = " ".join(f"'seedbed[{extra}]'" for extra in sorted(set(extras.values())))
+    display.say(f"Left out, as their model needs what is not installed: {', '.join(extras)}. pip install {needed}")
+    return replace(experiment, variants=kept)
 
 
 def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,9 +16,14 @@ from torch import Tensor, nn
 from seedbed.errors import ConfigError
 from seedbed.randomness import derive, whole_numbers
 
+IMPLICIT = ("implicit", "baselines")
+
 
 class Fitted(nn.Module, ABC):
     """Fitted once to a seed's training ratings; has no seed axis, so that seeds are fitted one after the other."""
+
+    NEEDS: ClassVar[tuple[str, str] | None] = None
+    """A package, and the extra of seedbed that brings it."""
 
     def __init__(self, users: int, items: int) -> None:
         """Lengths of the vocabularies, row 0, the unknown, among them."""
@@ -78,6 +83,8 @@ class ItemKNN(Fitted):
     Recommendation Algorithms". By the package implicit.
     """
 
+    NEEDS = IMPLICIT
+
     def __init__(self, users: int, items: int, *, neighbours: int = 50) -> None:
         super().__init__(users, items)
         self.model = _implicit("nearest_neighbours", "CosineRecommender")(K=neighbours, num_threads=1)
@@ -96,6 +103,8 @@ class ItemKNN(Fitted):
 
 class Factorized(Fitted):
     """Product of factors that the package implicit has fitted."""
+
+    NEEDS = IMPLICIT
 
     user_factors: Tensor
     item_factors: Tensor

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 # Scores of a block of users that are worked on at a time: on a CPU they are to stay in its cache.
-BLOCK = {"cpu": 1 << 19, "cuda": 1 << 27}
+BLOCK = {"cpu": 1 << 20, "cuda": 1 << 27}
 
 
 @dataclass(frozen=True)
