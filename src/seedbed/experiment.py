@@ -215,10 +215,10 @@ def build(config: Mapping[str, Any], place: str) -> Any:
 def missing_extra(config: Mapping[str, Any]) -> str:
     """The extra of seedbed that brings the package which the model says it needs; "" where it needs none, or has it."""
     try:
-        package, extra = get_class(config["model"]["_target_"]).NEEDS  # type: ignore[attr-defined]
-    except (ValueError, ImportError, AttributeError):
+        needs = getattr(get_class(config["model"]["_target_"]), "NEEDS", None)
+    except (ValueError, ImportError):
         return ""  # what is wrong there is found when the model is built
-    return "" if importlib.util.find_spec(package) else str(extra)
+    return "" if needs is None or importlib.util.find_spec(needs[0]) else str(needs[1])
 
 
 def _installed(message: str, cause: BaseException | None) -> str:

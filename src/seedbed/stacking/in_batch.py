@@ -64,10 +64,10 @@ def in_batch_softmax(
     batch has the item. ``spare_hits`` leaves out the other rows of a row's own item, which would count against it.
     """
     if correction is None:
-        correction = torch.zeros_like(items.times)
+        correction = queries.new_zeros(items.times.shape)
     weights = torch.ones_like(users.place, dtype=queries.dtype) if real is None else real.to(queries.dtype)
     found: Tensor = _InBatchSoftmax.apply(
-        queries, candidates, correction, users.place, items.place, items.times, weights, spare_hits
+        queries, candidates, correction, users.place, items.place, items.times.to(queries.dtype), weights, spare_hits
     )  # type: ignore[no-untyped-call]
     return found
 
