@@ -264,12 +264,13 @@ class StackTrainer:
                 network = self.network()
         except (TypeError, ValueError, RuntimeError) as error:
             raise ConfigError(f"model: cannot build {self._target('model')}: {error}") from error
-        self.task.check_network(network, getattr(self._task, "keywords", {}))
+        settings = getattr(self._task, "keywords", {})
+        self.task.check_settings(self.table, settings)
+        self.task.check_network(network, settings)
         self._is_fitted = isinstance(network, Fitted)
         self._elementwise = False
         if not self._is_fitted:
             self._check_training(list(network.parameters()))
-        self.task.check_settings(self.table, getattr(self._task, "keywords", {}))
 
     def _check_training(self, parameters: list[nn.Parameter]) -> None:
         try:

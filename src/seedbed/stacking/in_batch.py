@@ -44,7 +44,7 @@ def distinct(ids: Tensor, real: Tensor | None, vocabulary: int) -> Distinct:
 
 def _times(place: Tensor, real: Tensor | None, size: int) -> Tensor:
     counted = torch.ones_like(place, dtype=torch.float32) if real is None else real.float()
-    return add_at(torch.zeros(len(place), size, device=place.device), place, counted)
+    return add_at(counted.new_zeros(len(place), size), place, counted)
 
 
 def in_batch_softmax(

@@ -294,10 +294,10 @@ class _Sums:
 
 def _information(trained: Tensor, ratings: ByUser, items: int) -> Tensor:
     """(S, I): -log2 of the share of a seed's users with a training rating of the item; one without any counts as one."""
-    ordered = trained[:, ratings.row]
+    ordered = trained[:, ratings.row].float()
     users = torch.repeat_interleave(ratings.start.diff())
     of_item, of_user = (
-        add_at(torch.zeros(len(trained), size, device=trained.device), ids.expand(len(trained), -1), ordered.float())
+        add_at(ordered.new_zeros(len(trained), size), ids.expand(len(trained), -1), ordered)
         for ids, size in ((ratings.item, items), (users, len(ratings.start) - 1))
     )
     return -(of_item.clamp(min=1) / (of_user > 0).sum(1, keepdim=True).clamp(min=1)).log2()

@@ -271,7 +271,8 @@ class Retrieval(Task):
     def check_settings(cls, table: RatingTable, settings: Mapping[str, Any]) -> None:
         loss = settings.get("loss", LOSSES[0])
         require_choice("task.loss", loss, LOSSES)
-        require(is_positive(settings.get("temperature", 1)), "task.temperature", settings["temperature"], "above 0")
+        temperature = settings.get("temperature", 1)
+        require(is_positive(temperature), "task.temperature", temperature, "a number above 0")
         for key in ("evaluation_batch", "hard_negatives", "sampled_negatives"):
             value = settings.get(key, 1)
             none = key != "evaluation_batch" and value is None
