@@ -368,7 +368,7 @@ def test_export_registers_new_versions(folder: Path) -> None:
         done = ask("export", folder, "fitted", "--seed", "1", "--register", "spam")
         assert done.exit_code == 0, done.output
         assert f"registered as spam/{number}." in done.output
-    assert "mlflow models serve -m models:/m-" in done.output
+    assert "mlflow models serve -m models:/spam/2 --env-manager local" in done.output
     assert "seed 1 alone" in done.output
 
 

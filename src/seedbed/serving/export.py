@@ -51,7 +51,8 @@ class Exported:
     def __str__(self) -> str:
         """What to type to serve it and to ask it."""
         registered = f", registered as {self.registered}" if self.registered else ""
-        serve = ["mlflow", "models", "serve", "-m", self.uri, "--env-manager", "local", "--port", "5001"]
+        served = f"models:/{self.registered}" if self.registered else self.uri
+        serve = ["mlflow", "models", "serve", "-m", served, "--env-manager", "local", "--port", "5001"]
         ask = ["curl", "http://127.0.0.1:5001/invocations", "-H", "Content-Type: application/json", "-d", self.query]
         return "\n".join(
             [

@@ -16,23 +16,24 @@ ITEMS_PER_CENTROID = 39
 """FAISS wants as many vectors at least to place a centroid."""
 TRAINED_ON = 64
 """Vectors for each centroid that they are placed by."""
-PROBED = 1 / 8
-"""Share of the lists that a query looks into."""
+PROBED, LEAST_PROBED = 1 / 8, 32
+"""Share of the lists that a query looks into, and how many at least: of few lists, an eighth misses much."""
 
 
 class FaissIndex:
     """Inverted lists of FAISS, by inner product.
 
     Source: Johnson, Douze and Jegou 2019, "Billion-scale similarity search with GPUs". About 4 sqrt(I) lists of vectors
-    around centroids from k-means; a query looks into the eighth of them whose centroids have the highest products.
+    around centroids from k-means; a query looks into the eighth of them whose centroids have the highest products, and
+    into 32 at least.
     """
 
     def __init__(self, index: Any) -> None:
         self._index = index
 
     @classmethod
-    def build(cls, vectors: NDArray[np.float32], probed: float = PROBED) -> FaissIndex:
-        """Of the item vectors (I, D); ``probed`` is the share of lists that a query looks into."""
+    def build(cls, vectors: NDArray[np.float32]) -> FaissIndex:
+        """Of the item vectors (I, D)."""
         faiss = _faiss()
         items, width = vectors.shape
         lists = max(1, min(round(4 * items**0.5), items // ITEMS_PER_CENTROID))
@@ -41,12 +42,12 @@ class FaissIndex:
         index.train(np.ascontiguousarray(vectors[::every]))
         index.add(vectors)
         made = cls(index)
-        made.look_into(probed)
+        made.look_into(max(PROBED, LEAST_PROBED / lists))
         return made
 
     def look_into(self, probed: float) -> None:
-        """Set the share of the lists that a query looks into, one at least."""
-        self._index.nprobe = max(1, round(probed * self._index.nlist))
+        """Set the share of the lists that a query looks into: one of them at least, from 1 on all."""
+        self._index.nprobe = max(1, min(round(probed * self._index.nlist), self._index.nlist))
 
     def candidates(self, vector: NDArray[np.float32], count: int) -> NDArray[np.intp]:
         """The rows of at most ``count`` items with the highest products among those looked at, sorted by row."""

@@ -73,12 +73,17 @@ class Recommender(Predictor):
             rated = np.empty(0, dtype=np.int32) if user is None else self.seen.by(user)
             return Answer(self._top(self.scores.of_anyone, rated, k), len(rated), cold_start=True)
         rated = self.seen.by(user)
-        if self.index is None:
-            return Answer(self._top(self.scores.of_user(user), rated, k), len(rated))
+        found = self._by_index(user, rated, k) if self.index else []
+        if len(found) < min(k, len(self.items) - len(rated)):  # without an index, or where it names too few
+            found = self._top(self.scores.of_user(user), rated, k)
+        return Answer(found, len(rated))
+
+    def _by_index(self, user: int, rated: NDArray[np.int32], k: int) -> list[Ranked]:
+        assert self.index is not None
         asked = max(CANDIDATES * k, LEAST_CANDIDATES) + len(rated)
         chosen = self.index.candidates(self.scores.vector_of(user), min(asked, len(self.items)))
         found = top(self.scores.of_user(user, chosen), np.isin(chosen, rated), k)
-        return Answer([replace(row, item=int(chosen[row.item])) for row in found], len(rated))
+        return [replace(row, item=int(chosen[row.item])) for row in found]
 
     def _top(self, scores: NDArray[np.floating], rated: NDArray[np.int32], k: int) -> list[Ranked]:
         seen = np.zeros(len(self.items), dtype=bool)
