@@ -64,6 +64,12 @@ baseline_option = click.option(
     "--baseline", help="The variant that others are compared with; default: the experiment's."
 )
 
+variant_option = click.option("--variant", help="The variant to ask; default: the best by the experiment's metric.")
+run_option = click.option(
+    "--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest."
+)
+seed_option = click.option("--seed", type=click.IntRange(0), help="One seed alone; default: all together.")
+
 
 def debug_option(command: Callable[..., Any]) -> Callable[..., Any]:
     def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -452,8 +458,8 @@ def verify(
 @click.option("--user", help="The user to recommend to, by the name or number in the data.")
 @click.option("--similar-to", metavar="TITLE", help="The item to find similar ones to.")
 @click.option("-k", "count", type=click.IntRange(1), default=10, show_default=True, help="How many items.")
-@click.option("--variant", help="The variant to ask; default: the best by the experiment's metric.")
-@click.option("--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest.")
+@variant_option
+@run_option
 @config_dir_option
 @debug_option
 def recommend(
@@ -477,6 +483,91 @@ def recommend(
 
     trained = load_variant(experiment, variant, run_id, config_dir)
     click.echo(for_user(trained, user, count) if user is not None else similar(trained, str(similar_to), count))
+
+
+@main.command(
+    cls=WithExamples,
+    examples="""
+    seedbed predict spam_imbalance --text 'WINNER!! Claim your free prize now' --text 'Home for lunch?'
+    seedbed predict spam_imbalance --variant smote --file messages.txt       one text a line
+    seedbed predict feature_imbalance --file patients.csv                    columns of numbers, by their names
+    """,
+)
+@click.argument("experiment", shell_complete=completion.experiments)
+@click.option("--text", "texts", multiple=True, help="A text; may be given several times.")
+@click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Texts, one a line; or a table of numbers, where the experiment is on such.",
+)
+@variant_option
+@run_option
+@seed_option
+@config_dir_option
+@debug_option
+def predict(
+    experiment: str,
+    texts: tuple[str, ...],
+    file: Path | None,
+    variant: str | None,
+    run_id: str | None,
+    seed: int | None,
+    config_dir: str | None,
+) -> None:
+    """Ask the trained seeds of EXPERIMENT, a classifier, for the class of new texts, and say how far they agree.
+
+    Probabilities are means over the seeds. The answers are those that the exported model gives (seedbed export).
+    """
+    from seedbed.predict import prediction_text, questions_of
+    from seedbed.serving.building import classifier_of
+    from seedbed.trained import find_variant
+
+    found = find_variant(experiment, variant, run_id, config_dir)
+    classifier = classifier_of(found, seed)
+    questions = questions_of(classifier, texts, file, found.config["data"].get("decimal", "point"))
+    click.echo(prediction_text(classifier, questions))
+
+
+@main.command(
+    cls=WithExamples,
+    examples="""
+    seedbed export fastai_collab                             the best variant, all its seeds
+    seedbed export spam_imbalance --variant smote --seed 3   one seed alone
+    seedbed export fastai_collab --index faiss               for many items: pip install 'seedbed[faiss]'
+    seedbed export fastai_collab --register movies           a new version in MLflow's model registry
+    """,
+)
+@click.argument("experiment", shell_complete=completion.experiments)
+@variant_option
+@run_option
+@seed_option
+@click.option(
+    "--index",
+    default="exact",
+    metavar="exact|faiss",
+    show_default=True,
+    help="exact scores all items; faiss scores those that an approximate index finds (dot products only).",
+)
+@click.option("--register", metavar="NAME", help="Add the model to MLflow's model registry under this name.")
+@config_dir_option
+@debug_option
+def export(
+    experiment: str,
+    variant: str | None,
+    run_id: str | None,
+    seed: int | None,
+    index: str,
+    register: str | None,
+    config_dir: str | None,
+) -> None:
+    """Make an MLflow model of the trained seeds of EXPERIMENT, and say how to serve it.
+
+    It answers by all seeds together: the mean, with its spread as a column. Vocabulary, encoder, index and seedbed's code
+    lie in the model, weights as safetensors; nothing in it is pickled.
+    """
+    from seedbed.serving.export import export as export_model
+
+    click.echo(export_model(experiment, variant, run_id, seed, index=index, register=register, config_dir=config_dir))
 
 
 @main.command(

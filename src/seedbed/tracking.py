@@ -1,4 +1,4 @@
-"""The only module that knows MLflow: launches, variant runs and seed runs, and the results read back from them."""
+"""The only module that knows MLflow's runs: launches, variant runs and seed runs, and the results read back from them."""
 
 from __future__ import annotations
 

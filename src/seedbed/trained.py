@@ -1,78 +1,32 @@
-"""The trained networks of a rating experiment, built again from the tracking store."""
+"""The trained networks of a variant, built again from the tracking store."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 import yaml
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
+from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
 from seedbed.experiment import build
 from seedbed.paths import make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary
+from seedbed.tasks.base import Task
 from seedbed.tasks.rating import UNKNOWN, Rating
 from seedbed.tracking import CONFIG, TAG, WEIGHTS, Store, find_launch, open_project_store, read_results
+from seedbed.trained_seed import TrainedSeed
 from seedbed.training import StackTrainer, task_class
-
-EVALUATED_AT_ONCE = 100_000
-
-
-@dataclass(frozen=True)
-class TrainedSeed:
-    """An ordinary network with the weights of one seed, and the rows that it knows users and items by."""
-
-    seed: int
-    network: nn.Module
-    """In evaluation mode."""
-    users: Tensor
-    """(U + 1,) int32: the row of the network's own for each row of the table's vocabulary."""
-    items: Tensor
-    """(I + 1,) int32, likewise."""
-
-    @torch.inference_mode()
-    def predictions(self, user: int) -> NDArray[np.floating]:
-        """(I,): what the user with this row would give to each item."""
-        items = self.items[1:]
-        predicted: Tensor = self.network(self.users[user].expand(len(items)), items)
-        return predicted.numpy()
-
-    @torch.inference_mode()
-    def predictions_of(self, users: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.floating]:
-        """(N,): what these users (N,) would give to these items (N,), both by their rows in the table's vocabulary."""
-        pairs = zip(self._parts(self.users, users), self._parts(self.items, items), strict=True)
-        return torch.cat([self.network(*pair) for pair in pairs]).numpy()
-
-    @staticmethod
-    def _parts(own_rows: Tensor, rows: NDArray[np.int32]) -> Iterator[Tensor]:
-        for start in range(0, len(rows), EVALUATED_AT_ONCE):
-            yield own_rows[torch.from_numpy(rows[start : start + EVALUATED_AT_ONCE]).long()]
-
-    def factors(self) -> NDArray[np.floating] | None:
-        """(I, F) of the embedding ``item_factors``; None for a network without one."""
-        return self._of_items("item_factors")
-
-    def biases(self) -> NDArray[np.floating] | None:
-        """(I,) of the embedding ``item_bias``; None for a network without one."""
-        values = self._of_items("item_bias")
-        return None if values is None else values[:, 0]
-
-    def _of_items(self, name: str) -> NDArray[np.floating] | None:
-        embedding = getattr(self.network, name, None)
-        return embedding.weight.detach()[self.items[1:].long()].numpy() if isinstance(embedding, nn.Embedding) else None
 
 
 @dataclass(frozen=True)
@@ -91,39 +45,101 @@ class TrainedVariant:
         return cast(Rows, build(self.config["split"], "split").rows(self.table, seed))
 
 
+@dataclass(frozen=True)
+class FoundVariant:
+    """A variant of a launch in the store, of any task; its networks are not built yet."""
+
+    store: Store
+    results: Results
+    name: str
+    chosen_by: str
+    """"" where the variant was named."""
+    config: dict[str, Any]
+    run: str
+    """Id of the variant's run in the launch."""
+
+    @property
+    def task(self) -> type[Task]:
+        return task_class(self.config)
+
+    def networks(self, seed: int | None = None) -> TrainedNetworks:
+        """The networks of all its seeds that ended well, or of one; raises a ``SeedbedError`` as ``load_variant`` does."""
+        results, name = self.results, self.name
+        cells = _cells_with_weights(self.store, results, name)
+        if seed is not None:
+            cells = _only(cells, seed, name)
+        table = _same_table(self.config, results)
+        # The weights may come from a machine with other devices.
+        cpu = self.config["trainer"] | {"accelerator": "cpu", "devices": 1}
+        trainer = StackTrainer(self.config | {"trainer": cpu}, table)
+        networks = tuple((of_seed, _network(self.store, trainer, of_seed, run)) for of_seed, run in cells)
+        of_all = "" if len(cells) == len(results.cells_of(name)) else f" of {len(results.cells_of(name))}"
+        which = f"{len(cells)}{of_all} {seed_or_seeds(len(cells))}" if seed is None else f"seed {seed} alone"
+        about = f"{results.experiment}, launch {results.launch[:8]}: {name}{self.chosen_by}, {which}."
+        return TrainedNetworks(self, about, table, networks)
+
+
+@dataclass(frozen=True)
+class TrainedNetworks:
+    """Ordinary networks in evaluation mode, one a seed, and the data that they were trained on."""
+
+    found: FoundVariant
+    about: str
+    """A sentence about which variant of which launch this is, and how many seeds it has."""
+    table: Any
+    """Of the kind that the task is for."""
+    networks: tuple[tuple[int, nn.Module], ...]
+    """Seed and network, by rising seed."""
+
+    def rows(self, seed: int) -> Rows:
+        """How this seed's rows were split."""
+        return cast(Rows, build(self.found.config["split"], "split").rows(self.table, seed))
+
+
 def load_variant(
     experiment: str,
     variant: str | None = None,
     run: str | None = None,
     config_dir: str | PathLike[str] | None = None,
+    seed: int | None = None,
 ) -> TrainedVariant:
-    """Build the networks of a variant from the store; default: the best one of the latest launch.
+    """Build the networks of a variant from the store; default: the best one of the latest launch, and all its seeds.
 
     Raises a ``SeedbedError`` for an unknown variant, an experiment without ratings, data that are not those of the
     launch, and where no weights are stored.
     """
+    return rating_variant(find_variant(experiment, variant, run, config_dir), seed)
+
+
+def rating_variant(found: FoundVariant, seed: int | None = None) -> TrainedVariant:
+    """The same of a variant that has been found."""
+    if not issubclass(found.task, Rating):
+        raise ConfigError(
+            f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment on "
+            "ratings (task=rating) can recommend. Name such an experiment."
+        )
+    trained = found.networks(seed)
+    seeds = tuple(
+        TrainedSeed(of_seed, network, *_known_rows(trained, of_seed)) for of_seed, network in trained.networks
+    )
+    return TrainedVariant(found.name, trained.about, trained.table, seeds, found.config)
+
+
+def find_variant(
+    experiment: str,
+    variant: str | None = None,
+    run: str | None = None,
+    config_dir: str | PathLike[str] | None = None,
+) -> FoundVariant:
+    """A variant of a launch, of any task; default: the best one of the latest launch. Raises a ``SeedbedError``."""
     store = open_project_store(experiment, config_dir)
     launch = find_launch(store, run)
     results = read_results(store, launch, curves=False)
     name, why = (variant, "") if variant is not None else _best_variant(results)
-    config = _config_of(store, launch.info.run_id, results, name)
+    run_id, config = _config_of(store, launch.info.run_id, results, name)
     if config_dir is not None:
         make_importable(Path(config_dir).expanduser().resolve())
-    if not issubclass(task_class(config), Rating):
-        raise ConfigError(
-            f"{experiment!r} has the task {config['task']['_target_']}, and only an experiment on ratings (task=rating) "
-            "can recommend. Name such an experiment."
-        )
-    cells = _cells_with_weights(store, results, name)
-    table = _same_table(config, results)
-    # The weights may come from a machine with other devices.
-    trainer = StackTrainer(config | {"trainer": config["trainer"] | {"accelerator": "cpu", "devices": 1}}, table)
-    seeds = tuple(_seed(store, trainer, seed, run_id) for seed, run_id in cells)
-    of_all = "" if len(cells) == len(results.cells_of(name)) else f" of {len(results.cells_of(name))}"
-    about = (
-        f"{experiment}, launch {launch.info.run_id[:8]}: {name}{why}, {len(cells)}{of_all} {seed_or_seeds(len(cells))}."
-    )
-    return TrainedVariant(name, about, table, seeds, config)
+    return FoundVariant(store, results, name, why, config, run_id)
 
 
 def _best_variant(results: Results) -> tuple[str, str]:
@@ -140,8 +156,8 @@ def _best_variant(results: Results) -> tuple[str, str]:
     return max(quality, key=lambda variant: quality[variant]), f" (the best variant by {metric})"
 
 
-def _config_of(store: Store, launch: str, results: Results, variant: str) -> dict[str, Any]:
-    """The resolved config under which the launch had this variant."""
+def _config_of(store: Store, launch: str, results: Results, variant: str) -> tuple[str, dict[str, Any]]:
+    """The variant's run in the launch, and the resolved config that it had there."""
     if variant not in results.variants:
         raise ConfigError(
             f"--variant {variant}: launch {launch[:8]} of {results.experiment!r} has no such variant, "
@@ -149,7 +165,7 @@ def _config_of(store: Store, launch: str, results: Results, variant: str) -> dic
         )
     for run in store.children(launch):
         if run.data.tags.get(f"{TAG}variant") == variant and CONFIG in _artifacts(store, run.info.run_id):
-            return cast(dict[str, Any], yaml.safe_load(store.run(run.info.run_id).text(CONFIG)))
+            return run.info.run_id, yaml.safe_load(store.run(run.info.run_id).text(CONFIG))
     raise TrackingError(
         f"Launch {launch[:8]} of {results.experiment!r} ended before its variant {variant!r}. Run "
         f"'seedbed run {results.experiment}' again, or name another variant with --variant."
@@ -180,25 +196,37 @@ def _cells_with_weights(store: Store, results: Results, variant: str) -> list[tu
     return found
 
 
+def _only(cells: list[tuple[int, str]], seed: int, variant: str) -> list[tuple[int, str]]:
+    """The cell of one seed."""
+    chosen = [cell for cell in cells if cell[0] == seed]
+    if not chosen:
+        raise ConfigError(
+            f"--seed {seed}: variant {variant!r} has no such seed that ended well and has its weights in the store, "
+            f"{near_misses(str(seed), [str(known) for known, _ in cells])}"
+        )
+    return chosen
+
+
 def _artifacts(store: Store, run: str) -> set[str]:
     return {artifact.path for artifact in store.client.list_artifacts(run)}
 
 
-def _same_table(config: dict[str, Any], results: Results) -> RatingTable:
-    """The ratings, whose vocabularies must be those that the rows of the embeddings stand for."""
-    table: RatingTable = build(config["data"], "data").load()
+def _same_table(config: dict[str, Any], results: Results) -> Dataset:
+    """The data, which must be those that were trained on: embeddings go by their rows, encoders are fitted to them."""
+    table: Dataset = build(config["data"], "data").load()
     made_with = dict(table.made_with)
     # Launches of earlier versions do not say what else the table was made with.
     if table.digest != results.data["digest"] or results.data.get("made_with", made_with) != made_with:
+        what = "ratings" if isinstance(table, RatingTable) else "rows"
         raise DataError(
-            f"The ratings of {table.name} are no longer those that {results.experiment!r} was trained on (SHA-256 "
-            f"{table.digest[:16]}, then {str(results.data['digest'])[:16]}, or other names of the items). Put the file "
+            f"The {what} of {table.name} are no longer those that {results.experiment!r} was trained on (SHA-256 "
+            f"{table.digest[:16]}, then {str(results.data['digest'])[:16]}, or other names of items, or another encoder). Put the file "
             f"back, or run 'seedbed run {results.experiment}' on the new one."
         )
     return table
 
 
-def _seed(store: Store, trainer: StackTrainer, seed: int, run: str) -> TrainedSeed:
+def _network(store: Store, trainer: StackTrainer, seed: int, run: str) -> nn.Module:
     network = trainer.network().eval()
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -208,18 +236,18 @@ def _seed(store: Store, trainer: StackTrainer, seed: int, run: str) -> TrainedSe
             f"The weights of seed {seed} (run {run}) cannot be loaded: {' '.join(str(error).split())[:500]} Delete the "
             "run, and run the experiment again."
         ) from error
-    return TrainedSeed(seed, network, *_known_rows(trainer, seed))
+    return network
 
 
-def _known_rows(trainer: StackTrainer, seed: int) -> tuple[Tensor, Tensor]:
+def _known_rows(trained: TrainedNetworks, seed: int) -> tuple[Tensor, Tensor]:
     """The rows of users and items; under task.vocabulary=train those that the seed has not trained on share one."""
-    table = cast(RatingTable, trainer.table)
+    table = cast(RatingTable, trained.table)
     users, items = (torch.arange(rows, dtype=torch.int32) for rows in (table.user_rows, table.item_rows))
-    if trainer.config["task"].get("vocabulary") != "train":
+    if trained.found.config["task"].get("vocabulary") != "train":
         return users, items
-    train = build(trainer.config["split"], "split").rows(table, seed).train
-    for rows, trained in ((users, table.users[train]), (items, table.items[train])):
-        rows[~torch.isin(rows, torch.from_numpy(trained))] = UNKNOWN
+    train = trained.rows(seed).train
+    for rows, of_rating in ((users, table.users[train]), (items, table.items[train])):
+        rows[~torch.isin(rows, torch.from_numpy(of_rating))] = UNKNOWN
     return users, items
 
 

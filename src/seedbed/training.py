@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import logging
 import time
@@ -25,6 +24,7 @@ from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import build
 from seedbed.models.baselines import Fitted
+from seedbed.models.building import build_network
 from seedbed.randomness import global_stream
 from seedbed.results import SECONDS
 from seedbed.schedules import Schedule
@@ -106,11 +106,7 @@ class StackTrainer:
 
     def network(self) -> nn.Module:
         """One ordinary network for the table; it is told what it asks for by the names of its arguments."""
-        offered = self.task.network_arguments(self.table)
-        wanted = inspect.signature(self._network).parameters.values()
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in wanted):
-            offered = {name: offered[name] for name in offered.keys() & {parameter.name for parameter in wanted}}
-        return self._network(**offered)
+        return build_network(self._network, self.task.network_arguments(self.table))
 
     @property
     def seeds_in_memory(self) -> int | None:

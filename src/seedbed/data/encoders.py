@@ -6,6 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -56,6 +57,20 @@ class FittedEncoder(ABC):
     @abstractmethod
     def fit(self, texts: Sequence[str]) -> TextEncoder:
         """Learn from ``texts``; raises ``DataError`` where nothing can be learnt from them."""
+
+    def save(self, fitted: TextEncoder, folder: Path) -> None:
+        """Write what ``fit`` has learnt into an empty folder, in files that run no code when they are read.
+
+        Raises ``ConfigError`` where the class does not say how.
+        """
+        raise ConfigError(
+            f"data.encoder: {type(self).__name__} does not say how what it has learnt is stored, so that its models "
+            "cannot be exported. Give it methods save(fitted, folder) and load(folder), as TfidfEncoder has them."
+        )
+
+    def load(self, folder: Path) -> TextEncoder:
+        """What ``save`` wrote, as ``fit`` gave it."""
+        raise NotImplementedError
 
 
 Encoder = SentenceEncoder | FittedEncoder
@@ -292,15 +307,35 @@ class TfidfEncoder(FittedEncoder):
                 "data.encoder.min_df, or take another encoder, such as data/encoder=use."
             ) from error
 
-        def encode(texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
-            vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-            if texts:
-                vectors[:, : len(vectorizer.vocabulary_)] = vectorizer.transform(texts).toarray()
-            if progress:
-                progress(len(texts), len(texts))
-            return vectors
+        return FittedTfidf(vectorizer, self.dimensions)
 
-        return encode
+    def save(self, fitted: TextEncoder, folder: Path) -> None:
+        assert isinstance(fitted, FittedTfidf)
+        terms = [str(term) for term in fitted.vectorizer.get_feature_names_out()]
+        (folder / "terms.json").write_text(json.dumps(terms, ensure_ascii=False), encoding="utf-8")
+        np.save(folder / "idf.npy", fitted.vectorizer.idf_, allow_pickle=False)
+
+    def load(self, folder: Path) -> TextEncoder:
+        terms = json.loads((folder / "terms.json").read_text(encoding="utf-8"))
+        vectorizer = TfidfVectorizer(**self._settings, vocabulary=terms, dtype=np.float32)
+        vectorizer.idf_ = np.load(folder / "idf.npy", allow_pickle=False)
+        return FittedTfidf(vectorizer, self.dimensions)
+
+
+@dataclass(frozen=True)
+class FittedTfidf:
+    """A ``TextEncoder`` of ``TfidfEncoder``."""
+
+    vectorizer: TfidfVectorizer
+    dimensions: int
+
+    def __call__(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        if texts:
+            vectors[:, : len(self.vectorizer.idf_)] = self.vectorizer.transform(texts).toarray()
+        if progress:
+            progress(len(texts), len(texts))
+        return vectors
 
 
 def encode_cached(encoder: SentenceEncoder, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:

@@ -95,6 +95,7 @@ class FeatureCsv:
                 *count_notes(dropped, records.first_dropped),
             ),
             preparation=self._preparation(features, labels),
+            columns=tuple(columns),
         )
 
     # ---- columns -------------------------------------------------------------------------------------------------
@@ -189,15 +190,9 @@ class FeatureCsv:
     # ---- preparation ---------------------------------------------------------------------------------------------
 
     def _preparation(self, features: np.ndarray, labels: np.ndarray) -> FittedFeatures | None:
-        steps = []
-        if self.missing != "drop":
-            # A column may have values in the file and none in the training rows of a seed.
-            steps.append(SimpleImputer(strategy=self.missing, keep_empty_features=True))
-        if self.scaler is not None:
-            steps.append(_repeatable(self.scaler))
-        if not steps:
+        transformer = transformer_of(self.missing, self.scaler)
+        if transformer is None:
             return None
-        transformer = make_pipeline(*steps)
         # A trial on all rows, for the number of columns and for errors before any training; nothing else is kept.
         trial = _transformed(transformer, features, labels, np.arange(len(labels)))
         return FittedFeatures(transformer, trial.shape[1])
@@ -210,6 +205,10 @@ class FittedFeatures:
     transformer: Pipeline
     width: int
 
+    def fitted(self, table: Table, train: np.ndarray) -> Pipeline:
+        """The transformer, fitted to the rows ``train``."""
+        return _fitted(self.transformer, table.features, table.labels, train)
+
     def fit(self, table: Table, train: np.ndarray) -> Prepared:
         features = _transformed(self.transformer, table.features, table.labels, train)
         if features.shape[1] != self.width:
@@ -220,10 +219,25 @@ class FittedFeatures:
         return Prepared(features)
 
 
+def transformer_of(missing: str, scaler: Any) -> Pipeline | None:
+    """What is fitted to the training rows of a seed, by data.missing and data.scaler; None: nothing."""
+    steps = []
+    if missing != "drop":
+        # A column may have values in the file and none in the training rows of a seed.
+        steps.append(SimpleImputer(strategy=missing, keep_empty_features=True))
+    if scaler is not None:
+        steps.append(_repeatable(scaler))
+    return make_pipeline(*steps) if steps else None
+
+
+def _fitted(transformer: Pipeline, features: np.ndarray, labels: np.ndarray, train: np.ndarray) -> Pipeline:
+    return clone(transformer).fit(features[train], labels[train])
+
+
 def _transformed(transformer: Pipeline, features: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
     """All rows by a transformer fitted to the rows ``train``, (N, width) float32; raises ``ConfigError``."""
     try:
-        fitted = clone(transformer).fit(features[train], labels[train])
+        fitted = _fitted(transformer, features, labels, train)
         made = np.asarray(fitted.transform(features), dtype=np.float32)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"data.scaler cannot transform these features: {' '.join(str(error).split())}") from error

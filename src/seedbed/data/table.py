@@ -94,6 +94,8 @@ class Table:
     """What is fitted to each seed's training rows; None where the features serve all seeds as they are."""
     made_with: Mapping[str, str] = field(default_factory=dict)
     """What decides the features and stands in no config, such as the encoder's name with its version."""
+    columns: tuple[str, ...] = ()
+    """(F,) names of the columns of a file of numbers that ``features`` holds; () where they come from texts."""
 
     @property
     def width(self) -> int:

@@ -1,0 +1,57 @@
+"""Finds the row of a user or an item by its name, as people write it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from seedbed.errors import DataError, near_misses
+
+
+class Names:
+    """The names of a vocabulary's rows from 1 on."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def name(self, row: int) -> str:
+        return self.names[row - 1]
+
+    def find(self, wanted: str, place: str) -> int | None:
+        """The row of a name as it stands, else without regard to letter case; None where there is none.
+
+        Raises a ``DataError`` that names ``place`` where several rows are meant.
+        """
+        for form, rows in ((wanted, self._as_written), (wanted.casefold(), self._folded)):
+            found = rows.get(form, [])
+            if len(found) == 1:
+                return found[0]
+            if found:
+                several = " and ".join(repr(self.name(row)) for row in found[:3])
+                raise DataError(f"{place} {wanted!r} could be {several}. Write the name as it stands there.")
+        return None
+
+    def row(self, wanted: str, place: str, unknown: str) -> int:
+        """The same; what is not there is a ``DataError`` that says ``unknown`` and which names look like it."""
+        found = self.find(wanted, place)
+        if found is None:
+            raise DataError(f"{place} {wanted!r}: {unknown}, {near_misses(wanted, self.names)}")
+        return found
+
+    @cached_property
+    def _as_written(self) -> dict[str, list[int]]:
+        return _rows_by(self.names)
+
+    @cached_property
+    def _folded(self) -> dict[str, list[int]]:
+        return _rows_by(name.casefold() for name in self.names)
+
+
+def _rows_by(names: Iterable[str]) -> dict[str, list[int]]:
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(names, 1):
+        rows.setdefault(name, []).append(row)
+    return rows

@@ -1,0 +1,126 @@
+"""Makes the predictor of a variant in the tracking store, for the command line and for export."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seedbed.data.encoders import FittedEncoder
+from seedbed.data.feature_csv import FittedFeatures
+from seedbed.data.names import Names
+from seedbed.data.table import Table
+from seedbed.data.texts import FittedTexts
+from seedbed.errors import ConfigError
+from seedbed.serving.classifier import Classifier
+from seedbed.serving.files import Networks
+from seedbed.serving.index import FaissIndex, check_faiss
+from seedbed.serving.inputs import Inputs, Numbers, Texts
+from seedbed.serving.predictor import Predictor
+from seedbed.serving.recommender import Recommender, Seen
+from seedbed.serving.scores import NetworkScores, Scores
+from seedbed.tasks.classification import Classification
+from seedbed.tasks.rating import Rating
+from seedbed.trained import FoundVariant, TrainedNetworks, TrainedVariant, rating_variant
+from seedbed.training import task_class
+
+INDEXES = ("exact", "faiss")
+
+
+def predictor_of(found: FoundVariant, seed: int | None = None, index: str = "exact") -> Predictor:
+    """By all seeds that ended well, or by one; raises a ``SeedbedError`` for a task that cannot be asked."""
+    if index == "faiss":
+        check_faiss()
+    if issubclass(found.task, Rating):
+        return recommender_of(rating_variant(found, seed), index)
+    if index != "exact":
+        raise ConfigError(f"--index {index}: only a variant that recommends has items to index. Leave it out.")
+    return classifier_of(found, seed)
+
+
+# ---- ratings ---------------------------------------------------------------------------------------------------------
+
+
+def recommender_of(trained: TrainedVariant, index: str = "exact") -> Recommender:
+    """``index``: "exact" scores all items, "faiss" those that an approximate index names."""
+    table, config = trained.table, trained.config
+    of_seeds = {seed.seed: seed.network for seed in trained.seeds}
+    scores = NetworkScores(
+        Networks(config["model"], task_class(config).network_arguments(table), of_seeds),
+        np.stack([seed.users.numpy() for seed in trained.seeds]),
+        np.stack([seed.items.numpy() for seed in trained.seeds]),
+        np.stack([_marked(table.users[trained.rows(seed.seed).train], table.user_rows) for seed in trained.seeds]),
+    )
+    return Recommender(
+        trained.about,
+        Names(table.user_names),
+        Names(table.item_names),
+        Seen.of(table.users, table.items, table.user_rows),
+        scores,
+        _faiss(trained.name, scores) if index == "faiss" else None,
+    )
+
+
+def _marked(rows: np.ndarray, size: int) -> np.ndarray:
+    marked = np.zeros(size, dtype=bool)
+    marked[rows] = True
+    return marked
+
+
+def _faiss(variant: str, scores: Scores) -> FaissIndex:
+    vectors = scores.vectors()
+    if vectors is None:
+        raise ConfigError(
+            f"--index faiss: the scores of variant {variant!r} are no products of a user's and an item's vectors, so "
+            "that an index cannot find the highest. Leave it out, or name a variant of model=dot_product."
+        )
+    return FaissIndex.build(vectors)
+
+
+# ---- classes ---------------------------------------------------------------------------------------------------------
+
+
+def classifier_of(found: FoundVariant, seed: int | None = None) -> Classifier:
+    """Raises a ``SeedbedError`` for another task, and for data whose encoder or transformer cannot be stored."""
+    if not issubclass(found.task, Classification):
+        raise ConfigError(
+            f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment with "
+            "task=classification or task=rating can be asked. Name such an experiment."
+        )
+    trained = found.networks(seed)
+    table: Table = trained.table
+    networks = Networks(found.config["model"], found.task.network_arguments(table), dict(trained.networks))
+    rarest = table.classes[table.minority]
+    return Classifier(trained.about, table.classes, rarest, _inputs(trained, table), networks)
+
+
+def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:
+    data = trained.found.config["data"]
+    seeds = [seed for seed, _ in trained.networks]
+    if table.texts is not None:
+        return _texts(trained, table, data, seeds)
+    if not table.columns:
+        raise ConfigError(
+            f"data: {data.get('_target_')} does not say what its columns are called (Table.columns), so that no row of "
+            "numbers can be read. Export an experiment with data=feature_csv or a data set of texts."
+        )
+    fitted = []
+    if isinstance(table.preparation, FittedFeatures):
+        fitted = [table.preparation.fitted(table, trained.rows(seed).train) for seed in seeds]
+    typical = np.nanmedian(table.features, axis=0).astype(float).tolist()
+    return Numbers(table.columns, typical, len(seeds), data.get("missing", "drop"), data.get("scaler"), fitted)
+
+
+def _texts(trained: TrainedNetworks, table: Table, data: dict[str, Any], seeds: list[int]) -> Texts:
+    if "encoder" not in data:
+        raise ConfigError(
+            f"data: {data.get('_target_')} has no key 'encoder' that says how texts are encoded, so that no other text "
+            "can be. Give it one, as conf/data/text_csv.yaml has it."
+        )
+    fitted = []
+    if isinstance(table.preparation, FittedTexts):
+        assert isinstance(table.preparation.encoder, FittedEncoder)
+        fitted = [table.preparation.fit(table, trained.rows(seed).train).encode for seed in seeds]
+    encoders = [encode for encode in fitted if encode is not None]
+    unescape = bool(data.get("unescape_html", False))
+    return Texts(data["encoder"], table.made_with["encoder"], len(seeds), unescape, encoders)

@@ -1,0 +1,102 @@
+"""The classes of texts or rows of numbers, by all trained seeds of a variant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from seedbed.errors import DataError
+from seedbed.serving.files import Networks
+from seedbed.serving.inputs import KINDS, Inputs
+from seedbed.serving.predictor import Column, Predictor, with_nulls
+from seedbed.statistics import summary
+
+NETWORKS = "networks"
+
+
+class Classifier(Predictor):
+    """Gives each row the class with the highest mean probability over the seeds.
+
+    ``rarest`` is the rarest class in training, such as spam.
+    """
+
+    KIND = "classifier"
+
+    def __init__(self, about: str, classes: tuple[str, ...], rarest: str, inputs: Inputs, networks: Networks) -> None:
+        self.about, self.classes, self.rarest, self.inputs, self.networks = about, classes, rarest, inputs, networks
+
+    @torch.inference_mode()
+    def probabilities(self, questions: pd.DataFrame) -> NDArray[np.float64]:
+        """(S, N, C); raises ``DataError`` for what cannot be answered."""
+        self.require_columns(questions)
+        if questions.empty:
+            raise DataError("There is no row to answer. Give at least one.")
+        features = self.inputs.features(questions)
+        of_seeds = zip(self.networks.of_seeds.values(), features, strict=True)
+        scores = [network(torch.from_numpy(rows)).double().softmax(-1).numpy() for network, rows in of_seeds]
+        return np.stack(scores)
+
+    # ---- a table of questions ----------------------------------------------------------------------------------------
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(self.networks.of_seeds)
+
+    @property
+    def questions(self) -> tuple[Column, ...]:
+        return self.inputs.columns
+
+    @property
+    def answers(self) -> tuple[Column, ...]:
+        """``seeds_spam`` counts those whose own highest probability is that of the class spam."""
+        of_classes = [
+            column
+            for name in self.classes
+            for column in (
+                Column(f"probability_{name}", "double"),
+                Column(f"std_{name}", "double", False),
+                Column(f"seeds_{name}", "long"),
+            )
+        ]
+        return Column("label", "string"), *of_classes
+
+    def example(self) -> pd.DataFrame:
+        return self.inputs.example
+
+    def predict(self, questions: pd.DataFrame) -> pd.DataFrame:
+        scores = self.probabilities(questions)
+        votes = scores.argmax(-1)
+        rows = []
+        for number in range(scores.shape[1]):
+            of_row, means = scores[:, number], scores[:, number].mean(0)
+            row: dict[str, Any] = {"label": self.classes[int(means.argmax())]}
+            for place, name in enumerate(self.classes):
+                found = summary(of_row[:, place])
+                row |= {f"probability_{name}": found.mean, f"std_{name}": found.std}
+                row[f"seeds_{name}"] = int((votes[:, number] == place).sum())
+            rows.append(row)
+        table = pd.DataFrame(rows, columns=[column.name for column in self.answers])
+        return with_nulls(table, [f"std_{name}" for name in self.classes])
+
+    # ---- files -------------------------------------------------------------------------------------------------------
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return self.inputs.packages
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        self.networks.save(folder / NETWORKS)
+        inputs = {"kind": self.inputs.KIND, **self.inputs.write(folder)}
+        return {"classes": self.classes, "rarest": self.rarest, "inputs": inputs}
+
+    @classmethod
+    def read(cls, folder: Path, description: dict[str, Any]) -> Self:
+        networks = Networks.load(folder / NETWORKS)
+        inputs = description["inputs"]
+        found = KINDS[inputs["kind"]].read(folder, inputs, len(networks.of_seeds))
+        return cls(description["about"], tuple(description["classes"]), description["rarest"], found, networks)

@@ -1,0 +1,174 @@
+"""Writes the predictor of a variant as an MLflow model into the tracking store, and says how to serve it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+
+import mlflow.pyfunc
+from mlflow.entities import LoggedModelOutput
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import ColSpec, Schema
+
+from seedbed.checks import require_choice
+from seedbed.errors import TrackingError
+from seedbed.paths import PACKAGE
+from seedbed.serving.building import INDEXES, predictor_of
+from seedbed.serving.predictor import Column, Predictor
+from seedbed.tracking import Store, TrackedRun, ending
+from seedbed.trained import FoundVariant, find_variant
+
+CODE = Path(__file__).parent / "model.py"
+PACKAGES = (
+    "mlflow", "hydra-core", "numpy", "omegaconf", "pandas", "platformdirs", "pooch", "pyarrow", "pyyaml", "safetensors", "scikit-learn",
+    "scipy", "torch", "charset-normalizer",
+)  # fmt: skip
+"""Distributions that are imported when any served model is loaded; seedbed's own code travels with the model."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An MLflow model in the store."""
+
+    about: str
+    uri: str
+    """As MLflow's commands take it: "models:/m-..."."""
+    tracking_uri: str
+    """Where it lies, without a password."""
+    query: str
+    """JSON that the server answers."""
+    registered: str = ""
+    """Name and version in the registry: "spam/1"."""
+
+    def __str__(self) -> str:
+        """What to type to serve it and to ask it."""
+        registered = f", registered as {self.registered}" if self.registered else ""
+        served = f"models:/{self.registered}" if self.registered else self.uri
+        serve = ["mlflow", "models", "serve", "-m", served, "--env-manager", "local", "--port", "5001"]
+        ask = ["curl", "http://127.0.0.1:5001/invocations", "-H", "Content-Type: application/json", "-d", self.query]
+        return "\n".join(
+            [
+                self.about,
+                f"Exported as {self.uri}{registered}.",
+                "",
+                "Serve it:",
+                f"  MLFLOW_TRACKING_URI={shlex.quote(self.tracking_uri)} {shlex.join(serve)}",
+                "Ask it:",
+                f"  {shlex.join(ask)}",
+            ]
+        )
+
+
+def export(
+    experiment: str,
+    variant: str | None = None,
+    run: str | None = None,
+    seed: int | None = None,
+    *,
+    index: str = "exact",
+    register: str | None = None,
+    config_dir: str | PathLike[str] | None = None,
+) -> Exported:
+    """Log the model of a variant, by default of the best one of the latest launch with all its seeds.
+
+    It goes into a run of its own below the variant's, so that no record of a seed changes. ``index`` is one of
+    ``INDEXES``; ``register`` is a name in MLflow's model registry, which gets a new version. Raises a ``SeedbedError``.
+    """
+    require_choice("--index", index, INDEXES)
+    found = find_variant(experiment, variant, run, config_dir)
+    predictor = predictor_of(found, seed, index)
+    tags = {"variant": found.name, "launch": found.results.launch}
+    with ending(found.store.start(f"{found.name}, served", "model", tags, found.run)) as of_model:
+        of_model.log(params={"seeds": list(predictor.seeds), "index": index, "kind": predictor.KIND})
+        model_id = _log(found, of_model, predictor, config_dir)
+        uri = f"models:/{model_id}"
+        registered = _register(found.store, register, uri, model_id, of_model.id) if register else ""
+    query = json.dumps({"dataframe_records": predictor.example().to_dict("records")}, ensure_ascii=False)
+    return Exported(predictor.about, uri, found.store.uri, query, registered)
+
+
+def _log(found: FoundVariant, run: TrackedRun, predictor: Predictor, config_dir: str | PathLike[str] | None) -> str:
+    """Write and upload the files; returns the model's id."""
+    client = found.store.client
+    name = re.sub(r"[^\w-]", "_", found.name)  # MLflow takes no '.' and the like here
+    logged = client.create_logged_model(found.store.experiment_id, name, run.id, model_type=predictor.KIND)
+    described = Model(
+        artifact_path=logged.artifact_location, model_uuid=logged.model_id, model_id=logged.model_id, run_id=run.id
+    )
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            save(predictor, Path(folder) / "model", described, _own_code(config_dir))
+            client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
+    except BaseException:
+        client.finalize_logged_model(logged.model_id, "FAILED")
+        raise
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=0)])
+    return str(logged.model_id)
+
+
+def save(
+    predictor: Predictor, folder: Path, described: Model | None = None, own_code: list[Path] | None = None
+) -> None:
+    """Write an MLflow model into ``folder``, which must not exist yet.
+
+    The model is a file of code (``CODE``) and the predictor's files: nothing is pickled. seedbed's code travels with it,
+    so that what answers is what was exported, wherever it is served.
+    """
+    with tempfile.TemporaryDirectory() as written:
+        files = Path(written) / "predictor"
+        predictor.save(files)
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=str(CODE),
+            artifacts={"predictor": str(files)},
+            code_paths=[str(path) for path in (PACKAGE, *(own_code or []))],
+            signature=ModelSignature(_schema(predictor.questions), _schema(predictor.answers)),
+            input_example=predictor.example(),
+            pip_requirements=[_pinned(name) for name in (*PACKAGES, *predictor.packages)],
+            metadata={"seedbed": version("seedbed"), "about": predictor.about},
+            mlflow_model=described,
+        )
+
+
+def _pinned(name: str) -> str:
+    """Without a local part such as "+cpu", which no index knows."""
+    return f"{name}=={version(name).partition('+')[0]}"
+
+
+def _schema(columns: tuple[Column, ...]) -> Schema:
+    return Schema([ColSpec(column.type, column.name, required=column.required) for column in columns])
+
+
+def _own_code(config_dir: str | PathLike[str] | None) -> list[Path]:
+    """The user's modules and packages at the top of ``config_dir`` that the variant has imported by now."""
+    if config_dir is None:
+        return []
+    folder = Path(config_dir).expanduser().resolve()
+    return [path for path in sorted(folder.iterdir()) if _is_imported(path)]
+
+
+def _is_imported(path: Path) -> bool:
+    module = sys.modules.get(path.stem if path.suffix == ".py" else path.name)
+    if path.suffix == ".py":
+        return getattr(module, "__file__", None) == str(path)
+    return path.is_dir() and str(path) in list(getattr(module, "__path__", []))
+
+
+def _register(store: Store, name: str, uri: str, model_id: str, run_id: str) -> str:
+    """Add a version of the model ``name`` to the registry."""
+    try:
+        if not store.client.search_registered_models(f"name = '{name}'"):
+            store.client.create_registered_model(name)
+        registered = store.client.create_model_version(name, uri, run_id, model_id=model_id)
+    except MlflowException as error:
+        raise TrackingError(f"--register {name}: MLflow refuses it: {error}") from error
+    return f"{name}/{registered.version}"

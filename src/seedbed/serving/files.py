@@ -1,0 +1,98 @@
+"""The files of a served model: JSON and safetensors, nothing that runs code when it is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file as load_tensors
+from safetensors.torch import save_file as save_tensors
+from torch import nn
+
+from seedbed.errors import TrackingError
+from seedbed.experiment import build
+from seedbed.models.building import build_network, wanted_arguments
+
+NETWORK, ARGUMENTS = "network.json", "arguments.safetensors"
+REMEDY = "The files of this model were changed after it was made: export it again with 'seedbed export'."
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises ``TrackingError`` for a file that is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrackingError(f"{path} cannot be read: {error}. {REMEDY}") from error
+    if not isinstance(content, dict):
+        raise TrackingError(f"{path} holds no JSON object. {REMEDY}")
+    return content
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Raises ``TrackingError`` for a file that is missing or damaged."""
+    try:
+        arrays: dict[str, np.ndarray] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise TrackingError(f"{path} cannot be read: {error}. {REMEDY}") from error
+    return arrays
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of several seeds: in files, one description, and the weights of each seed."""
+
+    model: Mapping[str, Any]
+    """The config node of the model."""
+    offered: Mapping[str, Any]
+    """What the table offers to it as arguments: numbers and arrays."""
+    of_seeds: Mapping[int, nn.Module]
+    """In evaluation mode."""
+
+    def save(self, folder: Path) -> None:
+        """Write them into ``folder``, which must not exist yet."""
+        wanted = wanted_arguments(build(self.model, "model"), self.offered)
+        arrays = {name: value for name, value in wanted.items() if isinstance(value, np.ndarray)}
+        plain = {name: value for name, value in wanted.items() if name not in arrays}
+        folder.mkdir()
+        write_json(folder / NETWORK, {"model": self.model, "arguments": plain, "seeds": list(self.of_seeds)})
+        write_arrays(folder / ARGUMENTS, arrays)
+        for seed, network in self.of_seeds.items():
+            save_tensors({name: value.contiguous() for name, value in network.state_dict().items()}, _of(folder, seed))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Raises ``TrackingError`` for files that do not fit together."""
+        described = read_json(folder / NETWORK)
+        try:
+            model, arguments, seeds = described["model"], described["arguments"], described["seeds"]
+        except KeyError as error:
+            raise TrackingError(f"{folder / NETWORK} lacks {error}. {REMEDY}") from error
+        make, offered = build(model, "model"), arguments | read_arrays(folder / ARGUMENTS)
+        return cls(model, offered, {seed: _loaded(build_network(make, offered), _of(folder, seed)) for seed in seeds})
+
+
+def _loaded(network: nn.Module, path: Path) -> nn.Module:
+    try:
+        network.load_state_dict(load_tensors(path))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:500]
+        raise TrackingError(f"{path}: these weights cannot be loaded: {reason} {REMEDY}") from error
+    return network.eval()
+
+
+def _of(folder: Path, seed: int) -> Path:
+    return folder / f"seed_{seed}.safetensors"

@@ -1,0 +1,27 @@
+"""Reads a served model of any kind from its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seedbed.errors import TrackingError
+from seedbed.serving.classifier import Classifier
+from seedbed.serving.files import REMEDY, read_json
+from seedbed.serving.predictor import DESCRIPTION, FORMAT, Predictor
+from seedbed.serving.recommender import Recommender
+
+KINDS: dict[str, type[Predictor]] = {kind.KIND: kind for kind in (Recommender, Classifier)}
+
+
+def load_predictor(folder: Path) -> Predictor:
+    """What ``Predictor.save`` wrote; raises ``TrackingError`` for files that are missing, damaged or from elsewhere."""
+    description = read_json(folder / DESCRIPTION)
+    if description.get("format") != FORMAT or description.get("kind") not in KINDS:
+        raise TrackingError(
+            f"{folder / DESCRIPTION} has the format {description.get('format')!r} and the kind "
+            f"{description.get('kind')!r}; this version reads format {FORMAT} of {', '.join(KINDS)}. {REMEDY}"
+        )
+    try:
+        return KINDS[description["kind"]].read(folder, description)
+    except KeyError as error:
+        raise TrackingError(f"The model in {folder} lacks {error}. {REMEDY}") from error
