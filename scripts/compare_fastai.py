@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -15,14 +14,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from timing import count, data_of, others_cpu_seconds, positive, print_disturbance, print_machine
+from timing import (
+    answer,
+    ask,
+    count,
+    data_of,
+    other_side,
+    others_cpu_seconds,
+    positive,
+    print_disturbance,
+    print_machine,
+)
 from torch.nn import functional
 
 from seedbed import runner, training
@@ -161,35 +170,10 @@ def fastai_process(planned: PlannedVariant, folder: Path, default_loader: bool) 
         "y_range": config["model"]["y_range"],
         "default_loader": default_loader,
     }
-    python = HERE.parent / ".venv-fastai" / "bin" / "python"
-    command = [str(python), str(HERE / "fastai_side.py"), str(folder / "ratings.csv"), json.dumps(settings)]
-    on_cpu = {"CUDA_VISIBLE_DEVICES": ""} if accelerator(planned.trainer.settings) == "cpu" else {}
-    with subprocess.Popen(
-        command, env=os.environ | on_cpu, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    arguments = [str(folder / "ratings.csv"), json.dumps(settings)]
+    with other_side("fastai", arguments, cpu=accelerator(planned.trainer.settings) == "cpu") as process:
         print(f"fastai    {answer(process)}")
         yield process
-        assert process.stdin is not None
-        process.stdin.close()
-
-
-def ask(process: subprocess.Popen[str], seed: int) -> dict[str, float]:
-    assert process.stdin is not None
-    with suppress(BrokenPipeError):  # that it ended is said where its answer is missing
-        process.stdin.write(f"{seed}\n")
-        process.stdin.flush()
-    said: dict[str, float] = answer(process)
-    return said
-
-
-def answer(process: subprocess.Popen[str]) -> Any:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        raise ConfigError(
-            "fastai's side ended early; what it said stands above. Delete .venv-fastai to set it up anew."
-        )
-    return json.loads(line)
 
 
 def print_ratio(fastai: Sequence[float], seedbed: Sequence[float]) -> None:

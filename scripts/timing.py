@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
-from collections.abc import Sized
+import subprocess
+from collections.abc import Iterator, Sequence, Sized
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from seedbed.environment import environment
+from seedbed.errors import ConfigError
 from seedbed.variant_training import PlannedVariant
 
 # Up to this many cores used by other processes leave a timing as it is.
@@ -55,3 +60,39 @@ def print_disturbance(others: float) -> None:
         print(
             f"NOT QUIET: other processes used up to {others:.2f} cores, which distorts the figures. Repeat when idle."
         )
+
+
+# ---- the other side: a process in an environment of its own, which is told seeds and answers with JSON -------------
+
+
+@contextmanager
+def other_side(name: str, arguments: Sequence[str], *, cpu: bool) -> Iterator[subprocess.Popen[str]]:
+    """``NAME_side.py`` in ``.venv-NAME``; its first line says what it is. ``cpu``: it is to see no GPU."""
+    here = Path(__file__).resolve().parent
+    command = [str(here.parent / f".venv-{name}" / "bin" / "python"), str(here / f"{name}_side.py"), *arguments]
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if cpu else {}
+    with subprocess.Popen(
+        command, env=os.environ | hidden, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def ask(process: subprocess.Popen[str], seed: int) -> dict[str, Any]:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError):  # that it ended is said where its answer is missing
+        process.stdin.write(f"{seed}\n")
+        process.stdin.flush()
+    said: dict[str, Any] = answer(process)
+    return said
+
+
+def answer(process: subprocess.Popen[str]) -> Any:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise ConfigError(
+            "The other side ended early; what it said stands above. Delete its .venv-NAME to set that up anew."
+        )
+    return json.loads(line)

@@ -1,0 +1,151 @@
+"""Times TensorFlow Recommenders beside all seeds stacked, on one recipe.
+
+``scripts/compare_recommenders`` sets up what this needs; its --help states the choices that decide the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from timing import (
+    answer,
+    ask,
+    count,
+    data_of,
+    other_side,
+    others_cpu_seconds,
+    positive,
+    print_disturbance,
+    print_machine,
+)
+
+from seedbed import runner, training
+from seedbed.data.ratings import RatingTable
+from seedbed.devices import accelerator
+from seedbed.errors import ConfigError, SeedbedError
+from seedbed.experiment import load_experiment
+from seedbed.progress import Display
+from seedbed.statistics import summary
+from seedbed.tasks.base import SeedData
+from seedbed.variant_training import PlannedVariant
+
+EXPERIMENT, VARIANT = "two_tower_retrieval", "two_tower"
+WANTED_RATIO = 40.0
+MEASURED = {"top_1": "val/top_at_1", "top_100": "val/top_at_100", "loss": "val/loss_last_batch"}
+
+
+def main() -> None:
+    options = read_options()
+    try:
+        planned = plan_variant(options)
+        print_machine()
+        compare(planned, data_of(planned), options)
+    except SeedbedError as error:
+        print(f"compare_recommenders: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def read_options() -> argparse.Namespace:
+    # The help is the calling script's, which answers without the imports above.
+    parser = argparse.ArgumentParser(prog="compare_recommenders", add_help=False)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--seeds", type=positive, default=10)
+    parser.add_argument("--other-seeds", type=positive, default=1)
+    parser.add_argument("--repeats", type=positive, default=1)
+    return parser.parse_intermixed_args()
+
+
+def plan_variant(options: argparse.Namespace) -> PlannedVariant:
+    experiment = load_experiment(EXPERIMENT, [f"variant={VARIANT}", f"seeds={options.seeds}", *options.overrides])
+    if len(experiment.variants) > 1:
+        raise ConfigError(f"This compares {VARIANT} alone. Leave out variant=.")
+    [planned] = runner._plan(experiment, Display(quiet=True))
+    return planned
+
+
+def compare(planned: PlannedVariant, data: Sequence[SeedData], options: argparse.Namespace) -> None:
+    settings = planned.variant.config["trainer"]
+    epochs, others_seeds = settings["max_epochs"], data[: options.other_seeds]
+    print(
+        f"task      {planned.table.name}, variant {planned.name}: {epochs} epochs, batch size {settings['batch_size']}; "
+        f"TensorFlow Recommenders {count(others_seeds)} in each repeat, seedbed {count(data)}"
+    )
+    cpu = accelerator(planned.trainer.settings) == "cpu"
+    with tempfile.TemporaryDirectory() as folder, other_side("recommenders", written(planned, Path(folder)), cpu=cpu) as other:  # fmt: skip
+        print(f"other     {answer(other)}")
+        train_stacked(planned, data)  # once before the first timing: memory and caches are there
+        seconds: dict[str, list[float]] = {"other": [], "seedbed": []}
+        disturbed = 0.0
+        for repeat in range(1, options.repeats + 1):
+            theirs = [ask(other, item.seed) for item in others_seeds]
+            seconds["other"].append(statistics.mean(one["fit"] for one in theirs) / epochs)
+            others, begin = others_cpu_seconds(), time.perf_counter()
+            ours = train_stacked(planned, data)
+            spent = time.perf_counter() - begin
+            disturbed = max(disturbed, (others_cpu_seconds() - others) / spent)
+            seconds["seedbed"].append(spent / len(data) / epochs)
+            print(
+                f"repeat {repeat}  a seed's epoch: TensorFlow Recommenders {seconds['other'][-1]:.3f} s (its ranking at the "
+                f"end {statistics.mean(one['evaluate'] for one in theirs):.1f} s more), seedbed {seconds['seedbed'][-1]:.4f} s",
+                flush=True,
+            )
+    ratios = [one / another for one, another in zip(seconds["other"], seconds["seedbed"], strict=True)]
+    ratio = statistics.median(seconds["other"]) / statistics.median(seconds["seedbed"])
+    print(f"ratio {ratio:.0f} (repeats {min(ratios):.0f} to {max(ratios):.0f})")
+    print(f"ratio >= {WANTED_RATIO:g}: {'yes' if ratio >= WANTED_RATIO else 'no'}")
+    print_disturbance(disturbed)
+    print_measured(theirs, ours)
+
+
+def written(planned: PlannedVariant, folder: Path) -> list[str]:
+    """Files of ratings and movies, and the settings: the arguments of the other side."""
+    table, config = planned.table, planned.variant.config
+    assert isinstance(table, RatingTable)
+    users, titles = np.array(["", *table.user_names]), np.array(["", *table.item_names])
+    ratings = pd.DataFrame({"user": users[table.users], "title": titles[table.items]})
+    ratings.to_csv(folder / "ratings.csv", index=False)
+    pd.DataFrame({"title": np.repeat(titles[1:], table.ids_of_items)}).to_csv(folder / "movies.csv", index=False)
+    settings = {
+        "train": len(next(iter(planned.rows.values())).train),
+        "batch_size": config["trainer"]["batch_size"],
+        "test_batch_size": config["task"]["evaluation_batch"],
+        "epochs": config["trainer"]["max_epochs"],
+        "lr": config["optimizer"]["lr"],
+        "factors": config["model"]["factors"],
+    }
+    return [str(folder / "ratings.csv"), str(folder / "movies.csv"), json.dumps(settings)]
+
+
+def train_stacked(planned: PlannedVariant, data: Sequence[SeedData]) -> dict[str, list[float]]:
+    """The last values of what both sides measure, by seed; measuring how many seeds to stack is part of it."""
+    training._MEASURED.clear()
+    size = planned.trainer.seeds_at_once(data)
+    results = [
+        result for start in range(0, len(data), size) for result in planned.trainer.train(data[start : start + size])
+    ]
+    last = planned.trainer.settings["max_epochs"] - 1
+    values = [{name: value for name, epoch, value in result.curves if epoch == last} for result in results]
+    return {key: [of_seed[name] for of_seed in values] for key, name in MEASURED.items()}
+
+
+def print_measured(theirs: Sequence[dict[str, Any]], ours: dict[str, list[float]]) -> None:
+    for key, values in ours.items():
+        found = summary(values)
+        spread = f" ± {found.std:.4f}" if found.std is not None else ""
+        print(f"{key:8}  TensorFlow Recommenders {', '.join(f'{one[key]:.4f}' for one in theirs)}; seedbed {found.mean:.4f}{spread}")  # fmt: skip
+    exact = ", ".join(f"{one['top_1_by_one_matrix']:.4f}" for one in theirs)
+    print(f"top_1 of its weights by one matrix of scores, in which a movie ties with itself: {exact}")
+
+
+if __name__ == "__main__":
+    main()
