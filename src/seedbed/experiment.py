@@ -218,7 +218,11 @@ def missing_extra(config: Mapping[str, Any]) -> str:
         needs = getattr(get_class(config["model"]["_target_"]), "NEEDS", None)
     except (ValueError, ImportError):
         return ""  # what is wrong there is found when the model is built
-    return "" if needs is None or importlib.util.find_spec(needs[0]) else str(needs[1])
+    return "" if needs is None or is_installed(needs[0]) else str(needs[1])
+
+
+def is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def _installed(message: str, cause: BaseException | None) -> str:

@@ -19,11 +19,12 @@ from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
 from seedbed.experiment import build
+from seedbed.models.baselines import Fitted
 from seedbed.paths import make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary
-from seedbed.tasks.base import Task
-from seedbed.tasks.rating import UNKNOWN, Rating
+from seedbed.tasks.base import SeedData, Task
+from seedbed.tasks.rating import UNKNOWN
 from seedbed.tracking import CONFIG, TAG, WEIGHTS, Store, find_launch, open_project_store, read_results
 from seedbed.trained_seed import TrainedSeed
 from seedbed.training import StackTrainer, task_class
@@ -72,11 +73,19 @@ class FoundVariant:
         # The weights may come from a machine with other devices.
         cpu = self.config["trainer"] | {"accelerator": "cpu", "devices": 1}
         trainer = StackTrainer(self.config | {"trainer": cpu}, table)
-        networks = tuple((of_seed, _network(self.store, trainer, of_seed, run)) for of_seed, run in cells)
+        networks = tuple((of_seed, self._network(trainer, of_seed, run)) for of_seed, run in cells)
         of_all = "" if len(cells) == len(results.cells_of(name)) else f" of {len(results.cells_of(name))}"
         which = f"{len(cells)}{of_all} {seed_or_seeds(len(cells))}" if seed is None else f"seed {seed} alone"
         about = f"{results.experiment}, launch {results.launch[:8]}: {name}{self.chosen_by}, {which}."
         return TrainedNetworks(self, about, table, networks)
+
+    def _network(self, trainer: StackTrainer, seed: int, run: str) -> nn.Module:
+        network = trainer.network().eval()
+        if isinstance(network, Fitted) and not network.KEPT:
+            rows = build(self.config["split"], "split").rows(trainer.table, seed)
+            self.task.fit(network, trainer.table, SeedData(seed, rows))
+            return network
+        return _loaded(network, self.store, seed, run)
 
 
 @dataclass(frozen=True)
@@ -113,10 +122,10 @@ def load_variant(
 
 def rating_variant(found: FoundVariant, seed: int | None = None) -> TrainedVariant:
     """The same of a variant that has been found."""
-    if not issubclass(found.task, Rating):
+    if not found.task.RECOMMENDS:
         raise ConfigError(
             f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment on "
-            "ratings (task=rating) can recommend. Name such an experiment."
+            "ratings (task=rating, task=retrieval) can recommend. Name such an experiment."
         )
     trained = found.networks(seed)
     seeds = tuple(
@@ -226,8 +235,7 @@ def _same_table(config: dict[str, Any], results: Results) -> Dataset:
     return table
 
 
-def _network(store: Store, trainer: StackTrainer, seed: int, run: str) -> nn.Module:
-    network = trainer.network().eval()
+def _loaded(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
     try:
         with tempfile.TemporaryDirectory() as folder:
             network.load_state_dict(load_file(store.client.download_artifacts(run, WEIGHTS, folder)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -44,7 +45,11 @@ class TrainedSeed:
             yield own_rows[torch.from_numpy(rows[start : start + EVALUATED_AT_ONCE]).long()]
 
     def factors(self) -> NDArray[np.floating] | None:
-        """(I, F) of the embedding ``item_factors``; None for a network without one."""
+        """(I, F) of the embedding ``item_factors`` or what a tower makes of items; None for a network without either."""
+        if hasattr(self.network, "candidates"):
+            with torch.inference_mode():
+                vectors: Tensor = cast(Any, self.network).candidates(self.items[1:])
+            return vectors.numpy()
         return self._of_items("item_factors")
 
     def biases(self) -> NDArray[np.floating] | None:

@@ -20,6 +20,7 @@ from seedbed.randomness import derive, global_stream
 from seedbed.runner import run
 from seedbed.stacking.ranking import OF_ROWS, OF_USERS
 from seedbed.statistics import bounds, lower_is_better
+from seedbed.tasks import retrieval
 from seedbed.tasks.retrieval import Retrieval
 from seedbed.training import SeedResult, StackTrainer
 
@@ -202,14 +203,11 @@ def test_a_run_from_a_file_of_ratings(project: Path, monkeypatch: pytest.MonkeyP
         "variants: {towers: [], popular: [model=popular], als: [model=als]}\n"
         "report: {metric: val/ndcg_at_10, baseline: towers}\n"
     )
-    found = experiment.importlib.util.find_spec
-    monkeypatch.setattr(
-        experiment.importlib.util, "find_spec", lambda name: None if name == "implicit" else found(name)
-    )
+    for module in (experiment, retrieval):
+        monkeypatch.setattr(module, "is_installed", lambda name: name != "implicit")
     outcome = run("towers", config_dir=project)
     assert set(outcome.cells["variant"]) == {"towers", "popular"}
     assert outcome.cells["val/ndcg_at_10"].between(0, 1).all()
     assert outcome.trained == 4
-    monkeypatch.setitem(__import__("sys").modules, "implicit.cpu.als", None)
     with pytest.raises(ConfigError, match=r"seedbed\[baselines\]"):
         run("towers", ["variant=als"], config_dir=project)

@@ -13,7 +13,6 @@ from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from seedbed.errors import ConfigError
 from seedbed.randomness import derive, whole_numbers
 
 IMPLICIT = ("implicit", "baselines")
@@ -23,7 +22,9 @@ class Fitted(nn.Module, ABC):
     """Fitted once to a seed's training ratings; has no seed axis, so that seeds are fitted one after the other."""
 
     NEEDS: ClassVar[tuple[str, str] | None] = None
-    """A package, and the extra of seedbed that brings it."""
+    """A package without which it cannot be fitted, and the extra of seedbed that brings it."""
+    KEPT: ClassVar[bool] = True
+    """Whether its state is all that it scores by; otherwise it is fitted again."""
 
     def __init__(self, users: int, items: int) -> None:
         """Lengths of the vocabularies, row 0, the unknown, among them."""
@@ -84,13 +85,15 @@ class ItemKNN(Fitted):
     """
 
     NEEDS = IMPLICIT
+    KEPT = False
 
     def __init__(self, users: int, items: int, *, neighbours: int = 50) -> None:
         super().__init__(users, items)
-        self.model = _implicit("nearest_neighbours", "CosineRecommender")(K=neighbours, num_threads=1)
+        self.neighbours = neighbours
 
     def fit(self, users: np.ndarray, items: np.ndarray, seed: int) -> None:
         self._rated = _matrix(users, items, self)
+        self.model = _implicit("nearest_neighbours", "CosineRecommender")(K=self.neighbours, num_threads=1)
         with warnings.catch_warnings():
             # Between two functions of the package: it makes one form of its matrix and asks for the other.
             warnings.filterwarnings("ignore", message="Method expects CSR input")
@@ -149,10 +152,10 @@ class ALS(Factorized):
         self.settings = {
             "factors": factors, "regularization": regularization, "alpha": alpha, "iterations": iterations,
         }  # fmt: skip
-        self._kind = _implicit("cpu.als", "AlternatingLeastSquares")
 
     def model(self, seed: int) -> Any:
-        return self._kind(**self.settings, num_threads=1, random_state=seed)
+        kind = _implicit("cpu.als", "AlternatingLeastSquares")
+        return kind(**self.settings, num_threads=1, random_state=seed)
 
 
 class BPR(Factorized):
@@ -173,11 +176,11 @@ class BPR(Factorized):
             "factors": factors, "learning_rate": learning_rate, "regularization": regularization,
             "iterations": iterations,
         }  # fmt: skip
-        self._kind = _implicit("cpu.bpr", "BayesianPersonalizedRanking")
 
     def model(self, seed: int) -> Any:
         # Several threads would change the factors under each other, in an order that is never the same again.
-        return self._kind(**self.settings, num_threads=1, random_state=seed)
+        kind = _implicit("cpu.bpr", "BayesianPersonalizedRanking")
+        return kind(**self.settings, num_threads=1, random_state=seed)
 
 
 def _matrix(users: np.ndarray, items: np.ndarray, model: Fitted) -> csr_matrix:
@@ -185,11 +188,5 @@ def _matrix(users: np.ndarray, items: np.ndarray, model: Fitted) -> csr_matrix:
 
 
 def _implicit(module: str, name: str) -> Any:
-    """A class of the package; raises ``ConfigError`` where that is not installed."""
-    try:
-        return getattr(importlib.import_module(f"implicit.{module}"), name)
-    except ImportError as error:
-        raise ConfigError(
-            f"model: {name} needs the package implicit, which is not installed. Install it with: "
-            "pip install 'seedbed[baselines]'"
-        ) from error
+    """A class of the package, which takes a while to import."""
+    return getattr(importlib.import_module(f"implicit.{module}"), name)

@@ -20,7 +20,6 @@ from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender, Seen
 from seedbed.serving.scores import NetworkScores, Scores
 from seedbed.tasks.classification import Classification
-from seedbed.tasks.rating import Rating
 from seedbed.trained import FoundVariant, TrainedNetworks, TrainedVariant, rating_variant
 from seedbed.training import task_class
 
@@ -31,7 +30,7 @@ def predictor_of(found: FoundVariant, seed: int | None = None, index: str = "exa
     """By all seeds that ended well, or by one; raises a ``SeedbedError`` for a task that cannot be asked."""
     if index == "faiss":
         check_faiss()
-    if issubclass(found.task, Rating):
+    if found.task.RECOMMENDS:
         return recommender_of(rating_variant(found, seed), index)
     if index != "exact":
         raise ConfigError(f"--index {index}: only a variant that recommends has items to index. Leave it out.")
@@ -85,7 +84,7 @@ def classifier_of(found: FoundVariant, seed: int | None = None) -> Classifier:
     if not issubclass(found.task, Classification):
         raise ConfigError(
             f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment with "
-            "task=classification or task=rating can be asked. Name such an experiment."
+            "task=classification, task=rating or task=retrieval can be asked. Name such an experiment."
         )
     trained = found.networks(seed)
     table: Table = trained.table

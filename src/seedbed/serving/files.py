@@ -15,8 +15,9 @@ from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file as save_tensors
 from torch import nn
 
-from seedbed.errors import TrackingError
+from seedbed.errors import ConfigError, TrackingError
 from seedbed.experiment import build
+from seedbed.models.baselines import Fitted
 from seedbed.models.building import build_network, wanted_arguments
 
 NETWORK, ARGUMENTS = "network.json", "arguments.safetensors"
@@ -63,7 +64,13 @@ class Networks:
     """In evaluation mode."""
 
     def save(self, folder: Path) -> None:
-        """Write them into ``folder``, which must not exist yet."""
+        """Write them into ``folder``, which must not exist yet. Raises ``ConfigError`` for networks that cannot be read back."""
+        for network in self.of_seeds.values():
+            if isinstance(network, Fitted) and not network.KEPT:
+                raise ConfigError(
+                    f"{type(network).__name__} scores by the training ratings themselves, which are not exported. Name "
+                    "another variant with --variant."
+                )
         wanted = wanted_arguments(build(self.model, "model"), self.offered)
         arrays = {name: value for name, value in wanted.items() if isinstance(value, np.ndarray)}
         plain = {name: value for name, value in wanted.items() if name not in arrays}

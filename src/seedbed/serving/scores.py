@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from seedbed.models.rating import DotProduct
+from seedbed.models.two_tower import TwoTower
 from seedbed.serving.files import Networks, read_arrays, write_arrays
 from seedbed.trained_seed import TrainedSeed
 
@@ -129,7 +130,7 @@ class NetworkScores(Scores):
     # ---- the mean of dot products is itself one: that of the seeds' vectors side by side ------------------------------
 
     def vectors(self) -> NDArray[np.float32] | None:
-        if not all(isinstance(seed.network, DotProduct) for seed in self.trained):
+        if not all(isinstance(seed.network, DotProduct | TwoTower) for seed in self.trained):
             return None
         parts = []
         for seed in self.trained:
@@ -142,8 +143,9 @@ class NetworkScores(Scores):
         """Zeros for a seed that has not trained on the user: its score is the same for everyone."""
         parts: list[NDArray[np.floating]] = []
         for position, seed in enumerate(self.trained):
-            network = cast(DotProduct, seed.network)
-            factors = network.user_factors.weight.detach()[int(seed.users[user])].numpy()
+            network, row = cast(DotProduct | TwoTower, seed.network), seed.users[user]
+            with torch.inference_mode():
+                factors = (network.queries if isinstance(network, TwoTower) else network.user_factors)(row).numpy()
             parts.append(np.append(factors, 1.0) * self.known_users[position, user])
         return np.concatenate(parts).astype(np.float32)
 

@@ -46,6 +46,8 @@ class Task(StackedModule):
 
     METRICS: ClassVar[tuple[str, ...]]
     """Names of the metrics, "loss" first."""
+    RECOMMENDS: ClassVar[bool] = False
+    """Whether its networks say of a user and an item how well they fit, the more the better."""
 
     @classmethod
     def metric_names(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:

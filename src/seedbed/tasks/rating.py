@@ -35,6 +35,7 @@ class Rating(Task):
     the training ratings.
     """
 
+    RECOMMENDS = True
     METRICS = ("loss", "mse", "rmse", "mae", "rmse_clipped", "mse_warm", "rmse_warm", "cold_rows")
 
     users: Tensor

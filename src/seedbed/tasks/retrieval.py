@@ -15,6 +15,7 @@ from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
+from seedbed.experiment import is_installed
 from seedbed.imbalance.base import Strategy
 from seedbed.models.baselines import Fitted
 from seedbed.randomness import derive, whole_numbers
@@ -46,6 +47,7 @@ class Retrieval(Task):
     negatives. ``sampled_negatives`` adds a ranking among that many sampled items, under a name of its own.
     """
 
+    RECOMMENDS = True
     METRICS = ("loss", "loss_last_batch", *names())
 
     users: Tensor
@@ -254,6 +256,12 @@ class Retrieval(Task):
 
     @classmethod
     def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:
+        if isinstance(network, Fitted) and network.NEEDS and not is_installed(network.NEEDS[0]):
+            package, extra = network.NEEDS
+            raise ConfigError(
+                f"model: {type(network).__name__} needs the package {package}, which is not installed. Install it with: "
+                f"pip install 'seedbed[{extra}]'"
+            )
         needed = ["scores"] if isinstance(network, Fitted) else ["scores", *NEEDED[settings.get("loss", LOSSES[0])]]
         if lacking := [method for method in needed if not hasattr(network, method)]:
             raise ConfigError(
