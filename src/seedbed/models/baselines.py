@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from scipy.sparse import csr_array, csr_matrix
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from seedbed.randomness import derive, whole_numbers
@@ -122,6 +121,8 @@ class Factorized(Fitted):
         """What is to be fitted."""
 
     def fit(self, users: np.ndarray, items: np.ndarray, seed: int) -> None:
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - a served model fits nothing
+
         with threadpool_limits(1, "blas"):  # its solver starts threads of its own
             model = self.model(derive(seed, "weights") % 2**32)
             model.fit(_matrix(users, items, self), show_progress=False)
