@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -97,8 +98,8 @@ def bounds(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> t
 
 
 def _base_name(metric: str) -> str:
-    """The name without its split and cut-off: "test/recall@10" -> "recall"."""
-    return metric.rsplit("/", 1)[-1].split("@", 1)[0].lower()
+    """The name without its split and cut-off, however it is written: "test/recall@10", "test/recall_at_10" -> "recall"."""
+    return re.split(r"@|_at_(?=\d+$)", metric.rsplit("/", 1)[-1], maxsplit=1)[0].lower()
 
 
 def finite(values: ArrayLike) -> NDArray[np.bool_]:

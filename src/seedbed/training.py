@@ -243,7 +243,8 @@ class StackTrainer:
     def _check(self) -> None:
         try:
             with global_stream(0, "trial"):
-                parameters = list(self.network().parameters())
+                network = self.network()
+            parameters = list(network.parameters())
         except (TypeError, ValueError, RuntimeError) as error:
             raise ConfigError(f"model: cannot build {self._target('model')}: {error}") from error
         try:
@@ -271,6 +272,7 @@ class StackTrainer:
                 f"optimizer: {self._target('optimizer')} moves single rows of stacked embeddings, and "
                 f"{self._target('model')} has no stacked form. Take optimizer=adamw."
             )
+        self.task.check_network(network)
         self.task.check_settings(self.table, getattr(self._task, "keywords", {}))
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seedbed.data.splits import Rows
 from seedbed.data.table import Progress
@@ -83,6 +83,10 @@ class Task(StackedModule):
     @classmethod
     def check(cls, table: Any, rows: Rows, strategy: Strategy) -> None:
         """Raise ``ConfigError`` where one seed's rows or the strategy cannot work."""
+
+    @classmethod
+    def check_network(cls, network: nn.Module) -> None:
+        """Raise ``ConfigError`` where the task cannot work with a network of this kind; it is one seed's, untrained."""
 
     @classmethod
     def describe(cls, table: Any) -> dict[str, Any]:
