@@ -237,6 +237,7 @@ class HeldOut(RatingSplit):
         self.side = side
         self.val, self.test = _checked(val, test)
         self.at_least = at_least
+        self._counted: RatingTable | None = None  # said once, and not for each seed again
         self.per_seed = per_seed
         self.seed = seed
 
@@ -247,7 +248,8 @@ class HeldOut(RatingSplit):
         val, test = self._sizes(table, len(enough))
         known = int(np.count_nonzero(numbers))
         few = known - len(enough)
-        if few:
+        if few and self._counted is not table:
+            self._counted = table
             _log.info("%s: %d of %d %ss have fewer than %d ratings, and only train", table.name, few, known, self.side,
                       self.at_least)  # fmt: skip
         order = rng.permutation(enough)
