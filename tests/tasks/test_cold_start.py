@@ -158,6 +158,18 @@ def test_predictions_are_those_of_each_newcomer_alone(tasks: list[ColdStart], vo
     assert (task.newcomers.targets == unknown).any()
 
 
+def test_nothing_is_learned_from_the_vectors_of_those_with_few_ratings(tasks: list[ColdStart]) -> None:
+    features = np.vstack([TABLE.user_features, [[9, 9]]])  # type: ignore[list-item]
+    table = table_of(
+        [*TABLE.users, *[21] * 5], [*TABLE.items, 1, 2, 3, 4, 5], [*TABLE.ratings, *[1] * 5], user_features=features
+    )
+    train([0], settings_of(method="mean_vector"), table)
+    (learned_from,) = tasks[-1]._learned_from
+    rows = SPLITS["user"].rows(table, 0)
+    assert 21 in table.users[rows.train]
+    assert set(np.flatnonzero(learned_from)) == set(table.users[rows.train]) - {21}
+
+
 def test_a_seed_whose_weights_are_not_finite_diverges_alone() -> None:
     settings = settings_of(method="metadata") | {
         "optimizer": {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 1e30}, "model": DOT,

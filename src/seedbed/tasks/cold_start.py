@@ -67,7 +67,8 @@ class ColdStart(Rating):
     each, the first k ratings are known, in an order that belongs to the seed, for each k of ``known``; from these
     ``method`` makes a vector, and the ratings after the last of ``known`` are predicted: the same ones for every k.
 
-    ``mean_vector`` and ``typical`` know no rating, ``metadata`` knows what the data say of a user or item; ``fold_in``
+    The trained users, or items, that it learns from have ``at_least`` ratings in training, as newcomers have in all: the
+    vector of one with few ratings is still near where training began. ``mean_vector`` and ``typical`` know no rating, ``metadata`` knows what the data say of a user or item; ``fold_in``
     is a ridge regression drawn towards the mean vector, ``metadata_fold_in`` one drawn towards that of the metadata. See
     ``seedbed.cold_start``. ``mean_rating`` needs no factors: an item's mean rating, and how far the user is above such
     means. Of the other side's rows, only those that a seed has trained on count as known.
@@ -109,8 +110,10 @@ class ColdStart(Rating):
         ids = {"user": self.users.cpu().numpy(), "item": self.items.cpu().numpy()}
         trained = {"user": self.known_users.cpu().numpy(), "item": self.known_items.cpu().numpy()}
         self._own, self._others = ids[side], ids[_other(side)]
-        self._own_trained, self._others_trained = trained[side], trained[_other(side)]
+        self._others_trained = trained[_other(side)]
         self._ratings, self._train = self.ratings.cpu().numpy().astype(np.float64), train
+        numbers_of_ratings = [np.bincount(self._own[rows], minlength=trained[side].shape[1]) for rows in train]
+        self._learned_from = [of_seed >= at_least for of_seed in numbers_of_ratings]
 
     def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         return index, mask
@@ -188,7 +191,7 @@ class ColdStart(Rating):
 
     def _start(self, position: int, model: FactorModel, newcomers: Newcomers) -> Array:
         """(n, D): the newcomers' vectors before any of their ratings is known."""
-        trained = self._own_trained[position]
+        trained = self._learned_from[position]
         if self.method == "mean_rating":
             return np.zeros((len(newcomers.ids), 1))
         if self.method in WITH_METADATA:
