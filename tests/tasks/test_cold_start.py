@@ -79,6 +79,11 @@ def test_without_ratings_fold_in_is_the_mean_vector_and_with_metadata_theirs() -
     assert found["fold_in"]["test/rmse@4"] < found["fold_in"]["test/rmse@0"]
 
 
+def test_nothing_need_be_known() -> None:
+    metrics = train([3], settings_of(known=[0]))[3].metrics
+    assert metrics["test/rmse"] == metrics["test/rmse@0"] == pytest.approx(metrics["test/mse"] ** 0.5)
+
+
 @pytest.fixture
 def tasks(monkeypatch: pytest.MonkeyPatch) -> list[ColdStart]:
     """The tasks that have been tested, with what they predicted in ``predicted``."""

@@ -67,11 +67,12 @@ class ColdStart(Rating):
     each, the first k ratings are known, in an order that belongs to the seed, for each k of ``known``; from these
     ``method`` makes a vector, and the ratings after the last of ``known`` are predicted: the same ones for every k.
 
-    The trained users, or items, that it learns from have ``at_least`` ratings in training, as newcomers have in all: the
-    vector of one with few ratings is still near where training began. ``mean_vector`` and ``typical`` know no rating, ``metadata`` knows what the data say of a user or item; ``fold_in``
+    ``mean_vector`` and ``typical`` know no rating, ``metadata`` knows what the data say of a user or item; ``fold_in``
     is a ridge regression drawn towards the mean vector, ``metadata_fold_in`` one drawn towards that of the metadata. See
     ``seedbed.cold_start``. ``mean_rating`` needs no factors: an item's mean rating, and how far the user is above such
-    means. Of the other side's rows, only those that a seed has trained on count as known.
+    means. All learn from the trained users, or items, that have ``at_least`` ratings, as newcomers have in all: the
+    vector of one with few is still near where training began. Of the other side, only whom a seed has trained on counts
+    as known.
 
     RMSE is given for each k, as ``rmse@k``; ``mse``, ``rmse`` and ``mae`` are the means over ``known``.
     """
@@ -160,10 +161,11 @@ class ColdStart(Rating):
         others = self._others[rows]
         if self.vocabulary == "train":
             others = np.where(self._others_trained[position][others], others, UNKNOWN)
+        shape = int(enough.sum()), most
         return Newcomers(
             ids=ids[enough],
-            met=others[is_known].reshape(-1, most),
-            ratings=self._ratings[rows[is_known]].reshape(-1, most),
+            met=others[is_known].reshape(shape),
+            ratings=self._ratings[rows[is_known]].reshape(shape),
             owners=(np.cumsum(enough) - 1)[owners[is_target]],
             targets=others[is_target],
             actual=self._ratings[rows[is_target]],
@@ -182,8 +184,8 @@ class ColdStart(Rating):
         predicted = {}
         for count in self.known:
             if self.method in FOLDING:
-                met, ratings, counts = newcomers.met[:, :count], newcomers.ratings[:, :count], is_known[:, :count]
-                folded = fold_in(model, vectors, met, ratings, counts, self.ridge)
+                met, ratings = newcomers.met[:, :count], newcomers.ratings[:, :count]
+                folded = fold_in(model, vectors, met, ratings, is_known[:, :count], self.ridge)
             else:
                 folded = vectors
             predicted[count] = model.ratings(folded[newcomers.owners], newcomers.targets)
