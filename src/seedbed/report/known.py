@@ -47,11 +47,11 @@ def _about(of_counts: dict[int, Analysis], side: str) -> str:
 
 def _table(of_counts: dict[int, Analysis]) -> str:
     results = next(iter(of_counts.values())).results
-    names, decimals = marked(results), {count: places(of.summaries.values()) for count, of in of_counts.items()}
+    names, decimals = marked(results), places(found for of in of_counts.values() for found in of.summaries.values())
     best = {count: of.best() for count, of in of_counts.items()}
 
     def cell(variant: str, count: int) -> str:
-        text = mean_text(of_counts[count].summaries[variant], decimals[count])
+        text = mean_text(of_counts[count].summaries[variant], decimals)
         return f"**{text}**" if variant in best[count] else text
 
     rows = [[markdown(names[variant]), *(cell(variant, count) for count in of_counts)] for variant in results.variants]
