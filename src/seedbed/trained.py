@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -88,7 +89,11 @@ class TrainedVariant:
 
     def rows(self, seed: int) -> Rows:
         """How this seed's ratings were split."""
-        return cast(Rows, build(self.config["split"], "split").rows(self.table, seed))
+        return cast(Rows, self._split.rows(self.table, seed))
+
+    @cached_property
+    def _split(self) -> Any:
+        return build(self.config["split"], "split")
 
 
 def load_variant(
