@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,15 @@ from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 
 from seedbed.cli import main
+from seedbed.cold_start import RIDGE
 from seedbed.errors import SeedbedError
 from seedbed.rankings import nearest, top
-from seedbed.recommend import similar
+from seedbed.recommend import for_newcomer, similar
 from seedbed.runner import Outcome, run
 from seedbed.tracking import open_project_store
 from seedbed.trained import load_variant
+from tests.tasks.test_cold_start import COLUMNS as COLD_COLUMNS
+from tests.tasks.test_cold_start import write_cold_project
 from tests.tasks.test_rating import EXPERIMENT
 
 NONE_SEEN = np.zeros(4, dtype=bool)
@@ -140,8 +144,8 @@ def test_trained_seeds_recommend_and_find_neighbours(ask: Ask, project: Path, tm
         (("--user", "u33"), "--user 'u33': ratings has no such user, did you mean 'u3'"),
         (("--similar-to", "Film"), "--similar-to 'Film': ratings has no item of that name, did you mean 'Film 5'"),
         (("--user", "u3", "--variant", "plane"), "no such variant, did you mean 'plain'?"),
-        (("--user", "u3", "--similar-to", "Film 1"), "--user or --similar-to: give one of the two"),
-        ((), "--user or --similar-to: give one of the two"),
+        (("--user", "u3", "--similar-to", "Film 1"), "--user, --similar-to or --ratings: give one of the three"),
+        ((), "--user, --similar-to or --ratings: give one of the three"),
     ):
         failed = ask("stars", *arguments)
         assert failed.exit_code == 2
@@ -172,6 +176,79 @@ def test_items_need_factors_to_be_compared_by_and_names_that_are_clear(project: 
         similar(twice, "film 1", 2)
     assert "Most similar to Film 1." in similar(twice, "Film 1", 2)
     assert "(n=1)" in similar(twice, "Film 1", 2)
+
+
+def test_a_new_user_is_served_by_the_ratings_of_a_file(ask: Ask, project: Path, tmp_path: Path) -> None:
+    outcome = train(project)
+    ratings = tmp_path / "my.csv"
+    ratings.write_text("title,rating\nfilm 0,5\nFilm 4,1\n")
+    done = ask("stars", "--variant", "biased", "--ratings", str(ratings), "-k", "9")
+    assert "For a new user, by the 2 ratings of" in done.output
+    trained = load_variant("stars", "biased", config_dir=project)
+    predicted = []
+    for seed, state in zip(trained.seeds, _states(weights(project, outcome, "biased", tmp_path)), strict=True):
+        users, items = (state[f"{side}_factors.weight"] for side in ("user", "item"))
+        train_rows = trained.rows(seed.seed).train
+        own = torch.cat([users, state["user_bias.weight"]], 1)[np.unique(trained.table.users[train_rows])].mean(0)
+        design = torch.cat([items, torch.ones(len(items), 1)], 1)
+        scores = design @ own + state["item_bias.weight"][:, 0]
+        known = torch.tensor([row for row in (1, 5) if row in trained.table.items[train_rows]])
+        given = torch.tensor([5.0 if row == 1 else 1.0 for row in known.tolist()])
+        share = torch.sigmoid(scores[known])
+        slopes = (5.5 * share * (1 - share)).unsqueeze(1) * design[known]
+        system = slopes.T @ slopes + RIDGE * torch.eye(design.shape[1])
+        moved = torch.linalg.solve(system, slopes.T @ (given - 5.5 * share))
+        predicted.append(5.5 * torch.sigmoid(scores + design @ moved)[1:])
+    means = torch.stack(predicted).mean(0).tolist()
+    expected = sorted({1, 2, 3, 5}, key=lambda item: -means[item])
+    assert [item for item, _ in listed(done)] == [f"Film {item}" for item in expected]
+    assert [float(score) for _, score in listed(done)] == pytest.approx([means[item] for item in expected], abs=1e-3)
+
+    without_header = tmp_path / "bare.tsv"
+    without_header.write_text("Film 0\t5\nFilm 4\t1\n")
+    again = ask("stars", "--variant", "biased", "--ratings", str(without_header), "-k", "9")
+    assert listed(again) == listed(done)
+
+    for text, said in (
+        ("item,rating\nFilms 4,1\n", "rating 1: 'Films 4': ratings has no item of that name, did you mean 'Film 4'"),
+        ("Film 0,5\nFilm 4,6\n", "rating 2: '6' is no rating from 1 to 5"),
+        ("Film 0,5\nFilm 4,good\n", "rating 2: 'good' is no rating from 1 to 5"),
+        ("Film 0,5\nfilm 0,4\n", "rating 2: 'Film 0' is rated twice"),
+        ("item,rating\n", "no rating stands below its header line"),
+        ("who,item,stars\nme,Film 0,5\n", "header line that names them item (or title) and rating"),
+        ("Film 0,5\nFilm 4, The,1\n", "line 2 has another number of fields than the first line. A title with a comma"),
+        ("", "is empty"),
+    ):
+        ratings.write_text(text)
+        with pytest.raises(SeedbedError, match=re.escape(said)):
+            for_newcomer(trained, ratings, 2)
+
+
+def _states(stacked: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+    return [{name: value[seed] for name, value in stacked.items()} for seed in range(3)]
+
+
+def test_a_new_user_needs_a_factor_model(project: Path, tmp_path: Path) -> None:
+    train(project, "variant=plain", "seeds=1")
+    trained = load_variant("stars", config_dir=project)
+    other = replace(trained, seeds=tuple(replace(seed, network=torch.nn.Identity()) for seed in trained.seeds))
+    with pytest.raises(SeedbedError, match="has no factors that a new user's could be fitted to"):
+        for_newcomer(other, tmp_path / "my.csv", 2)
+
+
+def test_who_was_held_out_is_asked_for_in_vain(ask: Ask, project: Path, tmp_path: Path) -> None:
+    write_cold_project(project)
+    assert not run("newcomers", [*COLD_COLUMNS, "variant=fold_in", "seeds=1"], config_dir=project).failures
+    (tmp_path / "my.csv").write_text("Film 1,5\n")
+    assert len(listed(ask("newcomers", "--ratings", str(tmp_path / "my.csv"), "-k", "3"))) == 3
+    assert "Ask with --ratings" in ask("newcomers", "--user", "u3").output
+    assert "Most similar to Film 1." in ask("newcomers", "--similar-to", "Film 1").output
+    trained = load_variant("newcomers", config_dir=project)
+    of_items = replace(trained, config=trained.config | {"task": trained.config["task"] | {"side": "item"}})
+    with pytest.raises(SeedbedError, match=r"holds out some items, .* Name another experiment"):
+        for_newcomer(of_items, tmp_path / "my.csv", 3)
+    with pytest.raises(SeedbedError, match="--similar-to: every seed"):
+        similar(of_items, "Film 1", 3)
 
 
 def test_runs_without_weights_and_other_tasks_cannot_recommend(ask: Ask, project: Path) -> None:

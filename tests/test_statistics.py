@@ -308,6 +308,8 @@ def test_holm_of_a_textbook_family():
         ("val/rmse", True, (0.0, None)),
         ("test/accuracy", False, (0.0, 1.0)),
         ("test/recall@10", False, (0.0, 1.0)),
+        ("test/recall_at_10", False, (0.0, 1.0)),
+        ("test/rmse_at_0", True, (0.0, None)),
         ("test/mcc", False, (-1.0, 1.0)),
         ("test/reward", False, (None, None)),
     ],

@@ -452,11 +452,17 @@ def verify(
     seedbed recommend fastai_collab --user 42
     seedbed recommend fastai_collab --similar-to 'Batman & Robin (1997)' -k 5
     seedbed recommend fastai_collab --variant collab_nn --user 42
+    seedbed recommend fastai_collab --ratings my.csv                      for someone new: item, rating
     """,
 )
 @click.argument("experiment", shell_complete=completion.experiments)
 @click.option("--user", help="The user to recommend to, by the name or number in the data.")
 @click.option("--similar-to", metavar="TITLE", help="The item to find similar ones to.")
+@click.option(
+    "--ratings",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of items and ratings by someone who is not in the data, to recommend to.",
+)
 @click.option("-k", "count", type=click.IntRange(1), default=10, show_default=True, help="How many items.")
 @variant_option
 @run_option
@@ -466,6 +472,7 @@ def recommend(
     experiment: str,
     user: str | None,
     similar_to: str | None,
+    ratings: Path | None,
     count: int,
     variant: str | None,
     run_id: str | None,
@@ -474,15 +481,19 @@ def recommend(
     """Ask the trained seeds of EXPERIMENT, one on ratings, for items, and say how far they agree.
 
     With --user, the items with the highest mean prediction that the user has not rated; with --similar-to, those whose
-    factors are the nearest by cosine. Each with the spread over the seeds, and how many seeds list it themselves.
+    factors are the nearest by cosine; with --ratings, those for a new user, of whom only these ratings are known. Each
+    with the spread over the seeds, and how many seeds list it themselves.
     """
-    if (user is None) == (similar_to is None):
-        raise ConfigError("--user or --similar-to: give one of the two, such as --user 42.")
-    from seedbed.recommend import for_user, similar
+    if sum(given is not None for given in (user, similar_to, ratings)) != 1:
+        raise ConfigError("--user, --similar-to or --ratings: give one of the three, such as --user 42.")
+    from seedbed.recommend import for_newcomer, for_user, similar
     from seedbed.trained import load_variant
 
     trained = load_variant(experiment, variant, run_id, config_dir)
-    click.echo(for_user(trained, user, count) if user is not None else similar(trained, str(similar_to), count))
+    if ratings is not None:
+        click.echo(for_newcomer(trained, ratings, count))
+    else:
+        click.echo(for_user(trained, user, count) if user is not None else similar(trained, str(similar_to), count))
 
 
 @main.command(

@@ -16,6 +16,8 @@ Kind = Literal["png", "svg"]
 # Blue and vermilion of Okabe and Ito's palette, and greys: apart in greyscale, and for all kinds of colour vision.
 BLUE, LIGHT_BLUE, VERMILION = "#0b4f8a", "#9ecae9", "#d55e00"
 BLACK, DARK_GREY, GREY, LIGHT_GREY, GRID = "#1a1a1a", "#4a5560", "#9a9a9a", "#d9d9d9", "#e6e6e6"
+# For lines of many kinds, each also with a marker of its own: Okabe and Ito's, the yellow darkened to be seen on white.
+PALETTE = (BLUE, VERMILION, "#009e73", "#cc79a7", "#56b4e9", "#b8860b", BLACK, GREY)
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,

@@ -1,18 +1,34 @@
-"""What the trained seeds of a rating experiment recommend, and how far they agree about it."""
+"""What the trained seeds of an experiment recommend, and how far they agree about it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import starmap
+from pathlib import Path
 
-from seedbed.rankings import Ranked
+import numpy as np
+from numpy.typing import NDArray
+
+from seedbed.cold_start import RIDGE, factor_model, is_factor_model, mean_vector, vector_of
+from seedbed.data.names import Names
+from seedbed.data.ratings import RatingTable
+from seedbed.data.records import Reading, open_records
+from seedbed.errors import ConfigError, DataError
+from seedbed.rankings import Ranked, top
 from seedbed.report.formatting import mean_text, places
 from seedbed.serving.building import recommender_of
+from seedbed.tasks.cold_start import ColdStart
 from seedbed.trained import TrainedVariant, seed_or_seeds
+from seedbed.trained_seed import TrainedSeed
+from seedbed.training import task_class
+
+ITEM_COLUMNS = ("item", "title")
 
 
 def for_user(trained: TrainedVariant, user: str, k: int) -> str:
     """A table of the k items with the highest mean prediction among those that the user has not rated in the file."""
+    _refuse_held_out(trained, ("user", "item"), "--user")
     recommender = recommender_of(trained)
     row = recommender.users.row(user, "--user", f"{trained.table.name} has no such user")
     answer = recommender.for_user(row, k)
@@ -24,10 +40,110 @@ def for_user(trained: TrainedVariant, user: str, k: int) -> str:
 
 def similar(trained: TrainedVariant, item: str, k: int) -> str:
     """A table of the k items whose factors have the highest mean cosine similarity to those of ``item``."""
+    _refuse_held_out(trained, ("item",), "--similar-to")
     recommender = recommender_of(trained)
     row = recommender.items.row(item, "--similar-to", f"{trained.table.name} has no item of that name")
     title = f"Most similar to {recommender.items.name(row)}."
     return _text(trained, title, "cosine similarity", recommender.similar(row, k).found, k)
+
+
+def for_newcomer(trained: TrainedVariant, path: Path, k: int, ridge: float = RIDGE) -> str:
+    """A table of the k items with the highest mean prediction for a new user, without those that ``path`` rates.
+
+    In each seed the user's vector is a ridge regression of the ratings, drawn towards the mean of the users that the
+    seed has trained on: see ``seedbed.cold_start.fold_in``. An item that a seed has not trained on tells it nothing. The
+    file has a column of items, by the names in the data, and one of ratings, with or without a header line (item or
+    title, rating). Raises ``ConfigError`` for a network that is no factor model, and ``DataError`` for such a file.
+    """
+    _refuse_held_out(trained, ("item",), "--ratings")
+    if not all(is_factor_model(seed.network) for seed in trained.seeds):
+        raise ConfigError(
+            f"--ratings: the network of variant {trained.name!r} ({trained.config['model'].get('_target_')}) has no factors "
+            "that a new user's could be fitted to. Name a variant with model=dot_product with --variant."
+        )
+    given = _read_ratings(path, trained.table)
+    predictions = np.stack([_predictions_for(trained, seed, given, ridge) for seed in trained.seeds])
+    seen = np.zeros(trained.table.item_rows, dtype=bool)
+    seen[given.items] = True
+    count = f"{len(given.items)} {'rating' if len(given.items) == 1 else 'ratings'}"
+    title = f"For a new user, by the {count} of {path}, without the items that are rated there."
+    return _text(trained, title, "prediction", top(predictions, seen[1:], k), k)
+
+
+@dataclass(frozen=True)
+class GivenRatings:
+    """What a new user says: the rows of n items in the vocabulary, (n,), and their ratings, (n,)."""
+
+    items: NDArray[np.intp]
+    ratings: NDArray[np.float64]
+
+
+def _predictions_for(
+    trained: TrainedVariant, seed: TrainedSeed, given: GivenRatings, ridge: float
+) -> NDArray[np.float64]:
+    """(I,): what a new user of these ratings would give to each item."""
+    table, train = trained.table, trained.rows(seed.seed).train
+    model = factor_model(seed.network)
+    tells = np.isin(given.items, table.items[train])
+    start = mean_vector(model.vectors[np.unique(table.users[train])])
+    vector = vector_of(model, given.items[tells], given.ratings[tells], start, ridge)
+    return model.ratings(vector, seed.items[1:].numpy())
+
+
+def _read_ratings(path: Path, table: RatingTable) -> GivenRatings:
+    """The ratings of a file, each checked; raises ``DataError``."""
+    records = open_records(path, Reading(header=False, bad_lines="drop"))
+    if records.dropped:
+        raise DataError(
+            f"--ratings {path}: {records.first_dropped} has another number of fields than the first line. A title with a "
+            "comma stands in quotes."
+        )
+    columns = records.strings(range(len(records.columns)))
+    names = [column[0].strip().casefold() for column in columns]
+    if "rating" in names:  # a header line
+        item = next((names.index(name) for name in ITEM_COLUMNS if name in names), None)
+        rating, first = names.index("rating"), 1
+    else:
+        item, rating, first = (0, 1, 0) if len(columns) == 2 else (None, 1, 0)
+    if item is None:
+        raise DataError(
+            f"--ratings {path}: its first line is {', '.join(repr(column[0]) for column in columns)}. Give two columns, "
+            "items and ratings, or a header line that names them item (or title) and rating; a title with a comma stands "
+            "in quotes."
+        )
+    rows: dict[int, float] = {}
+    names_of_items = Names(table.item_names)
+    for number, (name, value) in enumerate(zip(columns[item][first:], columns[rating][first:], strict=True), 1):
+        place = f"--ratings {path}, rating {number}:"
+        row = names_of_items.row(name.strip(), place, f"{table.name} has no item of that name")
+        if row in rows:
+            raise DataError(f"{place} {table.item_names[row - 1]!r} is rated twice. Leave one of the two out.")
+        rows[row] = _rating(value, table, place)
+    if not rows:
+        raise DataError(f"--ratings {path}: no rating stands below its header line. Give at least one.")
+    return GivenRatings(np.array(list(rows), dtype=np.intp), np.array(list(rows.values())))
+
+
+def _rating(value: str, table: RatingTable, place: str) -> float:
+    low, high = table.rating_range
+    try:
+        rating = float(value)
+    except ValueError:
+        rating = float("nan")
+    if not low <= rating <= high:
+        raise DataError(f"{place} {value!r} is no rating from {low:g} to {high:g}, as {table.name} has them.")
+    return rating
+
+
+def _refuse_held_out(trained: TrainedVariant, sides: Sequence[str], option: str) -> None:
+    """An experiment on newcomers has trained each seed without some users or items, of whom it has learned nothing."""
+    task = trained.config["task"]
+    if issubclass(task_class(trained.config), ColdStart) and task["side"] in sides:
+        remedy = "Ask with --ratings, or name" if option == "--user" and task["side"] == "user" else "Name"
+        raise ConfigError(
+            f"{option}: every seed of variant {trained.name!r} holds out some {task['side']}s, and has learned nothing of "
+            f"them (task=cold_start). {remedy} another experiment, such as fastai_collab."
+        )
 
 
 def _text(trained: TrainedVariant, title: str, score: str, found: Sequence[Ranked], k: int) -> str:

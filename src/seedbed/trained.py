@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -43,7 +44,11 @@ class TrainedVariant:
 
     def rows(self, seed: int) -> Rows:
         """How this seed's ratings were split."""
-        return cast(Rows, build(self.config["split"], "split").rows(self.table, seed))
+        return cast(Rows, self._split.rows(self.table, seed))
+
+    @cached_property
+    def _split(self) -> Any:
+        return build(self.config["split"], "split")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.data.test_ratings import table_of
 
-from seedbed.data.rating_splits import ByTime, Folds, LeaveNOut, PermutationSplit, RandomSplit
+from seedbed.data.rating_splits import ByTime, Folds, HeldOut, LeaveNOut, PermutationSplit, RandomSplit
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError, DataError
@@ -38,6 +38,8 @@ def assert_sound(table: RatingTable, rows: Rows) -> None:
         LeaveNOut(),
         LeaveNOut(order="random"),
         ByTime(),
+        HeldOut(at_least=7, val=0.3),
+        HeldOut(at_least=7, val=0.3, side="item"),
     ],
 )
 def test_every_row_is_on_one_side(split):
@@ -142,6 +144,32 @@ def test_time_needs_timestamps(split, key):
         split.rows(table_of(OF_USERS * 3, times=False, duplicates="keep"), 0)
 
 
+@pytest.mark.parametrize("side", ["user", "item"])
+def test_whoever_is_held_out_has_no_rating_on_another_side(side, caplog):
+    table = table_of([(1 + n % 10, 1 + n // 10, 3, n) for n in range(100)] + [(11, 11, 3, 0)])
+    ids = table.users if side == "user" else table.items
+    split = HeldOut(side=side, val=0.2, test=0.3, at_least=2)
+    with caplog.at_level(logging.INFO):
+        drawn = [split.rows(table, seed) for seed in range(5)]
+    assert caplog.text.count(f"1 of 11 {side}s have fewer than 2 ratings, and only train") == 1
+    for rows in drawn:
+        assert_sound(table, rows)
+        train, val, test = (set(ids[part].tolist()) for part in (rows.train, rows.val, rows.test))
+        assert (len(train), len(val), len(test)) == (6, 2, 3)
+        assert train.isdisjoint(val | test)
+        assert val.isdisjoint(test)
+        assert 11 in train
+    assert len({tuple(rows.test) for rows in drawn}) > 1
+    fixed = HeldOut(side=side, val=0.2, test=0.3, at_least=2, per_seed=False, seed=1)
+    assert sides(fixed.rows(table, 4)) == sides(drawn[1])
+    kept, held = split.hold_out(table, drawn[0].train, 0.4, 0)
+    assert np.array_equal(np.sort(np.concatenate([kept, held])), drawn[0].train)
+    assert len(set(ids[held].tolist())) == 2
+    assert set(ids[kept].tolist()).isdisjoint(ids[held].tolist())
+    with pytest.raises(DataError, match=rf"split.val=0.2 of its 0 {side}s with split.at_least=11 ratings"):
+        HeldOut(side=side, val=0.2, at_least=11).rows(table, 0)
+
+
 # ---- folds -----------------------------------------------------------------------------------------------------------
 
 
@@ -168,6 +196,9 @@ def test_the_test_part_of_a_fold_validates():
         (PermutationSplit, {"val": 1.0}, "split.val=1.0"),
         (LeaveNOut, {"n": 0, "val": 0}, "split.n=0, split.val=0"),
         (LeaveNOut, {"n": 0.5}, "split.n=0.5"),
+        (HeldOut, {"side": "users"}, "split.side=users: .*'user'"),
+        (HeldOut, {"at_least": 0}, "split.at_least=0"),
+        (HeldOut, {"val": 0.9}, "leave nothing to train on"),
         (LeaveNOut, {"order": "tim"}, "split.order=tim: .*'time'"),
     ],
 )

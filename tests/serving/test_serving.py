@@ -352,7 +352,10 @@ def test_predict_prints_the_rarer_class_and_how_many_seeds_agree(folder: Path, t
         (["predict", "fitted"], "--text or --file: give a text"),
         (["predict", "fitted", "--text", " "], "the text is empty"),
         (["predict", "feature_imbalance", "--text", "win"], "takes rows of numbers. Give --file"),
-        (["predict", "stars", "--text", "win"], "only an experiment with task=classification, task=rating or task=retrieval"),
+        (
+            ["predict", "stars", "--text", "win"],
+            "only an experiment with task=classification, task=rating or task=retrieval",
+        ),
         (["export", "stars", "--index", "approximate"], "--index=approximate: there is no such choice"),
         (["export", "fitted", "--variant", "nine"], "no such variant"),
     ],

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from seedbed.checks import require_choice
+from seedbed.checks import is_whole, require, require_choice
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows, narrow
 from seedbed.errors import ConfigError, DataError
@@ -16,6 +16,7 @@ from seedbed.randomness import numpy_generator
 _log = logging.getLogger(__name__)
 
 ORDERS = ("time", "random")
+HELD_OUT = ("user", "item")
 FOLDS = 5
 
 
@@ -212,6 +213,72 @@ class Folds(RatingSplit):
         side = np.zeros(len(table.ratings), dtype=np.int8)
         side[table.folds[name]] = 1
         return _by_side(side)
+
+
+class HeldOut(RatingSplit):
+    """Of some users, all ratings test, of others all validate; those of the rest train. Or likewise of items."""
+
+    def __init__(
+        self,
+        *,
+        side: str = "user",
+        val: float = 0.1,
+        test: float = 0.2,
+        at_least: int = 20,
+        per_seed: bool = True,
+        seed: int = 0,
+    ) -> None:
+        """``side`` is "user" or "item". Shares of those that have ``at_least`` ratings, rounded down; the others train.
+
+        ``per_seed`` draws for each seed, otherwise ``seed`` draws for all. Raises ``ConfigError``.
+        """
+        require_choice("split.side", side, HELD_OUT)
+        require(is_whole(at_least), "split.at_least", at_least, "a whole number of ratings from 1 on")
+        self.side = side
+        self.val, self.test = _checked(val, test)
+        self.at_least = at_least
+        self._counted: RatingTable | None = None  # said once, and not for each seed again
+        self.per_seed = per_seed
+        self.seed = seed
+
+    def _draw(self, table: RatingTable, seed: int) -> Rows:
+        ids, rng = self._ids(table), numpy_generator(seed, "split")
+        numbers = np.bincount(ids)
+        enough = np.flatnonzero(numbers >= self.at_least)
+        val, test = self._sizes(table, len(enough))
+        known = int(np.count_nonzero(numbers))
+        few = known - len(enough)
+        if few and self._counted is not table:
+            self._counted = table
+            _log.info("%s: %d of %d %ss have fewer than %d ratings, and only train", table.name, few, known, self.side,
+                      self.at_least)  # fmt: skip
+        order = rng.permutation(enough)
+        side_of_id = np.zeros(len(numbers), dtype=np.int8)
+        side_of_id[order[:val]] = 1
+        side_of_id[order[val : val + test]] = 2
+        return _by_side(side_of_id[ids])
+
+    def hold_out(self, table: RatingTable, train: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """A share of the users, or items, that train and have ``at_least`` ratings there, with all their ratings."""
+        ids = self._ids(table)[train]
+        numbers = np.bincount(ids)
+        enough = np.flatnonzero(numbers >= self.at_least)
+        order = numpy_generator(seed if self.per_seed else self.seed, "holdout").permutation(enough)
+        held = np.isin(ids, order[_kept(len(order), share) :])
+        return narrow(train[~held]), narrow(train[held])
+
+    def _ids(self, table: RatingTable) -> np.ndarray:
+        return table.users if self.side == "user" else table.items
+
+    def _sizes(self, table: RatingTable, enough: int) -> tuple[int, int]:
+        """How many validate and test; raises ``DataError`` for none where a share asks for some."""
+        for key, share in (("val", self.val), ("test", self.test)):
+            if share > 0 and int(share * enough) == 0:
+                raise DataError(
+                    f"{table.name}: split.{key}={share:g} of its {enough} {self.side}s with split.at_least="
+                    f"{self.at_least} ratings or more is not one. Raise split.{key}, or lower split.at_least."
+                )
+        return int(self.val * enough), int(self.test * enough)
 
 
 def _checked(val: float, test: float) -> tuple[float, float]:

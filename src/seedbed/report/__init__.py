@@ -12,6 +12,7 @@ from seedbed.report.analysis import Analysis, Difference, analyse, comparison_ta
 from seedbed.report.claims import Claim, check_claims, untold_claims
 from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_file
 from seedbed.report.html import html_report
+from seedbed.report.known import known_part
 from seedbed.report.latex import latex_report
 from seedbed.report.markdown import description, markdown_report
 from seedbed.report.pictures import Picture, files_of, pictures
@@ -76,7 +77,12 @@ def _pages(
     learned: Learned | str | None,
 ) -> dict[str, bytes | str]:
     """The pages asked for, and the pictures that lie beside those that do not hold them."""
-    further = [search_part(analysis), sweep_part(analysis), _learned_part(analysis.results, learned)]
+    further = [
+        known_part(analysis),
+        search_part(analysis),
+        sweep_part(analysis),
+        _learned_part(analysis.results, learned),
+    ]
     drawn = pictures(analysis, numbers)
     all_drawn = [*drawn, *(picture for _, own in further for picture in own)]
     beside = bool({"md", "tex"} & set(formats))

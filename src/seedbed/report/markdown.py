@@ -25,6 +25,7 @@ from seedbed.report.formatting import (
     prose,
     single_places,
 )
+from seedbed.report.known import metrics_by_known
 from seedbed.report.pictures import CURVES, DIFFERENCES, MEANS, PUBLISHED, RANKS, SEEDS, Picture
 from seedbed.report.published import Finding, Published, findings_about
 from seedbed.report.words import summary_sentences
@@ -283,11 +284,11 @@ def _left_out(analysis: Analysis) -> str:
 
 
 def _other_metrics(analysis: Analysis) -> str:
-    prefix = analysis.metric.rpartition("/")[0]
+    prefix, by_known = analysis.metric.rpartition("/")[0], metrics_by_known(analysis).values()
     others = [
         name
         for name in analysis.results.metrics
-        if name not in (analysis.metric, SECONDS) and (name.rpartition("/")[0] == prefix or "/" not in name)
+        if name not in (analysis.metric, SECONDS, *by_known) and (name.rpartition("/")[0] == prefix or "/" not in name)
     ]
     if not others:
         return ""

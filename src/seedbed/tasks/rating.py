@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -36,7 +36,16 @@ class Rating(Task):
     """
 
     RECOMMENDS = True
-    METRICS = ("loss", "mse", "rmse", "mae", "rmse_clipped", "mse_warm", "rmse_warm", "cold_rows")
+    METRICS: ClassVar[tuple[str, ...]] = (
+        "loss",
+        "mse",
+        "rmse",
+        "mae",
+        "rmse_clipped",
+        "mse_warm",
+        "rmse_warm",
+        "cold_rows",
+    )
 
     users: Tensor
     items: Tensor
