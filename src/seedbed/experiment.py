@@ -536,8 +536,15 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
         if not config[group]:
             raise ConfigError(f"{group}: nothing is chosen. Add 'override /{group}: ...' to the experiment's defaults.")
     trainer = config["trainer"]
-    for key in ("max_epochs", "batch_size", "steps_per_chunk"):
+    for key in ("max_epochs", "steps_per_chunk"):
         require(is_whole(trainer[key]), f"trainer.{key}", trainer[key], "a whole number from 1 on")
+    size = trainer["batch_size"]
+    require(
+        size is None or is_whole(size),
+        "trainer.batch_size",
+        size,
+        "a whole number from 1 on, or null for a task whose steps take all rows",
+    )
     at_once = trainer["seeds_at_once"]
     require(
         at_once == "auto" or is_whole(at_once), "trainer.seeds_at_once", at_once, "auto or a whole number from 1 on"
