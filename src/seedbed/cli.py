@@ -452,11 +452,18 @@ def verify(
     seedbed recommend fastai_collab --user 42
     seedbed recommend fastai_collab --similar-to 'Batman & Robin (1997)' -k 5
     seedbed recommend fastai_collab --variant collab_nn --user 42
+    seedbed recommend matrix_factorization --similar-to 'Star Wars (1977)' --by dot
     """,
 )
 @click.argument("experiment", shell_complete=completion.experiments)
 @click.option("--user", help="The user to recommend to, by the name or number in the data.")
 @click.option("--similar-to", metavar="TITLE", help="The item to find similar ones to.")
+@click.option(
+    "--by",
+    type=click.Choice(["cosine", "dot"]),
+    help="How alike items are, with --similar-to: by the cosine of their factors (default), or by their dot product, "
+    "relative to the item's own.",
+)
 @click.option("-k", "count", type=click.IntRange(1), default=10, show_default=True, help="How many items.")
 @variant_option
 @run_option
@@ -466,6 +473,7 @@ def recommend(
     experiment: str,
     user: str | None,
     similar_to: str | None,
+    by: str | None,
     count: int,
     variant: str | None,
     run_id: str | None,
@@ -474,15 +482,20 @@ def recommend(
     """Ask the trained seeds of EXPERIMENT, one on ratings, for items, and say how far they agree.
 
     With --user, the items with the highest mean prediction that the user has not rated; with --similar-to, those whose
-    factors are the nearest by cosine. Each with the spread over the seeds, and how many seeds list it themselves.
+    factors are most like its own. Each with the spread over the seeds, and how many seeds list it themselves.
     """
     if (user is None) == (similar_to is None):
         raise ConfigError("--user or --similar-to: give one of the two, such as --user 42.")
+    if by is not None and similar_to is None:
+        raise ConfigError(f"--by {by}: it is about items, so it goes with --similar-to.")
     from seedbed.recommend import for_user, similar
     from seedbed.trained import load_variant
 
     trained = load_variant(experiment, variant, run_id, config_dir)
-    click.echo(for_user(trained, user, count) if user is not None else similar(trained, str(similar_to), count))
+    if user is not None:
+        click.echo(for_user(trained, user, count))
+    else:
+        click.echo(similar(trained, str(similar_to), count, by or "cosine"))
 
 
 @main.command(

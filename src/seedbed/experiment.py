@@ -571,6 +571,10 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
         _require_known("report.baseline", report["baseline"], variants)
     if report["learned"] is not None:
         _require_known("report.learned", report["learned"], variants)
+    for key in ("similar_to", "user"):
+        name = report[key]
+        require(name is None or isinstance(name, str | int), f"report.{key}", name, "null or a name in the data")
+    require(isinstance(report["loss"], bool), "report.loss", report["loss"], "true or false")
     rope = report["rope"]
     require(rope is None or is_positive(rope), "report.rope", rope, "null or a positive number: differences up to it are too small to matter")  # fmt: skip
     axis = report["axis"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import starmap
 
-from seedbed.rankings import Ranked
+from seedbed.rankings import Ranked, most_alike, nearest
 from seedbed.report.formatting import mean_text, places
 from seedbed.serving.building import recommender_of
 from seedbed.trained import TrainedVariant, seed_or_seeds
@@ -22,12 +22,17 @@ def for_user(trained: TrainedVariant, user: str, k: int) -> str:
     return _text(trained, title, "prediction", answer.found, k)
 
 
-def similar(trained: TrainedVariant, item: str, k: int) -> str:
-    """A table of the k items whose factors have the highest mean cosine similarity to those of ``item``."""
+MEASURES = {"cosine": (nearest, "cosine similarity"), "dot": (most_alike, "dot product / own")}
+"""How alike two items are: the ranking, and what its scores are called."""
+
+
+def similar(trained: TrainedVariant, item: str, k: int, by: str = "cosine") -> str:
+    """A table of the k items whose factors are most alike those of ``item``, by the mean of a measure of ``MEASURES``."""
     recommender = recommender_of(trained)
     row = recommender.items.row(item, "--similar-to", f"{trained.table.name} has no item of that name")
     title = f"Most similar to {recommender.items.name(row)}."
-    return _text(trained, title, "cosine similarity", recommender.similar(row, k).found, k)
+    ranking, score = MEASURES[by]
+    return _text(trained, title, score, recommender.similar(row, k, ranking).found, k)
 
 
 def _text(trained: TrainedVariant, title: str, score: str, found: Sequence[Ranked], k: int) -> str:

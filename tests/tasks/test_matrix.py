@@ -8,15 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from tests.tasks.test_rating import DOT, TABLE, rows_of, table_of
 from tests.tasks.test_rating import config as rating_config
 
+from seedbed.asked import answers
+from seedbed.cli import main
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.imbalance.base import Strategy
 from seedbed.optimizers import KerasRMSprop
 from seedbed.randomness import global_stream
 from seedbed.runner import run
 from seedbed.tasks.matrix import RatingMatrix
+from seedbed.trained import load_variant
 from seedbed.training import SeedResult, StackTrainer
 
 # One rating of each pair, as the 300 of the table hold some twice.
@@ -173,3 +177,66 @@ def test_bad_input_of_a_matrix_experiment(project: Path, override: str, said: st
     write(project)
     with pytest.raises(SeedbedError, match=said):
         run("matrix", [*COLUMNS, override, "variant=all"], config_dir=project)
+
+
+def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path) -> None:
+    """The user's ratings beside the seeds' own predictions and the published rule, worked out from the stored weights."""
+    write(project)
+    asked = [
+        "report.similar_to=Film 3",
+        "report.user=u5",
+        "report.loss=true",
+        "model.factors=2",
+        "tracking.pictures=false",
+    ]
+    outcome = run("matrix", [*COLUMNS, *asked], config_dir=project)
+    assert not outcome.failures
+    done = CliRunner().invoke(main, ["report", "matrix", "--format", "md", "--config-dir", str(project)])
+    assert done.exit_code == 0, done.output
+    page = (project / "experiments" / "matrix" / "report.md").read_text()
+    assert (project / "experiments" / "matrix" / "loss.png").stat().st_size > 10_000
+
+    losses = outcome.curves[outcome.curves["metric"] == "train/loss"].set_index(["variant", "epoch"])["value"]
+    assert losses["all", 2].mean() < losses["all", 0].mean()
+    (row,) = [line for line in page.split("## Training loss")[1].splitlines()[:9] if line.startswith("| 2 |")]
+    assert [float(cell.split(" ± ")[0]) for cell in row.split("|")[2:4]] == pytest.approx(
+        [losses["all", 1].mean(), losses["rated", 1].mean()], abs=1e-4
+    )
+    assert "An epoch is 20 steps." in page
+
+    trained = load_variant("matrix", "all", config_dir=project)
+    table, factors = trained.table, np.stack([seed.factors() for seed in trained.seeds])  # type: ignore[arg-type]
+    three, user = table.item_names.index("Film 3"), table.user_names.index("u5") + 1
+    alike = (np.einsum("sif,sf->si", factors, factors[:, three]) / (factors[:, [three]] ** 2).sum(-1)).mean(0)
+    first = next(item for item in np.argsort(-alike) if item != three)
+    assert page.split("### Most similar to Film 3")[1].splitlines()[6].startswith(f"| 1 | {table.item_names[first]} |")
+
+    own = page.split("### Ratings of user u5")[1].splitlines()[6].split(" | ")
+    rated = np.flatnonzero(table.users == user)
+    best = rated[np.argmax(table.ratings[rated])]
+    item = int(table.items[best])
+    assert own[0] == f"| {table.item_names[item - 1]}"
+    assert float(own[1]) == table.ratings[best]
+    predicted, rescaled = [], []
+    for seed in trained.seeds:
+        u, m, bu, bm, b = (
+            seed.network.get_submodule(name).weight.detach().numpy()[1:]
+            if name != "global_bias"
+            else seed.network.global_bias.weight.item()  # type: ignore[operator, union-attr]
+            for name in ("user_factors", "item_factors", "user_bias", "item_bias", "global_bias")
+        )
+        raw = u @ m.T
+        predicted.append(5 / (1 + np.exp(-(raw + bu + bm.T + b)[user - 1, item - 1])))
+        column = (raw - bu - bm.T - b)[:, item - 1]
+        rescaled.append(5 * (column[user - 1] - column.min()) / np.ptp(column))
+    assert float(own[2].split(" ± ")[0]) == pytest.approx(np.mean(predicted), abs=1e-3)
+    assert float(own[4].split(" ± ")[0]) == pytest.approx(np.mean(rescaled), abs=1e-3)
+    held_out = sum(best not in trained.rows(seed.seed).train for seed in trained.seeds)
+    assert own[3] == f"{held_out} of 3 seeds"
+    assert "Over all users and items its most frequent reading" in page
+    for similar_to, of_user, said in (
+        ("Film 333", None, "similar_to='Film 333': .* did you mean 'Film 3'"),
+        (None, "u", "user='u'"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            answers(trained, similar_to, of_user)
