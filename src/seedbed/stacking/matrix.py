@@ -75,7 +75,7 @@ class AllCells(CellErrors):
         ordered = [_ordered(of_seed, shape) for of_seed in cells]
         super().__init__([of_seed for _, of_seed in ordered], shape)
         self._keep("places", np.concatenate([places for places, _ in ordered]))
-        self._keep("counts", np.full(len(cells), shape[0] * shape[1], dtype=np.float64))
+        self._keep("counts", np.full(len(cells), shape[0] * shape[1], dtype=np.int64))
         of_rows = np.arange(shape[0] + 1) * shape[1]
         starts = np.cumsum([0, *self.sizes])
         # Where each user's cells begin, kept on the host: no block waits for the device.
@@ -138,7 +138,7 @@ class RatedCells(CellErrors):
             for side in (0, 1)
         )
         by_item = np.argsort(items, kind="stable")
-        self._keep("counts", np.array(self.sizes, dtype=np.float64))
+        self._keep("counts", np.array(self.sizes, dtype=np.int64))
         self._keep("by_item", by_item)
         for name, numbers in (
             ("users", users),

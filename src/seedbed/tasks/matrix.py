@@ -62,7 +62,7 @@ class RatingMatrix(Rating):
         users, items = self._factorization().sides()
         if users.dim() == 2:  # one seed's ordinary network
             users, items = users.unsqueeze(0), items.unsqueeze(0)
-        return self.errors(users, items), self.errors.counts
+        return self.errors(users, items), self.errors.counts.double()
 
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         values = super().metrics(*evaluated)
