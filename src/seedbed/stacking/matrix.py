@@ -85,12 +85,15 @@ class AllCells(CellErrors):
         ]
 
     def errors_and_gradients(self, users: Tensor, items: Tensor) -> tuple[Tensor, Sides]:
-        users_gradient, items_gradient = torch.empty_like(users), torch.zeros_like(items)
+        # On its side the items' gradient takes a third less time to add to, as the items take to multiply by.
+        users_gradient, items_gradient = (
+            torch.empty_like(users),
+            items.new_zeros(len(items), items.shape[2], items.shape[1]),
+        )
         height = min(self.shape[0], max(1, _at_once(CELLS_AT_ONCE, users) // self.shape[1]))
         predicted, slopes = (users.new_empty(height, self.shape[1]) for _ in range(2))
         sums = users.new_zeros(len(users), dtype=torch.float64)
         for seed in range(len(users)):
-            # Contiguous, a product of these shapes takes half the time.
             columns = items[seed].T.contiguous()
             for top in range(0, self.shape[0], height):
                 rows = slice(top, min(top + height, self.shape[0]))
@@ -98,18 +101,18 @@ class AllCells(CellErrors):
                 torch.mm(block[0], columns, out=block[1])
                 sums[seed] += self._error_and_slopes(seed, rows, *block[1:])
                 torch.mm(block[2], items[seed], out=users_gradient[seed, rows])
-                items_gradient[seed].addmm_(block[2].T, block[0])
-        return sums, (users_gradient, items_gradient)
+                items_gradient[seed].addmm_(block[0].T, block[2])
+        return sums, (users_gradient.mul_(2), items_gradient.mul_(2).transpose(1, 2).contiguous())
 
     def _error_and_slopes(self, seed: int, rows: slice, predicted: Tensor, slopes: Tensor) -> Tensor:
-        """The error of a block (b, I) whose logits stand in ``predicted``; derivatives by these go to ``slopes``.
+        """The error of a block (b, I) whose logits stand in ``predicted``; half its derivatives by these go to ``slopes``.
 
-        First as if every cell were empty: p^2, and 2 p^2 (1 - p); then the filled ones are put right.
+        First as if every cell were empty: p^2, and p^2 (1 - p); then the filled ones are put right.
         """
         predicted.sigmoid_()
         torch.mul(predicted, predicted, out=slopes)
-        error = slopes.sum(dtype=torch.float64)
-        slopes.mul_(2).addcmul_(slopes, predicted, value=-1)  # overwritten below where a cell is filled
+        error = slopes.sum().double()
+        slopes.addcmul_(slopes, predicted, value=-1)  # overwritten below where a cell is filled
         filled = slice(self._begins[seed][rows.start], self._begins[seed][rows.stop])
         places, values = self.places[filled] - rows.start * self.shape[1], self.values[filled]
         at = predicted.view(-1).index_select(0, places)
@@ -154,7 +157,7 @@ class RatedCells(CellErrors):
         predicted = self._logits(of_users, of_items).sigmoid_()
         squares = (predicted - self.values).square_()
         sums = torch.stack([of_seed.sum(dtype=torch.float64) for of_seed in torch.split(squares, self.sizes)])
-        slopes = _slope(predicted, self.values)
+        slopes = _slope(predicted, self.values).mul_(2)
         gradients = (
             _weighted_sums(of_items, self.items, self.user_begins, slopes),
             _weighted_sums(of_users, self.users_by_item, self.item_begins, slopes.index_select(0, self.by_item)),
@@ -189,8 +192,8 @@ class _ClosedForm(torch.autograd.Function):
 
 
 def _slope(predicted: Tensor, values: Tensor) -> Tensor:
-    """The derivative of a filled cell's error by its logit."""
-    return (predicted - values).mul_(predicted).mul_(1 - predicted).mul_(2)
+    """Half the derivative of a filled cell's error by its logit."""
+    return (predicted - values).mul_(predicted).mul_(1 - predicted)
 
 
 def _weighted_sums(rows: Tensor, numbers: Tensor, begins: Tensor, weights: Tensor) -> Tensor:
