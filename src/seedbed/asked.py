@@ -43,6 +43,8 @@ class Rescaled:
     """Percent of the cells that read so."""
     median: Summary
     """Of the cells, read likewise."""
+    between_users: Summary
+    """Percent of the variance over all cells that lies between users, and not between the items of one."""
 
 
 @dataclass(frozen=True)
@@ -131,22 +133,29 @@ def _rescaled(seed: TrainedSeed, items: NDArray[np.integer]) -> NDArray[np.float
 
 
 def _all_cells(trained: TrainedVariant) -> Rescaled:
-    tenths = np.stack([_tenths(seed, trained) for seed in trained.seeds])
+    found = [_distribution(seed, trained) for seed in trained.seeds]
+    tenths = np.stack([of_seed for of_seed, _ in found])
     shares = 100 * tenths / tenths.sum(1, keepdims=True)
     most = int(tenths.sum(0).argmax())
     medians = (tenths.cumsum(1) * 2 >= tenths.sum(1, keepdims=True)).argmax(1) / 10
-    return Rescaled(most / 10, summary(shares[:, most]), summary(medians))
+    return Rescaled(most / 10, summary(shares[:, most]), summary(medians), summary([share for _, share in found]))
 
 
-def _tenths(seed: TrainedSeed, trained: TrainedVariant) -> NDArray[np.intp]:
-    """(51,): how many cells read 0.0, 0.1 ... 5.0."""
+def _distribution(seed: TrainedSeed, trained: TrainedVariant) -> tuple[NDArray[np.intp], float]:
+    """(51,): how many cells read 0.0, 0.1 ... 5.0; and percent of the cells' variance that lies between users."""
     readings = int(10 * HIGHEST) + 1
     counts = np.zeros(readings, dtype=np.intp)
-    for items in _parts(len(trained.table.item_names), len(trained.table.user_names)):
+    users, items_in_all = len(trained.table.user_names), len(trained.table.item_names)
+    sums, squares = np.zeros(users), 0.0
+    for items in _parts(items_in_all, users):
         scaled = _rescaled(seed, items)
         assert scaled is not None
         counts += np.bincount(np.rint(10 * scaled).astype(np.intp).ravel(), minlength=readings)
-    return counts
+        sums += scaled.sum(1, dtype=np.float64)
+        squares += float(np.square(scaled, dtype=np.float64).sum())
+    means = sums / items_in_all
+    variance = squares / (users * items_in_all) - means.mean() ** 2
+    return counts, 100 * float(means.var() / variance) if variance > 0 else 0.0
 
 
 def _parts(items: int, users: int) -> Iterator[NDArray[np.integer]]:

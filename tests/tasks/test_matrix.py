@@ -217,7 +217,7 @@ def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path) -> Non
     item = int(table.items[best])
     assert own[0] == f"| {table.item_names[item - 1]}"
     assert float(own[1]) == table.ratings[best]
-    predicted, rescaled = [], []
+    predicted, rescaled, between = [], [], []
     for seed in trained.seeds:
         u, m, bu, bm, b = (
             seed.network.get_submodule(name).weight.detach().numpy()[1:]
@@ -226,6 +226,9 @@ def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path) -> Non
             for name in ("user_factors", "item_factors", "user_bias", "item_bias", "global_bias")
         )
         raw = u @ m.T
+        whole = (raw - bu - bm.T - b).astype(np.float64)
+        whole = 5 * (whole - whole.min(0)) / np.ptp(whole, axis=0)
+        between.append(100 * whole.mean(1).var() / whole.var())
         predicted.append(5 / (1 + np.exp(-(raw + bu + bm.T + b)[user - 1, item - 1])))
         column = (raw - bu - bm.T - b)[:, item - 1]
         rescaled.append(5 * (column[user - 1] - column.min()) / np.ptp(column))
@@ -233,7 +236,8 @@ def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path) -> Non
     assert float(own[4].split(" ± ")[0]) == pytest.approx(np.mean(rescaled), abs=1e-3)
     held_out = sum(best not in trained.rows(seed.seed).train for seed in trained.seeds)
     assert own[3] == f"{held_out} of 3 seeds"
-    assert "Over all users and items its most frequent reading" in page
+    share = page.split("Of the variance over all cells, ")[1].split(" ± ")[0]
+    assert float(share) == pytest.approx(np.mean(between), abs=0.06)
     for similar_to, of_user, said in (
         ("Film 333", None, "similar_to='Film 333': .* did you mean 'Film 3'"),
         (None, "u", "user='u'"),
