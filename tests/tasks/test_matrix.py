@@ -237,7 +237,7 @@ def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path) -> Non
     held_out = sum(best not in trained.rows(seed.seed).train for seed in trained.seeds)
     assert own[3] == f"{held_out} of 3 seeds"
     share = page.split("Of the variance over all cells, ")[1].split(" ± ")[0]
-    assert float(share) == pytest.approx(np.mean(between), abs=0.06)
+    assert float(share) == pytest.approx(np.mean(between), abs=0.006)
     for similar_to, of_user, said in (
         ("Film 333", None, "similar_to='Film 333': .* did you mean 'Film 3'"),
         (None, "u", "user='u'"),

@@ -69,14 +69,14 @@ def _rule(of_user: OfUser) -> str:
         f"The rescaled rule takes the biases off the product of the factors, brings each item's column to 0 .. {HIGHEST:g} "
         "over the users, and so says how a user stands to an item among all users, not what the user would give. Over all "
         f"users and items its most frequent reading, to one decimal, is {number(found.reading, 1)}, in "
-        f"{_percent(found.share)} of the cells; the median is {mean_text(found.median, 2)}. Of the variance over all cells, "
-        f"{_percent(found.between_users)} lies between users: the less of it between the items of one user, the less the "
+        f"{_percent(found.share, 1)} of the cells; the median is {mean_text(found.median, 2)}. Of the variance over all cells, "
+        f"{_percent(found.between_users, 2)} lies between users: the less of it between the items of one user, the less the "
         "rule says of which items that user would like."
     )
 
 
-def _percent(share: Summary) -> str:
-    return f"{mean_text(share, 1)} %"
+def _percent(share: Summary, decimals: int) -> str:
+    return f"{mean_text(share, decimals)} %"
 
 
 def _seeds(count: int) -> str:
