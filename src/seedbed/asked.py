@@ -13,7 +13,8 @@ from seedbed.errors import ConfigError, near_misses
 from seedbed.models.matrix import MatrixFactorization
 from seedbed.rankings import Ranked, best_first, most_alike, top
 from seedbed.statistics import Summary, summary
-from seedbed.trained import TrainedSeed, TrainedVariant
+from seedbed.trained import TrainedVariant
+from seedbed.trained_seed import TrainedSeed
 
 LISTED = 10
 HIGHEST = 5.0
