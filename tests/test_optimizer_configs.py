@@ -115,6 +115,36 @@ def test_rmsprop_averages_squares_with_hintons_decay() -> None:
     np.testing.assert_allclose(parameter.detach().numpy(), theirs, rtol=1e-12)
 
 
+def test_keras_rmsprop_has_its_epsilon_under_the_root_and_a_momentum_of_steps() -> None:
+    """Two steps worked out by hand: rho 0.5, momentum 0.5, epsilon 1, lr 0.1 and a decay of 0.5 from 1.0 with slopes 2 and 4."""
+    parameter = torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
+    optimizer = configured("keras_rmsprop", [parameter], lr=0.1, rho=0.5, momentum=0.5, eps=1.0, weight_decay=0.5)
+    first = 0.1 * 2 / (0.5 * 4 + 1) ** 0.5
+    second = 0.5 * first + 0.1 * 4 / (0.5 * 2 + 0.5 * 16 + 1) ** 0.5
+    for slope, expected in [(2.0, 0.95 - first), (4.0, 0.95 * (0.95 - first) - second)]:
+        parameter.grad = torch.tensor([slope], dtype=torch.float64)
+        optimizer.step()
+        assert parameter.item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_keras_rmsprop_goes_in_proportion_to_small_gradients_where_pytorchs_goes_by_their_sign() -> None:
+    steps = {}
+    for name in ("keras_rmsprop", "rmsprop"):
+        parameter = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+        optimizer = configured(name, [parameter], lr=1.0)
+        parameter.grad = torch.tensor([1e-5, 1e-6], dtype=torch.float64)
+        optimizer.step()
+        steps[name] = (parameter[0] / parameter[1]).item()
+    assert steps["keras_rmsprop"] == pytest.approx(10, rel=1e-3)
+    assert steps["rmsprop"] == pytest.approx(1, rel=0.05)
+
+
+def test_keras_rmsprop_refuses_what_cannot_be() -> None:
+    for setting in ({"momentum": 1.0}, {"rho": 1.0}, {"eps": -1.0}, {"weight_decay": -0.1}):
+        with pytest.raises(ValueError, match=f"{next(iter(setting))}="):
+            configured("keras_rmsprop", [torch.zeros(1, requires_grad=True)], **setting)
+
+
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_config_goes_downhill(path: Path) -> None:
     parameter = torch.tensor([[3.0, 4.0]], requires_grad=True)

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from seedbed.cli import main
 from seedbed.cold_start import RIDGE
 from seedbed.errors import SeedbedError
-from seedbed.rankings import nearest, top
+from seedbed.rankings import most_alike, nearest, top
 from seedbed.recommend import for_newcomer, similar
 from seedbed.runner import Outcome, run
 from seedbed.tracking import open_project_store
@@ -70,6 +70,16 @@ def test_nearest_is_by_direction_and_leaves_the_item_itself_out() -> None:
     assert [row.score.mean for row in found] == pytest.approx([(0.5**0.5 + 1) / 2, 0.5, 0.0, -1.0])
     assert found[1].score.std == pytest.approx(0.5**0.5)
     assert [row.seeds for row in nearest(np.array([one, other]), 0, 1)] == [1]
+
+
+def test_most_alike_is_by_product_relative_to_the_items_own() -> None:
+    one = [[2.0, 0.0], [3.0, 9.0], [1.0, 0.0], [0.0, 5.0]]
+    other = [[0.0, 1.0], [0.0, 1.0], [0.0, 2.0], [1.0, -1.0]]
+    found = most_alike(np.array([one, other]), 0, 9)
+    assert [row.item for row in found] == [1, 2, 3]
+    assert [row.score.mean for row in found] == pytest.approx([(1.5 + 1) / 2, (0.5 + 2) / 2, (0 - 1) / 2])
+    assert [row.seeds for row in most_alike(np.array([one, other]), 0, 1)] == [1]
+    assert most_alike(np.zeros((1, 3, 2)), 0, 1)[0].score.mean == 0
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------
@@ -140,7 +150,14 @@ def test_trained_seeds_recommend_and_find_neighbours(ask: Ask, project: Path, tm
     nearest_two = [item for item in similarity.argsort(descending=True).tolist() if item != 2][:2]
     assert [item for item, _ in listed(done)] == [f"Film {item}" for item in nearest_two]
 
+    done = ask("stars", "--variant", "plain", "--similar-to", "film 2", "--by", "dot", "-k", "2")
+    products = torch.einsum("sif,sf->si", factors, factors[:, 2]) / factors[:, [2]].square().sum(-1)
+    alike_two = [item for item in products.mean(0).argsort(descending=True).tolist() if item != 2][:2]
+    assert [item for item, _ in listed(done)] == [f"Film {item}" for item in alike_two]
+    assert "dot product / own" in done.output
+
     for arguments, said in (
+        (("--user", "u3", "--by", "dot"), "--by dot: it is about items, so it goes with --similar-to"),
         (("--user", "u33"), "--user 'u33': ratings has no such user, did you mean 'u3'"),
         (("--similar-to", "Film"), "--similar-to 'Film': ratings has no item of that name, did you mean 'Film 5'"),
         (("--user", "u3", "--variant", "plane"), "no such variant, did you mean 'plain'?"),

@@ -453,6 +453,7 @@ def verify(
     seedbed recommend fastai_collab --similar-to 'Batman & Robin (1997)' -k 5
     seedbed recommend fastai_collab --variant collab_nn --user 42
     seedbed recommend fastai_collab --ratings my.csv                      for someone new: item, rating
+    seedbed recommend matrix_factorization --similar-to 'Star Wars (1977)' --by dot
     """,
 )
 @click.argument("experiment", shell_complete=completion.experiments)
@@ -462,6 +463,12 @@ def verify(
     "--ratings",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file of items and ratings by someone who is not in the data, to recommend to.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["cosine", "dot"]),
+    help="How alike items are, with --similar-to: by the cosine of their factors (default), or by their dot product, "
+    "relative to the item's own.",
 )
 @click.option("-k", "count", type=click.IntRange(1), default=10, show_default=True, help="How many items.")
 @variant_option
@@ -473,6 +480,7 @@ def recommend(
     user: str | None,
     similar_to: str | None,
     ratings: Path | None,
+    by: str | None,
     count: int,
     variant: str | None,
     run_id: str | None,
@@ -481,19 +489,23 @@ def recommend(
     """Ask the trained seeds of EXPERIMENT, one on ratings, for items, and say how far they agree.
 
     With --user, the items with the highest mean prediction that the user has not rated; with --similar-to, those whose
-    factors are the nearest by cosine; with --ratings, those for a new user, of whom only these ratings are known. Each
-    with the spread over the seeds, and how many seeds list it themselves.
+    factors are most like its own; with --ratings, those for a new user, of whom only these ratings are known. Each with
+    the spread over the seeds, and how many seeds list it themselves.
     """
     if sum(given is not None for given in (user, similar_to, ratings)) != 1:
         raise ConfigError("--user, --similar-to or --ratings: give one of the three, such as --user 42.")
+    if by is not None and similar_to is None:
+        raise ConfigError(f"--by {by}: it is about items, so it goes with --similar-to.")
     from seedbed.recommend import for_newcomer, for_user, similar
     from seedbed.trained import load_variant
 
     trained = load_variant(experiment, variant, run_id, config_dir)
     if ratings is not None:
         click.echo(for_newcomer(trained, ratings, count))
+    elif user is not None:
+        click.echo(for_user(trained, user, count))
     else:
-        click.echo(for_user(trained, user, count) if user is not None else similar(trained, str(similar_to), count))
+        click.echo(similar(trained, str(similar_to), count, by or "cosine"))
 
 
 @main.command(

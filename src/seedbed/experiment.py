@@ -540,8 +540,15 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
         if not config[group]:
             raise ConfigError(f"{group}: nothing is chosen. Add 'override /{group}: ...' to the experiment's defaults.")
     trainer = config["trainer"]
-    for key in ("max_epochs", "batch_size", "steps_per_chunk"):
+    for key in ("max_epochs", "steps_per_chunk"):
         require(is_whole(trainer[key]), f"trainer.{key}", trainer[key], "a whole number from 1 on")
+    size = trainer["batch_size"]
+    require(
+        size is None or is_whole(size),
+        "trainer.batch_size",
+        size,
+        "a whole number from 1 on, or null for a task whose steps take all rows",
+    )
     at_once = trainer["seeds_at_once"]
     require(
         at_once == "auto" or is_whole(at_once), "trainer.seeds_at_once", at_once, "auto or a whole number from 1 on"
@@ -568,6 +575,10 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
         _require_known("report.baseline", report["baseline"], variants)
     if report["learned"] is not None:
         _require_known("report.learned", report["learned"], variants)
+    for key in ("similar_to", "user"):
+        name = report[key]
+        require(name is None or isinstance(name, str | int), f"report.{key}", name, "null or a name in the data")
+    require(isinstance(report["loss"], bool), "report.loss", report["loss"], "true or false")
     rope = report["rope"]
     require(rope is None or is_positive(rope), "report.rope", rope, "null or a positive number: differences up to it are too small to matter")  # fmt: skip
     axis = report["axis"]

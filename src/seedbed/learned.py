@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from os import PathLike
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from seedbed.asked import Asked, answers
 from seedbed.errors import SeedbedError
 from seedbed.rankings import Ranked, best_first, directions, nearest
 from seedbed.results import Results
@@ -72,6 +73,9 @@ class Learned:
     """Title -> the items nearest to it."""
     components: Components | None
     predictions: Predictions
+    counts_missing: bool = False
+    """Whether the variant was trained on what was not rated too, as 0."""
+    asked: Asked | None = None
 
 
 def learned_in(
@@ -79,16 +83,20 @@ def learned_in(
 ) -> Learned | str:
     """What the variant ``report.learned`` of a launch learned, or the best one where none is named or it was left out.
 
-    A sentence where the weights or the ratings are not to be had.
+    A sentence where the weights or the ratings are not to be had. Raises ``ConfigError`` for an item or a user that the
+    report asks for and the data does not have.
     """
-    variant = (results.config.get("report") or {}).get("learned")
+    report = results.config.get("report") or {}
+    variant = report.get("learned")
     try:
         trained = load_variant(results.experiment, variant if variant in results.variants else None, run, config_dir)
     except (SeedbedError, ImportError) as error:  # the report is about tracked numbers, and these are there
         return str(error)
     published = (results.config.get("published") or {}).get("learned") or []
     entries = [entry.get("nearest_to") or {} for entry in published if isinstance(entry, dict)]
-    return what_was_learned(trained, [str(title) for entry in entries for title in entry])
+    learned = what_was_learned(trained, [str(title) for entry in entries for title in entry])
+    asked = {key: None if report.get(key) is None else str(report[key]) for key in ("similar_to", "user")}
+    return replace(learned, asked=answers(trained, **asked)) if any(asked.values()) else learned
 
 
 def what_was_learned(trained: TrainedVariant, titles: Sequence[str] = ()) -> Learned:
@@ -109,6 +117,7 @@ def what_was_learned(trained: TrainedVariant, titles: Sequence[str] = ()) -> Lea
         nearest=_nearest(np.stack(factors), table.item_names, ratings, titles) if factors else {},
         components=_components(factors, ratings) if factors else None,
         predictions=_predictions(trained),
+        counts_missing=trained.config["task"].get("cells") == "all",
     )
 
 

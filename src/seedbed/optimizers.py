@@ -75,6 +75,55 @@ class LazyAdam(optim.Optimizer):
             tensor[rows] = values
 
 
+class KerasRMSprop(optim.Optimizer):
+    """RMSprop (Tieleman and Hinton 2012) by the rule of Keras 3, whose momentum gathers steps and not gradients.
+
+    v = rho v + (1 - rho) g^2; m = momentum m + lr g / sqrt(v + eps); w = w - m, after the decay w = w - lr weight_decay w.
+    PyTorch's adds eps to the root instead: of gradients that are small beside sqrt(eps) it makes steps of one length,
+    Keras's makes steps in proportion to them.
+    """
+
+    elementwise = True
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        eps: float = 1e-7,
+        weight_decay: float = 0.0,
+    ) -> None:
+        """Raises ``ValueError`` for settings that cannot be."""
+        if not (lr >= 0 and eps >= 0 and weight_decay >= 0 and 0 <= rho < 1 and 0 <= momentum < 1):
+            raise ValueError(
+                f"{lr=}, {rho=}, {momentum=}, {eps=}, {weight_decay=}: none may be negative, nor rho or momentum 1"
+            )
+        defaults = {"lr": lr, "rho": rho, "momentum": momentum, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._step(parameter, parameter.grad, group)
+        return loss
+
+    def _step(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[parameter]
+        if not state:
+            state |= {"mean_square": torch.zeros_like(parameter), "velocity": torch.zeros_like(parameter)}
+        state["mean_square"].mul_(group["rho"]).addcmul_(gradient, gradient, value=1 - group["rho"])
+        scaled = (state["mean_square"] + group["eps"]).rsqrt_().mul_(gradient)
+        state["velocity"].mul_(group["momentum"]).add_(scaled, alpha=group["lr"])
+        parameter.mul_(1 - group["lr"] * group["weight_decay"]).sub_(state["velocity"])
+
+
 def _adamw(weights: Tensor, gradient: Tensor, first: Tensor, second: Tensor, step: int, group: dict[str, Any]) -> None:
     """A step of Loshchilov and Hutter (2019), in place."""
     beta1, beta2 = group["betas"]

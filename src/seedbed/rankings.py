@@ -46,6 +46,19 @@ def nearest(factors: NDArray[np.floating], item: int, k: int) -> list[Ranked]:
     return top(similarity, np.arange(similarity.shape[1]) == item, k)
 
 
+def most_alike(factors: NDArray[np.floating], item: int, k: int) -> list[Ranked]:
+    """The k items whose ``factors`` (S, I, F) have the highest dot product with those of ``item``, mean over seeds.
+
+    Relative to the product of the item with itself, so that the item would score 1; a longer vector may score more. An
+    item whose own factors are all zero scores 0 with every other.
+    """
+    numbers = factors.astype(np.float64)
+    products = np.einsum("sif,sf->si", numbers, numbers[:, item])
+    own = products[:, [item]]
+    relative = np.divide(products, own, out=np.zeros_like(products), where=own > 0)
+    return top(relative, np.arange(products.shape[1]) == item, k)
+
+
 def directions(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """The vectors (..., F) with length one; one that is all zero stays so."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)

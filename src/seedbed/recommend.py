@@ -15,7 +15,7 @@ from seedbed.data.names import Names
 from seedbed.data.ratings import RatingTable
 from seedbed.data.records import Reading, open_records
 from seedbed.errors import ConfigError, DataError
-from seedbed.rankings import Ranked, top
+from seedbed.rankings import Ranked, most_alike, nearest, top
 from seedbed.report.formatting import mean_text, places
 from seedbed.serving.building import recommender_of
 from seedbed.tasks.cold_start import ColdStart
@@ -38,13 +38,18 @@ def for_user(trained: TrainedVariant, user: str, k: int) -> str:
     return _text(trained, title, "prediction", answer.found, k)
 
 
-def similar(trained: TrainedVariant, item: str, k: int) -> str:
-    """A table of the k items whose factors have the highest mean cosine similarity to those of ``item``."""
+MEASURES = {"cosine": (nearest, "cosine similarity"), "dot": (most_alike, "dot product / own")}
+"""How alike two items are: the ranking, and what its scores are called."""
+
+
+def similar(trained: TrainedVariant, item: str, k: int, by: str = "cosine") -> str:
+    """A table of the k items whose factors are most alike those of ``item``, by the mean of a measure of ``MEASURES``."""
     _refuse_held_out(trained, ("item",), "--similar-to")
     recommender = recommender_of(trained)
     row = recommender.items.row(item, "--similar-to", f"{trained.table.name} has no item of that name")
     title = f"Most similar to {recommender.items.name(row)}."
-    return _text(trained, title, "cosine similarity", recommender.similar(row, k).found, k)
+    ranking, score = MEASURES[by]
+    return _text(trained, title, score, recommender.similar(row, k, ranking).found, k)
 
 
 def for_newcomer(trained: TrainedVariant, path: Path, k: int, ridge: float = RIDGE) -> str:

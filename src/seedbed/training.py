@@ -63,6 +63,8 @@ NOT_STACKABLE = (
 # of an evaluated row.
 COPIES_OF_PARAMETERS = 8
 BYTES_OF_A_ROW = 32
+EVALUATED_AT_ONCE = 1024
+"""Rows of a seed, or ``trainer.batch_size`` where that is more."""
 CurvePoints = list[tuple[str, int, float]]
 """Metric, epoch, value."""
 # Stack sizes found by measurement in this process, by what decides the time of a step.
@@ -100,6 +102,7 @@ class StackTrainer:
         self._network: Callable[..., nn.Module] = build(config["model"], "model")
         self.task = task_class(config)
         self._task: Callable[..., StackedModule] = build(config["task"], "task")
+        self._task_settings: dict[str, Any] = getattr(self._task, "keywords", {})
         self._optimizer: Callable[..., torch.optim.Optimizer] = build(config["optimizer"], "optimizer")
         self._schedule: Schedule | None = build(config["schedule"], "schedule") if config.get("schedule") else None
         self._check()
@@ -219,8 +222,8 @@ class StackTrainer:
         if network is None:
             raise ValueError("a network without a stacked form trains one seed at a time")
         rows = self.task.stack_data(self.table, data)
-        size = self.settings["batch_size"]
-        batches = self.task.batches(rows, seeds, self.settings, device)
+        evaluated_at_once = max(self.settings["batch_size"] or 0, EVALUATED_AT_ONCE)
+        batches = self.task.batches(rows, seeds, {**self._task_settings, **self.settings}, device)
         module = self._task(
             network,
             self._optimizer,
@@ -234,8 +237,8 @@ class StackTrainer:
         return (
             module,
             batches,
-            FixedBatches(rows.val, batch_size=max(size, 1024), device=device),
-            FixedBatches(rows.test, batch_size=max(size, 1024), device=device),
+            FixedBatches(rows.val, batch_size=evaluated_at_once, device=device),
+            FixedBatches(rows.test, batch_size=evaluated_at_once, device=device),
         )
 
     def _lightning(self, device: int | None = None, **extra: Any) -> pl.Trainer:
@@ -260,9 +263,9 @@ class StackTrainer:
                 network = self.network()
         except (TypeError, ValueError, RuntimeError) as error:
             raise ConfigError(f"model: cannot build {self._target('model')}: {error}") from error
-        settings = getattr(self._task, "keywords", {})
-        self.task.check_settings(self.table, settings)
-        self.task.check_network(network, settings)
+        self._check_batch_size()
+        self.task.check_settings(self.table, self._task_settings)
+        self.task.check_network(network, self._task_settings)
         self._is_fitted = isinstance(network, Fitted)
         self._elementwise = False
         if not self._is_fitted:
@@ -293,6 +296,17 @@ class StackTrainer:
             raise ConfigError(
                 f"optimizer: {self._target('optimizer')} moves single rows of stacked embeddings, and "
                 f"{self._target('model')} has no stacked form. Take optimizer=adamw."
+            )
+
+    def _check_batch_size(self) -> None:
+        size = self.settings["batch_size"]
+        if self.task.FULL_BATCH and size is not None:
+            raise ConfigError(
+                f"trainer.batch_size={size}: a step of {self._target('task')} takes all training rows. Set it to null."
+            )
+        if not self.task.FULL_BATCH and size is None:
+            raise ConfigError(
+                f"trainer.batch_size=null: {self._target('task')} trains by batches. Give a whole number from 1 on."
             )
 
     @property

@@ -14,6 +14,7 @@ from seedbed.errors import ConfigError
 from seedbed.figures import BLUE, GREY, GRID, VERMILION, plain
 from seedbed.learned import COMPONENTS, LISTED, NEIGHBOURS, SINGLE, Components, Learned, extremes
 from seedbed.rankings import Ranked
+from seedbed.report.asked import asked_parts
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, markdown, markdown_table, mean_text, places
 from seedbed.report.pictures import Picture
 from seedbed.report.published import entries_of
@@ -83,8 +84,7 @@ def _section(learned: Learned, readings: Sequence[Readings]) -> str:
     parts = [
         HEADING,
         f"Read off the weights of {markdown(learned.variant)}, {_seeds(learned)}. "
-        f"Means {PLUS_MINUS} sample std are over these; an item's ratings are counted in the whole file. An item that a "
-        "seed has not trained on has the weights there with which it began.",
+        f"Means {PLUS_MINUS} sample std are over these; an item's ratings are counted in the whole file. {_untrained(learned)}",
     ]
     if learned.biases is not None:
         parts += [_bias_part(learned, readings, highest=highest) for highest in (False, True)]
@@ -92,7 +92,15 @@ def _section(learned: Learned, readings: Sequence[Readings]) -> str:
     if learned.components is not None:
         parts.append(_components_part(learned.components, learned.seeds[0]))
     parts.append(_predictions_part(learned))
+    if learned.asked is not None:
+        parts += asked_parts(learned.asked, learned.titles, len(learned.seeds))
     return "\n\n".join(parts)
+
+
+def _untrained(learned: Learned) -> str:
+    if learned.counts_missing:
+        return "What a seed was not shown counts as 0 to it, so that its predictions are near 0 where few have rated."
+    return "An item that a seed has not trained on has the weights there with which it began."
 
 
 def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool) -> str:
@@ -120,7 +128,10 @@ def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool)
     ]
     absent = sorted(named - set(learned.titles))
     note = f"\n\nNot in the data: {', '.join(map(markdown, absent))}." if absent else ""
-    about = f"such an item is liked {'more' if highest else 'less'} than its factors and its users explain"
+    what = "rated more often and higher" if highest else "rated more rarely and lower"
+    if not learned.counts_missing:
+        what = "liked more" if highest else "liked less"
+    about = f"such an item is {what} than its factors and its users explain"
     return (
         f"### Items with the {which} bias\n\nBy the mean over seeds; {about}.\n\n{markdown_table(header, body)}{note}"
     )

@@ -26,8 +26,9 @@ from seedbed.report.formatting import (
     single_places,
 )
 from seedbed.report.known import metrics_by_known
-from seedbed.report.pictures import CURVES, DIFFERENCES, MEANS, PUBLISHED, RANKS, SEEDS, Picture
-from seedbed.report.published import Finding, Published, findings_about
+from seedbed.report.pictures import CURVES, DIFFERENCES, LOSS, MEANS, PUBLISHED, RANKS, SEEDS, Picture
+from seedbed.report.pictures.curves import TRAINING_LOSS
+from seedbed.report.published import Finding, Published, findings_about, our_values
 from seedbed.report.words import summary_sentences
 from seedbed.results import SECONDS, Results
 from seedbed.statistics import (
@@ -39,6 +40,7 @@ from seedbed.statistics import (
     interquartile_mean,
     least_wilcoxon_p,
     median,
+    summary,
 )
 
 # MLflow takes 8000 characters of a tag at most.
@@ -77,6 +79,7 @@ def markdown_report(
         _claims(claims, analysis.results),
         _published(numbers, analysis.results, images),
         _curves(analysis, images),
+        _losses(analysis.results, images),
         *further,
         _left_out(analysis),
         _data(analysis),
@@ -264,6 +267,32 @@ def _ranks(analysis: Analysis, images: Mapping[str, str]) -> str:
 
 def _curves(analysis: Analysis, images: Mapping[str, str]) -> str:
     return f"## Curves\n\n{images[CURVES]}" if CURVES in images else ""
+
+
+def _losses(results: Results, images: Mapping[str, str]) -> str:
+    """The training loss at some epochs: the first, second, fifth, tenth ... and the last."""
+    if LOSS not in images:
+        return ""
+    epochs = int(results.curves["epoch"].max()) + 1
+    shown = [first * 10**power for power in range(len(str(epochs))) for first in (1, 2, 5)]
+    shown = [*(epoch for epoch in shown if epoch < epochs), epochs]
+    columns = {
+        variant: [summary(our_values(results, variant, TRAINING_LOSS, epoch - 1)) for epoch in shown]
+        for variant in results.variants
+    }
+    decimals = {variant: places(column) for variant, column in columns.items()}
+    body = [
+        [str(epoch), *(mean_text(columns[variant][place], decimals[variant]) for variant in results.variants)]
+        for place, epoch in enumerate(shown)
+    ]
+    table = markdown_table(["epoch", *map(markdown, results.variants)], body)
+    steps = (results.config.get("task") or {}).get("steps")
+    per_epoch = f" An epoch is {steps} steps." if steps else ""
+    return (
+        f"## Training loss\n\n{images[LOSS]}\n\n{table}\n\nMean over the steps of the epoch, {PLUS_MINUS} sample std over "
+        f"seeds.{per_epoch} Each variant's own loss: two that are over different cells or rows are not comparable. All "
+        "epochs stand in curves.csv."
+    )
 
 
 def _left_out(analysis: Analysis) -> str:

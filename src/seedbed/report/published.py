@@ -108,7 +108,7 @@ def _beside_ours(results: Results, entry: dict[str, Any]) -> Published:
             f"published.numbers: {variant!r} is no variant of experiment {results.experiment!r}: "
             f"{near_misses(variant, results.variants)}"
         )
-    values = _our_values(results, variant, metric, epoch)
+    values = our_values(results, variant, metric, epoch)
     ours, interval = summary(values), prediction_interval(values)
     if ours.mean is None or ours.std is None or interval is None:
         return Published(variant, metric, epoch, value, ours, None, None, entry.get("curve"), None)
@@ -118,7 +118,8 @@ def _beside_ours(results: Results, entry: dict[str, Any]) -> Published:
     return Published(variant, metric, epoch, value, ours, z, place, entry.get("curve"), inside)
 
 
-def _our_values(results: Results, variant: str, metric: str, epoch: int | None) -> NDArray[np.float64]:
+def our_values(results: Results, variant: str, metric: str, epoch: int | None) -> NDArray[np.float64]:
+    """One value a sound seed: after ``epoch``, or (None) the final ones."""
     if epoch is None:
         return np.asarray(results.values(variant, metric), dtype=np.float64)
     curves = results.curves

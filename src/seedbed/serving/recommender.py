@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ from seedbed.rankings import Ranked, nearest, top
 from seedbed.serving.files import REMEDY, read_arrays, read_json, write_arrays, write_json
 from seedbed.serving.index import FaissIndex
 from seedbed.serving.predictor import Column, Predictor, cells, with_nulls
-from seedbed.serving.scores import KINDS, Scores
+from seedbed.serving.scores import KINDS, Floats, Scores
 
 USER, SIMILAR_TO, COUNT = "user", "similar_to", "k"
 K = 10
@@ -90,8 +90,8 @@ class Recommender(Predictor):
         seen[rated] = True
         return top(scores, seen, k)
 
-    def similar(self, item: int, k: int) -> Answer:
-        """The k items whose factors have the highest mean cosine similarity to those of the item with this row, from 1.
+    def similar(self, item: int, k: int, ranking: Callable[[Floats, int, int], list[Ranked]] = nearest) -> Answer:
+        """The k items whose factors are most like those of the item with this row, from 1; by default, by their cosine.
 
         Raises ``ConfigError`` where the network has no factors.
         """
@@ -101,7 +101,7 @@ class Recommender(Predictor):
                 "The network has no embedding item_factors to compare items by. Name a variant of another model with "
                 "--variant, or ask for a user."
             )
-        return Answer(nearest(factors, item - 1, k))
+        return Answer(ranking(factors, item - 1, k))
 
     # ---- a table of questions ----------------------------------------------------------------------------------------
 

@@ -48,6 +48,8 @@ class Task(StackedModule):
     """Names of the metrics, "loss" first."""
     RECOMMENDS: ClassVar[bool] = False
     """Whether its networks say of a user and an item how well they fit, the more the better."""
+    FULL_BATCH: ClassVar[bool] = False
+    """Whether every step takes all training rows, so that ``trainer.batch_size`` must be null."""
 
     @classmethod
     def metric_names(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ class Task(StackedModule):
     def batches(
         cls, data: StackData, seeds: Sequence[int], settings: Mapping[str, Any], device: torch.device
     ) -> ShuffledBatches:
-        """The training batches of an epoch; ``settings`` is the config's ``trainer``."""
+        """The training batches of an epoch; ``settings`` are the task's own and those of the config's ``trainer``."""
         size, steps = settings["batch_size"], settings["steps_per_chunk"]
         return ShuffledBatches(data.train, seeds, batch_size=size, steps_per_chunk=steps, device=device)
 

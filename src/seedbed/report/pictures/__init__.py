@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from matplotlib.figure import Figure
 
 from seedbed.figures import Kind, rendered
 from seedbed.report.analysis import Analysis
-from seedbed.report.pictures.curves import curve_metric, curves_figure, curves_of_the_source
+from seedbed.report.pictures.curves import TRAINING_LOSS, curve_metric, curves_figure, curves_of_the_source
 from seedbed.report.pictures.differences import differences_figure
 from seedbed.report.pictures.means import means_figure
 from seedbed.report.pictures.published import published_figure
@@ -19,6 +20,7 @@ from seedbed.report.pictures.seeds import seeds_figure
 from seedbed.report.published import Published
 
 MEANS, SEEDS, DIFFERENCES, RANKS, CURVES, PUBLISHED = "means", "seeds", "differences", "ranks", "curves", "published"
+LOSS = "loss"
 KINDS: tuple[Kind, ...] = ("png", "svg")
 
 
@@ -61,6 +63,10 @@ def pictures(analysis: Analysis, numbers: list[Published]) -> list[Picture]:
             )
         )
     found += _curves(analysis, numbers)
+    if (analysis.results.config.get("report") or {}).get("loss"):
+        caption = "Training loss, mean over the steps of each epoch"
+        drawn = partial(curves_figure, analysis.results, TRAINING_LOSS, {}, one_scale=False)
+        found.append(Picture(LOSS, "loss", caption, drawn))
     if any(number.place is not None for number in numbers):
         caption = "Published numbers in the prediction intervals of ours"
         found.append(Picture(PUBLISHED, "published", caption, lambda: published_figure(numbers)))

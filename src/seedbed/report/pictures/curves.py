@@ -14,6 +14,7 @@ from seedbed.figures import BLUE, DARK_GREY, GRID, VERMILION, plain, short
 from seedbed.report.published import Published
 from seedbed.results import Results
 
+TRAINING_LOSS = "train/loss"
 _MARKERS = "osD^v"
 _ACROSS = 3
 
@@ -36,16 +37,19 @@ def curves_of_the_source(numbers: list[Published], metric: str) -> dict[str, lis
     return found
 
 
-def curves_figure(results: Results, metric: str, published: dict[str, list[list[Published]]]) -> Figure:
+def curves_figure(
+    results: Results, metric: str, published: dict[str, list[list[Published]]], *, one_scale: bool = True
+) -> Figure:
     """A panel for each variant: our mean and spread, each of our seeds, and the source's curves.
 
-    Where the source has curves, only the variants that it has them of.
+    Where the source has curves, only the variants that it has them of, each on a scale of its own; else ``one_scale``
+    says whether all share one.
     """
     variants = [name for name in results.variants if name in published] if published else list(results.variants)
     across = min(_ACROSS, len(variants))
     down = math.ceil(len(variants) / across)
     figure = Figure(figsize=(max(3.4 * across + 0.4, 5.2), 2.6 * down + 0.6), layout="constrained")
-    panels = figure.subplots(down, across, sharex=True, sharey=not published, squeeze=False).flatten()
+    panels = figure.subplots(down, across, sharex=True, sharey=one_scale and not published, squeeze=False).flatten()
     for axes, variant in zip(panels, variants, strict=False):
         _draw(axes, results, variant, metric, published.get(variant, []))
         axes.set_title(short(variant), fontsize=9.5, loc="left")

@@ -1,0 +1,83 @@
+"""What the experiment asks its trained seeds: sections of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seedbed.asked import HIGHEST, LISTED, Asked, OfUser
+from seedbed.rankings import Ranked
+from seedbed.report.formatting import PLUS_MINUS, markdown, markdown_table, mean_text, number, places
+from seedbed.statistics import Summary
+from seedbed.trained import seed_or_seeds
+
+
+def asked_parts(asked: Asked, titles: Sequence[str], seeds: int) -> list[str]:
+    """A section for each question that was asked; ``titles`` are those of the items."""
+    parts = []
+    if asked.similar:
+        about = (
+            "By the dot product of their factors, relative to that of the item with itself (it would score 1), mean over "
+            "seeds. A long vector scores high whatever its direction; *Nearest items* compares directions alone."
+        )
+        table = _ranked(asked.similar, titles, seeds, f"score {PLUS_MINUS} std")
+        parts.append(f"### Most similar to {markdown(asked.similar_to)}\n\n{about}\n\n{table}")
+    if asked.of_user is not None:
+        parts += [_unseen_part(asked.of_user, titles, seeds), _own_part(asked.of_user, seeds)]
+    return parts
+
+
+def _ranked(found: Sequence[Ranked], titles: Sequence[str], seeds: int, score: str) -> str:
+    decimals = places(row.score for row in found)
+    body = [
+        [str(rank), markdown(titles[row.item]), mean_text(row.score, decimals), f"{row.seeds} of {_seeds(seeds)}"]
+        for rank, row in enumerate(found, 1)
+    ]
+    return markdown_table(["rank", "item", score, f"in a seed's own {LISTED}"], body)
+
+
+def _unseen_part(of_user: OfUser, titles: Sequence[str], seeds: int) -> str:
+    about = (
+        f"By the mean prediction over seeds, without the {of_user.rated} items that this user has rated in the file."
+    )
+    table = _ranked(of_user.unseen, titles, seeds, f"prediction {PLUS_MINUS} std")
+    return f"### Recommended to user {markdown(of_user.user)}\n\n{about}\n\n{table}"
+
+
+def _own_part(of_user: OfUser, seeds: int) -> str:
+    decimals = places([*(row.predicted for row in of_user.own), *(row.rescaled for row in of_user.own if row.rescaled)])
+    header = ["item", "given", f"predicted {PLUS_MINUS} std", "held out in"]
+    header += ["by the rescaled rule"] if of_user.rescaled else []
+    body = [
+        [
+            markdown(row.item),
+            f"{row.given:g}",
+            mean_text(row.predicted, decimals),
+            f"{row.held_out} of {_seeds(seeds)}",
+            *([mean_text(row.rescaled, decimals)] if row.rescaled else []),
+        ]
+        for row in of_user.own
+    ]
+    about = "The highest ratings that this user has given, and what the seeds predict there; a seed trains on those that it does not hold out."
+    text = f"### Ratings of user {markdown(of_user.user)}\n\n{about}\n\n{markdown_table(header, body)}"
+    return f"{text}\n\n{_rule(of_user)}" if of_user.rescaled else text
+
+
+def _rule(of_user: OfUser) -> str:
+    assert of_user.rescaled is not None
+    found = of_user.rescaled
+    return (
+        f"The rescaled rule takes the biases off the product of the factors, brings each item's column to 0 .. {HIGHEST:g} "
+        "over the users, and so says how a user stands to an item among all users, not what the user would give. Over all "
+        f"users and items its most frequent reading, to one decimal, is {number(found.reading, 1)}, in "
+        f"{_percent(found.share, 1)} of the cells; the median is {mean_text(found.median, 2)}. Of the variance over all cells, "
+        f"{_percent(found.between_users, 2)} lies between users: the less of it between the items of one user, the less the "
+        "rule says of which items that user would like."
+    )
+
+
+def _percent(share: Summary, decimals: int) -> str:
+    return f"{mean_text(share, decimals)} %"
+
+
+def _seeds(count: int) -> str:
+    return f"{count} {seed_or_seeds(count)}"
