@@ -116,8 +116,11 @@ def test_the_section_puts_the_source_beside_the_seeds() -> None:
 
 
 def test_the_same_seeds_give_the_same_bytes() -> None:
-    for figure in (components_figure, predictions_figure):
-        first, second = (rendered(lambda: figure(learned()), "svg") for _ in range(2))  # noqa: B023 - called at once
+    found = learned()
+    assert found.predictions is not None
+    predictions = found.predictions
+    for figure in (lambda: components_figure(found), lambda: predictions_figure(found, predictions)):
+        first, second = (rendered(figure, "svg") for _ in range(2))
         assert first == second
 
 

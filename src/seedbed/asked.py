@@ -49,6 +49,20 @@ class Rescaled:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """An item among all items, those that the user has rated among them."""
+
+    item: str
+    rated: bool
+    rank: Summary
+    """From 1, over the seeds."""
+    seeds: int
+    """How many seeds have it among their own first items."""
+    source: int | None
+    """Its place, from 1, in the source's list."""
+
+
+@dataclass(frozen=True)
 class OfUser:
     """What the seeds make of one user."""
 
@@ -57,8 +71,10 @@ class OfUser:
     unseen: list[Ranked]
     """Items that the user has not rated, by their mean prediction."""
     own: list[OwnRating]
-    """The user's highest ratings; of equal ones, those that come first in the file."""
+    """The user's highest ratings; of equal ones, those that come first in the file. None where scores are no ratings."""
     rescaled: Rescaled | None
+    first: list[Placed]
+    """Beside a list that the source gives for this user: our first items of all, and those of that list."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +87,14 @@ class Asked:
     of_user: OfUser | None
 
 
-def answers(trained: TrainedVariant, similar_to: str | None, user: str | None) -> Asked:
-    """Ask for ``report.similar_to`` and ``report.user``. Raises ``ConfigError`` for a name that the data does not have."""
+def answers(trained: TrainedVariant, similar_to: str | None, user: str | None, source: Sequence[str] = ()) -> Asked:
+    """Ask for ``report.similar_to`` and ``report.user``, to whom the source's model recommends the titles ``source``. Raises ``ConfigError`` for a name that the data does not have."""
     similar = None
     if similar_to is not None:
         item = _place(trained.table.item_names, similar_to, "report.similar_to")
         factors = [of_seed for seed in trained.seeds if (of_seed := seed.factors()) is not None]
         similar = most_alike(np.stack(factors), item, LISTED) if factors else None
-    return Asked(similar_to, similar, None if user is None else _of_user(trained, user))
+    return Asked(similar_to, similar, None if user is None else _of_user(trained, user, source))
 
 
 def _place(names: Sequence[str], wanted: str, key: str) -> int:
@@ -90,14 +106,14 @@ def _place(names: Sequence[str], wanted: str, key: str) -> int:
     return names.index(wanted)
 
 
-def _of_user(trained: TrainedVariant, name: str) -> OfUser:
+def _of_user(trained: TrainedVariant, name: str, source: Sequence[str]) -> OfUser:
     table = trained.table
     row = _place(table.user_names, name, "report.user") + 1
     rated = np.flatnonzero(table.users == row)
     seen = np.zeros(table.item_rows, dtype=bool)
     seen[table.items[rated]] = True
     predicted = np.stack([seed.predictions(row) for seed in trained.seeds])
-    shown = rated[best_first(table.ratings[rated])[:LISTED]]
+    shown = rated[best_first(table.ratings[rated])[:LISTED]] if trained.predicts_ratings else rated[:0]
     items = table.items[shown] - 1
     rescaled = [by_item for seed in trained.seeds if (by_item := _rescaled(seed, items)) is not None]
     of_row = np.stack(rescaled)[:, row - 1] if rescaled else None
@@ -112,7 +128,30 @@ def _of_user(trained: TrainedVariant, name: str) -> OfUser:
         )
         for place, item in enumerate(items)
     ]
-    return OfUser(name, len(rated), top(predicted, seen[1:], LISTED), own, _all_cells(trained) if rescaled else None)
+    unseen, of_all = top(predicted, seen[1:], LISTED), _all_cells(trained) if rescaled else None
+    return OfUser(name, len(rated), unseen, own, of_all, _placed(predicted, table.item_names, seen[1:], source))
+
+
+def _placed(
+    scores: NDArray[np.floating], names: Sequence[str], rated: NDArray[np.bool_], source: Sequence[str]
+) -> list[Placed]:
+    """Our first items of all, as many as the source lists, and the source's that are not among them, by our mean rank."""
+    if not source:
+        return []
+    ranks = np.argsort(best_first(scores), axis=1) + 1
+    ours = [row.item for row in top(scores, np.zeros_like(rated), len(source))]
+    theirs = [names.index(title) for title in source if title in names]
+    found = [
+        Placed(
+            item=names[item],
+            rated=bool(rated[item]),
+            rank=summary(ranks[:, item]),
+            seeds=int((ranks[:, item] <= len(source)).sum()),
+            source=source.index(names[item]) + 1 if names[item] in source else None,
+        )
+        for item in dict.fromkeys([*ours, *theirs])
+    ]
+    return sorted(found, key=lambda row: row.rank.mean or 0.0)
 
 
 def _rescaled(seed: TrainedSeed, items: NDArray[np.integer]) -> NDArray[np.floating] | None:

@@ -72,7 +72,8 @@ class Learned:
     nearest: dict[str, list[Ranked]]
     """Title -> the items nearest to it."""
     components: Components | None
-    predictions: Predictions
+    predictions: Predictions | None
+    """None where the scores are no ratings."""
     counts_missing: bool = False
     """Whether the variant was trained on what was not rated too, as 0."""
     asked: Asked | None = None
@@ -95,8 +96,14 @@ def learned_in(
     published = (results.config.get("published") or {}).get("learned") or []
     entries = [entry.get("nearest_to") or {} for entry in published if isinstance(entry, dict)]
     learned = what_was_learned(trained, [str(title) for entry in entries for title in entry])
-    asked = {key: None if report.get(key) is None else str(report[key]) for key in ("similar_to", "user")}
-    return replace(learned, asked=answers(trained, **asked)) if any(asked.values()) else learned
+    similar_to, user = (None if report.get(key) is None else str(report[key]) for key in ("similar_to", "user"))
+    if similar_to is None and user is None:
+        return learned
+    lists = [entry.get("recommended_to") or {} for entry in published if isinstance(entry, dict)]
+    titles = [
+        str(title) for of_users in lists for name, found in of_users.items() if str(name) == user for title in found
+    ]
+    return replace(learned, asked=answers(trained, similar_to, user, titles))
 
 
 def what_was_learned(trained: TrainedVariant, titles: Sequence[str] = ()) -> Learned:
@@ -116,7 +123,7 @@ def what_was_learned(trained: TrainedVariant, titles: Sequence[str] = ()) -> Lea
         biases=np.stack(biases) if biases else None,
         nearest=_nearest(np.stack(factors), table.item_names, ratings, titles) if factors else {},
         components=_components(factors, ratings) if factors else None,
-        predictions=_predictions(trained),
+        predictions=_predictions(trained) if trained.predicts_ratings else None,
         counts_missing=trained.config["task"].get("cells") == "all",
     )
 

@@ -25,7 +25,7 @@ from seedbed.paths import make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData, Task
-from seedbed.tasks.rating import UNKNOWN
+from seedbed.tasks.rating import UNKNOWN, Rating
 from seedbed.tracking import CONFIG, TAG, WEIGHTS, Store, find_launch, open_project_store, read_results
 from seedbed.trained_seed import TrainedSeed
 from seedbed.training import StackTrainer, task_class
@@ -41,6 +41,11 @@ class TrainedVariant:
     table: RatingTable
     seeds: tuple[TrainedSeed, ...]
     config: dict[str, Any]
+
+    @property
+    def predicts_ratings(self) -> bool:
+        """Whether its scores are ratings, and not only an order of the items."""
+        return issubclass(task_class(self.config), Rating)
 
     def rows(self, seed: int) -> Rows:
         """How this seed's ratings were split."""

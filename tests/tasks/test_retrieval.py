@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,14 +110,7 @@ def test_metrics_do_not_hang_on_the_size_of_a_block_or_the_order_of_rows() -> No
     table = TABLE
     order = np.random.default_rng(1).permutation(300)
     place = np.argsort(order)
-    mixed = RatingTable(
-        **{
-            **vars(table),
-            "users": table.users[order],
-            "items": table.items[order],
-            "ratings": table.ratings[order],
-        }
-    )
+    mixed = replace(table, users=table.users[order], items=table.items[order], ratings=table.ratings[order])
     moved = Rows(*(np.sort(place[side]) for side in (rows.train, rows.val, rows.test)))
     found = []
     for of_table, of_rows in ((table, rows), (mixed, moved)):
@@ -169,7 +163,7 @@ def test_bad_settings_are_refused(model: dict[str, Any], task: dict[str, Any], s
 
 
 def test_features_that_the_data_lack_and_classes_are_refused() -> None:
-    bare = RatingTable(**{**vars(TABLE), "user_features": None, "item_features": None})
+    bare = replace(TABLE, user_features=None, item_features=None)
     with pytest.raises(ConfigError, match=r"model\.metadata=true"):
         StackTrainer(settings(MODELS["features"]), bare)
     with pytest.raises(ConfigError, match="imbalance"):

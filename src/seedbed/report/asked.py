@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seedbed.asked import HIGHEST, LISTED, Asked, OfUser
 from seedbed.rankings import Ranked
-from seedbed.report.formatting import PLUS_MINUS, markdown, markdown_table, mean_text, number, places
+from seedbed.report.formatting import NOTHING, PLUS_MINUS, markdown, markdown_table, mean_text, number, places
 from seedbed.statistics import Summary
 from seedbed.trained import seed_or_seeds
 
@@ -22,7 +22,10 @@ def asked_parts(asked: Asked, titles: Sequence[str], seeds: int) -> list[str]:
         table = _ranked(asked.similar, titles, seeds, f"score {PLUS_MINUS} std")
         parts.append(f"### Most similar to {markdown(asked.similar_to)}\n\n{about}\n\n{table}")
     if asked.of_user is not None:
-        parts += [_unseen_part(asked.of_user, titles, seeds), _own_part(asked.of_user, seeds)]
+        of_user = asked.of_user
+        parts += [_first_part(of_user, seeds)] if of_user.first else []
+        parts += [_unseen_part(of_user, titles, seeds)]
+        parts += [_own_part(of_user, seeds)] if of_user.own else []
     return parts
 
 
@@ -33,6 +36,32 @@ def _ranked(found: Sequence[Ranked], titles: Sequence[str], seeds: int, score: s
         for rank, row in enumerate(found, 1)
     ]
     return markdown_table(["rank", "item", score, f"in a seed's own {LISTED}"], body)
+
+
+def _first_part(of_user: OfUser, seeds: int) -> str:
+    listed = sum(row.source is not None for row in of_user.first)
+    body = [
+        [
+            markdown(row.item),
+            "yes" if row.rated else "no",
+            mean_text(row.rank, 1),
+            f"{row.seeds} of {_seeds(seeds)}",
+            NOTHING if row.source is None else str(row.source),
+        ]
+        for row in of_user.first
+    ]
+    header = [
+        "item",
+        "rated by the user",
+        f"rank {PLUS_MINUS} std",
+        f"in a seed's own {listed}",
+        "place in the source's",
+    ]
+    about = (
+        f"The {listed} items that the source's model puts first, and our first {listed}, by the mean rank over seeds among "
+        "all items: those that the user has rated are not left out here, as in the source."
+    )
+    return f"### First for user {markdown(of_user.user)}\n\n{about}\n\n{markdown_table(header, body)}"
 
 
 def _unseen_part(of_user: OfUser, titles: Sequence[str], seeds: int) -> str:

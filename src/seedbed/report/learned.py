@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from seedbed.errors import ConfigError
 from seedbed.figures import BLUE, GREY, GRID, VERMILION, plain
-from seedbed.learned import COMPONENTS, LISTED, NEIGHBOURS, SINGLE, Components, Learned, extremes
+from seedbed.learned import COMPONENTS, LISTED, NEIGHBOURS, SINGLE, Components, Learned, Predictions, extremes
 from seedbed.rankings import Ranked
 from seedbed.report.asked import asked_parts
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, markdown, markdown_table, mean_text, places
@@ -35,10 +35,12 @@ class Readings:
     highest_bias: tuple[str, ...] = ()
     nearest_to: tuple[tuple[str, str], ...] = ()
     """Title and the one nearest to it."""
+    recommended_to: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """User, and the titles recommended first."""
 
 
 def readings_of_the_source(results: Results) -> list[Readings]:
-    """Read ``published.learned``: a list of {of, lowest_bias, highest_bias, nearest_to}.
+    """Read ``published.learned``: a list of {of, lowest_bias, highest_bias, nearest_to, recommended_to}.
 
     Raises ConfigError for an entry that cannot be read.
     """
@@ -50,14 +52,16 @@ def _readings(entry: Any) -> Readings:
     try:
         titles = {key: tuple(map(str, entry.get(key) or [])) for key in ("lowest_bias", "highest_bias")}
         near = tuple((str(title), str(other)) for title, other in (entry.get("nearest_to") or {}).items())
-        unknown = set(entry) - {"of", *titles, "nearest_to"}
+        lists = tuple((str(user), tuple(map(str, of))) for user, of in (entry.get("recommended_to") or {}).items())
+        unknown = set(entry) - {"of", *titles, "nearest_to", "recommended_to"}
         if unknown:
             raise KeyError(*unknown)
-        return Readings(str(entry["of"]), **titles, nearest_to=near)
+        return Readings(str(entry["of"]), **titles, nearest_to=near, recommended_to=lists)
     except (AttributeError, KeyError, TypeError) as error:
         raise ConfigError(
             f"published.learned: {entry!r} cannot be read ({error!r}). Each entry is a mapping with of (which model), and "
-            "some of lowest_bias and highest_bias (lists of titles) and nearest_to (title: the nearest one)."
+            "some of lowest_bias and highest_bias (lists of titles), nearest_to (title: the nearest one) and recommended_to "
+            "(user: list of titles)."
         ) from error
 
 
@@ -72,9 +76,10 @@ def learned_part(results: Results, learned: Learned | str) -> tuple[str, list[Pi
     """The section, and its pictures; the sentence alone where there is nothing to show."""
     if isinstance(learned, str):
         return f"{HEADING}\n\nLeft out of this report: {markdown(learned)}", []
-    drawn = [
-        Picture(LEARNED, "predictions", "Predicted against actual ratings", lambda: predictions_figure(learned)),
-    ]
+    drawn, predictions = [], learned.predictions
+    if predictions is not None:
+        title = "Predicted against actual ratings"
+        drawn.append(Picture(LEARNED, "predictions", title, lambda: predictions_figure(learned, predictions)))
     if learned.components is not None:
         drawn.append(Picture(LEARNED, "components", "Items by component 1 and 3", lambda: components_figure(learned)))
     return _section(learned, readings_of_the_source(results)), drawn
@@ -91,7 +96,7 @@ def _section(learned: Learned, readings: Sequence[Readings]) -> str:
     parts += [_nearest_part(learned, readings)] if learned.nearest else []
     if learned.components is not None:
         parts.append(_components_part(learned.components, learned.seeds[0]))
-    parts.append(_predictions_part(learned))
+    parts += [_predictions_part(learned.predictions)] if learned.predictions is not None else []
     if learned.asked is not None:
         parts += asked_parts(learned.asked, learned.titles, len(learned.seeds))
     return "\n\n".join(parts)
@@ -196,8 +201,7 @@ def _components_part(components: Components, seed: int) -> str:
     return f"### Principal components\n\n{' '.join(lines)}\n\n![Items by component 1 and 3](components.png)"
 
 
-def _predictions_part(learned: Learned) -> str:
-    predictions = learned.predictions
+def _predictions_part(predictions: Predictions) -> str:
     decimals = places(found for _, _, found in predictions.means)
     rows = [[name, str(count), mean_text(found, decimals)] for name, count, found in predictions.means]
     return (
@@ -234,9 +238,8 @@ def _short(name: str) -> str:
     return name if len(name) <= 36 else f"{name[:34].rstrip()} …"
 
 
-def predictions_figure(learned: Learned) -> Figure:
+def predictions_figure(learned: Learned, predictions: Predictions) -> Figure:
     """Hexagons, the darker the more ratings, and the mean prediction of each actual rating."""
-    predictions = learned.predictions
     figure = Figure(figsize=(6.4, 5.4), layout="constrained")
     axes = figure.subplots()
     values = np.unique(predictions.actual)

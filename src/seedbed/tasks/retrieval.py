@@ -246,6 +246,10 @@ class Retrieval(Task):
         return StackData(arguments, train, [item.rows.val for item in data], [item.rows.test for item in data])
 
     @classmethod
+    def describe(cls, table: RatingTable) -> dict[str, Any]:
+        return {"rating_range": list(map(float, table.rating_range))}
+
+    @classmethod
     def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
         if type(strategy) is not Strategy:
             raise ConfigError(
