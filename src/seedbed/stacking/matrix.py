@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 CELLS_AT_ONCE = 200_000
-"""Of a dense block: two of them in 32 bits fit the cache of one core."""
+"""Of a dense block, for each thread: in 32 bits, two of them go through the cache of one core."""
 RATED_AT_ONCE = 8192
 ON_A_GPU = 64
 """So many times as much: there a block should keep the whole device busy."""
@@ -70,12 +70,15 @@ class AllCells(CellErrors):
 
     places: Tensor
     """(N,) int64 of all seeds, one after another: a cell's number, row by row."""
+    squares: Tensor
+    """(S,): sums over the filled cells."""
 
     def __init__(self, cells: Sequence[Cells], shape: tuple[int, int]) -> None:
         ordered = [_ordered(of_seed, shape) for of_seed in cells]
         super().__init__([of_seed for _, of_seed in ordered], shape)
         self._keep("places", np.concatenate([places for places, _ in ordered]))
         self._keep("counts", np.full(len(cells), shape[0] * shape[1], dtype=np.int64))
+        self._keep("squares", np.array([np.square(of_seed.values, dtype=np.float64).sum() for of_seed in cells]))
         of_rows = np.arange(shape[0] + 1) * shape[1]
         starts = np.cumsum([0, *self.sizes])
         # Where each user's cells begin, kept on the host: no block waits for the device.
@@ -92,32 +95,34 @@ class AllCells(CellErrors):
         )
         height = min(self.shape[0], max(1, _at_once(CELLS_AT_ONCE, users) // self.shape[1]))
         predicted, slopes = (users.new_empty(height, self.shape[1]) for _ in range(2))
-        sums = users.new_zeros(len(users), dtype=torch.float64)
-        for seed in range(len(users)):
-            columns = items[seed].T.contiguous()
+        errors = []
+        for seed, sides in enumerate(zip(users, items, users_gradient, items_gradient, strict=True)):
+            of_users, of_items, by_users, by_items = sides
+            columns = of_items.T.contiguous()
             for top in range(0, self.shape[0], height):
                 rows = slice(top, min(top + height, self.shape[0]))
-                block = users[seed, rows], predicted[: rows.stop - top], slopes[: rows.stop - top]
-                torch.mm(block[0], columns, out=block[1])
-                sums[seed] += self._error_and_slopes(seed, rows, *block[1:])
-                torch.mm(block[2], items[seed], out=users_gradient[seed, rows])
-                items_gradient[seed].addmm_(block[0].T, block[2])
+                some, block, slope = of_users[rows], predicted[: rows.stop - top], slopes[: rows.stop - top]
+                torch.mm(some, columns, out=block)
+                errors.append(self._error_and_slopes(seed, rows, block, slope))
+                torch.mm(slope, of_items, out=by_users[rows])
+                by_items.addmm_(some.T, slope)
+        sums = torch.stack(errors).view(len(users), -1).sum(1, dtype=torch.float64) + self.squares
         return sums, (users_gradient.mul_(2), items_gradient.mul_(2).transpose(1, 2).contiguous())
 
     def _error_and_slopes(self, seed: int, rows: slice, predicted: Tensor, slopes: Tensor) -> Tensor:
         """The error of a block (b, I) whose logits stand in ``predicted``; half its derivatives by these go to ``slopes``.
 
-        First as if every cell were empty: p^2, and p^2 (1 - p); then the filled ones are put right.
+        The error is that without ``squares``. First as if every cell were empty: p^2, and p^2 (1 - p); then the filled ones are put right.
         """
         predicted.sigmoid_()
         torch.mul(predicted, predicted, out=slopes)
-        error = slopes.sum().double()
+        error = slopes.sum()
         slopes.addcmul_(slopes, predicted, value=-1)  # overwritten below where a cell is filled
         filled = slice(self._begins[seed][rows.start], self._begins[seed][rows.stop])
         places, values = self.places[filled] - rows.start * self.shape[1], self.values[filled]
         at = predicted.view(-1).index_select(0, places)
         slopes.view(-1).scatter_(0, places, _slope(at, values))
-        return error + (values * (values - 2 * at)).sum(dtype=torch.float64)
+        return error - 2 * torch.dot(values, at)
 
 
 class RatedCells(CellErrors):
@@ -211,4 +216,4 @@ def _ordered(cells: Cells, shape: tuple[int, int]) -> tuple[np.ndarray, Cells]:
 
 
 def _at_once(cells: int, sides: Tensor) -> int:
-    return cells * (ON_A_GPU if sides.is_cuda else 1)
+    return cells * (ON_A_GPU if sides.is_cuda else torch.get_num_threads())
