@@ -32,7 +32,7 @@ from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.layers import OneSeed, Stacked, stacking_error
 from seedbed.stacking.layers import build as build_stacked
-from seedbed.stacking.measure import fastest_stack
+from seedbed.stacking.measure import fastest_stack, is_worth_measuring
 from seedbed.stacking.module import StackedModule
 from seedbed.stacking.optimizers import is_elementwise, is_row_sparse
 from seedbed.statistics import lower_is_better
@@ -137,6 +137,8 @@ class StackTrainer:
         shape = [self.config["model"], optimizer, settings, repr(arguments), len(seeds)]
         key = json.dumps(shape, sort_keys=True)
         if key not in _MEASURED:
+            if not is_worth_measuring(len(seeds), self._steps(data[0])):
+                return len(seeds)
             by_seed = {item.seed: item for item in data}
 
             def some(chosen: Sequence[int]) -> tuple[StackedModule, ShuffledBatches]:
@@ -198,6 +200,12 @@ class StackTrainer:
             if len(test):
                 module.test_metrics = {f"test/{name}": values for name, values in module.measured(test).items()}
         return _result(module, 0, data.seed, 0, seconds)
+
+    def _steps(self, data: SeedData) -> int:
+        """Optimizer steps of a seed in all its epochs."""
+        rows, settings = self.task.stack_data(self.table, [data]), {**self._task_settings, **self.settings}
+        steps = self.task.batches(rows, [data.seed], settings, torch.device("cpu")).steps
+        return int(self.settings["max_epochs"]) * steps
 
     def _that_fit(self, data: SeedData, device: torch.device) -> int:
         """How many seeds like this one fit into half of the memory that is free to the device."""

@@ -106,15 +106,13 @@ class _InBatchSoftmax(torch.autograd.Function):
         totals = []
         for block in blocks:
             scores = _scores(queries, candidates, offset, block)
-            highest = scores.amax(-1, keepdim=True)
-            shares = scores.sub_(highest).exp_()
-            sums = shares.sum(-1, keepdim=True)
-            totals.append((sums.log() + highest).squeeze(-1))
+            shares = scores.softmax(-1)  # in one pass, where logsumexp takes several
+            totals.append(scores.amax(-1) - shares.amax(-1).log())
             if not wanted:
                 continue
-            shares.mul_(pull_of_user[:, block].unsqueeze(-1) / sums)
-            to_queries[:, block] = shares @ candidates
-            to_candidates.baddbmm_(shares.transpose(1, 2), queries[:, block])
+            pull = pull_of_user[:, block].unsqueeze(-1)
+            to_queries[:, block] = torch.bmm(shares, candidates) * pull
+            to_candidates.baddbmm_(shares.transpose(1, 2), queries[:, block] * pull)
         if wanted:
             add_at(to_queries, user_of_row, of_rows[1] * -pulls.unsqueeze(-1))
             add_at(to_candidates, item_of_row, of_rows[0] * -pulls.unsqueeze(-1))

@@ -15,12 +15,19 @@ REPEATS, STEPS = 3, 2
 # A larger stack is preferred when it is about as fast: the loop's own cost of a step, which is not measured, is paid
 # once for all seeds of a stack.
 ABOUT_AS_FAST = 1.15
+# A measurement is worth its time where the training takes this many times as many steps of seeds.
+WORTH = 5
 
 
 def stack_sizes(seeds: int) -> list[int]:
     """The sizes that are tried: 1, 2, 5, 10, 20, 50, ... and all."""
     sizes = [size * 10**power for power in range(6) for size in (1, 2, 5)]
     return [size for size in sizes if size < seeds] + [seeds]
+
+
+def is_worth_measuring(seeds: int, steps: int) -> bool:
+    """Whether the training of so many seeds, each by so many ``steps``, is long beside the measurement."""
+    return seeds * steps >= WORTH * sum(stack_sizes(seeds)) * (1 + REPEATS * STEPS)
 
 
 def fastest_stack(
