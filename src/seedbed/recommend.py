@@ -35,7 +35,7 @@ def for_user(trained: TrainedVariant, user: str, k: int) -> str:
     title = f"For user {recommender.users.name(row)}, without the {answer.seen} items that this user has rated."
     if answer.cold_start:
         title += " No seed has trained on this user: this is the mean of what it says for those that it has."
-    return _text(trained, title, "prediction", answer.found, k)
+    return _text(trained, title, "prediction" if trained.predicts_ratings else "score", answer.found, k)
 
 
 MEASURES = {"cosine": (nearest, "cosine similarity"), "dot": (most_alike, "dot product / own")}

@@ -19,10 +19,13 @@ from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.randomness import derive, global_stream
 from seedbed.runner import run
+from seedbed.serving.building import recommender_of
+from seedbed.serving.recommender import Recommender
 from seedbed.stacking.ranking import OF_ROWS, OF_USERS
 from seedbed.statistics import bounds, lower_is_better
 from seedbed.tasks import retrieval
 from seedbed.tasks.retrieval import Retrieval
+from seedbed.trained import load_variant
 from seedbed.training import SeedResult, StackTrainer
 
 TOWERS = {"_target_": "seedbed.models.two_tower.TwoTower", "_partial_": True, "factors": 4}
@@ -181,8 +184,11 @@ def test_metrics_know_their_direction_and_ends() -> None:
     assert lower_is_better("val/loss_last_batch")
 
 
-def test_a_run_from_a_file_of_ratings(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra, the variants that need it are left out with a word; asked for by name, they say what to install."""
+def test_a_run_from_a_file_of_ratings(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra, the variants that need it are left out with a word; asked for by name, they say what to install.
+
+    What the others recommend is the same after a way through the files of a served model.
+    """
     draw = np.random.default_rng(0)
     rows = [f"u{user},i{item},{rating}" for user, item, rating in zip(
         draw.integers(0, 20, 300), draw.integers(0, 30, 300), draw.integers(1, 6, 300), strict=True)]  # fmt: skip
@@ -205,3 +211,14 @@ def test_a_run_from_a_file_of_ratings(project: Path, monkeypatch: pytest.MonkeyP
     assert outcome.trained == 4
     with pytest.raises(ConfigError, match=r"seedbed\[baselines\]"):
         run("towers", ["variant=als"], config_dir=project)
+    for variant in ("towers", "popular"):
+        recommender = recommender_of(load_variant("towers", variant, config_dir=project))
+        folder = tmp_path / variant
+        folder.mkdir()
+        again = Recommender.read(folder, {"about": "", **recommender.write(folder)})
+        found = recommender.for_user(3, 5)
+        assert again.for_user(3, 5) == found
+        rated = set(recommender.seen.by(3).tolist())
+        assert len(found.found) == 5
+        assert not rated & {row.item for row in found.found}
+    assert again.for_user(0, 5).cold_start

@@ -65,10 +65,9 @@ def _first_part(of_user: OfUser, seeds: int) -> str:
 
 
 def _unseen_part(of_user: OfUser, titles: Sequence[str], seeds: int) -> str:
-    about = (
-        f"By the mean prediction over seeds, without the {of_user.rated} items that this user has rated in the file."
-    )
-    table = _ranked(of_user.unseen, titles, seeds, f"prediction {PLUS_MINUS} std")
+    what = "prediction" if of_user.own else "score"  # own ratings are compared where the scores are ratings
+    about = f"By the mean {what} over seeds, without the {of_user.rated} items that this user has rated in the file."
+    table = _ranked(of_user.unseen, titles, seeds, f"{what} {PLUS_MINUS} std")
     return f"### Recommended to user {markdown(of_user.user)}\n\n{about}\n\n{table}"
 
 
