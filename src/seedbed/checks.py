@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -19,6 +20,11 @@ def require_choice(key: str, value: Any, known: Iterable[str]) -> None:
     """The value must be one of the few that the key knows."""
     if value not in (choices := tuple(known)):
         raise ConfigError(f"{key}={value}: there is no such choice, {near_misses(str(value), choices)}")
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported, by the name under which it is."""
+    return importlib.util.find_spec(package) is not None
 
 
 def is_whole(value: Any) -> bool:

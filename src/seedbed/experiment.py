@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import re
@@ -26,7 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from seedbed.checks import is_number, is_positive, is_whole, require
+from seedbed.checks import is_installed, is_number, is_positive, is_whole, require
 from seedbed.errors import ConfigError, near_misses
 from seedbed.paths import config_groups, make_importable, project_folder, resources
 
@@ -214,15 +213,12 @@ def build(config: Mapping[str, Any], place: str) -> Any:
 
 def missing_extra(config: Mapping[str, Any]) -> str:
     """The extra of seedbed that brings the package which the model says it needs; "" where it needs none, or has it."""
+    module, _, name = str(config["model"].get("_target_")).rpartition(".")
     try:
-        needs = getattr(get_class(config["model"]["_target_"]), "NEEDS", None)
+        needs = getattr(getattr(importlib.import_module(module), name, None), "NEEDS", None)
     except (ValueError, ImportError):
         return ""  # what is wrong there is found when the model is built
     return "" if needs is None or is_installed(needs[0]) else str(needs[1])
-
-
-def is_installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
 
 
 def _installed(message: str, cause: BaseException | None) -> str:
@@ -372,7 +368,7 @@ def _refuse_collisions(parsed: Sequence[Override], variants: Mapping[str, Sequen
         if hit:
             raise ConfigError(
                 f"Override {override.input_line!r} changes what variant{'s' if len(hit) > 1 else ''} "
-                f"{', '.join(hit)} set{'' if len(hit) > 1 else 's'} for itself: the result would stand under a wrong name. "
+                f"{', '.join(hit)} set{'' if len(hit) > 1 else 's'} for {'itself' if len(hit) == 1 else 'themselves'}: the result would stand under a wrong name. "
                 "Pick variants with variant=NAME, or write a new variant into the experiment file."
             )
     for variant, own in variants.items():

@@ -66,7 +66,7 @@ def questions_of(
 def _lines(file: Path) -> list[str]:
     """Those that are not blank."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"--file {file} cannot be read: {error}. Name a text file in UTF-8.") from error
     return [line for line in lines if line.strip()]

@@ -100,7 +100,7 @@ def bounds(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> t
 
 def _base_name(metric: str) -> str:
     """The name without its split and cut-off, however it is written: "test/recall@10", "test/recall_at_10" -> "recall"."""
-    return re.split(r"@|_at_(?=\d+$)", metric.rsplit("/", 1)[-1], maxsplit=1)[0].lower()
+    return re.split(r"@|_at_(?=\d+(?:_s\d+)?$)", metric.rsplit("/", 1)[-1], maxsplit=1)[0].lower()
 
 
 def finite(values: ArrayLike) -> NDArray[np.bool_]:

@@ -563,8 +563,9 @@ def find_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_se
             )
         if of_search:
             raise TrackingError(
-                f"No search of {store.experiment!r} got as far as testing what it found: 'seedbed search "
-                f"{store.experiment}' goes on with one that was stopped."
+                f"No search of {store.experiment!r} has tested what it found: with search.fresh_seeds=0 none does, and what "
+                f"it found stands in its output and in 'seedbed ui {store.experiment}.search'. One that was stopped is gone on "
+                "with by the same command."
             )
         if launches:
             plural = "es" if len(launches) != 1 else ""

@@ -134,7 +134,7 @@ class StackTrainer:
         # Nor do learning rate and decay, of which a search tries many.
         optimizer = {key: value for key, value in self.config["optimizer"].items() if not isinstance(value, float)}
         settings = {key: value for key, value in self.settings.items() if key != "max_epochs"}
-        shape = [self.config["model"], optimizer, settings, repr(arguments), len(seeds)]
+        shape = [self.config["model"], self.config["task"], optimizer, settings, repr(arguments), len(seeds)]
         key = json.dumps(shape, sort_keys=True)
         if key not in _MEASURED:
             if not is_worth_measuring(len(seeds), self._steps(data[0])):

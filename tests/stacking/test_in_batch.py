@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -71,6 +73,21 @@ def test_loss_and_gradient_are_those_of_all_pairs(
         torch.autograd.grad((losses * weights).sum(), tables),
         torch.autograd.grad((torch.stack(expected) * weights).sum(), tables),
     )
+
+
+def test_sparing_hits_survives_scores_that_are_high() -> None:
+    """Where an item's own rows are most of the sum, what they leave of it is lost in rounding."""
+    queries, candidates = torch.full((1, 2, 1), 3000.0), torch.tensor([[[1.0], [0.9]]])
+    place = torch.arange(40).unsqueeze(0)
+    users = Distinct(place[:, :2], torch.tensor([[20.0, 20.0]]), place % 2)
+    items = Distinct(place[:, :2], torch.tensor([[39.0, 1.0]]), (place == 39).long())
+    queries.requires_grad_()
+    loss = in_batch_softmax(queries, candidates, users, items, None, spare_hits=True)
+    torch.autograd.backward(loss.sum())
+    assert queries.grad is not None
+    assert bool(queries.grad.isfinite().all())
+    # The last row stands against 39 rows with a score that is 300 above its own.
+    assert float(loss) == pytest.approx(300 + math.log(39), abs=0.1)
 
 
 def test_without_a_gradient_the_loss_is_the_same() -> None:

@@ -116,6 +116,14 @@ def test_ties_count_by_their_expectation(values: int, block: int, monkeypatch: p
             assert float(found[name][seed]) == pytest.approx(value, abs=1e-6), name
 
 
+def test_a_seed_whose_scores_are_not_numbers_has_no_metrics() -> None:
+    scores = torch.tensor([[[3.0, 2, 1]], [[3.0, torch.nan, 1]]])
+    found = measured(scores, [0, 0], [1, 2], [[1, 0], [1, 0]])
+    for name, values in found.items():
+        assert bool(values[0].isfinite()), name
+        assert bool(values[1].isnan()), name
+
+
 def test_equal_torchmetrics_where_nothing_ties() -> None:
     draw = torch.Generator().manual_seed(0)
     scores = torch.rand(1, 1, 200, generator=draw)

@@ -61,10 +61,10 @@ def test_a_seed_is_measured_in_a_stack_as_it_is_alone(method: str, side: str) ->
     settings = settings_of(side, method=method)
     together = train([0, 1], settings)
     alone = train([1], settings)[1]
-    assert together[1].metrics.keys() == alone.metrics.keys() >= {f"test/rmse@{count}" for count in KNOWN}
+    assert together[1].metrics.keys() == alone.metrics.keys() >= {f"test/rmse_at_{count}" for count in KNOWN}
     for name in alone.metrics.keys() - {"seconds"}:
         assert together[1].metrics[name] == pytest.approx(alone.metrics[name], rel=1e-6)
-    rmse = [alone.metrics[f"test/rmse@{count}"] for count in KNOWN]
+    rmse = [alone.metrics[f"test/rmse_at_{count}"] for count in KNOWN]
     assert alone.metrics["test/rmse"] == pytest.approx(np.mean(rmse))
     assert alone.metrics["test/loss"] == alone.metrics["test/mse"] == pytest.approx(np.mean(np.square(rmse)))
     folds = method in ("fold_in", "metadata_fold_in", "mean_rating")
@@ -73,15 +73,15 @@ def test_a_seed_is_measured_in_a_stack_as_it_is_alone(method: str, side: str) ->
 
 def test_without_ratings_fold_in_is_the_mean_vector_and_with_metadata_theirs() -> None:
     found = {method: train([3], settings_of(method=method))[3].metrics for method in METHODS}
-    assert found["fold_in"]["test/rmse@0"] == found["mean_vector"]["test/rmse@0"]
-    assert found["metadata_fold_in"]["test/rmse@0"] == found["metadata"]["test/rmse@0"]
-    assert found["metadata"]["test/rmse@0"] < found["mean_vector"]["test/rmse@0"]  # as the table is made
-    assert found["fold_in"]["test/rmse@4"] < found["fold_in"]["test/rmse@0"]
+    assert found["fold_in"]["test/rmse_at_0"] == found["mean_vector"]["test/rmse_at_0"]
+    assert found["metadata_fold_in"]["test/rmse_at_0"] == found["metadata"]["test/rmse_at_0"]
+    assert found["metadata"]["test/rmse_at_0"] < found["mean_vector"]["test/rmse_at_0"]  # as the table is made
+    assert found["fold_in"]["test/rmse_at_4"] < found["fold_in"]["test/rmse_at_0"]
 
 
 def test_nothing_need_be_known() -> None:
     metrics = train([3], settings_of(known=[0]))[3].metrics
-    assert metrics["test/rmse"] == metrics["test/rmse@0"] == pytest.approx(metrics["test/mse"] ** 0.5)
+    assert metrics["test/rmse"] == metrics["test/rmse_at_0"] == pytest.approx(metrics["test/mse"] ** 0.5)
 
 
 @pytest.fixture

@@ -95,6 +95,16 @@ def test_two_towers_learn_what_a_plain_loop_learns() -> None:
         torch.testing.assert_close(result.weights[name], value)
 
 
+def test_16_bits_train_with_losses_in_32() -> None:
+    for model in ("ids", "layers"):
+        chosen = settings(MODELS[model], remove_accidental_hits=True)
+        chosen["trainer"] = chosen["trainer"] | {"precision": "bf16-mixed"}
+        found = {name: value for name, _, value in train([0, 1], chosen)[0].curves}
+        chosen["trainer"] = chosen["trainer"] | {"precision": "32-true"}
+        exact = {name: value for name, _, value in train([0, 1], chosen)[0].curves}
+        assert found["val/loss"] == pytest.approx(exact["val/loss"], rel=1e-3)
+
+
 def test_bpr_draws_no_item_that_the_user_is_trained_on() -> None:
     trainer = StackTrainer(settings(loss="bpr"), TABLE)
     data = [Retrieval.seed_data(TABLE, rows_of(seed), Strategy(), seed) for seed in (0, 1)]

@@ -40,7 +40,8 @@ class Fitted(nn.Module, ABC):
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         """(B,) rows of users and of items -> (B,) scores."""
-        return self.scores(users).gather(1, items.long().unsqueeze(1) - 1).squeeze(1)
+        distinct, place = torch.unique(users, return_inverse=True)
+        return self.scores(distinct)[place, items.long() - 1]
 
 
 class Popular(Fitted):

@@ -20,6 +20,7 @@ from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender, Seen
 from seedbed.serving.scores import NetworkScores, Scores
 from seedbed.tasks.classification import Classification
+from seedbed.tasks.cold_start import ColdStart
 from seedbed.trained import FoundVariant, TrainedNetworks, TrainedVariant, rating_variant
 from seedbed.training import task_class
 
@@ -30,6 +31,11 @@ def predictor_of(found: FoundVariant, seed: int | None = None, index: str = "exa
     """By all seeds that ended well, or by one; raises a ``SeedbedError`` for a task that cannot be asked."""
     if index == "faiss":
         check_faiss()
+    if issubclass(found.task, ColdStart):
+        raise ConfigError(
+            f"{found.results.experiment!r} measures newcomers (task=cold_start): every seed holds out some users or items, "
+            "and has learned nothing of them. Name another experiment, such as fastai_collab."
+        )
     if found.task.RECOMMENDS:
         return recommender_of(rating_variant(found, seed), index)
     if index != "exact":

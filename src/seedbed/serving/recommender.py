@@ -111,6 +111,7 @@ class Recommender(Predictor):
 
     @property
     def questions(self) -> tuple[Column, ...]:
+        """``k`` stands in every row of a request or in none: MLflow's "long" takes no gaps, and its "double" no whole numbers."""
         return Column(USER, "string", False), Column(SIMILAR_TO, "string", False), Column(COUNT, "long", False)
 
     @property

@@ -94,8 +94,9 @@ class _InBatchSoftmax(torch.autograd.Function):
         if spare_hits:
             total = torch.cat([_scores(queries, candidates, offset, block).logsumexp(-1) for block in blocks], dim=1)
             # Of the sum that all rows enter, what the other rows of the own item leave.
-            left = 1 - (times.gather(1, item_of_row) - 1) * (own - total.gather(1, user_of_row)).exp()
-            left = left.clamp(min=torch.finfo(left.dtype).tiny)
+            of_item = times.gather(1, item_of_row).clamp(min=1)
+            left = 1 - (of_item - 1) * (own - total.gather(1, user_of_row)).exp()
+            left = torch.maximum(left, 1 / of_item)  # it is never less, but rounding of high scores may make it so
             pulls = weights / left
         else:
             left, pulls = None, weights
@@ -185,8 +186,8 @@ def hard_negatives_softmax(
     own_item = items.place.unsqueeze(-1)
     is_own = chosen == own_item
     others = torch.where(is_own, torch.zeros_like(times) if spare_hits else times - 1, times)
-    counted = others.cumsum(-1).clamp(max=hardest)
-    counted = torch.cat([counted[..., :1], counted.diff(dim=-1)], dim=-1)
+    upto = others.long().cumsum(-1).clamp(max=hardest)
+    counted = torch.cat([upto[..., :1], upto.diff(dim=-1)], dim=-1).to(scores.dtype)
     flat = scores.flatten(1)
     own = flat.gather(1, users.place * scores.shape[-1] + items.place)
     places = (of_user * scores.shape[-1] + chosen).flatten(1)

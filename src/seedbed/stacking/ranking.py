@@ -1,7 +1,8 @@
 """How well S seeds rank all items for each user, in blocks of users, so that memory is bounded.
 
-Of equal scores none comes first: every metric is its expected value over the orders that they could have (McSherry and
-Najork 2008, "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores").
+Of equal scores none comes first: every metric of users is its expected value over the orders that they could have
+(McSherry and Najork 2008, "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied
+Scores"). ``top_at_k`` alone, which is as others have published it, takes ties in favour of the item.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def ranking_metrics(
     sampled: int | None = None,
     keys: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """All metrics {name: (S,)}; which ratings a seed trained on and is evaluated on: two (S, N) by row of the table.
+    """All metrics {name: (S,)}, NaN for a seed with a score that is not finite; which ratings a seed trained on and is evaluated on: two (S, N) by row of the table.
 
     ``top_at_k`` are over evaluated ratings: the share whose item has fewer than k candidates above it. All items are
     candidates, those that the user has rated among them, and an item as often as ``copies`` (I,) says.
@@ -166,10 +167,11 @@ class _Sums:
         self.sums: dict[str, Tensor] = {}
         self.evaluated = torch.zeros(seeds, dtype=torch.float64, device=device)
         self.pairs = torch.zeros_like(self.evaluated)
-        positions = torch.arange(1, items + 1, dtype=torch.float64, device=device)
+        self.finite = torch.ones(seeds, dtype=torch.bool, device=device)
+        positions = torch.arange(1, items + 1, dtype=torch.float64)  # a CUDA device has no deterministic sums of floats
         start = positions.new_zeros(1)
-        self.discounts = torch.cat([start, (1 / (positions + 1).log2()).cumsum(0)])
-        self.harmonic = torch.cat([start, (1 / positions).cumsum(0)])
+        self.discounts = torch.cat([start, (1 / (positions + 1).log2()).cumsum(0)]).to(device)
+        self.harmonic = torch.cat([start, (1 / positions).cumsum(0)]).to(device)
         self.never_listed = {k: torch.zeros(seeds * items, dtype=torch.float64, device=device) for k in LIST_CUTS}
         """Log of the probability that no list has the item."""
         self.information = _information(trained, ratings, items)
@@ -180,6 +182,7 @@ class _Sums:
 
     def add(self, scores: Tensor, block: Block, trained: Tensor, evaluated: Tensor) -> None:
         """``scores`` (S, B, I) of a block, and which of its ratings each seed trained and is evaluated on, (S, B, R)."""
+        self.finite &= scores.isfinite().flatten(1).all(1)
         candidates = _without(scores, block.items, trained)
         rising = _rising(candidates)
         self._add_rows(scores, rising, block, trained, evaluated)
@@ -289,7 +292,7 @@ class _Sums:
         values["users_evaluated"], values["users_skipped"] = self.evaluated, self.users - self.evaluated
         if sampled is not None:
             values[sampled_name(sampled)] = self.sums["sampled"] / self.pairs
-        return values
+        return {name: torch.where(self.finite, value.double(), torch.nan) for name, value in values.items()}
 
 
 def _information(trained: Tensor, ratings: ByUser, items: int) -> Tensor:

@@ -74,7 +74,7 @@ class ColdStart(Rating):
     vector of one with few is still near where training began. Of the other side, only whom a seed has trained on counts
     as known.
 
-    RMSE is given for each k, as ``rmse@k``; ``mse``, ``rmse`` and ``mae`` are the means over ``known``.
+    RMSE is given for each k, as ``rmse_at_k``; ``mse``, ``rmse`` and ``mae`` are the means over ``known``.
     """
 
     METRICS = ("loss", "mse", "rmse", "mae")
@@ -146,7 +146,7 @@ class ColdStart(Rating):
             "mse": mean_mse,
             "rmse": float(np.mean(list(rmse.values()))),
             "mae": float(np.mean([np.abs(of_count).mean() for of_count in errors.values()])),
-            **{f"rmse@{count}": value for count, value in rmse.items()},
+            **{f"rmse_at_{count}": value for count, value in rmse.items()},
         }
 
     def _newcomers(self, position: int, rows: Numbers) -> Newcomers:
@@ -208,6 +208,11 @@ class ColdStart(Rating):
     # ---- from a table to the arguments above -------------------------------------------------------------------------
 
     @classmethod
+    def metric_names(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        known = settings.get("known")
+        return (*cls.METRICS, *(f"rmse_at_{count}" for count in (known if isinstance(known, list) else [])))
+
+    @classmethod
     def stack_data(cls, table: RatingTable, data: Sequence[SeedData]) -> StackData:
         found = super().stack_data(table, data)
         held_out = [_held_out(table, item.rows) for item in data]
@@ -222,6 +227,11 @@ class ColdStart(Rating):
     @classmethod
     def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
         super().check(table, rows, strategy)
+        if table.pair_numbers is not None:
+            raise ConfigError(
+                f"task=cold_start: {table.name} has several ratings of one item by one user, of which one could be known and "
+                "another to be predicted. Set data.duplicates=latest."
+            )
         if not _held_out(table, rows):
             raise ConfigError(
                 "split: users and items of the validation and test rows train as well, so that nobody is new. Take "

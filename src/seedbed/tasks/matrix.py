@@ -22,6 +22,7 @@ from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.tasks.base import SeedData, StackData
 from seedbed.tasks.rating import Rating
 
+STEPS = 100
 CELLS: dict[str, type[CellErrors]] = {"all": AllCells, "rated": RatedCells}
 
 
@@ -46,7 +47,7 @@ class RatingMatrix(Rating):
         training: Sequence[np.ndarray],
         largest: float,
         cells: Literal["all", "rated"] = "all",
-        steps: int = 100,  # in an epoch; ``batches`` has read it
+        steps: int = STEPS,  # in an epoch; ``batches`` has read it
         **rating: Any,
     ) -> None:
         """``training``: each seed's row numbers, ``largest`` the rating that is 1 to the loss; the rest as in ``Rating`` and ``StackedModule``."""
@@ -89,7 +90,7 @@ class RatingMatrix(Rating):
     def batches(
         cls, data: StackData, seeds: Sequence[int], settings: Mapping[str, Any], device: torch.device
     ) -> ShuffledBatches:
-        steps = [np.zeros(settings["steps"], dtype=np.int64)] * len(seeds)
+        steps = [np.zeros(settings.get("steps", STEPS), dtype=np.int64)] * len(seeds)
         chunk = settings["steps_per_chunk"]
         return ShuffledBatches(steps, seeds, batch_size=1, steps_per_chunk=chunk, device=device)
 
@@ -119,4 +120,4 @@ class RatingMatrix(Rating):
     def check_settings(cls, table: RatingTable, settings: Mapping[str, Any]) -> None:
         super().check_settings(table, settings)
         require_choice("task.cells", settings.get("cells", "all"), CELLS)
-        require(is_whole(settings.get("steps", 100)), "task.steps", settings.get("steps"), "a whole number from 1 on")
+        require(is_whole(settings.get("steps", STEPS)), "task.steps", settings.get("steps"), "a whole number from 1 on")

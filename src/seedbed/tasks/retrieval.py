@@ -10,16 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seedbed.checks import is_positive, is_whole, require, require_choice
+from seedbed.checks import is_installed, is_positive, is_whole, require, require_choice
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
-from seedbed.experiment import is_installed
 from seedbed.imbalance.base import Strategy
 from seedbed.models.baselines import Fitted
 from seedbed.randomness import derive, whole_numbers
-from seedbed.stacking.in_batch import add_at, distinct, hard_negatives_softmax, in_batch_softmax
+from seedbed.stacking.in_batch import Distinct, add_at, distinct, hard_negatives_softmax, in_batch_softmax
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.stacking.ranking import ByUser, names, ranking_metrics, sampled_name
@@ -28,8 +27,8 @@ from seedbed.tasks.base import SeedData, StackData, Task
 LOSSES = ("in_batch_softmax", "bpr")
 NEEDED: dict[str, tuple[str, ...]] = {"in_batch_softmax": ("queries", "candidates"), "bpr": ()}
 """Methods of a network that its loss calls."""
-LEAST_PROBABILITY = 1e-6
-"""Of an item that no training row has, for the correction."""
+LEAST_COUNT = 0.5
+"""Training rows that an item without any is taken to have, for the correction."""
 
 
 class Retrieval(Task):
@@ -128,6 +127,11 @@ class Retrieval(Task):
         """(S,): the loss summed over the rows ``index`` (S, B)."""
         users = distinct(self._of(self.users, index), real, self.table_rows[0])
         items = distinct(self._of(self.items, index), real, self.table_rows[1])
+        # In 16 bits a sum over thousands of rows would be a rough one.
+        with torch.autocast(index.device.type, enabled=False):
+            return self._of_distinct(users, items, real, hardest)
+
+    def _of_distinct(self, users: Distinct, items: Distinct, real: Tensor | None, hardest: int | None) -> Tensor:
         queries = self.network.call("queries", users.ids) / self.temperature
         candidates = self.network.call("candidates", items.ids)
         settings: dict[str, Any] = {"spare_hits": self.remove_accidental_hits}
@@ -164,15 +168,16 @@ class Retrieval(Task):
         marked = torch.zeros_like(self.trained)
         seeds = torch.arange(len(index), device=index.device).unsqueeze(1).expand_as(index)
         marked[seeds[mask], index[mask].long()] = True
-        ranked = ranking_metrics(
-            lambda users: self.network.call("scores", users.expand(len(index), -1)),
-            self.by_user,
-            trained=self.trained,
-            evaluated=marked,
-            copies=self.copies,
-            sampled=self.sampled_negatives,
-            keys=self.keys,
-        )
+        with torch.autocast(index.device.type, enabled=False):  # in 16 bits many scores would be equal
+            ranked = ranking_metrics(
+                lambda users: self.network.call("scores", users.expand(len(index), -1)),
+                self.by_user,
+                trained=self.trained,
+                evaluated=marked,
+                copies=self.copies,
+                sampled=self.sampled_negatives,
+                keys=self.keys,
+            )
         return {**self._losses(index, mask), **ranked}
 
     def _losses(self, index: Tensor, mask: Tensor) -> dict[str, Tensor]:
@@ -233,7 +238,7 @@ class Retrieval(Task):
         for position, rows in enumerate(train):
             trained[position, torch.from_numpy(rows).long()] = True
         counts = np.stack([np.bincount(table.items[rows], minlength=table.item_rows) for rows in train])
-        shares = np.maximum(counts / counts.sum(1, keepdims=True), LEAST_PROBABILITY)
+        shares = np.maximum(counts, LEAST_COUNT) / counts.sum(1, keepdims=True)
         arguments = {
             "users": torch.from_numpy(table.users),
             "items": torch.from_numpy(table.items),

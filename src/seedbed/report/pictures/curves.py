@@ -87,7 +87,7 @@ def _draw(axes: Axes, results: Results, variant: str, metric: str, curves: list[
             markersize=4,
             label="published" if place == 0 else None,
         )
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
 
 
