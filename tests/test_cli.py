@@ -152,6 +152,7 @@ def test_multirun_finds_bad_input_before_the_first_job(typed: Callable[..., Resu
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_one_store_from_any_folder(seedbed: Command, project: Path, tmp_path: Path) -> None:
     swept = seedbed("run", "messages", "-m", "variant=none", "seeds=1,2", "hydra.job.chdir=true", cwd=project / "data")
     assert swept.returncode == 0, swept.stderr
@@ -162,7 +163,14 @@ def test_one_store_from_any_folder(seedbed: Command, project: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("signal", "status"), [("SIGINT", "KILLED"), ("SIGTERM", "KILLED"), ("SIGKILL", "RUNNING")])
+@pytest.mark.parametrize(
+    ("signal", "status"),
+    [
+        pytest.param("SIGINT", "KILLED", marks=pytest.mark.extended),
+        pytest.param("SIGTERM", "KILLED", marks=pytest.mark.extended),
+        ("SIGKILL", "RUNNING"),
+    ],
+)
 def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: Path, signal: str, status: str) -> None:
     settings = f"_target_: tests.made_up.Signals\nname: {signal}\nafter: {5 if signal == 'SIGKILL' else 0}\n"
     (project / "imbalance" / "signals.yaml").write_text(settings)

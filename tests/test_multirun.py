@@ -36,6 +36,7 @@ def test_folders_of_one_second_do_not_collide(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_six_launches_at_once_write_six_folders_and_disturb_no_other(project: Path) -> None:
     """In a project that has no store yet: all six are to create the one."""
     (project / "mlflow.db").unlink()
