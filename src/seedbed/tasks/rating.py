@@ -11,18 +11,17 @@ from torch import Tensor
 
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
-from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
-from seedbed.imbalance.base import Strategy
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
-from seedbed.tasks.base import SeedData, StackData, Task
+from seedbed.tasks.base import SeedData, StackData
+from seedbed.tasks.of_ratings import OfRatings
 
 UNKNOWN = 0
 """The row that stands for every user or item that is not in the vocabulary."""
 
 
-class Rating(Task):
+class Rating(OfRatings):
     """Stacked networks of a user and an item, over ratings that lie on the device once.
 
     ``users``, ``items`` and ``ratings`` are (N,): all rows that any seed or split refers to. ``known_users`` (S, U + 1)
@@ -35,7 +34,6 @@ class Rating(Task):
     the training ratings.
     """
 
-    RECOMMENDS = True
     METRICS: ClassVar[tuple[str, ...]] = (
         "loss",
         "mse",
@@ -114,11 +112,6 @@ class Rating(Task):
         return self._of(self.users, index), self._of(self.items, index)
 
     @staticmethod
-    def _of(values: Tensor, index: Tensor) -> Tensor:
-        """(N,) and (S, B) row numbers -> (S, B)."""
-        return values.index_select(0, index.flatten()).view_as(index)
-
-    @staticmethod
     def _known(ids: Tensor, known: Tensor) -> Tensor:
         return known.gather(1, ids.long())
 
@@ -126,26 +119,6 @@ class Rating(Task):
         return torch.where(self._known(ids, known), ids, UNKNOWN)
 
     # ---- from a table to the arguments above -------------------------------------------------------------------------
-
-    @classmethod
-    def network_arguments(cls, table: RatingTable) -> dict[str, Any]:
-        return {
-            "users": table.user_rows,
-            "items": table.item_rows,
-            "user_features": table.user_features,
-            "item_features": table.item_features,
-        }
-
-    @classmethod
-    def example(cls, table: RatingTable, rows: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        users = torch.randint(table.user_rows, (rows,), generator=generator, dtype=torch.int32)
-        return users, torch.randint(table.item_rows, (rows,), generator=generator, dtype=torch.int32)
-
-    @classmethod
-    def seed_data(
-        cls, table: RatingTable, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None
-    ) -> SeedData:
-        return SeedData(seed, rows)
 
     @classmethod
     def stack_data(cls, table: RatingTable, data: Sequence[SeedData]) -> StackData:
@@ -163,23 +136,10 @@ class Rating(Task):
         return StackData(arguments, train, [item.rows.val for item in data], [item.rows.test for item in data])
 
     @classmethod
-    def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
-        if type(strategy) is not Strategy:
-            raise ConfigError(
-                f"imbalance: {type(strategy).__name__} works on classes, and ratings have none. Set imbalance=none."
-            )
-        if len(rows.train) == 0:
-            raise ConfigError("split: no rating is left for training. Lower split.val and split.test.")
-
-    @classmethod
     def check_settings(cls, table: RatingTable, settings: Mapping[str, Any]) -> None:
         vocabulary = settings.get("vocabulary", "file")
         if vocabulary not in ("file", "train"):
             raise ConfigError(f"task.vocabulary={vocabulary} cannot be used: it must be file or train.")
-
-    @classmethod
-    def describe(cls, table: RatingTable) -> dict[str, Any]:
-        return {"rating_range": list(map(float, table.rating_range))}
 
     @classmethod
     def count_split(cls, table: RatingTable, rows: Rows) -> dict[str, int]:

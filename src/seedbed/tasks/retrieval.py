@@ -12,17 +12,15 @@ from torch.nn import functional
 
 from seedbed.checks import is_installed, is_positive, is_whole, require, require_choice
 from seedbed.data.ratings import RatingTable
-from seedbed.data.splits import Rows
-from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
-from seedbed.imbalance.base import Strategy
 from seedbed.models.baselines import Fitted
 from seedbed.randomness import derive, whole_numbers
 from seedbed.stacking.in_batch import Distinct, add_at, distinct, hard_negatives_softmax, in_batch_softmax
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.stacking.ranking import ByUser, names, ranking_metrics, sampled_name
-from seedbed.tasks.base import SeedData, StackData, Task
+from seedbed.tasks.base import SeedData, StackData
+from seedbed.tasks.of_ratings import OfRatings
 
 LOSSES = ("in_batch_softmax", "bpr")
 NEEDED: dict[str, tuple[str, ...]] = {"in_batch_softmax": ("queries", "candidates"), "bpr": ()}
@@ -31,7 +29,7 @@ LEAST_COUNT = 0.5
 """Training rows that an item without any is taken to have, for the correction."""
 
 
-class Retrieval(Task):
+class Retrieval(OfRatings):
     """Stacked networks that score users and items (``scores``, and ``queries`` and ``candidates`` for the first loss).
 
     ``loss`` "in_batch_softmax" is summed over a batch, as TensorFlow Recommenders does it: each row's item stands
@@ -46,7 +44,6 @@ class Retrieval(Task):
     negatives. ``sampled_negatives`` adds a ranking among that many sampled items, under a name of its own.
     """
 
-    RECOMMENDS = True
     METRICS = ("loss", "loss_last_batch", *names())
 
     users: Tensor
@@ -199,37 +196,12 @@ class Retrieval(Task):
         order = torch.where(mask, drawn, 1 << 62).argsort(dim=1)
         return index.gather(1, order), mask.gather(1, order)
 
-    @staticmethod
-    def _of(values: Tensor, index: Tensor) -> Tensor:
-        """(N,) and (S, B) row numbers -> (S, B)."""
-        return values.index_select(0, index.flatten()).view_as(index)
-
     # ---- from a table to the arguments above -------------------------------------------------------------------------
 
     @classmethod
     def metric_names(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
         sampled = settings.get("sampled_negatives")
         return (*cls.METRICS, *([] if sampled is None else [sampled_name(sampled)]))
-
-    @classmethod
-    def network_arguments(cls, table: RatingTable) -> dict[str, Any]:
-        return {
-            "users": table.user_rows,
-            "items": table.item_rows,
-            "user_features": table.user_features,
-            "item_features": table.item_features,
-        }
-
-    @classmethod
-    def example(cls, table: RatingTable, rows: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        users = torch.randint(table.user_rows, (rows,), generator=generator, dtype=torch.int32)
-        return users, torch.randint(table.item_rows, (rows,), generator=generator, dtype=torch.int32)
-
-    @classmethod
-    def seed_data(
-        cls, table: RatingTable, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None
-    ) -> SeedData:
-        return SeedData(seed, rows)
 
     @classmethod
     def stack_data(cls, table: RatingTable, data: Sequence[SeedData]) -> StackData:
@@ -249,19 +221,6 @@ class Retrieval(Task):
             "keys": torch.tensor([derive(item.seed, "negatives") for item in data]),
         }
         return StackData(arguments, train, [item.rows.val for item in data], [item.rows.test for item in data])
-
-    @classmethod
-    def describe(cls, table: RatingTable) -> dict[str, Any]:
-        return {"rating_range": list(map(float, table.rating_range))}
-
-    @classmethod
-    def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
-        if type(strategy) is not Strategy:
-            raise ConfigError(
-                f"imbalance: {type(strategy).__name__} works on classes, and ratings have none. Set imbalance=none."
-            )
-        if len(rows.train) == 0:
-            raise ConfigError("split: no rating is left for training. Lower split.val and split.test.")
 
     @classmethod
     def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:

@@ -1,0 +1,59 @@
+"""What the tasks on tables of ratings share, whatever they learn from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seedbed.data.ratings import RatingTable
+from seedbed.data.splits import Rows
+from seedbed.data.table import Progress
+from seedbed.errors import ConfigError
+from seedbed.imbalance.base import Strategy
+from seedbed.tasks.base import SeedData, Task
+
+
+class OfRatings(Task):
+    """Networks of a user and an item."""
+
+    RECOMMENDS = True
+
+    @staticmethod
+    def _of(values: Tensor, index: Tensor) -> Tensor:
+        """(N,) and (S, B) row numbers -> (S, B)."""
+        return values.index_select(0, index.flatten()).view_as(index)
+
+    @classmethod
+    def network_arguments(cls, table: RatingTable) -> dict[str, Any]:
+        return {
+            "users": table.user_rows,
+            "items": table.item_rows,
+            "user_features": table.user_features,
+            "item_features": table.item_features,
+        }
+
+    @classmethod
+    def example(cls, table: RatingTable, rows: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        users = torch.randint(table.user_rows, (rows,), generator=generator, dtype=torch.int32)
+        return users, torch.randint(table.item_rows, (rows,), generator=generator, dtype=torch.int32)
+
+    @classmethod
+    def seed_data(
+        cls, table: RatingTable, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None
+    ) -> SeedData:
+        return SeedData(seed, rows)
+
+    @classmethod
+    def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
+        if type(strategy) is not Strategy:
+            raise ConfigError(
+                f"imbalance: {type(strategy).__name__} works on classes, and ratings have none. Set imbalance=none."
+            )
+        if len(rows.train) == 0:
+            raise ConfigError("split: no rating is left for training. Lower split.val and split.test.")
+
+    @classmethod
+    def describe(cls, table: RatingTable) -> dict[str, Any]:
+        return {"rating_range": list(map(float, table.rating_range))}
