@@ -39,7 +39,7 @@ def refused(load, *arguments, error=DataError, **settings) -> str:
 
 def test_a_table_of_features(load):
     table = load(ROWS)
-    assert (table.features.dtype, table.width, table.preparation, table.texts) == (np.float32, 2, None, None)
+    assert (table.features.dtype, table.inputs.width, table.preparation, table.texts) == (np.float32, 2, None, None)
     assert table.features.tolist() == [[1, 10], [2, 20], [1, 10], [4, 40], [0, 5], [0, 5]]
     assert (table.classes, table.labels.tolist()) == (("no", "yes"), [0, 0, 1, 0, 1, 1])
     assert table.groups.tolist() == [0, 1, 0, 2, 3, 3], "equal rows stay on one side of a split"
@@ -98,7 +98,7 @@ def test_columns_that_are_not_numeric_are_named_with_the_remedy(load):
     message = refused(load, "a,city,b,y\n1,Rome,x,0\n2,,3,1\n")
     assert "'city' (such as 'Rome'), 'b' (such as 'x')" in message
     assert "data.exclude=[city,b]" in message
-    assert load("a,city,b,y\n1,Rome,x,0\n2,,3,1\n", exclude=["city", "b"]).width == 1
+    assert load("a,city,b,y\n1,Rome,x,0\n2,,3,1\n", exclude=["city", "b"]).inputs.width == 1
 
 
 def test_the_remedy_holds_what_is_left_out_already_and_fits_a_shell(load):
@@ -125,7 +125,7 @@ def test_rows_with_a_missing_value_are_dropped_and_counted(load):
 @pytest.mark.parametrize(("missing", "value"), [("median", 4), ("mean", 5)])
 def test_missing_values_come_from_training_rows_alone(load, missing, value):
     table = load("a,y\n,0\n1,0\n4,1\n10,1\n1000,0\n", missing=missing)
-    assert table.width == 1
+    assert table.inputs.width == 1
     prepared = table.preparation.fit(table, np.array([1, 2, 3]))
     assert prepared.features.ravel().tolist() == [value, 1, 4, 10, 1000]
 
@@ -190,7 +190,7 @@ def test_each_seed_trains_on_what_was_fitted_to_its_own_rows(load):
 
 
 def test_a_scaler_may_change_the_number_of_columns(load):
-    assert load(WIDE, scaler=PCA(n_components=2)).width == 2
+    assert load(WIDE, scaler=PCA(n_components=2)).inputs.width == 2
 
 
 def test_a_scaler_may_look_at_training_labels(load):

@@ -47,12 +47,12 @@ def test_texts_by_config_alone(reviews, encoder, width):
     found = table(
         "text_imbalance", f"data.path={reviews}", "data.text=body", "data.label=stars", f"data/encoder={encoder}"
     )
-    assert (found.classes, found.width, found.counts["rows"]) == (("1", "5"), width, 120)
+    assert (found.classes, found.inputs.width, found.counts["rows"]) == (("1", "5"), width, 120)
 
 
 def test_features_by_config_alone(patients):
     found = table("feature_imbalance", f"data.path={patients}", "data.label=diagnosis")
-    assert (found.classes, found.width, found.counts["dropped_with_missing"]) == (("healthy", "ill"), 2, 12)
+    assert (found.classes, found.inputs.width, found.counts["dropped_with_missing"]) == (("healthy", "ill"), 2, 12)
     settings = ["data.missing=median", "data.scaler._target_=sklearn.preprocessing.RobustScaler"]
     assert table("feature_imbalance", f"data.path={patients}", "data.label=diagnosis", *settings).counts["rows"] == 120
 

@@ -35,7 +35,7 @@ def test_a_table_of_reviews(load, tmp_path):
     assert (table.name, table.classes, table.labels.tolist()) == ("reviews", ("1", "3", "5"), [2, 2, 0, 0, 1, 1])
     assert table.texts == ("Good", " good ", "Bad", "Bad", "fine &amp; dandy", "fine & dandy")
     assert table.groups.tolist() == [0, 0, 1, 1, 2, 3]
-    assert (table.features.shape, table.width, table.preparation) == ((6, 8), 8, None)
+    assert (table.features.shape, table.inputs.width, table.preparation) == ((6, 8), 8, None)
     assert table.encode is not None
     assert np.array_equal(table.encode(["Bad"], None)[0], table.features[2])
     assert table.counts == {
@@ -202,7 +202,7 @@ def test_settings_that_cannot_be(settings, message):
 def test_a_fitted_encoder_learns_from_training_rows_alone(load):
     table = load("text,label\nred apple,a\nred pear,b\ngreen plum,a\nred,b\n", text="text", label="label",
                  encoder=TfidfEncoder(max_features=5))  # fmt: skip
-    assert (table.width, table.features.shape, table.encode) == (5, (4, 0), None)
+    assert (table.inputs.width, table.features.shape, table.encode) == (5, (4, 0), None)
     prepared = table.preparation.fit(table, np.array([0, 1]))
     assert (prepared.features.shape, prepared.features.dtype) == ((4, 5), np.float32)
     assert not prepared.features[2].any(), "its words are in no training text"

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from seedbed.checks import require_choice
 from seedbed.data.labels import classes_of, clean_label, label_numbers
+from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.records import Reading, Records, open_records
 from seedbed.data.sources import sha256
 from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers
@@ -204,6 +205,10 @@ class FittedFeatures:
 
     transformer: Pipeline
     width: int
+
+    @property
+    def inputs(self) -> NetworkInputs:
+        return Vectors(self.width)
 
     def fitted(self, table: Table, train: np.ndarray) -> Pipeline:
         """The transformer, fitted to the rows ``train``."""

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from seedbed.data.network_inputs import NetworkInputs, Vectors
+
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
 TextEncoder = Callable[[Sequence[str], Progress | None], np.ndarray]
@@ -48,7 +50,7 @@ class Prepared:
     """All rows of a table as one seed sees them, after what was fitted to its training rows."""
 
     features: np.ndarray
-    """(N, F) float32."""
+    """(N, F), of the type that the table's ``inputs`` take: float32 for vectors."""
     encode: TextEncoder | None = None
     """Further texts, by what was fitted; None where the data are no texts."""
 
@@ -57,8 +59,8 @@ class Preparation(Protocol):
     """What must be fitted to a seed's training rows, and to no others, before a network sees any row."""
 
     @property
-    def width(self) -> int:
-        """F, the number of features that it gives under every seed."""
+    def inputs(self) -> NetworkInputs:
+        """What a network sees of what it gives under every seed."""
         ...
 
     def fit(self, table: Table, train: np.ndarray) -> Prepared:
@@ -75,7 +77,7 @@ class Table:
     digest: str
     """SHA-256 of the source file (hex)."""
     features: np.ndarray
-    """(N, F) float32; with a ``preparation``, what that starts from."""
+    """(N, ...): float32 (N, F) for vectors; with a ``preparation``, what that starts from."""
     labels: np.ndarray
     """(N,) int64, index into ``classes``."""
     classes: tuple[str, ...]
@@ -96,11 +98,15 @@ class Table:
     """What decides the features and stands in no config, such as the encoder's name with its version."""
     columns: tuple[str, ...] = ()
     """(F,) names of the columns of a file of numbers that ``features`` holds; () where they come from texts."""
+    of_features: NetworkInputs | None = None
+    """What a network sees of ``features``; None: they are vectors. A ``preparation`` says that itself."""
 
     @property
-    def width(self) -> int:
-        """Number of features that a network sees."""
-        return self.features.shape[1] if self.preparation is None else self.preparation.width
+    def inputs(self) -> NetworkInputs:
+        """What a network sees of a row."""
+        if self.preparation is not None:
+            return self.preparation.inputs
+        return self.of_features or Vectors(self.features.shape[1])
 
     @property
     def minority(self) -> int:

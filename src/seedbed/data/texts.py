@@ -12,6 +12,7 @@ import numpy as np
 
 from seedbed.data.encoders import Encoder, FittedEncoder, encode_cached
 from seedbed.data.labels import clean_label, label_numbers
+from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.records import Reading, Records, open_records
 from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers, normalise
 from seedbed.errors import ConfigError
@@ -121,8 +122,8 @@ class FittedTexts:
     encoder: FittedEncoder
 
     @property
-    def width(self) -> int:
-        return self.encoder.dimensions
+    def inputs(self) -> NetworkInputs:
+        return Vectors(self.encoder.dimensions)
 
     def fit(self, table: Table, train: np.ndarray) -> Prepared:
         texts = table.texts or ()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.splits import Rows
 from seedbed.data.table import Prepared, Progress, Table
 from seedbed.errors import ConfigError
@@ -29,13 +30,14 @@ class LabelledRows(SeedData):
 
     resampled: Resampled
     features: np.ndarray | None = None
-    """(N, F): all rows of the table as this seed sees them; None where the table's own features serve all seeds."""
+    """(N, ...): all rows of the table as this seed sees them; None where the table's own features serve all seeds."""
 
 
 class Classification(Task):
     """Stacked classifiers over rows that lie on the device once.
 
-    ``features`` is (R, F) and ``labels`` (R,): all rows that any seed or split refers to. ``class_weights`` is (S, C),
+    ``features`` is (R, ...) and ``labels`` (R,): all rows that any seed or split refers to; ``inputs`` says what a network
+    sees of a row of ``features``, None: vectors, as they are. ``class_weights`` is (S, C),
     or None; they weigh the training loss only. ``minority`` is the class that precision, recall and F1 are about, None
     for the mean over all classes. ``own_metrics`` are a user's, by name, each with an ``OwnMetric`` as its "function".
     """
@@ -55,6 +57,7 @@ class Classification(Task):
         labels: Tensor,
         class_weights: Tensor | None,
         minority: int | None,
+        inputs: NetworkInputs | None = None,
         own_metrics: Mapping[str, Mapping[str, Any]] | None = None,
         **stacked: Any,
     ) -> None:
@@ -62,7 +65,7 @@ class Classification(Task):
         self.register_buffer("features", features, persistent=False)
         self.register_buffer("labels", labels, persistent=False)
         self.register_buffer("class_weights", class_weights, persistent=False)
-        self.minority = minority
+        self.minority, self.inputs = minority, inputs or Vectors(features.shape[-1])
         self.own_metrics: dict[str, OwnMetric] = {name: own["function"] for name, own in (own_metrics or {}).items()}
 
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,8 +75,9 @@ class Classification(Task):
         return self.network(self._gather(index)), self.labels[index], mask
 
     def _gather(self, index: Tensor) -> Tensor:
-        """(S, B) row numbers -> (S, B, F); several times as fast as ``features[index]``."""
-        return self.features.index_select(0, index.flatten()).view(*index.shape, -1)
+        """(S, B) row numbers -> what the networks see of them; several times as fast as ``features[index]``."""
+        rows = self.features.index_select(0, index.flatten())
+        return self.inputs.ready(rows.view(*index.shape, *rows.shape[1:]))
 
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         logits, labels, mask = evaluated
@@ -93,11 +97,11 @@ class Classification(Task):
 
     @classmethod
     def network_arguments(cls, table: Table) -> dict[str, Any]:
-        return {"in_features": table.width, "out_features": len(table.classes)}
+        return {**table.inputs.arguments(), "out_features": len(table.classes)}
 
     @classmethod
     def example(cls, table: Table, rows: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        return (torch.randn(rows, table.width, generator=generator),)
+        return (table.inputs.example(rows, generator),)
 
     @classmethod
     def seed_data(
@@ -135,7 +139,7 @@ class Classification(Task):
             if item.resampled.features is not None and item.resampled.labels is not None:
                 new = len(item.resampled.labels)
                 chosen = np.concatenate([chosen, np.arange(count, count + new)])
-                features.append(item.resampled.features.astype(np.float32, copy=False))
+                features.append(item.resampled.features.astype(features[0].dtype, copy=False))
                 labels.append(item.resampled.labels.astype(np.int64, copy=False))
                 count += new
             train.append(chosen)
@@ -143,7 +147,8 @@ class Classification(Task):
             test.append(item.rows.test + first)
         weights = [item.resampled.class_weights for item in data if item.resampled.class_weights is not None]
         arguments = {
-            "features": torch.from_numpy(np.concatenate(features)),
+            "features": torch.from_numpy(np.concatenate(features) if len(features) > 1 else features[0]),
+            "inputs": table.inputs,
             "labels": torch.from_numpy(np.concatenate(labels)),
             "class_weights": torch.from_numpy(np.stack(weights)) if weights else None,
             "minority": table.minority if len(table.classes) == 2 else None,
@@ -164,7 +169,7 @@ class Classification(Task):
         if table.preparation is None:
             return 0
         copies = 3  # as prepared, as training rows of the strategy, and joined for the stack
-        return copies * len(table.labels) * table.width * np.dtype(np.float32).itemsize
+        return copies * len(table.labels) * table.inputs.bytes_of_a_row
 
     @classmethod
     def check_settings(cls, table: Table, settings: Mapping[str, Any]) -> None:

@@ -1,0 +1,50 @@
+"""What a network sees of a row: made, batch by batch, of what lies on the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+class NetworkInputs(Protocol):
+    """One kind of input, such as vectors of numbers."""
+
+    @property
+    def bytes_of_a_row(self) -> int:
+        """As it lies on the device."""
+        ...
+
+    def arguments(self) -> dict[str, Any]:
+        """What a network must know of it, as arguments of the model's ``_target_``."""
+        ...
+
+    def example(self, rows: int, generator: torch.Generator) -> Tensor:
+        """Made-up ``rows`` as a network's ``forward`` gets them."""
+        ...
+
+    def ready(self, rows: Tensor) -> Tensor:
+        """(S, B, ...) rows as they lie on the device -> as ``forward`` gets them, with the seed axis in front."""
+        ...
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Rows of ``width`` numbers, (B, width), as they lie there."""
+
+    width: int
+
+    @property
+    def bytes_of_a_row(self) -> int:
+        return 4 * self.width
+
+    def arguments(self) -> dict[str, Any]:
+        return {"in_features": self.width}
+
+    def example(self, rows: int, generator: torch.Generator) -> Tensor:
+        return torch.randn(rows, self.width, generator=generator)
+
+    def ready(self, rows: Tensor) -> Tensor:
+        return rows
