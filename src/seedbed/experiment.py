@@ -574,7 +574,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     for key in ("similar_to", "user"):
         name = report[key]
         require(name is None or isinstance(name, str | int), f"report.{key}", name, "null or a name in the data")
-    require(isinstance(report["loss"], bool), "report.loss", report["loss"], "true or false")
+    require(report["loss"] in (True, False, "both"), "report.loss", report["loss"], "true, false, or both: training and validation")  # fmt: skip
     rope = report["rope"]
     require(rope is None or is_positive(rope), "report.rope", rope, "null or a positive number: differences up to it are too small to matter")  # fmt: skip
     axis = report["axis"]

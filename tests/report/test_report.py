@@ -715,3 +715,20 @@ def test_without_the_experiments_baseline_all_pairs_are_compared(make_results):
     assert analyse(results).baseline is None
     with pytest.raises(ConfigError, match="baseline='none'"):
         analyse(results, baseline="none")
+
+
+def test_training_and_validation_loss_stand_side_by_side(make_results, tmp_path):
+    points = [
+        ("a", seed, epoch, metric, first / (epoch + 1) + seed / 10)
+        for metric, first in (("train/loss", 2.0), ("val/loss", 3.0))
+        for seed in range(3)
+        for epoch in range(4)
+    ]
+    curves = pd.DataFrame(points, columns=["variant", "seed", "epoch", "metric", "value"])
+    config = plain_config(metric="test/loss", loss="both")
+    results = make_results({"a": {"test/loss": [0.5, 0.6, 0.7]}}, config, curves=curves)
+    write_report(results, tmp_path, formats=["md"])
+    text = (tmp_path / "report.md").read_text().partition("## Training and validation loss")[2]
+    rows = [[cell.strip()[:4] for cell in line.split("|")[1:-1]] for line in text.splitlines() if line[:1] == "|"]
+    assert rows[2:4] == [["a", "trai", "2.10", "1.10", "0.60"], ["", "vali", "3.10", "1.60", "0.85"]]
+    assert (tmp_path / "loss.png").is_file()
