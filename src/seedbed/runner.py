@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seedbed import tracking
@@ -183,6 +184,8 @@ class Planner:
         key = json.dumps([variant.config["data"], variant.config["split"]], sort_keys=True)
         if key not in self._rows:
             self._rows[key] = {seed: split.rows(table, seed) for seed in self.seeds}
+            for note in self._rows[key][self.seeds[0]].notes:
+                self.display.say_once(note)
         return self._rows[key]
 
 
@@ -366,8 +369,9 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "split": {"train": len(first.train), "val": len(first.val), "test": len(first.test)},
         "split_counts": planned.trainer.task.count_split(planned.table, first),
         "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
+        "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),
         "made_with": dict(planned.table.made_with),
-        "notes": list(planned.table.notes),
+        "notes": [*planned.table.notes, *first.notes],
         **planned.trainer.task.describe(planned.table),
     }
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 import numpy as np
-from imblearn.over_sampling import SMOTE
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
 from imblearn.utils import check_sampling_strategy
 from sklearn.base import clone
 
+from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
 from seedbed.randomness import derive
@@ -20,6 +22,9 @@ OVER, UNDER = "over-sampling", "under-sampling"  # imbalanced-learn's names for 
 
 class Sampler(Protocol):
     """The part of imbalanced-learn's sampler interface that is used."""
+
+    sample_indices_: np.ndarray
+    """After ``fit_resample``, of samplers that choose rows: which."""
 
     def fit_resample(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
     def get_params(self) -> dict[str, Any]: ...
@@ -53,9 +58,20 @@ class Resample(Strategy):
         except ValueError as error:
             raise ConfigError(self._refusal(error, rows_by_class)) from error
 
+    def check_inputs(self, inputs: NetworkInputs) -> None:
+        if not self._goes_by_labels and not isinstance(inputs, Vectors):
+            raise ConfigError(
+                f"imbalance.sampler: {self._name} goes by distances between vectors of numbers, and these rows are "
+                f"{type(inputs).__name__.lower()}. Take a strategy that chooses or weighs whole rows: imbalance=oversample, "
+                "undersample or class_weights."
+            )
+
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
         """Raises ``ConfigError`` where the sampler finds the rows themselves unfit."""
         sampler = self._prepared(rows.labels, rows.classes, seed)
+        if self._goes_by_labels:
+            sampler.fit_resample(np.arange(len(rows.labels))[:, None], rows.labels)
+            return Resampled(source=np.asarray(sampler.sample_indices_))
         try:
             features, labels = sampler.fit_resample(rows.features, rows.labels)
         except (ValueError, RuntimeError) as error:
@@ -72,6 +88,12 @@ class Resample(Strategy):
     def describe(self) -> list[str]:
         strategy = self.sampler.get_params().get("sampling_strategy")
         return [f"{self._name} of imbalanced-learn, sampling_strategy={strategy}."]
+
+    @property
+    def _goes_by_labels(self) -> bool:
+        """Whether the sampler chooses rows and never looks at what is in them."""
+        moves = self.sampler.get_params().get("shrinkage") is not None
+        return type(self.sampler) in (RandomOverSampler, RandomUnderSampler) and not moves
 
     # ---- checks --------------------------------------------------------------------------------------------------
 

@@ -162,7 +162,7 @@ def _every_seed(analysis: Analysis, images: Mapping[str, str]) -> str:
             f"expected value over other data sets like this one lies{shares}."
         )
     else:
-        about += f". All seeds share one split, so nothing is said about {POPULATION}."
+        about += f". All seeds {analysis.shared}, so nothing is said about {POPULATION}."
     return f"## Every seed\n\n{images[SEEDS]}\n\n{about}\n\n{markdown_table(header, rows)}"
 
 
@@ -171,7 +171,9 @@ def _about_classes(analysis: Analysis) -> str:
     data = analysis.results.data
     if not data.get("classes"):
         return ""
-    what = f"those of class {markdown(data['minority'])}, the rarer one"
+    rows = [(data.get("counts") or {}).get(f"rows_{name}") for name in data["classes"]]
+    which = "the first of two equally frequent ones" if rows[0] is not None and rows[0] == rows[-1] else "the rarer one"
+    what = f"those of class {markdown(data['minority'])}, {which}"
     if len(data["classes"]) > 2:
         what = f"the means over the {count_word(len(data['classes']))} classes, each against the rest"
     return f" Precision, recall, F1, AUROC and average precision are {what}."
@@ -217,7 +219,7 @@ def _about_test(analysis: Analysis) -> str:
     if analysis.design == "fixed":
         most = max(row.comparison.n for row in analysis.family)
         test = (
-            "Paired t-test with the exact Wilcoxon signed-rank test beside it: all seeds share one split. With "
+            f"Paired t-test with the exact Wilcoxon signed-rank test beside it: all seeds {analysis.shared}. With "
             f"{most} pair{'' if most == 1 else 's'} Wilcoxon's p cannot be smaller than {least_wilcoxon_p(most):.2g}"
             f"{'' if least_wilcoxon_p(most) < LEVEL else ', so that it can tell nothing apart'}; differences of zero do not "
             "count as pairs there, and the p given is not adjusted."
