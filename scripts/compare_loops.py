@@ -46,7 +46,7 @@ from seedbed.training import OWN_SETTINGS, StackTrainer
 from seedbed.variant_training import PlannedVariant, VariantTraining
 
 SECONDS_UNTIL_IMPORTED = time.time() - psutil.Process().create_time()
-# The stacked loop evaluates this many rows of a seed at once, or batch_size where that is more.
+# The usual way evaluates this many rows at once, or batch_size where that is more.
 EVALUATION_ROWS = 1024
 ACCURACY = "test/accuracy"
 

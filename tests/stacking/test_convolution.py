@@ -156,6 +156,21 @@ def test_the_stack_size_does_not_change_a_result() -> None:
         np.testing.assert_allclose([p[2] for p in alone.curves], [p[2] for p in together[item.seed].curves], atol=1e-9)
 
 
+def test_a_large_stack_evaluates_fewer_rows_at_once_which_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, trainer = data_of([0, 1]), StackTrainer(config(model=MODEL, batch_size=4), TABLE)
+    of_a_row = 4 * 2 * 9 * 8
+    rows_at_once, found = [], []
+    for limit in (2**23, 2 * 7 * of_a_row, of_a_row):
+        monkeypatch.setattr("seedbed.training.EVALUATED_BYTES", limit)
+        _, _, validation, test = trainer._module(data, torch.device("cpu"))
+        assert validation.batch_size == test.batch_size
+        rows_at_once.append(test.batch_size)
+        found.append([result.metrics["test/loss"] for result in trainer.train(data)])
+    assert rows_at_once == [1024, 7, 4]
+    assert found[1] == pytest.approx(found[0], abs=1e-9)
+    assert found[2] == pytest.approx(found[0], abs=1e-9)
+
+
 def test_float32_pictures_agree_with_a_plain_loop() -> None:
     (item,) = data_of([3])
     found = train([item], precision="32-true")[3]

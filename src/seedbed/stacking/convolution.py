@@ -58,11 +58,12 @@ class StackedConvolution(StackedLayer):
 
     def _one_by_one(self, x: Tensor) -> Tensor:
         biases = [None] * len(x) if self.bias is None else self.bias.unbind(0)
-        each = zip(x.unbind(0), self.weight.unbind(0), biases, strict=True)
-        found = [self._convolve(_channels_last(rows), weight, bias, self.groups) for rows, weight, bias in each]
-        if len(found) == 1:
-            return found[0].unsqueeze(0)
-        return torch.stack([rows.movedim(1, -1) for rows in found]).movedim(-1, 2)  # keeps them in this order in memory
+        # Seeds are parted and joined with their channels last, so that gradients too keep that order in memory.
+        inputs = [_channels_last(rows.movedim(-1, 1)) for rows in x.movedim(2, -1).unbind(0)]
+        each = zip(inputs, self.weight.unbind(0), biases, strict=True)
+        found = [self._convolve(rows, weight, bias, self.groups).movedim(1, -1) for rows, weight, bias in each]
+        joined = torch.stack(found) if len(found) > 1 else found[0].unsqueeze(0)
+        return joined.movedim(-1, 2)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
         convolve = cast(Callable[..., Tensor], functional.conv1d if x.dim() == 3 else functional.conv2d)
