@@ -64,7 +64,10 @@ NOT_STACKABLE = (
 COPIES_OF_PARAMETERS = 8
 BYTES_OF_A_ROW = 32
 EVALUATED_AT_ONCE = 1024
-"""Rows of a seed, or ``trainer.batch_size`` where that is more."""
+"""Rows of a seed at most, or ``trainer.batch_size`` where that is more."""
+EVALUATED_BYTES = 2**23
+"""What the inputs of all seeds may take then: a convolution makes several times as much of them, and memory that is asked
+of the system anew for each batch costs more than the arithmetic."""
 CurvePoints = list[tuple[str, int, float]]
 """Metric, epoch, value."""
 # Stack sizes found by measurement in this process, by what decides the time of a step.
@@ -230,7 +233,7 @@ class StackTrainer:
         if network is None:
             raise ValueError("a network without a stacked form trains one seed at a time")
         rows = self.task.stack_data(self.table, data)
-        evaluated_at_once = max(self.settings["batch_size"] or 0, EVALUATED_AT_ONCE)
+        evaluated_at_once = self._evaluated_at_once(len(seeds))
         batches = self.task.batches(rows, seeds, {**self._task_settings, **self.settings}, device)
         module = self._task(
             network,
@@ -248,6 +251,11 @@ class StackTrainer:
             FixedBatches(rows.val, batch_size=evaluated_at_once, device=device, draw=rows.draw("val")),
             FixedBatches(rows.test, batch_size=evaluated_at_once, device=device),
         )
+
+    def _evaluated_at_once(self, seeds: int) -> int:
+        """Rows of each seed of a stack that are evaluated at once."""
+        of_a_row = sum(part.nbytes for part in self.task.example(self.table, 1, torch.Generator()))
+        return max(self.settings["batch_size"] or 0, min(EVALUATED_AT_ONCE, EVALUATED_BYTES // (seeds * of_a_row)))
 
     def _lightning(self, device: int | None = None, **extra: Any) -> pl.Trainer:
         settings = {key: value for key, value in self.settings.items() if key not in OWN_SETTINGS}
