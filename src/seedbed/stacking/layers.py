@@ -11,21 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seedbed.randomness import derive, global_stream, keep_mask
-
-
-class StackedLayer(nn.Module):
-    """S layers of one kind at once; parameters and persistent buffers have the names of the layers' own, and an axis S."""
-
-    def plain_state(self, position: int) -> dict[str, Tensor]:
-        """The state of one seed's ordinary layer."""
-        return {name: value[position].detach().clone() for name, value in self.state_dict().items()}
-
-    def _take_parameters(self, layers: Sequence[nn.Module], *names: str) -> None:
-        """Stack the layers' parameters; one that they do without is None here too."""
-        for name in names:
-            own = [getattr(layer, name) for layer in layers]
-            value = None if own[0] is None else nn.Parameter(torch.stack([piece.detach() for piece in own]))
-            self.register_parameter(name, value)
+from seedbed.stacking.base import StackedLayer
+from seedbed.stacking.recurrent import StackedGRU, StackedLSTM, has_stacked_form
 
 
 class StackedLinear(StackedLayer):
@@ -98,7 +85,7 @@ class StackedDropout(nn.Module):
 
 
 class StackedEmbedding(StackedLayer):
-    """S embeddings at once: row numbers (S, B) -> (S, B, F), from one table of S x V rows.
+    """S embeddings at once: row numbers (S, B, ...) -> (S, B, ..., F), from one table of S x V rows.
 
     To autograd the rows that are looked up are leaves. After ``backward``, ``sum_gradients`` adds their gradients up in
     a table that is kept from step to step: to make a new one each time takes longer than the rest of the backward pass.
@@ -110,7 +97,7 @@ class StackedEmbedding(StackedLayer):
     def __init__(self, layers: Sequence[nn.Embedding]) -> None:
         super().__init__()
         self._take_parameters(layers, "weight")
-        first = torch.arange(len(layers), dtype=torch.int32).unsqueeze(1) * layers[0].num_embeddings
+        first = torch.arange(len(layers), dtype=torch.int32) * layers[0].num_embeddings
         self.register_buffer("first", first, persistent=False)
         self._looked_up: list[tuple[Tensor, Tensor]] = []
         self._gradient: Tensor | None = None
@@ -119,7 +106,7 @@ class StackedEmbedding(StackedLayer):
         self.real: Tensor | None = None
 
     def forward(self, rows: Tensor) -> Tensor:
-        rows = rows + self.first
+        rows = rows + self.first.view(-1, *[1] * (rows.dim() - 1))
         with torch.no_grad():
             found = functional.embedding(rows, self.weight.flatten(0, 1))
         if not torch.is_grad_enabled():
@@ -133,7 +120,7 @@ class StackedEmbedding(StackedLayer):
 
     def sum_gradients(self) -> None:
         """Add to ``weight.grad`` what ``backward`` has left at the rows that were looked up."""
-        used = [(rows.flatten(), found.grad.flatten(0, 1)) for rows, found in self._looked_up if found.grad is not None]
+        used = [(rows, found.grad) for rows, found in self._looked_up if found.grad is not None]
         self._looked_up.clear()
         if not used:
             return
@@ -149,7 +136,7 @@ class StackedEmbedding(StackedLayer):
             if table.is_cuda:  # index_add_ adds in any order there
                 table.index_put_((rows.long(),), gradients, accumulate=True)
             else:
-                table.index_add_(0, rows, gradients)
+                table.index_add_(0, rows.flatten(), gradients.flatten(0, -2))
         self.weight.grad = total
 
     def _sparse(self, used: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
@@ -158,16 +145,21 @@ class StackedEmbedding(StackedLayer):
                 "a network that reads a whole embedding has no sparse gradient of it: take optimizer=adamw"
             )
         if self.real is not None:  # rows that only pad a batch were not looked up
-            used = [(numbers[mask], values[mask]) for numbers, values in used for mask in [self._of_real(numbers)]]
-        numbers, values = (torch.cat(pieces) for pieces in zip(*used, strict=True))
+            used = [
+                (numbers[mask], values[mask]) for numbers, values in used for mask in [self._of_real(numbers, values)]
+            ]
+        numbers = torch.cat([numbers.flatten() for numbers, _ in used])
+        values = torch.cat([values.flatten(0, -2) for _, values in used])
         rows = self.weight.shape[1]
         places = torch.stack([numbers // rows, numbers % rows]).long()
         return torch.sparse_coo_tensor(places, values, self.weight.shape, check_invariants=False).coalesce()
 
-    def _of_real(self, numbers: Tensor) -> Tensor:
-        """Which of the rows looked up, (S * B * K,), belong to real rows of the batch."""
+    def _of_real(self, numbers: Tensor, gradients: Tensor) -> Tensor:
+        """Which of the rows looked up belong to real rows of the batch: by their place, or where they were put in another order, by their gradient."""
         assert self.real is not None
-        return self.real.flatten().repeat_interleave(len(numbers) // self.real.numel())
+        if numbers.shape[:2] == self.real.shape:
+            return self.real.view(*self.real.shape, *[1] * (numbers.dim() - 2)).expand_as(numbers)
+        return gradients.ne(0).any(-1)
 
 
 class StackedBatchNorm(StackedLayer):
@@ -249,7 +241,7 @@ class Stackable(nn.Module):
     """Base of a network whose ``forward`` serves one seed and a stack of seeds alike.
 
     Write it as for one seed, of ``nn.Linear``, ``nn.Embedding``, ``nn.LayerNorm``, ``nn.BatchNorm1d``, ``nn.Dropout``,
-    activations, ``nn.Sequential`` and other ``Stackable`` modules. In a stack these layers are exchanged for stacked
+    ``nn.GRU`` and ``nn.LSTM`` (of one layer, ``batch_first``), activations, ``nn.Sequential`` and other ``Stackable`` modules. In a stack these layers are exchanged for stacked
     ones, and ``forward`` gets (S, B, F) where it got (B, F): it may use any operation that works element by element or
     on the last axis (``dim=-1``), and must mix no rows (only batch norm does). Parameters and buffers belong to the layers, not to the module itself. Whether a stack gives what
     each network gives alone is checked before training.
@@ -268,6 +260,8 @@ STACKERS: dict[type[nn.Module], Stacker] = {
     nn.Embedding: lambda layers, seeds, name: StackedEmbedding(layers),
     nn.LayerNorm: lambda layers, seeds, name: StackedLayerNorm(layers),
     nn.BatchNorm1d: lambda layers, seeds, name: StackedBatchNorm(layers),
+    nn.GRU: lambda layers, seeds, name: StackedGRU(layers),
+    nn.LSTM: lambda layers, seeds, name: StackedLSTM(layers),
     nn.Dropout: lambda layers, seeds, name: StackedDropout(layers[0].p, seeds, name),
 }
 
@@ -384,6 +378,8 @@ def _is_layer(module: nn.Module) -> bool:
         return len(module.normalized_shape) == 1
     if type(module) is nn.BatchNorm1d:
         return module.track_running_stats and module.momentum is not None
+    if isinstance(module, nn.GRU | nn.LSTM) and type(module) in STACKERS:
+        return has_stacked_form(module)
     if type(module) is nn.Embedding:
         return not (module.padding_idx is not None or module.max_norm or module.scale_grad_by_freq or module.sparse)
     return type(module) in STACKERS or type(module) in SHARED
