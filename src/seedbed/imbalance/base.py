@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seedbed.data.network_inputs import NetworkInputs
+
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 
@@ -46,6 +48,9 @@ class Strategy:
 
     def check(self, rows_by_class: Mapping[str, int]) -> None:
         """Raise a ``ConfigError`` when the strategy cannot work on so many training rows of each class."""
+
+    def check_inputs(self, inputs: NetworkInputs) -> None:
+        """Raise a ``ConfigError`` when the strategy cannot work on rows of this kind."""
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
         """Choose or make the rows to train on. All randomness comes from ``seed``."""

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
 import numpy as np
-from imblearn.over_sampling import SMOTE
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
 from imblearn.utils import check_sampling_strategy
 from sklearn.base import clone
 
+from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
 from seedbed.randomness import derive
@@ -53,6 +55,15 @@ class Resample(Strategy):
         except ValueError as error:
             raise ConfigError(self._refusal(error, rows_by_class)) from error
 
+    def check_inputs(self, inputs: NetworkInputs) -> None:
+        if not (isinstance(inputs, Vectors) or self._draws_blindly):
+            raise ConfigError(
+                f"imbalance.sampler: {self._name} measures distances between rows or makes new rows between them, and "
+                f"these rows are {type(inputs).__name__.lower()}, which no number between two of them stands for. Take "
+                "imbalance=oversample, imbalance=undersample or imbalance=class_weights; or, for texts, an encoder that "
+                "makes vectors, such as data/encoder=use."
+            )
+
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
         """Raises ``ConfigError`` where the sampler finds the rows themselves unfit."""
         sampler = self._prepared(rows.labels, rows.classes, seed)
@@ -72,6 +83,12 @@ class Resample(Strategy):
     def describe(self) -> list[str]:
         strategy = self.sampler.get_params().get("sampling_strategy")
         return [f"{self._name} of imbalanced-learn, sampling_strategy={strategy}."]
+
+    @property
+    def _draws_blindly(self) -> bool:
+        """Whether it chooses rows without a look at their numbers."""
+        moves_rows = self.sampler.get_params().get("shrinkage") is not None
+        return isinstance(self.sampler, RandomOverSampler | RandomUnderSampler) and not moves_rows
 
     # ---- checks --------------------------------------------------------------------------------------------------
 

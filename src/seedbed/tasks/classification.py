@@ -157,6 +157,7 @@ class Classification(Task):
 
     @classmethod
     def check(cls, table: Table, rows: Rows, strategy: Strategy) -> None:
+        strategy.check_inputs(table.inputs)
         counts = np.bincount(table.labels[rows.train], minlength=len(table.classes))
         strategy.check(dict(zip(table.classes, counts.tolist(), strict=True)))
 
