@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from seedbed.checks import is_whole, require
 from seedbed.data.encoders import FittedEncoder
 from seedbed.data.network_inputs import PADDING, UNKNOWN, NetworkInputs, Words
 from seedbed.data.table import Progress, TextEncoder
-from seedbed.errors import ConfigError, DataError
+from seedbed.errors import DataError
 
 # Letters, also around an apostrophe; digits; or any other character by itself, so that "£1,000!!" is £ 1 , 000 ! !
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[^\w\s]|_")
@@ -43,9 +44,8 @@ class WordEncoder(FittedEncoder):
         Of a text's words the first ``length`` are taken. ``mask_digits`` makes each digit a 0, so that numbers of equal
         length are one word. Raises ``ConfigError``.
         """
-        for key, value, usual in (("max_words", max_words, 5000), ("min_count", min_count, 2), ("length", length, 64)):
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"data.encoder.{key}={value}: give a whole number from 1 on, such as {usual}.")
+        for key, value in (("max_words", max_words), ("min_count", min_count), ("length", length)):
+            require(is_whole(value), f"data.encoder.{key}", value, "a whole number from 1 on")
         self.max_words, self.min_count, self.length = max_words, min_count, length
         self.lowercase, self.mask_digits = lowercase, mask_digits
 

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from seedbed.checks import require_choice
+from seedbed.checks import is_whole, require, require_choice
 from seedbed.data.network_inputs import PADDING, UNKNOWN
-from seedbed.errors import ConfigError
 from seedbed.stacking.layers import Stackable
 
 CELLS: dict[str, type[nn.GRU | nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -37,9 +36,8 @@ class Recurrent(Stackable):
     ) -> None:
         """``dropout`` is that of the state after the last word. Raises ``ConfigError``."""
         require_choice("model.cell", cell, tuple(CELLS))
-        for key, value, usual in (("embedding", embedding, 64), ("hidden", hidden, 64), ("layers", layers, 1)):
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"model.{key}={value}: give a whole number from 1 on, such as {usual}.")
+        for key, value in (("embedding", embedding), ("hidden", hidden), ("layers", layers)):
+            require(is_whole(value), f"model.{key}", value, "a whole number from 1 on")
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding)
         sizes = [embedding, *[hidden] * (layers - 1)]
