@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
+from PIL import Image
 
 import seedbed
+from seedbed.data.table import Progress, Table
 from seedbed.experiment import load_experiment
 from tests.conftest import REPOSITORY
 
@@ -40,11 +48,12 @@ def mine(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 OWN_DATA = ["data.path=reviews.csv", "data.text=body", "data.label=stars", "data/encoder=hashing"]
+Typed = Callable[[str], list[str]]
 SHORT = ["seeds=2", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
 
 
 def test_own_network_strategy_metric_and_augmenter(mine: Path) -> None:
-    assert len(BLOCKS) == 9
+    assert len(BLOCKS) == 13
     outcome = seedbed.run("own", [*OWN_DATA, *SHORT], mine, quiet=True)
     assert outcome.failures == {}
     assert list(dict.fromkeys(outcome.cells["variant"])) == ["none", "half", "shout"]
@@ -66,7 +75,86 @@ def test_an_ordinary_module_needs_no_change(mine: Path) -> None:
     pd.testing.assert_frame_equal(stacked.cells[columns], alone.cells[columns], atol=1e-5)
 
 
-def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Callable[[str], list[str]]) -> None:
+@pytest.mark.parametrize("name", [("residual", "mynet"), ("small_cnn", "mycnn"), ("reader", "myreader")])
+def test_a_network_of_ones_own_takes_30_lines(name: tuple[str, str]) -> None:
+    config, code = name
+    text = BLOCKS[f"mine/model/{config}.yaml"] + BLOCKS[f"mine/{code}.py"]
+    assert len(text.splitlines()) <= 30
+
+
+@dataclass(frozen=True)
+class PictureInputs:
+    """Pictures (B, 3, 8, 12)."""
+
+    bytes_of_a_row = 4 * 3 * 8 * 12
+
+    def arguments(self) -> dict[str, Any]:
+        return {"channels": 3, "height": 8, "width": 12}
+
+    def example(self, rows: int, generator: torch.Generator) -> torch.Tensor:
+        return torch.randn(rows, 3, 8, 12, generator=generator)
+
+    def ready(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows
+
+
+class MadeUpPictures:
+    """Brighter and darker pictures."""
+
+    def load(self, progress: Progress | None = None) -> Table:
+        labels = (np.arange(60) % 3 == 0).astype(np.int64)
+        pictures = np.random.default_rng(0).standard_normal((60, 3, 8, 12)) + labels[:, None, None, None]
+        return Table(
+            name="pictures",
+            digest="0" * 64,
+            features=pictures.astype(np.float32),
+            labels=labels,
+            classes=("dark", "light"),
+            groups=np.arange(60),
+            texts=None,
+            counts={},
+            notes=(),
+            of_features=PictureInputs(),
+        )
+
+
+def test_own_convolutional_network_on_made_up_pictures(mine: Path) -> None:
+    (mine / "data").mkdir()
+    (mine / "data" / "pictures.yaml").write_text(f"_target_: {__name__}.MadeUpPictures\n")
+    outcome = seedbed.run("own", ["data=pictures", "model=small_cnn", "variant=none,half", *SHORT], mine, quiet=True)
+    assert outcome.failures == {}
+    assert outcome.trained == 4
+    assert outcome.cells["test/loss"].notna().all()
+
+
+@pytest.mark.skipif(find_spec("seedbed.data.image_folder") is None, reason="data=image_folder is not there yet")
+def test_own_convolutional_network_on_a_folder_of_pictures(mine: Path, typed_commands: Typed) -> None:
+    draw = np.random.default_rng(0)
+    for number in range(40):
+        folder = mine.parent / "pictures" / ("light" if number % 4 == 0 else "dark")
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = draw.integers(0, 128, (9, 12, 3)) + (127 if number % 4 == 0 else 0)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+    (command,) = typed_commands("seedbed run own --config-dir mine model=small_cnn")
+    outcome = seedbed.run("own", [*overrides_of(command), *SHORT], mine, quiet=True)
+    assert outcome.failures == {}
+    assert outcome.trained == 4
+
+
+def test_own_recurrent_network(mine: Path, typed_commands: Typed) -> None:
+    (command,) = typed_commands("seedbed run own --config-dir mine model=reader")
+    few = [*overrides_of(command), *SHORT, "variant=none,shout", "data.encoder.max_words=100"]
+    outcome = seedbed.run("own", few, mine, quiet=True)
+    assert outcome.failures == {}
+    assert outcome.trained == 4
+
+
+def overrides_of(command: str) -> list[str]:
+    """What is set by a command line with ``--config-dir``."""
+    return shlex.split(command)[5:]
+
+
+def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Typed) -> None:
     (command,) = typed_commands("seedbed run text_imbalance")
     outcome = seedbed.run("text_imbalance", [*command.split()[3:], "data/encoder=hashing", *SHORT], mine, quiet=True)
     assert outcome.failures == {}
@@ -75,7 +163,7 @@ def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Callab
 
 
 @pytest.fixture
-def typed_commands() -> Callable[[str], list[str]]:
+def typed_commands() -> Typed:
     """The README's command lines that begin in this way."""
     return lambda start: [line for line in README.splitlines() if line.startswith(start)]
 

@@ -83,6 +83,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Itera
         for name, own in (
             ("hashed", ["data/encoder=hashing", "model=own"]),
             ("fitted", ["data/encoder=tfidf", "model.hidden=[8]"]),
+            ("read", ["data/encoder=words", "model=recurrent", "model.hidden=8", "data.encoder.max_words=20"]),
         ):
             shutil.copy(
                 Path(PACKAGE.parent.parent / "experiments" / "text_imbalance.yaml"),
@@ -114,6 +115,7 @@ QUESTIONS = {
     "stars": {"user": ["u3", "nobody", None, "U4"], "similar_to": [None, None, "film 2", None], "k": [3, 2, 2, 50]},
     "hashed": {"text": ["win &amp; win", "see you", "see you"]},
     "fitted": {"text": ["win &amp; win", "see you", "see you"]},
+    "read": {"text": ["win &amp; win", "see you", "see you"]},
     "feature_imbalance": {"b c": [80.0, np.nan], "a": [1.5, -0.5]},
 }
 

@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
 from seedbed.cores import available_cores
+from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.sources import cache_dir, sha256, write_atomically
 from seedbed.data.table import Progress, TextEncoder, group_numbers
 from seedbed.errors import ConfigError, DataError
@@ -39,7 +40,7 @@ class SentenceEncoder(Protocol):
 
 
 class FittedEncoder(ABC):
-    """Learns from some texts how to turn texts into (n, ``dimensions``) float32 arrays.
+    """Learns from some texts how to turn texts into (n, ``dimensions``) arrays, of float32 unless ``inputs`` says otherwise.
 
     It is fitted to the training texts of each seed, so that nothing of the other texts comes into its vectors.
     """
@@ -53,6 +54,15 @@ class FittedEncoder(ABC):
     @abstractmethod
     def dimensions(self) -> int:
         """The same whatever texts it is fitted to."""
+
+    @property
+    def inputs(self) -> NetworkInputs:
+        """What a network sees of such an array."""
+        return Vectors(self.dimensions)
+
+    def counts(self, texts: Sequence[str]) -> dict[str, int]:
+        """What the report says of what happens to ``texts``, whatever it is fitted to."""
+        return {}
 
     @abstractmethod
     def fit(self, texts: Sequence[str]) -> TextEncoder:

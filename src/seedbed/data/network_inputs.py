@@ -8,6 +8,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+PADDING, UNKNOWN = 0, 1
+"""Word numbers after the end of a text, and of words that are in no vocabulary."""
+
 
 class NetworkInputs(Protocol):
     """One kind of input, such as vectors of numbers."""
@@ -71,3 +74,28 @@ class Pictures:
     def ready(self, rows: Tensor) -> Tensor:
         # The default type is that of the trainer's precision while a step runs: float64 under 64-true.
         return rows.to(torch.get_default_dtype()).div_(255)
+
+
+@dataclass(frozen=True)
+class Words:
+    """Texts as word numbers, (B, ``length``) int32, each text from the left and ``PADDING`` after its end."""
+
+    vocabulary: int
+    """How many numbers there can be, ``PADDING`` and ``UNKNOWN`` among them."""
+    length: int
+
+    @property
+    def bytes_of_a_row(self) -> int:
+        return 4 * self.length
+
+    def arguments(self) -> dict[str, Any]:
+        return {"vocabulary": self.vocabulary, "length": self.length}
+
+    def example(self, rows: int, generator: torch.Generator) -> Tensor:
+        """Texts of any length, empty ones too."""
+        words = torch.randint(UNKNOWN, self.vocabulary, (rows, self.length), generator=generator, dtype=torch.int32)
+        lengths = torch.randint(self.length + 1, (rows, 1), generator=generator)
+        return words.masked_fill(torch.arange(self.length) >= lengths, PADDING)
+
+    def ready(self, rows: Tensor) -> Tensor:
+        return rows

@@ -14,7 +14,7 @@ from seedbed.data.network_inputs import NetworkInputs, Vectors
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
 TextEncoder = Callable[[Sequence[str], Progress | None], np.ndarray]
-"""Turns n texts into (n, F) float32 features."""
+"""Turns n texts into (n, F) features, of the type that the table's ``inputs`` take."""
 
 
 class Dataset(Protocol):

@@ -12,7 +12,7 @@ import numpy as np
 
 from seedbed.data.encoders import Encoder, FittedEncoder, encode_cached
 from seedbed.data.labels import clean_label, label_numbers
-from seedbed.data.network_inputs import NetworkInputs, Vectors
+from seedbed.data.network_inputs import NetworkInputs
 from seedbed.data.records import Reading, Records, open_records
 from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers, normalise
 from seedbed.errors import ConfigError
@@ -99,6 +99,7 @@ def text_table(
     if not isinstance(encoder, FittedEncoder):
         features, encode = encode_cached(encoder, texts, progress), partial(encode_cached, encoder)
     duplicates = {"exact_duplicates": len(texts) - len(set(texts))}
+    of_encoder = encoder.counts(texts) if isinstance(encoder, FittedEncoder) else {}
     return Table(
         name=name,
         digest=digest,
@@ -107,7 +108,7 @@ def text_table(
         classes=classes,
         groups=groups,
         texts=tuple(texts),
-        counts={**count_rows(labels, groups, classes), **duplicates, **found.counts},
+        counts={**count_rows(labels, groups, classes), **duplicates, **found.counts, **of_encoder},
         notes=(*notes, *found.notes),
         encode=encode,
         preparation=preparation,
@@ -123,7 +124,7 @@ class FittedTexts:
 
     @property
     def inputs(self) -> NetworkInputs:
-        return Vectors(self.encoder.dimensions)
+        return self.encoder.inputs
 
     def fit(self, table: Table, train: np.ndarray) -> Prepared:
         texts = table.texts or ()

@@ -62,7 +62,7 @@ class Strategy:
         """Raise a ``ConfigError`` when the strategy cannot work on so many training rows of each class."""
 
     def check_inputs(self, inputs: NetworkInputs) -> None:
-        """Raise a ``ConfigError`` when the strategy cannot work on rows that a network sees so."""
+        """Raise a ``ConfigError`` when the strategy cannot work on rows of this kind."""
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
         """Choose or make the rows to train on. All randomness comes from ``seed``."""

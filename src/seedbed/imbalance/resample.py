@@ -59,11 +59,12 @@ class Resample(Strategy):
             raise ConfigError(self._refusal(error, rows_by_class)) from error
 
     def check_inputs(self, inputs: NetworkInputs) -> None:
-        if not self._goes_by_labels and not isinstance(inputs, Vectors):
+        if not (isinstance(inputs, Vectors) or self._draws_blindly):
             raise ConfigError(
-                f"imbalance.sampler: {self._name} goes by distances between vectors of numbers, and these rows are "
-                f"{type(inputs).__name__.lower()}. Take a strategy that chooses or weighs whole rows: imbalance=oversample, "
-                "undersample or class_weights."
+                f"imbalance.sampler: {self._name} measures distances between rows or makes new rows between them, and "
+                f"these rows are {type(inputs).__name__.lower()}, which no number between two of them stands for. Take "
+                "imbalance=oversample, imbalance=undersample or imbalance=class_weights; or, for texts, an encoder that "
+                "makes vectors, such as data/encoder=use."
             )
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
@@ -90,10 +91,10 @@ class Resample(Strategy):
         return [f"{self._name} of imbalanced-learn, sampling_strategy={strategy}."]
 
     @property
-    def _goes_by_labels(self) -> bool:
-        """Whether the sampler chooses rows and never looks at what is in them."""
-        moves = self.sampler.get_params().get("shrinkage") is not None
-        return type(self.sampler) in (RandomOverSampler, RandomUnderSampler) and not moves
+    def _draws_blindly(self) -> bool:
+        """Whether it chooses rows without a look at their numbers."""
+        moves_rows = self.sampler.get_params().get("shrinkage") is not None
+        return type(self.sampler) in (RandomOverSampler, RandomUnderSampler) and not moves_rows
 
     # ---- checks --------------------------------------------------------------------------------------------------
 

@@ -15,9 +15,23 @@ def build_network(model: Callable[..., nn.Module], offered: Mapping[str, Any]) -
 
 
 def wanted_arguments(model: Callable[..., nn.Module], offered: Mapping[str, Any]) -> dict[str, Any]:
-    """Those ``offered`` that ``model`` has arguments for, by their names; all where it takes any."""
+    """Those ``offered`` that ``model`` has arguments for, by their names; all where it takes any.
+
+    Raises ``TypeError`` where it needs one that is not among them.
+    """
     wanted = inspect.signature(model).parameters.values()
+    required = [parameter.name for parameter in wanted if _is_required(parameter)]
+    if lacking := [name for name in required if name not in offered]:
+        raise TypeError(
+            f"it asks for {', '.join(lacking)}, and these data offer {', '.join(offered)}. Set what is missing in its "
+            "config, or take a model for such data"
+        )
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in wanted):
         return dict(offered)
     names = {parameter.name for parameter in wanted}
     return {name: value for name, value in offered.items() if name in names}
+
+
+def _is_required(parameter: inspect.Parameter) -> bool:
+    by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    return by_name and parameter.default is parameter.empty

@@ -48,7 +48,7 @@ class Inputs(ABC):
 
     @abstractmethod
     def features(self, questions: pd.DataFrame) -> list[np.ndarray]:
-        """(N, F) float32 for each seed; raises ``DataError`` for a row that has no answer."""
+        """(N, ...) for each seed, of the type that its network takes; raises ``DataError`` for a row that has no answer."""
 
     @abstractmethod
     def write(self, folder: Path) -> dict[str, Any]:

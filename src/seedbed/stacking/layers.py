@@ -14,6 +14,7 @@ from torch.nn import functional
 from seedbed.randomness import derive, global_stream, keep_mask
 from seedbed.stacking import convolution
 from seedbed.stacking.base import StackedLayer
+from seedbed.stacking.recurrent import StackedGRU, StackedLSTM, has_stacked_form
 
 
 class StackedLinear(StackedLayer):
@@ -88,7 +89,7 @@ class StackedDropout(nn.Module):
 
 
 class StackedEmbedding(StackedLayer):
-    """S embeddings at once: row numbers (S, B) -> (S, B, F), from one table of S x V rows.
+    """S embeddings at once: row numbers (S, B, ...) -> (S, B, ..., F), from one table of S x V rows.
 
     To autograd the rows that are looked up are leaves. After ``backward``, ``sum_gradients`` adds their gradients up in
     a table that is kept from step to step: to make a new one each time takes longer than the rest of the backward pass.
@@ -100,7 +101,7 @@ class StackedEmbedding(StackedLayer):
     def __init__(self, layers: Sequence[nn.Embedding]) -> None:
         super().__init__()
         self._take_parameters(layers, "weight")
-        first = torch.arange(len(layers), dtype=torch.int32).unsqueeze(1) * layers[0].num_embeddings
+        first = torch.arange(len(layers), dtype=torch.int32) * layers[0].num_embeddings
         self.register_buffer("first", first, persistent=False)
         self._looked_up: list[tuple[Tensor, Tensor]] = []
         self._gradient: Tensor | None = None
@@ -109,7 +110,7 @@ class StackedEmbedding(StackedLayer):
         self.real: Tensor | None = None
 
     def forward(self, rows: Tensor) -> Tensor:
-        rows = rows + self.first
+        rows = rows + self.first.view(-1, *[1] * (rows.dim() - 1))
         with torch.no_grad():
             found = functional.embedding(rows, self.weight.flatten(0, 1))
         if not torch.is_grad_enabled():
@@ -123,7 +124,7 @@ class StackedEmbedding(StackedLayer):
 
     def sum_gradients(self) -> None:
         """Add to ``weight.grad`` what ``backward`` has left at the rows that were looked up."""
-        used = [(rows.flatten(), found.grad.flatten(0, 1)) for rows, found in self._looked_up if found.grad is not None]
+        used = [(rows, found.grad) for rows, found in self._looked_up if found.grad is not None]
         self._looked_up.clear()
         if not used:
             return
@@ -139,7 +140,7 @@ class StackedEmbedding(StackedLayer):
             if table.is_cuda:  # index_add_ adds in any order there
                 table.index_put_((rows.long(),), gradients, accumulate=True)
             else:
-                table.index_add_(0, rows, gradients)
+                table.index_add_(0, rows.flatten(), gradients.flatten(0, -2))
         self.weight.grad = total
 
     def _sparse(self, used: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
@@ -148,16 +149,21 @@ class StackedEmbedding(StackedLayer):
                 "a network that reads a whole embedding has no sparse gradient of it: take optimizer=adamw"
             )
         if self.real is not None:  # rows that only pad a batch were not looked up
-            used = [(numbers[mask], values[mask]) for numbers, values in used for mask in [self._of_real(numbers)]]
-        numbers, values = (torch.cat(pieces) for pieces in zip(*used, strict=True))
+            used = [
+                (numbers[mask], values[mask]) for numbers, values in used for mask in [self._of_real(numbers, values)]
+            ]
+        numbers = torch.cat([numbers.flatten() for numbers, _ in used])
+        values = torch.cat([values.flatten(0, -2) for _, values in used])
         rows = self.weight.shape[1]
         places = torch.stack([numbers // rows, numbers % rows]).long()
         return torch.sparse_coo_tensor(places, values, self.weight.shape, check_invariants=False).coalesce()
 
-    def _of_real(self, numbers: Tensor) -> Tensor:
-        """Which of the rows looked up, (S * B * K,), belong to real rows of the batch."""
+    def _of_real(self, numbers: Tensor, gradients: Tensor) -> Tensor:
+        """Which of the rows looked up belong to real rows of the batch: by their place, or where they were put in another order, by their gradient."""
         assert self.real is not None
-        return self.real.flatten().repeat_interleave(len(numbers) // self.real.numel())
+        if numbers.shape[:2] == self.real.shape:
+            return self.real.view(*self.real.shape, *[1] * (numbers.dim() - 2)).expand_as(numbers)
+        return gradients.ne(0).any(-1)
 
 
 class StackedBatchNorm(StackedLayer):
@@ -247,7 +253,8 @@ class Stackable(nn.Module):
 
     Write it as for one seed, of ``nn.Linear``, ``nn.Embedding``, ``nn.LayerNorm``, ``nn.Conv1d``, ``nn.Conv2d``,
     ``nn.BatchNorm1d``, ``nn.BatchNorm2d``, ``nn.Dropout``, ``nn.Dropout2d``, maximum and average pooling,
-    ``nn.Flatten``, activations, ``nn.Sequential`` and other ``Stackable`` modules. In a stack these layers are exchanged
+    ``nn.GRU`` and ``nn.LSTM`` (of one layer, ``batch_first``), ``nn.Flatten``, activations, ``nn.Sequential`` and other
+    ``Stackable`` modules. In a stack these layers are exchanged
     for stacked ones, and ``forward`` gets (S, B, F) where it got (B, F), and pictures (S, B, C, H, W) where it got
     (B, C, H, W): it may use any operation that works element by element or on the last axes, counted from the end
     (``dim=-1``, ``flatten(-3)``), and must mix no rows (only batch norm does). Parameters and buffers belong to the
@@ -271,6 +278,8 @@ STACKERS: dict[type[nn.Module], Stacker] = {
     nn.Conv1d: lambda layers, seeds, name: convolution.StackedConvolution(layers),
     nn.Conv2d: lambda layers, seeds, name: convolution.StackedConvolution(layers),
     **dict.fromkeys(convolution.ROW_BY_ROW, lambda layers, seeds, name: convolution.RowByRow(layers[0])),
+    nn.GRU: lambda layers, seeds, name: StackedGRU(layers),
+    nn.LSTM: lambda layers, seeds, name: StackedLSTM(layers),
     nn.Dropout: lambda layers, seeds, name: StackedDropout(layers[0].p, seeds, name),
     nn.Dropout2d: lambda layers, seeds, name: StackedDropout(layers[0].p, seeds, name, of_channels=True),
 }
@@ -391,6 +400,8 @@ def _is_layer(module: nn.Module) -> bool:
         return convolution.is_stackable(module)
     if type(module) is nn.BatchNorm1d or type(module) is nn.BatchNorm2d:
         return module.track_running_stats and module.momentum is not None
+    if isinstance(module, nn.GRU | nn.LSTM) and type(module) in STACKERS:
+        return has_stacked_form(module)
     if type(module) is nn.Embedding:
         return not (module.padding_idx is not None or module.max_norm or module.scale_grad_by_freq or module.sparse)
     return type(module) in STACKERS or type(module) in SHARED
