@@ -94,7 +94,7 @@ def run_loaded(
     artifacts: Mapping[str, str] | None = None,
 ) -> Outcome:
     """As ``run``, for an experiment that is loaded; its launch gets the ``tags``, and ``artifacts`` by their names."""
-    experiment = _installed(experiment, shown)
+    experiment = installed(experiment, shown)
     store = open_store(experiment)
     repair(store, shown)
     plan = _plan(experiment, shown)
@@ -135,7 +135,7 @@ def repair(store: Store, display: Display) -> None:
 # ---- planning: everything that can be wrong is found here, before any training ---------------------------------------
 
 
-def _installed(experiment: Experiment, display: Display) -> Experiment:
+def installed(experiment: Experiment, display: Display) -> Experiment:
     """Without the variants whose model needs an extra that is not installed, unless they are asked for by name."""
     if experiment.config["variant"] is not None:
         return experiment

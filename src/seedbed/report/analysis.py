@@ -12,7 +12,7 @@ from seedbed.checks import is_positive, require
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.footnotes import footnotes
 from seedbed.report.formatting import NOTHING, number, places, shown_mean
-from seedbed.results import SECONDS, Results
+from seedbed.results import LR, SECONDS, Results
 from seedbed.statistics import (
     Comparison,
     Design,
@@ -205,6 +205,11 @@ def analyse(
         raise ConfigError(
             f"--metric {SECONDS}: seeds that were trained together share the time of their stack, so there is nothing to "
             "compare. Reports give the mean time of each variant below 'Seeds trained by launch'."
+        )
+    if chosen == LR:
+        raise ConfigError(
+            f"--metric {LR}: the learning rates that the seeds have found for themselves are part of what is compared, and "
+            "none is better than another. Reports give their mean and spread below 'Other metrics'."
         )
     if chosen not in results.metrics and (results.metrics or metric is not None):
         raise ConfigError(

@@ -30,7 +30,7 @@ from seedbed.report.pictures import CURVES, DIFFERENCES, LOSS, MEANS, PUBLISHED,
 from seedbed.report.pictures.curves import TRAINING_LOSS, VALIDATION_LOSS
 from seedbed.report.published import Finding, Published, findings_about, our_values
 from seedbed.report.words import summary_sentences
-from seedbed.results import SECONDS, Results
+from seedbed.results import LR, SECONDS, Results
 from seedbed.statistics import (
     LEAST_BOOTSTRAPPED,
     POPULATION,
@@ -341,7 +341,7 @@ def _other_metrics(analysis: Analysis) -> str:
     ]
     if not others:
         return ""
-    columns = {name: (analysis.summaries_of(name), analysis.best(name)) for name in others}
+    columns = {name: (analysis.summaries_of(name), analysis.best(name) if name != LR else ()) for name in others}
     decimals = {name: places(summaries.values()) for name, (summaries, _) in columns.items()}
 
     def fewer(variant: str, summaries: dict[str, Summary]) -> str:
