@@ -70,7 +70,7 @@ class Resample(Strategy):
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
         """Raises ``ConfigError`` where the sampler finds the rows themselves unfit."""
         sampler = self._prepared(rows.labels, rows.classes, seed)
-        if self._goes_by_labels:
+        if self._draws_blindly:
             sampler.fit_resample(np.arange(len(rows.labels))[:, None], rows.labels)
             return Resampled(source=np.asarray(sampler.sample_indices_))
         try:
