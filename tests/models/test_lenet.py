@@ -18,7 +18,11 @@ def test_it_is_the_published_network() -> None:
     maps = nn.functional.max_pool2d(torch.relu(second(nn.functional.max_pool2d(torch.relu(first(x)), 2))), 2)
     assert maps.shape == (2, 16, 5, 5)
     hidden = torch.relu(linear[1](torch.relu(linear[0](maps.flatten(1)))))
-    torch.testing.assert_close(network(x), linear[2](hidden))
+    expected = linear[2](hidden)
+    torch.testing.assert_close(network(x), expected)
+    parameters = list(network.parameters())
+    ours, published = (torch.autograd.grad(found.square().sum(), parameters) for found in (network(x), expected))
+    torch.testing.assert_close(ours, published)
 
 
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 28, 28), (3, 16, 16), (4, 17, 40)])

@@ -22,7 +22,8 @@ def lenet(channels: int, height: int, width: int, out_features: int) -> nn.Seque
     """
     layers: list[nn.Module] = []
     for filters in FILTERS:
-        layers += [nn.Conv2d(channels, filters, KERNEL), nn.ReLU(), nn.MaxPool2d(2)]
+        # As published, ReLU comes before the pooling: the same values and gradients from four times the numbers.
+        layers += [nn.Conv2d(channels, filters, KERNEL), nn.MaxPool2d(2), nn.ReLU()]
         channels = filters
     layers.append(nn.Flatten())
     features = channels * _left(height) * _left(width)
