@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,18 @@ from seedbed.errors import ConfigError
 from seedbed.experiment import build
 from seedbed.paths import resources
 from seedbed.schedule_preview import preview, table
-from seedbed.schedules import Constant, CosineRestarts, Cyclic, LinearWarmup, OneCycle, Phases, Schedule
+from seedbed.schedules import (
+    Constant,
+    CosineRestarts,
+    Cyclic,
+    LinearWarmup,
+    OneCycle,
+    Phases,
+    Schedule,
+    Triangle,
+)
+from seedbed.stacking.layers import build as build_stacked
+from seedbed.stacking.optimizers import SeedOptimizer
 
 CONFIGS = sorted((resources() / "conf" / "schedule").glob("*.yaml"))
 
@@ -141,6 +153,22 @@ def test_one_cycle_can_leave_the_momentum_alone() -> None:
     assert OneCycle(moms=None).at(3, steps=10, steps_per_epoch=5, lr=1.0).keys() == {"lr"}
 
 
+@pytest.mark.parametrize(("optimizer", "key"), [(torch.optim.SGD, "momentum"), (torch.optim.AdamW, "betas")])
+def test_one_cycle_moves_sgds_momentum_and_adams_beta1_the_other_way(optimizer: Any, key: str) -> None:
+    network = build_stacked(lambda: torch.nn.Sequential(torch.nn.Linear(2, 1)), (0, 1))
+    assert network is not None
+    stepped, found = SeedOptimizer(network, 2, lambda parameters: optimizer(parameters, lr=0.1)), []
+    for step in range(20):
+        values = OneCycle().at(step, steps=20, steps_per_epoch=10, lr=0.1)
+        stepped.set({0: values, 1: values})
+        (group,) = stepped.optimizer.param_groups
+        found.append((group["lr"], group[key][0] if key == "betas" else group[key]))
+    moves = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(found)]
+    assert all(rate * momentum < 0 for rate, momentum in moves)
+    assert found[5] == pytest.approx((0.1, 0.85))
+    assert found[0][1] == 0.95
+
+
 # ---- the others ------------------------------------------------------------------------------------------------------
 
 
@@ -175,20 +203,35 @@ def test_cosine_restarts_are_pytorchs(length: int, times: int, min_lr: float) ->
     assert rates(CosineRestarts(length, times, min_lr), epochs=30, steps_per_epoch=5, lr=0.4) == close(theirs)
 
 
-def test_cyclic_is_pytorchs() -> None:
+@pytest.mark.parametrize("mode", ["triangular", "triangular2", "exp_range"])
+def test_cyclic_is_pytorchs(mode: Any) -> None:
+    gamma = 0.97 if mode == "exp_range" else 1.0
     theirs = of_torch(
-        lambda optimizer: lr_scheduler.CyclicLR(optimizer, 0.01, 0.3, step_size_up=7, cycle_momentum=False), 60, 0.3
+        lambda optimizer: lr_scheduler.CyclicLR(
+            optimizer, 0.01, 0.3, step_size_up=7, mode=mode, gamma=gamma, cycle_momentum=False
+        ),
+        60,
+        0.3,
     )
-    assert rates(Cyclic(7, 0.01, 0.3), epochs=6, steps_per_epoch=10, lr=9.0) == close(theirs)
-    assert rates(Cyclic(7, 0.01), epochs=6, steps_per_epoch=10, lr=0.3) == close(theirs)
+    assert rates(Cyclic(7, 0.01, 0.3, mode=mode, gamma=gamma), epochs=6, steps_per_epoch=10, lr=9.0) == close(theirs)
+    assert rates(Cyclic(7, 0.01, mode=mode, gamma=gamma), epochs=6, steps_per_epoch=10, lr=0.3) == close(theirs)
 
 
 def test_cyclic_by_epoch_stands_still_within_one() -> None:
-    """The rule of a published comparison of CIFAR-10 rates: up in five epochs, then down by as much each epoch."""
+    found = rates(Cyclic(2, 0.1, 0.5, per="epoch", mode="triangular2"), epochs=8, steps_per_epoch=3, lr=9.0)
+    by_epoch = [0.1, 0.3, 0.5, 0.3, 0.1, 0.2, 0.3, 0.2]
+    assert found == close([rate for rate in by_epoch for _ in range(3)])
+
+
+def test_a_triangle_is_the_published_rule() -> None:
+    """Of a comparison of CIFAR-10 rates: up in five epochs, down by as much each epoch, and then half of the lowest."""
     low, high = 1e-6, 0.3
-    rule = [low + e * (high - low) / 5 if e <= 5 else high - (e - 5) * (high - low) / 5 for e in range(10)]
-    found = rates(Cyclic(5, low, high, per="epoch"), epochs=10, steps_per_epoch=3, lr=9.0)
-    assert found == close([rate for rate in rule for _ in range(3)])
+    up = [low + e * (high - low) / 5 for e in range(6)]
+    down = [high - (e - 5) * (high - low) / 5 for e in range(6, 10)]
+    rule = [*up, *down, low / 2, low / 2]
+    for schedule in (Triangle(5, low, high), Triangle(5, low)):
+        found = rates(schedule, epochs=12, steps_per_epoch=3, lr=high)
+        assert found == close([rate for rate in rule for _ in range(3)])
 
 
 @pytest.mark.parametrize(("warmup", "unit"), [(2, "epochs"), (12, "steps")])
@@ -236,6 +279,11 @@ def test_every_config_builds_and_gives_usable_values(path: Path) -> None:
         (lambda: Cyclic(0, 0.1), "schedule.step_size=0"),
         (lambda: Cyclic(5, 0.1, -1), "schedule.max_lr=-1"),
         (lambda: Cyclic(5, 0.1, per="epochs"), "did you mean 'epoch'"),
+        (lambda: Cyclic(5, 0.1, mode="triangular3"), "did you mean 'triangular' or 'triangular2'"),
+        (lambda: Cyclic(5, 0.1, mode="exp_range", gamma=1.1), "schedule.gamma=1.1"),
+        (lambda: Cyclic(5, 0.1, gamma=0.9), "schedule.mode=exp_range"),
+        (lambda: Triangle(0, 0.1), "schedule.up=0"),
+        (lambda: Triangle(5, -0.1), "schedule.min_lr=-0.1"),
         (lambda: LinearWarmup(1, "step"), "did you mean 'steps'"),
         (lambda: LinearWarmup(1, start_factor=-1), "schedule.start_factor=-1"),
     ],

@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import nn
 
+from seedbed.data.network_inputs import Vectors
 from seedbed.data.table import Prepared, Table
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.resample import Resample
@@ -86,7 +87,7 @@ def rows_of_table(table: Table) -> Any:
 class Centred:
     """Takes the mean of the training rows from all rows, and remembers which rows it was fitted to."""
 
-    width = 12
+    inputs = Vectors(12)
 
     def __init__(self) -> None:
         self.fitted_to: list[np.ndarray] = []

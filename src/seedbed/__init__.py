@@ -2,6 +2,7 @@
 
 ``seedbed.run("spam_imbalance", ["seeds=30"])`` trains what is missing and returns the results as data frames;
 ``seedbed.load("spam_imbalance")`` reads tracked results only, and ``seedbed.compare`` makes the paired tests of either.
+``seedbed.find_lr`` suggests learning rates.
 The command line is a thin layer over these.
 """
 
@@ -17,6 +18,7 @@ from seedbed.errors import ConfigError, DataError, SeedbedError, TrackingError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seedbed.range_tests import FoundRates
     from seedbed.results import Results
     from seedbed.runner import Outcome
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
     os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 
-__all__ = ["ConfigError", "DataError", "SeedbedError", "TrackingError", "compare", "load", "run"]
+__all__ = ["ConfigError", "DataError", "SeedbedError", "TrackingError", "compare", "find_lr", "load", "run"]
 
 
 # The heavy packages are imported by the functions that need them, so that `seedbed --help` answers at once.
@@ -49,6 +51,23 @@ def run(
     from seedbed.runner import run as run_experiment
 
     return run_experiment(name, overrides, config_dir, display=Display(quiet))
+
+
+def find_lr(
+    name: str,
+    overrides: Sequence[str] = (),
+    config_dir: str | PathLike[str] | None = None,
+    *,
+    quiet: bool = False,
+) -> FoundRates:
+    """Learning-rate range tests of the variants of experiment ``name``, of all seeds at once; as ``seedbed lr-find``.
+
+    The data frames ``curves`` and ``suggestions`` have every step and what each rule suggests to each seed.
+    """
+    from seedbed.progress import Display
+    from seedbed.range_tests import find_lr as find
+
+    return find(name, overrides, config_dir, display=Display(quiet))
 
 
 def load(name: str, run: str | None = None, config_dir: str | PathLike[str] | None = None) -> Results:

@@ -59,6 +59,9 @@ config_dir_option = click.option(
     help="Folder of your own experiments/ and config groups; the project goes there.",
 )
 
+DEFAULT_PLOT = "-"
+"""What --plot gets that is given without a name."""
+
 metric_option = click.option("--metric", help="The metric to compare by; default: the experiment's.")
 baseline_option = click.option(
     "--baseline", help="The variant that others are compared with; default: the experiment's."
@@ -628,6 +631,48 @@ def schedule(
         plot.parent.mkdir(parents=True, exist_ok=True)
         plot.write_bytes(draw(shown))
         click.echo(f"\nPicture: {plot}", err=True)
+
+
+@main.command(
+    "lr-find",
+    cls=WithExamples,
+    examples="""
+    seedbed lr-find spam_imbalance variant=none seeds=5
+    seedbed lr-find fastai_collab variant=dot_product_bias lr_finder.max_lr=10 --plot collab.png
+    seedbed lr-find spam_imbalance optimizer=sgd lr_finder.steps=300 --plot
+    """,
+)
+@click.argument("experiment", shell_complete=completion.experiments)
+@click.argument("overrides", nargs=-1, shell_complete=completion.overrides)
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_flag=False,
+    flag_value=DEFAULT_PLOT,
+    help="PNG or SVG file to draw into, with a CSV table beside it; without a name, EXPERIMENT_lr_find.png.",
+)
+@config_dir_option
+@debug_option
+def lr_find(experiment: str, overrides: tuple[str, ...], plot: Path | None, config_dir: str | None) -> None:
+    """Find learning rates for EXPERIMENT by range tests: a step at each of many rising rates, all seeds at once.
+
+    For each variant: the rates that three rules suggest, with their spread over the seeds, and where seeds diverge. The
+    settings are lr_finder.min_lr, max_lr, steps, spacing, smoothing, stop_at and rule; OVERRIDES are those of seedbed run.
+    Nothing else is trained or changed. Curves and picture go to MLflow, experiment EXPERIMENT.lr_find.
+    """
+    from seedbed.progress import Display
+    from seedbed.range_tests import find_lr, picture_kind
+
+    if plot is not None:
+        plot = Path(f"{experiment}_lr_find.png") if str(plot) == DEFAULT_PLOT else plot
+        picture_kind(plot)
+    found = find_lr(experiment, overrides, config_dir, display=Display())
+    click.echo(found)
+    where = shlex.join([f"{experiment}.lr_find", *(["--config-dir", config_dir] if config_dir else [])])
+    click.echo(f"\nTracked curves: seedbed ui {where}", err=True)
+    if plot is not None:
+        picture, table = found.write(plot)
+        click.echo(f"Picture: {picture}    Table: {table}", err=True)
 
 
 @main.group(

@@ -15,7 +15,7 @@ from mlflow.entities import Run
 
 from seedbed import tracking
 from seedbed.errors import ConfigError, near_misses
-from seedbed.experiment import canonical, flatten
+from seedbed.experiment import canonical, flatten, used
 from seedbed.report.formatting import listed, mean_text, number, places
 from seedbed.report.table import aligned, columns
 from seedbed.results import Results
@@ -97,7 +97,7 @@ def _configs(store: Store, launch: Run) -> dict[str, dict[str, str]]:
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, str]:
-    shown = {key: value for key, value in config.items() if key not in NOT_SHOWN}
+    shown = {key: value for key, value in used(config).items() if key not in NOT_SHOWN}
     return {key: _text(value) for key, value in flatten(shown).items()}
 
 

@@ -25,8 +25,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from seedbed.checks import is_installed, is_number, is_positive, is_whole, require
+from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require
 from seedbed.errors import ConfigError, near_misses
+from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.paths import config_groups, make_importable, project_folder, resources
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
@@ -48,6 +49,17 @@ def can_change_results(key: str) -> bool:
     return not any(key == left_out or key.startswith(f"{left_out}.") for left_out in NOT_IN_FINGERPRINT)
 
 
+def used(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without ``lr_finder`` where it finds no rate that anything is trained with."""
+    finds = (config.get("optimizer") or {}).get("lr") == AUTO
+    return {key: value for key, value in config.items() if key != "lr_finder" or finds}
+
+
+def recipe_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What determines a cell's result, by its dotted key."""
+    return {key: value for key, value in flatten(used(config)).items() if can_change_results(key)}
+
+
 @dataclass(frozen=True)
 class Variant:
     """A name, the overrides that make it different, and the resolved config that results."""
@@ -62,7 +74,7 @@ class Variant:
         ``inputs`` is what the config does not say: the data's digest, the encoder's version, what a strategy found
         installed.
         """
-        recipe = {key: canonical(value) for key, value in flatten(self.config).items() if can_change_results(key)}
+        recipe = {key: canonical(value) for key, value in recipe_of(self.config).items()}
         content = {"config": recipe, "seed": seed, "inputs": dict(inputs), "recipe_version": RECIPE_VERSION}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -549,6 +561,9 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     require(
         at_once == "auto" or is_whole(at_once), "trainer.seeds_at_once", at_once, "auto or a whole number from 1 on"
     )
+    lr = config["optimizer"].get("lr", AUTO)
+    require(lr == AUTO or is_from_zero(lr), "optimizer.lr", lr, f"a number from 0 on, or {AUTO}: what lr_finder finds")
+    FinderSettings.of(config)
     clip = trainer["gradient_clip_val"]
     require(clip is None or is_positive(clip), "trainer.gradient_clip_val", clip, "null or a positive number")
     require(trainer["precision"] not in ("16-mixed", "16-true", 16, "16"), "trainer.precision", trainer["precision"],
@@ -574,7 +589,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     for key in ("similar_to", "user"):
         name = report[key]
         require(name is None or isinstance(name, str | int), f"report.{key}", name, "null or a name in the data")
-    require(isinstance(report["loss"], bool), "report.loss", report["loss"], "true or false")
+    require(report["loss"] in (True, False, "both"), "report.loss", report["loss"], "true, false, or both: training and validation")  # fmt: skip
     rope = report["rope"]
     require(rope is None or is_positive(rope), "report.rope", rope, "null or a positive number: differences up to it are too small to matter")  # fmt: skip
     axis = report["axis"]

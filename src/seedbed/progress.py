@@ -64,13 +64,13 @@ class Display:
             self._preparing = None
 
     def begin(self, total: int) -> None:
-        """Start counting ``total`` epochs of seeds over all variants."""
+        """Start counting ``total`` epochs (or steps) of seeds over all variants."""
         self._whole = self._progress.add_task("", total=total)
 
-    def at(self, variant: str, epoch: int, epochs: int, seeds: int, advance: int) -> None:
-        """Show where training is: ``advance`` epochs of seeds are done since the last call."""
+    def at(self, variant: str, epoch: int, epochs: int, seeds: int, advance: int, unit: str = "epoch") -> None:
+        """Show where training is: ``advance`` epochs (or what ``unit`` says) of seeds are done since the last call."""
         if self._whole is not None:
-            text = f"{variant}  epoch {epoch}/{epochs}  {seeds} seed{'s' if seeds != 1 else ''}"
+            text = f"{variant}  {unit} {epoch}/{epochs}  {seeds} seed{'s' if seeds != 1 else ''}"
             self._progress.update(self._whole, description=text, advance=advance)
 
 

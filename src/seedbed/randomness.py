@@ -7,6 +7,7 @@ gives the same result alone, among thirty others, or added later.
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,6 +39,18 @@ def global_stream(seed: int, *purpose: object) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(derive(seed, *purpose))
         yield
+
+
+@contextmanager
+def isolated_streams() -> Iterator[None]:
+    """Put the global streams of PyTorch, NumPy and Python back afterwards, also after an error."""
+    of_numpy, of_python = np.random.get_state(), random.getstate()  # noqa: NPY002 (whatever a user's code draws from)
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        np.random.set_state(of_numpy)  # noqa: NPY002
+        random.setstate(of_python)
 
 
 # Odd constants of splitmix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"), signed.

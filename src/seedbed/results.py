@@ -13,6 +13,8 @@ IDENTITY = ("experiment", "variant", "seed", "status", "fingerprint")
 CELL_COLUMNS = (*IDENTITY, "outcome", "launch", "run")
 SECONDS = "seconds"
 """The final metric that is the time of training a seed: its stack's time over the number of seeds in it."""
+LR = "lr"
+"""The final metric that is the learning rate which a seed has found for itself, under ``optimizer.lr=auto``."""
 CURVE_COLUMNS = ("variant", "seed", "epoch", "metric", "value")
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seedbed import tracking
@@ -93,7 +94,7 @@ def run_loaded(
     artifacts: Mapping[str, str] | None = None,
 ) -> Outcome:
     """As ``run``, for an experiment that is loaded; its launch gets the ``tags``, and ``artifacts`` by their names."""
-    experiment = _installed(experiment, shown)
+    experiment = installed(experiment, shown)
     store = open_store(experiment)
     repair(store, shown)
     plan = _plan(experiment, shown)
@@ -134,7 +135,7 @@ def repair(store: Store, display: Display) -> None:
 # ---- planning: everything that can be wrong is found here, before any training ---------------------------------------
 
 
-def _installed(experiment: Experiment, display: Display) -> Experiment:
+def installed(experiment: Experiment, display: Display) -> Experiment:
     """Without the variants whose model needs an extra that is not installed, unless they are asked for by name."""
     if experiment.config["variant"] is not None:
         return experiment
@@ -183,6 +184,8 @@ class Planner:
         key = json.dumps([variant.config["data"], variant.config["split"]], sort_keys=True)
         if key not in self._rows:
             self._rows[key] = {seed: split.rows(table, seed) for seed in self.seeds}
+            for note in self._rows[key][self.seeds[0]].notes:
+                self.display.say_once(note)
         return self._rows[key]
 
 
@@ -366,8 +369,9 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "split": {"train": len(first.train), "val": len(first.val), "test": len(first.test)},
         "split_counts": planned.trainer.task.count_split(planned.table, first),
         "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
+        "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),
         "made_with": dict(planned.table.made_with),
-        "notes": list(planned.table.notes),
+        "notes": [*planned.table.notes, *first.notes],
         **planned.trainer.task.describe(planned.table),
     }
 

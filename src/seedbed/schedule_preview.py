@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import build, flatten, parse
 from seedbed.figures import rendered
+from seedbed.lr_finder import AUTO
 from seedbed.paths import config_groups, make_importable, resources
 from seedbed.schedules import Schedule
 
@@ -55,6 +56,8 @@ def preview(
     epochs, lr = config.trainer.max_epochs, config.optimizer.lr
     if not isinstance(epochs, int) or epochs < 1:
         raise ConfigError(f"trainer.max_epochs={epochs} cannot be used: it must be a whole number from 1 on.")
+    if lr == AUTO:
+        raise ConfigError(f"optimizer.lr={AUTO} is found by training: give a number to see the schedule with.")
     if not isinstance(lr, int | float) or not lr > 0:
         raise ConfigError(f"optimizer.lr={lr} cannot be used: it must be a positive number.")
     schedule.check(epochs)

@@ -42,7 +42,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from seedbed import databases
 from seedbed.errors import TrackingError, near_misses
-from seedbed.experiment import can_change_results, canonical, flatten
+from seedbed.experiment import can_change_results, canonical, flatten, used
 from seedbed.paths import project_folder
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results, Search, Trial
 from seedbed.statistics import finite, summary
@@ -65,6 +65,10 @@ SWEEP = f"{TAG}sweep"
 SEARCH = f"{TAG}search"
 # What the MLflow experiment of the searches of an experiment is called beyond its name.
 SEARCHES = ".search"
+# What the MLflow experiment of the learning-rate range tests of an experiment is called beyond its name.
+RANGE_TESTS = ".lr_find"
+# On a seed run: why it was trained with lr_finder.fallback.
+LR_FALLBACK = f"{TAG}lr_fallback"
 # What MLflow's page of a run shows as its description, in Markdown.
 DESCRIPTION = MLFLOW_RUN_NOTE
 # What else is known of a run: the variant run above a seed run, and the seeds of its stack and the threads that trained.
@@ -774,7 +778,7 @@ def to_yaml(config: Mapping[str, Any]) -> str:
 def flat_params(config: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:
     """The config as flat params, without what does not describe a run."""
     dropped = set(left_out)
-    return {key: value for key, value in flatten(config).items() if key.split(".")[0] not in dropped}
+    return {key: value for key, value in flatten(used(config)).items() if key.split(".")[0] not in dropped}
 
 
 # What belongs to the whole experiment, and would only fill the params of a variant or seed.

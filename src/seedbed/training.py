@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import logging
 import time
@@ -23,13 +24,14 @@ from seedbed import devices
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import build
+from seedbed.lr_finder import AUTO, FinderSettings, LossCurve, RangeTest, RisingRates
 from seedbed.models.baselines import Fitted
 from seedbed.models.building import build_network
-from seedbed.randomness import global_stream
-from seedbed.results import SECONDS
+from seedbed.randomness import global_stream, isolated_streams
+from seedbed.results import LR, SECONDS
 from seedbed.schedules import Schedule
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
-from seedbed.stacking.callbacks import SeedSelection
+from seedbed.stacking.callbacks import RangeWatch, SeedSelection
 from seedbed.stacking.layers import OneSeed, Stacked, stacking_error
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.measure import fastest_stack, is_worth_measuring
@@ -64,7 +66,10 @@ NOT_STACKABLE = (
 COPIES_OF_PARAMETERS = 8
 BYTES_OF_A_ROW = 32
 EVALUATED_AT_ONCE = 1024
-"""Rows of a seed, or ``trainer.batch_size`` where that is more."""
+"""Rows of a seed at most, or ``trainer.batch_size`` where that is more."""
+EVALUATED_BYTES = 2**23
+"""What the inputs of all seeds may take then: a convolution makes several times as much of them, and memory that is asked
+of the system anew for each batch costs more than the arithmetic."""
 CurvePoints = list[tuple[str, int, float]]
 """Metric, epoch, value."""
 # Stack sizes found by measurement in this process, by what decides the time of a step.
@@ -77,6 +82,17 @@ logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
+class FoundRate:
+    """The learning rate that a seed's own range test has suggested, or why it is ``lr_finder.fallback``."""
+
+    lr: float
+    why_fallback: str
+    """"" where it is none."""
+    seconds: float
+    """That it took to find."""
+
+
+@dataclass(frozen=True)
 class SeedResult:
     """One cell's result; ``weights`` is an ordinary network's state."""
 
@@ -86,6 +102,8 @@ class SeedResult:
     curves: CurvePoints
     metrics: dict[str, float]
     weights: dict[str, Tensor]
+    found: FoundRate | None = None
+    """Under ``optimizer.lr=auto``."""
 
 
 def task_class(config: Mapping[str, Any]) -> type[Task]:
@@ -103,7 +121,12 @@ class StackTrainer:
         self.task = task_class(config)
         self._task: Callable[..., StackedModule] = build(config["task"], "task")
         self._task_settings: dict[str, Any] = getattr(self._task, "keywords", {})
-        self._optimizer: Callable[..., torch.optim.Optimizer] = build(config["optimizer"], "optimizer")
+        optimizer = dict(config["optimizer"])
+        self.finds_lr = optimizer.get("lr") == AUTO
+        """Whether each seed trains with the learning rate that its own range test suggests."""
+        if self.finds_lr:
+            optimizer["lr"] = FinderSettings.of(config).fallback  # until then
+        self._optimizer: Callable[..., torch.optim.Optimizer] = build(optimizer, "optimizer")
         self._schedule: Schedule | None = build(config["schedule"], "schedule") if config.get("schedule") else None
         self._check()
 
@@ -165,26 +188,56 @@ class StackTrainer:
             patience=self.config["patience"],
             seeds=len(seeds),
         )
+        found = [self._found(item, device) for item in data] if self.finds_lr else None
         trainer = self._lightning(device, callbacks=[selection, *callbacks], logger=logger)
         module, batches, validation, test = self._module(data, trainer.strategy.root_device)
-        # An ordinary network draws its dropout from the global stream, which is this seed's alone for the fit.
+        module.lrs = None if found is None else [rate.lr for rate in found]
         alone = isinstance(module.network, OneSeed)
         start = time.perf_counter()
-        with (
-            global_stream(seeds[0], "dropout") if alone else contextlib.nullcontext(),
-            warnings.catch_warnings(),
-            _naming_the_operation(),
-        ):
-            # Between the releases of Lightning and PyTorch; nothing that a user could change.
-            warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
+        with _fitting(seeds[0] if alone else None):
             _fit(trainer, module, batches, validation)
             seconds = (time.perf_counter() - start) / len(seeds)
             if len(test):
                 trainer.test(module, dataloaders=test, verbose=False)
         return [
-            _result(module, position, seed, int(selection.chosen[position]), seconds)
+            _result(
+                module, position, seed, int(selection.chosen[position]), seconds, found[position] if found else None
+            )
             for position, seed in enumerate(seeds)
         ]
+
+    def range_test(
+        self, data: Sequence[SeedData], device: int | None = None, progress: Callable[[int], None] | None = None
+    ) -> list[RangeTest]:
+        """A learning-rate range test of these seeds as one stack, by the config's ``lr_finder``.
+
+        Copies train, on the batches of their seeds' first epochs, with the config's optimizer and without its schedule;
+        nothing is left of them. ``progress`` is told after each step how many seeds have taken it. Raises ``ConfigError`` for a model that takes no steps, and for settings that cannot work.
+        """
+        self.check_range_test()
+        settings = FinderSettings.of(self.config)
+        rates, seeds = settings.rates(), [item.seed for item in data]
+        curves = [LossCurve(settings.smoothing, settings.stop_at) for _ in seeds]
+        tested = copy.copy(self)
+        # One step a chunk, so that a seed can rest after any of them.
+        tested._schedule, tested.settings = RisingRates(rates), {**self.settings, "steps_per_chunk": 1}
+        with isolated_streams():
+            watch = RangeWatch(curves, len(rates), progress)
+            # Every epoch has a step of each seed at least.
+            trainer = self._lightning(device, callbacks=[watch], max_epochs=len(rates), limit_val_batches=0)
+            module, batches, validation, _ = tested._module(data, trainer.strategy.root_device)
+            with _fitting(seeds[0] if isinstance(module.network, OneSeed) else None):
+                _fit(trainer, module, batches, validation)
+        return [RangeTest.of(seed, settings, curve) for seed, curve in zip(seeds, curves, strict=True)]
+
+    def _found(self, data: SeedData, device: int | None) -> FoundRate:
+        """What one seed finds by itself: in a stack, where sums are rounded otherwise, a rule may choose another rate."""
+        settings, start = FinderSettings.of(self.config), time.perf_counter()
+        (test,) = self.range_test([data], device)
+        lr, seconds = test.suggestion(settings.rule), time.perf_counter() - start
+        if lr is None:
+            return FoundRate(settings.fallback, test.why_no_suggestion(settings.rule), seconds)
+        return FoundRate(lr, "", seconds)
 
     def _fitted(self, data: SeedData) -> SeedResult:
         """A model that is computed from the training rows: what it measures then is its first and only epoch."""
@@ -230,7 +283,7 @@ class StackTrainer:
         if network is None:
             raise ValueError("a network without a stacked form trains one seed at a time")
         rows = self.task.stack_data(self.table, data)
-        evaluated_at_once = max(self.settings["batch_size"] or 0, EVALUATED_AT_ONCE)
+        evaluated_at_once = self._evaluated_at_once(len(seeds))
         batches = self.task.batches(rows, seeds, {**self._task_settings, **self.settings}, device)
         module = self._task(
             network,
@@ -245,9 +298,14 @@ class StackTrainer:
         return (
             module,
             batches,
-            FixedBatches(rows.val, batch_size=evaluated_at_once, device=device),
+            FixedBatches(rows.val, batch_size=evaluated_at_once, device=device, draw=rows.draw("val")),
             FixedBatches(rows.test, batch_size=evaluated_at_once, device=device),
         )
+
+    def _evaluated_at_once(self, seeds: int) -> int:
+        """Rows of each seed of a stack that are evaluated at once."""
+        of_a_row = sum(part.nbytes for part in self.task.example(self.table, 1, torch.Generator()))
+        return max(self.settings["batch_size"] or 0, min(EVALUATED_AT_ONCE, EVALUATED_BYTES // (seeds * of_a_row)))
 
     def _lightning(self, device: int | None = None, **extra: Any) -> pl.Trainer:
         settings = {key: value for key, value in self.settings.items() if key not in OWN_SETTINGS}
@@ -270,7 +328,11 @@ class StackTrainer:
             with global_stream(0, "trial"):
                 network = self.network()
         except (TypeError, ValueError, RuntimeError) as error:
-            raise ConfigError(f"model: cannot build {self._target('model')}: {error}") from error
+            offered = ", ".join(f"{key}={value}" for key, value in self.task.network_arguments(self.table).items())
+            raise ConfigError(
+                f"model: cannot build {self._target('model')}: {str(error).rstrip('.')}. (The data offer {offered}; all "
+                "else stands in the config.)"
+            ) from error
         self._check_batch_size()
         self.task.check_settings(self.table, self._task_settings)
         self.task.check_network(network, self._task_settings)
@@ -306,6 +368,14 @@ class StackTrainer:
                 f"{self._target('model')} has no stacked form. Take optimizer=adamw."
             )
 
+    def check_range_test(self) -> None:
+        """Raise ``ConfigError`` where there is no learning rate to find."""
+        if not self.takes_steps:
+            raise ConfigError(
+                f"model: {self._target('model')} is computed from its training rows and takes no steps, so that it has no "
+                "learning rate to find. Pick variants that train, with variant=NAME."
+            )
+
     def _check_batch_size(self) -> None:
         size = self.settings["batch_size"]
         if self.task.FULL_BATCH and size is not None:
@@ -316,6 +386,11 @@ class StackTrainer:
             raise ConfigError(
                 f"trainer.batch_size=null: {self._target('task')} trains by batches. Give a whole number from 1 on."
             )
+
+    @property
+    def takes_steps(self) -> bool:
+        """Whether its networks are trained, and not computed from the training rows."""
+        return not self._is_fitted
 
     @property
     def is_stackable(self) -> bool:
@@ -360,6 +435,19 @@ def _fit(trainer: pl.Trainer, module: StackedModule, batches: ShuffledBatches, v
 
 
 @contextlib.contextmanager
+def _fitting(alone: int | None) -> Iterator[None]:
+    """What every fit runs in; ``alone`` is the seed of an ordinary network, which draws its dropout from the global stream."""
+    with (
+        global_stream(alone, "dropout") if alone is not None else contextlib.nullcontext(),
+        warnings.catch_warnings(),
+        _naming_the_operation(),
+    ):
+        # Between the releases of Lightning and PyTorch; nothing that a user could change.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
+        yield
+
+
+@contextlib.contextmanager
 def _naming_the_operation() -> Iterator[None]:
     """Under ``trainer.deterministic=true`` PyTorch refuses operations that have no deterministic form."""
     try:
@@ -384,7 +472,9 @@ def curve_points(history: Sequence[Mapping[str, np.ndarray]], position: int, fir
     ]
 
 
-def _result(module: StackedModule, position: int, seed: int, epoch: int, seconds: float) -> SeedResult:
+def _result(
+    module: StackedModule, position: int, seed: int, epoch: int, seconds: float, found: FoundRate | None = None
+) -> SeedResult:
     finals = {name: float(values[position]) for name, values in module.test_metrics.items()}
     # Without test rows, the last values of the validation's curves are the final ones.
     diverged = position in module.diverged_at or not np.isfinite(finals.get("test/loss", 0.0))
@@ -395,6 +485,9 @@ def _result(module: StackedModule, position: int, seed: int, epoch: int, seconds
         outcome="diverged" if diverged else "ok",
         epoch=epoch,
         curves=curve_points(module.history, position),
-        metrics={} if diverged else {**finals, SECONDS: seconds},
+        metrics={}
+        if diverged
+        else {**finals, **({LR: found.lr} if found else {}), SECONDS: seconds + (found.seconds if found else 0)},
         weights=module.network.plain_state(position),
+        found=found,
     )

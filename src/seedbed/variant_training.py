@@ -115,7 +115,7 @@ class VariantTraining:
         planned, start = self.planned, time.perf_counter()
         try:
             self._later(self._describe)
-            for seeds in _groups_of(missing, planned.trainer.seeds_in_memory):
+            for seeds in groups_of(missing, planned.trainer.seeds_in_memory):
                 data = self._seed_data(seeds)
                 if self._stopped:
                     break
@@ -207,7 +207,7 @@ class VariantTraining:
         at_once = self.planned.trainer.seeds_at_once(data)
         if len(devices) > 1:
             at_once = min(at_once, math.ceil(len(data) / len(devices)))
-        stacks = _groups_of(data, at_once)
+        stacks = groups_of(data, at_once)
         if len(devices) > 1 and len(stacks) > 1:
             self._train_on(devices, stacks)
             return
@@ -313,6 +313,14 @@ class VariantTraining:
         recorded = self._recorded.get(run.id, set())
         points = [point for point in recorded_points(result, config) if point[1] not in recorded]
         tags = {} if result.outcome == "ok" else {tracking.OUTCOME: result.outcome}
+        if result.found:
+            params["optimizer.lr"] = result.found.lr
+        if result.found and result.found.why_fallback:
+            tags[tracking.LR_FALLBACK] = result.found.why_fallback
+            where = f"{self.planned.name}, seed {result.seed}"
+            self.display.say(
+                f"{where}: {result.found.why_fallback}. Trained with lr_finder.fallback={result.found.lr}."
+            )
         run.log(params=params, curves=points, tags=tags)
         if config["tracking"]["checkpoints"]:
             run.artifact(tracking.WEIGHTS, safetensors_bytes(result.weights))
@@ -362,7 +370,7 @@ def recorded_points(result: SeedResult, config: Mapping[str, Any]) -> CurvePoint
     return [*result.curves, *((name, config["trainer"]["max_epochs"], value) for name, value in result.metrics.items())]
 
 
-def _groups_of(items: Sequence[T], size: int | None) -> list[Sequence[T]]:
+def groups_of(items: Sequence[T], size: int | None) -> list[Sequence[T]]:
     """Consecutive groups of at most ``size``; None: one group of all. Empty for no items."""
     step = size or max(len(items), 1)
     return [items[start : start + step] for start in range(0, len(items), step)]

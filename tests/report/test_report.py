@@ -253,6 +253,27 @@ def test_without_a_baseline_all_pairs_are_one_family(make_results):
     assert "pairs can't be told apart" in table_text(analysis.results)
 
 
+def test_seeds_that_share_their_test_rows_say_nothing_of_a_population(make_results, tmp_path):
+    data = make_results().data | {"same_split": False, "same_test": True}
+    results = make_results(config=plain_config(baseline="none"), data=data)
+    assert analyse(results).design == "fixed"
+    write_report(results, tmp_path, formats=["md"])
+    text = (tmp_path / "report.md").read_text()
+    assert "All seeds are tested on the same rows, so nothing is said about the population" in text
+    assert "signed-rank test beside it: all seeds are tested on the same rows." in text
+    assert "share one split" not in text
+    redrawn = make_results(config=plain_config(baseline="none"), data=data | {"same_test": False})
+    assert analyse(redrawn).design == "resampled"
+
+
+def test_of_two_equally_frequent_classes_none_is_rarer(make_results, tmp_path):
+    for ham, which in ((4827, "the rarer one"), (747, "the first of two equally frequent ones")):
+        counts = {"rows_ham": ham, "rows_spam": 747}
+        data = make_results().data | {"classes": ["ham", "spam"], "minority": "spam", "counts": counts}
+        write_report(make_results(config=plain_config(), data=data), tmp_path, formats=["md"])
+        assert f"those of class spam, {which}." in (tmp_path / "report.md").read_text()
+
+
 def test_a_fixed_split_is_tested_by_the_paired_tests(make_results, tmp_path):
     split = {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False, "seed": 0}
     write_report(make_results(config=make_config(split=split)), tmp_path)
@@ -715,3 +736,20 @@ def test_without_the_experiments_baseline_all_pairs_are_compared(make_results):
     assert analyse(results).baseline is None
     with pytest.raises(ConfigError, match="baseline='none'"):
         analyse(results, baseline="none")
+
+
+def test_training_and_validation_loss_stand_side_by_side(make_results, tmp_path):
+    points = [
+        ("a", seed, epoch, metric, first / (epoch + 1) + seed / 10)
+        for metric, first in (("train/loss", 2.0), ("val/loss", 3.0))
+        for seed in range(3)
+        for epoch in range(4)
+    ]
+    curves = pd.DataFrame(points, columns=["variant", "seed", "epoch", "metric", "value"])
+    config = plain_config(metric="test/loss", loss="both")
+    results = make_results({"a": {"test/loss": [0.5, 0.6, 0.7]}}, config, curves=curves)
+    write_report(results, tmp_path, formats=["md"])
+    text = (tmp_path / "report.md").read_text().partition("## Training and validation loss")[2]
+    rows = [[cell.strip()[:4] for cell in line.split("|")[1:-1]] for line in text.splitlines() if line[:1] == "|"]
+    assert rows[2:4] == [["a", "trai", "2.10", "1.10", "0.60"], ["", "vali", "3.10", "1.60", "0.85"]]
+    assert (tmp_path / "loss.png").is_file()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from seedbed.data.network_inputs import Pictures
 from seedbed.data.splits import Rows
 from seedbed.data.table import Table
 from seedbed.randomness import derive
@@ -37,6 +38,8 @@ def plain_loop(
     clip_norm: float | None = None,
 ) -> PlainRun:
     features = torch.from_numpy(table.features).to(dtype)
+    if table.features.dtype == np.uint8:
+        features = features / 255
     labels = torch.from_numpy(table.labels)
     loss_function = nn.CrossEntropyLoss(weight=class_weights)
     result = PlainRun([], [], [], network)
@@ -78,4 +81,25 @@ def made_up_table(rows: int = 120, features: int = 12, seed: int = 0) -> Table:
         texts=tuple(f"message number {row}" for row in range(rows)),
         counts={},
         notes=(),
+    )
+
+
+def made_up_pictures(rows: int = 90, channels: int = 2, height: int = 9, width: int = 8) -> Table:
+    """Noise of bytes, and in a third of the pictures a brighter patch somewhere; every one is a group of its own."""
+    rng = np.random.default_rng(5)
+    labels = (np.arange(rows) % 3 == 0).astype(np.int64)
+    pictures = rng.integers(0, 180, (rows, channels, height, width), dtype=np.uint8)
+    for picture, (top, left) in zip(pictures[labels == 1], rng.integers(0, 5, (rows, 2)), strict=False):
+        picture[:, top : top + 4, left : left + 3] += 75
+    return Table(
+        name="patches",
+        digest="1" * 64,
+        features=pictures,
+        labels=labels,
+        classes=("empty", "patch"),
+        groups=np.arange(rows),
+        texts=None,
+        counts={},
+        notes=(),
+        of_features=Pictures(channels, height, width),
     )

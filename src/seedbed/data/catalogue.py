@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from seedbed.data.cifar10 import known_cifar10
 from seedbed.data.movielens import EDITIONS, known_movielens
 from seedbed.data.sms_spam import known_sms_spam
 from seedbed.data.sources import Description, Source
@@ -24,6 +25,7 @@ class Published(Protocol):
 
 
 DATASETS: dict[str, Callable[[], Published]] = {
+    "cifar10": known_cifar10,
     "sms_spam": known_sms_spam,
     **{name: partial(known_movielens, name) for name in EDITIONS},
 }

@@ -54,6 +54,29 @@ class Vectors:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Pictures, (B, channels, height, width): bytes on the device, numbers from 0 to 1 for a network."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def bytes_of_a_row(self) -> int:
+        return self.channels * self.height * self.width
+
+    def arguments(self) -> dict[str, Any]:
+        return {"channels": self.channels, "height": self.height, "width": self.width}
+
+    def example(self, rows: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(rows, self.channels, self.height, self.width, generator=generator)
+
+    def ready(self, rows: Tensor) -> Tensor:
+        # The default type is that of the trainer's precision while a step runs: float64 under 64-true.
+        return rows.to(torch.get_default_dtype()).div_(255)
+
+
+@dataclass(frozen=True)
 class Words:
     """Texts as word numbers, (B, ``length``) int32, each text from the left and ``PADDING`` after its end."""
 

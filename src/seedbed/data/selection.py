@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from seedbed.data.splits import Rows
@@ -22,7 +23,7 @@ class SelectionSplit:
         """The rows of one seed, none of them for tests; raises as ``split`` does, and ``ConfigError`` (see there)."""
         rows: Rows = self.split.rows(table, seed)
         if len(rows.test):
-            return Rows(rows.train, rows.val, rows.test[:0])
+            return replace(rows, test=rows.test[:0])
         if not hasattr(self.split, "hold_out"):
             raise ConfigError(
                 f"split: {type(self.split).__name__} gives no test rows, and does not say how to hold out others "

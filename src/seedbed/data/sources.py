@@ -81,14 +81,19 @@ class PublishedZip:
 
     def download(self, folder: Path) -> Path:
         archive = folder / "published.zip"
-        fetch = pooch.HTTPDownloader(timeout=(CONNECT_SECONDS, READ_SECONDS), chunk_size=1 << 16)
-        try:
-            fetch(self.address, str(archive), None)
-        except OSError as error:  # requests' exceptions are OSErrors too, but carry no errno of the disk
-            if error.errno in _DISK_ERRORS:
-                raise
-            raise FetchFailed(_shortened(f"{type(error).__name__}: {_first_cause(error)}")) from error
+        download(self.address, archive)
         return archive
+
+
+def download(address: str, target: Path) -> None:
+    """Get what an address serves; raises ``FetchFailed``, and ``OSError`` where the disk refuses it."""
+    get = pooch.HTTPDownloader(timeout=(CONNECT_SECONDS, READ_SECONDS), chunk_size=1 << 16)
+    try:
+        get(address, str(target), None)
+    except OSError as error:  # requests' exceptions are OSErrors too, but carry no errno of the disk
+        if error.errno in _DISK_ERRORS:
+            raise
+        raise FetchFailed(_shortened(f"{type(error).__name__}: {_first_cause(error)}")) from error
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""Splits: which rows train, validate and test one seed; stratified, with equal messages kept together."""
+"""Splits: which rows train, validate and test one seed; stratified, with equal rows kept together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -13,13 +14,29 @@ from seedbed.randomness import numpy_generator
 SIDES = ("train", "val", "test")
 
 
+class Passes(Protocol):
+    """Rows that are drawn anew for every pass over them; as many of them at each."""
+
+    def train(self, epoch: int) -> np.ndarray:
+        """Row numbers of the training pass of an epoch, from 0 on, in their order."""
+        ...
+
+    def val(self, epoch: int) -> np.ndarray:
+        """Row numbers of the validation pass after it."""
+        ...
+
+
 @dataclass(frozen=True)
 class Rows:
-    """Row numbers of a table, sorted whole numbers; no row is on two sides."""
+    """Row numbers of a table, sorted whole numbers; no row is on two sides, unless ``passes`` draw them."""
 
     train: np.ndarray
     val: np.ndarray
     test: np.ndarray
+    passes: Passes | None = None
+    """Where rows are drawn anew at every pass: ``train`` and ``val`` are those of the first ones."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the report."""
 
 
 def narrow(numbers: np.ndarray) -> np.ndarray:
@@ -30,7 +47,8 @@ def narrow(numbers: np.ndarray) -> np.ndarray:
 
 def same_rows(one: Rows, other: Rows) -> bool:
     """Whether both put every row on the same side."""
-    return one is other or all(np.array_equal(getattr(one, side), getattr(other, side)) for side in SIDES)
+    sides = all(np.array_equal(getattr(one, side), getattr(other, side)) for side in SIDES)
+    return one is other or (sides and one.passes == other.passes)
 
 
 class GroupStratifiedSplit:
@@ -56,9 +74,9 @@ class GroupStratifiedSplit:
     def rows(self, table: Table, seed: int) -> Rows:
         """The rows of one seed; raises ``DataError`` when a side that should have rows lacks a class."""
         drawn_with = seed if self.per_seed else self.seed
-        members = _members(table)
-        targets = np.array([_rounded(self.shares * rows) for rows in members.sum(axis=0)])
-        side_of_group = _deal(members, targets, self.shares, numpy_generator(drawn_with, "split"))
+        members = members_of(table.groups, table.labels, len(table.classes))
+        targets = np.array([rounded(self.shares * rows) for rows in members.sum(axis=0)])
+        side_of_group = deal(members, targets, self.shares, numpy_generator(drawn_with, "split"))
         side_of_row = side_of_group[table.groups]
         self._check_classes(table, side_of_row, drawn_with)
         train, val, test = (np.flatnonzero(side_of_row == side) for side in range(len(SIDES)))
@@ -82,18 +100,18 @@ class GroupStratifiedSplit:
                 raise DataError(
                     f"{table.name}: class {table.classes[label]!r} has no row in the {SIDES[side]} split of "
                     f"seed {seed} (split.{SIDES[side]}={self.shares[side]:g} of its {len(rows)} rows, which "
-                    f"are {groups} distinct texts). Raise split.{SIDES[side]}, or use data with more of it."
+                    f"are {groups} distinct ones). Raise split.{SIDES[side]}, or use data with more of it."
                 )
 
 
-def _members(table: Table) -> np.ndarray:
+def members_of(groups: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Rows of each class in each group, (G, C); a group number that no row has is a row of zeros."""
-    members = np.zeros((int(table.groups.max()) + 1, len(table.classes)), dtype=np.int64)
-    np.add.at(members, (table.groups, table.labels), 1)
+    members = np.zeros((int(groups.max()) + 1, classes), dtype=np.int64)
+    np.add.at(members, (groups, labels), 1)
     return members
 
 
-def _rounded(exact: np.ndarray) -> np.ndarray:
+def rounded(exact: np.ndarray) -> np.ndarray:
     """Whole numbers with the same sum, by largest remainder (the first of equals)."""
     whole: np.ndarray = np.floor(exact).astype(np.int64)
     # 0.7 * 10 is not exactly 7: without rounding, noise would decide between equal remainders.
@@ -103,7 +121,7 @@ def _rounded(exact: np.ndarray) -> np.ndarray:
     return whole
 
 
-def _deal(members: np.ndarray, targets: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def deal(members: np.ndarray, targets: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A side for every group, (G,), so that each class comes to its ``targets`` (C, sides)."""
     sides = np.zeros(len(members), dtype=np.int64)
     room = targets.copy()

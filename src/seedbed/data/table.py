@@ -1,10 +1,11 @@
-"""A table of labelled rows, ready for a network, and how two messages are found to be the same."""
+"""A table of labelled rows, ready for a network, and how two of them are found to be the same."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -77,7 +78,7 @@ class Table:
     digest: str
     """SHA-256 of the source file (hex)."""
     features: np.ndarray
-    """(N, ...): float32 (N, F) for vectors; with a ``preparation``, what that starts from."""
+    """(N, ...): float32 (N, F) for vectors, uint8 (N, C, H, W) for pictures; with a ``preparation``, what that starts from."""
     labels: np.ndarray
     """(N,) int64, index into ``classes``."""
     classes: tuple[str, ...]
@@ -101,6 +102,17 @@ class Table:
     of_features: NetworkInputs | None = None
     """What a network sees of ``features``; None: they are vectors. A ``preparation`` says that itself."""
 
+    parts: np.ndarray | None = None
+    """(N,) int8: the side (0 trains, 1 validates, 2 tests) for which each row is published; None where none is."""
+    stored: Path | None = None
+    """The .npy file that ``features`` are mapped from, if they are: then only its name goes to another process."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "features": self.features if self.stored is None else None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state if state["stored"] is None else {**state, "features": mapped(state["stored"])})
+
     @property
     def inputs(self) -> NetworkInputs:
         """What a network sees of a row."""
@@ -112,6 +124,12 @@ class Table:
     def minority(self) -> int:
         """Index of the rarest class (the first of equals)."""
         return int(np.bincount(self.labels, minlength=len(self.classes)).argmin())
+
+
+def mapped(path: Path) -> np.ndarray:
+    """The array of a .npy file, whose pages all processes share and none writes back."""
+    array: np.ndarray = np.load(path, mmap_mode="c")  # not "r": PyTorch warns of an array that it must not write to
+    return array
 
 
 def normalise(text: str, *, case_sensitive: bool = False) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,26 +13,37 @@ from seedbed.data.network_inputs import NetworkInputs
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 
-@dataclass(frozen=True)
 class TrainingRows:
     """One seed's n training rows: all that a strategy may look at.
 
-    ``rows`` are their numbers in the table, ``texts`` their raw messages where the data are texts.
+    ``labels`` (n,) are indices into ``classes``, ``rows`` (n,) the numbers of the rows in the table, ``texts`` their raw
+    messages where the data are texts; ``minority`` is the rarest class.
     """
 
-    features: np.ndarray
-    labels: np.ndarray
-    classes: tuple[str, ...]
-    texts: tuple[str, ...] | None
-    rows: np.ndarray
-    minority: int
+    def __init__(
+        self,
+        features: np.ndarray | Callable[[], np.ndarray],
+        labels: np.ndarray,
+        classes: tuple[str, ...],
+        texts: tuple[str, ...] | None,
+        rows: np.ndarray,
+        minority: int,
+    ) -> None:
+        """``features`` are given, or gathered when a strategy first looks at them: of pictures they are a large copy."""
+        self._features = features
+        self.labels, self.classes, self.texts, self.rows, self.minority = labels, classes, texts, rows, minority
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        """(n, ...)"""
+        return self._features() if callable(self._features) else self._features
 
 
 @dataclass(frozen=True)
 class Resampled:
     """What the seed trains on: chosen original rows, and new ones made from them.
 
-    ``source`` (m,) are positions in the training rows, repeats allowed. ``features`` (k, F), ``labels`` (k,) are new
+    ``source`` (m,) are positions in the training rows, repeats allowed. ``features`` (k, ...), ``labels`` (k,) are new
     rows and ``origin`` (k,) the position that each was made from, None where a sampler does not tell.
     ``class_weights`` (C,) weigh the loss; None weighs all classes alike.
     """

@@ -23,6 +23,9 @@ OVER, UNDER = "over-sampling", "under-sampling"  # imbalanced-learn's names for 
 class Sampler(Protocol):
     """The part of imbalanced-learn's sampler interface that is used."""
 
+    sample_indices_: np.ndarray
+    """After ``fit_resample``, of samplers that choose rows: which."""
+
     def fit_resample(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
     def get_params(self) -> dict[str, Any]: ...
     def set_params(self, **params: Any) -> Sampler: ...
@@ -67,6 +70,9 @@ class Resample(Strategy):
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
         """Raises ``ConfigError`` where the sampler finds the rows themselves unfit."""
         sampler = self._prepared(rows.labels, rows.classes, seed)
+        if self._draws_blindly:
+            sampler.fit_resample(np.arange(len(rows.labels))[:, None], rows.labels)
+            return Resampled(source=np.asarray(sampler.sample_indices_))
         try:
             features, labels = sampler.fit_resample(rows.features, rows.labels)
         except (ValueError, RuntimeError) as error:
@@ -88,7 +94,7 @@ class Resample(Strategy):
     def _draws_blindly(self) -> bool:
         """Whether it chooses rows without a look at their numbers."""
         moves_rows = self.sampler.get_params().get("shrinkage") is not None
-        return isinstance(self.sampler, RandomOverSampler | RandomUnderSampler) and not moves_rows
+        return type(self.sampler) in (RandomOverSampler, RandomUnderSampler) and not moves_rows
 
     # ---- checks --------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
+
+from seedbed.stacking.layers import Stackable
 
 
 def mlp(in_features: int, out_features: int, *, hidden: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
@@ -20,3 +22,24 @@ def mlp(in_features: int, out_features: int, *, hidden: Sequence[int], dropout: 
         if dropout:
             layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers, nn.Linear(sizes[-1], out_features))
+
+
+class PixelMlp(Stackable):
+    """The same on pictures, as if their pixels stood in one row: (B, channels, height, width) -> (B, out_features)."""
+
+    def __init__(
+        self,
+        channels: int,
+        height: int,
+        width: int,
+        out_features: int,
+        *,
+        hidden: Sequence[int],
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.layers = mlp(channels * height * width, out_features, hidden=hidden, dropout=dropout)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        logits: Tensor = self.layers(pictures.flatten(-3))
+        return logits

@@ -12,7 +12,7 @@ from seedbed.checks import is_positive, require
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.footnotes import footnotes
 from seedbed.report.formatting import NOTHING, number, places, shown_mean
-from seedbed.results import SECONDS, Results
+from seedbed.results import LR, SECONDS, Results
 from seedbed.statistics import (
     Comparison,
     Design,
@@ -79,7 +79,12 @@ class Analysis:
 
     @cached_property
     def design(self) -> Design:
-        return _design(self.results)
+        return "fixed" if self.shared else "resampled"
+
+    @cached_property
+    def shared(self) -> str:
+        """What all seeds share of the split, as a sentence about them says it; "" where the metric's rows are redrawn."""
+        return _shared(self.results, self.metric)
 
     @cached_property
     def test_to_train(self) -> float:
@@ -201,6 +206,11 @@ def analyse(
             f"--metric {SECONDS}: seeds that were trained together share the time of their stack, so there is nothing to "
             "compare. Reports give the mean time of each variant below 'Seeds trained by launch'."
         )
+    if chosen == LR:
+        raise ConfigError(
+            f"--metric {LR}: the learning rates that the seeds have found for themselves are part of what is compared, and "
+            "none is better than another. Reports give their mean and spread below 'Other metrics'."
+        )
     if chosen not in results.metrics and (results.metrics or metric is not None):
         raise ConfigError(
             f"report.metric={chosen!r}: no run of experiment {results.experiment!r} has this metric: "
@@ -226,12 +236,15 @@ def verdict(comparison: Comparison, p: float | None, lower_is_better: bool) -> s
     return BETTER if (comparison.difference < 0) == lower_is_better else WORSE
 
 
-def _design(results: Results) -> Design:
-    """Answer "fixed" where all seeds share one split, else "resampled"."""
-    split = results.config.get("split")
+def _shared(results: Results, metric: str) -> str:
+    split, data = results.config.get("split"), results.data
     said = isinstance(split, dict) and split.get("per_seed") is False
     several = len(set(results.cells["seed"])) > 1
-    return "fixed" if said or (several and results.data.get("same_split")) else "resampled"
+    if said or (several and data.get("same_split")):
+        return "share one split"
+    # Whatever trains them, what they say is about these test rows, and so not about a population.
+    tested = several and data.get("same_test") and (data.get("split") or {}).get("test")
+    return "are tested on the same rows" if tested and metric.startswith("test/") else ""
 
 
 def _test_to_train(results: Results, metric: str) -> float:

@@ -27,10 +27,10 @@ from seedbed.report.formatting import (
 )
 from seedbed.report.known import metrics_by_known
 from seedbed.report.pictures import CURVES, DIFFERENCES, LOSS, MEANS, PUBLISHED, RANKS, SEEDS, Picture
-from seedbed.report.pictures.curves import TRAINING_LOSS
+from seedbed.report.pictures.curves import TRAINING_LOSS, VALIDATION_LOSS
 from seedbed.report.published import Finding, Published, findings_about, our_values
 from seedbed.report.words import summary_sentences
-from seedbed.results import SECONDS, Results
+from seedbed.results import LR, SECONDS, Results
 from seedbed.statistics import (
     LEAST_BOOTSTRAPPED,
     POPULATION,
@@ -162,7 +162,7 @@ def _every_seed(analysis: Analysis, images: Mapping[str, str]) -> str:
             f"expected value over other data sets like this one lies{shares}."
         )
     else:
-        about += f". All seeds share one split, so nothing is said about {POPULATION}."
+        about += f". All seeds {analysis.shared}, so nothing is said about {POPULATION}."
     return f"## Every seed\n\n{images[SEEDS]}\n\n{about}\n\n{markdown_table(header, rows)}"
 
 
@@ -171,7 +171,9 @@ def _about_classes(analysis: Analysis) -> str:
     data = analysis.results.data
     if not data.get("classes"):
         return ""
-    what = f"those of class {markdown(data['minority'])}, the rarer one"
+    rows = [(data.get("counts") or {}).get(f"rows_{name}") for name in data["classes"]]
+    which = "the first of two equally frequent ones" if rows[0] is not None and rows[0] == rows[-1] else "the rarer one"
+    what = f"those of class {markdown(data['minority'])}, {which}"
     if len(data["classes"]) > 2:
         what = f"the means over the {count_word(len(data['classes']))} classes, each against the rest"
     return f" Precision, recall, F1, AUROC and average precision are {what}."
@@ -217,7 +219,7 @@ def _about_test(analysis: Analysis) -> str:
     if analysis.design == "fixed":
         most = max(row.comparison.n for row in analysis.family)
         test = (
-            "Paired t-test with the exact Wilcoxon signed-rank test beside it: all seeds share one split. With "
+            f"Paired t-test with the exact Wilcoxon signed-rank test beside it: all seeds {analysis.shared}. With "
             f"{most} pair{'' if most == 1 else 's'} Wilcoxon's p cannot be smaller than {least_wilcoxon_p(most):.2g}"
             f"{'' if least_wilcoxon_p(most) < LEVEL else ', so that it can tell nothing apart'}; differences of zero do not "
             "count as pairs there, and the p given is not adjusted."
@@ -270,29 +272,47 @@ def _curves(analysis: Analysis, images: Mapping[str, str]) -> str:
 
 
 def _losses(results: Results, images: Mapping[str, str]) -> str:
-    """The training loss at some epochs: the first, second, fifth, tenth ... and the last."""
+    """The losses at some epochs: the first, second, fifth, tenth ... and the last."""
     if LOSS not in images:
         return ""
     epochs = int(results.curves["epoch"].max()) + 1
     shown = [first * 10**power for power in range(len(str(epochs))) for first in (1, 2, 5)]
     shown = [*(epoch for epoch in shown if epoch < epochs), epochs]
-    columns = {
-        variant: [summary(our_values(results, variant, TRAINING_LOSS, epoch - 1)) for epoch in shown]
-        for variant in results.variants
-    }
-    decimals = {variant: places(column) for variant, column in columns.items()}
-    body = [
-        [str(epoch), *(mean_text(columns[variant][place], decimals[variant]) for variant in results.variants)]
-        for place, epoch in enumerate(shown)
-    ]
-    table = markdown_table(["epoch", *map(markdown, results.variants)], body)
+    both = (results.config.get("report") or {}).get("loss") == "both"
+    table = _training_and_validation(results, shown) if both else _training(results, shown)
     steps = (results.config.get("task") or {}).get("steps")
     per_epoch = f" An epoch is {steps} steps." if steps else ""
+    validation = ", and on the validation rows after it" if both else ""
     return (
-        f"## Training loss\n\n{images[LOSS]}\n\n{table}\n\nMean over the steps of the epoch, {PLUS_MINUS} sample std over "
-        f"seeds.{per_epoch} Each variant's own loss: two that are over different cells or rows are not comparable. All "
-        "epochs stand in curves.csv."
+        f"## {'Training and validation' if both else 'Training'} loss\n\n{images[LOSS]}\n\n{table}\n\nMean over the "
+        f"steps of the epoch{validation}, {PLUS_MINUS} sample std over seeds.{per_epoch} Each variant's own loss: two that "
+        "are over different cells or rows are not comparable. All epochs stand in curves.csv."
     )
+
+
+def _training(results: Results, epochs: Sequence[int]) -> str:
+    """The training loss, a row an epoch."""
+    texts = [_losses_at(results, variant, TRAINING_LOSS, epochs) for variant in results.variants]
+    body = [[str(epoch), *of_epoch] for epoch, *of_epoch in zip(epochs, *texts, strict=True)]
+    return markdown_table(["epoch", *map(markdown, results.variants)], body)
+
+
+def _training_and_validation(results: Results, epochs: Sequence[int]) -> str:
+    """Both losses, two rows a variant."""
+    losses = (("training", TRAINING_LOSS), ("validation", VALIDATION_LOSS))
+    body = [
+        [markdown(variant) if metric == TRAINING_LOSS else "", name, *_losses_at(results, variant, metric, epochs)]
+        for variant in results.variants
+        for name, metric in losses
+    ]
+    return markdown_table(["variant", "loss", *(f"epoch {epoch}" for epoch in epochs)], body)
+
+
+def _losses_at(results: Results, variant: str, metric: str, epochs: Sequence[int]) -> list[str]:
+    """Mean and spread after each of these epochs, counted from 1."""
+    found = [summary(our_values(results, variant, metric, epoch - 1)) for epoch in epochs]
+    decimals = places(found)
+    return [mean_text(of_epoch, decimals) for of_epoch in found]
 
 
 def _left_out(analysis: Analysis) -> str:
@@ -321,7 +341,7 @@ def _other_metrics(analysis: Analysis) -> str:
     ]
     if not others:
         return ""
-    columns = {name: (analysis.summaries_of(name), analysis.best(name)) for name in others}
+    columns = {name: (analysis.summaries_of(name), analysis.best(name) if name != LR else ()) for name in others}
     decimals = {name: places(summaries.values()) for name, (summaries, _) in columns.items()}
 
     def fewer(variant: str, summaries: dict[str, Summary]) -> str:

@@ -481,11 +481,11 @@ def _about_rows(analysis: Analysis, search: Search) -> list[str]:
         ]
     if validated and search.holdout is None:
         return [
-            "All seeds share one split, and the search chose by these same validation rows: these numbers are too good as "
+            f"All seeds {analysis.shared}, and the search chose by these same validation rows: these numbers are too good as "
             "well. Ask for a test metric."
         ]
     rows = "validation rows that this report is about" if validated else "test rows"
-    said = f"All seeds share one split, and the search saw none of the {rows}."
+    said = f"All seeds {analysis.shared}, and the search saw none of the {rows}."
     if search.holdout is None:
         said += f" It chose by the validation rows, so `{search.metrics[0]}` is still too good on fresh seeds."
     return [*found, said]

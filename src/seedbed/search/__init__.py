@@ -17,7 +17,7 @@ from optuna.distributions import distribution_to_json
 from seedbed import tracking
 from seedbed.databases import without_password
 from seedbed.errors import SeedbedError
-from seedbed.experiment import RECIPE_VERSION, Experiment, Variant, can_change_results, flatten
+from seedbed.experiment import RECIPE_VERSION, Experiment, Variant, recipe_of
 from seedbed.progress import Display
 from seedbed.report.pictures import files_of
 from seedbed.report.search import search_pictures, search_text
@@ -103,8 +103,8 @@ def _recipe(plan: Plan, trials: Trials) -> dict[str, Any]:
     searched = [key.replace("/", ".") for key in plan.space.texts]
     config = {
         key: value
-        for key, value in flatten(plan.variant.config).items()
-        if can_change_results(key) and not any(key == out or key.startswith(f"{out}.") for out in searched)
+        for key, value in recipe_of(plan.variant.config).items()
+        if not any(key == out or key.startswith(f"{out}.") for out in searched)
     }
     settings = plan.settings
     return {

@@ -9,6 +9,7 @@ import numpy as np
 from seedbed.data.encoders import FittedEncoder
 from seedbed.data.feature_csv import FittedFeatures
 from seedbed.data.names import Names
+from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table
 from seedbed.data.texts import FittedTexts
 from seedbed.errors import ConfigError
@@ -104,6 +105,11 @@ def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:
     seeds = [seed for seed, _ in trained.networks]
     if table.texts is not None:
         return _texts(trained, table, data, seeds)
+    if isinstance(table.inputs, Pictures):
+        raise ConfigError(
+            f"{trained.found.results.experiment!r} is about pictures, which cannot be served or predicted yet: only texts, "
+            "rows of numbers and ratings can. Its weights lie in the store, as weights.safetensors of each seed's run."
+        )
     if not table.columns:
         raise ConfigError(
             f"data: {data.get('_target_')} does not say what its columns are called (Table.columns), so that no row of "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,9 @@ from torch import Tensor
 
 from seedbed.data.splits import narrow
 from seedbed.randomness import torch_generator
+
+Draw = Callable[[int], np.ndarray]
+"""The row numbers of one seed at pass 0, 1, ..., in their order; as many at each."""
 
 
 @dataclass
@@ -46,6 +49,7 @@ class Part:
 class ShuffledBatches:
     """Every seed's training rows in that seed's own order, drawn anew each epoch; iterate once per epoch.
 
+    ``draw`` gives the rows of each epoch themselves where they are not the same ones at all.
     Seeds of unequal size have unequal numbers of batches: the shorter ones rest at the end of the epoch. The last
     batch of an epoch may be smaller than ``batch_size``; none is dropped. The order is drawn on the host, so that it
     is the same for every device, and goes to ``device`` once per epoch.
@@ -59,10 +63,11 @@ class ShuffledBatches:
         batch_size: int,
         steps_per_chunk: int,
         device: torch.device | str = "cpu",
+        draw: Sequence[Draw] | None = None,
     ) -> None:
         self.rows = [torch.from_numpy(narrow(of_seed)) for of_seed in rows]
         self.seeds, self.batch_size, self.steps_per_chunk = tuple(seeds), batch_size, steps_per_chunk
-        self.device = device
+        self.device, self.draw = device, draw
         self.epoch = 0
         self.steps_of_seeds = [math.ceil(len(of_seed) / batch_size) for of_seed in self.rows]
         self.steps = max(self.steps_of_seeds)
@@ -81,20 +86,54 @@ class ShuffledBatches:
     def _plan(self, epoch: int) -> tuple[Tensor, np.ndarray]:
         index = torch.zeros(self.steps * self.batch_size, len(self.seeds), dtype=_widest(self.rows))
         counts = np.zeros((self.steps, len(self.seeds)), dtype=np.int64)
-        for position, (seed, rows) in enumerate(zip(self.seeds, self.rows, strict=True)):
-            generator = torch_generator(seed, "order", epoch)
-            order = torch.randperm(len(rows), generator=generator, dtype=rows.dtype)  # the same in 32 bits as in 64
-            index[: len(rows), position] = rows.index_select(0, order)
+        for position, rows in enumerate(self.rows):
+            index[: len(rows), position] = self._in_order(position, epoch)
             starts = np.arange(self.steps) * self.batch_size
             counts[:, position] = np.clip(len(rows) - starts, 0, self.batch_size)
         shaped = index.view(self.steps, self.batch_size, len(self.seeds)).transpose(1, 2)
         return shaped.contiguous(), counts
 
+    def _in_order(self, position: int, epoch: int) -> Tensor:
+        """The rows of one seed as it takes them in an epoch."""
+        if self.draw is not None:
+            return torch.from_numpy(self.draw[position](epoch))
+        rows = self.rows[position]
+        generator = torch_generator(self.seeds[position], "order", epoch)
+        order = torch.randperm(len(rows), generator=generator, dtype=rows.dtype)  # the same in 32 bits as in 64
+        return rows.index_select(0, order)
+
 
 class FixedBatches:
-    """Every seed's validation or test rows in order, in one pass, for evaluation."""
+    """Every seed's validation or test rows in order, in one pass, for evaluation.
 
-    def __init__(self, rows: Sequence[np.ndarray], *, batch_size: int, device: torch.device | str = "cpu") -> None:
+    ``draw`` gives the rows of each pass, one after each epoch, where they are not the same ones; iterate once per epoch.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[np.ndarray],
+        *,
+        batch_size: int,
+        device: torch.device | str = "cpu",
+        draw: Sequence[Draw] | None = None,
+    ) -> None:
+        self.batch_size, self.device, self.draw = batch_size, device, draw
+        self.epoch = 0
+        self.index, self.mask = self._padded(rows)
+
+    def __len__(self) -> int:
+        return math.ceil(self.index.shape[1] / self.batch_size)
+
+    def __iter__(self) -> Iterator[Part]:
+        if self.draw is not None:
+            self.index, self.mask = self._padded([of_seed(self.epoch) for of_seed in self.draw])
+            self.epoch += 1
+        for start in range(0, self.index.shape[1], self.batch_size):
+            stop = start + self.batch_size
+            yield Part(self.index[:, start:stop], self.mask[:, start:stop], start, self.index.shape[1])
+
+    def _padded(self, rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+        """Row numbers and which of them are real, two (S, B)."""
         numbers = [torch.from_numpy(narrow(of_seed)) for of_seed in rows]
         longest = max(len(of_seed) for of_seed in numbers)
         index = torch.zeros(len(rows), longest, dtype=_widest(numbers))
@@ -102,13 +141,4 @@ class FixedBatches:
         for position, of_seed in enumerate(numbers):
             index[position, : len(of_seed)] = of_seed
             mask[position, : len(of_seed)] = True
-        self.index, self.mask = index.to(device), mask.to(device)
-        self.batch_size = batch_size
-
-    def __len__(self) -> int:
-        return math.ceil(self.index.shape[1] / self.batch_size)
-
-    def __iter__(self) -> Iterator[Part]:
-        for start in range(0, self.index.shape[1], self.batch_size):
-            stop = start + self.batch_size
-            yield Part(self.index[:, start:stop], self.mask[:, start:stop], start, self.index.shape[1])
+        return index.to(self.device), mask.to(self.device)

@@ -1,13 +1,16 @@
-"""Early stopping and selection of the best epoch, per seed (Lightning's own callbacks watch one scalar)."""
+"""Per seed (Lightning's own callbacks watch one scalar): early stopping, the best epoch, and the range test."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
 from torch import Tensor
 
+from seedbed.lr_finder import LossCurve
+from seedbed.stacking.batches import Chunk
 from seedbed.stacking.module import StackedModule
 
 
@@ -53,3 +56,30 @@ class SeedSelection(pl.Callback):
         for position, state in self._states.items():
             task.network.load_seed_state(position, state)
         self._states = {}
+
+
+class RangeWatch(pl.Callback):
+    """Of chunks of one step: adds each seed's loss to its curve, and lets a seed rest that has diverged or seen all rates.
+
+    The fit ends when all seeds rest.
+    """
+
+    def __init__(self, curves: Sequence[LossCurve], steps: int, progress: Callable[[int], None] | None = None) -> None:
+        """``progress`` is told after each step how many seeds have taken it."""
+        self.curves, self.steps, self.progress = curves, steps, progress
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Chunk, batch_idx: int
+    ) -> None:
+        task = cast(StackedModule, module)
+        losses, done = task.latest.tolist(), np.zeros(task.seeds, dtype=bool)
+        stepped = np.flatnonzero(task.running & (batch.host_counts[0] > 0)).tolist()
+        for position in stepped:
+            curve = self.curves[position]
+            curve.add(losses[position])
+            done[position] = curve.diverged or curve.steps == self.steps
+        if done.any():
+            task.rest(done)
+            trainer.should_stop = not task.running.any()
+        if self.progress is not None:
+            self.progress(len(stepped))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seedbed.randomness import derive, global_stream, keep_mask
+from seedbed.stacking import convolution
 from seedbed.stacking.base import StackedLayer
 from seedbed.stacking.recurrent import StackedGRU, StackedLSTM, has_stacked_form
 
@@ -60,15 +62,16 @@ class StackedLayerNorm(StackedLayer):
 class StackedDropout(nn.Module):
     """Dropout whose masks belong to each seed: they hang on its number and on the steps that it has taken.
 
-    A seed that takes no step draws nothing, so that its next mask is the one that it would get alone.
+    A seed that takes no step draws nothing, so that its next mask is the one that it would get alone. ``of_channels``
+    drops whole channels of (S, B, C, ...).
     """
 
     keys: Tensor
     draws: Tensor
 
-    def __init__(self, p: float, seeds: Sequence[int], name: str) -> None:
+    def __init__(self, p: float, seeds: Sequence[int], name: str, *, of_channels: bool = False) -> None:
         super().__init__()
-        self.p = p
+        self.p, self.of_channels = p, of_channels
         keys = torch.tensor([derive(seed, "dropout", name) for seed in seeds])
         self.register_buffer("keys", keys, persistent=False)
         self.register_buffer("draws", torch.zeros_like(keys), persistent=False)
@@ -79,7 +82,8 @@ class StackedDropout(nn.Module):
             return x
         if self.p == 1:
             return torch.zeros_like(x)
-        keep = keep_mask(self.keys, self.draws, x[0].numel(), 1 - self.p).view_as(x)
+        shape = (*x.shape[:3], *[1] * (x.dim() - 3)) if self.of_channels else x.shape
+        keep = keep_mask(self.keys, self.draws, math.prod(shape[1:]), 1 - self.p).view(shape)
         self.draws = self.draws + (1 if self.active is None else self.active)
         return x * keep / (1 - self.p)
 
@@ -163,7 +167,7 @@ class StackedEmbedding(StackedLayer):
 
 
 class StackedBatchNorm(StackedLayer):
-    """S batch norms over rows: (S, B, F) -> (S, B, F).
+    """S batch norms over rows, and over the places of a signal or picture: (S, B, F, ...) -> (S, B, F, ...).
 
     Rows that only pad a seed's batch enter neither its statistics nor the running ones, and a seed that takes no step
     keeps its running statistics.
@@ -175,7 +179,7 @@ class StackedBatchNorm(StackedLayer):
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, layers: Sequence[nn.BatchNorm1d]) -> None:
+    def __init__(self, layers: Sequence[nn.BatchNorm1d | nn.BatchNorm2d]) -> None:
         super().__init__()
         self.eps, self.momentum = layers[0].eps, float(layers[0].momentum or 0)
         self._take_parameters(layers, "weight", "bias")
@@ -189,28 +193,35 @@ class StackedBatchNorm(StackedLayer):
         scale = (variance + self.eps).rsqrt()
         if self.weight is not None:
             scale = scale * self.weight
-        x = (x - mean.unsqueeze(1)) * scale.unsqueeze(1)
-        return x if self.bias is None else x + self.bias.unsqueeze(1)
+        x = (x - _of_channels(mean, x)) * _of_channels(scale, x)
+        return x if self.bias is None else x + _of_channels(self.bias, x)
 
     def _of_batch(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance (S, F) of each seed's real rows; they enter the running ones."""
+        over = (1, *range(3, x.dim()))
+        places = math.prod(x.shape[3:])
         if self.real is None:
-            rows: Tensor | int = x.shape[1]
-            variance, mean = torch.var_mean(x, 1, correction=0)
+            count: Tensor | int = x.shape[1] * places
+            variance, mean = torch.var_mean(x, over, correction=0)
         else:
-            real = self.real.unsqueeze(-1)
-            rows = real.sum(1).clamp(min=1)
-            mean = torch.where(real, x, 0).sum(1) / rows
-            variance = torch.where(real, (x - mean.unsqueeze(1)) ** 2, 0).sum(1) / rows
+            real = self.real.view(*self.real.shape, *[1] * (x.dim() - 2))
+            count = self.real.sum(1, keepdim=True).clamp(min=1) * places
+            mean = torch.where(real, x, 0).sum(over) / count
+            variance = torch.where(real, (x - _of_channels(mean, x)) ** 2, 0).sum(over) / count
         with torch.no_grad():
             weight = self.momentum if self.active is None else self.momentum * self.active.unsqueeze(1)
             unbiased = (
-                variance * (rows / (rows - 1)) if isinstance(rows, int) else variance * rows / (rows - 1).clamp(1)
+                variance * (count / (count - 1)) if isinstance(count, int) else variance * count / (count - 1).clamp(1)
             )
             self.running_mean += weight * (mean - self.running_mean)
             self.running_var += weight * (unbiased - self.running_var)
             self.num_batches_tracked += 1 if self.active is None else self.active
         return mean, variance
+
+
+def _of_channels(values: Tensor, x: Tensor) -> Tensor:
+    """(S, F) -> what broadcasts to ``x`` (S, B, F, ...)."""
+    return values.view(len(values), 1, -1, *[1] * (x.dim() - 3))
 
 
 class SigmoidRange(nn.Module):
@@ -240,11 +251,14 @@ class KnownFeatures(nn.Module):
 class Stackable(nn.Module):
     """Base of a network whose ``forward`` serves one seed and a stack of seeds alike.
 
-    Write it as for one seed, of ``nn.Linear``, ``nn.Embedding``, ``nn.LayerNorm``, ``nn.BatchNorm1d``, ``nn.Dropout``,
-    ``nn.GRU`` and ``nn.LSTM`` (of one layer, ``batch_first``), activations, ``nn.Sequential`` and other ``Stackable`` modules. In a stack these layers are exchanged for stacked
-    ones, and ``forward`` gets (S, B, F) where it got (B, F): it may use any operation that works element by element or
-    on the last axis (``dim=-1``), and must mix no rows (only batch norm does). Parameters and buffers belong to the layers, not to the module itself. Whether a stack gives what
-    each network gives alone is checked before training.
+    Write it as for one seed, of ``nn.Linear``, ``nn.Embedding``, ``nn.LayerNorm``, ``nn.Conv1d``, ``nn.Conv2d``,
+    ``nn.BatchNorm1d``, ``nn.BatchNorm2d``, ``nn.Dropout``, ``nn.Dropout2d``, maximum and average pooling,
+    ``nn.GRU`` and ``nn.LSTM`` (of one layer, ``batch_first``), ``nn.Flatten``, activations, ``nn.Sequential`` and other
+    ``Stackable`` modules. In a stack these layers are exchanged
+    for stacked ones, and ``forward`` gets (S, B, F) where it got (B, F), and pictures (S, B, C, H, W) where it got
+    (B, C, H, W): it may use any operation that works element by element or on the last axes, counted from the end
+    (``dim=-1``, ``flatten(-3)``), and must mix no rows (only batch norm does). Parameters and buffers belong to the
+    layers, not to the module itself. Whether a stack gives what each network gives alone is checked before training.
     """
 
 
@@ -260,9 +274,14 @@ STACKERS: dict[type[nn.Module], Stacker] = {
     nn.Embedding: lambda layers, seeds, name: StackedEmbedding(layers),
     nn.LayerNorm: lambda layers, seeds, name: StackedLayerNorm(layers),
     nn.BatchNorm1d: lambda layers, seeds, name: StackedBatchNorm(layers),
+    nn.BatchNorm2d: lambda layers, seeds, name: StackedBatchNorm(layers),
+    nn.Conv1d: lambda layers, seeds, name: convolution.StackedConvolution(layers),
+    nn.Conv2d: lambda layers, seeds, name: convolution.StackedConvolution(layers),
+    **dict.fromkeys(convolution.ROW_BY_ROW, lambda layers, seeds, name: convolution.RowByRow(layers[0])),
     nn.GRU: lambda layers, seeds, name: StackedGRU(layers),
     nn.LSTM: lambda layers, seeds, name: StackedLSTM(layers),
     nn.Dropout: lambda layers, seeds, name: StackedDropout(layers[0].p, seeds, name),
+    nn.Dropout2d: lambda layers, seeds, name: StackedDropout(layers[0].p, seeds, name, of_channels=True),
 }
 
 
@@ -334,8 +353,9 @@ class StackedNetwork(nn.Module):
 def stack(networks: Sequence[nn.Module], seeds: Sequence[int]) -> StackedNetwork | None:
     """One stacked network from S ordinary ones of equal shape, or None where there is no stacked form.
 
-    ``nn.Sequential`` and ``Stackable`` modules of linear layers, embeddings, layer and batch norm, dropout and
-    activations have one; any other subclass of ``nn.Module``, whose ``forward`` may do anything, has none.
+    ``nn.Sequential`` and ``Stackable`` modules of linear layers, embeddings, convolutions, pooling, layer and batch
+    norm, dropout and activations have one; any other subclass of ``nn.Module``, whose ``forward`` may do anything, has
+    none.
     """
     if not all(_is_stackable(network) for network in networks):
         return None
@@ -376,7 +396,9 @@ def _is_layer(module: nn.Module) -> bool:
     """Known layers; torch's parametrizations (weight norm, spectral norm) change the type of theirs."""
     if type(module) is nn.LayerNorm:
         return len(module.normalized_shape) == 1
-    if type(module) is nn.BatchNorm1d:
+    if type(module) in (nn.Conv1d, nn.Conv2d, *convolution.ROW_BY_ROW):
+        return convolution.is_stackable(module)
+    if type(module) is nn.BatchNorm1d or type(module) is nn.BatchNorm2d:
         return module.track_running_stats and module.momentum is not None
     if isinstance(module, nn.GRU | nn.LSTM) and type(module) in STACKERS:
         return has_stacked_form(module)

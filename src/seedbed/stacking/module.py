@@ -21,13 +21,15 @@ class StackedModule(pl.LightningModule):
     """Trains S stacked networks; each takes exactly the steps that it would take alone.
 
     ``schedule`` moves the learning rate (and momentum) with the steps that a seed has taken, of ``epochs`` times its
-    ``steps_per_epoch``.
+    ``steps_per_epoch``. ``lrs``, where it is set before the fit, are the seeds' own learning rates (S,) in place of the
+    optimizer's.
 
     A task says what a row's loss is (``row_losses``; ``step_losses`` where it hangs on the whole batch), what is kept
     of an evaluated batch (``evaluate``) and which metrics come out of that (``metrics``). ``running`` says which seeds
     still train, ``diverged_at`` in which epoch a seed's loss left the finite numbers (it gets back the weights with
     which that epoch began, and rests). ``history`` holds, for each epoch, the values (S,) of every metric, NaN for a
-    seed that no longer trains; ``test_metrics`` the values after ``Trainer.test``.
+    seed that no longer trains; ``test_metrics`` the values after ``Trainer.test``; ``latest`` the losses (S,) of the latest
+    step, of the seeds that took it.
 
     Within an epoch nothing is read back from the device: what Python must know it knows from ``running`` and the
     batches, and losses, finiteness and metrics are fetched once, when the epoch is over.
@@ -50,11 +52,13 @@ class StackedModule(pl.LightningModule):
         self.network, self.optimizer_factory = network, optimizer
         self.seeds, self.clip_norm = seeds, clip_norm
         self.schedule, self.epochs, self.steps_per_epoch = schedule, epochs, steps_per_epoch
+        self.lrs: Sequence[float] | None = None
         self.steps_taken = [0] * seeds
         self.running = np.ones(seeds, dtype=bool)
         self.diverged_at: dict[int, int] = {}
         self.history: list[dict[str, np.ndarray]] = []
         self.test_metrics: dict[str, np.ndarray] = {}
+        self.latest = torch.zeros(seeds)
         self._evaluated: tuple[Tensor, ...] = ()
 
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,6 +84,8 @@ class StackedModule(pl.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         # Here and not in the constructor: by now the weights lie on their device, where the slices must point.
         self.seed_optimizer = SeedOptimizer(self.network, self.seeds, self.optimizer_factory)
+        if self.lrs is not None:
+            self.seed_optimizer.set({position: {"lr": lr} for position, lr in enumerate(self.lrs)})
         return self.seed_optimizer.optimizer
 
     def on_train_epoch_start(self) -> None:
@@ -117,25 +123,33 @@ class StackedModule(pl.LightningModule):
         cast(Any, self.optimizers()).step()
         self._loss_sum.add_(_only(loss_sums.detach(), steps))
         self._weight_sum.add_(_only(weight_sums, steps))
-        finite = torch.isfinite(means.detach())
+        self.latest = means.detach()
+        finite = torch.isfinite(self.latest)
         self._finite.logical_and_(finite if steps is None else finite | ~steps)
 
     def _follow_schedule(self, stepping: Sequence[bool]) -> None:
         """Set what each seed steps with, by the steps that it has taken itself."""
         if self.schedule is None:
             return
+        default = self.seed_optimizer.optimizer.defaults["lr"]
         values = {}
         for position, steps in enumerate(stepping):
             if steps:
                 taken, per_epoch = self.steps_taken[position], self.steps_per_epoch[position]
-                values[position] = (taken, per_epoch)
+                values[position] = (taken, per_epoch, default if self.lrs is None else self.lrs[position])
                 self.steps_taken[position] += 1
-        lr = self.seed_optimizer.optimizer.defaults["lr"]
         at = {
-            (taken, per_epoch): self.schedule.at(taken, steps=self.epochs * per_epoch, steps_per_epoch=per_epoch, lr=lr)
-            for taken, per_epoch in set(values.values())
+            (taken, per_epoch, lr): self.schedule.at(
+                taken, steps=self.epochs * per_epoch, steps_per_epoch=per_epoch, lr=lr
+            )
+            for taken, per_epoch, lr in set(values.values())
         }
         self.seed_optimizer.set({position: at[where] for position, where in values.items()})
+
+    def rest(self, resting: np.ndarray) -> None:
+        """Let the seeds for which ``resting`` (S,) holds take no step of the chunks that follow."""
+        self.running &= ~resting
+        self._running = torch.from_numpy(self.running).to(self.device)
 
     def validation_step(self, batch: Part, _: int) -> None:
         self._evaluate(batch)

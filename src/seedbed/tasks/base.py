@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seedbed.data.splits import Rows
+from seedbed.data.splits import Passes, Rows
 from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
 from seedbed.models.baselines import Fitted
-from seedbed.stacking.batches import ShuffledBatches
+from seedbed.stacking.batches import Draw, ShuffledBatches
 from seedbed.stacking.module import StackedModule
 
 
@@ -36,6 +36,12 @@ class StackData:
     train: list[np.ndarray]
     val: list[np.ndarray]
     test: list[np.ndarray]
+    passes: list[Passes] | None = None
+    """Of each seed, where its rows to train and validate are drawn anew at every pass."""
+
+    def draw(self, side: str) -> list[Draw] | None:
+        """What draws each seed's rows for the passes of a side, "train" or "val"; None where these are the same ones."""
+        return None if self.passes is None else [getattr(of_seed, side) for of_seed in self.passes]
 
 
 class Task(StackedModule):
@@ -88,8 +94,8 @@ class Task(StackedModule):
         cls, data: StackData, seeds: Sequence[int], settings: Mapping[str, Any], device: torch.device
     ) -> ShuffledBatches:
         """The training batches of an epoch; ``settings`` are the task's own and those of the config's ``trainer``."""
-        size, steps = settings["batch_size"], settings["steps_per_chunk"]
-        return ShuffledBatches(data.train, seeds, batch_size=size, steps_per_chunk=steps, device=device)
+        size, steps, draw = settings["batch_size"], settings["steps_per_chunk"], data.draw("train")
+        return ShuffledBatches(data.train, seeds, batch_size=size, steps_per_chunk=steps, device=device, draw=draw)
 
     @classmethod
     def check(cls, table: Any, rows: Rows, strategy: Strategy) -> None:

@@ -15,6 +15,7 @@ from seedbed.data.splits import Rows
 from seedbed.data.table import Prepared, Progress, Table
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
+from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.stacking import metrics
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
@@ -112,7 +113,7 @@ class Classification(Task):
             prepared = table.preparation.fit(table, rows.train)
         encode = prepared.encode
         training = TrainingRows(
-            features=prepared.features[rows.train],
+            features=lambda: prepared.features[rows.train],
             labels=table.labels[rows.train],
             classes=table.classes,
             texts=None if table.texts is None else tuple(table.texts[row] for row in rows.train),
@@ -139,7 +140,7 @@ class Classification(Task):
             if item.resampled.features is not None and item.resampled.labels is not None:
                 new = len(item.resampled.labels)
                 chosen = np.concatenate([chosen, np.arange(count, count + new)])
-                features.append(item.resampled.features.astype(features[0].dtype, copy=False))
+                features.append(item.resampled.features.astype(features[0].dtype, casting="same_kind", copy=False))
                 labels.append(item.resampled.labels.astype(np.int64, copy=False))
                 count += new
             train.append(chosen)
@@ -153,13 +154,39 @@ class Classification(Task):
             "class_weights": torch.from_numpy(np.stack(weights)) if weights else None,
             "minority": table.minority if len(table.classes) == 2 else None,
         }
-        return StackData(arguments, train, val, test)
+        passes = [item.rows.passes for item in data if item.rows.passes is not None]
+        return StackData(arguments, train, val, test, passes or None)
 
     @classmethod
     def check(cls, table: Table, rows: Rows, strategy: Strategy) -> None:
-        strategy.check_inputs(table.inputs)
+        if rows.passes is not None:
+            cls._check_passes(table, strategy)
         counts = np.bincount(table.labels[rows.train], minlength=len(table.classes))
+        strategy.check_inputs(table.inputs)
         strategy.check(dict(zip(table.classes, counts.tolist(), strict=True)))
+
+    @staticmethod
+    def _check_passes(table: Table, strategy: Strategy) -> None:
+        """What is chosen among the training rows, or fitted to them, needs rows that stay the same."""
+        if type(strategy) not in (Strategy, ClassWeights):
+            raise ConfigError(
+                f"imbalance: {type(strategy).__name__} chooses rows to train on once, and this split draws them anew in "
+                "every epoch. Take imbalance=none or class_weights, or split=official."
+            )
+        if table.preparation is not None:
+            raise ConfigError(
+                f"split: {table.name} is prepared by what is fitted to a seed's training rows, and this split draws them "
+                "anew in every epoch. Take another split."
+            )
+
+    @classmethod
+    def count_split(cls, table: Table, rows: Rows) -> dict[str, int]:
+        """Rows that are equal to one on another side: of published parts, or where rows are drawn anew at every pass."""
+        seen = np.isin(table.groups[rows.test], table.groups[np.concatenate([rows.train, rows.val])])
+        counts = {"test_rows_equal_to_others": int(seen.sum())}
+        if rows.passes is not None:
+            counts["validation_rows_that_train_in_the_same_epoch"] = int(np.isin(rows.val, rows.train).sum())
+        return {what: count for what, count in counts.items() if count}
 
     @classmethod
     def describe(cls, table: Table) -> dict[str, Any]:

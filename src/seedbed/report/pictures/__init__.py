@@ -11,7 +11,13 @@ from matplotlib.figure import Figure
 
 from seedbed.figures import Kind, rendered
 from seedbed.report.analysis import Analysis
-from seedbed.report.pictures.curves import TRAINING_LOSS, curve_metric, curves_figure, curves_of_the_source
+from seedbed.report.pictures.curves import (
+    TRAINING_LOSS,
+    VALIDATION_LOSS,
+    curve_metric,
+    curves_figure,
+    curves_of_the_source,
+)
 from seedbed.report.pictures.differences import differences_figure
 from seedbed.report.pictures.means import means_figure
 from seedbed.report.pictures.published import published_figure
@@ -63,9 +69,11 @@ def pictures(analysis: Analysis, numbers: list[Published]) -> list[Picture]:
             )
         )
     found += _curves(analysis, numbers)
-    if (analysis.results.config.get("report") or {}).get("loss"):
-        caption = "Training loss, mean over the steps of each epoch"
-        drawn = partial(curves_figure, analysis.results, TRAINING_LOSS, {}, one_scale=False)
+    if asked := (analysis.results.config.get("report") or {}).get("loss"):
+        both = asked == "both"
+        caption = f"Training loss, mean over the steps of each epoch{', and validation loss after it' if both else ''}"
+        beside = VALIDATION_LOSS if both else None
+        drawn = partial(curves_figure, analysis.results, TRAINING_LOSS, {}, beside=beside, one_scale=False)
         found.append(Picture(LOSS, "loss", caption, drawn))
     if any(number.place is not None for number in numbers):
         caption = "Published numbers in the prediction intervals of ours"

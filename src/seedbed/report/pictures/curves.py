@@ -14,7 +14,7 @@ from seedbed.figures import BLUE, DARK_GREY, GRID, VERMILION, plain, short
 from seedbed.report.published import Published
 from seedbed.results import Results
 
-TRAINING_LOSS = "train/loss"
+TRAINING_LOSS, VALIDATION_LOSS = "train/loss", "val/loss"
 _MARKERS = "osD^v"
 _ACROSS = 3
 
@@ -38,12 +38,17 @@ def curves_of_the_source(numbers: list[Published], metric: str) -> dict[str, lis
 
 
 def curves_figure(
-    results: Results, metric: str, published: dict[str, list[list[Published]]], *, one_scale: bool = True
+    results: Results,
+    metric: str,
+    published: dict[str, list[list[Published]]],
+    *,
+    beside: str | None = None,
+    one_scale: bool = True,
 ) -> Figure:
     """A panel for each variant: our mean and spread, each of our seeds, and the source's curves.
 
     Where the source has curves, only the variants that it has them of, each on a scale of its own; else ``one_scale``
-    says whether all share one.
+    says whether all share one. The mean of the metric ``beside``, and its spread, is drawn over that of ``metric``.
     """
     variants = [name for name in results.variants if name in published] if published else list(results.variants)
     across = min(_ACROSS, len(variants))
@@ -51,13 +56,13 @@ def curves_figure(
     figure = Figure(figsize=(max(3.4 * across + 0.4, 5.2), 2.6 * down + 0.6), layout="constrained")
     panels = figure.subplots(down, across, sharex=True, sharey=one_scale and not published, squeeze=False).flatten()
     for axes, variant in zip(panels, variants, strict=False):
-        _draw(axes, results, variant, metric, published.get(variant, []))
+        _draw(axes, results, variant, metric, published.get(variant, []), beside)
         axes.set_title(short(variant), fontsize=9.5, loc="left")
     for axes in panels[len(variants) - across : len(variants)]:
         axes.tick_params(labelbottom=True)  # the lowest of its column, which may lie above a place without a panel
     for axes in panels[len(variants) :]:
         axes.remove()
-    figure.supylabel(plain(metric), fontsize=10)
+    figure.supylabel(plain(metric if beside is None else "loss"), fontsize=10)
     figure.supxlabel("epoch", fontsize=10)
     of_all = [axes.get_legend_handles_labels() for axes in panels[: len(variants)]]
     by_label = {label: handle for handles, labels in of_all for handle, label in zip(handles, labels, strict=True)}
@@ -67,11 +72,16 @@ def curves_figure(
     return figure
 
 
-def _draw(axes: Axes, results: Results, variant: str, metric: str, curves: list[list[Published]]) -> None:
+def _draw(
+    axes: Axes, results: Results, variant: str, metric: str, curves: list[list[Published]], beside: str | None
+) -> None:
     table = _by_seed(results, variant, metric)
     sound = set(results.sound_seeds(variant))
     if not table.empty:
         _draw_ours(axes, table[[seed for seed in table if seed in sound]], results.bounds(metric))
+    if beside is not None:
+        other = _by_seed(results, variant, beside)
+        _draw_beside(axes, other[[seed for seed in other if seed in sound]].dropna(), beside)
     left_out = table[[seed for seed in table if seed not in sound]]
     if not left_out.empty:
         lines = axes.plot(left_out.index + 1, left_out, color=DARK_GREY, linestyle=":", linewidth=1.1)
@@ -89,6 +99,16 @@ def _draw(axes: Axes, results: Results, variant: str, metric: str, curves: list[
         )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
+
+
+def _draw_beside(axes: Axes, table: pd.DataFrame, metric: str) -> None:
+    """``table``: (epochs, seeds)."""
+    if table.empty:
+        return
+    epochs, mean, std = table.index + 1, table.mean(axis=1), table.std(axis=1, ddof=1)
+    if table.shape[1] > 1:
+        axes.fill_between(epochs, mean - 2 * std, mean + 2 * std, color=VERMILION, alpha=0.15, linewidth=0)
+    axes.plot(epochs, mean, color=VERMILION, linewidth=1.6, linestyle="-.", label=f"{plain(metric)}, mean")
 
 
 def _by_seed(results: Results, variant: str, metric: str) -> pd.DataFrame:

@@ -1,0 +1,283 @@
+"""Anyone's pictures: a folder with one subfolder a class, or with such folders for training, validation and tests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import PIL
+from PIL import Image, ImageOps
+
+from seedbed.checks import is_whole as is_count
+from seedbed.checks import require, require_choice
+from seedbed.data import sources
+from seedbed.data.pictures import is_whole, keep, kept, picture_table
+from seedbed.data.published_splits import TEST, TRAIN, VAL
+from seedbed.data.table import Progress, Table, rows_of
+from seedbed.errors import ConfigError, DataError
+
+PARTS = {"train": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "test": TEST}
+"""Names of folders that hold a part of the pictures, in folders of their classes."""
+FITS, COLOURS = ("crop", "pad", "stretch"), {"rgb": "RGB", "grey": "L"}
+SHOWN = 5
+"""Files that an error names."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What every picture is made into; the fields are keys of the data config."""
+
+    height: int
+    width: int
+    fit: str
+    colours: str
+
+    def of(self, path: Path) -> np.ndarray:
+        """The picture in a file, (C, height, width) uint8; raises ``ValueError`` or ``OSError`` where it holds none."""
+        with Image.open(path) as opened:
+            picture = _in_mode(ImageOps.exif_transpose(opened), COLOURS[self.colours])
+        size = (self.width, self.height)
+        if picture.size != size:
+            picture = self._resized(picture, size)
+        pixels = np.asarray(picture, dtype=np.uint8)
+        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+    def _resized(self, picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+        if self.fit == "stretch":
+            return picture.resize(size, Image.Resampling.BILINEAR)
+        fitted = ImageOps.fit if self.fit == "crop" else ImageOps.pad
+        return fitted(picture, size, method=Image.Resampling.BILINEAR)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(Image.new(COLOURS[self.colours], (1, 1)).getbands()), self.height, self.width
+
+    def describe(self) -> str:
+        how = {
+            "crop": "scaled to fill that, what juts out cut off evenly",
+            "pad": "scaled to lie in that, with black bars",
+            "stretch": "stretched to that, whatever their shape",
+        }[self.fit]
+        return f"Pictures of {self.height} x {self.width} pixels, {self.colours}; others are {how} (bilinear)."
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture file: its path, class and part."""
+
+    path: Path
+    label: str
+    part: int
+
+
+class ImageFolder:
+    """A folder of pictures as a table; nothing is read before ``load``."""
+
+    def __init__(
+        self,
+        *,
+        path: str | None = None,
+        size: Sequence[int] = (32, 32),
+        fit: str = "crop",
+        colours: str = "rgb",
+        bad_files: str = "error",
+    ) -> None:
+        """The arguments are the keys of ``conf/data/image_folder.yaml``. Raises ``ConfigError``."""
+        if not path:
+            raise ConfigError("data.path is not set: name a folder with one subfolder of pictures for each class.")
+        self.path = Path(path).expanduser()
+        two = isinstance(size, Sequence) and len(size) == 2 and all(map(is_count, size))
+        require(two, "data.size", size, "height and width in pixels, such as [32,32]")
+        require_choice("data.fit", fit, FITS)
+        require_choice("data.colours", colours, COLOURS)
+        require_choice("data.bad_files", bad_files, ("error", "drop"))
+        self.look = Look(size[0], size[1], fit, colours)
+        self.bad_files = bad_files
+
+    def load(self, progress: Progress | None = None) -> Table:
+        """Read the pictures, once: what they have become is kept in the cache. Raises ``ConfigError``, ``DataError``."""
+        found, passed_over = self._found()
+        digest = self._digest(found)
+        decoder = f"Pillow {PIL.__version__}"
+        key = json.dumps([digest, asdict(self.look), decoder], sort_keys=True)
+        stored = kept(f"folder-{hashlib.sha256(key.encode()).hexdigest()[:16]}")
+        bad = self._read(stored, found, progress)
+        found = [file for file in found if self._name(file) not in bad]
+        classes = self._classes(found)
+        number = {label: index for index, label in enumerate(classes)}
+        in_parts = any(file.part != TRAIN for file in found)
+        parts = np.array([file.part for file in found], dtype=np.int8)
+        first = next(iter(bad.items()), ("", ""))
+        notes = [self.look.describe()]
+        if in_parts:
+            sizes = ", ".join(f"{name} {int((parts == side).sum())}" for name, side in _sides(parts))
+            notes.append(
+                f"The folder has parts of its own: {sizes}. split=official keeps to them; others draw from all."
+            )
+        if bad:
+            notes.append(f"{rows_of(len(bad))} left out: no readable picture (first: {first[0]}, {first[1]}).")
+        if passed_over:
+            notes.append(
+                f"{len(passed_over)} other files passed over, by their names no pictures (first: {passed_over[0]})."
+            )
+        return picture_table(
+            stored,
+            name=self.path.resolve().name,
+            digest=digest,
+            labels=np.array([number[file.label] for file in found], dtype=np.int64),
+            classes=classes,
+            parts=parts if in_parts else None,
+            counts={"dropped_bad_files": len(bad)} if bad else {},
+            notes=notes,
+            made_with={"pictures": decoder},
+        )
+
+    # ---- files ---------------------------------------------------------------------------------------------------
+
+    def _found(self) -> tuple[list[Found], list[str]]:
+        """All picture files in their order, and names of files that are none."""
+        if not self.path.is_dir():
+            what = "is a file" if self.path.exists() else "is not there"
+            raise DataError(
+                f"data.path={self.path} {what}. Name a folder with one subfolder of pictures for each class."
+            )
+        folders = _folders(self.path)
+        parts = [folder for folder in folders if folder.name.lower() in PARTS and _folders(folder)]
+        known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+        found: list[Found] = []
+        passed_over: list[str] = []
+        if len(parts) == len(folders) > 0 and any(PARTS[part.name.lower()] == TRAIN for part in parts):
+            self._check_parts(parts)
+            groups = [(PARTS[part.name.lower()], folder) for part in parts for folder in _folders(part)]
+        else:
+            groups = [(TRAIN, folder) for folder in folders]
+        for part, folder in groups:
+            files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _is_hidden(path, folder)]
+            pictures = [path for path in files if path.suffix.lower() in known]
+            passed_over += [str(path.relative_to(self.path)) for path in files if path.suffix.lower() not in known]
+            if not pictures:
+                raise DataError(
+                    f"{folder} is a class by its place, and holds no picture ({len(files)} other files). Put its pictures "
+                    "there, or remove the folder."
+                )
+            found += [Found(path, folder.name, part) for path in pictures]
+        if not found:
+            loose = sum(path.suffix.lower() in known for path in self.path.iterdir())
+            raise DataError(
+                f"data.path={self.path} has no folders of classes{f', and {loose} pictures in no folder' if loose else ''}. "
+                "Put the pictures of each class into a folder that has the name of the class."
+            )
+        return found, passed_over
+
+    def _check_parts(self, parts: Sequence[Path]) -> None:
+        """The same part must not be there twice, nor a class that only tests."""
+        sides = [PARTS[part.name.lower()] for part in parts]
+        if len(set(sides)) < len(sides):
+            names = ", ".join(part.name for part in parts)
+            raise DataError(f"{self.path} has several folders for one part ({names}). Join them, or rename one.")
+        trained = {folder.name for part in parts if PARTS[part.name.lower()] == TRAIN for folder in _folders(part)}
+        for part in parts:
+            if other := sorted({folder.name for folder in _folders(part)} - trained):
+                raise DataError(
+                    f"{part} has the class {other[0]!r}, which the training part lacks. Its classes are "
+                    f"{', '.join(sorted(trained))}."
+                )
+
+    def _classes(self, found: Sequence[Found]) -> tuple[str, ...]:
+        classes = tuple(sorted({file.label for file in found}))
+        if len(classes) < 2:
+            raise DataError(
+                f"{self.path} holds one class only, {', '.join(classes)}. There must be a folder for each of two or more."
+            )
+        return classes
+
+    def _digest(self, found: Sequence[Found]) -> str:
+        """SHA-256 of the files' names, in the folder, and contents."""
+        try:
+            lines = [f"{sources.sha256(file.path)}  {self._name(file)}\n" for file in found]
+        except OSError as error:
+            raise DataError(f"{error.filename} cannot be read: {error.strerror}. Check its permissions.") from error
+        return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+    def _name(self, file: Found) -> str:
+        return file.path.relative_to(self.path).as_posix()
+
+    # ---- pictures ------------------------------------------------------------------------------------------------
+
+    def _read(self, stored: Path, found: Sequence[Found], progress: Progress | None) -> dict[str, str]:
+        """Fill the file ``stored``, unless it is there; returns why files are no pictures, by their names."""
+        beside = stored.with_suffix(".json")
+        bad: dict[str, str] = {}
+        if is_whole(stored) and beside.is_file():
+            bad = json.loads(beside.read_text())
+        else:
+            keep(stored, (len(found), *self.look.shape), lambda whole: self._fill(whole, found, bad, progress))
+            sources.write_atomically(beside, partial(_write_json, bad))
+        if bad and self.bad_files == "error":
+            listed = "; ".join(f"{name} ({why})" for name, why in list(bad.items())[:SHOWN])
+            more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+            raise DataError(
+                f"{self.path}: {len(bad)} of {len(found)} files are no readable pictures: {listed}{more}. Mend or remove "
+                "them, or leave them out: data.bad_files=drop."
+            )
+        return bad
+
+    def _fill(self, whole: np.ndarray, found: Sequence[Found], bad: dict[str, str], progress: Progress | None) -> int:
+        count = 0
+        for number, file in enumerate(found, 1):
+            try:
+                whole[count] = self.look.of(file.path)
+                count += 1
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
+                bad[self._name(file)] = _reason(file.path, error)
+            if progress is not None:
+                progress(number, len(found))
+        if count == 0:
+            raise DataError(
+                f"{self.path}: none of {len(found)} files is a readable picture ({next(iter(bad.items()))})."
+            )
+        return count
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith("."))
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _sides(parts: np.ndarray) -> list[tuple[str, int]]:
+    return [(name, side) for name, side in (("train", TRAIN), ("val", VAL), ("test", TEST)) if (parts == side).any()]
+
+
+def _write_json(content: Mapping[str, str], path: Path) -> None:
+    path.write_text(json.dumps(content))
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if path.stat().st_size == 0:
+        return "0 bytes"
+    if isinstance(error, PIL.UnidentifiedImageError):
+        return "no format that Pillow knows"
+    return " ".join(str(error).split())[:100] or type(error).__name__
+
+
+def _in_mode(picture: Image.Image, mode: str) -> Image.Image:
+    """The picture in 8 bits a channel; raises ``ValueError`` for one whose values have no known range."""
+    if picture.mode == "F":
+        raise ValueError("floating-point pixels, whose white is not known")
+    if picture.mode.startswith("I"):  # 16 bits, which convert() would cut off at 255
+        values = np.asarray(picture).astype(np.int64)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise ValueError("pixels of more than 16 bits")
+        return Image.fromarray((values // 257).astype(np.uint8)).convert(mode)
+    if picture.has_transparency_data:
+        solid = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", solid.size, "white"), solid).convert(mode)
+    return picture.convert(mode)
