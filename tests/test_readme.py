@@ -6,19 +6,14 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
 import seedbed
-from seedbed.data.table import Progress, Table
 from seedbed.experiment import load_experiment
 from tests.conftest import REPOSITORY
 
@@ -82,53 +77,7 @@ def test_a_network_of_ones_own_takes_30_lines(name: tuple[str, str]) -> None:
     assert len(text.splitlines()) <= 30
 
 
-@dataclass(frozen=True)
-class PictureInputs:
-    """Pictures (B, 3, 8, 12)."""
-
-    bytes_of_a_row = 4 * 3 * 8 * 12
-
-    def arguments(self) -> dict[str, Any]:
-        return {"channels": 3, "height": 8, "width": 12}
-
-    def example(self, rows: int, generator: torch.Generator) -> torch.Tensor:
-        return torch.randn(rows, 3, 8, 12, generator=generator)
-
-    def ready(self, rows: torch.Tensor) -> torch.Tensor:
-        return rows
-
-
-class MadeUpPictures:
-    """Brighter and darker pictures."""
-
-    def load(self, progress: Progress | None = None) -> Table:
-        labels = (np.arange(60) % 3 == 0).astype(np.int64)
-        pictures = np.random.default_rng(0).standard_normal((60, 3, 8, 12)) + labels[:, None, None, None]
-        return Table(
-            name="pictures",
-            digest="0" * 64,
-            features=pictures.astype(np.float32),
-            labels=labels,
-            classes=("dark", "light"),
-            groups=np.arange(60),
-            texts=None,
-            counts={},
-            notes=(),
-            of_features=PictureInputs(),
-        )
-
-
-def test_own_convolutional_network_on_made_up_pictures(mine: Path) -> None:
-    (mine / "data").mkdir()
-    (mine / "data" / "pictures.yaml").write_text(f"_target_: {__name__}.MadeUpPictures\n")
-    outcome = seedbed.run("own", ["data=pictures", "model=small_cnn", "variant=none,half", *SHORT], mine, quiet=True)
-    assert outcome.failures == {}
-    assert outcome.trained == 4
-    assert outcome.cells["test/loss"].notna().all()
-
-
-@pytest.mark.skipif(find_spec("seedbed.data.image_folder") is None, reason="data=image_folder is not there yet")
-def test_own_convolutional_network_on_a_folder_of_pictures(mine: Path, typed_commands: Typed) -> None:
+def test_own_convolutional_network(mine: Path, typed_commands: Typed) -> None:
     draw = np.random.default_rng(0)
     for number in range(40):
         folder = mine.parent / "pictures" / ("light" if number % 4 == 0 else "dark")

@@ -61,10 +61,10 @@ class Resample(Strategy):
     def check_inputs(self, inputs: NetworkInputs) -> None:
         if not (isinstance(inputs, Vectors) or self._draws_blindly):
             raise ConfigError(
-                f"imbalance.sampler: {self._name} measures distances between rows or makes new rows between them, and "
-                f"these rows are {type(inputs).__name__.lower()}, which no number between two of them stands for. Take "
-                "imbalance=oversample, imbalance=undersample or imbalance=class_weights; or, for texts, an encoder that "
-                "makes vectors, such as data/encoder=use."
+                f"imbalance.sampler: {self._name} measures distances between rows or makes new rows between them, which "
+                f"takes vectors, and these rows are {type(inputs).__name__.lower()}. Take imbalance=oversample, "
+                "imbalance=undersample or imbalance=class_weights; or, for texts, an encoder that makes vectors, such as "
+                "data/encoder=use."
             )
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
