@@ -305,7 +305,7 @@ class StackTrainer:
     def _evaluated_at_once(self, seeds: int) -> int:
         """Rows of each seed of a stack that are evaluated at once."""
         of_a_row = sum(part.nbytes for part in self.task.example(self.table, 1, torch.Generator()))
-        return max(self.settings["batch_size"] or 0, min(EVALUATED_AT_ONCE, EVALUATED_BYTES // (seeds * of_a_row)))
+        return max(self.settings["batch_size"] or 1, min(EVALUATED_AT_ONCE, EVALUATED_BYTES // (seeds * of_a_row)))
 
     def _lightning(self, device: int | None = None, **extra: Any) -> pl.Trainer:
         settings = {key: value for key, value in self.settings.items() if key not in OWN_SETTINGS}
