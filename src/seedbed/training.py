@@ -328,11 +328,7 @@ class StackTrainer:
             with global_stream(0, "trial"):
                 network = self.network()
         except (TypeError, ValueError, RuntimeError) as error:
-            offered = ", ".join(f"{key}={value}" for key, value in self.task.network_arguments(self.table).items())
-            raise ConfigError(
-                f"model: cannot build {self._target('model')}: {str(error).rstrip('.')}. (The data offer {offered}; all "
-                "else stands in the config.)"
-            ) from error
+            raise ConfigError(f"model: cannot build {self._target('model')}: {error}") from error
         self._check_batch_size()
         self.task.check_settings(self.table, self._task_settings)
         self.task.check_network(network, self._task_settings)

@@ -139,14 +139,14 @@ def test_a_strategy_of_ones_own_sees_the_pictures_of_its_training_rows() -> None
 
 @pytest.mark.parametrize("sampler", [SMOTE(), RandomOverSampler(shrinkage=0.1)])
 def test_samplers_that_measure_distances_are_refused(sampler: Any) -> None:
-    with pytest.raises(ConfigError, match=r"goes by distances between vectors.*these rows are pictures.*oversample"):
+    with pytest.raises(ConfigError, match=r"measures distances between rows.*these rows are pictures.*oversample"):
         Classification.check(TABLE, rows_of(0), Resample(sampler))
 
 
 def test_a_network_that_takes_other_arguments_is_told_what_there_is() -> None:
     mlp = {**MODEL, "_target_": "seedbed.models.mlp.mlp"}
     with pytest.raises(
-        ConfigError, match=r"in_features'. \(The data offer channels=2, height=4, width=3, out_features=2;"
+        ConfigError, match="asks for in_features, and these data offer channels, height, width, out_features"
     ):
         StackTrainer(config(model=mlp), TABLE)
 
