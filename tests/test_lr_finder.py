@@ -17,6 +17,7 @@ from pytorch_lightning.tuner import Tuner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from seedbed.data.network_inputs import NetworkInputs, Pictures, Words
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Resampled, Strategy
@@ -137,8 +138,10 @@ def test_valley_is_the_middle_of_the_longest_descent() -> None:
 
 def test_valley_of_a_descent_of_two_points_at_the_beginning() -> None:
     """Two points before its end would be no point at all."""
-    test = made_up([1.0, 0.5, *[0.5] * 98], steps=9)
-    assert test.suggestion("valley") == test.rates[0]
+    test = made_up([1.0, 1.0, 0.5, *[0.5] * 16], steps=19)
+    assert test.suggestion("valley") == test.rates[1]  # the first that is left
+    few = made_up([1.0, 0.5, *[0.5] * 7], steps=9)
+    assert few.suggestion("valley") is None  # four points are left: any of them would be a guess
 
 
 def test_minimum_is_a_tenth_of_the_rate_of_the_lowest_loss() -> None:
@@ -201,6 +204,26 @@ CASES = {
                        lambda seeds: [ColdStart.seed_data(cold.TABLE, cold.SPLITS["user"].rows(cold.TABLE, seed), Strategy(), seed) for seed in seeds]),
 }  # fmt: skip
 CLASSIFICATION = CASES["classification"]
+
+
+def with_inputs(features: np.ndarray, inputs: NetworkInputs, model: dict[str, Any]) -> Case:
+    """The rows and labels of ``CLASSIFICATION``, with other features."""
+    table = replace(clouds.TABLE, features=features, of_features=inputs)
+    settings = clouds.config(model={**model, "_partial_": True}, optimizer=SGD)
+    return Case(settings, table, lambda seeds: clouds.data_of(list(seeds)))
+
+
+ROWS = len(clouds.TABLE.labels)
+CASES["pictures"] = with_inputs(
+    np.random.default_rng(1).integers(0, 256, (ROWS, 1, 16, 16), dtype=np.uint8),
+    Pictures(1, 16, 16),
+    {"_target_": "seedbed.models.lenet.lenet"},
+)
+CASES["words"] = with_inputs(
+    Words(9, 5).example(ROWS, torch.Generator().manual_seed(1)).numpy(),
+    Words(9, 5),
+    {"_target_": "seedbed.models.recurrent.Recurrent", "embedding": 3, "hidden": 4, "cell": "gru"},
+)
 
 
 @pytest.fixture(params=CASES)
@@ -455,3 +478,18 @@ def test_a_seed_whose_test_suggests_nothing_takes_the_fallback_and_says_so() -> 
     assert result.found is not None
     assert (result.found.lr, watch.rates[0]) == (0.02, [0.02])
     assert "rule valley finds no rate in 5 points" in result.found.why_fallback
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"_target_": "seedbed.schedules.Phases", "phases": [[0.1, 2]]},
+        {"_target_": "seedbed.schedules.Cyclic", "step_size": 1, "min_lr": 1e-6, "max_lr": 0.3},
+        {"_target_": "seedbed.schedules.Triangle", "up": 1, "min_lr": 1e-6, "max_lr": 0.3},
+    ],
+)
+def test_a_schedule_with_rates_of_its_own_is_refused_beside_auto(schedule: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"optimizer\.lr=auto: schedule\.(phases|max_lr) .*would train nothing"):
+        auto(CLASSIFICATION, schedule=schedule)
+    if "max_lr" in schedule:
+        auto(CLASSIFICATION, schedule=schedule | {"max_lr": None})

@@ -47,7 +47,8 @@ class Commands(WithExamples, click.Group):
             ctx.exit(2)
         except KeyboardInterrupt:
             click.echo(
-                "seedbed: interrupted. What was recorded is kept, and the same command goes on from there.", err=True
+                "seedbed: interrupted. Finished cells and trials are kept, and the same command goes on from them.",
+                err=True,
             )
             ctx.exit(130)
 

@@ -161,7 +161,7 @@ def valley(test: RangeTest) -> float | None:
     many points before its end as it has; its middle is a third and a sixth of them later, both rounded down.
     """
     rates, smoothed = _without_ends(test)
-    if len(rates) < 2:
+    if len(rates) < FEWEST:
         return None
     lengths = np.ones(len(smoothed), dtype=int)
     for point in range(1, len(smoothed)):
@@ -176,7 +176,7 @@ def valley(test: RangeTest) -> float | None:
 def minimum(test: RangeTest) -> float | None:
     """A tenth of the rate at which the smoothed loss is lowest, as fastai 2's ``minimum``."""
     rates, smoothed = _without_ends(test)
-    if len(rates) < 2 or smoothed.argmin() == 0:
+    if len(rates) < FEWEST or smoothed.argmin() == 0:
         return None
     return float(rates[smoothed.argmin()]) / 10
 
@@ -191,7 +191,7 @@ def steepest(test: RangeTest) -> float | None:
     """
     kept = slice(STEEPEST_WITHOUT_FIRST, max(len(test.rates) - 1, 0))
     rates, smoothed = test.rates[kept], smoothed_as_lightning(test)[kept]
-    if len(rates) < 2:
+    if len(rates) < FEWEST:
         return None
     slopes = np.gradient(smoothed, rates)
     return float(rates[slopes.argmin()]) if slopes.min() < 0 else None
@@ -206,6 +206,8 @@ def smoothed_as_lightning(test: RangeTest) -> Array:
 
 STEEPEST_WITHOUT_FIRST = 10
 WITHOUT_LAST = 5
+FEWEST = 5
+"""Points that must be left then: of fewer, any rate would be a guess."""
 
 
 def _without_ends(test: RangeTest) -> tuple[Array, Array]:

@@ -256,7 +256,9 @@ def _next_steps(experiment: Experiment, variant: str, tests: Sequence[RangeTest]
     rule = tests[0].settings.rule
     mean = Suggested.by(rule, tests).mean
     if mean is None:
-        remedy = "Try other rates, such as lr_finder.max_lr=10, more of them (lr_finder.steps=300) or a larger batch."
+        low = tests[0].settings.min_lr / 1000
+        other = f"lr_finder.min_lr={low:g}" if all(test.diverged_at for test in tests) else "lr_finder.max_lr=10"
+        remedy = f"Try other rates, such as {other}, more of them (lr_finder.steps=300) or a larger batch."
         return [f"Rule {rule} finds no rate. {remedy}"]
     own = next(found for found in experiment.variants if found.name == variant)
     if any(text.lstrip("+").startswith("optimizer.lr=") for text in own.overrides):

@@ -29,6 +29,11 @@ class Schedule(ABC):
         momentum and Adam's beta1.
         """
 
+    @property
+    def own_rate(self) -> str:
+        """The key of the schedule that makes the optimizer's own learning rate of no use; "" where it is used."""
+        return ""
+
     def check(self, epochs: int) -> None:  # noqa: B027 (most schedules fit any number of epochs)
         """Raise ``ConfigError`` unless the schedule can serve a training of ``epochs`` epochs."""
 
@@ -56,6 +61,10 @@ class Phases(Schedule):
             _listed(phase, 2) and is_from_zero(phase[0]) and is_whole(phase[1]) for phase in self.phases
         )
         require(fits, "schedule.phases", self.phases, wanted)
+
+    @property
+    def own_rate(self) -> str:
+        return "phases"
 
     def at(self, step: int, *, steps: int, steps_per_epoch: int, lr: float) -> dict[str, float]:
         left = step // steps_per_epoch
@@ -181,6 +190,10 @@ class Cyclic(Schedule):
                 "or schedule.gamma=1."
             )
 
+    @property
+    def own_rate(self) -> str:
+        return "" if self.max_lr is None else "max_lr"
+
     def at(self, step: int, *, steps: int, steps_per_epoch: int, lr: float) -> dict[str, float]:
         done = step if self.per == "step" else step // steps_per_epoch
         height = 1 - abs(done / self.step_size % 2 - 1)
@@ -209,6 +222,10 @@ class Triangle(Schedule):
     def __post_init__(self) -> None:
         require(is_whole(self.up), "schedule.up", self.up, "a whole number of epochs from 1 on")
         _check_range(self.min_lr, self.max_lr)
+
+    @property
+    def own_rate(self) -> str:
+        return "" if self.max_lr is None else "max_lr"
 
     def at(self, step: int, *, steps: int, steps_per_epoch: int, lr: float) -> dict[str, float]:
         epoch = step // steps_per_epoch

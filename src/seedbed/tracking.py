@@ -238,6 +238,10 @@ class Cell:
     """Original label of each metric whose name is another."""
     circumstances: dict[str, str] = field(default_factory=dict, compare=False)
     """What cells should have in common whose numbers stand side by side."""
+    lr: str = field(default="", compare=False)
+    """The learning rate that it trained with; "" where there was none."""
+    lr_fallback: str = field(default="", compare=False)
+    """Why that is not one which its range test found; "" where it is, or none was looked for."""
 
     @property
     def usable(self) -> bool:
@@ -257,6 +261,8 @@ def _cell(run: Run) -> Cell:
         metrics=dict(run.data.metrics),
         labels={key.removeprefix(LABEL): label for key, label in tags.items() if key.startswith(LABEL)},
         circumstances=_circumstances(run),
+        lr=run.data.params.get("optimizer.lr", ""),
+        lr_fallback=tags.get(LR_FALLBACK, ""),
     )
 
 
@@ -657,7 +663,7 @@ def read_results(store: Store, launch: Run, *, curves: bool = True, jobs: bool =
         cells=_cell_frame(store, launch.info.run_id, plan, finished),
         curves=pd.DataFrame(points, columns=list(CURVE_COLUMNS)),
         data=json.loads(run.text(DATA)),
-        notes=json.loads(run.text(NOTES)),
+        notes=_with_notes_on_rates(json.loads(run.text(NOTES)), plan, own),
         circumstances={variant: _common(plan[variant], own) for variant in plan},
         environment=json.loads(run.text(ENVIRONMENT)),
         jobs=[_job(store, job, plans[job.info.run_id], finished) for job in launches],
@@ -667,6 +673,25 @@ def read_results(store: Store, launch: Run, *, curves: bool = True, jobs: bool =
         launch=launch.info.run_id,
         launches=[launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
     )
+
+
+def _with_notes_on_rates(notes: dict[str, list[str]], plan: Plan, finished: Mapping[str, Cell]) -> dict[str, list[str]]:
+    """What the mean of the rates that the seeds of a variant have found does not say."""
+    noted = dict(notes)
+    for variant, planned in plan.items():
+        cells = [cell for _, fingerprint in planned if (cell := finished.get(fingerprint))]
+        if fallen_back := [cell for cell in cells if cell.lr_fallback]:
+            listed = ", ".join(str(cell.seed) for cell in fallen_back)
+            said = (
+                f"{len(fallen_back)} of {len(cells)} seeds found no learning rate by their range test and trained with "
+                f"lr_finder.fallback={fallen_back[0].lr} (seeds: {listed})."
+            )
+            noted[variant] = [*noted.get(variant, ()), said]
+        finds = any("lr" in cell.metrics for cell in cells) or bool(fallen_back)
+        if finds and (diverged := [cell for cell in cells if cell.outcome == "diverged"]):
+            rates = ", ".join(f"seed {cell.seed} at {float(cell.lr):.2g}" for cell in diverged)
+            noted[variant] = [*noted.get(variant, ()), f"Diverged at the rate that it trained with: {rates}."]
+    return noted
 
 
 def _search_of(store: Store, launch: Run) -> Search | None:

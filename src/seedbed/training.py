@@ -57,7 +57,7 @@ LIGHTNING_SETTINGS = {
     "log_every_n_steps": 1,
 }
 NOT_STACKABLE = (
-    "Its forward must work on the last axis only and mix no rows; or derive the class from torch.nn.Module: then its "
+    "Its forward must count axes from the end (dim=-1, flatten(-3)) and mix no rows; or derive the class from torch.nn.Module: then its "
     "seeds train one at a time."
 )
 # What a seed of a stack takes beside the data: weights, gradients, two moments, the first weights of this epoch and the
@@ -357,11 +357,20 @@ class StackTrainer:
         self._lightning(device=0 if self.settings["devices"] == devices.FREE else None)
         if self._schedule is not None:
             self._schedule.check(self.settings["max_epochs"])
+            self._check_found_rate_is_used(self._schedule)
         self._check_stacking()
         if is_row_sparse(optimizer) and not self._has_stacked_form:
             raise ConfigError(
                 f"optimizer: {self._target('optimizer')} moves single rows of stacked embeddings, and "
                 f"{self._target('model')} has no stacked form. Take optimizer=adamw."
+            )
+
+    def _check_found_rate_is_used(self, schedule: Schedule) -> None:
+        if self.finds_lr and schedule.own_rate:
+            raise ConfigError(
+                f"optimizer.lr={AUTO}: schedule.{schedule.own_rate} of {self._target('schedule')} gives other rates, so "
+                "that those which are found would train nothing. Give optimizer.lr a number, or take a schedule that goes "
+                "by it (schedule.max_lr=null, schedule=one_cycle)."
             )
 
     def check_range_test(self) -> None:
@@ -408,7 +417,9 @@ class StackTrainer:
         try:
             difference = stacking_error(self.network, lambda draw: self.task.example(self.table, 5, draw))
         except (TypeError, ValueError, RuntimeError, IndexError) as error:
-            raise ConfigError(f"model: {self._target('model')} cannot be stacked: {error}. {NOT_STACKABLE}") from error
+            raise ConfigError(
+                f"model: {self._target('model')} cannot be stacked: {str(error).rstrip('.')}. {NOT_STACKABLE}"
+            ) from error
         if not difference < 1e-3:
             raise ConfigError(
                 f"model: a stack of {self._target('model')} gives other values than the same networks alone (relative "

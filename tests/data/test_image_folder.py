@@ -68,7 +68,7 @@ def test_the_second_time_no_picture_is_read(folder: Path, monkeypatch: pytest.Mo
     assert np.array_equal(first.features, again.features)
     assert first.digest == again.digest == grey.digest
     assert grey.features.shape == (6, 1, 4, 4)
-    with pytest.raises(TypeError):
+    with pytest.raises(DataError, match="none of 6 files is a readable picture"):
         load(folder, size=[5, 4])
 
 
@@ -149,6 +149,29 @@ def test_classes_may_have_the_names_of_parts(tmp_path: Path) -> None:
     assert load(tmp_path / "vehicles").classes == ("plane", "train")
 
 
+@pytest.mark.parametrize(
+    ("other", "what"), [("test", "holds no folders of classes"), ("unlabelled", "is no published part")]
+)
+def test_a_folder_beside_a_training_part_that_is_no_such_part_is_named(tmp_path: Path, other: str, what: str) -> None:
+    """Otherwise "train" and "test" would be taken for classes."""
+    for name in ("train/cats/a.png", "train/ants/a.png", f"{other}/a.png"):
+        plain(tmp_path / name)
+    with pytest.raises(DataError, match=f"the training part train/.* and {other}/, which {what}"):
+        load(tmp_path)
+
+
+def test_whatever_a_decoder_raises_the_file_is_a_bad_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Look.of
+
+    def of(self: Look, path: Path) -> np.ndarray:
+        if path.parent.name == "cats" and path.name == "0.png":
+            raise NotImplementedError("a format of its own")
+        return original(self, path)
+
+    monkeypatch.setattr(Look, "of", of)
+    assert load(folder, bad_files="drop").counts["dropped_bad_files"] == 1
+
+
 # ---- pictures --------------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +204,9 @@ def test_kinds_of_pixels(tmp_path: Path) -> None:
     assert colour_of(gif) == list(RED)
     cmyk = colour_of(plain(tmp_path / "ink.jpg", (0, 0, 0, 255), mode="CMYK"))
     assert max(cmyk) < 10
+    dim = Image.fromarray(np.full((4, 4), 4_000, dtype=np.uint16))
+    with pytest.raises(ValueError, match="16 bits up to 4000 only, whose white is not known"):
+        look(save(tmp_path / "dim.png", dim))
     with pytest.raises(ValueError, match="white is not known"):
         look(save(tmp_path / "float.tiff", Image.new("F", (4, 4), 0.5)))
 

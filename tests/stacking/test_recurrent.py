@@ -119,3 +119,26 @@ def test_gradients_of_words() -> None:
         alone(words[position : position + 1]).square().sum().backward()
         expected = dict(alone.named_parameters())["network.words.weight"].grad
         torch.testing.assert_close(gradient[position], expected)
+
+
+@pytest.mark.parametrize(("kind", "stacked_kind"), KINDS)
+def test_the_way_back_through_time_keeps_its_accuracy_under_bf16(
+    kind: type[nn.RNNBase], stacked_kind: type[StackedRecurrent]
+) -> None:
+    stacked = stacked_kind([layer.float() for layer in layers_of(kind)])
+    brought = torch.randn(3, 17, len(stacked.weight_ih_l0[0]))
+    hidden, sizes = stacked.weight_hh_l0.transpose(1, 2), SIZES.tolist()
+    gradients = []
+    for autocast in (False, True):
+        given = brought.clone().requires_grad_()
+        outputs = stacked._through_time(given, hidden, stacked.bias_hh_l0.unsqueeze(1), sizes)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            outputs.sum().backward()
+        gradients.append(given.grad)
+    assert torch.equal(*gradients)
+
+
+def test_a_first_state_is_refused() -> None:
+    stacked = StackedGRU(layers_of(nn.GRU))
+    with pytest.raises(ValueError, match="takes no first state"):
+        stacked(torch.randn(3, 2, 7, 5, dtype=torch.float64), torch.zeros(1))

@@ -137,6 +137,16 @@ def test_a_strategy_of_ones_own_sees_the_pictures_of_its_training_rows() -> None
     assert np.array_equal(stack.arguments["features"][120:], TABLE.features[train] // 2)
 
 
+@pytest.mark.parametrize("made", [TABLE.features[:4] * 0.9, TABLE.features[:4].reshape(4, -1)])
+def test_rows_that_a_strategy_makes_must_be_pictures_too(made: np.ndarray) -> None:
+    class Makes(Strategy):
+        def apply(self, rows: TrainingRows, seed: int, encode: Any) -> Resampled:
+            return Resampled(np.arange(len(rows.labels)), made, rows.labels[:4])
+
+    with pytest.raises(ConfigError, match=r"has made rows of shape .*those of the table have \(2, 4, 3\) and uint8"):
+        Classification.stack_data(TABLE, [Classification.seed_data(TABLE, rows_of(0), Makes(), 0)])
+
+
 @pytest.mark.parametrize("sampler", [SMOTE(), RandomOverSampler(shrinkage=0.1)])
 def test_samplers_that_measure_distances_are_refused(sampler: Any) -> None:
     with pytest.raises(ConfigError, match=r"measures distances between rows.*these rows are pictures.*oversample"):
@@ -149,6 +159,12 @@ def test_a_network_that_takes_other_arguments_is_told_what_there_is() -> None:
         ConfigError, match="asks for in_features, and these data offer channels, height, width, out_features"
     ):
         StackTrainer(config(model=mlp), TABLE)
+
+
+def test_settings_that_a_network_does_not_take_are_named() -> None:
+    lenet = {"_target_": "seedbed.models.lenet.lenet", "_partial_": True, "hidden": [8], "dropout": 0.0}
+    with pytest.raises(ConfigError, match=r"no such settings as model\.hidden, model\.dropout.*~model\.hidden"):
+        StackTrainer(config(model=lenet), TABLE)
 
 
 # ---- rows drawn anew at every pass -----------------------------------------------------------------------------------

@@ -199,7 +199,10 @@ def _fetch(folder: Path, tried: list[str]) -> bool:
                 assert content is not None  # the digest says what the archive holds
                 with (fresh / name).open("wb") as target:
                     shutil.copyfileobj(content, target)
-        if folder.exists():  # without the files: it would have been found
-            shutil.rmtree(folder)
-        fresh.rename(folder)
+        try:
+            fresh.rename(folder)
+        except OSError:  # there is a folder with something in it, such as that of another process which was faster
+            if not (folder / TEST_FILE).is_file():
+                tried.append(f"{folder}: lies there without all files. Remove it")
+                return False
     return True

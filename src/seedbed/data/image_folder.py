@@ -151,7 +151,8 @@ class ImageFolder:
         known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
         found: list[Found] = []
         passed_over: list[str] = []
-        if len(parts) == len(folders) > 0 and any(PARTS[part.name.lower()] == TRAIN for part in parts):
+        if any(PARTS[part.name.lower()] == TRAIN for part in parts):
+            self._check_no_other(folders, parts)
             self._check_parts(parts)
             groups = [(PARTS[part.name.lower()], folder) for part in parts for folder in _folders(part)]
         else:
@@ -173,6 +174,16 @@ class ImageFolder:
                 "Put the pictures of each class into a folder that has the name of the class."
             )
         return found, passed_over
+
+    def _check_no_other(self, folders: Sequence[Path], parts: Sequence[Path]) -> None:
+        """Beside a training part with folders of classes, a folder that is no such part has no place."""
+        if other := [folder for folder in folders if folder not in parts]:
+            what = "holds no folders of classes" if other[0].name.lower() in PARTS else "is no published part"
+            training = next(part.name for part in parts if PARTS[part.name.lower()] == TRAIN)
+            raise DataError(
+                f"{self.path} has the training part {training}/, with a folder for each class, and {other[0].name}/, "
+                f"which {what}. Sort its pictures into folders of classes, or move it away."
+            )
 
     def _check_parts(self, parts: Sequence[Path]) -> None:
         """The same part must not be there twice, nor a class that only tests."""
@@ -233,7 +244,7 @@ class ImageFolder:
             try:
                 whole[count] = self.look.of(file.path)
                 count += 1
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # what Pillow raises
+            except Exception as error:  # whatever a decoder raises, the file is no picture that can be read
                 bad[self._name(file)] = _reason(file.path, error)
             if progress is not None:
                 progress(number, len(found))
@@ -276,6 +287,10 @@ def _in_mode(picture: Image.Image, mode: str) -> Image.Image:
         values = np.asarray(picture).astype(np.int64)
         if values.min() < 0 or values.max() > 0xFFFF:
             raise ValueError("pixels of more than 16 bits")
+        if 0 < values.max() < 0x1000:  # 12 bits or fewer in 16: scaled as 16, they would be black
+            raise ValueError(
+                f"pixels of 16 bits up to {values.max()} only, whose white is not known; save it with 8 bits"
+            )
         return Image.fromarray((values // 257).astype(np.uint8)).convert(mode)
     if picture.has_transparency_data:
         solid = picture.convert("RGBA")

@@ -253,8 +253,8 @@ class Stackable(nn.Module):
 
     Write it as for one seed, of ``nn.Linear``, ``nn.Embedding``, ``nn.LayerNorm``, ``nn.Conv1d``, ``nn.Conv2d``,
     ``nn.BatchNorm1d``, ``nn.BatchNorm2d``, ``nn.Dropout``, ``nn.Dropout2d``, maximum and average pooling,
-    ``nn.GRU`` and ``nn.LSTM`` (of one layer, ``batch_first``), ``nn.Flatten``, activations, ``nn.Sequential`` and other
-    ``Stackable`` modules. In a stack these layers are exchanged
+    ``nn.GRU`` and ``nn.LSTM`` (of one layer, ``batch_first``, from a first state of zeros; a stacked LSTM gives no cell),
+    ``nn.Flatten``, activations, ``nn.Sequential`` and other ``Stackable`` modules. In a stack these layers are exchanged
     for stacked ones, and ``forward`` gets (S, B, F) where it got (B, F), and pictures (S, B, C, H, W) where it got
     (B, C, H, W): it may use any operation that works element by element or on the last axes, counted from the end
     (``dim=-1``, ``flatten(-3)``), and must mix no rows (only batch norm does). Parameters and buffers belong to the

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from itertools import accumulate
 from typing import Any, cast
 
@@ -38,7 +39,9 @@ class StackedRecurrent(StackedLayer):
         super().__init__()
         self._take_parameters(layers, "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
-    def forward(self, x: Tensor | PackedSequence) -> tuple[Any, Any]:
+    def forward(self, x: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
+        if hx is not None:
+            raise ValueError("a stacked GRU or LSTM begins at zero and takes no first state")
         if isinstance(x, PackedSequence):
             return x._replace(data=self._outputs(x.data, x.batch_sizes.tolist())), None
         rows, steps = x.shape[1:3]
@@ -85,6 +88,20 @@ class StackedLSTM(StackedRecurrent):
 # keep the gates of all steps in one tensor, go back through time by hand, and leave the weights to one product.
 
 
+Backward = Callable[[Any, Tensor], tuple[Tensor | None, ...]]
+
+
+def _without_autocast(backward: Backward) -> Backward:
+    """As forward: backward may run where autocast is on."""
+
+    @wraps(backward)
+    def in_full(ctx: Any, of_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        with torch.autocast(of_outputs.device.type, enabled=False):
+            return backward(ctx, of_outputs)
+
+    return in_full
+
+
 class _GRU(torch.autograd.Function):
     """Reset and update gate r and z, candidate n, as PyTorch has them: h' = (1 - z) n + z h, n = tanh(. + r (W h + b))."""
 
@@ -109,6 +126,7 @@ class _GRU(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @_without_autocast
     def backward(ctx: Any, of_outputs: Tensor) -> tuple[Tensor | None, ...]:
         weight, gates, inner, outputs = ctx.saved_tensors
         hidden, before = weight.shape[1], _states_before(outputs, ctx.sizes)
@@ -156,6 +174,7 @@ class _LSTM(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @_without_autocast
     def backward(ctx: Any, of_outputs: Tensor) -> tuple[Tensor | None, ...]:
         weight, gates, cells, squashed, outputs = ctx.saved_tensors
         hidden, backwards = weight.shape[1], weight.transpose(1, 2)

@@ -140,7 +140,7 @@ class Classification(Task):
             if item.resampled.features is not None and item.resampled.labels is not None:
                 new = len(item.resampled.labels)
                 chosen = np.concatenate([chosen, np.arange(count, count + new)])
-                features.append(item.resampled.features.astype(features[0].dtype, casting="same_kind", copy=False))
+                features.append(_as_rows_of(features[0], item.resampled.features))
                 labels.append(item.resampled.labels.astype(np.int64, copy=False))
                 count += new
             train.append(chosen)
@@ -213,3 +213,13 @@ class Classification(Task):
                     f"task.own_metrics.{name}: the function fails on probabilities {tuple(scores.shape)} and labels "
                     f"{tuple(labels.shape)} ({type(error).__name__}: {error}). It must give one number."
                 ) from error
+
+
+def _as_rows_of(table: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """Rows that a strategy has made, in the type of the table's; raises ``ConfigError`` for such as do not fit there."""
+    if made.shape[1:] != table.shape[1:] or not np.can_cast(made.dtype, table.dtype, "same_kind"):
+        raise ConfigError(
+            f"imbalance: the strategy has made rows of shape {made.shape[1:]} and type {made.dtype}, and those of the table "
+            f"have {table.shape[1:]} and {table.dtype}. Let it return such."
+        )
+    return made.astype(table.dtype, copy=False)
