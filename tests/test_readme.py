@@ -130,11 +130,6 @@ def test_overrides_in_the_readme_are_understood() -> None:
             load_experiment(experiment, [word for word in rest.split() if not word.startswith("--")])
     for override in re.findall(r"`(trainer\.[^`]+|data/encoder=\w+|data\.s\w+[^` ]*)`", README):
         if "FOLDER" not in override:
-            load_experiment(
-                "spam_imbalance"
-                if override.startswith("trainer")
-                else "feature_imbalance"
-                if "scaler" in override
-                else "text_imbalance",
-                [override],
-            )
+            of = {"trainer": "spam_imbalance", "data.scaler": "feature_imbalance", "data.size": "image_imbalance"}
+            place = next((name for key, name in of.items() if override.startswith(key)), "text_imbalance")
+            load_experiment(place, [override])
