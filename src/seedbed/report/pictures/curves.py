@@ -78,7 +78,8 @@ def _draw(
     table = _by_seed(results, variant, metric)
     sound = set(results.sound_seeds(variant))
     if not table.empty:
-        _draw_ours(axes, table[[seed for seed in table if seed in sound]], results.bounds(metric))
+        name = "ours" if beside is None else plain(metric)
+        _draw_ours(axes, table[[seed for seed in table if seed in sound]], results.bounds(metric), name)
     if beside is not None:
         other = _by_seed(results, variant, beside)
         _draw_beside(axes, other[[seed for seed in other if seed in sound]].dropna(), beside)
@@ -118,7 +119,7 @@ def _by_seed(results: Results, variant: str, metric: str) -> pd.DataFrame:
     return there.pivot_table(index="epoch", columns="seed", values="value")
 
 
-def _draw_ours(axes: Axes, table: pd.DataFrame, bounds: tuple[float | None, float | None]) -> None:
+def _draw_ours(axes: Axes, table: pd.DataFrame, bounds: tuple[float | None, float | None], name: str = "ours") -> None:
     """``table``: (epochs, seeds); the band ends where the metric does, and says so.
 
     Mean and band go as far as all seeds train: the mean of those that train longest is not that of all.
@@ -141,5 +142,5 @@ def _draw_ours(axes: Axes, table: pd.DataFrame, bounds: tuple[float | None, floa
         linewidth=1.6,
         marker=marker,
         markersize=4,
-        label="ours, mean while all seeds train" if len(of_all) < len(table) else "ours, mean over the seeds",
+        label=f"{name}, mean {'while all seeds train' if len(of_all) < len(table) else 'over the seeds'}",
     )
