@@ -18,6 +18,17 @@ from seedbed.stacking import measure
     ],
 )
 def test_the_stack_with_the_least_time_per_seed_is_chosen(monkeypatch, seconds, chosen):
-    monkeypatch.setattr(measure, "_seconds_per_step", lambda size, batches, device: seconds[size])
+    monkeypatch.setattr(measure, "_stepper", lambda size, batches, device: lambda count: seconds[size])
     build = lambda seeds: (len(seeds), None)  # noqa: E731
     assert measure.fastest_stack(build, range(5), torch.device("cpu")) == chosen
+
+
+def test_what_does_not_fit_is_not_chosen(monkeypatch):
+    def stepper(size, batches, device):
+        if size == 5:
+            raise torch.OutOfMemoryError
+        return lambda count: 0.01
+
+    monkeypatch.setattr(measure, "_stepper", stepper)
+    build = lambda seeds: (len(seeds), None)  # noqa: E731
+    assert measure.fastest_stack(build, range(10), torch.device("cpu")) == 2

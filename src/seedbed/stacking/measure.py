@@ -40,19 +40,28 @@ def fastest_stack(
 
     ``build`` gives a module and its batches for some of the seeds; copies are trained for a few steps and dropped.
     """
-    per_seed: dict[int, float] = {}
+    steppers: dict[int, Stepper] = {}
     for size in stack_sizes(len(seeds)):
         try:
-            per_seed[size] = (_seconds_per_step(*build(seeds[:size]), device) + LOOP_SECONDS) / size
+            steppers[size] = _stepper(*build(seeds[:size]), device)
+            steppers[size](1)
         except torch.OutOfMemoryError:
-            if not per_seed:
+            steppers.pop(size, None)
+            if not steppers:
                 raise
             break  # larger stacks will not fit either
+    # In turns, so that a machine that is slow for a while is so for all.
+    rounds = [{size: take(STEPS) for size, take in steppers.items()} for _ in range(REPEATS)]
+    per_seed = {size: (min(found[size] for found in rounds) + LOOP_SECONDS) / size for size in steppers}
     best = min(per_seed.values())
     return max(size for size, seconds in per_seed.items() if seconds <= best * ABOUT_AS_FAST)
 
 
-def _seconds_per_step(module: StackedModule, batches: ShuffledBatches, device: torch.device) -> float:
+Stepper = Callable[[int], float]
+"""Takes so many steps, and says how many seconds each took."""
+
+
+def _stepper(module: StackedModule, batches: ShuffledBatches, device: torch.device) -> Stepper:
     module.to(device).train()
     optimizer = SeedOptimizer(module.network, module.seeds, module.optimizer_factory)
     index = next(iter(batches)).index[0]
@@ -70,5 +79,4 @@ def _seconds_per_step(module: StackedModule, batches: ShuffledBatches, device: t
             torch.cuda.synchronize(device)
         return (time.perf_counter() - start) / count
 
-    steps(1)
-    return min(steps(STEPS) for _ in range(REPEATS))
+    return steps
