@@ -67,7 +67,7 @@ COPIES_OF_PARAMETERS = 8
 BYTES_OF_A_ROW = 32
 EVALUATED_AT_ONCE = 1024
 """Rows of a seed at most, or ``trainer.batch_size`` where that is more."""
-EVALUATED_BYTES = 2**23
+EVALUATED_BYTES = 2**22
 """What the inputs of all seeds may take then: a convolution makes several times as much of them, and memory that is asked
 of the system anew for each batch costs more than the arithmetic."""
 CurvePoints = list[tuple[str, int, float]]
