@@ -23,7 +23,7 @@ from seedbed.report.pictures.lr_finder import range_tests_figure
 from seedbed.report.table import aligned
 from seedbed.runner import Planner, installed, repair, sigterm_interrupts
 from seedbed.tracking import Store, ending
-from seedbed.variant_training import PlannedVariant, groups_of
+from seedbed.variant_training import PlannedVariant, groups_of, vectors_shown
 
 CURVE_COLUMNS = ("variant", "seed", "step", "lr", "loss", "smoothed")
 SUGGESTION_COLUMNS = ("variant", "seed", "rule", "lr")
@@ -123,14 +123,11 @@ def _tested(planned: PlannedVariant, display: Display) -> tuple[RangeTest, ...]:
     """The tests of all seeds, as many at once as a training would stack."""
     trainer, start = planned.trainer, time.perf_counter()
     steps, tests = FinderSettings.of(planned.variant.config).steps, []
-
-    def encoding(done: int, total: int) -> None:
-        display.preparing(f"vectors of changed messages for {planned.name}", done, total)
+    shown = vectors_shown(display, planned.name)
 
     for seeds in groups_of(list(planned.rows), trainer.seeds_in_memory):
         data = [
-            trainer.task.seed_data(planned.table, planned.rows[seed], planned.strategy, seed, encoding)
-            for seed in seeds
+            trainer.task.seed_data(planned.table, planned.rows[seed], planned.strategy, seed, shown) for seed in seeds
         ]
         for stack in groups_of(data, trainer.seeds_at_once(data)):
             watched = _Steps(display, planned.name, steps, len(stack))

@@ -19,7 +19,7 @@ from safetensors.torch import save as safetensors_bytes
 
 from seedbed import tracking
 from seedbed.data.splits import Rows
-from seedbed.data.table import Dataset
+from seedbed.data.table import Dataset, Progress
 from seedbed.devices import numbers
 from seedbed.environment import in_one_line
 from seedbed.experiment import RECIPE_VERSION, Variant
@@ -184,14 +184,12 @@ class VariantTraining:
     def _seed_data(self, seeds: Sequence[int]) -> list[SeedData]:
         """The training rows of each seed; a seed whose rows cannot be made gets a FAILED run and is left out."""
         planned, data = self.planned, []
-
-        def encoding(done: int, total: int) -> None:
-            self.display.preparing(f"vectors of changed messages for {planned.name}", done, total)
+        shown = vectors_shown(self.display, planned.name)
 
         for seed in seeds:
             try:
                 rows, strategy = planned.rows[seed], planned.strategy
-                data.append(planned.trainer.task.seed_data(planned.table, rows, strategy, seed, encoding))
+                data.append(planned.trainer.task.seed_data(planned.table, rows, strategy, seed, shown))
             except Exception as error:
                 failure = self.failures[f"{planned.name}, seed {seed}"] = Failure.of(error)
                 run = self._start_seed(seed)
@@ -368,6 +366,11 @@ class VariantTraining:
 def recorded_points(result: SeedResult, config: Mapping[str, Any]) -> CurvePoints:
     """What is written of a seed: its curves, and at the epoch after the last one its final metrics."""
     return [*result.curves, *((name, config["trainer"]["max_epochs"], value) for name, value in result.metrics.items())]
+
+
+def vectors_shown(display: Display, variant: str) -> Progress:
+    """Tells the display how many messages that a variant's strategy has changed are encoded."""
+    return lambda done, total: display.preparing(f"vectors of changed messages for {variant}", done, total)
 
 
 def groups_of(items: Sequence[T], size: int | None) -> list[Sequence[T]]:
