@@ -64,15 +64,23 @@ class Code:
         packages = {name: version for name, version in self.packages.items() if REFERENCE.get(name) != version}
         return {key: dict(of) for key, of in (("modules", self.modules), ("packages", packages)) if of}
 
+    def changed(self, now: Code) -> list[str]:
+        """Modules and packages that are others ``now``, with the versions of the latter; those that came or went too."""
+        before, after = self.beyond_shipped, now.beyond_shipped
+        modules = _differing(before.get("modules", {}), after.get("modules", {}))
+        packages = _differing(before.get("packages", {}), after.get("packages", {}))
+        versions = [(name, self.packages.get(name), now.packages.get(name)) for name in packages]
+        return [*modules, *(f"{name} ({then or 'none'}, now {today or 'none'})" for name, then, today in versions)]
+
     def __or__(self, other: Code) -> Code:
         return Code({**self.modules, **other.modules}, {**self.packages, **other.packages})
 
-    def to_json(self) -> str:
-        return json.dumps({"modules": dict(self.modules), "packages": dict(self.packages)}, sort_keys=True)
+    def as_dict(self) -> dict[str, dict[str, str]]:
+        return {"modules": dict(self.modules), "packages": dict(self.packages)}
 
-    @classmethod
-    def from_json(cls, text: str) -> Code:
-        return cls(**json.loads(text))
+
+def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    return [name for name in sorted({**before, **after}) if before.get(name) != after.get(name)]
 
 
 def code_of(recipe: Mapping[str, Any]) -> Code:
@@ -80,7 +88,7 @@ def code_of(recipe: Mapping[str, Any]) -> Code:
 
     Comments, docstrings and layout do not count. Raises ``ConfigError`` for a module that is no Python.
     """
-    names = list(_named(recipe))
+    names = list(named_in(recipe))
     modules = {module.path: module.digest for module in _reached(name for _, name, _ in names)}
     packages: dict[str, str] = {}
     for _, name, says_version in names:
@@ -91,21 +99,30 @@ def code_of(recipe: Mapping[str, Any]) -> Code:
 
 def check_code(recipe: Mapping[str, Any]) -> None:
     """Raise ``ConfigError`` where a name leads to no module, or a module that it leads to imports one that is not there."""
-    named = list(_named(recipe))
-    for key, name, says_version in named:
-        top = name.partition(".")[0]
-        if not says_version and "." in name and top not in sys.modules and _found(top) is None:
-            raise ConfigError(
-                f"{key}={name}: there is no module {top!r}, {near_misses(top, _users_modules())} Put {top}.py into the "
-                "folder that --config-dir names, install the package that has it, or correct the name."
-            )
-    for module in _reached((name for _, name, _ in named), only_required=True):
+    for top, place in not_found(recipe).items():
+        raise ConfigError(
+            f"{place}: there is no module {top!r}, {near_misses(top, _users_modules())} Put {top}.py into the folder that "
+            "--config-dir names, install the package that has it, or correct the name."
+        )
+    for module in _reached((name for _, name, _ in named_in(recipe)), only_required=True):
         for wanted, line in module.required:
             if not _is_there(wanted):
                 raise ConfigError(
                     f"{module.file}, line {line}: it imports {wanted}, and there is no such module. Put it beside the file, "
                     "install the package that has it, or take the import out."
                 )
+
+
+def not_found(recipe: Mapping[str, Any]) -> dict[str, str]:
+    """Top-level modules that a recipe names and that are not to be found, and where they stand in it."""
+    return {
+        top: f"{key}={name}"
+        for key, name, says_version in named_in(recipe)
+        if (top := name.partition(".")[0]) != name
+        and not says_version
+        and top not in sys.modules
+        and _found(top) is None
+    }
 
 
 def reread() -> None:
@@ -132,7 +149,7 @@ def reread() -> None:
 # ---- what a recipe names ---------------------------------------------------------------------------------------------
 
 
-def _named(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+def named_in(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
     """Key and dotted name of all that a flat recipe has made, and whether its package's version is said elsewhere."""
     targets = {key: value for key, value in recipe.items() if _last(key) == "_target_" and isinstance(value, str)}
     for key, target in targets.items():
@@ -148,7 +165,7 @@ def _named(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
     for key, value in recipe.items():
         for position, item in enumerate(_list(value)):
             if isinstance(item, dict):
-                yield from _named(dict(_flat(item, f"{key}.{position}.")))
+                yield from named_in(dict(_flat(item, f"{key}.{position}.")))
 
 
 def _last(key: str) -> str:
@@ -426,7 +443,7 @@ def digest_of(tree: ast.AST) -> str:
         if isinstance(part, ast.AST):
             said.append(f"({type(part).__name__}")
             left.append(_END)
-            for name in _fields(type(part)):
+            for name in part._fields:
                 value = _value(part, name)
                 if value is not None and value != []:
                     left += [value, (name,)]
@@ -445,14 +462,10 @@ def digest_of(tree: ast.AST) -> str:
 _END = object()
 
 
-@cache
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    """The fields of a node that can change what it does."""
-    return tuple(name for name in kind._fields if name not in ("kind", "type_comment", "type_ignores"))
-
-
 def _value(node: ast.AST, name: str) -> Any:
-    """Of a field, without texts that do nothing: docstrings, and an empty one that Python 3.12 adds to some f-strings."""
+    """Of a field, None where it does nothing; without docstrings, and the empty text that Python 3.12 adds to f-strings."""
+    if name in ("kind", "type_comment", "type_ignores"):
+        return None
     value = getattr(node, name, None)
     if type(value) is not list:
         return value

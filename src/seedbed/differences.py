@@ -14,6 +14,7 @@ import yaml
 from mlflow.entities import Run
 
 from seedbed import tracking
+from seedbed.code import Code
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import canonical, flatten, used
 from seedbed.report.formatting import listed, mean_text, number, places
@@ -40,6 +41,8 @@ class Side:
     results: Results
     configs: dict[str, dict[str, str]]
     """Flat config of each variant that got as far as having one."""
+    codes: dict[str, Code] | None
+    """Of each variant; None where the launch is from before this was recorded."""
 
     @property
     def recipe(self) -> str:
@@ -84,7 +87,7 @@ def differences(
 def _side(letter: str, asked: str, config_dir: str | PathLike[str] | None) -> Side:
     store, launch = tracking.find_tracked(asked, config_dir)
     results = tracking.read_results(store, launch, curves=False)
-    return Side(letter, store, launch, results, _configs(store, launch))
+    return Side(letter, store, launch, results, _configs(store, launch), tracking.read_codes(store, launch))
 
 
 def _configs(store: Store, launch: Run) -> dict[str, dict[str, str]]:
@@ -116,23 +119,37 @@ def _heading(a: Side, b: Side) -> str:
 
 
 def _recipes(a: Side, b: Side, width: int) -> str:
-    """Variants, seeds and config: what all variants share once, and what is one variant's own below its name."""
+    """Variants, seeds, config and code: what all variants share once, and what is one variant's own below its name."""
     shared = [variant for variant in a.results.variants if variant in b.results.variants]
     lines = [_membership("variants", a.results.variants, b.results.variants), _membership("seeds", a.seeds, b.seeds)]
     of_variants = {
         name: _differing(a.configs[name], b.configs[name]) for name in shared if name in a.configs and name in b.configs
     }
     if not of_variants:
-        return "\n".join(
-            [*lines, _section("config", _differing(_flat(a.results.config), _flat(b.results.config)), width)]
-        )
+        config = _section("config", _differing(_flat(a.results.config), _flat(b.results.config)), width)
+        return "\n".join([*lines, config, _codes(a, b, shared, width)])
     first = next(iter(of_variants.values()))
     common = {key: pair for key, pair in first.items() if all(own.get(key) == pair for own in of_variants.values())}
     lines.append(_section("config", common, width))
     for name, pairs in of_variants.items():
         if own := {key: pair for key, pair in pairs.items() if key not in common}:
             lines.append(_section(f"config of {name}", own, width))
-    return "\n".join(lines)
+    return "\n".join([*lines, _codes(a, b, shared, width)])
+
+
+def _codes(a: Side, b: Side, variants: Sequence[str], width: int) -> str:
+    """The user's modules and the packages that the variants in both were made by, where these differ."""
+    lacking = [side.letter for side in (a, b) if side.codes is None]
+    if a.codes is None or b.codes is None:
+        return f"code: not recorded in {listed(lacking)}"
+    found: dict[str, Pair] = {}
+    for name in variants:
+        found |= _differing(_named(a.codes[name]), _named(b.codes[name]))
+    return _section("code", dict(sorted(found.items())), width)
+
+
+def _named(code: Code) -> dict[str, str]:
+    return {**code.modules, **{f"{package} (package)": version for package, version in code.packages.items()}}
 
 
 def _circumstances(a: Side, b: Side, width: int) -> str:

@@ -26,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require
+from seedbed.code import Code, check_code, code_of, reread
 from seedbed.errors import ConfigError, near_misses
 from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.paths import config_groups, make_importable, project_folder, resources
@@ -68,14 +69,20 @@ class Variant:
     overrides: tuple[str, ...]
     config: dict[str, Any]
 
-    def fingerprint(self, seed: int, inputs: Mapping[str, str]) -> str:
+    def code(self) -> Code:
+        """The user's modules and the packages that the recipe names; raises ``ConfigError``."""
+        return code_of(recipe_of(self.config))
+
+    def fingerprint(self, seed: int, inputs: Mapping[str, str], code: Code | None = None) -> str:
         """SHA-256 of all that determines the result of this variant under this seed.
 
         ``inputs`` is what the config does not say: the data's digest, the encoder's version, what a strategy found
-        installed.
+        installed. Without ``code``, that of the recipe alone, whatever code its names stand for.
         """
         recipe = {key: canonical(value) for key, value in recipe_of(self.config).items()}
         content = {"config": recipe, "seed": seed, "inputs": dict(inputs), "recipe_version": RECIPE_VERSION}
+        if code is not None and code.beyond_shipped:
+            content["code"] = code.beyond_shipped
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -113,6 +120,7 @@ def load_experiment(
     folders = _search_folders(config_dir)
     if config_dir is not None:
         make_importable(folders[0])
+    reread()
     known = experiment_names(config_dir)
     if name not in known:
         raise ConfigError(
@@ -187,6 +195,7 @@ class Template:
 
 
 def _check(variant: Variant, variants: list[str]) -> None:
+    check_code(recipe_of(variant.config))
     try:
         _check_values(variant, variants)
     except (KeyError, TypeError, AttributeError) as error:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seedbed import tracking
+from seedbed import other_code, tracking
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.environment import environment, in_one_line
@@ -114,6 +114,8 @@ def run_loaded(
     shown.say(
         f"{experiment.name}: {count} cell{'s' if count != 1 else ''} to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
     )
+    for sentence in _of_other_code(store, plan, missing):
+        shown.say(sentence)
     failures, trained = _train_launch(store, launch, experiment, plan, done, missing, shown, fail_fast)
     results = tracking.read_results(store, store.client.get_run(launch.id), curves=curves)
     launch.artifact("table.txt", table_text(results))
@@ -236,13 +238,16 @@ def _check_rows(variant: Variant, table: Dataset, rows: Mapping[int, Rows], stra
 def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strategy: Strategy) -> PlannedVariant:
     """Put together all that the cells of a variant need, ``rows`` by seed; the model and optimizer are tried."""
     inputs = {"data": table.digest, **table.made_with, "strategy": " ".join(strategy.describe())}
+    code = variant.code()
     return PlannedVariant(
         variant=variant,
         table=table,
         strategy=strategy,
         trainer=StackTrainer(variant.config, table),
         rows=rows,
-        fingerprints={seed: variant.fingerprint(seed, inputs) for seed in rows},
+        fingerprints={seed: variant.fingerprint(seed, inputs, code) for seed in rows},
+        recipes={seed: variant.fingerprint(seed, inputs) for seed in rows},
+        code=code,
     )
 
 
@@ -254,6 +259,17 @@ def _missing(plan: Sequence[PlannedVariant], done: Mapping[str, Cell]) -> dict[s
         missing[planned.name] = [seed for seed, print_ in planned.fingerprints.items() if print_ not in there]
         there |= set(planned.fingerprints.values())
     return missing
+
+
+def _of_other_code(store: Store, plan: Sequence[PlannedVariant], missing: Mapping[str, Sequence[int]]) -> list[str]:
+    """What stands in the store of the recipes and seeds that are to be trained, made by other code."""
+    prints = {
+        planned.name: {planned.recipes[seed]: planned.fingerprints[seed] for seed in missing[planned.name]}
+        for planned in plan
+        if missing[planned.name]
+    }
+    cells = store.cells_of_recipes(recipe for of_variant in prints.values() for recipe in of_variant)
+    return other_code.beside(prints, {planned.name: planned.code for planned in plan}, cells)
 
 
 def _launch_key(experiment: Experiment, plan: Sequence[PlannedVariant], artifacts: Mapping[str, str]) -> str:
@@ -355,6 +371,7 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
     launch.artifact(tracking.PLAN, json.dumps({planned.name: sorted(planned.fingerprints.items()) for planned in plan}))
     launch.artifact(tracking.CONFIG, tracking.to_yaml(config))
     launch.artifact(tracking.DATA, json.dumps(_describe_data(plan[0])))
+    launch.artifact(tracking.CODE, json.dumps({planned.name: planned.code.as_dict() for planned in plan}))
     launch.artifact(tracking.NOTES, json.dumps({planned.name: planned.strategy.describe() for planned in plan}))
     launch.artifact(tracking.ENVIRONMENT, json.dumps(environment()))
     launch.log(tags={tracking.READABLE: "yes"})

@@ -6,11 +6,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from seedbed import tracking
+from seedbed.code import reread
 from seedbed.errors import TrackingError
 from seedbed.experiment import experiment_names
+from seedbed.other_code import outdated
+from seedbed.paths import make_importable
 from seedbed.tracking import (
     STATES,
     Cell,
@@ -45,7 +49,13 @@ def project_status(config_dir: str | PathLike[str] | None = None) -> str:
 
 
 def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) -> str:
-    """The cells of the latest launch by variant, or of its whole sweep by job; then all launches, and all searches."""
+    """The cells of the latest launch by variant, or of its whole sweep by job; then all launches, and all searches.
+
+    Below the cells stand those that were made by other code than today's.
+    """
+    if config_dir is not None:
+        make_importable(Path(config_dir).expanduser().resolve())
+    reread()
     searches = _search_lines(name, config_dir)
     try:
         return "\n".join([*_all_launch_lines(open_project_store(name, config_dir)), *searches])
@@ -87,11 +97,22 @@ def _search_lines(name: str, config_dir: str | PathLike[str] | None) -> list[str
 
 def _launch_lines(store: Store, latest: Any) -> list[str]:
     plan = read_plan(store.run(latest.info.run_id))
-    counts = _cell_counts(store, latest.info.run_id, plan, _finished(store, [plan]))
+    finished = _finished(store, [plan])
+    counts = _cell_counts(store, latest.info.run_id, plan, finished)
     return [
         f"Latest launch {latest.info.run_id[:8]}",
         *_table("variant", [(variant, (), counts[variant]) for variant in plan]),
+        *_outdated(store, [latest.info.run_id], plan, finished),
     ]
+
+
+def _outdated(
+    store: Store, launches: Iterable[str], variants: Iterable[str], finished: Mapping[str, Cell]
+) -> list[str]:
+    """Which cells of the launches' recipes were made by other code than today's."""
+    begun = [cell for launch in launches for cell in store.unfinished(launch)]
+    recipes = {cell.recipe for cell in [*finished.values(), *begun]}
+    return outdated(store.cells_of_recipes(recipes), variants)
 
 
 def _sweep_lines(store: Store, latest: Any) -> list[str]:
@@ -113,6 +134,8 @@ def _sweep_lines(store: Store, latest: Any) -> list[str]:
             " ".join(f"{key}={value}" for key, value in values.items()),
         )
         rows.append((str(number), about, sum(of_variants.values(), Counter[str]())))
+    variants = {variant for plan in plans.values() for variant in plan}
+    of_sweep = [run.info.run_id for run in launches.values()]
     jobs = int(latest.data.tags[f"{tracking.SWEEP}_jobs"])
     lines = [
         f"Latest launch {latest.info.run_id[:8]}, of a sweep of {jobs} job{'s' if jobs != 1 else ''}",
@@ -120,7 +143,7 @@ def _sweep_lines(store: Store, latest: Any) -> list[str]:
     ]
     if absent := jobs - len(launches):
         lines.append(f"{absent} job{'s have' if absent != 1 else ' has'} not started, or failed before training.")
-    return lines
+    return [*lines, *_outdated(store, of_sweep, variants, finished)]
 
 
 def _table(first: str, rows: Sequence[tuple[str, Sequence[str], Counter[str]]]) -> list[str]:

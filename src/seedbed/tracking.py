@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -41,6 +42,7 @@ from mlflow.utils.mlflow_tags import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from seedbed import databases
+from seedbed.code import Code
 from seedbed.errors import TrackingError, near_misses
 from seedbed.experiment import can_change_results, canonical, flatten, used
 from seedbed.paths import project_folder
@@ -74,6 +76,10 @@ DESCRIPTION = MLFLOW_RUN_NOTE
 # What else is known of a run: the variant run above a seed run, and the seeds of its stack and the threads that trained.
 PARENT, STACK, THREADS, RECIPE = MLFLOW_PARENT_RUN_ID, f"{TAG}stack", f"{TAG}threads", f"{TAG}recipe_version"
 DATA_DIGEST = f"{TAG}data_digest"
+# On a seed run: the code that made it, as JSON, cut into as many tags as it takes; and the fingerprint without the code,
+# which is that of seed runs from before the code was recorded.
+CODE_TAG, WITHOUT_CODE = f"{TAG}code", f"{TAG}fingerprint_without_code"
+LONGEST_TAG = 5000
 # Params of a seed run beside its config.
 AT_ONCE, CHOSEN_EPOCH = "trainer.seeds_at_once", "chosen_epoch"
 LAUNCHES, LATEST_FIRST = f"tags.`{TAG}kind` = 'launch'", "attributes.start_time DESC"
@@ -242,6 +248,12 @@ class Cell:
     """The learning rate that it trained with; "" where there was none."""
     lr_fallback: str = field(default="", compare=False)
     """Why that is not one which its range test found; "" where it is, or none was looked for."""
+    recipe: str = field(default="", compare=False)
+    """The fingerprint without the code."""
+    code: Code | None = field(default=None, compare=False)
+    """None: it was made before this was recorded."""
+    params: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Its config, flat, and more."""
 
     @property
     def usable(self) -> bool:
@@ -263,7 +275,26 @@ def _cell(run: Run) -> Cell:
         circumstances=_circumstances(run),
         lr=run.data.params.get("optimizer.lr", ""),
         lr_fallback=tags.get(LR_FALLBACK, ""),
+        recipe=tags.get(WITHOUT_CODE, tags[f"{TAG}fingerprint"]),
+        code=code_on(tags),
+        params=run.data.params,
     )
+
+
+def code_tags(code: Code, recipe: str) -> dict[str, str]:
+    """What ``Store.start`` is to write on a seed run of the code that makes it, and its fingerprint without that."""
+    text = json.dumps(code.as_dict(), sort_keys=True)
+    parts = [text[start : start + LONGEST_TAG] for start in range(0, len(text), LONGEST_TAG)]
+    tags = {f"{CODE_TAG}.{number}" if number else CODE_TAG: part for number, part in enumerate(parts)}
+    return {key.removeprefix(TAG): text for key, text in {**tags, WITHOUT_CODE: recipe}.items()}
+
+
+def code_on(tags: Mapping[str, str]) -> Code | None:
+    """The code that the tags of a seed run say it was made by; None where they say nothing of it."""
+    if CODE_TAG not in tags:
+        return None
+    more = itertools.takewhile(lambda key: key in tags, (f"{CODE_TAG}.{number}" for number in itertools.count(1)))
+    return Code(**json.loads("".join(tags[key] for key in (CODE_TAG, *more))))
 
 
 def _circumstances(run: Run) -> dict[str, str]:
@@ -373,6 +404,11 @@ class Store:
             if wanted is None or cell.fingerprint in wanted:
                 found.setdefault(cell.fingerprint, cell)
         return found
+
+    def cells_of_recipes(self, recipes: Iterable[str]) -> list[Cell]:
+        """Finished seed runs whose fingerprints without code are among ``recipes``, one of each fingerprint."""
+        wanted = set(recipes)
+        return [cell for cell in self.cells().values() if cell.recipe in wanted]
 
     def launches(self) -> list[Run]:
         """All launches, the latest first."""
@@ -546,6 +582,8 @@ def mean_curves(points: Iterable[tuple[str, int, float]]) -> list[tuple[str, int
 # ---- what is read back -----------------------------------------------------------------------------------------------
 
 PLAN, CONFIG, DATA, ENVIRONMENT, NOTES = "plan.json", "config.yaml", "data.json", "environment.json", "notes.json"
+CODE = "code.json"
+"""Of a launch: the code of each variant; launches of earlier versions have none."""
 SEARCH_RECORD = "search.json"
 """Of a search's run, and of the launch that tests its best trials: a ``Search``."""
 WEIGHTS = "weights.safetensors"
@@ -716,6 +754,14 @@ Plan = dict[str, list[tuple[int, str]]]
 def read_plan(launch: TrackedRun) -> Plan:
     plan: Plan = json.loads(launch.text(PLAN))
     return plan
+
+
+def read_codes(store: Store, launch: Run) -> dict[str, Code] | None:
+    """The code of each variant of a launch; None where the launch is from before this was recorded."""
+    run_id = launch.info.run_id
+    if not any(file.path == CODE for file in store.client.list_artifacts(run_id)):
+        return None
+    return {variant: Code(**found) for variant, found in json.loads(store.run(run_id).text(CODE)).items()}
 
 
 def _jobs(store: Store, launch: Run) -> list[Run]:

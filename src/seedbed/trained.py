@@ -15,18 +15,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from seedbed.code import check_code, code_of, reread
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
-from seedbed.experiment import build
+from seedbed.experiment import build, recipe_of
 from seedbed.models.baselines import Fitted
+from seedbed.other_code import shortened
 from seedbed.paths import make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData, Task
 from seedbed.tasks.rating import UNKNOWN, Rating
-from seedbed.tracking import CONFIG, TAG, WEIGHTS, Store, find_launch, open_project_store, read_results
+from seedbed.tracking import CONFIG, TAG, WEIGHTS, Store, code_on, find_launch, open_project_store, read_results
 from seedbed.trained_seed import TrainedSeed
 from seedbed.training import StackTrainer, task_class
 
@@ -79,6 +81,7 @@ class FoundVariant:
         cells = _cells_with_weights(self.store, results, name)
         if seed is not None:
             cells = _only(cells, seed, name)
+        unrecorded = _refuse_other_code(self, [run for _, run in cells])
         table = _same_table(self.config, results)
         # The weights may come from a machine with other devices.
         cpu = self.config["trainer"] | {"accelerator": "cpu", "devices": 1}
@@ -86,7 +89,7 @@ class FoundVariant:
         networks = tuple((of_seed, self._network(trainer, of_seed, run)) for of_seed, run in cells)
         of_all = "" if len(cells) == len(results.cells_of(name)) else f" of {len(results.cells_of(name))}"
         which = f"{len(cells)}{of_all} {seed_or_seeds(len(cells))}" if seed is None else f"seed {seed} alone"
-        about = f"{results.experiment}, launch {results.launch[:8]}: {name}{self.chosen_by}, {which}."
+        about = f"{results.experiment}, launch {results.launch[:8]}: {name}{self.chosen_by}, {which}.{unrecorded}"
         return TrainedNetworks(self, about, table, networks)
 
     def _network(self, trainer: StackTrainer, seed: int, run: str) -> nn.Module:
@@ -158,6 +161,7 @@ def find_variant(
     run_id, config = _config_of(store, launch.info.run_id, results, name)
     if config_dir is not None:
         make_importable(Path(config_dir).expanduser().resolve())
+    reread()
     return FoundVariant(store, results, name, why, config, run_id)
 
 
@@ -224,6 +228,36 @@ def _only(cells: list[tuple[int, str]], seed: int, variant: str) -> list[tuple[i
             f"{near_misses(str(seed), [str(known) for known, _ in cells])}"
         )
     return chosen
+
+
+def _refuse_other_code(found: FoundVariant, runs: list[str]) -> str:
+    """Refuse to give weights to a network whose code is no longer that which they were trained by.
+
+    Returns a sentence where that cannot be known.
+    """
+    check_code(recipe_of(found.config))
+    now = code_of(recipe_of(_as_rebuilt(found.config))).modules
+    if not now:
+        return ""
+    recorded = [code_on(found.store.client.get_run(run).data.tags) for run in runs]
+    if None in recorded:
+        return f" They were trained before seedbed recorded the code of {shortened(now)}, which may be another by now."
+    changed = [name for name in now if any(code and code.modules.get(name) != now[name] for code in recorded)]
+    if not changed:
+        return ""
+    experiment = found.results.experiment
+    raise ConfigError(
+        f"{shortened(changed)} {'has' if len(changed) == 1 else 'have'} changed since variant {found.name!r} of "
+        f"{experiment!r} was trained (launch {found.results.launch[:8]}), so that its weights may mean something else to "
+        "the network as it is now. Put the file back as it was, or train with the new code: "
+        f"seedbed run {experiment}, with --config-dir as then."
+    )
+
+
+def _as_rebuilt(config: dict[str, Any]) -> dict[str, Any]:
+    """What a network and the rows that it is asked about are made by."""
+    task = {key: value for key, value in config["task"].items() if key != "own_metrics"}
+    return {**{key: config[key] for key in ("data", "split", "model")}, "task": task}
 
 
 def _artifacts(store: Store, run: str) -> set[str]:

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import save as safetensors_bytes
 
 from seedbed import tracking
+from seedbed.code import Code
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset, Progress
 from seedbed.devices import numbers
@@ -60,6 +61,9 @@ class PlannedVariant:
     trainer: StackTrainer
     rows: dict[int, Rows]
     fingerprints: dict[int, str]
+    recipes: dict[int, str]
+    """The fingerprints, but for the code: cells of one recipe and other code have them in common."""
+    code: Code
 
     @property
     def name(self) -> str:
@@ -242,7 +246,7 @@ class VariantTraining:
                     stack, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
                     runs = self._start_stack(stack, exits, threads_of(devices))
                     self.display.at(planned.name, 0, epochs, len(stack), 0)
-                    future = pool.submit(train_in_worker, planned.variant.config, table, stack)
+                    future = pool.submit(train_in_worker, planned.variant.config, table, stack, planned.code)
                     training[future] = runs, exits
                 ready, _ = wait(training, SECONDS_BETWEEN_FLUSHES, FIRST_COMPLETED)
                 for future in ready:
@@ -272,6 +276,7 @@ class VariantTraining:
             "seed": str(seed),
             "launch": self.launch.id,
             "fingerprint": planned.fingerprints[seed],
+            **tracking.code_tags(planned.code, planned.recipes[seed]),
             "data_digest": planned.table.digest,
             "recipe_version": str(RECIPE_VERSION),
             "environment": in_one_line(),
@@ -350,6 +355,8 @@ class VariantTraining:
             variant=self.planned.name,
             seed=result.seed,
             fingerprint=self.planned.fingerprints[result.seed],
+            recipe=self.planned.recipes[result.seed],
+            code=self.planned.code,
             status="FINISHED",
             outcome=result.outcome,
             launch=self.launch.id,

@@ -15,6 +15,7 @@ import yaml
 from mlflow.entities import Run
 
 from seedbed import tracking
+from seedbed.code import Code, reread
 from seedbed.cores import available_cores
 from seedbed.data.table import Dataset
 from seedbed.devices import accelerator, numbers
@@ -76,6 +77,8 @@ class Check:
     """0: every value must be the recorded one, bit for bit."""
     failure: str = ""
     """Why nothing could be compared."""
+    code: tuple[str, ...] = ()
+    """Modules and packages that are others than those by which the cell was trained."""
 
     @property
     def identical(self) -> bool:
@@ -88,14 +91,15 @@ class Check:
     def __str__(self) -> str:
         if self.failure:
             return f"{self.name}: {self.failure}"
+        name = f"{self.name}, of other code" if self.code else self.name
         if self.identical:
-            return f"{self.name}: identical ({self.values} values)"
+            return f"{name}: identical ({self.values} values)"
         if self.verified:
             largest = self.differences[0]
-            return f"{self.name}: within {self.tolerance:g} (largest difference {largest.size:.2g}, {largest.what})"
+            return f"{name}: within {self.tolerance:g} (largest difference {largest.size:.2g}, {largest.what})"
         beyond = [difference for difference in self.differences if difference.size > self.tolerance]
         named = "; ".join(map(str, beyond[:SHOWN])) + (f"; {len(beyond) - SHOWN} more" if len(beyond) > SHOWN else "")
-        return f"{self.name}: DIFFERS in {len(beyond)} of {self.values} values: {named}"
+        return f"{name}: DIFFERS in {len(beyond)} of {self.values} values: {named}"
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class Verification:
     def _changed(self) -> list[str]:
         """What has changed since the cells were trained, and what follows for the comparison."""
         kinds = dict.fromkeys((check.changed, check.tolerance) for check in self.checks if not check.failure)
-        lines = []
+        lines = self._other_code()
         for changed, tolerance in kinds:
             if changed:
                 lines.append("Not as it was when these cells were trained:" if len(kinds) == 1 else self._of(changed))
@@ -124,6 +128,15 @@ class Verification:
                 reason = "Therefore" if changed else "A GPU adds up in no fixed order, therefore"
                 lines.append(f"{reason} values may differ by {tolerance:g} (of the value where it is above 1).")
         return [*lines, ""] if lines else []
+
+    def _other_code(self) -> list[str]:
+        """Which cells were trained by other code than today's, which was asked whether it gives the same values."""
+        lines = []
+        for code in dict.fromkeys(check.code for check in self.checks if check.code):
+            names = "; ".join(check.name for check in self.checks if check.code == code)
+            lines.append(f"Trained by other code than today's, which may give other values: {names}. Changed since:")
+            lines += [f"  {entry}" for entry in code]
+        return lines
 
     def _of(self, changed: tuple[str, ...]) -> str:
         names = "; ".join(check.name for check in self.checks if check.changed == changed)
@@ -165,6 +178,7 @@ def verify(
         raise ConfigError(f"--tolerance {tolerance}: it must be a number from 0 on.")
     if config_dir is not None:
         make_importable(Path(config_dir).expanduser().resolve())
+    reread()
     store, launch = tracking.find_tracked(asked, config_dir, run)
     with display or Display(quiet=True) as shown:
         finished = _finished(store, launch, variant)
@@ -269,6 +283,8 @@ class Prepared:
     planned: PlannedVariant | None
     changed: tuple[str, ...]
     """What is not as it was when the stack was trained."""
+    code: tuple[str, ...] = ()
+    """Modules and packages that are others than those by which it was trained."""
 
     @property
     def failure(self) -> str:
@@ -301,7 +317,16 @@ def _prepared(store: Store, stack: Stack, tables: dict[str, Dataset], display: D
             f"The recorded config of variant {stack.variant!r} (launch {stack.launch[:8]}) lacks the key {error}, which "
             f"this version of seedbed needs: it was recorded by another one. Train it anew: seedbed run {store.experiment}"
         ) from error
-    return Prepared(stack, planned, (*_changed_recipe(store, stack, planned), *_changed_environment(stack)))
+    now_other = (*_changed_recipe(store, stack, planned), *_changed_environment(stack))
+    return Prepared(stack, planned, now_other, tuple(_changed_code(stack, planned)))
+
+
+def _changed_code(stack: Stack, planned: PlannedVariant) -> list[str]:
+    """What is other code today than that which trained the stack."""
+    trained_by = stack.cells[0][0].code
+    if trained_by is not None:
+        return trained_by.changed(planned.code)
+    return [f"{name} (then not recorded)" for name in Code().changed(planned.code)]
 
 
 def _changed_data(store: Store, stack: Stack, table: Dataset) -> list[str]:
@@ -317,8 +342,8 @@ def _changed_data(store: Store, stack: Stack, table: Dataset) -> list[str]:
 
 
 def _changed_recipe(store: Store, stack: Stack, planned: PlannedVariant) -> list[str]:
-    """Why the fingerprint of a cell is another one today."""
-    if all(planned.fingerprints[cell.seed] == cell.fingerprint for cell, _ in stack.cells):
+    """Why the fingerprint of a cell, but for the code, is another one today."""
+    if all(planned.recipes[cell.seed] == cell.recipe for cell, _ in stack.cells):
         return []
     notes = json.loads(store.run(stack.launch).text(tracking.NOTES)).get(stack.variant, [])
     described = {"strategy": " ".join(notes)}, {"strategy": " ".join(planned.strategy.describe())}
@@ -369,7 +394,8 @@ def _train_and_compare(
                     checks[cell.run_id] = Check(name, failure=failure)
                 else:
                     found = _compare(_recorded(store, cell, run), _now(by_seed[cell.seed], prepared.stack.config))
-                    checks[cell.run_id] = Check(name, *found, prepared.changed, prepared.tolerance(tolerance))
+                    allowed = prepared.tolerance(tolerance)
+                    checks[cell.run_id] = Check(name, *found, prepared.changed, allowed, code=prepared.code)
     return checks
 
 
@@ -382,7 +408,7 @@ def _train(stack: Stack, planned: PlannedVariant, workers: Workers, display: Dis
 
     data = [task.seed_data(planned.table, planned.rows[seed], planned.strategy, seed, encoding) for seed in stack.seeds]
     pool = workers.pool(settings, numbers(settings)[:1], stack.threads)
-    return pool.submit(train_in_worker, stack.config, task.for_training(planned.table), data).result()
+    return pool.submit(train_in_worker, stack.config, task.for_training(planned.table), data, planned.code).result()
 
 
 def _show(stack: Stack, position: str, display: Display) -> None:

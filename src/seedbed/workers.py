@@ -12,8 +12,11 @@ from typing import Any
 
 import torch
 
+from seedbed.code import Code, code_of
 from seedbed.data.table import Dataset
 from seedbed.devices import accelerator
+from seedbed.errors import ConfigError
+from seedbed.experiment import recipe_of
 from seedbed.tasks.base import SeedData
 from seedbed.training import SeedResult, StackTrainer
 
@@ -65,8 +68,18 @@ def threads_of(devices: Sequence[int]) -> int:
     return max(1, torch.get_num_threads() // len(devices))
 
 
-def train_in_worker(config: Mapping[str, Any], table: Dataset, stack: Sequence[SeedData]) -> list[SeedResult]:
-    """Fit and test a stack on the device of this worker."""
+def train_in_worker(
+    config: Mapping[str, Any], table: Dataset, stack: Sequence[SeedData], code: Code
+) -> list[SeedResult]:
+    """Fit and test a stack on the device of this worker, which imports the user's modules as they are by now.
+
+    Raises ``ConfigError`` where they are no longer the ``code`` that the run began with.
+    """
+    if changed := code.changed(code_of(recipe_of(config))):
+        raise ConfigError(
+            f"{', '.join(changed)} changed while this run went on, and a process that starts now would train by the new code. "
+            "Type the same command again: it trains what is missing by the code as it is then."
+        )
     return StackTrainer(config, table).train(stack, device=_device[0])
 
 

@@ -106,9 +106,11 @@ def _recipe(plan: Plan, trials: Trials) -> dict[str, Any]:
         for key, value in recipe_of(plan.variant.config).items()
         if not any(key == out or key.startswith(f"{out}.") for out in searched)
     }
-    settings = plan.settings
+    settings, code = plan.settings, trials.code.beyond_shipped
     return {
         **config,
+        **{f"code of {module}": digest for module, digest in code.get("modules", {}).items()},
+        **{f"version of {package}": version for package, version in code.get("packages", {}).items()},
         "seeds": list(plan.experiment.seeds),
         "data digest": trials.base.table.digest,
         "search.metrics": list(settings.metrics),

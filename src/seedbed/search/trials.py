@@ -46,8 +46,10 @@ class Trials:
         self.planner = Planner(self.seeds, display)
         self.base = self.plan("base", {})
         """The variant as it stands, on the rows that trials see."""
+        self.code = self.base.code
+        """Of the variant as it stands and of all choices of the space."""
         for corner in plan.space.corners():
-            self.plan("search", corner)
+            self.code |= self.plan("search", corner).code
         if plan.settings.prunes:
             _check_pruning(self.base, len(self.seeds))
         self._last_sign = time.monotonic()
