@@ -245,12 +245,12 @@ def _refuse_other_code(found: FoundVariant, runs: list[str]) -> str:
     changed = [name for name in now if any(code and code.modules.get(name) != now[name] for code in recorded)]
     if not changed:
         return ""
-    experiment = found.results.experiment
+    results = found.results
+    command = next(row["command"] for row in results.launches if row["id"] == results.launch)
     raise ConfigError(
         f"{shortened(changed)} {'has' if len(changed) == 1 else 'have'} changed since variant {found.name!r} of "
-        f"{experiment!r} was trained (launch {found.results.launch[:8]}), so that its weights may mean something else to "
-        "the network as it is now. Put the file back as it was, or train with the new code: "
-        f"seedbed run {experiment}, with --config-dir as then."
+        f"{results.experiment!r} was trained (launch {results.launch[:8]}), so that its weights may mean something else to "
+        f"the network as it is now. Put the file back as it was, or train with the new code: {command}"
     )
 
 
