@@ -134,16 +134,13 @@ def reread() -> None:
     for file, before in list(_read_before.items()):
         if _stamp(file) == before.stamp:
             continue
-        now = _read_anew(file, before.name) if file.is_file() else None
         loaded = getattr(sys.modules.get(before.name), "__file__", None) == str(file)
-        if loaded and now is not None and now.digest != before.digest:
+        if loaded and file.is_file() and _read_anew(file, before.name).digest != before.digest:
             raise ConfigError(
                 f"{file} has changed since this Python process imported it, and the process would go on to run what it "
                 "held then. Start a new one (in a notebook: restart the kernel)."
             )
         del _read_before[file]
-        if now is not None:
-            _read_before[file] = now
 
 
 # ---- what a recipe names ---------------------------------------------------------------------------------------------
