@@ -84,7 +84,7 @@ def own_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def trained(
     tmp_path_factory: pytest.TempPathFactory, empty_store: Path
-) -> Iterator[tuple[Path, Outcome, Outcome, list[str]]]:
+) -> tuple[Path, Outcome, Outcome, list[str]]:
     """A project, its launches before and after a change of ``layers.acts``, and what the second one said."""
     project = write_project(tmp_path_factory.mktemp("own") / "project")
     shutil.copy(empty_store, project / "mlflow.db")
@@ -98,7 +98,7 @@ def trained(
         new_process()
         heard = Heard()
         second = run("messages", ["seeds=3"], project, display=heard)
-    yield project, first, second, heard.lines
+    return project, first, second, heard.lines
 
 
 Trained = tuple[Path, Outcome, Outcome, list[str]]
