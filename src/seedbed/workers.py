@@ -14,6 +14,7 @@ import torch
 
 from seedbed.data.table import Dataset
 from seedbed.devices import accelerator
+from seedbed.signals import ignore_warnings
 from seedbed.tasks.base import SeedData
 from seedbed.training import SeedResult, StackTrainer
 
@@ -71,6 +72,7 @@ def train_in_worker(config: Mapping[str, Any], table: Dataset, stack: Sequence[S
 
 
 def _take_device(queue: Queue[int], threads: int) -> None:
+    ignore_warnings()
     _device.append(queue.get())
     torch.set_num_threads(threads)
 
