@@ -19,7 +19,7 @@ INPUTS = {"data": "d"}
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["model.hiden=[3]"], ["'model.hiden'", "did you mean 'model.hidden'", "+model.hiden=[3]"]),
+        (["model.hiden=[3]"], ["model.hiden: seedbed.models.mlp.mlp has no such setting, did you mean 'hidden'"]),
         (["hidden=[3]"], ["'hidden'", "'model.hidden'"]),
         (["model=mpl"], ["group 'model'", "'mpl'", "did you mean 'mlp'"]),
         (["split=per_sed"], ["'split'", "'per_seed'"]),

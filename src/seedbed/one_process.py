@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.utilities.rank_zero import rank_zero_only
-from pytorch_lightning.plugins.environments import LightningEnvironment
 
 
 class OneProcess(LightningEnvironment):
@@ -48,8 +48,9 @@ def one_process_trainer(**arguments: Any) -> Iterator[pl.Trainer]:
 @contextmanager
 def _rank_zero() -> Iterator[None]:
     """Lightning has read the process's rank from ``RANK`` or ``SLURM_PROCID``, and says and writes nothing above 0."""
-    before, rank_zero_only.rank = rank_zero_only.rank, 0
+    holder = cast(Any, rank_zero_only)  # an attribute of the function
+    before, holder.rank = holder.rank, 0
     try:
         yield
     finally:
-        rank_zero_only.rank = before
+        holder.rank = before

@@ -170,6 +170,8 @@ class Planner:
                 _check_pairing(first, variant, table, rows)
             _check_rows(variant, table, rows, strategy)
             plan.append(plan_variant(variant, table, rows, strategy))
+            for note in plan[-1].trainer.notes:
+                self.display.say_once(note)
         return plan
 
     def _table(self, variant: Variant) -> Dataset:

@@ -24,6 +24,7 @@ from seedbed import devices
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
 from seedbed.experiment import build
+from seedbed.lightning_modules import is_lightning_module, refuse_as_network
 from seedbed.lr_finder import AUTO, FinderSettings, LossCurve, RangeTest, RisingRates
 from seedbed.models.baselines import Fitted
 from seedbed.models.building import build_network
@@ -125,6 +126,8 @@ class StackTrainer:
             optimizer["lr"] = FinderSettings.of(config).fallback  # until then
         self._optimizer: Callable[..., torch.optim.Optimizer] = build(optimizer, "optimizer")
         self._schedule: Schedule | None = build(config["schedule"], "schedule") if config.get("schedule") else None
+        self.notes: tuple[str, ...] = ()
+        """What a user should know of how the network is used."""
         self._check()
 
     def network(self) -> nn.Module:
@@ -325,6 +328,8 @@ class StackTrainer:
                 network = self.network()
         except (TypeError, ValueError, RuntimeError) as error:
             raise ConfigError(f"model: cannot build {self._target('model')}: {error}") from error
+        refuse_as_network(type(network), self._target("model"))
+        self.notes = tuple(_parts_used_by_forward_alone(network, self._target("model")))
         self._check_batch_size()
         self.task.check_settings(self.table, self._task_settings)
         self.task.check_network(network, self._task_settings)
@@ -426,6 +431,16 @@ class StackTrainer:
 
     def _target(self, node: str) -> Any:
         return self.config[node].get("_target_")
+
+
+def _parts_used_by_forward_alone(network: nn.Module, target: Any) -> Iterator[str]:
+    """A LightningModule inside a network is a layer like any other, as in PyTorch; that it trains itself would be a mistake."""
+    for name, part in network.named_modules():
+        if is_lightning_module(type(part)):
+            yield (
+                f"{target}: its part {name} ({type(part).__name__}) is a LightningModule, of which forward alone is used "
+                "and not its training_step, configure_optimizers or hooks."
+            )
 
 
 def _fit(trainer: pl.Trainer, module: StackedModule, batches: ShuffledBatches, validation: FixedBatches) -> None:
