@@ -20,7 +20,7 @@ from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
 class Messages:
     """Short messages with words that give spam away, some of them twice; no file is read."""
 
-    def __init__(self, *, rows: int = 80, spam: int = 20, digest: str = "d" * 64) -> None:
+    def __init__(self, *, rows: int = 80, spam: int = 20, digest: str = "d" * 64, path: str | None = None) -> None:
         self.rows, self.spam, self.digest = rows, spam, digest
         self.encoder = HashEncoder(dimensions=16)
 

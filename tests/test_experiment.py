@@ -31,7 +31,7 @@ INPUTS = {"data": "d"}
         (["model.hidden=[1],[2]"], ["several values", "-m"]),
         (["ckpt=a/epoch=1-step=2.ckpt"], ["Hydra's grammar", "quote"]),
         (["+optimizer.lr=5"], ["already", "write optimizer.lr=5"]),
-        (["new=1"], ["'new'", "+new=1"]),
+        (["new=1"], ["Override 'new=1': new: there is no such setting"]),
         (["lst=3,4"], ["several values", "lst=[...]"]),
         (["=3"], ["'=3'"]),
         (["experiments=other"], ["first argument"]),
