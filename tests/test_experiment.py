@@ -45,7 +45,7 @@ INPUTS = {"data": "d"}
         (["data=null"], ["data"]),
         (["task._target_=foo.Bar"], ["task._target_=foo.Bar"]),
         (["tracking.checkpoints=maybe"], ["true or false"]),
-        (["tracking.uri=x"], ["'tracking.uri'"]),
+        (["tracking.uri=x"], ["tracking.uri", "known: checkpoints, pictures"]),
         (["variant=oversample", "imbalance._target_=seedbed.imbalance.base.Strategy"], ["wrong name"]),
         (["seeds=[1,1]"], ["seed 1 stands there twice"]),
         (["seeds=abc"], ["seeds=abc"]),

@@ -151,6 +151,17 @@ def test_a_key_in_the_experiment_file_is_refused_too(bare_project: Path, old: st
         load_experiment("messages", config_dir=bare_project)
 
 
+def test_what_the_file_sets_for_another_choice_is_named_with_what_leaves_it_out(bare_project: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"model.hidden: .*takes_none has no such setting.*leave it out by ~model.hidden"
+    ):
+        load_experiment("messages", [f"model._target_={__name__}.takes_none"], bare_project)
+
+
+def takes_none() -> nn.Module:
+    return nn.Identity()
+
+
 def test_only_profilers_whose_report_is_printed_are_taken() -> None:
     assert load_experiment("spam_imbalance", ["variant=none", "+trainer.profiler=simple"])
     with pytest.raises(ConfigError, match=r"trainer.profiler=pytorch cannot be used"):

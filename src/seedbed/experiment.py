@@ -27,7 +27,7 @@ from yaml import YAMLError
 
 from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require
 from seedbed.errors import ConfigError, near_misses
-from seedbed.known_keys import interpolated, is_task, unknown_key
+from seedbed.known_keys import interpolated, is_task, unknown_key, unknown_keys
 from seedbed.lightning_modules import refuse_named_network, why_no_task
 from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.paths import config_groups, make_importable, project_folder, resources
@@ -434,16 +434,22 @@ def _refuse_unknown(
     own: Mapping[str, Sequence[str]],
 ) -> None:
     """A key that nothing reads would seem to say something of the result, and have it trained anew."""
-    found = unknown_key(config)
-    if found and "." not in found.key:
-        found = unknown_key(config, interpolated(OmegaConf.to_yaml(composed)))
-    if found is None:
+    refuse_named_network(config.get("model"))
+    unknown = unknown_keys(config)
+    if any("." not in item.key for item in unknown):
+        unknown = unknown_keys(config, interpolated(OmegaConf.to_yaml(composed)))
+    if not unknown:
         return
-    key = re.sub(r"\[\d+\]", "", found.key)
+    found, key = unknown[0], re.sub(r"\[\d+\]", "", unknown[0].key)
     given = [(item, "") for item in parsed] + [(item, f" of variant {variant!r}") for item in _parse(own[variant])]
     by_key = {item.key_or_group.replace("/", "."): f"Override {item.input_line!r}{whose}" for item, whose in given}
     setting = [other for other in by_key if _same_or_inside(key, other) or _same_or_inside(other, key)]
     place = by_key[max(setting, key=len)] if setting else f"experiments/{name}.yaml, variant {variant!r}"
+    node = key.rpartition(".")[0]
+    if key not in setting and by_key.keys() & {node, f"{node}._target_"}:  # the file sets it for another choice
+        left = [item.key for item in unknown if item.key.rpartition(".")[0] == node]
+        dropped = " ".join(f"~{other}" for other in left)
+        raise ConfigError(f"{place}: {found.key}: {found.why} The experiment sets it: leave it out by {dropped}.")
     raise ConfigError(f"{place}: {found.key}: {found.why}")
 
 
@@ -594,7 +600,6 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     for group in ("data", "split", "model", "task", "imbalance", "optimizer", "trainer"):
         if not config[group]:
             raise ConfigError(f"{group}: nothing is chosen. Add 'override /{group}: ...' to the experiment's defaults.")
-    refuse_named_network(config["model"])
     trainer = config["trainer"]
     for key in ("max_epochs", "steps_per_chunk"):
         require(is_whole(trainer[key]), f"trainer.{key}", trainer[key], "a whole number from 1 on")

@@ -46,7 +46,12 @@ def unknown_key(config: Mapping[str, Any], referred_to: Collection[str] = ()) ->
 
     ``referred_to`` are top-level keys that other values are made of, by interpolation: they may have any name.
     """
-    return next(_unknown_keys(config, referred_to), None)
+    return next(iter(unknown_keys(config, referred_to)), None)
+
+
+def unknown_keys(config: Mapping[str, Any], referred_to: Collection[str] = ()) -> list[Unknown]:
+    """All of them."""
+    return list(_unknown_keys(config, referred_to))
 
 
 def interpolated(text: str) -> set[str]:

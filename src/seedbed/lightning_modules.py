@@ -33,11 +33,11 @@ def refuse_as_network(kind: Any, target: Any) -> None:
     )
 
 
-def refuse_named_network(model: Mapping[str, Any]) -> None:
+def refuse_named_network(model: Any) -> None:
     """The same of a config's ``model``, as far as it can be seen before there are data to make a network for: of a class,
     and of a function by what it is annotated to return.
     """
-    target = model.get("_target_")
+    target = model.get("_target_") if isinstance(model, Mapping) else None
     try:
         found = get_object(str(target))
         kind = found if inspect.isclass(found) else typing.get_type_hints(found).get("return")
