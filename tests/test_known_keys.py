@@ -110,9 +110,7 @@ def test_an_argument_of_lightnings_trainer_is_refused_in_one_sentence_of_what_to
         ("+model.hiden=[3]", "did you mean 'hidden'"),
     ],
 )
-def test_an_override_of_a_key_that_nothing_reads_is_refused_at_the_first_try(
-    mark: str, override: str, said: str
-) -> None:
+def test_an_override_of_a_key_that_nothing_reads_is_refused_at_the_first_try(override: str, said: str) -> None:
     with pytest.raises(ConfigError) as error:
         load_experiment("spam_imbalance", ["variant=none", override])
     assert said in str(error.value)
