@@ -36,13 +36,15 @@ from seedbed.data.table import Table
 from seedbed.devices import lightning_settings, torch_device
 from seedbed.errors import ConfigError, SeedbedError, near_misses
 from seedbed.experiment import build, experiment_names, load_experiment
+from seedbed.one_process import one_process_trainer
 from seedbed.progress import Display
 from seedbed.randomness import global_stream
 from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.statistics import summary
 from seedbed.tasks.classification import Classification, LabelledRows
 from seedbed.tracking import Store, TrackedRun
-from seedbed.training import OWN_SETTINGS, StackTrainer
+from seedbed.trainer_settings import OWN_SETTINGS
+from seedbed.training import StackTrainer
 from seedbed.variant_training import PlannedVariant, VariantTraining
 
 SECONDS_UNTIL_IMPORTED = time.time() - psutil.Process().create_time()
@@ -269,19 +271,18 @@ class UsualWay:
         with global_stream(seed, "weights"):
             network = self.trainer.network()  # starts from the weights that this seed has in the stack
         module = UsualClassifier(network, self.optimizer, None if weights is None else torch.from_numpy(weights))
-        with global_stream(seed, "the usual way"), warnings.catch_warnings():
+        lightning = one_process_trainer(
+            **{key: value for key, value in settings.items() if key not in OWN_SETTINGS} | lightning_settings(settings),
+            gradient_clip_val=settings["gradient_clip_val"],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        with global_stream(seed, "the usual way"), warnings.catch_warnings(), lightning as trainer:
             warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
             warnings.filterwarnings("ignore", message=".*does not have many workers")  # none are faster: see --help
-            trainer = pl.Trainer(
-                **{key: value for key, value in settings.items() if key not in OWN_SETTINGS}
-                | lightning_settings(settings),
-                gradient_clip_val=settings["gradient_clip_val"],
-                logger=False,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                num_sanity_val_steps=0,
-            )
             on_gpu = trainer.strategy.root_device.type == "cuda"
             batches = self._loader(rows["training"], settings["batch_size"], on_gpu, shuffle=True)
             validation, test = (

@@ -10,11 +10,13 @@ import json
 import sys
 import time
 import warnings
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
@@ -28,7 +30,10 @@ def main() -> None:
     torch.manual_seed(settings["seed"])
     training = DataLoader(dataset(rows, "train"), settings["batch_size"], shuffle=True)
     validation = DataLoader(dataset(rows, "val"), 1024)
+    folder = TemporaryDirectory()  # on SLURM, Lightning loads a checkpoint of its own that it finds in its folder
     trainer = pl.Trainer(
+        plugins=[LightningEnvironment()],
+        default_root_dir=folder.name,
         max_epochs=settings["epochs"],
         accelerator="cpu",
         logger=False,

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from seedbed.data.encoders import HashEncoder, encode_cached
 from seedbed.data.table import Progress, Table, count_rows, group_numbers, normalise
@@ -18,7 +20,7 @@ from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
 class Messages:
     """Short messages with words that give spam away, some of them twice; no file is read."""
 
-    def __init__(self, *, rows: int = 80, spam: int = 20, digest: str = "d" * 64) -> None:
+    def __init__(self, *, rows: int = 80, spam: int = 20, digest: str = "d" * 64, path: str | None = None) -> None:
         self.rows, self.spam, self.digest = rows, spam, digest
         self.encoder = HashEncoder(dimensions=16)
 
@@ -73,6 +75,20 @@ class Signals(Strategy):
             time.sleep(self.after)
             os.kill(os.getpid(), getattr(signal, self.name))
         return super().apply(rows, seed, encode)
+
+
+class SignalsWhileItTrains(nn.Module):
+    """Sends this process a signal from within a training step, unless ``SEEDBED_TEST_SPARE`` is set."""
+
+    def __init__(self, in_features: int, out_features: int, *, name: str) -> None:
+        super().__init__()
+        self.layer, self.number = nn.Linear(in_features, out_features), getattr(signal, name)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if self.training and torch.is_grad_enabled() and "SEEDBED_TEST_SPARE" not in os.environ:
+            os.kill(os.getpid(), self.number)
+        outputs: Tensor = self.layer(inputs)
+        return outputs
 
 
 def broken_network(in_features: int, out_features: int) -> Callable[[Sequence[float]], float]:

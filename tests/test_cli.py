@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -164,15 +165,15 @@ def test_one_store_from_any_folder(seedbed: Command, project: Path, tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("signal", "status"),
+    ("name", "status"),
     [
         pytest.param("SIGINT", "KILLED", marks=pytest.mark.extended),
         pytest.param("SIGTERM", "KILLED", marks=pytest.mark.extended),
         ("SIGKILL", "RUNNING"),
     ],
 )
-def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: Path, signal: str, status: str) -> None:
-    settings = f"_target_: tests.made_up.Signals\nname: {signal}\nafter: {5 if signal == 'SIGKILL' else 0}\n"
+def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: Path, name: str, status: str) -> None:
+    settings = f"_target_: tests.made_up.Signals\nname: {name}\nafter: {5 if name == 'SIGKILL' else 0}\n"
     (project / "imbalance" / "signals.yaml").write_text(settings)
     cut = seedbed("run", "interrupted")
     assert cut.returncode != 0
@@ -186,6 +187,33 @@ def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: P
     assert not [
         found for kind in ("launch", "variant", "seed") for found in runs(store, kind) if found.info.status == "RUNNING"
     ]
+
+
+@pytest.mark.slow
+def test_slurms_warning_ends_a_fit_as_killed_and_leaves_no_checkpoint(seedbed: Command, project: Path) -> None:
+    """As --signal=USR1@60 sends it, in a job of several tasks; ``scontrol`` puts a job back that Lightning handles."""
+    (project / "model").mkdir()
+    (project / "model" / "signals.yaml").write_text(
+        "_target_: tests.made_up.SignalsWhileItTrains\n_partial_: true\nname: SIGUSR1\n"
+    )
+    path = project / "experiments" / "interrupted.yaml"
+    path.write_text(path.read_text().replace("cut: [imbalance=signals]", "cut: [model=signals, '~model.hidden']"))
+    before = {found.name for found in project.iterdir()}
+    job = {
+        "SLURM_JOB_NAME": "train", "SLURM_JOB_ID": "123", "SLURM_NTASKS": "1", "SLURM_PROCID": "0",
+        "SLURM_LOCALID": "0", "SLURM_NODEID": "0",
+    }  # fmt: skip
+    cut = seedbed("run", "interrupted", **job)
+    assert cut.returncode == 128 + signal.SIGUSR1
+    assert "ended by SIGUSR1" in cut.stderr
+    assert "Traceback" not in cut.stderr
+    store = store_of(project, "interrupted")
+    assert statuses(store, "variant") == {"none": "FINISHED", "cut": "KILLED"}
+    assert list(statuses(store, "launch").values()) == ["KILLED"]
+    assert {found.name for found in project.iterdir()} - before <= {"mlartifacts", "mlflow.db.lock"}
+    rest = seedbed("run", "interrupted", SEEDBED_TEST_SPARE="1", **job | {"SLURM_NTASKS": "4", "SLURM_PROCID": "3"})
+    assert rest.returncode == 0, rest.stderr
+    assert "none: 3 trained before" in rest.stderr
 
 
 def test_data_commands(typed: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

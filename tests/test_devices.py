@@ -20,6 +20,7 @@ from seedbed.errors import ConfigError
 from seedbed.runner import run
 from seedbed.training import StackTrainer
 from tests.stacking.test_against_reference import TABLE, config, curve, data_of, train
+from tests.test_one_process import LAUNCHERS
 from tests.test_runner import runs, statuses, store_of
 
 
@@ -153,9 +154,12 @@ def test_bfloat16_trains_and_16_bit_floats_with_one_scale_for_all_seeds_do_not(p
 
 @pytest.mark.slow  # the two processes import PyTorch anew
 @pytest.mark.skipif(devices.available_cores() < 2, reason="needs two cores")
-def test_two_devices_share_out_the_seeds(project: Path, tmp_path: Path) -> None:
+def test_two_devices_share_out_the_seeds(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the variables of launchers as well, which the processes inherit."""
     other = shutil.copytree(project, tmp_path / "other")
     alone = run("messages", ["seeds=4"], config_dir=project)
+    for name, value in (LAUNCHERS["torchelastic"] | LAUNCHERS["slurm"]).items():
+        monkeypatch.setenv(name, value)
     shared = run("messages", ["seeds=4", "trainer.devices=2"], config_dir=other)
     again = run("messages", ["seeds=4"], config_dir=other)
     assert (alone.trained, shared.trained, again.trained, shared.failures) == (8, 8, 0, {})

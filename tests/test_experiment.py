@@ -19,7 +19,7 @@ INPUTS = {"data": "d"}
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["model.hiden=[3]"], ["'model.hiden'", "did you mean 'model.hidden'", "+model.hiden=[3]"]),
+        (["model.hiden=[3]"], ["model.hiden: seedbed.models.mlp.mlp has no such setting, did you mean 'hidden'"]),
         (["hidden=[3]"], ["'hidden'", "'model.hidden'"]),
         (["model=mpl"], ["group 'model'", "'mpl'", "did you mean 'mlp'"]),
         (["split=per_sed"], ["'split'", "'per_seed'"]),
@@ -31,7 +31,7 @@ INPUTS = {"data": "d"}
         (["model.hidden=[1],[2]"], ["several values", "-m"]),
         (["ckpt=a/epoch=1-step=2.ckpt"], ["Hydra's grammar", "quote"]),
         (["+optimizer.lr=5"], ["already", "write optimizer.lr=5"]),
-        (["new=1"], ["'new'", "+new=1"]),
+        (["new=1"], ["Override 'new=1': new: there is no such setting"]),
         (["lst=3,4"], ["several values", "lst=[...]"]),
         (["=3"], ["'=3'"]),
         (["experiments=other"], ["first argument"]),
@@ -45,7 +45,7 @@ INPUTS = {"data": "d"}
         (["data=null"], ["data"]),
         (["task._target_=foo.Bar"], ["task._target_=foo.Bar"]),
         (["tracking.checkpoints=maybe"], ["true or false"]),
-        (["tracking.uri=x"], ["'tracking.uri'"]),
+        (["tracking.uri=x"], ["tracking.uri", "known: checkpoints, pictures"]),
         (["variant=oversample", "imbalance._target_=seedbed.imbalance.base.Strategy"], ["wrong name"]),
         (["seeds=[1,1]"], ["seed 1 stands there twice"]),
         (["seeds=abc"], ["seeds=abc"]),

@@ -14,6 +14,7 @@ import click
 
 from seedbed import completion
 from seedbed.errors import ConfigError, SeedbedError
+from seedbed.signals import ended_by
 
 if TYPE_CHECKING:
     from seedbed.search import Found
@@ -34,6 +35,9 @@ class WithExamples(click.Command):
                 formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
 
 
+WHAT_IS_KEPT = "Finished cells and trials are kept, and the same command goes on from them."
+
+
 class Commands(WithExamples, click.Group):
     """Answers an error that a user can mend with one paragraph and exit code 2, without a traceback."""
 
@@ -46,11 +50,12 @@ class Commands(WithExamples, click.Group):
             click.echo(f"seedbed: {error}", err=True)
             ctx.exit(2)
         except KeyboardInterrupt:
-            click.echo(
-                "seedbed: interrupted. Finished cells and trials are kept, and the same command goes on from them.",
-                err=True,
-            )
+            click.echo(f"seedbed: interrupted. {WHAT_IS_KEPT}", err=True)
             ctx.exit(130)
+        except SystemExit as error:
+            if name := ended_by(error.code):
+                click.echo(f"seedbed: ended by {name}. {WHAT_IS_KEPT}", err=True)
+            raise
 
 
 config_dir_option = click.option(

@@ -28,8 +28,11 @@ from yaml import YAMLError
 from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require
 from seedbed.code import Code, check_code, code_of, reread
 from seedbed.errors import ConfigError, near_misses
+from seedbed.known_keys import interpolated, is_task, unknown_key, unknown_keys
+from seedbed.lightning_modules import refuse_named_network, why_no_task
 from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.paths import config_groups, make_importable, project_folder, resources
+from seedbed.trainer_settings import PROFILERS
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2
@@ -147,6 +150,7 @@ def load_experiment(
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise _explain(error, name, picked, parsed, own_overrides, folders) from error
         config = _with_found_path(_resolved(composed, name), project_folder(config_dir))
+        _refuse_unknown(composed, config, name, picked, parsed, own_overrides)
         variants.append(Variant(picked, tuple(own_overrides[picked]), config))
     seeds = _seeds(variants[0].config.get("seeds"))
     for variant in variants:
@@ -181,6 +185,7 @@ class Template:
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise _explain(error, experiment.name, self.variant.name, parsed, own, self._folders) from error
         config = _with_found_path(_resolved(composed, experiment.name), experiment.project)
+        _refuse_unknown(composed, config, experiment.name, self.variant.name, parsed, own)
         varied = Variant(name, (*self.variant.overrides, *overrides), config)
         _check(varied, list(config["variants"]))
         return varied
@@ -429,6 +434,34 @@ def _refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]
             raise ConfigError(f"Override {text!r}: {key} is a config group, write {group}={override.value()}.")
 
 
+def _refuse_unknown(
+    composed: DictConfig,
+    config: Mapping[str, Any],
+    name: str,
+    variant: str,
+    parsed: Sequence[Override],
+    own: Mapping[str, Sequence[str]],
+) -> None:
+    """A key that nothing reads would seem to say something of the result, and have it trained anew."""
+    refuse_named_network(config.get("model"))
+    unknown = unknown_keys(config)
+    if any("." not in item.key for item in unknown):
+        unknown = unknown_keys(config, interpolated(OmegaConf.to_yaml(composed)))
+    if not unknown:
+        return
+    found, key = unknown[0], re.sub(r"\[\d+\]", "", unknown[0].key)
+    given = [(item, "") for item in parsed] + [(item, f" of variant {variant!r}") for item in _parse(own[variant])]
+    by_key = {item.key_or_group.replace("/", "."): f"Override {item.input_line!r}{whose}" for item, whose in given}
+    setting = [other for other in by_key if _same_or_inside(key, other) or _same_or_inside(other, key)]
+    place = by_key[max(setting, key=len)] if setting else f"experiments/{name}.yaml, variant {variant!r}"
+    node = key.rpartition(".")[0]
+    if key not in setting and by_key.keys() & {node, f"{node}._target_"}:  # the file sets it for another choice
+        left = [item.key for item in unknown if item.key.rpartition(".")[0] == node]
+        dropped = " ".join(f"~{other}" for other in left)
+        raise ConfigError(f"{place}: {found.key}: {found.why} The experiment sets it: leave it out by {dropped}.")
+    raise ConfigError(f"{place}: {found.key}: {found.why}")
+
+
 def _changes(key: str, theirs: Override) -> bool:
     """Whether an override of ``key`` changes what a variant's own override sets: the same, around it, or inside it."""
     own, value = theirs.key_or_group, theirs.value()
@@ -496,10 +529,30 @@ def _unknown_key(
         )
     if elsewhere := _in_other_choices(override, name, [*own[variant], *given], folders):
         return ConfigError(f"Override {override.input_line!r}{whose}: {elsewhere}")
+    why = _why_not_added(override, name, [*own[variant], *given], folders)
+    if why is None:
+        added = f" (to add a new key: +{override.input_line})"
+        return ConfigError(
+            f"Override {override.input_line!r}{whose}: there is no key {key!r}, {near_misses(key, keys[variant])}{added}"
+        )
+    in_full = "" if any(known.endswith(f".{key}") for known in keys[variant]) else why
     return ConfigError(
-        f"Override {override.input_line!r}{whose}: there is no key {key!r}, {near_misses(key, keys[variant])} "
-        f"(to add a new key: +{override.input_line})"
+        f"Override {override.input_line!r}{whose}: "
+        + (in_full or f"there is no key {key!r}, {near_misses(key, keys[variant])}")
     )
+
+
+def _why_not_added(override: Override, name: str, given: Sequence[str], folders: Sequence[Path]) -> str | None:
+    """Why the override's key would do nothing if it were added; None where it would be read."""
+    key = override.key_or_group
+    if override.is_delete():
+        return f"there is no key {key!r} to take away."
+    try:
+        composed = _compose(name, [*given, f"++{override.input_line}"], folders)
+        found = unknown_key(_resolved(composed, name), interpolated(OmegaConf.to_yaml(composed)))
+    except (HydraException, OmegaConfBaseException, ConfigError):
+        return f"there is no key {key!r}."
+    return f"{found.key}: {found.why}" if found and _same_or_inside(key, found.key) else None
 
 
 def _in_other_choices(override: Override, name: str, given: Sequence[str], folders: Sequence[Path]) -> str:
@@ -522,10 +575,10 @@ def _in_other_choices(override: Override, name: str, given: Sequence[str], folde
         f"{group}={choice} has no key {key!r}; of group {group!r}, {', '.join(having)} "
         f"{'have' if len(having) > 1 else 'has'} it. Choose only such, as {group}={having[0]}"
     )
-    if override.is_delete():
+    if override.is_delete() or _why_not_added(override, name, given, folders) is not None:
         return f"{said}."
     declared = f"declare '{key.removeprefix(group.replace('/', '.') + '.')}: ???' in {group}/{choice}.yaml"
-    return f"{said}; or, if what {group}={choice} names can take it, write ++{override.input_line} or {declared}."
+    return f"{said}; or, since what {group}={choice} names takes it too, write ++{override.input_line} or {declared}."
 
 
 def _compose_choices(name: str, choices: Sequence[str], folders: Sequence[Path]) -> DictConfig:
@@ -577,6 +630,8 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     require(clip is None or is_positive(clip), "trainer.gradient_clip_val", clip, "null or a positive number")
     require(trainer["precision"] not in ("16-mixed", "16-true", 16, "16"), "trainer.precision", trainer["precision"],
              "32-true, bf16-mixed or 64-true: with 16-bit floats one seed's overflow would skip every seed's step")  # fmt: skip
+    profiler = trainer.get("profiler")
+    require(profiler in (None, *PROFILERS), "trainer.profiler", profiler, f"null, {' or '.join(PROFILERS)}: others write files into Lightning's folder, which is removed")  # fmt: skip
     require(config["select"] in ("last", "best"), "select", config["select"], "last or best")
     patience = config["patience"]
     require(patience is None or is_whole(patience), "patience", patience, "null or a whole number from 1 on")
@@ -613,12 +668,16 @@ def _require_known(key: str, value: Any, known: Sequence[str]) -> None:
 
 def metrics_of(task: Mapping[str, Any]) -> list[str]:
     """Names of the task's metrics, the user's own among them."""
+    target = task.get("_target_")
     try:
-        built_in = list(get_class(task["_target_"]).metric_names(task))  # type: ignore[attr-defined]
+        kind = get_class(str(target))
     except (ValueError, ImportError, AttributeError) as error:
         raise ConfigError(
-            f"task._target_={task['_target_']}: not a task class of seedbed's kind: {' '.join(str(error).split())}"
+            f"task._target_={target}: not a task class of seedbed's kind: {' '.join(str(error).split())}"
         ) from error
+    if not is_task(kind):
+        raise ConfigError(f"task._target_={target}: {why_no_task(kind)}")
+    built_in = list(kind.metric_names(task))  # type: ignore[attr-defined]
     own = task.get("own_metrics") or {}
     for name, entry in own.items():
         place = f"task.own_metrics.{name}"

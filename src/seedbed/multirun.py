@@ -33,7 +33,8 @@ from seedbed.experiment import as_list, hydra_arguments, hydra_settings, load_ex
 from seedbed.paths import project_folder, resources
 from seedbed.progress import Display
 from seedbed.report import table_text
-from seedbed.runner import JOB, SWEEP, open_store, run, sigterm_interrupts
+from seedbed.runner import JOB, SWEEP, open_store, run
+from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import STATES, Store, sweep_launches, true_status
 
 _log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def launch(
     ]
     try:
         with (
-            sigterm_interrupts(),
+            ending_signals_interrupt(),
             _nothing_left_running(store),
             initialize_config_dir(str(resources() / "conf"), job_name="seedbed", version_base="1.3"),
         ):

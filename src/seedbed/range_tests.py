@@ -21,7 +21,8 @@ from seedbed.progress import Display
 from seedbed.report.files import csv_text, write_file
 from seedbed.report.pictures.lr_finder import range_tests_figure
 from seedbed.report.table import aligned
-from seedbed.runner import Planner, installed, repair, sigterm_interrupts
+from seedbed.runner import Planner, installed, repair
+from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import Store, ending
 from seedbed.variant_training import PlannedVariant, groups_of, vectors_shown
 
@@ -90,7 +91,7 @@ def find_lr(
     any test.
     """
     experiment = load_experiment(name, overrides, config_dir)
-    with display or Display(quiet=True) as shown, sigterm_interrupts():
+    with display or Display(quiet=True) as shown, ending_signals_interrupt():
         experiment = installed(experiment, shown)
         plan = _that_train(Planner(experiment.seeds, shown).plan(experiment.variants), experiment, shown)
         project = experiment.project

@@ -5,11 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
@@ -27,6 +24,7 @@ from seedbed.imbalance.base import Strategy
 from seedbed.progress import Display
 from seedbed.report import analyse, comparison_table, launch_page, table_text
 from seedbed.results import Results
+from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import Cell, Store, TrackedRun
 from seedbed.training import StackTrainer, task_class
 from seedbed.variant_training import Failure, PlannedVariant, VariantTraining
@@ -80,7 +78,7 @@ def run(
     see ``Outcome.failures``; with ``fail_fast``, nothing is started after the first failure. ``curves=False`` saves
     the time of reading the curves back.
     """
-    with display or Display(quiet=True) as shown, sigterm_interrupts():
+    with display or Display(quiet=True) as shown, ending_signals_interrupt():
         return run_loaded(load_experiment(name, overrides, config_dir), shown, curves=curves, fail_fast=fail_fast)
 
 
@@ -174,6 +172,8 @@ class Planner:
                 _check_pairing(first, variant, table, rows)
             _check_rows(variant, table, rows, strategy)
             plan.append(plan_variant(variant, table, rows, strategy))
+            for note in plan[-1].trainer.notes:
+                self.display.say_once(note)
         return plan
 
     def _table(self, variant: Variant) -> Dataset:
@@ -402,20 +402,3 @@ def _describe_results(launch: TrackedRun, results: Results, display: Display) ->
             launch.artifact(f"report/{name}", content)
     except Exception as error:  # what was trained is recorded, and must not be taken for failed
         display.say(f"MLflow shows no summary of this launch: {type(error).__name__}: {error}")
-
-
-@contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end the run like an interrupt, so that runs are KILLED and what is finished is kept."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise SystemExit(143)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -22,11 +22,13 @@ from torch import Tensor, nn
 
 from seedbed import devices
 from seedbed.data.table import Dataset
-from seedbed.errors import ConfigError, near_misses
+from seedbed.errors import ConfigError
 from seedbed.experiment import build
+from seedbed.lightning_modules import is_lightning_module, refuse_as_network
 from seedbed.lr_finder import AUTO, FinderSettings, LossCurve, RangeTest, RisingRates
 from seedbed.models.baselines import Fitted
 from seedbed.models.building import build_network
+from seedbed.one_process import one_process_trainer
 from seedbed.randomness import global_stream, isolated_streams
 from seedbed.results import LR, SECONDS
 from seedbed.schedules import Schedule
@@ -39,14 +41,8 @@ from seedbed.stacking.module import StackedModule
 from seedbed.stacking.optimizers import is_elementwise, is_row_sparse
 from seedbed.statistics import lower_is_better
 from seedbed.tasks.base import SeedData, Task
+from seedbed.trainer_settings import OWN_SETTINGS, check_keys
 
-# Settings of the trainer node that are seedbed's own; the others go to pytorch_lightning.Trainer.
-OWN_SETTINGS = ("batch_size", "gradient_clip_val", "seeds_at_once", "steps_per_chunk")
-# Arguments of Trainer that the stacked loop honours. Others would change what is trained without a trace in the
-# curves or the fingerprint (limit_train_batches, max_steps), or be overruled (callbacks, logger).
-LIGHTNING_ARGUMENTS = (
-    "max_epochs", "precision", "accelerator", "devices", "deterministic", "benchmark", "detect_anomaly", "profiler",
-)  # fmt: skip
 # What the stacked loop needs: nothing printed or saved by Lightning, no trial run of the validation.
 LIGHTNING_SETTINGS = {
     "enable_progress_bar": False,
@@ -79,6 +75,8 @@ _MEASURED: dict[str, int] = {}
 _STACKABLE: dict[str, bool] = {}
 # Lightning says at every Trainer which devices there are; what a run needs to say is said by the runner.
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+# But what a profiler reports was asked for, by trainer.profiler.
+logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)
 
 
 @dataclass(frozen=True)
@@ -128,6 +126,8 @@ class StackTrainer:
             optimizer["lr"] = FinderSettings.of(config).fallback  # until then
         self._optimizer: Callable[..., torch.optim.Optimizer] = build(optimizer, "optimizer")
         self._schedule: Schedule | None = build(config["schedule"], "schedule") if config.get("schedule") else None
+        self.notes: tuple[str, ...] = ()
+        """What a user should know of how the network is used."""
         self._check()
 
     def network(self) -> nn.Module:
@@ -189,16 +189,16 @@ class StackTrainer:
             seeds=len(seeds),
         )
         found = [self._found(item, device) for item in data] if self.finds_lr else None
-        trainer = self._lightning(device, callbacks=[selection, *callbacks], logger=logger)
-        module, batches, validation, test = self._module(data, trainer.strategy.root_device)
-        module.lrs = None if found is None else [rate.lr for rate in found]
-        alone = isinstance(module.network, OneSeed)
-        start = time.perf_counter()
-        with _fitting(seeds[0] if alone else None):
-            _fit(trainer, module, batches, validation)
-            seconds = (time.perf_counter() - start) / len(seeds)
-            if len(test):
-                trainer.test(module, dataloaders=test, verbose=False)
+        with self._lightning(device, callbacks=[selection, *callbacks], logger=logger) as trainer:
+            module, batches, validation, test = self._module(data, trainer.strategy.root_device)
+            module.lrs = None if found is None else [rate.lr for rate in found]
+            alone = isinstance(module.network, OneSeed)
+            start = time.perf_counter()
+            with _fitting(seeds[0] if alone else None):
+                _fit(trainer, module, batches, validation)
+                seconds = (time.perf_counter() - start) / len(seeds)
+                if len(test):
+                    trainer.test(module, dataloaders=test, verbose=False)
         return [
             _result(
                 module, position, seed, int(selection.chosen[position]), seconds, found[position] if found else None
@@ -221,10 +221,10 @@ class StackTrainer:
         tested = copy.copy(self)
         # One step a chunk, so that a seed can rest after any of them.
         tested._schedule, tested.settings = RisingRates(rates), {**self.settings, "steps_per_chunk": 1}
-        with isolated_streams():
-            watch = RangeWatch(curves, len(rates), progress)
-            # Every epoch has a step of each seed at least.
-            trainer = self._lightning(device, callbacks=[watch], max_epochs=len(rates), limit_val_batches=0)
+        watch = RangeWatch(curves, len(rates), progress)
+        # Every epoch has a step of each seed at least.
+        lightning = self._lightning(device, callbacks=[watch], max_epochs=len(rates), limit_val_batches=0)
+        with isolated_streams(), lightning as trainer:
             module, batches, validation, _ = tested._module(data, trainer.strategy.root_device)
             with _fitting(seeds[0] if isinstance(module.network, OneSeed) else None):
                 _fit(trainer, module, batches, validation)
@@ -307,19 +307,18 @@ class StackTrainer:
         of_a_row = sum(part.nbytes for part in self.task.example(self.table, 1, torch.Generator()))
         return max(self.settings["batch_size"] or 1, min(EVALUATED_AT_ONCE, EVALUATED_BYTES // (seeds * of_a_row)))
 
-    def _lightning(self, device: int | None = None, **extra: Any) -> pl.Trainer:
+    @contextlib.contextmanager
+    def _lightning(self, device: int | None = None, **extra: Any) -> Iterator[pl.Trainer]:
+        check_keys(self.settings)
         settings = {key: value for key, value in self.settings.items() if key not in OWN_SETTINGS}
-        for key in settings:
-            if key not in LIGHTNING_ARGUMENTS:
-                raise ConfigError(
-                    f"trainer.{key}: no such setting, or one that stacked training does not honour: "
-                    f"{near_misses(key, [*OWN_SETTINGS, *LIGHTNING_ARGUMENTS])}"
-                )
         settings |= devices.lightning_settings(self.settings, device)
-        try:
-            return pl.Trainer(**{**LIGHTNING_SETTINGS, "logger": False, **settings, **extra})
-        except (ValueError, TypeError, MisconfigurationException) as error:
-            raise ConfigError(f"trainer: pytorch_lightning.Trainer refuses these settings: {error}") from error
+        arguments = {**LIGHTNING_SETTINGS, "logger": False, **settings, **extra}
+        with contextlib.ExitStack() as stack:
+            try:
+                trainer = stack.enter_context(one_process_trainer(**arguments))
+            except (ValueError, TypeError, MisconfigurationException) as error:
+                raise ConfigError(f"trainer: pytorch_lightning.Trainer refuses these settings: {error}") from error
+            yield trainer
 
     # ---- checks: each part is built or tried once, so that what is wrong is found before any training --------------
 
@@ -329,6 +328,8 @@ class StackTrainer:
                 network = self.network()
         except (TypeError, ValueError, RuntimeError) as error:
             raise ConfigError(f"model: cannot build {self._target('model')}: {error}") from error
+        refuse_as_network(type(network), self._target("model"))
+        self.notes = tuple(_parts_used_by_forward_alone(network, self._target("model")))
         self._check_batch_size()
         self.task.check_settings(self.table, self._task_settings)
         self.task.check_network(network, self._task_settings)
@@ -354,7 +355,8 @@ class StackTrainer:
                 f"{self._target('optimizer')} takes them, are not clipped. Set it to null, or take optimizer=adamw."
             )
         # A check needs no GPU of its own, which the process that trains may be waiting for.
-        self._lightning(device=0 if self.settings["devices"] == devices.FREE else None)
+        with self._lightning(device=0 if self.settings["devices"] == devices.FREE else None):
+            pass
         if self._schedule is not None:
             self._schedule.check(self.settings["max_epochs"])
             self._check_found_rate_is_used(self._schedule)
@@ -429,6 +431,16 @@ class StackTrainer:
 
     def _target(self, node: str) -> Any:
         return self.config[node].get("_target_")
+
+
+def _parts_used_by_forward_alone(network: nn.Module, target: Any) -> Iterator[str]:
+    """A LightningModule inside a network is a layer like any other, as in PyTorch; that it trains itself would be a mistake."""
+    for name, part in network.named_modules():
+        if is_lightning_module(type(part)):
+            yield (
+                f"{target}: its part {name} ({type(part).__name__}) is a LightningModule, of which forward alone is used "
+                "and not its training_step, configure_optimizers or hooks."
+            )
 
 
 def _fit(trainer: pl.Trainer, module: StackedModule, batches: ShuffledBatches, validation: FixedBatches) -> None:

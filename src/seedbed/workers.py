@@ -17,6 +17,7 @@ from seedbed.data.table import Dataset
 from seedbed.devices import accelerator
 from seedbed.errors import ConfigError
 from seedbed.experiment import recipe_of
+from seedbed.signals import ignore_warnings
 from seedbed.tasks.base import SeedData
 from seedbed.training import SeedResult, StackTrainer
 
@@ -84,6 +85,7 @@ def train_in_worker(
 
 
 def _take_device(queue: Queue[int], threads: int) -> None:
+    ignore_warnings()
     _device.append(queue.get())
     torch.set_num_threads(threads)
 

@@ -318,5 +318,5 @@ def test_an_interrupt_during_the_fit_stays_an_interrupt(error: type[BaseExceptio
 
 @pytest.mark.parametrize("setting", ["limit_train_batches", "max_steps", "callbacks", "check_val_every_n_epoch"])
 def test_trainer_arguments_that_would_not_be_honoured_are_refused(setting: str) -> None:
-    with pytest.raises(ConfigError, match=f"trainer.{setting}: no such setting, or one that stacked training"):
+    with pytest.raises(ConfigError, match=f"trainer.{setting}: seedbed does not take this setting"):
         StackTrainer(config(**{setting: 1}), TABLE)

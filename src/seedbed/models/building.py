@@ -18,7 +18,7 @@ def build_network(model: Callable[..., nn.Module], offered: Mapping[str, Any]) -
 def wanted_arguments(model: Callable[..., nn.Module], offered: Mapping[str, Any]) -> dict[str, Any]:
     """Those ``offered`` that ``model`` has arguments for, by their names; all where it takes any.
 
-    Raises ``TypeError`` where it needs one that is not among them, or is set what it does not take.
+    Raises ``TypeError`` where it needs one that is not among them, or is set what it does not take, or what is offered.
     """
     wanted = _parameters(model)
     required = [parameter.name for parameter in wanted if _is_required(parameter)]
@@ -26,6 +26,13 @@ def wanted_arguments(model: Callable[..., nn.Module], offered: Mapping[str, Any]
         raise TypeError(
             f"it asks for {', '.join(lacking)}, and these data offer {', '.join(offered)}. Set what is missing in its "
             "config, or take a model for such data"
+        )
+    settings = model.keywords if isinstance(model, partial) else {}
+    if twice := [name for name in settings if name in offered]:
+        said = ", ".join(f"model.{name}={settings[name]}" for name in twice)
+        raise TypeError(
+            f"these data say what {', '.join(twice)} must be, so that {said} would do nothing. Leave it out: "
+            f"{' '.join(f'~model.{name}' for name in twice)}; where it means another thing, give the argument another name"
         )
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in wanted):
         return dict(offered)

@@ -22,11 +22,12 @@ from seedbed.progress import Display
 from seedbed.report.pictures import files_of
 from seedbed.report.search import search_pictures, search_text
 from seedbed.results import Search
-from seedbed.runner import Outcome, repair, run_loaded, sigterm_interrupts
+from seedbed.runner import Outcome, repair, run_loaded
 from seedbed.search.plan import Plan, read_plan
 from seedbed.search.space import as_override
 from seedbed.search.study import Measured, Study
 from seedbed.search.trials import Trials
+from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import Store, TrackedRun
 from seedbed.workers import Workers
 
@@ -59,7 +60,7 @@ def search(
     ``only_trials`` leaves the test to another process that shares the study.
     """
     plan = read_plan(name, overrides, config_dir)
-    with display or Display(quiet=True) as shown, sigterm_interrupts():
+    with display or Display(quiet=True) as shown, ending_signals_interrupt():
         store = _store(plan, shown)
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
             trials, study, run = _opened(plan, store, shown, workers, records)

@@ -18,6 +18,7 @@ from seedbed.checks import is_from_zero, is_whole, require, require_choice
 from seedbed.databases import is_postgresql, with_driver, without_password
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, build, metrics_of
+from seedbed.known_keys import refuse_unknown_argument
 from seedbed.randomness import derive
 from seedbed.results import SECONDS
 from seedbed.search.space import Space
@@ -76,6 +77,8 @@ def read_settings(experiment: Experiment, variant: str, space: Space) -> Setting
         )
     trials = search["trials"]
     require(trials is None or is_whole(trials), "search.trials", trials, "a whole number from 1 on, or null")
+    for key in ("sampler", "pruner"):
+        refuse_unknown_argument(search[key], f"search.{key}")
     make_sampler = build(search["sampler"], "search.sampler")
     kind = getattr(make_sampler, "func", make_sampler)
     exhaustive = space.size is not None and (trials is None or space.size <= trials)

@@ -1,0 +1,182 @@
+"""Which keys a config can have: those of ``conf/config.yaml``, and beside a ``_target_`` the arguments of what it names.
+
+Any other key would do nothing, or fail when the object is called, after data are loaded or seeds are trained.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from seedbed.errors import ConfigError, near_misses
+from seedbed.paths import resources
+from seedbed.trainer_settings import check_keys
+
+PUBLISHED = ("source", "recipe", "unstated", "claims", "numbers", "curves", "findings", "learned")
+ENTRIES = {
+    "numbers": ("variant", "label", "metric", "value", "epoch"),
+    "curves": ("variant", "label", "metric", "values"),
+    "claims": ("text", "check"),
+}
+"""Of ``published``: the keys of each entry of a list."""
+OBJECTS = ("data", "split", "model", "task", "imbalance", "optimizer", "schedule")
+"""Nodes that are built of what their ``_target_`` names."""
+OF_HYDRA = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
+# Arguments of a task that it gets from elsewhere in the config, or from the data, whatever its own node says.
+GIVEN_TO_TASKS = ("network", "optimizer", "inputs", "seeds", "clip_norm", "schedule", "epochs", "steps_per_epoch")
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A dotted key that nothing reads, and why."""
+
+    key: str
+    why: str
+
+
+def unknown_key(config: Mapping[str, Any], referred_to: Collection[str] = ()) -> Unknown | None:
+    """The first key of a whole config that nothing reads; None where there is none.
+
+    ``referred_to`` are top-level keys that other values are made of, by interpolation: they may have any name.
+    """
+    return next(iter(unknown_keys(config, referred_to)), None)
+
+
+def unknown_keys(config: Mapping[str, Any], referred_to: Collection[str] = ()) -> list[Unknown]:
+    """All of them."""
+    return list(_unknown_keys(config, referred_to))
+
+
+def interpolated(text: str) -> set[str]:
+    """The first parts of the keys that interpolations in a config's YAML refer to: of ``${a.b}``, ``a``."""
+    inside = (part for found in re.findall(r"\$\{([^}]*)", text) for part in re.split(r"[^\w.]+", found))
+    return {part.lstrip(".").split(".")[0] for part in inside if part.strip(".")}
+
+
+def unknown_argument(node: Mapping[str, Any], place: str) -> Unknown | None:
+    """The first key in the node ``place``, or in one inside it, that its ``_target_`` has no argument for."""
+    return next(_unknown_arguments(node, place), None)
+
+
+def refuse_unknown_argument(node: Mapping[str, Any], place: str) -> None:
+    """Raise ``ConfigError`` for a key that ``unknown_argument`` finds."""
+    if unknown := unknown_argument(node, place):
+        raise ConfigError(f"{unknown.key}: {unknown.why}")
+
+
+def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> Iterator[Unknown]:
+    known = _known()
+    yield from _beyond({key: value for key, value in config.items() if key not in referred_to}, known[""], "")
+    trainer = config.get("trainer")
+    for key in trainer if isinstance(trainer, Mapping) else ():
+        try:
+            check_keys([key])
+        except ConfigError as error:
+            yield Unknown(f"trainer.{key}", str(error).removeprefix(f"trainer.{key}: "))
+    for name in ("report", "tracking", "search", "lr_finder", "published"):
+        yield from _beyond(config.get(name), known[name], f"{name}.")
+    yield from _unknown_entries(config.get("published"))
+    for name in OBJECTS:
+        node = config.get(name)
+        if isinstance(node, Mapping) and node and "_target_" not in node:
+            yield Unknown(
+                f"{name}.{next(iter(node))}", f"nothing is chosen for it to be a setting of. Write {name}=CHOICE."
+            )
+        yield from _unknown_arguments(node, name)
+
+
+@cache
+def _known() -> dict[str, set[str]]:
+    """The keys of each node that seedbed reads by itself, "" for the top level, as its own configs have them."""
+    plain, groups = _own("config"), []
+    for entry in plain.pop("defaults"):
+        groups += list(entry) if isinstance(entry, dict) else []
+    return {
+        "": {*plain, *(group for group in groups if "/" not in group and group != "experiments")},
+        "report": set(plain["report"]),
+        "tracking": set(_own("tracking/mlflow")),
+        "search": {*plain["search"], *_own("search/tpe"), "pruner"},
+        "lr_finder": set(plain["lr_finder"]),
+        "published": set(PUBLISHED),
+    }
+
+
+def _own(name: str) -> dict[str, Any]:
+    return dict(OmegaConf.to_container(OmegaConf.load(resources() / "conf" / f"{name}.yaml")))  # type: ignore[arg-type]
+
+
+def _beyond(node: Any, known: Collection[str], prefix: str) -> Iterator[Unknown]:
+    for key in node if isinstance(node, Mapping) else ():
+        if key not in known:
+            yield Unknown(f"{prefix}{key}", f"there is no such setting, {near_misses(str(key), known)}")
+
+
+def _unknown_entries(published: Any) -> Iterator[Unknown]:
+    for name, known in ENTRIES.items():
+        entries = published.get(name) if isinstance(published, Mapping) else None
+        for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+            yield from _beyond(entry, known, f"published.{name}[{place}].")
+
+
+def _unknown_arguments(node: Any, place: str) -> Iterator[Unknown]:
+    if isinstance(node, list):
+        for position, entry in enumerate(node):
+            yield from _unknown_arguments(entry, f"{place}[{position}]")
+    if not isinstance(node, Mapping):
+        return
+    if isinstance(target := node.get("_target_"), str) and (known := _arguments(target)) is not None:
+        for key in node:
+            if key not in known and key not in OF_HYDRA:
+                yield Unknown(f"{place}.{key}", f"{target} has no such setting, {near_misses(str(key), known)}")
+    for key, value in node.items():
+        yield from _unknown_arguments(value, f"{place}.{key}")
+
+
+def _arguments(target: str) -> set[str] | None:
+    """Names of the arguments of what ``target`` names; None where it takes any, or where that cannot be known."""
+    try:
+        found = get_object(target)
+        if is_task(found):
+            return _arguments_of_task(found)
+        parameters = inspect.signature(found).parameters.values()
+    except (Exception, SystemExit):  # what is wrong there is said when it is built
+        return None
+    return None if _takes_any(parameters) else _names(parameters)
+
+
+def _names(parameters: Collection[inspect.Parameter]) -> set[str]:
+    return {item.name for item in parameters if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)}
+
+
+def _takes_any(parameters: Collection[inspect.Parameter]) -> bool:
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+def is_task(found: Any) -> bool:
+    """Whether it is a class of seedbed's tasks, which is not imported here."""
+    return any(
+        (kind.__module__, kind.__name__) == ("seedbed.tasks.base", "Task") for kind in getattr(found, "__mro__", ())
+    )
+
+
+def _arguments_of_task(kind: type) -> set[str] | None:
+    """seedbed's tasks hand on to their base class what they have no argument of their own for."""
+    names: set[str] = set()
+    for base in kind.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        parameters = inspect.signature(base).parameters.values()
+        # What the data give has no default.
+        names |= {item.name for item in parameters if item.default is not item.empty}
+        if not _takes_any(parameters):
+            return names - set(GIVEN_TO_TASKS)
+        if not base.__module__.startswith("seedbed."):
+            return None
+    return None

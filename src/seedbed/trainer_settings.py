@@ -1,0 +1,68 @@
+"""The keys of ``trainer`` in a config, and what to do in place of those arguments of Lightning's that it does not take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from seedbed.errors import ConfigError, near_misses
+
+# seedbed's own; the others go to pytorch_lightning.Trainer.
+OWN_SETTINGS = ("batch_size", "gradient_clip_val", "seeds_at_once", "steps_per_chunk")
+# Arguments of Trainer that the stacked loop honours. Others would change what is trained without a trace in the
+# curves or the fingerprint (limit_train_batches, max_steps), or be overruled (callbacks, logger).
+LIGHTNING_ARGUMENTS = (
+    "max_epochs", "precision", "accelerator", "devices", "deterministic", "benchmark", "detect_anomaly", "profiler",
+)  # fmt: skip
+PROFILERS = ("simple", "advanced")
+"""Of Lightning's: their report is printed after each fit."""
+
+_EPOCHS = "seedbed trains whole epochs, of all seeds alike: set trainer.max_epochs"
+_ROWS = "every row of a part is used: choose how many rows there are by split"
+_EPOCH_VALIDATION = "every epoch is validated, and only at its end: that is what the curves and select=best go by"
+_SHOWN = "seedbed shows and records by itself what is trained: leave it out"
+_ONE_PROCESS = "the rows of a seed are never shared out: trainer.devices shares out the seeds"
+INSTEAD = {
+    "max_steps": _EPOCHS,
+    "min_steps": _EPOCHS,
+    "min_epochs": f"{_EPOCHS}, and patience to stop a seed earlier",
+    "max_time": f"{_EPOCHS}. Time limits are the launcher's: a run that is ended goes on when it is typed again",
+    "limit_train_batches": _ROWS,
+    "limit_val_batches": _ROWS,
+    "limit_test_batches": _ROWS,
+    "limit_predict_batches": _ROWS,
+    "overfit_batches": _ROWS,
+    "fast_dev_run": "a trial run is one of few epochs and seeds: set trainer.max_epochs=1 and seeds=1",
+    "val_check_interval": _EPOCH_VALIDATION,
+    "check_val_every_n_epoch": _EPOCH_VALIDATION,
+    "num_sanity_val_steps": "model and data are tried before any training anyway: leave it out",
+    "accumulate_grad_batches": "an optimizer step takes one batch: set trainer.batch_size to as many rows",
+    "gradient_clip_algorithm": "gradients are clipped by their norm, each seed's by itself: set trainer.gradient_clip_val",
+    "callbacks": "callbacks would see a stack of seeds and not your network. Curves and final values are recorded in "
+    "MLflow, patience stops a seed early, select=best tests its best epoch, task.own_metrics adds metrics",
+    "logger": "everything is recorded in MLflow: MLFLOW_TRACKING_URI says where",
+    "log_every_n_steps": "every epoch is recorded: leave it out",
+    "enable_checkpointing": "set tracking.checkpoints, which keeps each seed's final weights",
+    "enable_progress_bar": _SHOWN,
+    "enable_model_summary": _SHOWN,
+    "default_root_dir": "Lightning writes nothing; records go to MLflow: MLFLOW_TRACKING_URI says where",
+    "strategy": _ONE_PROCESS,
+    "num_nodes": f"{_ONE_PROCESS}, and -m with hydra/launcher gives jobs to other machines",
+    "sync_batchnorm": _ONE_PROCESS,
+    "use_distributed_sampler": _ONE_PROCESS,
+    "plugins": "one process trains, in trainer.precision: there is nothing for a plugin to change",
+    "reload_dataloaders_every_n_epochs": "the rows are in memory, and shuffled anew for every epoch: leave it out",
+    "inference_mode": "validation and test always run without gradients: leave it out",
+    "barebones": "the loop's own cost is paid once per trainer.steps_per_chunk steps: raise that",
+    "model_registry": "trained seeds are served by seedbed export: leave it out",
+    "enable_autolog_hparams": "the whole config is recorded anyway: leave it out",
+}
+"""For every other argument of Trainer, why it is not taken and what to set in its place."""
+
+
+def check_keys(keys: Iterable[str]) -> None:
+    """Raise ``ConfigError`` for the first key of ``trainer`` that is none of its settings."""
+    for key in keys:
+        if key in INSTEAD:
+            raise ConfigError(f"trainer.{key}: seedbed does not take this setting of Lightning's; {INSTEAD[key]}.")
+        if key not in (known := (*OWN_SETTINGS, *LIGHTNING_ARGUMENTS)):
+            raise ConfigError(f"trainer.{key}: there is no such setting, {near_misses(key, known)}")
