@@ -131,7 +131,10 @@ def write_movielens(folder: Path) -> None:
     for edition in ("ml-20m", "ml-25m", "ml-32m", "ml-latest-small", "ml-latest-small-2016"):
         rows = [",".join(map(str, rating)) for rating in ratings]
         files[f"{edition}/ratings.csv"] = ["userId,movieId,rating,timestamp", *rows]
-        files[f"{edition}/movies.csv"] = ["movieId,title,genres", *(f"{item},Movie {item} (1990),Drama" for item in items)]
+        files[f"{edition}/movies.csv"] = [
+            "movieId,title,genres",
+            *(f"{item},Movie {item} (1990),Drama" for item in items),
+        ]
     for name, lines in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("\n".join(lines) + "\n")

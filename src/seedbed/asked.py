@@ -104,7 +104,9 @@ def check_names(table: Any, report: Mapping[str, Any]) -> None:
     for key, names in (("similar_to", "item_names"), ("user", "user_names")):
         if report.get(key) is not None:
             if not isinstance(table, RatingTable):
-                raise ConfigError(f"report.{key}={report[key]}: it is asked of ratings, and these data are none. Set it to null.")
+                raise ConfigError(
+                    f"report.{key}={report[key]}: it is asked of ratings, and these data are none. Set it to null."
+                )
             _place(getattr(table, names), str(report[key]), f"report.{key}")
 
 

@@ -66,24 +66,28 @@ def leave_out(
         if not isinstance(node, DictConfig) or not isinstance(theirs, DictConfig):
             continue
         kept = {key for key in given if key == place or key.startswith(f"{place}.")}
-        unfit = [key for key in _unfit(node, theirs) if not any(_overlap(f"{place}.{key}", own) for own in kept)]
+        unfit = [
+            key for key in _unfit(node, theirs, choice) if not any(_overlap(f"{place}.{key}", own) for own in kept)
+        ]
         for key in unfit:
             found.setdefault(group, []).append(Setting(f"{place}.{key}", OmegaConf.select(theirs, key)))
             _put_back(node, key, choice)
     return found
 
 
-def _unfit(node: DictConfig, theirs: DictConfig, prefix: str = "") -> Iterator[str]:
+def _unfit(node: DictConfig, theirs: DictConfig, choice: DictConfig, prefix: str = "") -> Iterator[str]:
     """Keys of ``theirs``, dotted below the group, that the ``_target_`` of the node with that key does not take."""
-    target = node.get("_target_")
+    target = str(node.get("_target_", ""))
     for key in theirs:
         own, value = node._get_node(key), theirs._get_node(key)
         if own is None or key == "_target_":
             continue
-        if target is not None and not takes(str(target), str(key), _plain(value)):
+        # The configs of seedbed's own classes list all that they take.
+        listed = key in choice or not (target.startswith("seedbed.") and "_target_" in choice)
+        if target and not takes(target, str(key), _plain(value), unless_known=listed):
             yield f"{prefix}{key}"
         elif isinstance(own, DictConfig) and isinstance(value, DictConfig):
-            yield from _unfit(own, value, f"{prefix}{key}.")
+            yield from _unfit(own, value, choice.get(key) or OmegaConf.create(), f"{prefix}{key}.")
 
 
 def _plain(value: Any) -> Any:
@@ -113,11 +117,11 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
-def takes(target: str, name: str, value: Any) -> bool:
-    """Whether what ``_target_`` names takes the argument, and a value of this kind; yes where that can't be known.
+def takes(target: str, name: str, value: Any, *, unless_known: bool = True) -> bool:
+    """Whether what ``_target_`` names takes the argument, and a value of this kind; ``unless_known`` where it takes any.
 
-    By its kind a fraction is refused for whole numbers and texts (0.2, a share, for a number of rows), a list for single
-    values, and a number for lists.
+    By its kind a fraction is refused for whole numbers and texts (0.2, a share, for a number of rows), a text for whole
+    numbers, a list for single values, and a number for lists.
     """
     try:
         called = get_object(target)
@@ -125,7 +129,7 @@ def takes(target: str, name: str, value: Any) -> bool:
     except Exception:  # what is wrong with a target is said when it is built
         return True
     if known is None:
-        return True
+        return unless_known
     if name not in known:
         return False
     return not _is_of_another_kind(value, known[name])
@@ -149,6 +153,8 @@ def _is_of_another_kind(value: Any, annotation: Any) -> bool:
     union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
     meant = set(typing.get_args(annotation) if union else [annotation]) - {type(None)}
     lists = {kind for kind in meant if typing.get_origin(kind) in (list, tuple, Sequence)}
+    if isinstance(value, str):
+        return meant <= {int, bool} | lists
     if isinstance(value, list):
         return meant <= {int, float, str, bool}
     return isinstance(value, int | float) and (

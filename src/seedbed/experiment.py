@@ -22,7 +22,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
 from seedbed import choices
@@ -324,8 +324,27 @@ def _hydra_put_aside() -> Iterator[None]:
 def _resolved(composed: DictConfig, name: str) -> dict[str, Any]:
     try:
         return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
+    except InterpolationKeyError as error:
+        raise ConfigError(_nothing_to_take(error, name)) from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"experiments/{name}.yaml: {str(error).splitlines()[0]}. Give the key a value.") from error
+
+
+def _nothing_to_take(error: InterpolationKeyError, name: str) -> str:
+    """For a value that is that of a key which other choices have, such as ``${split.side}``."""
+    found = re.search(r"'([\w.]+)'", str(error))
+    key = found[1] if found else "another key"
+    group, _, rest = key.partition(".")
+    having = [
+        choice
+        for choice in sorted(config_groups([]).get(group, ()))
+        if OmegaConf.select(choices.config_of(group, choice, []), rest, throw_on_missing=False) is not None
+    ]
+    remedy = f"Choose one that has it, {group}={' or '.join(having)}" if having else "Set it"
+    return (
+        f"experiments/{name}.yaml: {error.full_key} is that of {key}, and there is none under these choices. {remedy}; or "
+        f"give {error.full_key} a value of its own."
+    )
 
 
 def _with_found_path(config: dict[str, Any], project: Path) -> dict[str, Any]:
@@ -422,8 +441,8 @@ def _refuse_shadowed(folders: Sequence[Path]) -> None:
     """Hydra takes seedbed's own file where a user's has the same name; without a word it would not be used."""
     own = resources()
     for folder in folders:
-        for group, choices in config_groups([folder]).items() if folder != own else ():
-            for choice in sorted(choices):
+        for group, names in config_groups([folder]).items() if folder != own else ():
+            for choice in sorted(names):
                 path, mine = folder / group / f"{choice}.yaml", own / "conf" / group / f"{choice}.yaml"
                 if path.is_file() and mine.is_file() and path.resolve() != mine.resolve():
                     raise ConfigError(f"{path}: seedbed has a config {group}/{choice} of its own. Rename the file.")
@@ -481,6 +500,11 @@ def _explain(
                 return ConfigError(
                     f"Override {override.input_line!r}{whose}: group {key!r} has no choice {choice!r}, "
                     f"{near_misses(choice, groups[key])}"
+                )
+            if f"override '{key}'. No match" in str(error):
+                return ConfigError(
+                    f"Override {override.input_line!r}{whose}: what is chosen for {key.split('/')[0]} has no {key}. Leave "
+                    "it out, or make another choice there."
                 )
         elif override.is_add() and "already at" in str(error) and str(key) in str(error):
             text = str(override.input_line)

@@ -1,7 +1,8 @@
-"""Which data, tasks and splits go together, by the kind of table that their methods are annotated with."""
+"""Which data, tasks, splits and models go together, by the kind of table that they give or take."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
@@ -16,17 +17,22 @@ from seedbed.paths import resources
 KINDS: dict[type, str] = {Table: "labelled rows", RatingTable: "ratings"}
 MOST = 6
 """Choices that are named."""
+# What only a model of such data asks for, among its arguments.
+ASKED: dict[type, set[str]] = {
+    Table: {"in_features", "channels", "vocabulary", "out_features"},
+    RatingTable: {"users", "items"},
+}
 # The method that gives the table or takes it, and the name of what it gives or takes.
 _SIGNATURES = {"data": ("load", "return"), "task": ("seed_data", "table"), "split": ("rows", "table")}
 
 
 def check_kinds(config: Mapping[str, Any]) -> None:
-    """Raise ``ConfigError`` where task or split is for another kind of table than the data give.
+    """Raise ``ConfigError`` where task, split or model is for another kind of table than the data give.
 
-    A class without these annotations, such as one of the user's, goes with all.
+    A class that says nothing of it, such as one of the user's, goes with all.
     """
     given = _kind("data", config["data"])
-    for group in ("task", "split"):
+    for group in ("task", "split", "model"):
         taken = _kind(group, config[group])
         if given is not None and taken is not None and given is not taken:
             raise ConfigError(
@@ -37,12 +43,25 @@ def check_kinds(config: Mapping[str, Any]) -> None:
 
 
 def _kind(group: str, config: Mapping[str, Any]) -> type | None:
+    """By the annotation of a method, or of a model by what it asks for; None where that says nothing."""
+    if group == "model":
+        return _kind_of_model(config)
     method, name = _SIGNATURES[group]
     try:
         kind = get_type_hints(getattr(get_object(str(config.get("_target_"))), method)).get(name)
     except Exception:  # what is wrong with a target is said when it is built
         return None
     return kind if kind in KINDS else None
+
+
+def _kind_of_model(config: Mapping[str, Any]) -> type | None:
+    try:
+        parameters = inspect.signature(get_object(str(config.get("_target_")))).parameters.values()
+    except Exception:  # what is wrong with a target is said when it is built
+        return None
+    asked = {each.name for each in parameters if each.default is each.empty} - set(config)
+    found = [kind for kind, names in ASKED.items() if asked & names]
+    return found[0] if len(found) == 1 else None
 
 
 def _choices(group: str, kind: type) -> str:
