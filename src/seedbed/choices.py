@@ -78,13 +78,13 @@ def leave_out(
 def _unfit(node: DictConfig, theirs: DictConfig, choice: DictConfig, prefix: str = "") -> Iterator[str]:
     """Keys of ``theirs``, dotted below the group, that the ``_target_`` of the node with that key does not take."""
     target = str(node.get("_target_", ""))
-    for key in theirs:
+    for key in map(str, theirs):
         own, value = node._get_node(key), theirs._get_node(key)
         if own is None or key == "_target_":
             continue
         # The configs of seedbed's own classes list all that they take.
         listed = key in choice or not (target.startswith("seedbed.") and "_target_" in choice)
-        if target and not takes(target, str(key), _plain(value), unless_known=listed):
+        if target and not takes(target, key, _plain(value), unless_known=listed):
             yield f"{prefix}{key}"
         elif isinstance(own, DictConfig) and isinstance(value, DictConfig):
             yield from _unfit(own, value, choice.get(key) or OmegaConf.create(), f"{prefix}{key}.")
