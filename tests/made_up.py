@@ -7,11 +7,14 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from PIL import Image
 
+from seedbed.data import cifar10
 from seedbed.data.encoders import HashEncoder, encode_cached
 from seedbed.data.table import Progress, Table, count_rows, group_numbers, normalise
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
@@ -93,3 +96,81 @@ class SignalsWhileItTrains(nn.Module):
 
 def broken_network(in_features: int, out_features: int) -> Callable[[Sequence[float]], float]:
     raise ValueError("a network that cannot be built")
+
+
+def write_tables(folder: Path) -> None:
+    """``labelled.csv`` (text, x, y, label), ``ratings.csv`` (user, item, rating, time), and pictures of two classes in parts.
+
+    One row in four is of the rarer class, whose texts and pictures can be told.
+    """
+    rng = np.random.default_rng(5)
+    rare = np.arange(80) % 4 == 0
+    words = np.array([["meet", "lunch", "home", "later"], ["prize", "cash", "claim", "free"]])
+    rows = [
+        f"{' '.join(rng.choice(words[int(is_rare)], 4))} {number},{rng.normal():.4f},{is_rare + rng.normal():.4f},{'ab'[int(is_rare)]}"
+        for number, is_rare in enumerate(rare)
+    ]
+    (folder / "labelled.csv").write_text("\n".join(["text,x,y,label", *rows]) + "\n")
+    ratings = ["user,item,rating,time", *(",".join(map(str, rating)) for rating in some_ratings())]
+    (folder / "ratings.csv").write_text("\n".join(ratings) + "\n")
+    for part, count in (("train", 12), ("test", 6)):
+        for label, shade in (("a", 60), ("b", 180)):
+            pictures = folder / "pictures" / part / label
+            pictures.mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(shade, shade + 60, (16, 16, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(pictures / f"{number}.png")
+
+
+def some_ratings() -> list[tuple[int, int, int, int]]:
+    """User, item, rating and time of 30 users and 30 items, half of all pairs."""
+    rng = np.random.default_rng(6)
+    pairs = rng.permutation([(user, item) for user in range(1, 31) for item in range(1, 31)])[:450]
+    return [(int(user), int(item), int(rng.integers(1, 6)), time) for time, (user, item) in enumerate(pairs, 1)]
+
+
+def write_movielens(folder: Path) -> None:
+    """These ratings as every edition of MovieLens has them."""
+    ratings = some_ratings()
+    items, users = sorted({item for _, item, _, _ in ratings}), sorted({user for user, _, _, _ in ratings})
+    no_genres = "|".join("0" * 19)
+    files = {
+        "ml-100k/u.data": ["\t".join(map(str, rating)) for rating in ratings],
+        "ml-100k/u1.test": ["\t".join(map(str, rating)) for rating in ratings[:90]],
+        "ml-100k/u.item": [f"{item}|Movie {item} (1990)|01-Jan-1990||http://x|{no_genres}" for item in items],
+        "ml-100k/u.user": [f"{user}|{20 + user}|F|writer|00000" for user in users],
+        "ml-1m/users.dat": [f"{user}::F::25::1::00000" for user in users],
+    }
+    for edition in ("ml-1m", "ml-10m"):
+        files[f"{edition}/ratings.dat"] = ["::".join(map(str, rating)) for rating in ratings]
+        files[f"{edition}/movies.dat"] = [f"{item}::Movie {item} (1990)::Drama" for item in items]
+    for edition in ("ml-20m", "ml-25m", "ml-32m", "ml-latest-small", "ml-latest-small-2016"):
+        rows = [",".join(map(str, rating)) for rating in ratings]
+        files[f"{edition}/ratings.csv"] = ["userId,movieId,rating,timestamp", *rows]
+        files[f"{edition}/movies.csv"] = [
+            "movieId,title,genres",
+            *(f"{item},Movie {item} (1990),Drama" for item in items),
+        ]
+    for name, lines in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("\n".join(lines) + "\n")
+
+
+CIFAR10_ROWS = 20
+"""Of each of its files."""
+
+
+def write_cifar10(folder: Path) -> None:
+    """Its six files, of ``CIFAR10_ROWS`` pictures each."""
+    folder.mkdir(parents=True)
+    for number, name in enumerate(cifar10.DIGESTS):
+        records = np.random.default_rng(number).integers(0, 256, (CIFAR10_ROWS, cifar10.RECORD), dtype=np.uint8)
+        records[:, 0] = np.arange(CIFAR10_ROWS) % len(cifar10.CLASSES)
+        records.tofile(folder / name)
+    (folder / cifar10.META).write_text("\n".join(cifar10.CLASSES) + "\n")
+
+
+def write_sms_spam(path: Path) -> None:
+    """A few messages in the shape of the SMS Spam Collection."""
+    spam = [f"spam\tclaim your prize {number}" for number in range(20)]
+    path.write_text("\n".join([*spam, *(f"ham\tlunch at home {number}" for number in range(40))]) + "\n")

@@ -58,6 +58,14 @@ INPUTS = {"data": "d"}
         (["trainer.seeds_at_once=-1"], ["trainer.seeds_at_once=-1", "auto"]),
         (["trainer.precision=16-mixed"], ["16-mixed", "bf16-mixed"]),
         (["patience=0"], ["patience=0"]),
+        (["split=folds"], ["split: Folds is for ratings", "SmsSpam gives labelled rows", "split=as_published, fixed, official, per_seed"]),
+        (["split=official", "split.test=0.3", "report.metric=val/accuracy"], ["split.test=0.3", "report.metric=test/accuracy"]),
+        (["split.test=0"], ["no test rows (split.test=0)", "Write report.metric=val/accuracy"]),
+        (["report.metric=val/accuracy"], ["with split.test=0.2", "Write report.metric=test/accuracy"]),
+        (["model=two_tower"], ["model: TwoTower is for ratings", "model=lenet, mlp, pixel_mlp, recurrent"]),
+        (["task=rating"], ["task: Rating is for ratings", "task=classification"]),
+        (["task=cold_start"], ["task.side is that of split.side", "split=held_out"]),
+        (["data=ratings_csv"], ["gives ratings", "task=cold_start, matrix, rating, retrieval"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) and "=" in value[0] else "",
 )  # fmt: skip
@@ -69,6 +77,49 @@ def test_bad_input_names_value_and_remedy(overrides: list[str], said: list[str])
     for part in said:
         assert part in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "group", "left", "left_out"),
+    [
+        (SPAM, ["variant=none", "split=official"], "split", {"val": 0.1, "test": "published", "per_seed": True, "seed": 0}, ["split.train=0.7", "split.test=0.2"]),
+        (SPAM, ["variant=none", "split=fixed"], "split", {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False, "seed": 0}, []),
+        (SPAM, ["variant=none", "optimizer=sgd"], "optimizer", {"lr": 1e-3, "momentum": 0.9, "weight_decay": 0.01, "fused": True}, []),
+        (SPAM, ["variant=none", "model=lenet"], "model", {}, ["model.hidden=[256, 128]", "model.dropout=0.0"]),
+        (SPAM, ["variant=none", "model=recurrent"], "model", {"cell": "gru", "embedding": 64, "hidden": 64, "layers": 1, "dropout": 0.0}, ["model.hidden=[256, 128]"]),
+        ("ratings", ["variant=dot_product", "split=leave_n_out"], "split", {"n": 1, "val": 1, "order": "time", "per_seed": True, "seed": 0}, ["split.val=0.1", "split.test=0.1"]),
+        ("ratings", ["variant=dot_product", "split=leave_n_out", "split.val=2"], "split", {"n": 1, "val": 2, "order": "time", "per_seed": True, "seed": 0}, ["split.test=0.1"]),
+        ("fastai_collab", ["variant=dot_product_bias", "split=folds"], "split", {"fold": 1}, ["split.val=0.2", "split.test=0.0", "split.keep_pairs_together=false"]),
+        ("fastai_collab", ["variant=dot_product_bias", "data=ratings_csv"], "data", None, ["data.items=title"]),
+        ("matrix_factorization", ["variant=rated_cells", "optimizer=adam"], "optimizer", {"lr": 1e-3, "weight_decay": 0.0, "fused": True}, ["optimizer.momentum=0.9"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_what_the_file_sets_for_its_own_choice_holds_for_another_where_it_fits(
+    name: str, overrides: list[str], group: str, left: dict[str, Any] | None, left_out: list[str]
+) -> None:
+    experiment = load_experiment(name, overrides)
+    settings = experiment.variants[0].config[group]
+    if left is not None:
+        assert {key: value for key, value in settings.items() if not key.startswith("_")} == left
+    assert [note.rpartition(": ")[2] for note in experiment.notes] == ([f"{', '.join(left_out)}."] if left_out else [])
+
+
+def test_a_setting_that_is_typed_is_not_left_out() -> None:
+    """It is refused where the choice is built, as it does not fit."""
+    asked = ["variant=dot_product_bias", "split=folds", "split.val=0.3"]
+    assert load_experiment("fastai_collab", asked).config["split"] == {
+        "_target_": "seedbed.data.rating_splits.Folds",
+        "fold": 1,
+        "val": 0.3,
+    }
+
+
+def test_leave_n_out_tests_by_n() -> None:
+    asked = ["variant=dot_product_bias", "split=leave_n_out"]
+    with pytest.raises(ConfigError, match=r"with split.n=1, .* of test rows. Write report.metric=test/mse"):
+        load_experiment("fastai_collab", asked)
+    assert load_experiment("fastai_collab", [*asked, "split.n=0"]).config["report"]["metric"] == "val/mse"
 
 
 def test_unknown_experiment_names_near_misses() -> None:

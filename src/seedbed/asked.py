@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, near_misses
 from seedbed.models.matrix import MatrixFactorization
 from seedbed.rankings import Ranked, best_first, most_alike, top
@@ -97,11 +99,22 @@ def answers(trained: TrainedVariant, similar_to: str | None, user: str | None, s
     return Asked(similar_to, similar, None if user is None else _of_user(trained, user, source))
 
 
+def check_names(table: Any, report: Mapping[str, Any]) -> None:
+    """Raise ``ConfigError`` where ``report.similar_to`` or ``report.user`` is no name in the data."""
+    for key, names in (("similar_to", "item_names"), ("user", "user_names")):
+        if report.get(key) is not None:
+            if not isinstance(table, RatingTable):
+                raise ConfigError(
+                    f"report.{key}={report[key]}: it is asked of ratings, and these data are none. Set it to null."
+                )
+            _place(getattr(table, names), str(report[key]), f"report.{key}")
+
+
 def _place(names: Sequence[str], wanted: str, key: str) -> int:
     if wanted not in names:
         raise ConfigError(
-            f"{key}={wanted!r}: the data has no such name, {near_misses(wanted, names)} Correct it, and run the "
-            "experiment again: what is trained stays."
+            f"{key}={wanted!r}: the data has no such name, {near_misses(wanted, names)} Correct it or set it to "
+            "null, and run the experiment again: what is trained stays."
         )
     return names.index(wanted)
 

@@ -22,14 +22,16 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException, OverrideParseException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
+from seedbed import choices
 from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require
 from seedbed.code import Code, check_code, code_of, reread
 from seedbed.errors import ConfigError, near_misses
 from seedbed.known_keys import interpolated, is_task, unknown_key, unknown_keys
 from seedbed.lightning_modules import refuse_named_network, why_no_task
+from seedbed.kinds import check_kinds
 from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.paths import config_groups, make_importable, project_folder, resources
 from seedbed.trainer_settings import PROFILERS
@@ -99,6 +101,8 @@ class Experiment:
     seeds: tuple[int, ...]
     variants: tuple[Variant, ...]
     config_dir: str | None = None
+    notes: tuple[str, ...] = ()
+    """What of the file's settings does not fit a choice that was made in place of the file's own, in sentences."""
 
     @property
     def command(self) -> str:
@@ -135,7 +139,7 @@ def load_experiment(
     _refuse_misplaced(parsed, config_groups(folders))
     _refuse_shadowed(folders)
     try:
-        bare = _compose(name, [], folders)
+        bare = _compose(name, [], folders, with_hydra=True)
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(
             f"experiments/{name}.yaml cannot be read: {' '.join(str(error).split())}{_without_package(name, folders)}"
@@ -143,12 +147,13 @@ def load_experiment(
     own_overrides = _variant_overrides(name, bare)
     chosen = _chosen_variants(parsed, own_overrides)
     _refuse_collisions(parsed, {variant: own_overrides[variant] for variant in chosen})
-    variants = []
+    variants, notes = [], []
     for picked in chosen:
         try:
-            composed = _compose(name, [*own_overrides[picked], *overrides], folders)
+            composed, left_out = _compose_fitting(name, [*own_overrides[picked], *overrides], folders, bare)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise _explain(error, name, picked, parsed, own_overrides, folders) from error
+        notes += left_out
         config = _with_found_path(_resolved(composed, name), project_folder(config_dir))
         _refuse_unknown(composed, config, name, picked, parsed, own_overrides)
         variants.append(Variant(picked, tuple(own_overrides[picked]), config))
@@ -156,7 +161,8 @@ def load_experiment(
     for variant in variants:
         _check(variant, list(own_overrides))
     folder = None if config_dir is None else os.fspath(config_dir)
-    return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants), folder)
+    found = tuple(dict.fromkeys(notes))
+    return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants), folder, found)
 
 
 class Template:
@@ -169,6 +175,7 @@ class Template:
         self.experiment, self.variant = experiment, variant
         self._folders = _search_folders(experiment.config_dir)
         self._groups = config_groups(self._folders)
+        self._bare = _compose(experiment.name, [], self._folders, with_hydra=True)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
     def at(self, name: str, overrides: Sequence[str]) -> Variant:
@@ -195,7 +202,7 @@ class Template:
         texts = tuple(item.input_line or "" for item in choices)
         if texts not in self._composed:
             given = [*self.variant.overrides, *self.experiment.overrides, *texts]
-            self._composed[texts] = _compose(self.experiment.name, given, self._folders)
+            self._composed[texts], _ = _compose_fitting(self.experiment.name, given, self._folders, self._bare)
         return deepcopy(self._composed[texts])
 
 
@@ -297,6 +304,26 @@ def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path], *, wi
         return compose("config", [*_selection(name, folders), *overrides], return_hydra_config=with_hydra)
 
 
+def _compose_fitting(
+    name: str, overrides: Sequence[str], folders: Sequence[Path], bare: DictConfig
+) -> tuple[DictConfig, list[str]]:
+    """The config under these overrides, and what was left out of it, since it does not fit a choice of theirs.
+
+    ``bare`` is the config without overrides, with Hydra's own part, which says what the file chooses.
+    """
+    groups, parsed = config_groups(folders), _parse(overrides)
+    made = {item.key_or_group: str(item.value()) for item in parsed if item.key_or_group in groups}
+    anew = {group: choice for group, choice in made.items() if bare.hydra.runtime.choices.get(group) != choice}
+    composed = _compose(name, overrides, folders)
+    left_out = choices.leave_out(
+        composed,
+        choices.settings_of_file(name, folders),
+        {group: choices.config_of(group, choice, folders) for group, choice in anew.items()},
+        [item.key_or_group for item in parsed if item.key_or_group not in groups],
+    )
+    return composed, [choices.note(name, group, made[group], settings) for group, settings in left_out.items()]
+
+
 @contextmanager
 def _hydra_put_aside() -> Iterator[None]:
     """Inside a multirun job Hydra is in use already; let it compose anew, and go on with the job afterwards."""
@@ -311,8 +338,27 @@ def _hydra_put_aside() -> Iterator[None]:
 def _resolved(composed: DictConfig, name: str) -> dict[str, Any]:
     try:
         return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
+    except InterpolationKeyError as error:
+        raise ConfigError(_nothing_to_take(error, name)) from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"experiments/{name}.yaml: {str(error).splitlines()[0]}. Give the key a value.") from error
+
+
+def _nothing_to_take(error: InterpolationKeyError, name: str) -> str:
+    """For a value that is that of a key which other choices have, such as ``${split.side}``."""
+    found = re.search(r"'([\w.]+)'", str(error))
+    key = found[1] if found else "another key"
+    group, _, rest = key.partition(".")
+    having = [
+        choice
+        for choice in sorted(config_groups([]).get(group, ()))
+        if OmegaConf.select(choices.config_of(group, choice, []), rest, throw_on_missing=False) is not None
+    ]
+    remedy = f"Choose one that has it, {group}={' or '.join(having)}" if having else "Set it"
+    return (
+        f"experiments/{name}.yaml: {error.full_key} is that of {key}, and there is none under these choices. {remedy}; or "
+        f"give {error.full_key} a value of its own."
+    )
 
 
 def _with_found_path(config: dict[str, Any], project: Path) -> dict[str, Any]:
@@ -409,8 +455,8 @@ def _refuse_shadowed(folders: Sequence[Path]) -> None:
     """Hydra takes seedbed's own file where a user's has the same name; without a word it would not be used."""
     own = resources()
     for folder in folders:
-        for group, choices in config_groups([folder]).items() if folder != own else ():
-            for choice in sorted(choices):
+        for group, names in config_groups([folder]).items() if folder != own else ():
+            for choice in sorted(names):
                 path, mine = folder / group / f"{choice}.yaml", own / "conf" / group / f"{choice}.yaml"
                 if path.is_file() and mine.is_file() and path.resolve() != mine.resolve():
                     raise ConfigError(f"{path}: seedbed has a config {group}/{choice} of its own. Rename the file.")
@@ -496,6 +542,11 @@ def _explain(
                 return ConfigError(
                     f"Override {override.input_line!r}{whose}: group {key!r} has no choice {choice!r}, "
                     f"{near_misses(choice, groups[key])}"
+                )
+            if f"override '{key}'. No match" in str(error):
+                return ConfigError(
+                    f"Override {override.input_line!r}{whose}: what is chosen for {key.split('/')[0]} has no {key}. Leave "
+                    "it out, or make another choice there."
                 )
         elif override.is_add() and "already at" in str(error) and str(key) in str(error):
             text = str(override.input_line)
@@ -609,6 +660,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     for group in ("data", "split", "model", "task", "imbalance", "optimizer", "trainer"):
         if not config[group]:
             raise ConfigError(f"{group}: nothing is chosen. Add 'override /{group}: ...' to the experiment's defaults.")
+    check_kinds(config)
     trainer = config["trainer"]
     for key in ("max_epochs", "steps_per_chunk"):
         require(is_whole(trainer[key]), f"trainer.{key}", trainer[key], "a whole number from 1 on")
@@ -640,11 +692,10 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     metrics = metrics_of(config["task"])
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
-    tested = bool(config["split"].get("test"))
+    split, tested = _test_part(config["split"])
     require(tested or config["select"] == "last", "select", config["select"],
-             "last where split.test is 0: the value of the epoch that validation likes best is no fair estimate")  # fmt: skip
-    side = "test" if tested else "val"
-    _require_known("report.metric", report["metric"], [f"{side}/{metric}" for metric in metrics])
+             f"last where there are no test rows ({split}): the value of the epoch that validation likes best is no fair estimate")  # fmt: skip
+    _check_metric(str(report["metric"]), metrics, split, tested)
     _require_known("report.bars", report["bars"], ["2std", "std", "ci95"])
     if report["baseline"] is not None:
         _require_known("report.baseline", report["baseline"], variants)
@@ -659,6 +710,27 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     axis = report["axis"]
     require(axis is None or (isinstance(axis, list) and len(axis) == 2 and all(map(is_number, axis)) and axis[0] < axis[1]),
              "report.axis", axis, "null or two rising numbers")  # fmt: skip
+
+
+def _test_part(split: Mapping[str, Any]) -> tuple[str, bool]:
+    """What says whether a split sets test rows apart, for a message, and whether it does."""
+    target = str(split.get("_target_"))
+    try:
+        key = getattr(get_class(target), "TESTED_BY", "test")
+    except (ValueError, ImportError, AttributeError):
+        key = "test"  # what is wrong with the target is said when it is built
+    if key in split:
+        return f"split.{key}={split[key]}", bool(split[key])
+    return f"{target.rpartition('.')[2]} sets none apart", False
+
+
+def _check_metric(metric: str, known: Sequence[str], split: str, tested: bool) -> None:
+    """``report.metric`` is one of the final values, which are of test rows where there are some, else of validation rows."""
+    side, name = ("test" if tested else "val"), metric.rpartition("/")[2]
+    if name in known and metric == f"{'val' if tested else 'test'}/{name}":
+        why = f"with {split}, final values are those of test rows" if tested else f"there are no test rows ({split})"
+        raise ConfigError(f"report.metric={metric}: {why}. Write report.metric={side}/{name}, or change the split.")
+    _require_known("report.metric", metric, [f"{side}/{each}" for each in known])
 
 
 def _require_known(key: str, value: Any, known: Sequence[str]) -> None:

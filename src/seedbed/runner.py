@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 
 from seedbed import other_code, tracking
+
+from seedbed.asked import check_names
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.environment import environment, in_one_line
@@ -93,6 +95,8 @@ def run_loaded(
 ) -> Outcome:
     """As ``run``, for an experiment that is loaded; its launch gets the ``tags``, and ``artifacts`` by their names."""
     experiment = installed(experiment, shown)
+    for note in experiment.notes:
+        shown.say_once(note)
     store = open_store(experiment)
     repair(store, shown)
     plan = _plan(experiment, shown)
@@ -149,7 +153,9 @@ def installed(experiment: Experiment, display: Display) -> Experiment:
 
 
 def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
-    return Planner(experiment.seeds, display).plan(experiment.variants)
+    plan = Planner(experiment.seeds, display).plan(experiment.variants)
+    _check_report(experiment.config["report"], plan[0])
+    return plan
 
 
 class Planner:
@@ -191,6 +197,19 @@ class Planner:
         return self._rows[key]
 
 
+def _check_report(report: Mapping[str, Any], planned: PlannedVariant) -> None:
+    """What the report is to be about is there: rows of the metric's side under every seed, and names in the data."""
+    side = str(report["metric"]).partition("/")[0]
+    for seed, rows in planned.rows.items():
+        if (side == "test") != (len(rows.test) > 0):
+            there, wanted = ("no test rows", "val") if side == "test" else ("test rows, whose values are final", "test")
+            raise ConfigError(
+                f"report.metric={report['metric']}: under seed {seed} the split has {there}. Write "
+                f"report.metric={wanted}/..., or change the split."
+            )
+    check_names(planned.table, report)
+
+
 def _strategy(variant: Variant) -> Strategy:
     strategy = build(variant.config["imbalance"], "imbalance")
     if not isinstance(strategy, Strategy):
@@ -198,6 +217,7 @@ def _strategy(variant: Variant) -> Strategy:
             f"Variant {variant.name!r}: imbalance._target_={variant.config['imbalance'].get('_target_')} is no strategy. "
             "Derive the class from seedbed.imbalance.base.Strategy and override apply()."
         )
+    task_class(variant.config).check_strategy(strategy)
     return strategy
 
 

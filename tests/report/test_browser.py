@@ -17,11 +17,22 @@ pytestmark = [
 
 def test_the_browser_tells_errors_and_requests(tmp_path):
     """Without this the next test could not fail."""
+    (tmp_path / "frame.html").write_text('<link rel="stylesheet" href="http://style.invalid/x.css">')
     page = tmp_path / "page.html"
-    page.write_text('<body><img src="http://seedbed.invalid/x.png"><script>nowhere()</script>')
+    page.write_text(
+        '<body><img src="http://picture.invalid/x.png"><script src="https://script.invalid/x.js"></script>'
+        '<iframe src="frame.html"></iframe><iframe src="http://frame.invalid/"></iframe>'
+        "<script>fetch('http://fetched.invalid/'); new WebSocket('ws://socket.invalid/');"
+        "new Worker(URL.createObjectURL(new Blob([\"fetch('http://worker.invalid')\"]))); nowhere()</script>"
+    )
     found = shown(page.as_uri(), tmp_path)
-    assert found.hosts == {"seedbed.invalid"}
-    assert "nowhere is not defined" in found.console[0]
+    asked = ("fetched", "frame", "picture", "script", "socket", "style", "worker")
+    assert found.hosts == {f"{name}.invalid" for name in asked}
+    assert any("nowhere is not defined" in said for said in found.console)
+
+
+def test_what_chromium_asks_for_itself_is_not_the_pages(tmp_path):
+    assert shown("about:blank", tmp_path).hosts == set()
 
 
 def test_the_page_opens_without_error_or_request_and_sorts_its_tables(results, tmp_path):

@@ -110,6 +110,9 @@ class PermutationSplit(RatingSplit):
 class LeaveNOut(RatingSplit):
     """Of each user, n ratings test, ``val`` validate and the others train."""
 
+    TESTED_BY = "n"
+    """The argument that says whether there are test rows; of other splits it is ``test``."""
+
     def __init__(self, *, n: int = 1, val: int = 1, order: str = "time", per_seed: bool = True, seed: int = 0) -> None:
         """``order``: "time" tests the last n ratings and validates those before; "random" draws them.
 

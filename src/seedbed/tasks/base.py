@@ -98,6 +98,10 @@ class Task(StackedModule):
         return ShuffledBatches(data.train, seeds, batch_size=size, steps_per_chunk=steps, device=device, draw=draw)
 
     @classmethod
+    def check_strategy(cls, strategy: Strategy) -> None:
+        """Raise ``ConfigError`` for a strategy that can work on no table of the task's kind."""
+
+    @classmethod
     def check(cls, table: Any, rows: Rows, strategy: Strategy) -> None:
         """Raise ``ConfigError`` where one seed's rows or the strategy cannot work."""
 

@@ -46,11 +46,15 @@ class OfRatings(Task):
         return SeedData(seed, rows)
 
     @classmethod
-    def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
+    def check_strategy(cls, strategy: Strategy) -> None:
         if type(strategy) is not Strategy:
             raise ConfigError(
                 f"imbalance: {type(strategy).__name__} works on classes, and ratings have none. Set imbalance=none."
             )
+
+    @classmethod
+    def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
+        cls.check_strategy(strategy)
         if len(rows.train) == 0:
             raise ConfigError("split: no rating is left for training. Lower split.val and split.test.")
 

@@ -1,0 +1,182 @@
+"""Every choice of every config group, trained for an epoch on small data in an experiment that it fits."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seedbed.checks import is_installed
+from seedbed.data import cifar10, movielens
+from seedbed.experiment import load_experiment
+from seedbed.paths import config_groups
+from seedbed.progress import Display
+from seedbed.runner import _plan
+from seedbed.search import search
+from seedbed.search.processes import search_by_processes
+from tests import made_up
+
+# Split, model, optimizer and schedule are set as the shipped experiments set theirs, for other choices than the rows'.
+EXPERIMENT = """
+# @package _global_
+defaults:
+  - override /data: {data}
+  - override /split: {split}
+  - override /model: {model}
+  - override /task: {task}
+question: Does it train?
+seeds: 2
+split: {shares}
+trainer: {{max_epochs: 1, batch_size: 16, accelerator: cpu, seeds_at_once: 2}}
+tracking: {{pictures: false}}
+variants: {{one: []}}
+report: {{metric: test/loss}}
+"""
+LABELLED = EXPERIMENT.format(
+    data="text_csv", split="per_seed", model="mlp", task="classification", shares="{train: 0.6, val: 0.2, test: 0.2}"
+)
+RATED = EXPERIMENT.format(
+    data="ratings_csv", split="random", model="dot_product", task="rating", shares="{val: 0.2, test: 0.2}"
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Choices that are trained together, and what else the experiment needs to be told."""
+
+    experiment: str
+    choices: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+    needs: str = ""
+    """A package."""
+
+    def __str__(self) -> str:
+        return " ".join(self.choices)
+
+
+def run(experiment: str, choices: str, *settings: str, needs: str = "") -> Run:
+    return Run(experiment, tuple(choices.split()), settings, needs)
+
+
+HASHED = "data/encoder=hashing"
+VAL = "report.metric=val/loss"
+SPACE = ("optimizer.lr=interval(1e-3, 1e-2)", "optimizer.weight_decay=interval(0.0, 0.1)")
+TRAINED = [
+    run("labelled", f"data=text_csv {HASHED} split=per_seed model=mlp task=classification imbalance=none optimizer=adamw schedule=constant trainer=default"),
+    run("labelled", "data/encoder=tfidf split=fixed imbalance=class_weights optimizer=adam schedule=one_cycle"),
+    run("labelled", "data/encoder=words model=recurrent imbalance=oversample optimizer=sgd schedule=triangle"),
+    run("labelled", "data=feature_csv imbalance=undersample optimizer=rmsprop schedule=cyclic", "data.exclude=[text]"),
+    run("labelled", "data=feature_csv imbalance=smote optimizer=adagrad schedule=linear_warmup", "data.exclude=[text]"),
+    run("labelled", f"{HASHED} imbalance=text_augment optimizer=keras_rmsprop schedule=cosine_restarts"),
+    run("labelled", "imbalance=nlpaug", HASHED, needs="nlpaug"),
+    run("labelled", "imbalance=textattack", HASHED, needs="textattack"),
+    run("labelled", "data=image_folder model=pixel_mlp split=official", "data.size=[8,8]"),
+    run("labelled", "data=cifar10 model=lenet split=as_published", "split.val=20", "trainer.batch_size=4"),
+    run("labelled", f"data=sms_spam {HASHED}"),
+    run("rated", "data=ratings_csv split=random model=dot_product task=rating optimizer=fastai_adam schedule=phases", "schedule.phases=[[0.1,1]]"),
+    run("rated", "data=movielens_1m split=by_time model=embedding_network optimizer=lazy_adam"),
+    run("rated", "data=movielens_100k split=folds", VAL),
+    run("rated", "data=movielens_10m split=permutation", VAL),
+    run("rated", "data=movielens_20m split=held_out task=cold_start", "split.at_least=12", "split.val=0.3", "task.known=[0,1,3]"),
+    run("rated", "data=synthetic_ratings split=leave_n_out", "data.ratings=400", "data.users=30", "data.items=30"),
+    run("rated", "data=movielens_25m task=matrix model=matrix_factorization", "trainer.batch_size=null", "task.steps=2"),
+    run("rated", "data=movielens_32m task=retrieval model=two_tower"),
+    run("rated", "data=movielens_small model=popular", "task=retrieval"),
+    run("rated", "data=movielens_small_2016 model=random", "task=retrieval"),
+    run("rated", "model=item_knn", "task=retrieval", needs="implicit"),
+    run("rated", "model=als", "task=retrieval", needs="implicit"),
+    run("rated", "model=bpr", "task=retrieval", needs="implicit"),
+]  # fmt: skip
+SEARCHED = [
+    run("labelled", "search=tpe search/pruner=median tracking=mlflow"),
+    run("labelled", "search=random search/pruner=hyperband"),
+    run("labelled", "search=qmc search/pruner=none"),
+    run("labelled", "search=gp"),
+    run("labelled", "search=cma_es", needs="cmaes"),
+    run("labelled", "search=grid"),
+    run("labelled", "hydra/sweeper=optuna"),
+]
+# Each is some hundred megabytes to download or to start; tests/data/test_encoders.py has their own tests.
+NOT_RUN = {"data/encoder=use", "data/encoder=sentence_transformers"}
+OF_DATA = {
+    "text_csv": ["data.path={folder}/labelled.csv", "data.text=text", "data.label=label"],
+    "feature_csv": ["data.path={folder}/labelled.csv", "data.label=label"],
+    "image_folder": ["data.path={folder}/pictures"],
+    "sms_spam": ["data.path={folder}/SMSSpamCollection"],
+    "ratings_csv": ["data.path={folder}/ratings.csv", "data.user=user", "data.item=item", "data.rating=rating", "data.timestamp=time"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
+    """A project, and small files of every data set."""
+    folder = tmp_path_factory.mktemp("choices")
+    (folder / "experiments").mkdir()
+    (folder / "experiments" / "labelled.yaml").write_text(LABELLED)
+    (folder / "experiments" / "rated.yaml").write_text(RATED)
+    shutil.copy(empty_store, folder / "mlflow.db")
+    made_up.write_tables(folder)
+    made_up.write_movielens(folder)
+    made_up.write_cifar10(folder / "cifar-10-batches-bin")
+    made_up.write_sms_spam(folder / "SMSSpamCollection")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files in the place of the real ones."""
+    for name, edition in movielens.EDITIONS.items():
+        monkeypatch.setitem(movielens.EDITIONS, name, dataclasses.replace(edition, digests={}))
+    monkeypatch.setattr(cifar10, "ROWS_OF_A_FILE", made_up.CIFAR10_ROWS)
+    monkeypatch.setenv("SEEDBED_DATA", str(folder))
+
+
+def overrides_of(given: Run, folder: Path) -> list[str]:
+    own = {"labelled": "data=text_csv", "rated": "data=ratings_csv"}[given.experiment]
+    data = next((choice for choice in given.choices if choice.startswith("data=")), own)
+    files = [text.format(folder=folder) for text in OF_DATA.get(data.removeprefix("data="), [])]
+    return [*given.choices, *files, *given.settings]
+
+
+def skip_without(given: Run) -> None:
+    if given.needs and not is_installed(given.needs):
+        pytest.skip(f"{given.needs} is not installed")
+
+
+@pytest.mark.parametrize("given", TRAINED, ids=str)
+def test_a_choice_trains(given: Run, folder: Path) -> None:
+    skip_without(given)
+    experiment = load_experiment(given.experiment, overrides_of(given, folder), folder)
+    (planned,) = _plan(experiment, Display(quiet=True))
+    task, table = planned.trainer.task, planned.table
+    data = [task.seed_data(table, planned.rows[seed], planned.strategy, seed) for seed in experiment.seeds]
+    for found in planned.trainer.train(data):
+        assert found.outcome == "ok"
+        assert {epoch for _, epoch, _ in found.curves} == {0}
+        side = "test" if len(planned.rows[found.seed].test) else "val"
+        curves = {metric: value for metric, _, value in found.curves}
+        values = found.metrics if side == "test" else curves
+        name = "loss" if f"{side}/loss" in values else "ndcg_at_10"  # of what is computed, and not trained
+        assert np.isfinite(values[f"{side}/{name}"])
+
+
+@pytest.mark.parametrize("given", SEARCHED, ids=str)
+def test_a_choice_searches(given: Run, folder: Path) -> None:
+    skip_without(given)
+    space = ["optimizer.lr=1e-3,1e-2"] if "search=grid" in given.choices else SPACE
+    settings = [*given.choices, *space, "search.trials=2", "search.fresh_seeds=0", f"search.study='{given.choices[0]}'"]
+    asked = [HASHED, *overrides_of(given, folder), *settings]
+    by = search_by_processes if "hydra/sweeper=optuna" in given.choices else search
+    found = by("labelled", asked, folder)
+    assert [trial.state for trial in found.search.trials] == ["COMPLETE"] * 2
+
+
+def test_every_choice_is_run() -> None:
+    """A new file in ``conf/`` needs a place above."""
+    there = {f"{group}={choice}" for group, names in config_groups([]).items() for choice in names}
+    run_here = {choice for given in [*TRAINED, *SEARCHED] for choice in given.choices}
+    assert there - {choice for choice in there if choice.startswith("experiments=")} == run_here | NOT_RUN
