@@ -78,7 +78,7 @@ def rounding_text(analysis: Analysis) -> str:
     others = sum(of_variant.other_outcomes for of_variant in found)
     diverged = f" {count_word(others).capitalize()} of them diverged on one side only." if others else ""
     if len(same) == len(sizes):
-        return f"Seeds trained alone instead of in their stack end at the same {analysis.metric}, to the bit {measured}.{diverged}"
+        return f"Seeds trained alone instead of in their stack end at the same {analysis.metric} {measured}.{diverged}"
     return (
         f"Seeds trained alone instead of in their stack end up to {max(sizes.values()):.3g} away {measured}: rounding, which "
         f"training amplifies{_share(found)}.{_same(same)}{diverged}"
@@ -96,4 +96,4 @@ def _share(found: Sequence[Rounding]) -> str:
 def _same(variants: Sequence[str]) -> str:
     if not variants:
         return ""
-    return f" Those of {listed(f'`{variant}`' for variant in variants)} end at the same value, to the bit."
+    return f" Those of {listed(f'`{variant}`' for variant in variants)} end at the same value."
