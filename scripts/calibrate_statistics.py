@@ -696,14 +696,17 @@ def paragraph(text: str) -> str:
     return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
+def versions() -> str:
+    return f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}"
+
+
 def introduction(records: Records, plan: Plan, options: argparse.Namespace) -> Iterator[str]:
     setting = plan.setting
     train, val, test = (f"{share:.0%}" for share in setting.shares)
     spread = {design: math.sqrt(float(spread_of(records, design, plan).mean())) for design in ("resampled", "fixed")}
     yield paragraph(
         f"Made by `{COMMAND} --experiments {options.experiments} --seeds {plan.seeds} --further-runs {plan.further_runs} "
-        f"--seed {plan.seed}` with Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}. "
-        "Intervals, tests and verdicts are those of reports: `seedbed.statistics` and `seedbed.report.analysis.verdict`. "
+        f"--seed {plan.seed}` with {versions()}. Intervals, tests and verdicts are those of reports: `seedbed.statistics` and `seedbed.report.analysis.verdict`. "
         "The error beside a share is its standard error, of the simulation."
     )
     yield paragraph(

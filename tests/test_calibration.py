@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from dataclasses import replace
 from types import ModuleType
@@ -15,9 +16,9 @@ from seedbed.data.table import Table
 from tests.conftest import REPOSITORY
 
 
-def load_script() -> ModuleType:
-    path = REPOSITORY / "scripts" / "calibrate_statistics.py"
-    spec = importlib.util.spec_from_file_location("calibrate_statistics", path)
+def load_script(name: str) -> ModuleType:
+    path = REPOSITORY / "scripts" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -26,7 +27,8 @@ def load_script() -> ModuleType:
     return module
 
 
-calibration = load_script()
+calibration = load_script("calibrate_statistics")
+hard = load_script("calibrate_hard_cases")  # which imports the other
 PLAN = calibration.Plan(calibration.Setting(), seeds=10, further_runs=100, seed=0)
 
 
@@ -135,3 +137,65 @@ def test_the_plain_contrast_is_the_paired_t_test():
     paired = calibration.compare(a, b, design="fixed")
     plain = calibration.compare(a, b, design="resampled", test_to_train=0.0)
     assert (plain.p, plain.low, plain.high) == (paired.p, paired.low, paired.high)
+
+
+# ---- where the statistics fail ---------------------------------------------------------------------------------------
+
+
+def test_random_splits_of_rows_say_nothing_of_other_users():
+    plan = replace(PLAN, setting=calibration.Setting(rows=hard.USERS * 40), further_runs=20)
+    noted = calibration.simulate(hard.clustered_records, plan, 30, jobs=1, name="test")
+    found = {finding.what: finding for finding in hard.clustered_findings(noted, 40)}
+    assert found["40 rows, split by rows, accuracy, corrected: other rows of the same users"].share > 0.9
+    assert found["40 rows, split by rows, accuracy, corrected: other users"].share < 0.9
+    assert found["40 rows, split by users, accuracy, corrected: other users"].share > 0.8
+
+
+def test_rows_of_a_user_stay_on_one_side():
+    setting = calibration.Setting(rows=hard.USERS * 10)
+    sides = hard.splits_of_users(20, setting, np.random.default_rng(0)).reshape(20, hard.USERS, 10)
+    assert (sides == sides[:, :, :1]).all()
+    assert {tuple(np.bincount(split)) for split in sides[:, :, 0]} == {(35, 5, 10)}
+
+
+def test_few_seeds_of_two_modes_miss_the_mean_and_a_steady_variant_is_called_worse():
+    noted = calibration.simulate(hard.bimodal_records, PLAN, 100, jobs=1, name="test")
+    found = {finding.what: finding for finding in hard.bimodal_findings(noted)}
+    assert found["mean, t interval, n = 5"].share < 0.8
+    assert found["steady, same mean, n = 5: worse"].share > 0.2
+    assert found["5 comparisons of the same, paired t-test and Holm, n = 10: better"].share < 0.1
+
+
+def test_better_is_said_only_where_both_tests_say_it():
+    noted = calibration.simulate(hard.diverged_records, PLAN, 20, jobs=1, name="test")
+    for name in (*hard.SCENARIOS, *hard.AHEAD):
+        both, dropped, worst = (noted[f"{name}/{rule}/30/better"] for rule in ("both", "dropped", "worst"))
+        assert not (both & ~(dropped & worst)).any()
+    assert noted["ahead/both/30/first"].mean() > 0.9
+    block = hard.diverged_block(noted)
+    assert len(block.rows) == 2 * len(hard.SCENARIOS | hard.AHEAD)
+    assert {len(row) for row in block.rows} == {len(block.head)}
+
+
+def test_p_is_the_larger_one_and_opposite_directions_agree_on_nothing():
+    draw = np.random.default_rng(0)
+    a, b = 0.9 + 0.01 * draw.random(10), 0.8 + 0.01 * draw.random(10)
+    whole = hard.dropped(a, b)
+    assert hard.both_agree(whole, hard.at_the_worst(a, b)).p == whole.p
+    a[:2] = np.nan
+    survivors, filled = hard.dropped(a, b), hard.at_the_worst(a, b)
+    assert hard.both_agree(survivors, filled).p == (1.0 if filled.difference < 0 else max(survivors.p, filled.p))
+    a[:5] = np.nan
+    assert hard.at_the_worst(a, b).difference < 0 < hard.dropped(a, b).difference
+    assert hard.both_agree(hard.dropped(a, b), hard.at_the_worst(a, b)).p == 1.0
+
+
+def test_the_readme_quotes_what_the_pages_say():
+    pages = "".join(
+        (REPOSITORY / "scripts" / f"{name}.md").read_text() for name in (calibration.__name__, hard.__name__)
+    )
+    readme = (REPOSITORY / "README.md").read_text()
+    quoted = readme[readme.index("[10000 simulated experiments") : readme.index("## Search")]
+    shares = re.findall(r"([\d.]+) %", quoted)
+    assert len(shares) >= 6
+    assert [share for share in shares if f"{share}%" not in pages] == []

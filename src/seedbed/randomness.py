@@ -1,7 +1,7 @@
 """Random generators that belong to one seed and one purpose, never to a global stream.
 
 A seed's split, weights, batch order, dropout and resampling each have a generator of their own, so that a seed
-gives the same result alone, among thirty others, or added later.
+draws the same alone, among thirty others, or added later. Its result is the same but for how sums are rounded.
 """
 
 from __future__ import annotations

@@ -89,6 +89,23 @@ class Search:
 
 
 @dataclass(frozen=True)
+class TrainedAlone:
+    """A cell that was trained again by itself, and its record, which is of a stack of several seeds."""
+
+    variant: str
+    seed: int
+    fingerprint: str
+    stacked: dict[str, float]
+    """The final metrics that are recorded."""
+    alone: dict[str, float]
+    """The same of the seed alone."""
+    outcomes: tuple[str, str]
+    """Of the record and of the seed alone: "ok" or "diverged"."""
+    largest: dict[str, float]
+    """Largest difference of each metric over all its epochs, as ``verify`` counts: of the value where that is above 1."""
+
+
+@dataclass(frozen=True)
 class Results:
     """One experiment's cells, curves and circumstances."""
 
@@ -124,6 +141,8 @@ class Results:
     """The search whose winners this launch has tested on fresh seeds."""
     labels: dict[str, str] = field(default_factory=dict)
     """Canonical metric name -> the label that the source uses, where they differ."""
+    rounding: list[TrainedAlone] = field(default_factory=list)
+    """Of the cells that were trained again alone: what rounding makes, as training amplifies it."""
 
     @property
     def metrics(self) -> list[str]:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ from seedbed.code import Code
 from seedbed.errors import TrackingError, near_misses
 from seedbed.experiment import can_change_results, canonical, flatten, used
 from seedbed.paths import project_folder
-from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results, Search, Trial
+from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results, Search, TrainedAlone, Trial
 from seedbed.statistics import finite, summary
 
 PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
@@ -69,6 +69,8 @@ SEARCH = f"{TAG}search"
 SEARCHES = ".search"
 # What the MLflow experiment of the learning-rate range tests of an experiment is called beyond its name.
 RANGE_TESTS = ".lr_find"
+# The kind of run that records cells which were trained again alone, and the file in it.
+ROUNDING, ROUNDING_RECORD = "rounding", "rounding.json"
 # On a seed run: why it was trained with lr_finder.fallback.
 LR_FALLBACK = f"{TAG}lr_fallback"
 # What MLflow's page of a run shows as its description, in Markdown.
@@ -418,6 +420,21 @@ class Store:
         """All searches, the latest first."""
         return self._search(f"tags.`{TAG}kind` = 'search'", order=LATEST_FIRST)
 
+    def trained_alone(self, fingerprints: Iterable[str]) -> list[TrainedAlone]:
+        """What is recorded of these cells trained again alone, the latest of each; in the order of the fingerprints."""
+        found: dict[str, TrainedAlone] = {}
+        query = f"tags.`{TAG}kind` = '{ROUNDING}' and attributes.status = 'FINISHED'"
+        for run in self._search(query):
+            for cell in json.loads(self.run(run.info.run_id).text(ROUNDING_RECORD)):
+                found[cell["fingerprint"]] = TrainedAlone(**cell | {"outcomes": tuple(cell["outcomes"])})
+        return [found[print_] for print_ in dict.fromkeys(fingerprints) if print_ in found]
+
+    def record_trained_alone(self, launch: Run, cells: Sequence[TrainedAlone]) -> None:
+        """Record cells of a launch that were trained again alone, as a run of their own."""
+        run = self.start("seeds trained alone", ROUNDING, {"launch": launch.info.run_id})
+        with ending(run):
+            run.artifact(ROUNDING_RECORD, json.dumps([asdict(cell) for cell in cells], indent=1))
+
     def children(self, run_id: str) -> list[Run]:
         """The runs below a run, in the order in which they were started."""
         return self._search(f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'", order="attributes.start_time ASC")
@@ -710,6 +727,7 @@ def read_results(store: Store, launch: Run, *, curves: bool = True, jobs: bool =
         overrides=_recipe_overrides(launch),
         launch=launch.info.run_id,
         launches=[launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
+        rounding=store.trained_alone(own),
     )
 
 

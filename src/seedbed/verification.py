@@ -24,7 +24,7 @@ from seedbed.errors import ConfigError, TrackingError, near_misses
 from seedbed.experiment import RECIPE_VERSION, Variant, build
 from seedbed.paths import make_importable
 from seedbed.progress import Display
-from seedbed.results import SECONDS
+from seedbed.results import SECONDS, TrainedAlone
 from seedbed.runner import load_table, plan_variant
 from seedbed.tracking import TAG, Cell, Store
 from seedbed.training import SeedResult
@@ -33,6 +33,9 @@ from seedbed.workers import Workers, train_in_worker
 
 CELLS = 5
 TOLERANCE = 1e-3
+"""Allowed where bits cannot be asked for and nothing was measured."""
+SLACK = 2
+"""Allowed is so many times the largest difference that rounding made of a few cells: others may go further."""
 SHOWN = 3
 """Differing values of a cell that are named, the largest first."""
 CHOSEN_EPOCH = "chosen epoch"
@@ -61,6 +64,32 @@ class Difference:
         return f"{self.what}: {recorded} recorded, {now} now"
 
 
+def metric_of(what: str) -> str:
+    """The metric of a compared value: "val/mse epoch 3" is one of "val/mse"."""
+    return what.split(" epoch ", maxsplit=1)[0]
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How far values may be from their records."""
+
+    tolerance: float = 0.0
+    """0: every value must be the recorded one, bit for bit."""
+    measured: tuple[tuple[str, float], ...] = ()
+    """By metric, where it is more: what rounding was measured to make of seeds trained alone, with ``SLACK``."""
+    reason: str = ""
+    """A sentence on what is allowed and why."""
+
+    def of(self, difference: Difference) -> float:
+        return max(self.tolerance, dict(self.measured).get(metric_of(difference.what), 0.0))
+
+    def __str__(self) -> str:
+        return "what rounding makes" if self.measured else f"{self.tolerance:g}"
+
+
+BITS = Allowance()
+
+
 @dataclass(frozen=True)
 class Check:
     """What came of training one cell again."""
@@ -73,8 +102,7 @@ class Check:
     """The largest first."""
     changed: tuple[str, ...] = ()
     """What is not as it was when the cell was trained: entries of the environment, data, recipe."""
-    tolerance: float = 0.0
-    """0: every value must be the recorded one, bit for bit."""
+    allowance: Allowance = BITS
     failure: str = ""
     """Why nothing could be compared."""
     code: tuple[str, ...] = ()
@@ -86,7 +114,12 @@ class Check:
 
     @property
     def verified(self) -> bool:
-        return not self.failure and all(difference.size <= self.tolerance for difference in self.differences)
+        return not self.failure and not self.beyond
+
+    @property
+    def beyond(self) -> list[Difference]:
+        """What differs by more than is allowed."""
+        return [difference for difference in self.differences if difference.size > self.allowance.of(difference)]
 
     def __str__(self) -> str:
         if self.failure:
@@ -96,8 +129,8 @@ class Check:
             return f"{name}: identical ({self.values} values)"
         if self.verified:
             largest = self.differences[0]
-            return f"{name}: within {self.tolerance:g} (largest difference {largest.size:.2g}, {largest.what})"
-        beyond = [difference for difference in self.differences if difference.size > self.tolerance]
+            return f"{name}: within {self.allowance} (largest difference {largest.size:.2g}, {largest.what})"
+        beyond = self.beyond
         named = "; ".join(map(str, beyond[:SHOWN])) + (f"; {len(beyond) - SHOWN} more" if len(beyond) > SHOWN else "")
         return f"{name}: DIFFERS in {len(beyond)} of {self.values} values: {named}"
 
@@ -118,15 +151,19 @@ class Verification:
 
     def _changed(self) -> list[str]:
         """What has changed since the cells were trained, and what follows for the comparison."""
-        kinds = dict.fromkeys((check.changed, check.tolerance) for check in self.checks if not check.failure)
+        kinds = dict.fromkeys((check.changed, check.allowance) for check in self.checks if not check.failure)
+        several = len({changed for changed, _ in kinds}) > 1
         lines = self._other_code()
-        for changed, tolerance in kinds:
+        for changed in dict.fromkeys(changed for changed, _ in kinds):
             if changed:
-                lines.append("Not as it was when these cells were trained:" if len(kinds) == 1 else self._of(changed))
+                lines.append(self._of(changed) if several else "Not as it was when these cells were trained:")
                 lines += [f"  {entry}" for entry in changed]
-            if tolerance:
-                reason = "Therefore" if changed else "A GPU adds up in no fixed order, therefore"
-                lines.append(f"{reason} values may differ by {tolerance:g} (of the value where it is above 1).")
+            if any(allowance != BITS for also, allowance in kinds if also == changed):
+                lines.append(
+                    "Therefore sums may be rounded otherwise" if changed else "A GPU adds up in no fixed order"
+                )
+                lines[-1] += ", and training amplifies what differs. Allowed, of a value where it is above 1:"
+                lines += [f"  {allowance.reason}" for also, allowance in kinds if also == changed]
         return [*lines, ""] if lines else []
 
     def _other_code(self) -> list[str]:
@@ -148,11 +185,14 @@ class Verification:
         near = sum(check.verified and not check.identical for check in self.checks)
         wrong = len(self.checks) - identical - near
         parts = [(identical, "bit for bit")] if identical or not near else []
-        parts += [(near, f"within {max(check.tolerance for check in self.checks):g}")] if near else []
+        parts += [(near, f"within {self._most_allowed()}")] if near else []
         said = [f"{parts[0][0]} {of_all} repeat{'s' if parts[0][0] == 1 else ''} {parts[0][1]}"]
         said += [f"{count} {how}" for count, how in parts[1:]]
         said += [f"{wrong} do{'es' if wrong == 1 else ''} not"] if wrong else []
         return ", ".join(said) + "."
+
+    def _most_allowed(self) -> Allowance:
+        return max((check.allowance for check in self.checks), key=lambda of: (bool(of.measured), of.tolerance))
 
 
 # ---- the straight line -----------------------------------------------------------------------------------------------
@@ -164,35 +204,70 @@ def verify(
     *,
     cells: int | None = CELLS,
     variant: str | None = None,
-    tolerance: float = TOLERANCE,
+    tolerance: float | None = None,
     config_dir: str | PathLike[str] | None = None,
     display: Display | None = None,
 ) -> Verification:
     """Train so many ``cells`` (None: all) of a launch again and compare every recorded value but the time.
 
-    ``asked`` and ``run`` name the launch: see ``tracking.find_tracked``. On a CPU with the same versions and hardware
-    values must be the recorded ones bit for bit; otherwise they may differ by ``tolerance``. Nothing is written to the
-    store. Raises a ``SeedbedError`` for what cannot be found, and for data that are not there.
+    ``asked`` and ``run`` name the launch: see ``tracking.find_tracked``. On a CPU with the same versions, hardware,
+    threads and stack values must be the recorded ones bit for bit. Otherwise they may differ by ``tolerance``; None: by
+    twice what ``rounding.measure_rounding`` has recorded of the variant, and at least by ``TOLERANCE``. Nothing is written to the store. Raises a ``SeedbedError`` for what cannot be found, and for data that are not there.
     """
-    if not tolerance >= 0:
+    if tolerance is not None and not tolerance >= 0:
         raise ConfigError(f"--tolerance {tolerance}: it must be a number from 0 on.")
     if config_dir is not None:
         make_importable(Path(config_dir).expanduser().resolve())
     reread()
     store, launch = tracking.find_tracked(asked, config_dir, run)
     with display or Display(quiet=True) as shown:
-        finished = _finished(store, launch, variant)
+        finished = finished_cells(store, launch, variant)
         chosen = finished if cells is None else finished[:cells]
         tables: dict[str, Dataset] = {}
-        stacks = [_prepared(store, stack, tables, shown) for stack in _stacks(store, chosen)]
-        checks = _train_and_compare(store, stacks, tolerance, shown)
+        stacks = [prepare(store, stack, tables, shown) for stack in stacks_of(store, chosen)]
+        allowances = _allowances(store, launch, tolerance)
+        checks = _train_and_compare(store, stacks, allowances, shown)
     about = (
         f"{store.experiment}, launch {launch.info.run_id[:8]}: {len(chosen)} of {len(finished)} trained cells again."
     )
     return Verification(about, tuple(checks[cell.run_id] for cell in chosen))
 
 
-def _finished(store: Store, launch: Run, variant: str | None) -> list[Cell]:
+def _allowances(store: Store, launch: Run, tolerance: float | None) -> dict[str, Allowance]:
+    """What is allowed where bits cannot be asked for, by the fingerprint of each cell of the launch."""
+    plan = tracking.read_plan(store.run(launch.info.run_id))
+    found: dict[str, Allowance] = {}
+    for variant, cells in plan.items():
+        prints = [print_ for _, print_ in cells]
+        if tolerance is None:
+            alone = store.trained_alone(prints)
+            allowed = _measured_allowance(variant, alone, f"seedbed verify {store.experiment} --alone")
+        else:
+            allowed = Allowance(tolerance, reason=f"{variant}: {tolerance:g}, as --tolerance says.")
+        found |= dict.fromkeys(prints, allowed)
+    return found
+
+
+def _measured_allowance(variant: str, alone: Sequence[TrainedAlone], command: str) -> Allowance:
+    largest: dict[str, float] = {}
+    for cell in alone:
+        for metric, size in cell.largest.items():
+            largest[metric] = max(size, largest.get(metric, 0.0))
+    measured = tuple((metric, SLACK * size) for metric, size in largest.items() if SLACK * size > TOLERANCE)
+    return Allowance(TOLERANCE, measured, _reason(variant, len(alone), measured, command))
+
+
+def _reason(variant: str, cells: int, measured: Sequence[tuple[str, float]], command: str) -> str:
+    if not cells:
+        return f"{variant}: {TOLERANCE:g}. How far rounding takes it is not measured, and may be further: '{command}' does."
+    of_cells = f"{cells} cell{'' if cells == 1 else 's'} trained alone ('{command}')"
+    if not measured:
+        return f"{variant}: {TOLERANCE:g}, and rounding made less of {of_cells}."
+    sizes = ", ".join(f"{metric} {size:.2g}" for metric, size in measured)
+    return f"{variant}: twice what rounding made of {of_cells}: {sizes}; all else {TOLERANCE:g}."
+
+
+def finished_cells(store: Store, launch: Run, variant: str | None) -> list[Cell]:
     """Trained cells of the launch, wherever they were trained: the first seed of each variant, then the second ..."""
     if tracking.READABLE not in launch.data.tags:
         raise TrackingError(f"Launch {launch.info.run_id} ended before its first variant: there is nothing to verify.")
@@ -227,10 +302,12 @@ class Stack:
     launch: str
     environment: dict[str, str]
     """Of the launch that trained it."""
+    guessed: str = ""
+    """That it is not recorded which seeds these were; "" where it is."""
     cells: list[tuple[Cell, Run]] = field(default_factory=list)
 
 
-def _stacks(store: Store, chosen: Sequence[Cell]) -> list[Stack]:
+def stacks_of(store: Store, chosen: Sequence[Cell]) -> list[Stack]:
     """One stack for all cells that were trained in it."""
     stacks: dict[tuple[str, tuple[int, ...]], Stack] = {}
     for cell in chosen:
@@ -251,7 +328,9 @@ def _stack(store: Store, variant_run: str, seeds: tuple[int, ...], cell: Cell, r
     threads = run.data.tags.get(tracking.THREADS, recorded["threads"])
     # More threads than cores would take turns, and each wait for the others.
     at_most = min(int(threads), available_cores())
-    return Stack(cell.variant, seeds, at_most, config, cell.launch, recorded | {"threads": threads})
+    known = tracking.STACK in run.data.tags or len(seeds) == 1
+    guessed = "" if known else f"stack: {len(seeds)} seeds recorded, taken for {', '.join(map(str, seeds))} now"
+    return Stack(cell.variant, seeds, at_most, config, cell.launch, recorded | {"threads": threads}, guessed)
 
 
 def _seeds_of_stack(store: Store, variant_run: str, cell: Cell, run: Run) -> tuple[int, ...]:
@@ -292,14 +371,14 @@ class Prepared:
             return ""
         return f"NOT COMPARABLE, and not trained: {'; '.join(self.changed)}. Put back what it was trained on."
 
-    def tolerance(self, allowed: float) -> float:
-        """0 where the same bits can be asked for."""
+    def allowance(self, otherwise: Allowance) -> Allowance:
+        """Nothing but the same bits where these can be asked for."""
         settings = self.stack.config["trainer"]
         repeats = accelerator(settings) == "cpu" or settings["deterministic"] is True
-        return 0.0 if repeats and not self.changed else allowed
+        return BITS if repeats and not self.changed else otherwise
 
 
-def _prepared(store: Store, stack: Stack, tables: dict[str, Dataset], display: Display) -> Prepared:
+def prepare(store: Store, stack: Stack, tables: dict[str, Dataset], display: Display) -> Prepared:
     """Load and split the data: everything that can be wrong is found here, before any training."""
     config = stack.config
     key = json.dumps(config["data"], sort_keys=True)
@@ -356,7 +435,10 @@ def _changed_recipe(store: Store, stack: Stack, planned: PlannedVariant) -> list
 
 
 def _changed_environment(stack: Stack) -> list[str]:
-    return _changed_entries(stack.environment, environment() | {"threads": str(stack.threads)})
+    """Entries that earlier versions did not record are not known to have changed."""
+    now = environment() | {"threads": str(stack.threads)}
+    changed = _changed_entries(stack.environment, {key: now[key] for key in now if key in stack.environment})
+    return [*changed, *([stack.guessed] if stack.guessed else [])]
 
 
 def _changed_entries(recorded: Mapping[str, str], now: Mapping[str, str], before: str = "") -> list[str]:
@@ -371,11 +453,11 @@ def _changed_entries(recorded: Mapping[str, str], now: Mapping[str, str], before
 
 
 def _train_and_compare(
-    store: Store, stacks: Sequence[Prepared], tolerance: float, display: Display
+    store: Store, stacks: Sequence[Prepared], allowances: Mapping[str, Allowance], display: Display
 ) -> dict[str, Check]:
     """What came of each cell, by its run."""
     checks: dict[str, Check] = {}
-    display.begin(sum(_epochs(prepared.stack) for prepared in stacks if prepared.planned))
+    display.begin(sum(epochs_of(prepared.stack) for prepared in stacks if prepared.planned))
     with Workers() as workers:
         for number, prepared in enumerate(stacks, 1):
             results: list[SeedResult] = []
@@ -383,23 +465,24 @@ def _train_and_compare(
             if prepared.planned is not None:
                 _show(prepared.stack, f"{number} of {len(stacks)}", display)
                 try:
-                    results = _train(prepared.stack, prepared.planned, workers, display)
+                    results = train_again(prepared.stack, prepared.planned, workers, display)
                 except Exception as error:  # what fails today and did not then is a finding, and the others count
                     failure = f"FAILED: {type(error).__name__}: {error}"
-                display.at(prepared.stack.variant, *_position(prepared.stack), _epochs(prepared.stack))
+                display.at(prepared.stack.variant, *_position(prepared.stack), epochs_of(prepared.stack))
             by_seed = {result.seed: result for result in results}
             for cell, run in prepared.stack.cells:
                 name = f"{cell.variant}, seed {cell.seed}"
                 if failure:
                     checks[cell.run_id] = Check(name, failure=failure)
                 else:
-                    found = _compare(_recorded(store, cell, run), _now(by_seed[cell.seed], prepared.stack.config))
-                    allowed = prepared.tolerance(tolerance)
-                    checks[cell.run_id] = Check(name, *found, prepared.changed, allowed, code=prepared.code)
+                    now = values_now(by_seed[cell.seed], prepared.stack.config)
+                    found = differing(recorded_values(store, cell, run), now)
+                    allowance = prepared.allowance(allowances[cell.fingerprint])
+                    checks[cell.run_id] = Check(name, *found, prepared.changed, allowance, code=prepared.code)
     return checks
 
 
-def _train(stack: Stack, planned: PlannedVariant, workers: Workers, display: Display) -> list[SeedResult]:
+def train_again(stack: Stack, planned: PlannedVariant, workers: Workers, display: Display) -> list[SeedResult]:
     """In a process of its own, which has trained nothing else, with as many threads as then."""
     task, settings = planned.trainer.task, planned.trainer.settings
 
@@ -425,20 +508,20 @@ def _position(stack: Stack) -> tuple[int, int, int]:
     return epochs, epochs, len(stack.seeds)
 
 
-def _epochs(stack: Stack) -> int:
+def epochs_of(stack: Stack) -> int:
     return int(stack.config["trainer"]["max_epochs"]) * len(stack.seeds)
 
 
 Values = dict[str, float | str]
 
 
-def _recorded(store: Store, cell: Cell, run: Run) -> Values:
+def recorded_values(store: Store, cell: Cell, run: Run) -> Values:
     values = store.values(run)
     chosen = run.data.params.get(tracking.CHOSEN_EPOCH)
     return {"outcome": cell.outcome, **({CHOSEN_EPOCH: float(chosen)} if chosen else {}), **_named(values)}
 
 
-def _now(result: SeedResult, config: Mapping[str, Any]) -> Values:
+def values_now(result: SeedResult, config: Mapping[str, Any]) -> Values:
     points = [point for point in recorded_points(result, config) if math.isfinite(point[2]) and point[0] != SECONDS]
     names = tracking.metric_names(dict.fromkeys(name for name, _, _ in points))
     values = {(names[label], epoch): value for label, epoch, value in points}
@@ -450,7 +533,7 @@ def _named(values: Mapping[tuple[str, int], float]) -> Values:
     return {f"{name} epoch {at}" if tracking.is_curve(name) else name: value for (name, at), value in values.items()}
 
 
-def _compare(recorded: Values, now: Values) -> tuple[int, tuple[Difference, ...]]:
+def differing(recorded: Values, now: Values) -> tuple[int, tuple[Difference, ...]]:
     """How many values there are, and those that differ, the largest difference first."""
     every = dict.fromkeys([*recorded, *now])
     found = [

@@ -29,6 +29,7 @@ from seedbed.report.known import metrics_by_known
 from seedbed.report.pictures import CURVES, DIFFERENCES, LOSS, MEANS, PUBLISHED, RANKS, SEEDS, Picture
 from seedbed.report.pictures.curves import TRAINING_LOSS, VALIDATION_LOSS
 from seedbed.report.published import Finding, Published, findings_about, our_values
+from seedbed.report.rounding import rounding_text
 from seedbed.report.words import summary_sentences
 from seedbed.results import LR, SECONDS, Results
 from seedbed.statistics import (
@@ -163,7 +164,9 @@ def _every_seed(analysis: Analysis, images: Mapping[str, str]) -> str:
         )
     else:
         about += f". All seeds {analysis.shared}, so nothing is said about {POPULATION}."
-    return f"## Every seed\n\n{images[SEEDS]}\n\n{about}\n\n{markdown_table(header, rows)}"
+    return _section(
+        "Every seed", [images[SEEDS], about, markdown_table(header, rows)], filter(None, [rounding_text(analysis)])
+    )
 
 
 def _about_classes(analysis: Analysis) -> str:
