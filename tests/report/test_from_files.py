@@ -65,7 +65,7 @@ def test_words_are_mended_and_the_recipe_is_kept(project: Path, report: Report, 
     assert "- Not stated there: The batch size" in page
     assert "- 8\n" in page
     assert "report messages --metric test/f1\n" in page
-    assert "within and above ± 0.01" in page
+    assert '"rope": 0.01' in (tmp_path / "mended" / "record.json").read_text()
     assert (tmp_path / "mended" / "results.csv").read_bytes() == before["results.csv"]
     file.unlink()
     assert report("messages", "--from", str(folder)).exit_code == 0
