@@ -74,7 +74,7 @@ def test_run_status_and_report(typed: Callable[..., Result], project: Path) -> N
 
     files = written()
     drawn = {f"{name}.{kind}" for name in ("accuracy", "seeds", "differences", "curves") for kind in ("png", "svg")}
-    tables = {f"{name}.csv" for name in ("results", "curves", "comparisons", "published")}
+    tables = {*(f"{name}.csv" for name in ("results", "curves", "comparisons", "published")), "record.json"}
     assert set(files) == {"report.md", "report.html", "report.tex"} | drawn | tables
     assert written() == files
     wrong = typed("report", "messages", "--metric", "test/acuracy")

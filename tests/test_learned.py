@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from numpy.typing import NDArray
 
 from seedbed.cli import main
 from seedbed.figures import rendered
-from seedbed.learned import Learned, Predictions, _components, _means, extremes
+from seedbed.learned import Learned, _components, _means, extremes, predictions_of
 from seedbed.rankings import nearest
 from seedbed.report.learned import components_figure, learned_part, predictions_figure
 from seedbed.results import Results
@@ -23,32 +24,37 @@ def results(**published: object) -> Results:
     return Results("made up", config, ("plain",), make_cells({"plain": {"val/mse": [1.0, 1.1]}}), None)  # type: ignore[arg-type]
 
 
+def made_up_biases() -> NDArray[np.floating]:
+    biases = np.tile(np.linspace(-1, 1, 40), (3, 1)) + np.array([[-0.25], [0.0], [0.25]])
+    biases[0, 0] += 0.5  # to the first seed, the lowest of the others is nothing special
+    return biases
+
+
 def learned() -> Learned:
     """Three seeds of forty items in a plane of their own; the second and third see it turned and mirrored."""
     draw = np.random.default_rng(0)
     flat = draw.normal(size=(40, 4)) * [4.0, 2.0, 1.0, 0.1]
     turned = [flat @ np.linalg.qr(draw.normal(size=(4, 4)))[0] for _ in range(2)]
     factors = np.stack([flat, *turned])
-    biases = np.tile(np.linspace(-1, 1, 40), (3, 1)) + np.array([[-0.25], [0.0], [0.25]])
-    biases[0, 0] += 0.5  # to the first seed, the lowest of the others is nothing special
+    biases = made_up_biases()
     ratings = np.arange(40)[::-1]
     actual = np.repeat([1.0, 2.0, 3.0], 20)
-    means = _means([actual, actual], [actual * 0.5 + 1, actual * 0.5 + 1.2])
     return Learned(
         variant="plain",
         seeds=(0, 1, 2),
-        titles=tuple(f"Film {number}" for number in range(40)),
-        ratings=ratings,
-        biases=biases,
+        titles={number: f"Film {number}" for number in range(40)},
+        ratings=dict(enumerate(ratings.tolist())),
+        absent=["Gone (1999)"],
+        lowest=extremes(biases, highest=False, also={2, 30}),
+        highest=extremes(biases, highest=True),
         nearest={"Film 0": nearest(factors, 0, 1)},
         components=_components(list(factors), ratings),
-        predictions=Predictions("validation", actual, actual * 0.5 + 1, means),
+        predictions=predictions_of("validation", [actual, actual], [actual * 0.5 + 1, actual * 0.5 + 1.2]),
     )
 
 
 def test_extremes_are_by_the_mean_and_say_how_many_seeds_agree() -> None:
-    biases = learned().biases
-    assert biases is not None
+    biases = made_up_biases()
     lowest = extremes(biases, highest=False, also={5, 39})
     assert [(rank, found.item) for rank, found in lowest] == [(1, 1), (2, 2), (3, 3), (4, 0), (5, 4), (6, 5), (40, 39)]
     assert [found.seeds for _, found in lowest] == [3, 3, 3, 2, 3, 1, 0]

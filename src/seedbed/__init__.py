@@ -70,11 +70,25 @@ def find_lr(
     return find(name, overrides, config_dir, display=Display(quiet))
 
 
-def load(name: str, run: str | None = None, config_dir: str | PathLike[str] | None = None) -> Results:
+def load(
+    name: str,
+    run: str | None = None,
+    config_dir: str | PathLike[str] | None = None,
+    *,
+    folder: str | PathLike[str] | None = None,
+) -> Results:
     """The tracked results of experiment ``name``: of its latest launch, or of the launch with id ``run``.
 
-    ``cells`` and ``curves`` are data frames; nothing is trained. Raises ``TrackingError`` where nothing is tracked.
+    With ``folder``, those of a report that ``seedbed report`` has written there: no store is needed. ``cells`` and
+    ``curves`` are data frames; nothing is trained. Raises ``TrackingError`` where nothing is tracked, and
+    ``ConfigError`` where the folder cannot be read.
     """
+    if folder is not None:
+        if run is not None:
+            raise ConfigError(f"run={run!r}: a folder holds the report of one launch. Give run or folder, not both.")
+        from seedbed.report.record import read_record
+
+        return read_record(name, folder).results
     from seedbed.tracking import find_launch, open_project_store, read_results
 
     store = open_project_store(name, config_dir)

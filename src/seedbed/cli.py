@@ -17,6 +17,8 @@ from seedbed.errors import ConfigError, SeedbedError
 from seedbed.signals import ended_by
 
 if TYPE_CHECKING:
+    from seedbed.learned import Learned
+    from seedbed.results import Results
     from seedbed.search import Found
 
 # Heavy packages are imported inside the commands that need them, so that --help answers at once.
@@ -241,10 +243,20 @@ def _show_search(experiment: str, found: Found, config_dir: str | None) -> None:
     seedbed report spam_imbalance --metric test/f1 --output /tmp/f1
     seedbed report spam_imbalance --format html,csv --rope 0.005
     seedbed report spam_imbalance --run 3f2a91c0                      an earlier launch (see seedbed status)
+    seedbed report spam_imbalance --from experiments/spam_imbalance   from a written report, with the file's words of today
     """,
 )
 @click.argument("experiment", shell_complete=completion.experiments)
 @click.option("--run", "run_id", help="The launch to report, by its id or the start of it; default: the latest.")
+@click.option(
+    "--from",
+    "written",
+    type=click.Path(path_type=Path),
+    shell_complete=completion.folders,
+    help="Folder of a report that was written before, to write it anew from its files: without the tracking store, the "
+    "data or the weights. Question, report section and published part are those of the experiment file as it stands, if "
+    "it is there; the recipe and the numbers stay. Goes to the same folder, unless --output names another.",
+)
 @click.option(
     "--search",
     "of_search",
@@ -271,6 +283,7 @@ def _show_search(experiment: str, found: Found, config_dir: str | None) -> None:
 def report(
     experiment: str,
     run_id: str | None,
+    written: Path | None,
     of_search: bool,
     metric: str | None,
     baseline: str | None,
@@ -279,31 +292,60 @@ def report(
     output: Path | None,
     config_dir: str | None,
 ) -> None:
-    """Write the report of EXPERIMENT from the tracking store: Markdown, HTML, LaTeX, CSV and figures."""
+    """Write the report of EXPERIMENT from the tracking store: Markdown, HTML, LaTeX, CSV and figures.
+
+    The format csv includes record.json: with it and the tables beside it, --from writes the report anew, so that its
+    words can be mended without training.
+    """
     from seedbed.checks import require_choice
-    from seedbed.paths import project_folder
     from seedbed.report import FORMATS, write_report
-    from seedbed.tracking import find_launch, open_project_store, read_results
 
     chosen = [name.strip() for name in formats.split(",")]
     for name in chosen:
         require_choice("--format", name, FORMATS)
+    if written is None:
+        results, learned, folder = _tracked(experiment, run_id, of_search, config_dir)
+    elif run_id is None and not of_search:
+        results, learned, folder = _written(experiment, written, config_dir)
+    else:
+        raise ConfigError("--from: the folder holds the report of one launch, so it goes without --run and --search.")
+    if isinstance(learned, str):
+        click.echo(f"The report does not say what the model learned: {learned}", err=True)
+    asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
+    for path in write_report(results, output or folder, learned=learned, **asked):
+        click.echo(path)
+
+
+def _tracked(
+    experiment: str, run_id: str | None, of_search: bool, config_dir: str | None
+) -> tuple[Results, Learned | str | None, Path]:
+    """What a report needs, from the store, and the folder that it goes to."""
+    from seedbed.paths import project_folder
+    from seedbed.tracking import find_launch, open_project_store, read_results
+
     store = open_project_store(experiment, config_dir)
     results = read_results(store, find_launch(store, run_id, of_search=of_search), jobs=True)
-    run_id = results.launch
-    command = next((launch["command"] for launch in results.launches if launch["id"] == results.launch), "")
-    click.echo(f"Reporting launch {results.launch[:8]} ({command}) ...", err=True)
-    folder = output or project_folder(config_dir) / "experiments" / experiment / ("search" if results.search else "")
+    click.echo(f"Reporting launch {results.launch[:8]} ({results.command}) ...", err=True)
     learned = None
-    if results.has_ratings and set(chosen) != {"csv"}:
+    if results.has_ratings:
         from seedbed.learned import learned_in
 
-        learned = learned_in(results, run_id, config_dir)
-        if isinstance(learned, str):
-            click.echo(f"The report does not say what the model learned: {learned}", err=True)
-    asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
-    for path in write_report(results, folder, learned=learned, **asked):
-        click.echo(path)
+        learned = learned_in(results, results.launch, config_dir)
+    folder = project_folder(config_dir) / "experiments" / experiment / ("search" if results.search else "")
+    return results, learned, folder
+
+
+def _written(experiment: str, folder: Path, config_dir: str | None) -> tuple[Results, Learned | str | None, Path]:
+    """The same, from the folder of a report."""
+    from seedbed.report.record import read_record
+    from seedbed.report.wording import with_current_wording
+
+    record = read_record(experiment, folder)
+    results, unused = with_current_wording(record.results, config_dir)
+    click.echo(f"Reporting launch {results.launch[:8]} ({results.command}) from {folder} ...", err=True)
+    for sentence in unused:
+        click.echo(sentence, err=True)
+    return results, record.learned, folder
 
 
 @main.command(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
+from itertools import chain, combinations, pairwise
 from os import PathLike
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
@@ -26,6 +27,11 @@ COMPARED, DRAWN = 1000, 50
 COMPONENTS = 3
 SINGLE, GROUPS = 11, 10
 """Ratings of more different values than the first are put into so many groups of equal width."""
+COUNTED_RATINGS = 1_000_000
+"""Of more ratings than this, every second, third ... is counted."""
+ACROSS = 50
+UP = int(ACROSS / np.sqrt(3))
+"""Hexagons from the lowest to the highest value, along and up."""
 
 
 @dataclass(frozen=True)
@@ -47,28 +53,57 @@ class Components:
 
 
 @dataclass(frozen=True)
+class Hexagons:
+    """How many points lie in each hexagon of a regular grid; those without any are left out."""
+
+    extent: tuple[float, float, float, float]
+    """Lowest and highest x, lowest and highest y."""
+    columns: NDArray[np.intp]
+    """(H,): 0 .. 2 ACROSS, since every second row is shifted by half a hexagon."""
+    rows: NDArray[np.intp]
+    """(H,): 0 .. 2 UP."""
+    counts: NDArray[np.intp]
+    """(H,)."""
+
+    def centres(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """x and y of each hexagon."""
+        left, right, bottom, top = self.extent
+        return np.linspace(left, right, 2 * ACROSS + 1)[self.columns], np.linspace(bottom, top, 2 * UP + 1)[self.rows]
+
+
+@dataclass(frozen=True)
 class Predictions:
     """Predicted and actual ratings of the rows on which the seeds are evaluated, all seeds together."""
 
     side: str
     """"test" or "validation"."""
-    actual: NDArray[np.floating]
-    predicted: NDArray[np.floating]
     means: list[tuple[str, int, Summary]]
     """Actual rating, how many of it there are, and their mean prediction over the seeds."""
+    ends: tuple[float, float]
+    """Lowest and highest actual rating."""
+    by_value: list[tuple[float, float]]
+    """Each actual rating and the mean prediction of all its rows; [] where there are too many different ones."""
+    hexagons: Hexagons
+    """Actual (along) and predicted (up) ratings; where they are few, the actual ones are spread to a band each."""
+    step: int
+    """Of so many rows one is counted in the hexagons."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Items are numbers into ``titles``; a list or part is empty or None where the network has nothing of its kind."""
+    """A list or part is empty or None where the network has nothing of its kind. Items are numbers, as in the data."""
 
     variant: str
     seeds: tuple[int, ...]
-    titles: tuple[str, ...]
-    ratings: NDArray[np.intp]
-    """(I,): how many ratings each item has in the file."""
-    biases: NDArray[np.floating] | None
-    """(S, I)."""
+    titles: dict[int, str]
+    """Of the items that stand in the lists below."""
+    ratings: dict[int, int]
+    """How many ratings each of these has in the file."""
+    absent: list[str]
+    """Titles that the source names and the data does not have."""
+    lowest: list[tuple[int, Ranked]] | None
+    """Rank, from 1, by the mean bias over seeds: the first ones, and those that the source names."""
+    highest: list[tuple[int, Ranked]] | None
     nearest: dict[str, list[Ranked]]
     """Title -> the items nearest to it."""
     components: Components | None
@@ -77,6 +112,17 @@ class Learned:
     counts_missing: bool = False
     """Whether the variant was trained on what was not rated too, as 0."""
     asked: Asked | None = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """Titles that the source names, by the list in which it has them."""
+
+    lowest: Sequence[str] = ()
+    highest: Sequence[str] = ()
+    nearest: Sequence[str] = ()
+    recommended: Sequence[str] = ()
+    """To the user that the report asks for."""
 
 
 def learned_in(
@@ -93,39 +139,70 @@ def learned_in(
         trained = load_variant(results.experiment, variant if variant in results.variants else None, run, config_dir)
     except (SeedbedError, ImportError) as error:  # the report is about tracked numbers, and these are there
         return str(error)
-    published = (results.config.get("published") or {}).get("learned") or []
-    entries = [entry.get("nearest_to") or {} for entry in published if isinstance(entry, dict)]
-    learned = what_was_learned(trained, [str(title) for entry in entries for title in entry])
     similar_to, user = (None if report.get(key) is None else str(report[key]) for key in ("similar_to", "user"))
-    if similar_to is None and user is None:
-        return learned
-    lists = [entry.get("recommended_to") or {} for entry in published if isinstance(entry, dict)]
-    titles = [
-        str(title) for of_users in lists for name, found in of_users.items() if str(name) == user for title in found
-    ]
-    return replace(learned, asked=answers(trained, similar_to, user, titles))
+    named = _named_by_the_source(results, user)
+    asked = None
+    if similar_to is not None or user is not None:
+        asked = answers(trained, similar_to, user, named.recommended)
+    return what_was_learned(trained, named, asked)
 
 
-def what_was_learned(trained: TrainedVariant, titles: Sequence[str] = ()) -> Learned:
+def _named_by_the_source(results: Results, user: str | None) -> Named:
+    published = (results.config.get("published") or {}).get("learned") or []
+    entries = [entry for entry in published if isinstance(entry, dict)]
+    lists = [entry.get("recommended_to") or {} for entry in entries]
+    return Named(
+        lowest=[str(title) for entry in entries for title in entry.get("lowest_bias") or ()],
+        highest=[str(title) for entry in entries for title in entry.get("highest_bias") or ()],
+        nearest=[str(title) for entry in entries for title in entry.get("nearest_to") or {}],
+        recommended=[str(title) for of in lists for name, found in of.items() if str(name) == user for title in found],
+    )
+
+
+def what_was_learned(trained: TrainedVariant, named: Named | None = None, asked: Asked | None = None) -> Learned:
     """Read biases, factors and predictions off the networks.
 
-    Neighbours are given of those of ``titles`` that the data has, and of the most rated items besides.
+    Neighbours are given of the titles ``named`` that the data has, and of the most rated items besides.
     """
-    table = trained.table
+    table, named = trained.table, named or Named()
+    names = table.item_names
     ratings = np.bincount(table.items, minlength=table.item_rows)[1:]
     biases = [values for seed in trained.seeds if (values := seed.biases()) is not None]
     factors = [values for seed in trained.seeds if (values := seed.factors()) is not None]
-    return Learned(
+    found = Learned(
         variant=trained.name,
         seeds=tuple(seed.seed for seed in trained.seeds),
-        titles=table.item_names,
-        ratings=ratings,
-        biases=np.stack(biases) if biases else None,
-        nearest=_nearest(np.stack(factors), table.item_names, ratings, titles) if factors else {},
+        titles=dict(enumerate(names)),
+        ratings=dict(enumerate(ratings.tolist())),
+        absent=sorted({*named.lowest, *named.highest, *named.nearest, *named.recommended} - set(names)),
+        lowest=extremes(np.stack(biases), highest=False, also=_items(names, named.lowest)) if biases else None,
+        highest=extremes(np.stack(biases), highest=True, also=_items(names, named.highest)) if biases else None,
+        nearest=_nearest(np.stack(factors), names, ratings, named.nearest) if factors else {},
         components=_components(factors, ratings) if factors else None,
         predictions=_predictions(trained) if trained.predicts_ratings else None,
         counts_missing=trained.config["task"].get("cells") == "all",
+        asked=asked,
     )
+    shown = _shown_items(found)
+    return replace(
+        found,
+        titles={item: title for item, title in found.titles.items() if item in shown},
+        ratings={item: count for item, count in found.ratings.items() if item in shown},
+    )
+
+
+def _items(names: Sequence[str], titles: Collection[str]) -> set[int]:
+    return {item for item, title in enumerate(names) if title in titles}
+
+
+def _shown_items(learned: Learned) -> set[int]:
+    """The items of which there is something to show: thousands of others would only fill a record of it."""
+    ranked = [*(found for _, found in [*(learned.lowest or ()), *(learned.highest or ())])]
+    ranked += chain.from_iterable(learned.nearest.values())
+    if (asked := learned.asked) is not None:
+        ranked += [*(asked.similar or ()), *(asked.of_user.unseen if asked.of_user is not None else ())]
+    drawn = learned.components.items.tolist() if learned.components is not None else []
+    return {*(found.item for found in ranked), *drawn}
 
 
 def extremes(biases: NDArray[np.floating], *, highest: bool, also: Collection[int] = ()) -> list[tuple[int, Ranked]]:
@@ -194,7 +271,49 @@ def _predictions(trained: TrainedVariant) -> Predictions:
         side, evaluated = ("test", rows.test) if len(rows.test) else ("validation", rows.val)
         actual.append(table.ratings[evaluated])
         predicted.append(seed.predictions_of(table.users[evaluated], table.items[evaluated]))
-    return Predictions(side, np.concatenate(actual), np.concatenate(predicted), _means(actual, predicted))
+    return predictions_of(side, actual, predicted)
+
+
+def predictions_of(
+    side: str, actual: Sequence[NDArray[np.floating]], predicted: Sequence[NDArray[np.floating]]
+) -> Predictions:
+    """What is shown of actual and predicted ratings, both by seed."""
+    given, answered = (np.concatenate(of).astype(np.float64) for of in (actual, predicted))
+    values = np.unique(given)
+    step = -(-len(given) // COUNTED_RATINGS)
+    along, by_value = given[::step], []
+    if 1 < len(values) <= SINGLE:  # hexagons of points on a few lines are torn to pieces
+        width = 0.35 * float(np.diff(values).min())
+        along = along + np.random.default_rng(0).uniform(-width, width, len(along))
+        by_value = [(float(value), float(answered[given == value].mean())) for value in values]
+    return Predictions(
+        side=side,
+        means=_means(actual, predicted),
+        ends=(float(values[0]), float(values[-1])),
+        by_value=by_value,
+        hexagons=hexagons_of(along, answered[::step]),
+        step=step,
+    )
+
+
+def hexagons_of(x: NDArray[np.floating], y: NDArray[np.floating]) -> Hexagons:
+    """Count points in hexagons, as matplotlib does."""
+    (left, right), (bottom, top) = _ends(x), _ends(y)
+    counted = Figure().subplots().hexbin(x, y, gridsize=ACROSS, extent=(left, right, bottom, top), mincnt=1)
+    at_x, at_y = np.asarray(counted.get_offsets()).T
+    return Hexagons(
+        extent=(left, right, bottom, top),
+        columns=np.rint((at_x - left) / (right - left) * 2 * ACROSS).astype(np.intp),
+        rows=np.rint((at_y - bottom) / (top - bottom) * 2 * UP).astype(np.intp),
+        counts=np.asarray(counted.get_array()).astype(np.intp),
+    )
+
+
+def _ends(values: NDArray[np.floating]) -> tuple[float, float]:
+    """Lowest and highest of the values, some way apart where all are the same."""
+    low, high = float(values.min()), float(values.max())
+    margin = 0.0 if low < high else 0.1 * abs(low) or 0.1
+    return low - margin, high + margin
 
 
 def _means(

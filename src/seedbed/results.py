@@ -150,6 +150,11 @@ class Results:
         return [str(column) for column in self.cells.columns if column not in CELL_COLUMNS]
 
     @property
+    def command(self) -> str:
+        """What was typed for the launch; "" where that is not known."""
+        return next((launch["command"] for launch in self.launches if launch["id"] == self.launch), "")
+
+    @property
     def has_ratings(self) -> bool:
         """Whether the experiment is about ratings of items by users."""
         return "rating_range" in self.data

@@ -17,6 +17,7 @@ from seedbed.report.latex import latex_report
 from seedbed.report.markdown import description, markdown_report
 from seedbed.report.pictures import Picture, files_of, pictures
 from seedbed.report.published import Published, published_numbers
+from seedbed.report.record import RECORD, portable, record_json
 from seedbed.report.search import search_latex, search_part
 from seedbed.report.sweep import sweep_part
 from seedbed.report.table import table_text
@@ -52,6 +53,7 @@ def write_report(
     """
     for name in formats:
         require_choice("--format", name, FORMATS)
+    results, learned = portable(results, learned)
     analysis = analyse(results, metric, baseline, rope)
     claims, numbers = _claims_of_source(results), published_numbers(results)
     contents: dict[str, bytes | str] = {}
@@ -63,6 +65,7 @@ def write_report(
             "curves.csv": curves_csv(results),
             "comparisons.csv": comparisons_csv(comparison_table(analysis)),
             "published.csv": published_csv(numbers),
+            RECORD: record_json(results, learned),
         }
     for name, content in contents.items():
         write_file(folder / name, content if isinstance(content, bytes) else content.encode())

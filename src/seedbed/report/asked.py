@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from seedbed.asked import HIGHEST, LISTED, Asked, OfUser
 from seedbed.rankings import Ranked
@@ -11,7 +11,7 @@ from seedbed.statistics import Summary
 from seedbed.trained import seed_or_seeds
 
 
-def asked_parts(asked: Asked, titles: Sequence[str], seeds: int) -> list[str]:
+def asked_parts(asked: Asked, titles: Mapping[int, str], seeds: int) -> list[str]:
     """A section for each question that was asked; ``titles`` are those of the items."""
     parts = []
     if asked.similar:
@@ -29,7 +29,7 @@ def asked_parts(asked: Asked, titles: Sequence[str], seeds: int) -> list[str]:
     return parts
 
 
-def _ranked(found: Sequence[Ranked], titles: Sequence[str], seeds: int, score: str) -> str:
+def _ranked(found: Sequence[Ranked], titles: Mapping[int, str], seeds: int, score: str) -> str:
     decimals = places(row.score for row in found)
     body = [
         [str(rank), markdown(titles[row.item]), mean_text(row.score, decimals), f"{row.seeds} of {_seeds(seeds)}"]
@@ -64,7 +64,7 @@ def _first_part(of_user: OfUser, seeds: int) -> str:
     return f"### First for user {markdown(of_user.user)}\n\n{about}\n\n{markdown_table(header, body)}"
 
 
-def _unseen_part(of_user: OfUser, titles: Sequence[str], seeds: int) -> str:
+def _unseen_part(of_user: OfUser, titles: Mapping[int, str], seeds: int) -> str:
     what = "prediction" if of_user.own else "score"  # own ratings are compared where the scores are ratings
     about = f"By the mean {what} over seeds, without the {of_user.rated} items that this user has rated in the file."
     table = _ranked(of_user.unseen, titles, seeds, f"{what} {PLUS_MINUS} std")

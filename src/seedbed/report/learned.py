@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from seedbed.errors import ConfigError
 from seedbed.figures import BLUE, GREY, GRID, VERMILION, plain
-from seedbed.learned import COMPONENTS, LISTED, NEIGHBOURS, SINGLE, Components, Learned, Predictions, extremes
+from seedbed.learned import ACROSS, COMPONENTS, LISTED, NEIGHBOURS, Components, Learned, Predictions
 from seedbed.rankings import Ranked
 from seedbed.report.asked import asked_parts
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, markdown, markdown_table, mean_text, places
@@ -20,9 +20,6 @@ from seedbed.report.pictures import Picture
 from seedbed.report.published import entries_of
 from seedbed.results import Results
 from seedbed.trained import seed_or_seeds
-
-DRAWN_RATINGS = 1_000_000
-"""Of more ratings than this, every second, third ... is drawn."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,26 @@ def learned_part(results: Results, learned: Learned | str) -> tuple[str, list[Pi
         drawn.append(Picture(LEARNED, "predictions", title, lambda: predictions_figure(learned, predictions)))
     if learned.components is not None:
         drawn.append(Picture(LEARNED, "components", "Items by component 1 and 3", lambda: components_figure(learned)))
-    return _section(learned, readings_of_the_source(results)), drawn
+    readings = readings_of_the_source(results)
+    _refuse_unread(results.experiment, learned, readings)
+    return _section(learned, readings), drawn
+
+
+def _refuse_unread(experiment: str, learned: Learned, readings: Sequence[Readings]) -> None:
+    """Titles that the source has come to name after the weights were read; raises ConfigError."""
+    biased = ((learned.lowest, "lowest_bias"), (learned.highest, "highest_bias"))
+    shown = {key: {learned.titles[of.item] for _, of in found} for found, key in biased if found is not None}
+    shown |= {"nearest_to": set(learned.nearest)} if learned.nearest else {}
+    for reading in readings:
+        named = {"lowest_bias": reading.lowest_bias, "highest_bias": reading.highest_bias}
+        named["nearest_to"] = tuple(title for title, _ in reading.nearest_to)
+        for key in shown:
+            if unread := sorted({*named[key]} - shown[key] - {*learned.absent}):
+                raise ConfigError(
+                    f"published.learned: {key} of {reading.of!r} names {unread[0]!r}, of which nothing was read off the "
+                    "weights when this report was first written. Write it from the tracking store, with 'seedbed report "
+                    f"{experiment}', or take the title out."
+                )
 
 
 def _section(learned: Learned, readings: Sequence[Readings]) -> str:
@@ -91,7 +107,7 @@ def _section(learned: Learned, readings: Sequence[Readings]) -> str:
         f"Read off the weights of {markdown(learned.variant)}, {_seeds(learned)}. "
         f"Means {PLUS_MINUS} sample std are over these; an item's ratings are counted in the whole file. {_untrained(learned)}",
     ]
-    if learned.biases is not None:
+    if learned.lowest is not None:
         parts += [_bias_part(learned, readings, highest=highest) for highest in (False, True)]
     parts += [_nearest_part(learned, readings)] if learned.nearest else []
     if learned.components is not None:
@@ -110,13 +126,12 @@ def _untrained(learned: Learned) -> str:
 
 def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool) -> str:
     """Our first titles and the source's, by our mean."""
-    assert learned.biases is not None
     which = "highest" if highest else "lowest"
     lists = [(reading.of, reading.highest_bias if highest else reading.lowest_bias) for reading in readings]
     lists = [(of, titles) for of, titles in lists if titles]
     named = {title for _, titles in lists for title in titles}
-    also = {item for item, title in enumerate(learned.titles) if title in named}
-    rows = extremes(learned.biases, highest=highest, also=also)
+    rows = (learned.highest if highest else learned.lowest) or []
+    rows = [(rank, found) for rank, found in rows if rank <= LISTED or learned.titles[found.item] in named]
     decimals = places(found.score for _, found in rows)
     header = ["rank", "item", "ratings", f"bias {PLUS_MINUS} std", f"among a seed's {LISTED} {which}"]
     header += [f"place in {markdown(of)}" for of, _ in lists]
@@ -131,7 +146,7 @@ def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool)
         ]
         for rank, found in rows
     ]
-    absent = sorted(named - set(learned.titles))
+    absent = sorted(named & set(learned.absent))
     note = f"\n\nNot in the data: {', '.join(map(markdown, absent))}." if absent else ""
     what = "rated more often and higher" if highest else "rated more rarely and lower"
     if not learned.counts_missing:
@@ -242,19 +257,24 @@ def predictions_figure(learned: Learned, predictions: Predictions) -> Figure:
     """Hexagons, the darker the more ratings, and the mean prediction of each actual rating."""
     figure = Figure(figsize=(6.4, 5.4), layout="constrained")
     axes = figure.subplots()
-    values = np.unique(predictions.actual)
-    few = 1 < len(values) <= SINGLE
-    step = -(-len(predictions.actual) // DRAWN_RATINGS)
-    shown, predicted = predictions.actual[::step].astype(np.float64), predictions.predicted[::step]
-    if few:  # hexagons of points on a few lines are torn to pieces, so each line is spread to a band
-        width = 0.35 * float(np.diff(values).min())
-        shown = shown + np.random.default_rng(0).uniform(-width, width, len(shown))
-        means = [float(predictions.predicted[predictions.actual == value].mean()) for value in values]
+    if predictions.by_value:
+        values, means = zip(*predictions.by_value, strict=True)
         axes.plot(values, means, color=VERMILION, marker="o", linewidth=1.6, label="mean prediction", zorder=3)
-    ends = [float(values[0]), float(values[-1])]
+    ends = predictions.ends
     axes.plot(ends, ends, color="#444444", linewidth=1, linestyle="--", label="predicted = actual", zorder=2)
-    hexagons = axes.hexbin(shown, predicted, gridsize=50, bins="log", mincnt=1, cmap="Blues", zorder=1)
-    axes.set_xlabel("actual rating" + (" (spread to a band)" if few else ""))
+    counted, step = predictions.hexagons, predictions.step
+    hexagons = axes.hexbin(
+        *counted.centres(),
+        C=counted.counts,
+        reduce_C_function=np.sum,
+        gridsize=ACROSS,
+        extent=counted.extent,
+        bins="log",
+        mincnt=1,
+        cmap="Blues",
+        zorder=1,
+    )
+    axes.set_xlabel("actual rating" + (" (spread to a band)" if predictions.by_value else ""))
     axes.set_ylabel("predicted rating")
     figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize=9)
     figure.colorbar(

@@ -1,0 +1,238 @@
+"""The record beside a report, from which the report is made anew: no store, no data and no training is needed.
+
+``results.csv`` and ``curves.csv`` hold the numbers of the cells, ``record.json`` all else. Nothing in it depends on the
+machine that wrote it. Keys keep the order of the experiment's config, as the page shows them in it.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import pandas as pd
+
+from seedbed.errors import ConfigError
+from seedbed.report.plain import json_text, plain, restored
+from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, IDENTITY, Job, Results, Search
+
+if TYPE_CHECKING:
+    from seedbed.learned import Learned
+
+RECORD = "record.json"
+FORMAT = 1
+"""Raise it where a record that is written can no longer be read by the code before."""
+
+RECORDED = tuple(column for column in CELL_COLUMNS if column != "experiment")
+"""What the record says of a cell; what stands in results.csv too must be the same there."""
+# What is not in the record as it is in ``Results``.
+_OWN_FORM = ("cells", "curves", "jobs")
+# Of config.data: where the data lie on one machine.
+_PLACES = ("root", "path")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a report is made of."""
+
+    results: Results
+    learned: Learned | str | None
+
+
+def portable(results: Results, learned: Learned | str | None) -> tuple[Results, Learned | str | None]:
+    """Without what is true of one machine alone: where the data lie, and the user's home folder, which is ``~``."""
+    data = results.config.get("data")
+    if isinstance(data, dict):
+        here = {key: value for key, value in data.items() if key not in _PLACES}
+        results = replace(results, config=results.config | {"data": here})
+    return _without_home(results), _without_home(learned) if isinstance(learned, str) else learned
+
+
+def _without_home(value: Any) -> Any:
+    if isinstance(value, str):
+        home = str(Path.home()).rstrip("/")
+        return value.replace(f"{home}/", "~/") if home else value
+    if isinstance(value, dict):
+        return {key: _without_home(found) for key, found in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_without_home(item) for item in value)
+    if isinstance(value, Results | Search | Job):
+        own = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return replace(value, **{name: _without_home(found) for name, found in own.items()})
+    return value
+
+
+def record_json(results: Results, learned: Learned | str | None) -> str:
+    """The content of ``record.json``; the same results give the same bytes."""
+    fields = [field.name for field in dataclasses.fields(results) if field.name not in _OWN_FORM]
+    content = {
+        "format": FORMAT,
+        **{name: plain(getattr(results, name)) for name in fields},
+        "metrics": results.metrics,
+        "cells": plain(results.cells[list(RECORDED)].astype(object).to_numpy().tolist()),
+        "jobs": [_plain_job(job) for job in results.jobs],
+        "learned": plain(learned),
+    }
+    return json_text(content)
+
+
+def _plain_job(job: Job) -> dict[str, Any]:
+    others = {field.name: getattr(job, field.name) for field in dataclasses.fields(job) if field.name != "cells"}
+    cells = job.cells.astype(object).where(job.cells.notna(), None)
+    table = {"columns": [str(column) for column in cells], "rows": cells.to_numpy().tolist()}
+    return {name: plain(value) for name, value in others.items()} | {"cells": plain(table)}
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_record(experiment: str, folder: str | PathLike[str]) -> Record:
+    """Read the report of ``experiment`` back from the folder into which ``seedbed report`` has written it.
+
+    Raises ConfigError where a file is missing, damaged, of a newer version, or does not fit the others.
+    """
+    path = Path(folder) / RECORD
+    content = _content(experiment, path)
+    if content.get("experiment") != experiment:
+        raise ConfigError(
+            f"{path} is about the experiment {content.get('experiment')!r}, not about {experiment!r}: name that one, or "
+            "another folder."
+        )
+    try:
+        hints = get_type_hints(Results)
+        known = [name for name in hints if name in content and name not in _OWN_FORM]
+        fields = {name: restored(content[name], hints[name]) for name in known}
+        jobs = [_job(job) for job in content["jobs"]]
+        learned = _learned(content["learned"])
+        variants, metrics = fields["variants"], restored(content["metrics"], list[str])
+        cells = [dict(zip(RECORDED, cell, strict=True)) for cell in content["cells"]]
+        empty = pd.DataFrame(columns=list(CURVE_COLUMNS))
+        results = Results(**fields, cells=pd.DataFrame(cells), curves=empty, jobs=jobs)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    results = replace(
+        results,
+        cells=_cells(path.with_name("results.csv"), experiment, cells, metrics),
+        curves=_curves(path.with_name("curves.csv"), variants),
+    )
+    return Record(results, learned)
+
+
+def _content(experiment: str, path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ConfigError(
+            f"There is no {RECORD} in {path.parent}, so its report cannot be made anew from its files: name a folder "
+            f"that 'seedbed report {experiment}' has written, or leave --from out to read the tracking store."
+        )
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    version = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(version, int):
+        raise _damaged(path, "it does not say of which format it is")
+    if version > FORMAT:
+        raise ConfigError(
+            f"{path} is of format {version}, and this version of seedbed reads up to {FORMAT}: update seedbed, or write "
+            f"the folder anew with 'seedbed report {experiment}'."
+        )
+    return content  # type: ignore[no-any-return]
+
+
+def _damaged(path: Path, why: str) -> ConfigError:
+    return ConfigError(
+        f"{path} cannot be read ({why}). 'seedbed report' writes this file; take it back from version control, or write "
+        "it anew from the tracking store."
+    )
+
+
+def _learned(content: Any) -> Learned | str | None:
+    if content is None or isinstance(content, str):
+        return content
+    from seedbed.learned import Learned  # noqa: PLC0415 - its packages take long to import
+
+    return restored(content, Learned)  # type: ignore[no-any-return]
+
+
+def _job(content: dict[str, Any]) -> Job:
+    table = restored(content["cells"])
+    columns = table["columns"]
+    cells = pd.DataFrame(table["rows"], columns=columns)
+    finals = [column for column in columns if column not in CELL_COLUMNS]
+    hints = get_type_hints(Job)
+    fields = {name: restored(content[name], hints[name]) for name in hints if name != "cells" and name in content}
+    return Job(**fields, cells=cells.astype(dict.fromkeys(finals, float)))
+
+
+def _cells(path: Path, experiment: str, recorded: list[dict[str, Any]], metrics: list[str]) -> pd.DataFrame:
+    """The cells as recorded, with the metrics of results.csv."""
+    known = {(cell["variant"], str(cell["seed"])): cell for cell in recorded}
+    found: dict[tuple[str, str], list[float]] = {}
+    for place, row in _rows(path, [*IDENTITY, *metrics]):
+        key = (row["variant"], row["seed"])
+        if key in found:
+            raise _unfit(place, f"variant {key[0]!r}, seed {key[1]} stands there twice")
+        if key not in known:
+            raise _unfit(place, f"{RECORD} has no variant {key[0]!r} with seed {key[1]}")
+        told = {"experiment": experiment, **known[key]}
+        for column in IDENTITY:
+            if row[column] != str(told[column]):
+                raise _unfit(place, f"{column} is {row[column]!r}, and {told[column]!r} in {RECORD}")
+        found[key] = [_number(row[metric], place, metric) for metric in metrics]
+    if missing := [key for key in known if key not in found]:
+        raise _unfit(str(path), f"the row of variant {missing[0][0]!r}, seed {missing[0][1]} is missing")
+    values = [found[key] for key in known]
+    cells = [{"experiment": experiment, **cell} for cell in recorded]
+    finals = pd.DataFrame(values, columns=metrics, dtype=float)
+    return pd.concat([pd.DataFrame(cells)[list(CELL_COLUMNS)], finals], axis=1)
+
+
+def _curves(path: Path, variants: tuple[str, ...]) -> pd.DataFrame:
+    points = []
+    for place, row in _rows(path, list(CURVE_COLUMNS)):
+        if row["variant"] not in variants:
+            raise _unfit(place, f"{RECORD} has no variant {row['variant']!r}")
+        seed, epoch = (int(_number(row[column], place, column)) for column in ("seed", "epoch"))
+        points.append((row["variant"], seed, epoch, row["metric"], _number(row["value"], place, "value")))
+    return pd.DataFrame(points, columns=list(CURVE_COLUMNS))
+
+
+def _rows(path: Path, header: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Where each row stands, and its values by column."""
+    if not path.is_file():
+        raise ConfigError(
+            f"There is no {path.name} beside {RECORD} in {path.parent}: the numbers stand in it. Take it back from "
+            "version control, or write the folder anew with 'seedbed report'."
+        )
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader = csv.reader(stream)
+            if (first := next(reader, [])) != header:
+                raise _unfit(f"{path}, row 1", f"its columns are {', '.join(first)}, and not {', '.join(header)}")
+            for row in reader:
+                place = f"{path}, row {reader.line_num}"
+                if len(row) != len(header):
+                    raise _unfit(place, f"it has {len(row)} values for {len(header)} columns")
+                yield place, dict(zip(header, row, strict=True))
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise _unfit(str(path), str(error)) from error
+
+
+def _number(text: str, place: str, column: str) -> float:
+    """An empty value is NaN."""
+    try:
+        return float(text) if text else float("nan")
+    except ValueError as error:
+        raise _unfit(place, f"{column} is {text!r}, which is no number") from error
+
+
+def _unfit(place: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"{place}: {why}. The files of a report belong together, and are not to be edited: take them back from version "
+        "control, or write the folder anew with 'seedbed report'."
+    )
