@@ -13,9 +13,10 @@ import pandas as pd
 from seedbed.checks import is_positive, require
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.footnotes import footnotes, quoted
-from seedbed.report.formatting import NOTHING, number, places, shown_mean
+from seedbed.report.formatting import NOTHING, interval_text, number, places, shown_mean
 from seedbed.report.pairs import (
     BETTER,
+    HIGHER,
     LEVEL,
     NO_VERDICT,
     UNDECIDED,
@@ -23,11 +24,13 @@ from seedbed.report.pairs import (
     WORSE,
     Difference,
     PairedTest,
+    Ran,
     Terms,
     family_of,
     one_recipe,
     paired_test,
     pairs_of,
+    ran,
     verdict,
     verdict_words,
 )
@@ -51,10 +54,12 @@ from seedbed.statistics import (
 )
 
 __all__ = [
-    "BETTER", "LEVEL", "NO_VERDICT", "UNDECIDED", "UNTESTED", "WORSE", "Analysis", "Difference", "absences", "analyse",
+    "BETTER", "HIGHER", "LEVEL", "NO_VERDICT", "UNDECIDED", "UNTESTED", "WORSE", "Analysis", "Difference", "absences", "analyse",
     "comparison_table", "difference_text",
 ]  # fmt: skip
 
+MOST_ROWS = 40
+"""Comparisons that a table or picture of a page has room for."""
 COMPARISON_COLUMNS = [
     "variant", "other", "n", "lost", "difference", "low", "high", "p", "p_with_lost", "p_holm", "level_holm", "low_holm",
     "high_holm", "detectable", "effect_size", "improvement", "wilcoxon_p", "p_worse", "p_equivalent", "p_better", "test",
@@ -139,8 +144,7 @@ class Analysis:
     @cached_property
     def ranking(self) -> Ranking:
         """The ranks of the ``distinct`` variants within each seed that all have run."""
-        ran = {name: _of_ran(self.results.cells_of(name)) for name in self.distinct}
-        seeds = sorted(set.intersection(*map(set, ran.values()))) if ran else []
+        seeds = sorted(set.intersection(*(set(self._ran[name].values) for name in self.distinct)))
         table = pd.DataFrame({name: self.results.values(name, self.metric).reindex(seeds) for name in self.distinct})
         recorded = [self.summaries[name].n > 0 or not self.results.sound_seeds(name) for name in self.distinct]
         lost = ~finite(table) & np.array(recorded, dtype=bool) & self.terms.has_direction
@@ -181,10 +185,23 @@ class Analysis:
         key = self._key(first, second)
         return next((row for row in self.family if row.key == key), None)
 
+    @cached_property
+    def shown(self) -> list[Difference]:
+        """The rows of the family that a page has room for: those told apart, then those with the smallest p-values."""
+        first = sorted(self.family, key=lambda row: (not row.told_apart, 2.0 if row.test.p is None else row.test.p))
+        kept = {id(row) for row in first[:MOST_ROWS]}
+        return [row for row in self.family if id(row) in kept]
+
+    @property
+    def left_out(self) -> str:
+        """How many rows of the family ``shown`` lacks, as a sentence; "" where it lacks none."""
+        count = len(self.family) - len(self.shown)
+        kept = f"the {len(self.shown)} that are told apart or have the smallest p"
+        return f"{count} of {len(self.family)} comparisons are left out here, all but {kept}." if count else ""
+
     def test(self, first: str, second: str) -> PairedTest:
         """The test of two variants, paired by seed."""
-        cells = (self.results.cells_of(first), self.results.cells_of(second))
-        found = paired_test(pairs_of(*cells, self.metric), self.terms)
+        found = paired_test(pairs_of(self._ran[first], self._ran[second]), self.terms)
         return found if len(self._key(first, second)) > 1 else one_recipe(found)
 
     def turned(self, row: Difference) -> Difference:
@@ -211,20 +228,25 @@ class Analysis:
             return None
         return detectable_difference(std, row.comparison.n, correction=self.terms.correction, level=row.level)
 
+    def step_text(self, row: Difference) -> str:
+        """The interval at the row's step in Holm's method, and its confidence: "[-0.003, 0.005] (99 %)"."""
+        found = self.at_its_step(row)
+        if found is None or row.level is None:
+            return NOTHING
+        return f"{interval_text(found, self.decimals)} ({100 * (1 - row.level):.4g} %)"
+
     def said(self, row: Difference) -> str:
         """The verdict as a table says it."""
         return verdict_words(row, self.terms)
+
+    @cached_property
+    def _ran(self) -> dict[str, Ran]:
+        return {name: ran(self.results.cells_of(name), self.metric) for name in self.results.variants}
 
     @property
     def _ratio(self) -> float | None:
         """What the test of redrawn splits is corrected by; a fixed split needs none."""
         return self.test_to_train if self.design == "resampled" else None
-
-    def _paired(self, first: str, second: str) -> tuple[pd.Series[float], pd.Series[float]]:
-        """The values of the seeds that both variants have."""
-        a, b = self.results.values(first, self.metric), self.results.values(second, self.metric)
-        seeds = a.index.intersection(b.index)
-        return a[seeds], b[seeds]
 
     def posterior(self, row: Difference) -> Posterior | None:
         """Chances that the true difference is below, within and above the region of practical equivalence, if one is set.
@@ -233,8 +255,8 @@ class Analysis:
         """
         if self.rope is None or row.test.lost:
             return None
-        pair = self._paired(row.variant, row.other)
-        return posterior(*pair, rope=self.rope, design=self.design, test_to_train=self._ratio)
+        pair = pairs_of(self._ran[row.variant], self._ran[row.other])
+        return posterior(pair.first, pair.second, rope=self.rope, design=self.design, test_to_train=self._ratio)
 
     def chances(self, row: Difference) -> tuple[float, float, float] | None:
         """Of being worse, of no difference that matters, and of being better; None without a rope or a test."""
@@ -269,6 +291,14 @@ class Analysis:
         if len(means) > 1 and min(means) == max(means):
             return set()
         return {variant for variant, mean in shown.items() if mean == best}
+
+    @property
+    def bold_rule(self) -> str:
+        """Which mean is bold."""
+        if not self.terms.has_direction:
+            return "no mean is bold, as neither more nor less of this metric is better"
+        complete = all(self.is_complete(name, found) for name, found in self.summaries.items())
+        return f"the best displayed mean{'' if complete else ' of those that lack no seed'} is bold"
 
     def is_complete(self, variant: str, found: Summary) -> bool:
         """Whether every cell of ``variant`` has a value in ``found``."""
@@ -344,11 +374,6 @@ def analyse(
         rope = section.get("rope")
     require(rope is None or is_positive(rope), "report.rope", rope, "null or a positive number")
     return Analysis(results, str(chosen), against, None if rope is None else float(rope))
-
-
-def _of_ran(cells: pd.DataFrame) -> list[int]:
-    """The seeds that have run, whatever became of them."""
-    return [int(seed) for seed in cells.loc[cells["status"] != "MISSING", "seed"]]
 
 
 def _population(results: Results) -> str:

@@ -111,7 +111,7 @@ def _results(analysis: Analysis) -> str:
     about = next(iter(analysis.summaries.values())).about
     caption = (
         rf"{latex(analysis.results.experiment)}: {latex(analysis.label())}, mean $\pm$ sample std over {_seeds(analysis)} "
-        rf"seeds; the best mean is bold. The 95\,\% interval of the mean is about {about}. "
+        rf"seeds; {latex(analysis.bold_rule)}. The 95\,\% interval of the mean is about {about}. "
         + " ".join(latex(note) for note in notes)
     )
     return table(TABLE, caption.strip(), ["variant", latex(analysis.label()), "$n$", r"95\,\% interval"], rows)
@@ -135,23 +135,40 @@ def _comparisons(analysis: Analysis) -> str:
             [
                 first if analysis.baseline else f"{first} $-$ {second}",
                 _signed(difference_text(analysis, row)),
+                _signed(analysis.step_text(row)),
                 str(row.comparison.n),
                 latex(p_text(row.p)),
                 *([latex(p_text(row.comparison.wilcoxon_p))] if fixed else []),
+                number(analysis.detectable(row), analysis.decimals),
                 _signed(number(row.comparison.effect_size, 2)),
                 number(analysis.improvement(row), 2),
                 *([number(chance, 3) for chance in chances or (None,) * 3] if analysis.rope else []),
-                latex(row.verdict),
+                latex(analysis.said(row)),
             ]
         )
     than = f"to {latex(analysis.baseline)} " if analysis.baseline else ""
+    exploratory = latex(analysis.exploratory.replace("`", "")) + " " if analysis.exploratory else ""
+    lost = (
+        "Where runs diverged, failed or have no finite value, the numbers are of the other seeds, and a verdict is given only "
+        "if the test with these runs as the worst says the same. "
+    )
     caption = (
-        rf"Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about {latex(tested.about)}, "
-        rf"$p$ after Holm's method; better or worse is said below {LEVEL}. Effect size: mean over sample std of the "
+        rf"{exploratory}Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about {latex(tested.about)}, "
+        rf"$p$ after Holm's method; better or worse is said below {LEVEL}. Interval of its test: at the level of "
+        rf"the row's step in Holm's method, ${LEVEL}/(m-i+1)$ for the $i$-th smallest of $m={analysis.tests_made(analysis.family)}$ "
+        r"$p$, and for all rows from the step at which the method stops, of that step. Found: the true difference found with "
+        rf"a chance of 80\,\% at that level. {lost if any(row.test.lost for row in analysis.family) else ''}Effect size: mean over sample std of the "
         r"differences. $P$(improvement): share of the seeds in which the variant is ahead, ties half."
     )
-    header = ["difference", r"mean [95\,\%]", "pairs", "$p$ (Holm)", *(["Wilcoxon $p$"] if fixed else [])]
-    header += ["effect size", "$P$(improvement)"]
+    header = [
+        "difference",
+        r"mean [95\,\%]",
+        "interval of its test",
+        "pairs",
+        "$p$ (Holm)",
+        *(["Wilcoxon $p$"] if fixed else []),
+    ]
+    header += ["found", "effect size", "$P$(improvement)"]
     if analysis.rope:
         header += ["$P$(worse)", "$P$(equivalent)", "$P$(better)"]
         caption += (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -118,26 +119,36 @@ class Difference:
         return " or ".join(PAST[cause] if past else cause for cause in self.test.causes)
 
 
-def pairs_of(first: pd.DataFrame, second: pd.DataFrame, metric: str) -> Pairs:
-    """The values of two sets of cells in the seeds that both have run; a seed that has not run yet is no evidence."""
-    ran = [cells[cells["status"] != "MISSING"] for cells in (first, second)]
-    seeds = sorted({*ran[0]["seed"]} & {*ran[1]["seed"]})
-    values = [np.asarray(sound_values(cells, metric).reindex(seeds), dtype=np.float64) for cells in ran]
-    values = [np.where(finite(of), of, np.nan) for of in values]
-    causes = [cause for cells, of in zip(ran, values, strict=True) for cause in _causes(cells, seeds, of)]
-    return Pairs(values[0], values[1], tuple(cause for cause in CAUSES if cause in causes))
-
-
 PAST = {"diverge": "diverged", "fail": "failed", "lack a finite value": "lack a finite value"}
-CAUSES = tuple(PAST)
 
 
-def _causes(cells: pd.DataFrame, seeds: Sequence[int], values: NDArray[np.float64]) -> list[str]:
-    """Why these seeds have no value."""
-    lost = cells.set_index("seed").loc[seeds][np.isnan(values)]
-    failed, diverged = lost["status"] != "FINISHED", lost["outcome"] == "diverged"
-    found = dict(zip(CAUSES, (diverged & ~failed, failed, ~diverged & ~failed), strict=True))
-    return [cause for cause, holds in found.items() if holds.any()]
+@dataclass(frozen=True)
+class Ran:
+    """What became of the cells that have run, by seed; a seed that has not run yet is no evidence, and not in here."""
+
+    values: dict[int, float]
+    """NaN where the value was lost."""
+    causes: dict[int, str]
+    """Why it was lost."""
+
+
+def ran(cells: pd.DataFrame, metric: str) -> Ran:
+    """The values of ``metric`` in cells of one variant."""
+    there = cells[cells["status"] != "MISSING"]
+    values = {int(seed): float(value) for seed, value in zip(there["seed"], sound_values(there, metric), strict=True)}
+    failed = dict(zip(values, there["status"] != "FINISHED", strict=True))
+    diverged = dict(zip(values, there["outcome"] == "diverged", strict=True))
+    lost = [seed for seed, value in values.items() if not finite(value)]
+    causes = {seed: "fail" if failed[seed] else "diverge" if diverged[seed] else "lack a finite value" for seed in lost}
+    return Ran(values | dict.fromkeys(lost, math.nan), causes)
+
+
+def pairs_of(first: Ran, second: Ran) -> Pairs:
+    """The values in the seeds that both have run."""
+    seeds = sorted(first.values.keys() & second.values.keys())
+    found = {side.causes[seed] for side in (first, second) for seed in seeds if seed in side.causes}
+    values = [np.array([side.values[seed] for seed in seeds], dtype=np.float64) for side in (first, second)]
+    return Pairs(values[0], values[1], tuple(cause for cause in PAST if cause in found))
 
 
 def paired_test(pairs: Pairs, terms: Terms) -> PairedTest:
