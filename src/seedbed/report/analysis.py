@@ -207,7 +207,7 @@ class Analysis:
     def turned(self, row: Difference) -> Difference:
         """The same comparison the other way round, with the p-value that it has in its family."""
         test = self.test(row.other, row.variant)
-        said = verdict(test, row.p, row.level, self.terms)
+        said = verdict(test, row.p, self.terms)
         return replace(row, variant=row.other, other=row.variant, test=test, verdict=said)
 
     def _key(self, first: str, second: str) -> frozenset[str]:

@@ -153,13 +153,19 @@ def pairs_of(first: Ran, second: Ran) -> Pairs:
 
 def paired_test(pairs: Pairs, terms: Terms) -> PairedTest:
     """Test the pairs that have both values, and, where some were lost, all pairs with the lost runs as the worst."""
-    how = {"design": terms.design, "test_to_train": terms.test_to_train}
-    found = compare(pairs.first, pairs.second, population=terms.population, **how)
+    design, ratio = terms.design, terms.test_to_train
+    found = compare(pairs.first, pairs.second, design=design, test_to_train=ratio, population=terms.population)
     lost = len(pairs.first) - found.n
-    if not lost:
-        return PairedTest(found)
-    direction = {"lower_is_better": terms.lower_is_better, "worst": terms.worst}
-    with_lost = compare_with_lost(pairs.first, pairs.second, **direction, **how) if terms.has_direction else None
+    if not lost or not terms.has_direction:
+        return PairedTest(found, lost, pairs.causes)
+    with_lost = compare_with_lost(
+        pairs.first,
+        pairs.second,
+        lower_is_better=terms.lower_is_better,
+        worst=terms.worst,
+        design=design,
+        test_to_train=ratio,
+    )
     return PairedTest(found, lost, pairs.causes, with_lost)
 
 
@@ -174,29 +180,22 @@ def family_of(named: Sequence[tuple[str, str, frozenset[str], PairedTest]], term
     adjusted = dict(zip(first_of, holm(list(first_of.values())), strict=True))
     levels = dict(zip(first_of, holm_levels(list(first_of.values()), LEVEL), strict=True))
     return [
-        Difference(
-            variant, other, test, adjusted[key], verdict(test, adjusted[key], levels[key], terms), levels[key], key
-        )
+        Difference(variant, other, test, adjusted[key], verdict(test, adjusted[key], terms), levels[key], key)
         for variant, other, key, test in named
     ]
 
 
-def verdict(test: PairedTest, p: float | None, level: float | None, terms: Terms) -> str:
-    """What may be said by the adjusted ``p``; ``level`` is that of the test's step.
+def verdict(test: PairedTest, p: float | None, terms: Terms) -> str:
+    """What may be said by the adjusted ``p``.
 
-    "better" or "worse" where the test says so, with what was lost too; "can't be told apart" where neither with it nor
-    without is there a difference; "no verdict" where the two disagree; "not tested" without a test.
+    "better" or "worse" where the test says so; else "can't be told apart", or "no verdict" where runs were lost, as the
+    others alone do not show that there is no difference; "not tested" without a test.
     """
     if test.comparison.p is None:
         return UNTESTED
-    if p is None or level is None:
-        return NO_VERDICT
-    if p < LEVEL and test.comparison.difference:
+    if p is not None and p < LEVEL and test.comparison.difference:
         return _way(test.comparison.difference, terms)
-    differs = [
-        found is not None and found.p is not None and found.p < level for found in (test.comparison, test.with_lost)
-    ]
-    return NO_VERDICT if test.lost and any(differs) else UNDECIDED
+    return NO_VERDICT if test.lost else UNDECIDED
 
 
 def _way(difference: float, terms: Terms) -> str:

@@ -66,10 +66,10 @@ def _detectable(analysis: Analysis) -> str:
     if not sizes:
         return ""
     ends = list(dict.fromkeys(analysis.show(size) for size in (min(sizes), max(sizes))))
-    span = f"{' to '.join(ends)}{', by the pair,' if len(ends) > 1 else ''}"
+    span = f"{' to '.join(ends)}{' (depending on the pair)' if len(ends) > 1 else ''}"
     return (
-        f"Where variants can't be told apart, a true difference of {span} would have been found with a chance of 80 %; a "
-        "smaller one with less."
+        f"Where variants can't be told apart, these seeds would have found a true difference of {span} with a chance of "
+        "80 %, and a smaller one with less."
     )
 
 
@@ -220,9 +220,9 @@ def _told(analysis: Analysis, first: str, second: str) -> str:
     """What the family says of these two; a pair that it lacks was picked by its means, and so is tested as one of all."""
     row, chosen = analysis.row_of(first, second), ""
     if row is None:
-        row = analysis.of_all_pairs.row_of(first, second)
-        chosen = f", tested as one of all {analysis.of_all_pairs.tests_made(analysis.of_all_pairs.family)} pairs"
-        chosen += ", as it was picked by its means"
+        pairs = analysis.of_all_pairs
+        row, count = pairs.row_of(first, second), count_word(pairs.tests_made(pairs.family))
+        chosen = f", tested as one of all {count} pairs, as it was picked by its means"
     if row is None or row.verdict == UNTESTED:
         return f"{UNTESTED}: {row.comparison.words}" if row else UNTESTED
     return f"{'told apart' if row.told_apart else row.verdict}{chosen}"

@@ -41,7 +41,7 @@ def differences_figure(analysis: Analysis) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.tick_params(axis="y", length=0)
-    axes.set_title("\n".join(fill(note, LINE) for note in _notes(analysis)), loc="left", fontsize=8.5, color=DARK_GREY)
+    axes.set_title("\n".join(_notes(analysis)), loc="left", fontsize=8.5, color=DARK_GREY)
     return figure
 
 
@@ -58,7 +58,7 @@ def _notes(analysis: Analysis) -> list[str]:
     notes += [f"Grey: differences up to {analysis.rope:g}, too small to matter."] if analysis.rope else []
     if any(row.test.lost for row in analysis.shown):
         notes.append("Squares: of the seeds that did not diverge or fail alone.")
-    return [*notes, *([analysis.left_out] if analysis.left_out else [])]
+    return [*notes, *([fill(analysis.left_out, 62)] if analysis.left_out else [])]
 
 
 def _names(analysis: Analysis) -> list[str]:
