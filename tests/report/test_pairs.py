@@ -160,6 +160,18 @@ def test_another_metric_or_baseline_is_exploratory_in_every_format(results, tmp_
     assert "Exploratory" not in table_text(results) + power_text(analyse(results))
 
 
+def test_a_comparison_set_by_the_command_is_exploratory(make_results):
+    launches = [{"id": "own", "started": "", "command": "seedbed run made_up report.metric=test/accuracy seeds=10"}]
+    said = "Exploratory: `report.metric=test/accuracy` was set by the command, not by the experiment."
+    assert text_of(make_results(launch="own", launches=launches)).startswith(said)
+    assert "Exploratory" not in text_of(make_results(launch="other", launches=launches))
+
+
+def test_one_variant_alone_is_no_other_comparison(make_results):
+    results = make_results({"a": {"test/accuracy": WAVE}}, config() | {"variants": {"none": [], "a": []}})
+    assert "Exploratory" not in text_of(results)
+
+
 def test_intervals_at_the_steps_of_holms_method(make_results, tmp_path):
     values = {"none": WAVE, "a": shifted(0.02), "b": shifted(0.0012), "c": shifted(0.0004)}
     values = {name: {"test/accuracy": of} for name, of in values.items()}

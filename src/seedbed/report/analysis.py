@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ import pandas as pd
 from seedbed.checks import is_positive, require
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.footnotes import footnotes, quoted
-from seedbed.report.formatting import NOTHING, interval_text, number, places, shown_mean
+from seedbed.report.formatting import NOTHING, interval_text, listed, number, places, shown_mean
 from seedbed.report.pairs import (
     BETTER,
     HIGHER,
@@ -309,10 +310,16 @@ class Analysis:
         """That the report is not about the comparison that the experiment names; "" where it is."""
         section = self.results.config.get("report") or {}
         metric, baseline = section.get("metric"), section.get("baseline")
-        if metric is None or (self.metric, self.baseline) == (metric, baseline):
-            return ""
-        named = f"`{metric}`" + (f" against `{baseline}`" if baseline else " of all pairs")
-        return f"Exploratory: not the comparison that the experiment names ({named})."
+        if metric is None or (self.metric == metric and not self.family):
+            return ""  # one variant alone, without the baseline: nothing is compared
+        if (self.metric, self.baseline) != (metric, baseline):
+            named = f"`{metric}`" + (f" against `{baseline}`" if baseline else " of all pairs")
+            return f"Exploratory: not the comparison that the experiment names ({named})."
+        if typed := _typed_comparison(self.results):
+            return (
+                f"Exploratory: {listed(f'`{text}`' for text in typed)} was set by the command, not by the experiment."
+            )
+        return ""
 
     def quality(self, variant: str) -> float | None:
         """The mean, turned so that more is better; None without a value."""
@@ -374,6 +381,13 @@ def analyse(
         rope = section.get("rope")
     require(rope is None or is_positive(rope), "report.rope", rope, "null or a positive number")
     return Analysis(results, str(chosen), against, None if rope is None else float(rope))
+
+
+def _typed_comparison(results: Results) -> list[str]:
+    """The metric and baseline that the launch's command sets in place of the experiment's."""
+    commands = [launch.get("command", "") for launch in results.launches if launch["id"] == results.launch]
+    words = [word for command in commands for word in command.split()]
+    return [word.strip("'\"") for word in words if re.match(r"['\"]?report\.(metric|baseline)=", word)]
 
 
 def _population(results: Results) -> str:

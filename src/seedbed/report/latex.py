@@ -11,6 +11,7 @@ from seedbed.report.formatting import NOTHING, interval_text, latex, mean_text, 
 from seedbed.report.pictures import Picture
 from seedbed.report.published import Published
 from seedbed.report.words import summary_sentences
+from seedbed.statistics import Comparison
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -146,36 +147,39 @@ def _comparisons(analysis: Analysis) -> str:
                 latex(analysis.said(row)),
             ]
         )
+    header = ["difference", r"mean [95\,\%]", "interval of its test", "pairs", "$p$ (Holm)"]
+    header += [*(["Wilcoxon $p$"] if fixed else []), "found", "effect size", "$P$(improvement)"]
+    header += ["$P$(worse)", "$P$(equivalent)", "$P$(better)"] if analysis.rope else []
+    form = TABLE if len(rows) <= LONGEST_FLOAT else LONG_TABLE
+    return table(form, _about_test(analysis, tested), [*header, "verdict"], rows)
+
+
+def _about_test(analysis: Analysis, tested: Comparison) -> str:
+    """The caption of the comparisons: which test, and what its columns are."""
     than = f"to {latex(analysis.baseline)} " if analysis.baseline else ""
-    exploratory = latex(analysis.exploratory.replace("`", "")) + " " if analysis.exploratory else ""
-    lost = (
-        "Where runs diverged, failed or have no finite value, the numbers are of the other seeds, and a verdict is given only "
-        "if the test with these runs as the worst says the same. "
-    )
-    caption = (
-        rf"{exploratory}Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about {latex(tested.about)}, "
-        rf"$p$ after Holm's method; better or worse is said below {LEVEL}. Interval of its test: at the level of "
-        rf"the row's step in Holm's method, ${LEVEL}/(m-i+1)$ for the $i$-th smallest of $m={analysis.tests_made(analysis.family)}$ "
-        r"$p$, and for all rows from the step at which the method stops, of that step. Found: the true difference found with "
-        rf"a chance of 80\,\% at that level. {lost if any(row.test.lost for row in analysis.family) else ''}Effect size: mean over sample std of the "
-        r"differences. $P$(improvement): share of the seeds in which the variant is ahead, ties half."
-    )
-    header = [
-        "difference",
-        r"mean [95\,\%]",
-        "interval of its test",
-        "pairs",
-        "$p$ (Holm)",
-        *(["Wilcoxon $p$"] if fixed else []),
+    parts = [
+        latex(analysis.exploratory.replace("`", "")),
+        rf"Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about "
+        rf"{latex(tested.about)}, $p$ after Holm's method; better or worse is said below {LEVEL}.",
+        rf"Interval of its test: at the level of the row's step in Holm's method, ${LEVEL}/(m-i+1)$ for the $i$-th smallest "
+        rf"of $m={analysis.tests_made(analysis.family)}$ $p$, and from the step at which the method stops, of that step.",
+        r"Found: the true difference that the test finds at this level with a chance of 80\,\%.",
     ]
-    header += ["found", "effect size", "$P$(improvement)"]
+    if any(row.test.lost for row in analysis.family):
+        parts.append(
+            "Where runs diverged, failed or have no finite value, all numbers but $p$ are of the other seeds, and a verdict "
+            "is given only if the test with these runs as the worst says the same."
+        )
+    parts.append(
+        r"Effect size: mean over sample std of the differences. $P$(improvement): share of the seeds in which the variant "
+        "is ahead, ties half."
+    )
     if analysis.rope:
-        header += ["$P$(worse)", "$P$(equivalent)", "$P$(better)"]
-        caption += (
-            rf" $P$(worse), $P$(equivalent), $P$(better): that the true difference lies below, within and above "
+        parts.append(
+            "$P$(worse), $P$(equivalent), $P$(better): that the true difference lies below, within and above "
             rf"$\pm${analysis.rope:g}, by the Bayesian correlated t-test."
         )
-    return table(TABLE if len(rows) <= LONGEST_FLOAT else LONG_TABLE, caption, [*header, "verdict"], rows)
+    return " ".join(part for part in parts if part)
 
 
 def _claims(claims: Sequence[Claim]) -> str:

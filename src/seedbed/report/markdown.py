@@ -267,11 +267,12 @@ def _about_steps(analysis: Analysis) -> str:
     )
     if count == 1:
         return found
+    where = ", where no run was lost" if any(row.test.lost for row in analysis.family) else ""
     return (
         f"The interval of its test is at the level at which the method tests the row, 1 − {LEVEL}/({count} − i + 1) for the "
         "i-th smallest p; the method stops at the first p that is not below its level, and all rows from there on have the "
-        "level of that step. So this interval, unlike the one of 95 %, leaves out 0 just where the test tells the two "
-        f"apart; it is of its row, and not for all rows at once. {found}"
+        "level of that step. So this interval, unlike the one of 95 %, leaves out 0 just where the test tells the two apart"
+        f"{where}; it is of its row, and not for all rows at once. {found}"
     )
 
 
