@@ -208,7 +208,8 @@ class Analysis:
     def turned(self, row: Difference) -> Difference:
         """The same comparison the other way round, with the p-value that it has in its family."""
         test = self.test(row.other, row.variant)
-        said = verdict(test, row.p, self.terms)
+        lower, directed = self.terms.lower_is_better, self.terms.has_direction
+        said = verdict(test, row.p, lower_is_better=lower, has_direction=directed)
         return replace(row, variant=row.other, other=row.variant, test=test, verdict=said)
 
     def _key(self, first: str, second: str) -> frozenset[str]:

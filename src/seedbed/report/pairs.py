@@ -178,14 +178,15 @@ def family_of(named: Sequence[tuple[str, str, frozenset[str], PairedTest]], term
     """Adjust tests as one family; each is (variant, other, key, test), and those with one key count once."""
     first_of = {key: test.p for _, _, key, test in reversed(named)}
     adjusted = dict(zip(first_of, holm(list(first_of.values())), strict=True))
+    direction = {"lower_is_better": terms.lower_is_better, "has_direction": terms.has_direction}
     levels = dict(zip(first_of, holm_levels(list(first_of.values()), LEVEL), strict=True))
     return [
-        Difference(variant, other, test, adjusted[key], verdict(test, adjusted[key], terms), levels[key], key)
+        Difference(variant, other, test, adjusted[key], verdict(test, adjusted[key], **direction), levels[key], key)
         for variant, other, key, test in named
     ]
 
 
-def verdict(test: PairedTest, p: float | None, terms: Terms) -> str:
+def verdict(test: PairedTest, p: float | None, *, lower_is_better: bool, has_direction: bool = True) -> str:
     """What may be said by the adjusted ``p``.
 
     "better" or "worse" where the test says so; else "can't be told apart", or "no verdict" where runs were lost, as the
@@ -194,14 +195,14 @@ def verdict(test: PairedTest, p: float | None, terms: Terms) -> str:
     if test.comparison.p is None:
         return UNTESTED
     if p is not None and p < LEVEL and test.comparison.difference:
-        return _way(test.comparison.difference, terms)
+        return _way(test.comparison.difference, lower_is_better, has_direction)
     return NO_VERDICT if test.lost else UNDECIDED
 
 
-def _way(difference: float, terms: Terms) -> str:
-    if not terms.has_direction:
+def _way(difference: float, lower_is_better: bool, has_direction: bool) -> str:
+    if not has_direction:
         return LOWER if difference < 0 else HIGHER
-    return BETTER if (difference < 0) == terms.lower_is_better else WORSE
+    return BETTER if (difference < 0) == lower_is_better else WORSE
 
 
 def verdict_words(row: Difference, terms: Terms) -> str:
@@ -215,5 +216,6 @@ def verdict_words(row: Difference, terms: Terms) -> str:
     if row.level is None:
         return f"{NO_VERDICT} on {row.survivors} alone"
     shown = row.comparison.p is not None and row.comparison.p < row.level
-    said = _way(row.comparison.difference or 0.0, terms) if shown else UNDECIDED
+    way = _way(row.comparison.difference or 0.0, terms.lower_is_better, terms.has_direction)
+    said = way if shown else UNDECIDED
     return f"{said} on {row.survivors}: {NO_VERDICT}"
