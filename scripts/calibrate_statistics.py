@@ -1,7 +1,7 @@
 """Simulates experiments whose truth is known, and measures how often the statistics of a report are right about it.
 
 ``scripts/calibrate_statistics`` sets up what this needs. Everything that is judged comes from ``seedbed.statistics`` and
-``seedbed.report.analysis.verdict``; only the runs are simulated.
+``seedbed.report.pairs.verdict``; only the runs are simulated.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from seedbed.data.splits import GroupStratifiedSplit
 from seedbed.data.table import Table
-from seedbed.report.analysis import BETTER, WORSE, verdict
+from seedbed.report.pairs import BETTER, WORSE, PairedTest, verdict
 from seedbed.statistics import (
     LEAST_BOOTSTRAPPED,
     Comparison,
@@ -365,7 +365,7 @@ def families(name: str, tests: Tests, *, adjust: bool) -> dict[str, Any]:
 def verdicts(family: Sequence[Comparison], *, adjust: bool = True) -> list[str]:
     p_values = [found.p for found in family]
     adjusted = holm(p_values) if adjust else p_values
-    return [verdict(found, p, lower_is_better=False) for found, p in zip(family, adjusted, strict=True)]
+    return [verdict(PairedTest(found), p, lower_is_better=False) for found, p in zip(family, adjusted, strict=True)]
 
 
 def effect_record(design: str, better: Floats, worse: Floats, n: int, ratio: float | None) -> dict[str, Any]:
@@ -706,7 +706,7 @@ def introduction(records: Records, plan: Plan, options: argparse.Namespace) -> I
     spread = {design: math.sqrt(float(spread_of(records, design, plan).mean())) for design in ("resampled", "fixed")}
     yield paragraph(
         f"Made by `{COMMAND} --experiments {options.experiments} --seeds {plan.seeds} --further-runs {plan.further_runs} "
-        f"--seed {plan.seed}` with {versions()}. Intervals, tests and verdicts are those of reports: `seedbed.statistics` and `seedbed.report.analysis.verdict`. "
+        f"--seed {plan.seed}` with {versions()}. Intervals, tests and verdicts are those of reports: `seedbed.statistics` and `seedbed.report.pairs.verdict`. "
         "The error beside a share is its standard error, of the simulation."
     )
     yield paragraph(

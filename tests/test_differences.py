@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from seedbed import tracking
 from seedbed.cli import main
-from seedbed.differences import _cut, differences
+from seedbed.differences import Side, _cut, _outcomes, differences
 from seedbed.errors import SeedbedError
+from seedbed.results import Results
 from seedbed.runner import run
-from seedbed.statistics import summary
+from seedbed.statistics import compare, summary
 from tests.test_runner import store_of
 
 
@@ -117,3 +120,52 @@ def test_long_values_are_cut_where_they_differ() -> None:
     assert shown[0].startswith("…xxxxxleft")
     assert shown[1].startswith("…xxxxxright")
     assert _cut(("same", "other"), 20) == ["same", "other"]
+
+
+WAVE = [0.80, 0.81, 0.79, 0.82, 0.78]
+SPLIT = {"train": 70, "test": 30, "per_seed": True}
+
+
+def side(letter: str, values: dict[str, list[float]], *, split: dict[str, Any] = SPLIT, first_seed: int = 0) -> Side:
+    """A launch whose recipes are its own; a value of None diverged."""
+    rows = [
+        {"variant": name, "seed": first_seed + seed, "status": "FINISHED", "outcome": "ok" if value else "diverged"}
+        | {"fingerprint": f"{letter if name != 'same' else ''}{name}{seed}", "test/accuracy": value}
+        for name, of in values.items()
+        for seed, value in enumerate(of)
+    ]
+    data = {"digest": "d", "split": {"train": 70, "test": 30}}
+    results = Results("made_up", {"split": split}, tuple(values), pd.DataFrame(rows), pd.DataFrame(), data)
+    return Side(letter, None, None, results, {})  # type: ignore[arg-type]
+
+
+def test_what_two_launches_share_is_tested_in_pairs() -> None:
+    noise = [0.001, -0.001, 0.0, 0.002, -0.002]
+    moved = [value + 0.1 + extra for value, extra in zip(WAVE, noise, strict=True)]
+    little = [value + extra for value, extra in zip(WAVE, noise, strict=True)]
+    a = side("A", {"same": WAVE, "up": WAVE, "level": WAVE, "lost": WAVE})
+    b = side("B", {"same": WAVE, "up": moved, "level": little, "lost": [*moved[:3], 0.0, 0.0]})
+    text = _outcomes(a, b, "test/accuracy")
+    rows = {line.split()[0]: line for line in text.splitlines()}
+    expected = compare(moved, WAVE, design="resampled", test_to_train=3 / 7)
+    assert f"+0.1000 [{expected.low:.4f}, {expected.high:.4f}]  " in rows["up"]
+    assert "  better  " in rows["up"]
+    assert "can't be told apart" in rows["level"]
+    assert "better on the 3 of 5 seeds that did not diverge: no verdict" in rows["lost"]
+    assert "the same  " in rows["same"]
+    assert "Corrected resampled t-test of B - A, paired by seed, after Holm over the three variants tested" in text
+
+
+@pytest.mark.parametrize(
+    ("b", "why"),
+    [
+        (side("B", {"up": WAVE}, split=SPLIT | {"per_seed": False}), "the split differs"),
+        (side("B", {"up": WAVE}, first_seed=7), "A and B have no seed in common"),
+    ],
+)
+def test_what_is_no_pair_is_not_tested(b: Side, why: str) -> None:
+    text = _outcomes(side("A", {"up": WAVE}), b, "test/accuracy")
+    assert f"Not tested: {why}" in text
+    assert "not tested" in text
+    assert "better" not in text
+    assert "nothing to test" in _outcomes(side("A", {"same": WAVE}), side("B", {"same": WAVE}), "test/accuracy")

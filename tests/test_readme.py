@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
 
 import seedbed
 from seedbed.experiment import load_experiment
+from seedbed.report import table_text
+from seedbed.results import CURVE_COLUMNS, Results
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -115,6 +118,20 @@ def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Typed)
 def typed_commands() -> Typed:
     """The README's command lines that begin in this way."""
     return lambda start: [line for line in README.splitlines() if line.startswith(start)]
+
+
+def test_the_sample_is_what_the_command_prints() -> None:
+    """From the committed results, and the split that the committed report states."""
+    folder = REPOSITORY / "experiments" / "spam_imbalance"
+    cells = pd.read_csv(folder / "results.csv").assign(outcome="ok", launch="", run="")
+    config = OmegaConf.to_container(OmegaConf.load(f"{folder}.yaml"))
+    assert isinstance(config, dict)
+    stated = re.search(r"\| split \| train (\d+), val (\d+), test (\d+) \|", (folder / "report.md").read_text())
+    assert stated
+    data = {"split": dict(zip(("train", "val", "test"), map(int, stated.groups()), strict=True))}
+    curves = pd.DataFrame(columns=list(CURVE_COLUMNS))
+    results = Results("spam_imbalance", config, tuple(config["variants"]), cells, curves, data)
+    assert f"```\n{table_text(results).split(chr(10), 1)[1]}\n```" in README
 
 
 def test_every_section_fits_on_a_screen() -> None:

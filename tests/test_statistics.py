@@ -14,10 +14,14 @@ from seedbed.statistics import (
     bootstrap_interval,
     bounds,
     compare,
+    compare_with_lost,
     detectable_difference,
     finite,
+    has_direction,
     holm,
+    holm_levels,
     interquartile_mean,
+    interval_at,
     least_wilcoxon_p,
     lower_is_better,
     median,
@@ -317,3 +321,43 @@ def test_holm_of_a_textbook_family():
 def test_direction_and_ends_of_a_metric(metric, lower, ends):
     assert lower_is_better(metric) is lower
     assert bounds(metric) == ends
+
+
+def test_a_metric_that_only_describes_has_no_direction():
+    described = ("seconds", "lr", "val/novelty_at_10", "val/coverage@100", "val/cold_rows", "val/users_skipped")
+    assert [has_direction(metric) for metric in described] == [False] * len(described)
+    assert has_direction("test/accuracy")
+    assert has_direction("test/rmse_at_0")
+    assert has_direction("test/reward")
+    assert has_direction("test/coverage", {"coverage": {"lower_is_better": False}})
+
+
+def test_levels_of_holms_steps_agree_with_its_adjusted_p_values():
+    p_values = [0.01, None, 0.04, 0.03, 0.005]
+    assert holm_levels(p_values) == pytest.approx([0.05 / 3, None, 0.025, 0.025, 0.0125])
+    # Alone, 0.04 would pass the last level of 0.05: the method has stopped at 0.03.
+    for found, level, adjusted in zip(p_values, holm_levels(p_values), holm(p_values), strict=True):
+        assert found is None or (found < level) == (adjusted < 0.05)
+
+
+def test_interval_at_a_level_by_hand():
+    found = compare([3.0, 4, 8, 5], [1.0, 3, 5, 3], design="resampled", test_to_train=0.25)
+    usual = interval_at(found, 0.05, correction=0.25)
+    assert (usual.low, usual.high) == pytest.approx((found.low, found.high))
+    reach = 5.84090930 * math.sqrt(2 / 3 * (1 / 4 + 0.25))  # t(0.995, 3) from a printed table
+    narrow = interval_at(found, 0.01, correction=0.25)
+    assert (narrow.low, narrow.high) == pytest.approx((2 - reach, 2 + reach), rel=1e-6)
+    ends = interval_at(found, found.p, correction=0.25)
+    assert ends.low == pytest.approx(0, abs=1e-9)
+    assert interval_at(compare([1.0], [2.0], design="fixed"), 0.05) is None
+
+
+def test_lost_runs_have_the_worst_value_or_the_last_ranks():
+    a, b = [0.9, math.nan, 0.8, 0.7], [0.5, 0.6, math.inf, 0.4]
+    how = {"design": "fixed", "lower_is_better": False}
+    bounded = compare_with_lost(a, b, worst=0.0, **how)
+    assert bounded == compare([0.9, 0, 0.8, 0.7], [0.5, 0.6, 0, 0.4], design="fixed")
+    ranked = compare_with_lost(a, b, worst=None, **how)
+    assert ranked == compare([8, 1.5, 7, 6], [4, 5, 1.5, 3], design="fixed")
+    errors = compare_with_lost(a, b, worst=None, design="fixed", lower_is_better=True)
+    assert errors == compare([6, 7.5, 5, 4], [2, 3, 7.5, 1], design="fixed")

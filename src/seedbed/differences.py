@@ -17,10 +17,12 @@ from seedbed import tracking
 from seedbed.code import Code
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import canonical, flatten, used
-from seedbed.report.formatting import listed, mean_text, number, places
+from seedbed.report.analysis import UNTESTED, Analysis
+from seedbed.report.formatting import count_word, listed, mean_text, number, places
+from seedbed.report.pairs import Difference, family_of, paired_test, pairs_of, ran, verdict_words
 from seedbed.report.table import aligned, columns
 from seedbed.results import Results
-from seedbed.statistics import summary
+from seedbed.statistics import Comparison, summary
 from seedbed.tracking import TAG, Store
 
 NOT_SHOWN = ("variants", "variant", "seeds")
@@ -162,26 +164,88 @@ def _circumstances(a: Side, b: Side, width: int) -> str:
 
 
 def _outcomes(a: Side, b: Side, metric: str) -> str:
-    """Mean and spread of each variant in both, the difference of the means, and whether the cells are the same."""
+    """Mean and spread of each variant in both, the paired difference and its test, and whether the cells are the same."""
     shared = [variant for variant in a.results.variants if variant in b.results.variants]
     if not shared:
         return f"{metric}: no variant is in both launches."
     summaries = {(side.letter, name): summary(side.results.values(name, metric)) for side in (a, b) for name in shared}
     decimals = places(summaries.values())
-    rows = [[metric, "A, mean ± std", "n", "B, mean ± std", "n", "B - A in the same seeds", "cells"]]
+    header = [metric, "A, mean ± std", "n", "B, mean ± std", "n", "B - A in the same seeds [95 %]", "verdict (Holm)"]
+    rows = [[*header, "cells"]]
+    steps, about = _steps(a, b, shared, metric, decimals)
     for name in shared:
         of_a, of_b = summaries["A", name], summaries["B", name]
         values = [mean_text(of_a, decimals), str(of_a.n), mean_text(of_b, decimals), str(of_b.n)]
-        rows.append([name, *values, _step(a, b, name, metric, decimals), _same_cells(a, b, name)])
-    return aligned(rows)
+        rows.append([name, *values, *steps[name], _same_cells(a, b, name)])
+    return f"{aligned(rows)}\n{about}"
 
 
-def _step(a: Side, b: Side, variant: str, metric: str, decimals: int) -> str:
-    """Mean difference over the seeds that both have: means over different seeds would differ by those as well."""
-    of_a, of_b = a.results.values(variant, metric).align(b.results.values(variant, metric), join="inner")
-    mean = summary(of_b - of_a).mean
-    text = number(mean, decimals)
-    return f"+{text}" if mean is not None and float(text) > 0 else text
+def _steps(
+    a: Side, b: Side, shared: Sequence[str], metric: str, decimals: int
+) -> tuple[dict[str, tuple[str, str]], str]:
+    """The paired difference of each variant and the verdict on it, and what the tests are about, or why there are none."""
+    pairs = {name: pairs_of(*(ran(side.results.cells_of(name), metric) for side in (b, a))) for name in shared}
+    alike = {name for name in shared if _same_cells(a, b, name) == SAME}
+    why = _no_test(a, b, metric)
+    if why or alike == {*shared}:
+        means = {name: summary(pair.first - pair.second).mean for name, pair in pairs.items()}
+        said = {name: (_signed(means[name], decimals), SAME if name in alike else UNTESTED) for name in shared}
+        return said, f"Not tested: {why}." if why else "The cells are the same, so there is nothing to test."
+    terms = Analysis(a.results, metric, None).terms
+    tests = {name: paired_test(pair, terms) for name, pair in pairs.items() if name not in alike}
+    rows = family_of([(name, name, frozenset((f"A {name}", f"B {name}")), test) for name, test in tests.items()], terms)
+    said = dict.fromkeys(alike, (number(0.0, decimals), SAME))
+    said |= {row.variant: (_interval(row.comparison, decimals), verdict_words(row, terms)) for row in rows}
+    return said, _about_steps(rows)
+
+
+SAME = "the same"
+
+
+def _no_test(a: Side, b: Side, metric: str) -> str:
+    """Why a seed is not the same rows in both launches, so that its two values are no pair; "" where it is."""
+    lacking = [side.letter for side in (a, b) if metric not in side.results.metrics]
+    if lacking:
+        return f"{listed(lacking)} has no {metric}"
+    if a.results.data["digest"] != b.results.data["digest"]:
+        return "the data differ"
+    if a.results.config.get("split") != b.results.config.get("split"):
+        return "the split differs, so that a seed has other rows in A than in B"
+    if not {*a.seeds} & {*b.seeds}:
+        return "A and B have no seed in common"
+    try:
+        Analysis(a.results, metric, None).terms  # noqa: B018 - it looks for the sizes of the split
+    except ConfigError:
+        return f"A does not say how many rows are for training and for {metric}"
+    return ""
+
+
+def _about_steps(rows: Sequence[Difference]) -> str:
+    """What was tested, and what the verdicts are about."""
+    tested = [row for row in rows if row.p is not None]
+    if not tested:
+        return "No variant could be tested."
+    comparison, several = tested[0].comparison, len(tested) > 1
+    family = f", after Holm over the {count_word(len(tested))} variants tested" if several else ""
+    return (
+        f"{comparison.test[0].upper()}{comparison.test[1:]} of B - A, paired by seed{family}; about {comparison.about}. "
+        "Better and worse are said of B."
+    )
+
+
+def _interval(comparison: Comparison, decimals: int) -> str:
+    """Difference and interval, as far as there are any."""
+    text = _signed(comparison.difference, decimals)
+    return (
+        text
+        if comparison.low is None
+        else f"{text} [{number(comparison.low, decimals)}, {number(comparison.high, decimals)}]"
+    )
+
+
+def _signed(value: float | None, decimals: int) -> str:
+    text = number(value, decimals)
+    return f"+{text}" if value is not None and float(text) > 0 else text
 
 
 def _same_cells(a: Side, b: Side, variant: str) -> str:
@@ -189,7 +253,7 @@ def _same_cells(a: Side, b: Side, variant: str) -> str:
     of_a, of_b = a.fingerprints(variant), b.fingerprints(variant)
     same = sum(of_b.get(seed) == print_ for seed, print_ in of_a.items())
     if same == len(of_a) == len(of_b):
-        return "the same"
+        return SAME
     if same:
         return f"{same} the same"
     return f"other cells, {len(of_a.keys() & of_b.keys())} seeds in both"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from matplotlib import style
@@ -43,12 +44,38 @@ def rendered(figure_of: Callable[[], Figure], kind: Kind) -> bytes:
 LONGEST_NAME = 34
 
 
-def short(name: str) -> str:
+def short(name: str, longest: int = LONGEST_NAME) -> str:
     """A name as it fits beside an axis; the middle of a long one is left out, as names differ at their ends."""
-    if len(name) > LONGEST_NAME:
-        half = LONGEST_NAME // 2
+    if len(name) > longest:
+        half = longest // 2
         name = f"{name[: half - 1]}…{name[-half:]}"
     return plain(name)
+
+
+def short_names(names: Sequence[str], longest: int = LONGEST_NAME) -> dict[str, str]:
+    """Names as they fit beside an axis, still apart: of long ones, words that all share are left out first.
+
+    Then the middle, as far as all names stay different.
+    """
+    if max(map(len, names), default=0) <= longest:
+        return {name: plain(name) for name in names}
+    bare = _without_shared_words(names)
+    for length in range(longest, max(longest, *map(len, bare)) + 1):
+        found = [short(name, length) for name in bare]
+        if len(set(found)) == len(set(names)):
+            return dict(zip(names, found, strict=True))
+    return {name: plain(name) for name in names}
+
+
+def _without_shared_words(names: Sequence[str]) -> list[str]:
+    """The names with "…" for the words that all have at one place; where they have several lengths, for the first ones."""
+    words = [re.split(r"(?<=_)", name) for name in names]
+    counts = {len(of) for of in words}
+    shared = [len(set(column)) == 1 for column in zip(*words, strict=False)]
+    if len(counts) > 1:
+        shared = [all(shared[: place + 1]) for place in range(len(shared))]
+    kept = [["…" if place < len(shared) and shared[place] else word for place, word in enumerate(of)] for of in words]
+    return [re.sub("…+", "…", "".join(of)) for of in kept] if not all(shared) else list(names)
 
 
 def plain(text: str) -> str:

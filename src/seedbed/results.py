@@ -179,6 +179,10 @@ class Results:
         """Whether less of ``metric`` is better."""
         return statistics.lower_is_better(metric, self._own_metrics)
 
+    def has_direction(self, metric: str) -> bool:
+        """Whether more or less of ``metric`` is better by itself."""
+        return statistics.has_direction(metric, self._own_metrics)
+
     def bounds(self, metric: str) -> tuple[float | None, float | None]:
         """Lowest and highest value that ``metric`` can take; None where there is no such end, or it is not known."""
         return statistics.bounds(metric, self._own_metrics)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ CONFIDENCE = 0.95
 ROUNDING = 1e-12
 RUNS = "the runs on this data set"
 POPULATION = "the population behind this data set"
+RESPLITS = "other random splits of these ratings (the same users and items)"
+"""Ratings of one user are no independent draws, so redrawn splits of ratings say nothing of other users."""
 
 # SQL stores cannot hold infinity: MLflow saves it as the largest double, 1.797e308.
 _STORED_INFINITY = 1.7e308
@@ -26,6 +29,9 @@ _MINIMISED = {"loss", "mse", "rmse", "mae", "seconds", "mse_warm", "rmse_warm", 
 _MINIMISED |= {"loss_last_batch", "users_skipped"}
 _SHARES = {"accuracy", "balanced_accuracy", "precision", "recall", "f1", "auroc", "average_precision"}
 _SHARES |= {"ndcg", "map", "mrr", "hit", "hit_rate", "top", "coverage"}
+# What describes a run or its lists, and is neither good nor bad by itself: random lists are the most novel ones.
+_DESCRIPTIVE = {"seconds", "lr", "epoch", "epochs", "best_epoch", "cold_rows", "users_evaluated", "users_skipped"}
+_DESCRIPTIVE |= {"coverage", "novelty", "diversity"}
 
 
 class Interval(NamedTuple):
@@ -83,6 +89,15 @@ def lower_is_better(metric: str, own: Mapping[str, Mapping[str, Any]] | None = N
     """
     name = _base_name(metric)
     return bool((own or {}).get(name, {}).get("lower_is_better", name in _MINIMISED))
+
+
+def has_direction(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> bool:
+    """Whether more (or less) of ``metric`` is better by itself; time, rates, counts, coverage and novelty only describe.
+
+    ``own``: a user's metrics, each of which states its direction.
+    """
+    name = _base_name(metric)
+    return name in (own or {}) or name not in _DESCRIPTIVE
 
 
 def bounds(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[float | None, float | None]:
@@ -183,7 +198,7 @@ def bootstrap_interval(values: ArrayLike, resamples: int = 9999, seed: int = 0) 
     return Interval(float(found.low), float(found.high), RUNS)
 
 
-def population_interval(values: ArrayLike, test_to_train: float) -> Interval | None:
+def population_interval(values: ArrayLike, test_to_train: float, about: str = POPULATION) -> Interval | None:
     """Where the expected value lies over data sets like this one, from (n,) values on splits that were drawn anew.
 
     The training sets of the n runs overlap, as all come from one data set. So the variance of their mean is taken as
@@ -194,16 +209,18 @@ def population_interval(values: ArrayLike, test_to_train: float) -> Interval | N
     if found.mean is None or found.std is None:
         return None
     reach = _t_quantile(found.n) * found.std * math.sqrt(1 / found.n + test_to_train)
-    return Interval(found.mean - reach, found.mean + reach, POPULATION)
+    return Interval(found.mean - reach, found.mean + reach, about)
 
 
-def compare(a: ArrayLike, b: ArrayLike, *, design: Design, test_to_train: float | None = None) -> Comparison:
+def compare(
+    a: ArrayLike, b: ArrayLike, *, design: Design, test_to_train: float | None = None, population: str = POPULATION
+) -> Comparison:
     """Compare a with b, two arrays (n,) paired by index; a pair with a value that is not finite is left out.
 
     ``resampled``: every seed draws its own split, so training sets overlap and runs are not independent. The
     corrected resampled t-test (Nadeau and Bengio, Inference for the generalization error, Machine Learning
     52, 2003) takes the variance of the mean as s^2 (1/n + n_test/n_train); ``test_to_train`` is that ratio.
-    Its interval is about the population that the data set was drawn from.
+    Its interval is about ``population``: by default what the data set was drawn from.
 
     ``fixed``: all seeds share one split. The paired t-test, with the exact Wilcoxon signed-rank test beside
     it; the interval is about the runs on this data set, and says nothing about another split of it.
@@ -216,7 +233,7 @@ def compare(a: ArrayLike, b: ArrayLike, *, design: Design, test_to_train: float 
     paired = finite(first) & finite(second)
     first, second = first[paired], second[paired]
     correction = float(test_to_train or 0.0) if design == "resampled" else 0.0
-    about = POPULATION if design == "resampled" else RUNS
+    about = population if design == "resampled" else RUNS
     sizes = np.maximum(np.abs(first), np.abs(second))
     differences = first - second
     differences[np.abs(differences) <= ROUNDING * sizes] = 0.0
@@ -225,6 +242,47 @@ def compare(a: ArrayLike, b: ArrayLike, *, design: Design, test_to_train: float 
         mean = float(differences.mean()) if differences.size else None
         return Comparison(differences.size, mean, None, None, None, None, "none", None, above, None, about, excuse)
     return _t_test(differences, design, correction, about, above)
+
+
+def interval_at(comparison: Comparison, level: float, *, correction: float = 0.0) -> Interval | None:
+    """The interval of a comparison's mean difference that holds 0 where its t-test does not reject at ``level``.
+
+    ``correction`` is n_test/n_train of the corrected resampled t-test, 0 for a fixed split; ``level`` 0.05 gives ``low``
+    and ``high`` of the comparison. None where there was no test.
+    """
+    if comparison.difference is None or comparison.std is None:
+        return None
+    reach = float(stats.t.ppf(1 - level / 2, comparison.n - 1)) * comparison.std
+    reach *= math.sqrt(1 / comparison.n + correction)
+    return Interval(comparison.difference - reach, comparison.difference + reach, comparison.about)
+
+
+def compare_with_lost(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    lower_is_better: bool,
+    worst: float | None,
+    design: Design,
+    test_to_train: float | None = None,
+) -> Comparison:
+    """Compare a with b, (n,) values paired by index, where a value that is not finite was lost, as its run diverged.
+
+    A lost value counts as ``worst``, the bad end of the metric. Where it has none, a and b are replaced by their ranks
+    among all 2n values, the lost ones tied at the bad end, and the t-test is that of the ranks.
+
+    Source: Conover and Iman, Rank transformations as a bridge between parametric and nonparametric statistics, The
+    American Statistician 35, 1981.
+    """
+    both = np.stack([np.asarray(a, dtype=float), np.asarray(b, dtype=float)])
+    lost = ~finite(both)
+    if worst is not None:
+        both[lost] = worst
+    else:
+        kept = _with_digits(np.where(lost, 0.0, both), 12)
+        ordered = np.where(lost, np.inf if lower_is_better else -np.inf, kept)
+        both = stats.rankdata(ordered).reshape(both.shape)
+    return compare(*both, design=design, test_to_train=test_to_train)
 
 
 def _t_test(
@@ -340,6 +398,22 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
+def holm_levels(p_values: Sequence[float | None], level: float = 0.05) -> list[float | None]:
+    """The level at which Holm's method tests each p-value: ``level`` / (m - i + 1) for the i-th smallest of m.
+
+    The method stops at the first that is not below its level, and takes no later step. So all from there on have the
+    level of that step: each p-value is below its level exactly where ``holm`` puts it below ``level``.
+    """
+    tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    levels: list[float | None] = [None] * len(p_values)
+    step = 0
+    for p, place in tested:
+        levels[place] = level / (len(tested) - step)
+        if p < level / (len(tested) - step):
+            step += 1
+    return levels
+
+
 @dataclass(frozen=True)
 class Ranking:
     """Mean ranks of k variants over n blocks (seeds), 1 the best, and whether they differ more than by chance."""
@@ -353,8 +427,11 @@ class Ranking:
     words: str
 
 
-def ranking(values: ArrayLike, *, lower_is_better: bool) -> Ranking:
-    """Rank (n, k) values of k variants within each of n seeds; a seed without a finite value of each is left out.
+def ranking(values: ArrayLike, *, lower_is_better: bool, lost: ArrayLike | None = None) -> Ranking:
+    """Rank (n, k) values of k variants within each of n seeds.
+
+    ``lost`` (n, k) says which runs were lost, as they diverged: they rank last in their seed, tied. A seed with another
+    value that is not finite is left out.
 
     It is about the runs on this data set: seeds are the blocks, and they say nothing of other data sets.
 
@@ -362,12 +439,14 @@ def ranking(values: ArrayLike, *, lower_is_better: bool) -> Ranking:
     2006, sections 3.2.2 and 3.2.4.
     """
     table = np.asarray(values, dtype=float)
-    table = table[finite(table).all(axis=1)]
+    last = np.zeros(table.shape, dtype=bool) if lost is None else np.asarray(lost, dtype=bool)
+    counted = (finite(table) | last).all(axis=1)
+    table, last = np.where(last, 0.0, table)[counted], last[counted]
     n, k = table.shape
     if n == 0:
         return Ranking(0, (), None, None, "no seed has a value of every variant: nothing to rank")
     rounded = _with_digits(table, 12)
-    within = stats.rankdata(rounded if lower_is_better else -rounded, axis=1)
+    within = stats.rankdata(np.where(last, np.inf, rounded if lower_is_better else -rounded), axis=1)
     ranks = tuple(float(rank) for rank in within.mean(axis=0))
     if k < 3:
         return Ranking(n, ranks, None, None, "Friedman's test needs three variants")
@@ -396,10 +475,15 @@ def power(difference: float, std: float, n: int, *, correction: float = 0.0, lev
     if std == 0:
         return 1.0 if difference else level
     shift = abs(difference) / (std * math.sqrt(1 / n + correction))
-    # The mean over the distribution of the sample std: SciPy's noncentral t gives nan for large shifts.
-    of_std = np.sqrt(stats.chi2.ppf((np.arange(_NODES) + 0.5) / _NODES, n - 1) / (n - 1))
-    critical = stats.t.ppf(1 - level / 2, n - 1) * of_std
+    # The mean over the distribution of the sample std, as SciPy's noncentral t gives nan for large shifts.
+    critical = stats.t.ppf(1 - level / 2, n - 1) * _spread_of_std(n)
     return float((stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift)).mean())
+
+
+@lru_cache(maxsize=64)
+def _spread_of_std(n: int) -> NDArray[np.float64]:
+    """Evenly spaced quantiles of the sample std of n values over the true one."""
+    return np.asarray(np.sqrt(stats.chi2.ppf((np.arange(_NODES) + 0.5) / _NODES, n - 1) / (n - 1)))
 
 
 _NODES = 2000
@@ -430,16 +514,20 @@ def detectable_difference(
     std: float, n: int, *, correction: float = 0.0, level: float = 0.05, wanted: float = 0.8
 ) -> float:
     """The true mean difference that n pairs find with the chance ``wanted``: see ``power``."""
-    if std == 0:
-        return 0.0
+    return std * _detectable_effect(n, correction, level, wanted) if std else 0.0
+
+
+@lru_cache(maxsize=1024)
+def _detectable_effect(n: int, correction: float, level: float, wanted: float) -> float:
+    """The same in units of the std."""
 
     def lacking(size: float) -> float:
-        return power(size * std, std, n, correction=correction, level=level) - wanted
+        return power(size, 1.0, n, correction=correction, level=level) - wanted
 
     most = 1.0
     while lacking(most) < 0:
         most *= 2
-    return std * float(optimize.brentq(lacking, 0.0, most))
+    return float(optimize.brentq(lacking, 0.0, most))
 
 
 # ---- small things ----------------------------------------------------------------------------------------------------

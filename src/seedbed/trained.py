@@ -166,9 +166,14 @@ def find_variant(
 
 
 def _best_variant(results: Results) -> tuple[str, str]:
-    """The variant with the best mean, of equal ones the first, and by what it is the best."""
+    """The variant with the best mean, of equal ones the first, and by what it is the best.
+
+    One that lacks seeds, as they diverged or failed, is taken only where all do.
+    """
     metric = str(results.config["report"]["metric"])
-    means = {variant: summary(results.values(variant, metric)).mean for variant in results.variants}
+    found = {variant: summary(results.values(variant, metric)) for variant in results.variants}
+    complete = [variant for variant, of in found.items() if of.n and not of.missing]
+    means = {variant: found[variant].mean for variant in complete or found}
     sign = -1 if results.lower_is_better(metric) else 1
     quality = {variant: sign * mean for variant, mean in means.items() if mean is not None}
     if not quality:
@@ -176,7 +181,8 @@ def _best_variant(results: Results) -> tuple[str, str]:
             f"No seed of {results.experiment!r} has a value of {metric}, by which the best variant is chosen. Look at "
             f"'seedbed status {results.experiment}', or name a variant with --variant."
         )
-    return max(quality, key=lambda variant: quality[variant]), f" (the best variant by {metric})"
+    among = "" if len(complete) in (0, len(found)) else " of those that lack no seed"
+    return max(quality, key=lambda variant: quality[variant]), f" (the best variant by {metric}{among})"
 
 
 def _config_of(store: Store, launch: str, results: Results, variant: str) -> tuple[str, dict[str, Any]]:

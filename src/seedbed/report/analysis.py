@@ -2,53 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 
 from seedbed.checks import is_positive, require
 from seedbed.errors import ConfigError, near_misses
-from seedbed.report.footnotes import footnotes
-from seedbed.report.formatting import NOTHING, number, places, shown_mean
+from seedbed.report.footnotes import footnotes, quoted
+from seedbed.report.formatting import NOTHING, interval_text, listed, number, places, shown_mean
+from seedbed.report.pairs import (
+    BETTER,
+    HIGHER,
+    LEVEL,
+    NO_VERDICT,
+    UNDECIDED,
+    UNTESTED,
+    WORSE,
+    Difference,
+    PairedTest,
+    Ran,
+    Terms,
+    family_of,
+    one_recipe,
+    paired_test,
+    pairs_of,
+    ran,
+    verdict,
+    verdict_words,
+)
 from seedbed.results import LR, SECONDS, Results
 from seedbed.statistics import (
+    POPULATION,
+    RESPLITS,
     Comparison,
     Design,
     Interval,
     Posterior,
     Ranking,
     Summary,
-    compare,
-    holm,
+    detectable_difference,
+    finite,
+    interval_at,
     population_interval,
     posterior,
     ranking,
     summary,
 )
 
-LEVEL = 0.05
-COMPARISON_COLUMNS = [
-    "variant", "other", "n", "difference", "low", "high", "p", "p_holm", "effect_size", "improvement", "wilcoxon_p",
-    "p_worse", "p_equivalent", "p_better", "test", "about", "verdict", "note",
+__all__ = [
+    "BETTER", "HIGHER", "LEVEL", "NO_VERDICT", "UNDECIDED", "UNTESTED", "WORSE", "Analysis", "Difference", "absences", "analyse",
+    "comparison_table", "difference_text",
 ]  # fmt: skip
-BETTER, WORSE, UNDECIDED, UNTESTED = "better", "worse", "can't be told apart", "not tested"
 
-
-@dataclass(frozen=True)
-class Difference:
-    """One member of the family: ``variant`` against ``other``, with the p-value that Holm's method leaves."""
-
-    variant: str
-    other: str
-    comparison: Comparison
-    p: float | None
-    verdict: str
-
-    @property
-    def told_apart(self) -> bool:
-        return self.verdict in (BETTER, WORSE)
+MOST_ROWS = 40
+"""Comparisons that a table or picture of a page has room for."""
+COMPARISON_COLUMNS = [
+    "variant", "other", "n", "lost", "difference", "low", "high", "p", "p_with_lost", "p_holm", "level_holm", "low_holm",
+    "high_holm", "detectable", "effect_size", "improvement", "wilcoxon_p", "p_worse", "p_equivalent", "p_better", "test",
+    "about", "verdict", "note",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -91,16 +108,54 @@ class Analysis:
         return _test_to_train(self.results, self.metric)
 
     @cached_property
+    def terms(self) -> Terms:
+        """How values of the metric are compared."""
+        results, lower = self.results, self.results.lower_is_better(self.metric)
+        worst = results.bounds(self.metric)[1 if lower else 0]
+        directed = results.has_direction(self.metric)
+        return Terms(self.metric, self.design, self._ratio, self.population_name, lower, directed, worst)
+
+    @cached_property
+    def population_name(self) -> str:
+        """What redrawn splits of these data say something about."""
+        return _population(self.results)
+
+    @cached_property
+    def recipes(self) -> dict[str, str]:
+        """Variant -> the first variant that was trained by the same recipe: the same cells, seed by seed."""
+        first: dict[tuple[tuple[int, str], ...], str] = {}
+        found = {}
+        for variant in self.results.variants:
+            cells = self.results.cells_of(variant)
+            prints = tuple(zip(cells["seed"].tolist(), cells["fingerprint"].astype(str), strict=True))
+            known = bool(prints) and all(text not in ("", "nan", "None") for _, text in prints)
+            found[variant] = first.setdefault(prints, variant) if known else variant
+        return found
+
+    @cached_property
+    def quoted(self) -> dict[str, str]:
+        """The name of each variant as a sentence says it, with its footnote mark."""
+        return quoted(self.results)
+
+    @cached_property
+    def distinct(self) -> list[str]:
+        """The variants, each recipe once."""
+        return list(dict.fromkeys(self.recipes.values()))
+
+    @cached_property
     def ranking(self) -> Ranking:
-        """The variants' ranks within each seed."""
-        columns = {name: self.results.values(name, self.metric) for name in self.results.variants}
-        return ranking(pd.DataFrame(columns), lower_is_better=self.results.lower_is_better(self.metric))
+        """The ranks of the ``distinct`` variants within each seed that all have run."""
+        seeds = sorted(set.intersection(*(set(self._ran[name].values) for name in self.distinct)))
+        table = pd.DataFrame({name: self.results.values(name, self.metric).reindex(seeds) for name in self.distinct})
+        recorded = [self.summaries[name].n > 0 or not self.results.sound_seeds(name) for name in self.distinct]
+        lost = ~finite(table) & np.array(recorded, dtype=bool) & self.terms.has_direction
+        return ranking(table, lower_is_better=self.terms.lower_is_better, lost=lost)
 
     def population(self, variant: str) -> Interval | None:
         """The interval of the expected value over data sets like this one; with one split for all seeds there is none."""
         if self.design == "fixed":
             return None
-        return population_interval(self.results.values(variant, self.metric), self.test_to_train)
+        return population_interval(self.results.values(variant, self.metric), self.test_to_train, self.population_name)
 
     def summaries_of(self, metric: str) -> dict[str, Summary]:
         """Summary by variant, in the experiment's order."""
@@ -108,34 +163,102 @@ class Analysis:
 
     def differences(self, pairs: list[tuple[str, str]]) -> list[Difference]:
         """The tests of these pairs, adjusted as one family."""
-        comparisons = [self.compare(first, second) for first, second in pairs]
-        adjusted = holm([comparison.p for comparison in comparisons])
-        return [
-            Difference(first, second, comparison, p, verdict(comparison, p, self.results.lower_is_better(self.metric)))
-            for (first, second), comparison, p in zip(pairs, comparisons, adjusted, strict=True)
-        ]
+        return family_of(
+            [(first, second, self._key(first, second), self.test(first, second)) for first, second in pairs], self.terms
+        )
+
+    def tests_made(self, rows: Sequence[Difference]) -> int:
+        """How many tests these rows hold: a recipe that has two names is tested once."""
+        return len({row.key for row in rows if row.p is not None})
+
+    @cached_property
+    def once(self) -> list[Difference]:
+        """The family, a row for each comparison of two recipes."""
+        return list({row.key: row for row in reversed(self.family) if len(row.key) > 1}.values())[::-1]
+
+    @cached_property
+    def of_all_pairs(self) -> Analysis:
+        """The same with all pairs as the family."""
+        return self if self.baseline is None else replace(self, baseline=None)
+
+    def row_of(self, first: str, second: str) -> Difference | None:
+        """The comparison of two variants in the family, whichever way round it stands there."""
+        key = self._key(first, second)
+        return next((row for row in self.family if row.key == key), None)
+
+    @cached_property
+    def shown(self) -> list[Difference]:
+        """The rows of the family that a page has room for: those told apart, then those with the smallest p-values."""
+        first = sorted(self.family, key=lambda row: (not row.told_apart, 2.0 if row.test.p is None else row.test.p))
+        kept = {id(row) for row in first[:MOST_ROWS]}
+        return [row for row in self.family if id(row) in kept]
+
+    @property
+    def left_out(self) -> str:
+        """How many rows of the family ``shown`` lacks, as a sentence; "" where it lacks none."""
+        count = len(self.family) - len(self.shown)
+        kept = f"the {len(self.shown)} that are told apart or have the smallest p"
+        return f"{count} of {len(self.family)} comparisons are left out here, all but {kept}." if count else ""
+
+    def test(self, first: str, second: str) -> PairedTest:
+        """The test of two variants, paired by seed."""
+        found = paired_test(pairs_of(self._ran[first], self._ran[second]), self.terms)
+        return found if len(self._key(first, second)) > 1 else one_recipe(found)
+
+    def turned(self, row: Difference) -> Difference:
+        """The same comparison the other way round, with the p-value that it has in its family."""
+        test = self.test(row.other, row.variant)
+        lower, directed = self.terms.lower_is_better, self.terms.has_direction
+        said = verdict(test, row.p, lower_is_better=lower, has_direction=directed)
+        return replace(row, variant=row.other, other=row.variant, test=test, verdict=said)
+
+    def _key(self, first: str, second: str) -> frozenset[str]:
+        return frozenset((self.recipes[first], self.recipes[second]))
 
     def compare(self, first: str, second: str) -> Comparison:
-        """The values of two variants, paired by seed."""
-        return compare(*self._paired(first, second), design=self.design, test_to_train=self._ratio)
+        """The values of two variants in the seeds that have one in both, paired by seed."""
+        return self.test(first, second).comparison
+
+    def at_its_step(self, row: Difference) -> Interval | None:
+        """The interval at the level of the row's step in Holm's method."""
+        return None if row.level is None else interval_at(row.comparison, row.level, correction=self.terms.correction)
+
+    def detectable(self, row: Difference) -> float | None:
+        """The true difference that such a test finds with a chance of 80 %; None where runs were lost."""
+        std = row.comparison.std
+        if row.level is None or std is None or row.test.lost:
+            return None
+        return detectable_difference(std, row.comparison.n, correction=self.terms.correction, level=row.level)
+
+    def step_text(self, row: Difference) -> str:
+        """The interval at the row's step in Holm's method, and its confidence: "[-0.003, 0.005] (99 %)"."""
+        found = self.at_its_step(row)
+        if found is None or row.level is None:
+            return NOTHING
+        return f"{interval_text(found, self.decimals)} ({100 * (1 - row.level):.4g} %)"
+
+    def said(self, row: Difference) -> str:
+        """The verdict as a table says it."""
+        return verdict_words(row, self.terms)
+
+    @cached_property
+    def _ran(self) -> dict[str, Ran]:
+        return {name: ran(self.results.cells_of(name), self.metric) for name in self.results.variants}
 
     @property
     def _ratio(self) -> float | None:
         """What the test of redrawn splits is corrected by; a fixed split needs none."""
         return self.test_to_train if self.design == "resampled" else None
 
-    def _paired(self, first: str, second: str) -> tuple[pd.Series[float], pd.Series[float]]:
-        """The values of the seeds that both variants have."""
-        a, b = self.results.values(first, self.metric), self.results.values(second, self.metric)
-        seeds = a.index.intersection(b.index)
-        return a[seeds], b[seeds]
-
     def posterior(self, row: Difference) -> Posterior | None:
-        """Chances that the true difference is below, within and above the region of practical equivalence, if one is set."""
-        if self.rope is None:
+        """Chances that the true difference is below, within and above the region of practical equivalence, if one is set.
+
+        None where runs were lost: it would be about the others alone.
+        """
+        if self.rope is None or row.test.lost:
             return None
-        pair = self._paired(row.variant, row.other)
-        return posterior(*pair, rope=self.rope, design=self.design, test_to_train=self._ratio)
+        pair = pairs_of(self._ran[row.variant], self._ran[row.other])
+        return posterior(pair.first, pair.second, rope=self.rope, design=self.design, test_to_train=self._ratio)
 
     def chances(self, row: Difference) -> tuple[float, float, float] | None:
         """Of being worse, of no difference that matters, and of being better; None without a rope or a test."""
@@ -152,11 +275,17 @@ class Analysis:
         return None if above is None else 1 - above if self.results.lower_is_better(self.metric) else above
 
     def best(self, metric: str | None = None) -> set[str]:
-        """The variants with the best mean as displayed: several where they tie, none
-        without a value or where all tie."""
+        """The variants with the best mean as displayed, of those that lack no value: several where they tie.
+
+        None without a value, where all tie, and where no direction of the metric is better.
+        """
+        if not self.results.has_direction(metric or self.metric):
+            return set()
         summaries = self.summaries_of(metric or self.metric)
         decimals = places(summaries.values())
-        shown = {variant: shown_mean(found, decimals) for variant, found in summaries.items()}
+        shown = {
+            name: shown_mean(found, decimals) for name, found in summaries.items() if self.is_complete(name, found)
+        }
         means = [mean for mean in shown.values() if mean is not None]
         if not means:
             return set()
@@ -164,6 +293,34 @@ class Analysis:
         if len(means) > 1 and min(means) == max(means):
             return set()
         return {variant for variant, mean in shown.items() if mean == best}
+
+    @property
+    def bold_rule(self) -> str:
+        """Which mean is bold."""
+        if not self.terms.has_direction:
+            return "no mean is bold, as neither more nor less of this metric is better"
+        complete = all(self.is_complete(name, found) for name, found in self.summaries.items())
+        return f"the best displayed mean{'' if complete else ' of those that lack no seed'} is bold"
+
+    def is_complete(self, variant: str, found: Summary) -> bool:
+        """Whether every cell of ``variant`` has a value in ``found``."""
+        return found.n == len(self.results.cells_of(variant))
+
+    @cached_property
+    def exploratory(self) -> str:
+        """That the report is not about the comparison that the experiment names; "" where it is."""
+        section = self.results.config.get("report") or {}
+        metric, baseline = section.get("metric"), section.get("baseline")
+        if metric is None or (self.metric == metric and not self.family):
+            return ""  # one variant alone, without the baseline: nothing is compared
+        if (self.metric, self.baseline) != (metric, baseline):
+            named = f"`{metric}`" + (f" against `{baseline}`" if baseline else " of all pairs")
+            return f"Exploratory: not the comparison that the experiment names ({named})."
+        if typed := _typed_comparison(self.results):
+            return (
+                f"Exploratory: {listed(f'`{text}`' for text in typed)} was set by the command, not by the experiment."
+            )
+        return ""
 
     def quality(self, variant: str) -> float | None:
         """The mean, turned so that more is better; None without a value."""
@@ -227,13 +384,20 @@ def analyse(
     return Analysis(results, str(chosen), against, None if rope is None else float(rope))
 
 
-def verdict(comparison: Comparison, p: float | None, lower_is_better: bool) -> str:
-    """Say "better" or "worse" where the adjusted test does, else "can't be told apart"; "not tested" without a test."""
-    if p is None:
-        return UNTESTED
-    if p >= LEVEL or not comparison.difference:
-        return UNDECIDED
-    return BETTER if (comparison.difference < 0) == lower_is_better else WORSE
+def _typed_comparison(results: Results) -> list[str]:
+    """The metric and baseline that the launch's command sets in place of the experiment's."""
+    commands = [launch.get("command", "") for launch in results.launches if launch["id"] == results.launch]
+    words = [word for command in commands for word in command.split()]
+    return [word.strip("'\"") for word in words if re.match(r"['\"]?report\.(metric|baseline)=", word)]
+
+
+def _population(results: Results) -> str:
+    """What redrawn splits are about: rows are draws from a population, but ratings of one user or item hang together."""
+    if not results.has_ratings:
+        return POPULATION
+    split = results.config.get("split")
+    side = split.get("side") if isinstance(split, dict) else None
+    return f"the {side}s behind these ratings" if side else RESPLITS
 
 
 def _shared(results: Results, metric: str) -> str:
@@ -275,23 +439,36 @@ def absences(results: Results, variant: str, metric: str) -> list[str]:
 
 
 def comparison_table(analysis: Analysis) -> pd.DataFrame:
-    """The family as a data frame, one row a comparison; ``note`` is that of variants with other circumstances."""
+    """The family as a data frame, one row a comparison; ``note`` says what a reader must know of it.
+
+    ``n`` counts the pairs of seeds with a value, ``lost`` those in which a run diverged or failed; difference, ``low``,
+    ``high`` and ``p`` are those of the former. ``level_holm`` is the confidence of ``low_holm`` .. ``high_holm``.
+    """
     marks, notes = footnotes(analysis.results)
     rows = []
     for row in analysis.family:
         comparison = row.comparison
         worse, equivalent, better = analysis.chances(row) or (None, None, None)
         about = dict.fromkeys(marks[name] for name in (row.variant, row.other) if name in marks)
+        at_step, with_lost = analysis.at_its_step(row), row.test.with_lost
+        remarks = [analysis.exploratory.replace("`", ""), *(f"{mark} {notes[mark]}" for mark in about)]
+        remarks += [analysis.said(row)] if row.test.lost or len(row.key) == 1 else []
         rows.append(
             {
                 "variant": row.variant,
                 "other": row.other,
                 "n": comparison.n,
+                "lost": row.test.lost,
                 "difference": comparison.difference,
                 "low": comparison.low,
                 "high": comparison.high,
                 "p": comparison.p,
+                "p_with_lost": None if with_lost is None else with_lost.p,
                 "p_holm": row.p,
+                "level_holm": None if row.level is None else 1 - row.level,
+                "low_holm": None if at_step is None else at_step.low,
+                "high_holm": None if at_step is None else at_step.high,
+                "detectable": analysis.detectable(row),
                 "effect_size": comparison.effect_size,
                 "improvement": analysis.improvement(row),
                 "wilcoxon_p": comparison.wilcoxon_p,
@@ -301,7 +478,7 @@ def comparison_table(analysis: Analysis) -> pd.DataFrame:
                 "test": comparison.test,
                 "about": comparison.about,
                 "verdict": row.verdict,
-                "note": " ".join(f"{mark} {notes[mark]}" for mark in about),
+                "note": " ".join(remark for remark in remarks if remark),
             }
         )
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)

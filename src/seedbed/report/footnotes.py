@@ -31,6 +31,12 @@ def marked(results: Results) -> dict[str, str]:
     return {variant: variant + marks.get(variant, "") for variant in results.variants}
 
 
+def quoted(results: Results) -> dict[str, str]:
+    """The name of each variant as a sentence says it: between backticks, its mark behind them."""
+    marks, _ = footnotes(results)
+    return {variant: f"`{variant}`{marks.get(variant, '')}" for variant in results.variants}
+
+
 def note_lines(results: Results) -> list[str]:
     """Each note behind its mark."""
     _, notes = footnotes(results)

@@ -11,6 +11,7 @@ from seedbed.report.formatting import NOTHING, interval_text, latex, mean_text, 
 from seedbed.report.pictures import Picture
 from seedbed.report.published import Published
 from seedbed.report.words import summary_sentences
+from seedbed.statistics import Comparison
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -111,7 +112,7 @@ def _results(analysis: Analysis) -> str:
     about = next(iter(analysis.summaries.values())).about
     caption = (
         rf"{latex(analysis.results.experiment)}: {latex(analysis.label())}, mean $\pm$ sample std over {_seeds(analysis)} "
-        rf"seeds; the best mean is bold. The 95\,\% interval of the mean is about {about}. "
+        rf"seeds; {latex(analysis.bold_rule)}. The 95\,\% interval of the mean is about {about}. "
         + " ".join(latex(note) for note in notes)
     )
     return table(TABLE, caption.strip(), ["variant", latex(analysis.label()), "$n$", r"95\,\% interval"], rows)
@@ -135,30 +136,50 @@ def _comparisons(analysis: Analysis) -> str:
             [
                 first if analysis.baseline else f"{first} $-$ {second}",
                 _signed(difference_text(analysis, row)),
+                _signed(analysis.step_text(row)),
                 str(row.comparison.n),
                 latex(p_text(row.p)),
                 *([latex(p_text(row.comparison.wilcoxon_p))] if fixed else []),
+                number(analysis.detectable(row), analysis.decimals),
                 _signed(number(row.comparison.effect_size, 2)),
                 number(analysis.improvement(row), 2),
                 *([number(chance, 3) for chance in chances or (None,) * 3] if analysis.rope else []),
-                latex(row.verdict),
+                latex(analysis.said(row)),
             ]
         )
+    header = ["difference", r"mean [95\,\%]", "interval of its test", "pairs", "$p$ (Holm)"]
+    header += [*(["Wilcoxon $p$"] if fixed else []), "found", "effect size", "$P$(improvement)"]
+    header += ["$P$(worse)", "$P$(equivalent)", "$P$(better)"] if analysis.rope else []
+    form = TABLE if len(rows) <= LONGEST_FLOAT else LONG_TABLE
+    return table(form, _about_test(analysis, tested), [*header, "verdict"], rows)
+
+
+def _about_test(analysis: Analysis, tested: Comparison) -> str:
+    """The caption of the comparisons: which test, and what its columns are."""
     than = f"to {latex(analysis.baseline)} " if analysis.baseline else ""
-    caption = (
-        rf"Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about {latex(tested.about)}, "
-        rf"$p$ after Holm's method; better or worse is said below {LEVEL}. Effect size: mean over sample std of the "
-        r"differences. $P$(improvement): share of the seeds in which the variant is ahead, ties half."
+    parts = [
+        latex(analysis.exploratory.replace("`", "")),
+        rf"Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about "
+        rf"{latex(tested.about)}, $p$ after Holm's method; better or worse is said below {LEVEL}.",
+        rf"Interval of its test: at the level of the row's step in Holm's method, ${LEVEL}/(m-i+1)$ for the $i$-th smallest "
+        rf"of $m={analysis.tests_made(analysis.family)}$ $p$, and from the step at which the method stops, of that step.",
+        r"Found: the true difference that the test finds at this level with a chance of 80\,\%.",
+    ]
+    if any(row.test.lost for row in analysis.family):
+        parts.append(
+            "Where runs diverged, failed or have no finite value, all numbers but $p$ are of the other seeds, and a verdict "
+            "is given only if the test with these runs as the worst says the same."
+        )
+    parts.append(
+        r"Effect size: mean over sample std of the differences. $P$(improvement): share of the seeds in which the variant "
+        "is ahead, ties half."
     )
-    header = ["difference", r"mean [95\,\%]", "pairs", "$p$ (Holm)", *(["Wilcoxon $p$"] if fixed else [])]
-    header += ["effect size", "$P$(improvement)"]
     if analysis.rope:
-        header += ["$P$(worse)", "$P$(equivalent)", "$P$(better)"]
-        caption += (
-            rf" $P$(worse), $P$(equivalent), $P$(better): that the true difference lies below, within and above "
+        parts.append(
+            "$P$(worse), $P$(equivalent), $P$(better): that the true difference lies below, within and above "
             rf"$\pm${analysis.rope:g}, by the Bayesian correlated t-test."
         )
-    return table(TABLE if len(rows) <= LONGEST_FLOAT else LONG_TABLE, caption, [*header, "verdict"], rows)
+    return " ".join(part for part in parts if part)
 
 
 def _claims(claims: Sequence[Claim]) -> str:

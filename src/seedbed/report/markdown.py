@@ -31,10 +31,11 @@ from seedbed.report.pictures.curves import TRAINING_LOSS, VALIDATION_LOSS
 from seedbed.report.published import Finding, Published, findings_about, our_values
 from seedbed.report.rounding import rounding_text
 from seedbed.report.words import summary_sentences
-from seedbed.results import LR, SECONDS, Results
+from seedbed.results import SECONDS, Results
 from seedbed.statistics import (
     LEAST_BOOTSTRAPPED,
     POPULATION,
+    RESPLITS,
     RUNS,
     Summary,
     bootstrap_interval,
@@ -101,7 +102,11 @@ def description(analysis: Analysis, claims: list[Claim]) -> str:
     text = "\n\n".join(parts)
     if len(text) <= LONGEST_DESCRIPTION:
         return text
-    note = "\n\nThe rest is left out here: see table.txt among the artifacts."
+    below = [
+        *map(markdown, note_lines(analysis.results)),
+        "The rest is left out here: see table.txt among the artifacts.",
+    ]
+    note = "".join(f"\n\n{line}" for line in below)
     return "\n\n".join(parts[:-1])[: LONGEST_DESCRIPTION - len(note)] + note
 
 
@@ -133,7 +138,7 @@ def main_table(analysis: Analysis) -> str:
     header = ["variant", markdown(analysis.label()), "n", "95 % interval of the mean"]
     below = "".join(f"\n\n{markdown(note)}" for note in notes)
     return (
-        f"## Result\n\nMean {PLUS_MINUS} sample std (ddof 1) over n seeds; the best displayed mean is bold. "
+        f"## Result\n\nMean {PLUS_MINUS} sample std (ddof 1) over n seeds; {analysis.bold_rule}. "
         f"The interval is about {about}.{_about_classes(analysis)}\n\n{markdown_table(header, rows)}{below}"
     )
 
@@ -151,22 +156,31 @@ def _every_seed(analysis: Analysis, images: Mapping[str, str]) -> str:
         row = [markdown(names[variant]), str(found.n), *of_middle, number(found.std, decimals)]
         rows.append([*row, *(interval_text(interval, decimals) for interval in intervals)])
     header = ["variant", "n", "median", "interquartile mean", "sample std", f"95 % BCa, {RUNS}"]
-    header += [f"95 %, {POPULATION}"] if resampled else []
+    header += [f"95 %, {analysis.population_name}"] if resampled else []
     about = (
         f"Intervals of the mean: by the bootstrap (expanded BCa, seeded; from {LEAST_BOOTSTRAPPED} seeds on), which does "
         f"not take the values for normal, about {RUNS}"
     )
     if resampled:
-        shares = ", with the same shares of the classes" if analysis.results.data.get("classes") else ""
         about += (
-            f"; and corrected for the overlap of training sets (Nadeau and Bengio 2003), about {POPULATION}: where the "
-            f"expected value over other data sets like this one lies{shares}."
+            "; and corrected for the overlap of training sets (Nadeau and Bengio 2003), about "
+            f"{analysis.population_name}{_about_population(analysis)}."
         )
     else:
         about += f". All seeds {analysis.shared}, so nothing is said about {POPULATION}."
     return _section(
         "Every seed", [images[SEEDS], about, markdown_table(header, rows)], filter(None, [rounding_text(analysis)])
     )
+
+
+def _about_population(analysis: Analysis) -> str:
+    """What an interval about the population holds; of ratings, what it says nothing of."""
+    if analysis.population_name == RESPLITS:
+        return ": ratings of one user are no independent draws, so nothing is said about other users or items"
+    if analysis.population_name != POPULATION:
+        return ""
+    shares = ", with the same shares of the classes" if analysis.results.data.get("classes") else ""
+    return f": where the expected value over other data sets like this one lies{shares}"
 
 
 def _about_classes(analysis: Analysis) -> str:
@@ -187,7 +201,7 @@ def _comparisons(analysis: Analysis, images: Mapping[str, str]) -> str:
         return ""
     fixed, names = analysis.design == "fixed", marked(analysis.results)
     rows = []
-    for row in analysis.family:
+    for row in analysis.shown:
         comparison = row.comparison
         tested = [p_text(comparison.p), p_text(row.p)] + ([p_text(comparison.wilcoxon_p)] if fixed else [])
         sizes = [number(comparison.effect_size, 2), number(analysis.improvement(row), 2)]
@@ -195,20 +209,24 @@ def _comparisons(analysis: Analysis, images: Mapping[str, str]) -> str:
             [
                 f"{markdown(names[row.variant])} − {markdown(names[row.other])}",
                 difference_text(analysis, row),
+                analysis.step_text(row),
                 str(comparison.n),
                 *tested,
+                number(analysis.detectable(row), analysis.decimals),
                 *sizes,
                 *_chances(analysis, row),
-                row.verdict if comparison.p is not None else f"{row.verdict} ({comparison.words})",
+                analysis.said(row),
             ]
         )
-    header = ["difference", "mean [95 % interval]", "pairs", "p", "p (Holm)"]
-    header += [*(["Wilcoxon p"] if fixed else []), "effect size", "P(improvement)"]
+    header = ["difference", "mean [95 % interval]", "interval of its test", "pairs", "p", "p (Holm)"]
+    header += [*(["Wilcoxon p"] if fixed else []), "found with 80 %", "effect size", "P(improvement)"]
     header += ["P(worse)", "P(equivalent)", "P(better)"] if analysis.rope is not None else []
     title = f"with `{analysis.baseline}`" if analysis.baseline else "of all pairs"
     picture = f"{images[DIFFERENCES]}\n\n" if DIFFERENCES in images else ""
     table = markdown_table([*header, "verdict"], rows)
-    return f"## Comparisons {title}\n\n{picture}{_about_test(analysis)}\n\n{table}"
+    exploratory = f"{prose(analysis.exploratory)}\n\n" if analysis.exploratory else ""
+    folded = f"\n\n{analysis.left_out} All rows stand in comparisons.csv." if analysis.left_out else ""
+    return f"## Comparisons {title}\n\n{exploratory}{picture}{_about_test(analysis)}\n\n{table}{folded}"
 
 
 def _chances(analysis: Analysis, row: Difference) -> list[str]:
@@ -235,8 +253,43 @@ def _about_test(analysis: Analysis) -> str:
     return (
         f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}, each by itself. "
         f"Holm's method adjusts p over {_family_size(analysis)}; better or worse is said only below {LEVEL}. "
+        f"{_about_steps(analysis)}{_about_lost(analysis)}"
         "The effect size is the mean over the sample std of the differences; P(improvement) is the share of the seeds "
         f"in which the variant is ahead, ties half.{_about_chances(analysis)}"
+    )
+
+
+def _about_steps(analysis: Analysis) -> str:
+    """What the interval and the difference at the level of a row's own test are."""
+    count = analysis.tests_made(analysis.family)
+    if not count:
+        return ""
+    found = (
+        "The difference found with 80 % is the true one that the row's own test finds with that chance, taking the spread "
+        "seen for the true one. "
+    )
+    if count == 1:
+        return found
+    where = ", where no run was lost" if any(row.test.lost for row in analysis.family) else ""
+    return (
+        f"The interval of its test is at the level at which the method tests the row, 1 − {LEVEL}/({count} − i + 1) for the "
+        "i-th smallest p; the method stops at the first p that is not below its level, and all rows from there on have the "
+        "level of that step. So this interval, unlike the one of 95 %, leaves out 0 just where the test tells the two apart"
+        f"{where}; it is of its row, and not for all rows at once. {found}"
+    )
+
+
+def _about_lost(analysis: Analysis) -> str:
+    """How runs that diverged or failed enter a verdict."""
+    if not any(row.test.lost for row in analysis.family):
+        return ""
+    terms = analysis.terms
+    how = f"with the value {terms.worst:g}, the worst of the metric" if terms.worst is not None else "ranked last"
+    test = "the same test" if terms.worst is not None else "the same test on ranks (Conover and Iman 1981)"
+    return (
+        "Where runs diverged, failed or have no finite value, all numbers of a row but p (Holm) are of the other seeds. A "
+        f"verdict is given there only if {test} says the same with these runs {how}: the larger of the two p enters "
+        "Holm's method. "
     )
 
 
@@ -250,8 +303,10 @@ def _about_chances(analysis: Analysis) -> str:
 
 
 def _family_size(analysis: Analysis) -> str:
-    count = len(analysis.family)
-    return "the one comparison" if count == 1 else f"the {count_word(count)} comparisons"
+    count = analysis.tests_made(analysis.family)
+    if not count:
+        return "no comparison, as none could be tested"
+    return "the one comparison tested" if count == 1 else f"the {count_word(count)} comparisons tested"
 
 
 def _ranks(analysis: Analysis, images: Mapping[str, str]) -> str:
@@ -262,12 +317,22 @@ def _ranks(analysis: Analysis, images: Mapping[str, str]) -> str:
     if found.p is None or RANKS not in images:
         return f"## Ranks\n\nThere is no test of ranks: {found.words}."
     sign = "" if found.p < 0.001 else "= "
+    lost = any(not analysis.is_complete(name, analysis.summaries[name]) for name in analysis.distinct)
+    last = " A run that diverged or failed is last in its seed." if lost else ""
     return (
         f"## Ranks\n\n{images[RANKS]}\n\nMean ranks of the {count_word(len(found.ranks))} variants over {found.n} "
-        f"seeds, 1 the best. Friedman's test that none tends to rank ahead of another: p {sign}{p_text(found.p)}. A bar "
+        f"seeds, 1 the {_first(analysis)}.{last} Friedman's test that none tends to rank ahead of another: p {sign}{p_text(found.p)}. A bar "
         "joins variants whose ranks are no further apart than the critical difference of Nemenyi's test at "
-        f"{LEVEL}. Both tests are about {RUNS}; better and worse are said by the comparisons above alone."
+        f"{LEVEL}. The seeds are the blocks of both tests, and all of one data set: they are about {RUNS}, and say nothing of "
+        "other data sets. Better and worse are said by the comparisons above alone."
     )
+
+
+def _first(analysis: Analysis) -> str:
+    """What has rank 1."""
+    if analysis.terms.has_direction:
+        return "best"
+    return "lowest" if analysis.terms.lower_is_better else "highest"
 
 
 def _curves(analysis: Analysis, images: Mapping[str, str]) -> str:
@@ -322,7 +387,7 @@ def _left_out(analysis: Analysis) -> str:
     """What does not enter the tables, and why."""
     results = analysis.results
     lines = [
-        f"- `{variant}`: {', '.join(reasons)}. Enters no mean, no test and no pair."
+        f"- `{variant}`: {', '.join(reasons)}. Enters no mean and no interval{_of_lost(reasons)}."
         for variant in results.variants
         if (reasons := absences(results, variant, analysis.metric))
     ]
@@ -335,6 +400,13 @@ def _left_out(analysis: Analysis) -> str:
     )
 
 
+def _of_lost(reasons: Sequence[str]) -> str:
+    """What becomes of cells without a value in the tests."""
+    if all(reason.endswith("not run") for reason in reasons):
+        return " and no test"
+    return "; a verdict counts a run that diverged or failed as the worst"
+
+
 def _other_metrics(analysis: Analysis) -> str:
     prefix, by_known = analysis.metric.rpartition("/")[0], metrics_by_known(analysis).values()
     others = [
@@ -344,7 +416,7 @@ def _other_metrics(analysis: Analysis) -> str:
     ]
     if not others:
         return ""
-    columns = {name: (analysis.summaries_of(name), analysis.best(name) if name != LR else ()) for name in others}
+    columns = {name: (analysis.summaries_of(name), analysis.best(name)) for name in others}
     decimals = {name: places(summaries.values()) for name, (summaries, _) in columns.items()}
 
     def fewer(variant: str, summaries: dict[str, Summary]) -> str:
@@ -361,7 +433,10 @@ def _other_metrics(analysis: Analysis) -> str:
         for variant in analysis.results.variants
     ]
     header = ["variant", *(markdown(analysis.label(name)) for name in others)]
-    about = f"Mean {PLUS_MINUS} sample std over the same seeds; not tested."
+    about = (
+        f"Mean {PLUS_MINUS} sample std over the same seeds; not tested. The best is bold where a metric has a better end, of "
+        "the variants that lack no seed."
+    )
     return f"## Other metrics\n\n{about}\n\n{markdown_table(header, rows)}"
 
 

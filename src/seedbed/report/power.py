@@ -25,12 +25,20 @@ def power_text(analysis: Analysis, wanted: float = 0.8) -> str:
             "variants at least."
         )
     table = _seeds_for_the_rope(analysis, wanted) if analysis.rope else _differences_by_seeds(analysis, wanted)
-    return f"{analysis.results.experiment}, {analysis.label()}\n{aligned(table)}\n{_about(analysis, wanted)}"
+    exploratory = f"{analysis.exploratory}\n".replace("`", "") if analysis.exploratory else ""
+    return (
+        f"{analysis.results.experiment}, {analysis.label()}\n{exploratory}{aligned(table)}\n{_about(analysis, wanted)}"
+    )
 
 
 def _level(analysis: Analysis) -> float:
     """What Holm's method asks of the smallest p-value of the family."""
-    return LEVEL / len(analysis.family)
+    return LEVEL / _tests(analysis)
+
+
+def _tests(analysis: Analysis) -> int:
+    """The comparisons of the family that can be tested, each recipe once."""
+    return len([row for row in analysis.once if row.comparison.std is not None])
 
 
 def _correction(analysis: Analysis) -> float:
@@ -89,10 +97,13 @@ def _about(analysis: Analysis, wanted: float) -> str:
         if analysis.rope
         else f"The true difference {than}that so many seeds find"
     )
-    tests = count_word(len(analysis.family))
+    tests = count_word(_tests(analysis))
     family = f"at {_level(analysis):.2g}, {LEVEL} shared among {tests} comparisons (the first step of Holm's method)"
-    text = f"{shown} in {100 * wanted:.0f} of 100 experiments, {family if len(analysis.family) > 1 else f'at {LEVEL}'}."
+    text = f"{shown} in {100 * wanted:.0f} of 100 experiments, {family if _tests(analysis) > 1 else f'at {LEVEL}'}."
     text += " std: of the paired differences seen, itself uncertain with few seeds."
+    for row in analysis.once:
+        if row.test.lost and row.comparison.std is not None:
+            text += f"\n{_name(analysis, row)}: on {row.survivors} alone; a verdict counts the others as the worst."
     if analysis.design == "resampled":
         text += (
             "\nEvery seed draws its own split of one data set, so there is a difference that no number of seeds finds: "

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from seedbed.report.analysis import UNTESTED, Analysis, Difference, difference_text, verdict
+from seedbed.report.analysis import NO_VERDICT, UNTESTED, Analysis, Difference, difference_text
 from seedbed.report.formatting import (
     NOTHING,
     PLUS_MINUS,
@@ -378,9 +378,7 @@ def _difference(analysis: Analysis, variant: str, other: str) -> Difference | No
         if (row.variant, row.other) == (variant, other):
             return row
         if (row.variant, row.other) == (other, variant):
-            comparison = analysis.compare(variant, other)
-            lower = analysis.results.lower_is_better(analysis.metric)
-            return Difference(variant, other, comparison, row.p, verdict(comparison, row.p, lower))
+            return analysis.turned(row)
     return None
 
 
@@ -452,9 +450,15 @@ def _against(analysis: Analysis, search: Search, row: _Fresh) -> str:
     shown = difference_text(analysis, row.difference)
     pairs = f"{comparison.n} fresh seed{'' if comparison.n == 1 else 's'}"
     if row.difference.told_apart:
+        lost = f" ({row.difference.lost} counted as the worst)" if row.difference.test.lost else ""
         return (
             f"On {label} and {pairs}, `{row.variant}` is {row.difference.verdict} than `{search.variant}` as it stands: "
-            f"difference {shown}."
+            f"difference {shown}{lost}."
+        )
+    if row.difference.verdict == NO_VERDICT:
+        return (
+            f"On {label}, `{row.variant}` against `{search.variant}` as it stands: difference {shown}, "
+            f"{analysis.said(row.difference)}. The search has not been shown to help."
         )
     return (
         f"On {label} and {pairs}, `{row.variant}` can't be told apart from `{search.variant}` as it stands: difference "
@@ -527,16 +531,16 @@ def _fresh_cells(analysis: Analysis, search: Search, rows: Sequence[_Fresh]) -> 
                 interval_text(found, analysis.decimals),
                 analysis.count(row.variant),
                 NOTHING if row.difference is None else difference_text(analysis, row.difference),
-                _verdict_text(row),
+                _verdict_text(analysis, row),
             ]
         )
     return cells
 
 
-def _verdict_text(row: _Fresh) -> str:
+def _verdict_text(analysis: Analysis, row: _Fresh) -> str:
     if row.trial is None:
         return NOTHING
-    return "not compared" if row.difference is None else row.difference.verdict
+    return "not compared" if row.difference is None else analysis.said(row.difference)
 
 
 def _fresh_part(analysis: Analysis, search: Search) -> list[str]:

@@ -79,7 +79,7 @@ def _section(analysis: Analysis, settings: Sequence[Setting], keys: Sequence[str
             found = setting.found[variant]
             text = mean_text(found, decimals[variant])
             text += f" (n={found.n}/{setting.cells})" if found.n < setting.cells and found.mean is not None else ""
-            is_best = found.mean is not None and shown_mean(found, decimals[variant]) == best[variant]
+            is_best = found.n == setting.cells and shown_mean(found, decimals[variant]) == best[variant]
             cells.append(f"**{text}**" if is_best else text)
         rows.append([*(markdown(setting.values.get(key, NOTHING)) for key in keys), *cells, f"n={setting.cells}"])
     header = [*(f"`{key}`" for key in keys), *map(markdown, variants), "seeds"]
@@ -120,9 +120,10 @@ def _warnings(jobs: Sequence[Job]) -> list[str]:
 
 
 def best_setting(analysis: Analysis, settings: Sequence[Setting], variant: str) -> Setting | None:
-    """The setting with the best mean of a variant; None where none has a value."""
+    """The setting with the best mean of a variant, of those that lack no seed; None where there is none."""
     sign = 1 if analysis.results.lower_is_better(analysis.metric) else -1
-    there = [setting for setting in settings if setting.found[variant].mean is not None]
+    there = [setting for setting in settings if setting.found[variant].n == setting.cells > 0]
+    there = there if analysis.results.has_direction(analysis.metric) else []
     return min(there, key=lambda setting: sign * (setting.found[variant].mean or 0.0), default=None)
 
 

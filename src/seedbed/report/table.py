@@ -35,7 +35,7 @@ def _against(analysis: Analysis, row: Difference | None) -> list[str]:
     """Difference to the baseline and verdict; the baseline itself has no row."""
     if row is None:
         return ["baseline"] if analysis.baseline else []
-    return [difference_text(analysis, row), row.verdict]
+    return [difference_text(analysis, row), analysis.said(row)]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from seedbed.report.analysis import BETTER, Analysis, Difference
+from seedbed.report.analysis import NO_VERDICT, UNDECIDED, UNTESTED, Analysis, Difference, difference_text
 from seedbed.report.claims import FAILS, HOLDS, OPEN, Claim
 from seedbed.report.formatting import count_word, listed, mean_text
 
@@ -12,7 +12,11 @@ from seedbed.report.formatting import count_word, listed, mean_text
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
     """What the runs say: who differs, who leads, what is incomplete, what became of the source's claims."""
     sentences = [
+        analysis.exploratory,
         _differences(analysis),
+        *_no_verdicts(analysis),
+        _detectable(analysis),
+        *_one_recipes(analysis),
         _equivalences(analysis),
         _about(analysis),
         _leader(analysis),
@@ -28,14 +32,14 @@ MOST_CLAUSES = 8
 
 def _differences(analysis: Analysis) -> str:
     """Who is told apart, who is not, and what was not tested: "`a` is worse than `b` by 0.012 [0.009, 0.015]; ..."."""
-    family = analysis.family
-    if not family:
+    family = analysis.once
+    if not analysis.family:
         return "One variant alone: there is nothing to compare."
     apart = [row for row in family if row.told_apart]
     clauses = [_clause(analysis, row) for row in apart[:MOST_CLAUSES]]
     if len(apart) > MOST_CLAUSES:
         clauses.append(f"{count_word(len(apart) - MOST_CLAUSES)} more pairs are told apart (see the comparisons)")
-    open_rows = [row for row in family if not row.told_apart and row.p is not None]
+    open_rows = [row for row in family if row.verdict == UNDECIDED]
     if open_rows:
         clauses.append(_undecided(analysis, open_rows, others=bool(apart)))
     if tested := "; ".join(clauses):
@@ -43,19 +47,60 @@ def _differences(analysis: Analysis) -> str:
     return " ".join(part for part in (tested, _untested(analysis)) if part)
 
 
+def _no_verdicts(analysis: Analysis) -> list[str]:
+    """What is only so where runs did not diverge or fail."""
+    rows = [row for row in analysis.once if row.verdict == NO_VERDICT]
+    said = [
+        f"{analysis.quoted[row.variant]} against {analysis.quoted[row.other]} on {_code(analysis.label())}: difference "
+        f"{difference_text(analysis, row)}, {analysis.said(row)}."
+        for row in rows[:MOST_CLAUSES]
+    ]
+    more = len(rows) - MOST_CLAUSES
+    return [*said, *([f"No verdict on {count_word(more)} more pairs (see the comparisons)."] if more > 0 else [])]
+
+
+def _detectable(analysis: Analysis) -> str:
+    """The true difference that the seeds could have shown where they show none."""
+    rows = [row for row in analysis.once if row.verdict == UNDECIDED]
+    sizes = [size for row in rows if (size := analysis.detectable(row)) is not None]
+    if not sizes:
+        return ""
+    ends = list(dict.fromkeys(analysis.show(size) for size in (min(sizes), max(sizes))))
+    span = f"{' to '.join(ends)}{' (depending on the pair)' if len(ends) > 1 else ''}"
+    return (
+        f"Where variants can't be told apart, these seeds would have found a true difference of {span} with a chance of "
+        "80 %, and a smaller one with less."
+    )
+
+
+def _one_recipes(analysis: Analysis) -> list[str]:
+    """Which variants are the same cells under several names."""
+    groups = [
+        [analysis.quoted[name] for name, first in analysis.recipes.items() if first == recipe]
+        for recipe in analysis.distinct
+    ]
+    return [f"{listed(group)} are one recipe, trained once: they count as one." for group in groups if len(group) > 1]
+
+
 def _untested(analysis: Analysis) -> str:
     """Which comparisons bear no test, by the reason."""
     reasons: dict[str, list[Difference]] = {}
-    for row in analysis.family:
-        if row.p is None:
+    for row in analysis.once:
+        if row.verdict == UNTESTED:
             reasons.setdefault(row.comparison.words, []).append(row)
     said = []
     for reason, rows in reasons.items():
-        names = [f"`{row.variant}`" if analysis.baseline else f"`{row.variant}` and `{row.other}`" for row in rows]
+        names = [_named(analysis, row) for row in rows]
         shown = listed(names) if len(names) <= MOST_CLAUSES else f"{count_word(len(rows))} pairs"
-        against = f" against `{analysis.baseline}`" if analysis.baseline else ""
+        against = f" against {analysis.quoted[analysis.baseline]}" if analysis.baseline else ""
         said.append(f"Not tested on {_code(analysis.label())}: {shown}{against} ({reason}).")
     return " ".join(said)
+
+
+def _named(analysis: Analysis, row: Difference) -> str:
+    """The variant beside the baseline, or both of a pair."""
+    first = analysis.quoted[row.variant]
+    return first if analysis.baseline else f"{first} and {analysis.quoted[row.other]}"
 
 
 def _code(label: str) -> str:
@@ -70,12 +115,12 @@ def _equivalences(analysis: Analysis) -> str:
     """Whose difference is too small to matter, with what probability at least."""
     if analysis.rope is None:
         return ""
-    chances = {row: found[1] for row in analysis.family if (found := analysis.chances(row)) and found[1] >= EQUIVALENT}
+    chances = {row: found[1] for row in analysis.once if (found := analysis.chances(row)) and found[1] >= EQUIVALENT}
     if not chances:
         return ""
-    names = [f"`{row.variant}`" if analysis.baseline else f"`{row.variant}` and `{row.other}`" for row in chances]
+    names = [_named(analysis, row) for row in chances]
     shown = listed(names) if len(names) <= MOST_CLAUSES else f"{count_word(len(names))} pairs"
-    than = f" from `{analysis.baseline}`" if analysis.baseline else ""
+    than = f" from {analysis.quoted[analysis.baseline]}" if analysis.baseline else ""
     return (
         f"{shown} differ{'s' if len(names) == 1 and analysis.baseline else ''}{than} by less than {analysis.rope:g}, too "
         f"little to matter, with a probability of {int(min(chances.values()) * 1000) / 1000:.3f} or more (Bayesian test)."
@@ -99,19 +144,24 @@ def _launch(analysis: Analysis) -> str:
 
 def _about(analysis: Analysis) -> str:
     """What the intervals and tests say something about."""
-    tested = [row.comparison for row in analysis.family if row.p is not None]
+    tested = [row for row in analysis.family if row.p is not None]
     if not tested:
         return ""
-    holm = ", and the verdicts allow for all of them (Holm)" if len(tested) > 1 else ""
-    return f"Intervals and verdicts are about {tested[0].about}; an interval is of its comparison alone{holm}."
+    count = analysis.tests_made(tested)
+    holm = f", and the verdicts allow for all {count_word(count)} (Holm)" if count > 1 else ""
+    return (
+        f"Intervals and verdicts are about {tested[0].comparison.about}; an interval is of its comparison alone{holm}."
+    )
 
 
 def _clause(analysis: Analysis, row: Difference) -> str:
     comparison = row.comparison
     low, high = sorted((abs(comparison.low or 0.0), abs(comparison.high or 0.0)))
     size = analysis.show(abs(comparison.difference or 0.0))
+    lost = f" (on {row.survivors}; the verdict counts the others as the worst)" if row.test.lost else ""
     return (
-        f"`{row.variant}` is {row.verdict} than `{row.other}` by {size} [{analysis.show(low)}, {analysis.show(high)}]"
+        f"{analysis.quoted[row.variant]} is {row.verdict} than {analysis.quoted[row.other]} by {size} "
+        f"[{analysis.show(low)}, {analysis.show(high)}]{lost}"
     )
 
 
@@ -125,11 +175,12 @@ def _undecided(analysis: Analysis, rows: list[Difference], others: bool) -> str:
                 else "the other pair can't be told apart"
             )
         if len(rows) == 1:
-            return f"`{rows[0].variant}` and `{rows[0].other}` can't be told apart"
+            return f"{_named(analysis, rows[0])} can't be told apart"
         return f"none of the {count} pairs can be told apart"
+    baseline = analysis.quoted[analysis.baseline]
     if len(rows) == 1 or (not others and len(rows) == 2):
-        return f"{listed(f'`{row.variant}`' for row in rows)} can't be told apart from `{analysis.baseline}`"
-    return f"{'the other' if others else 'all'} {count} can't be told apart from `{analysis.baseline}`"
+        return f"{listed(_named(analysis, row) for row in rows)} can't be told apart from {baseline}"
+    return f"{'the other' if others else 'all'} {count} can't be told apart from {baseline}"
 
 
 def _seeds(rows: list[Difference]) -> str:
@@ -139,26 +190,49 @@ def _seeds(rows: list[Difference]) -> str:
 
 
 def _leader(analysis: Analysis) -> str:
+    """The best mean of the variants that lack no value, its distance to the next, and whether that can be told."""
+    complete = [name for name in analysis.distinct if analysis.is_complete(name, analysis.summaries[name])]
     best = sorted(analysis.best(), key=analysis.results.variants.index)
     if not best or len(analysis.results.variants) < 2:
         return ""
-    end = "lowest" if analysis.results.lower_is_better(analysis.metric) else "highest"
+    end = "lowest" if analysis.terms.lower_is_better else "highest"
     first = analysis.summaries[best[0]]
     mean = analysis.show(first.mean) if first.std is not None else mean_text(first, analysis.decimals)
-    sentence = f"The {end} mean is {mean}, of {listed(f'`{name}`' for name in best)}"
-    if analysis.baseline is None or analysis.baseline in best:
-        return f"{sentence}."
-    tested = [row for row in analysis.family if row.variant in best and row.p is not None]
-    if not tested or any(row.verdict == BETTER for row in tested):
-        return f"{sentence}."
-    return f"{sentence}, which the test does not tell from `{analysis.baseline}`."
+    among = "" if len(complete) == len(analysis.distinct) else " of the variants that lack no seed"
+    sentence = f"The {end} mean{among} is {mean}, of {listed(analysis.quoted[name] for name in best)}"
+    return f"{sentence}{_lead(analysis, complete)}."
+
+
+def _lead(analysis: Analysis, complete: list[str]) -> str:
+    """By how much the best of ``complete`` variants is ahead of the next, and what a test says of the two."""
+    order = sorted(complete, key=lambda name: -(analysis.quality(name) or 0.0))
+    if len(order) < 2:
+        return ""
+    first, second = order[:2]
+    gap = abs((analysis.summaries[first].mean or 0.0) - (analysis.summaries[second].mean or 0.0))
+    told = _told(analysis, first, second)
+    if not float(analysis.show(gap)):
+        return f" ({told})"
+    return f", {analysis.show(gap)} ahead of {analysis.quoted[second]} ({told})"
+
+
+def _told(analysis: Analysis, first: str, second: str) -> str:
+    """What the family says of these two; a pair that it lacks was picked by its means, and so is tested as one of all."""
+    row, chosen = analysis.row_of(first, second), ""
+    if row is None:
+        pairs = analysis.of_all_pairs
+        row, count = pairs.row_of(first, second), count_word(pairs.tests_made(pairs.family))
+        chosen = f", tested as one of all {count} pairs, as it was picked by its means"
+    if row is None or row.verdict == UNTESTED:
+        return f"{UNTESTED}: {row.comparison.words}" if row else UNTESTED
+    return f"{'told apart' if row.told_apart else row.verdict}{chosen}"
 
 
 def _gaps(analysis: Analysis) -> list[str]:
     return [
-        f"`{variant}` is incomplete: {analysis.count(variant)}; what is absent does not enter any number."
+        f"{analysis.quoted[variant]} is incomplete: {analysis.count(variant)}; what is absent enters no mean and no interval."
         for variant in analysis.results.variants
-        if analysis.summaries[variant].n < len(analysis.results.cells_of(variant))
+        if not analysis.is_complete(variant, analysis.summaries[variant])
     ]
 
 

@@ -62,10 +62,13 @@ def pictures(analysis: Analysis, numbers: list[Published]) -> list[Picture]:
     ranking = analysis.ranking
     critical = ranking.critical_difference
     if critical is not None:
-        names, ranks = analysis.results.variants, ranking.ranks
+        names, ranks = analysis.distinct, ranking.ranks
         found.append(
             Picture(
-                RANKS, "ranks", f"Critical-difference diagram on {label}", lambda: ranks_figure(names, ranks, critical)
+                RANKS,
+                "ranks",
+                f"Critical-difference diagram on {label}, over the seeds",
+                lambda: ranks_figure(names, ranks, critical),
             )
         )
     found += _curves(analysis, numbers)

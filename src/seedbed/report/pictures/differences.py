@@ -2,57 +2,95 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seedbed.figures import BLACK, BLUE, DARK_GREY, GRID, LIGHT_GREY, VERMILION, plain, short
-from seedbed.report.analysis import BETTER, Analysis, Difference
+from seedbed.figures import BLACK, BLUE, DARK_GREY, GRID, LIGHT_GREY, VERMILION, plain, short_names
+from seedbed.report.analysis import BETTER, HIGHER, NO_VERDICT, Analysis, Difference
 from seedbed.report.formatting import p_text
+
+ROW, TOP_AND_FOOT = 0.36, 1.3
+"""Inches of a row, and of what stands above and below all of them."""
+LINE = 76
+"""Characters of a line as wide as the axis."""
 
 
 def differences_figure(analysis: Analysis) -> Figure:
-    """A row for each comparison: the mean difference and its 95 % interval; filled where it is told apart."""
-    rows = analysis.family
-    figure = Figure(figsize=(7.2, max(2.0, 0.36 * len(rows) + 1.3)), layout="constrained")
+    """A row for each comparison: the mean difference and its 95 % interval; filled where it is told apart.
+
+    Of very many, the rows that ``Analysis.shown`` keeps.
+    """
+    rows = analysis.shown
+    names = _names(analysis)
+    # Names of pairs take twice the room beside the axis.
+    width = 7.2 + 0.07 * max(0, max(map(len, names)) - 30)
+    figure = Figure(figsize=(width, max(2.0, ROW * len(rows) + TOP_AND_FOOT)), layout="constrained")
     axes = figure.add_subplot()
     if analysis.rope:
         axes.axvspan(-analysis.rope, analysis.rope, color=LIGHT_GREY, alpha=0.5, linewidth=0)
     axes.axvline(0, color=BLACK, linewidth=0.9)
     for place, row in enumerate(rows):
         _draw(axes, place, row)
-    axes.set_yticks(range(len(rows)), [_name(analysis, row) for row in rows])
+    axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     than = f"difference to {analysis.baseline}" if analysis.baseline else "difference"
-    better = "lower" if analysis.results.lower_is_better(analysis.metric) else "higher"
-    axes.set_xlabel(plain(f"{than} on {analysis.label()} ({better} is better)"))
+    axes.set_xlabel(plain(fill(f"{than} on {analysis.label()}{_direction(analysis)}", LINE)))
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.tick_params(axis="y", length=0)
-    notes = ["Mean of the paired differences and its 95 % interval; right: p after Holm."]
-    notes += [f"Grey: differences up to {analysis.rope:g}, too small to matter."] if analysis.rope else []
-    axes.set_title("\n".join(notes), loc="left", fontsize=8.5, color=DARK_GREY)
+    axes.set_title("\n".join(_notes(analysis)), loc="left", fontsize=8.5, color=DARK_GREY)
     return figure
 
 
-def _name(analysis: Analysis, row: Difference) -> str:
-    return short(row.variant) if analysis.baseline else f"{short(row.variant)} − {short(row.other)}"
+def _direction(analysis: Analysis) -> str:
+    terms = analysis.terms
+    if not terms.has_direction:
+        return ""
+    return f" ({'lower' if terms.lower_is_better else 'higher'} is better)"
+
+
+def _notes(analysis: Analysis) -> list[str]:
+    """What is drawn, and what is not."""
+    notes = ["Mean of the paired differences and its 95 % interval; right: p after Holm."]
+    notes += [f"Grey: differences up to {analysis.rope:g}, too small to matter."] if analysis.rope else []
+    if any(row.test.lost for row in analysis.shown):
+        notes.append("Squares: of the seeds that did not diverge or fail alone.")
+    return [*notes, *([fill(analysis.left_out, 62)] if analysis.left_out else [])]
+
+
+def _names(analysis: Analysis) -> list[str]:
+    """What stands beside each row."""
+    if analysis.baseline:
+        short = short_names([row.variant for row in analysis.shown])
+        return [short[row.variant] for row in analysis.shown]
+    short = short_names(analysis.results.variants, PAIRED)
+    return [f"{short[row.variant]} − {short[row.other]}" for row in analysis.shown]
+
+
+PAIRED = 22
+"""Characters of a name that shares a row with another."""
 
 
 def _draw(axes: Axes, place: int, row: Difference) -> None:
     comparison = row.comparison
-    colour = DARK_GREY if not row.told_apart else BLUE if row.verdict == BETTER else VERMILION
+    colour = DARK_GREY if not row.told_apart else BLUE if row.verdict in (BETTER, HIGHER) else VERMILION
     if comparison.difference is not None:
         if comparison.low is not None and comparison.high is not None:
             axes.plot([comparison.low, comparison.high], [place, place], color=colour, linewidth=1.8)
         face = colour if row.told_apart else "white"
-        axes.plot(comparison.difference, place, "o", color=colour, markerfacecolor=face, markersize=6.5)
+        marker = "s" if row.test.lost else "o"
+        axes.plot(comparison.difference, place, marker, color=colour, markerfacecolor=face, markersize=6.5)
     axes.annotate(
         _said(row), (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8.5, color=colour,
     )  # fmt: skip
 
 
 def _said(row: Difference) -> str:
+    if row.verdict == NO_VERDICT:
+        return f"{NO_VERDICT}: {row.comparison.n} of {row.ran} seeds"
     if row.p is None:
         return row.comparison.words.replace(": ", ":\n").replace(" in ", "\nin ", 1)
     return f"{row.verdict}, p {_sign(row.p)}" if row.told_apart else f"p {_sign(row.p)}"

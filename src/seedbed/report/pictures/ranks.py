@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seedbed.figures import BLACK, BLUE, short
+from seedbed.figures import BLACK, BLUE, short_names
 
 _STEP, _BAR_STEP = 0.34, 0.16
+_AXIS, _CHARACTER = 3.2, 0.075
+"""Inches of the axis of ranks, and of a character of a name beside it."""
 
 
 def ranks_figure(names: Sequence[str], ranks: Sequence[float], critical_difference: float) -> Figure:
@@ -23,23 +25,27 @@ def ranks_figure(names: Sequence[str], ranks: Sequence[float], critical_differen
     bars = cliques(sorted(ranks), critical_difference)
     top = 0.35 + _BAR_STEP * len(bars)
     depth = top + _STEP * len(left)
-    figure = Figure(figsize=(7.2, 0.95 + depth), layout="constrained")
+    shown = list(short_names(names).values())
+    beside = _CHARACTER * (max(map(len, shown)) + len(" 10.00   "))
+    width = max(7.2, _AXIS + 2 * beside)
+    figure = Figure(figsize=(width, 0.95 + depth), layout="constrained")
     axes = figure.add_subplot()
     lowest, highest = 1, len(names)
     axes.plot([lowest, highest], [0, 0], color=BLACK, linewidth=1)
-    for rank in range(lowest, highest + 1, math.ceil(len(names) / 15)):
+    for rank in range(lowest, highest + 1, math.ceil(len(names) / 10)):
         axes.plot([rank, rank], [0, 0.1], color=BLACK, linewidth=1)
         axes.text(rank, 0.16, str(rank), ha="center", va="bottom", fontsize=9)
     for place, of in enumerate(left):
-        _name(axes, names[of], ranks[of], -(top + _STEP * place), lowest - 0.15, "right")
+        _name(axes, shown[of], ranks[of], -(top + _STEP * place), lowest - 0.15, "right")
     for place, of in enumerate(reversed(order[len(left) :])):
-        _name(axes, names[of], ranks[of], -(top + _STEP * place), highest + 0.15, "left")
+        _name(axes, shown[of], ranks[of], -(top + _STEP * place), highest + 0.15, "left")
     for place, (start, end) in enumerate(bars):
         height = -0.22 - _BAR_STEP * place
         axes.plot([start - 0.04, end + 0.04], [height] * 2, color=BLUE, linewidth=4, solid_capstyle="butt")
     _scale(axes, lowest, critical_difference)
     span = highest - lowest
-    axes.set_xlim(lowest - 0.55 * span - 0.4, highest + 0.55 * span + 0.4)
+    air = span * (width - _AXIS) / 2 / _AXIS
+    axes.set_xlim(lowest - air, highest + air)
     axes.set_ylim(-depth - 0.05, 0.95)
     axes.axis("off")
     return figure
@@ -58,7 +64,7 @@ def cliques(ranks: Sequence[float], critical_difference: float) -> list[tuple[fl
 def _name(axes: Axes, name: str, rank: float, height: float, edge: float, side: str) -> None:
     axes.plot([rank, rank, edge], [0, height, height], color=BLACK, linewidth=0.9)
     axes.plot(rank, 0, "o", color=BLACK, markersize=3.5)
-    text = f"{short(name)}  {rank:.2f} " if side == "right" else f" {rank:.2f}  {short(name)}"
+    text = f"{name}  {rank:.2f} " if side == "right" else f" {rank:.2f}  {name}"
     axes.text(edge, height, text, ha=side, va="center", fontsize=9)
 
 
