@@ -11,6 +11,7 @@ from seedbed.figures import Kind
 from seedbed.report.analysis import Analysis, Difference, analyse, comparison_table
 from seedbed.report.claims import Claim, check_claims, untold_claims
 from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_file
+from seedbed.report.findings import FILE, Finding, read_findings
 from seedbed.report.html import html_report
 from seedbed.report.known import known_part
 from seedbed.report.latex import latex_report
@@ -42,10 +43,12 @@ def write_report(
     rope: float | None = None,
     formats: Sequence[str] = FORMATS,
     learned: Learned | str | None = None,
+    findings: Path | None = None,
 ) -> list[Path]:
     """Write the report of one experiment into ``folder`` and return the files, its pages first.
 
     ``learned`` is what was read off the weights of a rating variant, or a sentence on why nothing was.
+    ``findings`` are what is shown if it is about these cells; the file beside the report where none is named.
 
     Everything is computed before the first file is written; the same results give the same bytes.
     Raises ConfigError for an unknown metric, baseline, format or check.
@@ -56,7 +59,8 @@ def write_report(
     claims, numbers = _claims_of_source(results), published_numbers(results)
     contents: dict[str, bytes | str] = {}
     if set(formats) - {"csv"}:
-        contents |= _pages(analysis, claims, numbers, formats, learned)
+        found = read_findings(findings or folder / FILE, results)
+        contents |= _pages(analysis, claims, numbers, formats, learned, found)
     if "csv" in formats:
         contents |= {
             "results.csv": results_csv(results),
@@ -75,6 +79,7 @@ def _pages(
     numbers: list[Published],
     formats: Sequence[str],
     learned: Learned | str | None,
+    findings: list[Finding],
 ) -> dict[str, bytes | str]:
     """The pages asked for, and the pictures that lie beside those that do not hold them."""
     further = [
@@ -88,7 +93,7 @@ def _pages(
     beside = bool({"md", "tex"} & set(formats))
     kinds: tuple[Kind, ...] = ("png", "svg") if beside else ("svg",)
     files = files_of(all_drawn, kinds)
-    page = markdown_report(analysis, claims, numbers, drawn, [section for section, _ in further])
+    page = markdown_report(analysis, claims, numbers, drawn, [section for section, _ in further], findings)
     pages: dict[str, Callable[[], str]] = {
         "md": lambda: page,
         "html": lambda: html_report(page, files, f"{analysis.results.experiment}: {analysis.label()}"),
