@@ -14,10 +14,12 @@ from seedbed.statistics import (
     bootstrap_interval,
     bounds,
     compare,
+    curve_distance,
     detectable_difference,
     finite,
     holm,
     interquartile_mean,
+    largest_z_limit,
     least_wilcoxon_p,
     lower_is_better,
     median,
@@ -317,3 +319,41 @@ def test_holm_of_a_textbook_family():
 def test_direction_and_ends_of_a_metric(metric, lower, ends):
     assert lower_is_better(metric) is lower
     assert bounds(metric) == ends
+
+
+# ---- curves ----
+
+
+def test_the_limit_of_a_curve_of_one_epoch_is_that_of_the_prediction_interval():
+    for n in (3, 5, 10):
+        found = largest_z_limit(np.random.default_rng(n).standard_normal((n, 1)), resamples=50_000)
+        assert found == pytest.approx(stats.t.ppf(0.975, n - 1) * math.sqrt(1 + 1 / n), rel=0.03)
+
+
+def test_the_limit_rises_with_epochs_that_go_their_own_ways_and_not_with_equal_ones():
+    rng = np.random.default_rng(1)
+    first = rng.standard_normal((10, 1))
+    alone = largest_z_limit(first)
+    assert largest_z_limit(np.repeat(first, 5, axis=1)) == pytest.approx(alone, rel=1e-6)
+    assert largest_z_limit(rng.standard_normal((10, 5))) > 1.2 * alone
+    assert largest_z_limit(first * 7 + 3) == pytest.approx(alone)  # neither unit nor origin matters
+
+
+def test_one_more_curve_stays_below_the_limit_in_19_of_20_cases():
+    rng, epochs, held = np.random.default_rng(3), 6, 0
+    correlation = 0.7 ** np.abs(np.subtract.outer(np.arange(epochs), np.arange(epochs)))
+    root = np.linalg.cholesky(correlation)
+    for seed in range(200):
+        curves = rng.standard_normal((9, epochs)) @ root.T
+        limit = largest_z_limit(curves[:-1], resamples=500, seed=seed)
+        held += max(map(abs, curve_distance(curves[:-1], curves[-1]).z)) <= limit
+    assert stats.binom.ppf(0.001, 200, 0.95) <= held <= stats.binom.ppf(0.999, 200, 0.95)
+
+
+def test_epochs_without_a_spread_have_no_z():
+    ours = np.array([[0.1, 0.5], [0.1, 0.7], [0.1, 0.6]])
+    found = curve_distance(ours, [0.2, 0.6])
+    assert found.z[0] is None
+    assert found.z[1] == pytest.approx(0.0)
+    assert found.limit is not None
+    assert curve_distance(ours[:, :1], [0.1]) == ((None,), None)

@@ -275,6 +275,7 @@ def report(
     from seedbed.checks import require_choice
     from seedbed.paths import project_folder
     from seedbed.report import FORMATS, write_report
+    from seedbed.report.findings import FILE, other_cells
     from seedbed.tracking import find_launch, open_project_store, read_results
 
     chosen = [name.strip() for name in formats.split(",")]
@@ -296,6 +297,8 @@ def report(
     asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
     for path in write_report(results, folder, learned=learned, **asked):
         click.echo(path)
+    if note := other_cells(folder / FILE, results):
+        click.echo(note, err=True)
 
 
 @main.command(

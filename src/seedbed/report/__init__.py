@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seedbed.checks import require_choice
 from seedbed.figures import Kind
 from seedbed.report.analysis import Analysis, Difference, analyse, comparison_table
-from seedbed.report.claims import Claim, check_claims, untold_claims
+from seedbed.report.claims import Claim, claims_of_source
 from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_file
 from seedbed.report.findings import FILE, Finding, read_findings
 from seedbed.report.html import html_report
@@ -56,7 +56,7 @@ def write_report(
     for name in formats:
         require_choice("--format", name, FORMATS)
     analysis = analyse(results, metric, baseline, rope)
-    claims, numbers = _claims_of_source(results), published_numbers(results)
+    claims, numbers = claims_of_source(results), published_numbers(results)
     contents: dict[str, bytes | str] = {}
     if set(formats) - {"csv"}:
         found = read_findings(findings or folder / FILE, results)
@@ -106,7 +106,7 @@ def _pages(
 def launch_page(results: Results, *, with_pictures: bool = True) -> tuple[str, dict[str, bytes]]:
     """What a launch shows in MLflow: a description in Markdown, and its pictures as PNG by the names of their files."""
     analysis = analyse(results)
-    claims, numbers = check_claims(analysis), published_numbers(results)
+    claims, numbers = claims_of_source(results), published_numbers(results)
     drawn = pictures(analysis, numbers) if with_pictures else []
     return description(analysis, claims), files_of(drawn, kinds=("png",))
 
@@ -117,11 +117,3 @@ def _learned_part(results: Results, learned: Learned | str | None) -> tuple[str,
     from seedbed.report.learned import learned_part  # noqa: PLC0415 - its packages take long to import
 
     return learned_part(results, learned)
-
-
-def _claims_of_source(results: Results) -> list[Claim]:
-    """The source's claims are about the experiment's own metric and baseline, whatever else is asked for."""
-    own = (results.config.get("report") or {}).get("metric")
-    if results.metrics and own not in results.metrics:
-        return untold_claims(results, f"{own}, which the claims are about, was not recorded.")
-    return check_claims(analyse(results))

@@ -16,7 +16,7 @@ from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 from seedbed.errors import ConfigError, near_misses
-from seedbed.report.analysis import LEVEL, Analysis
+from seedbed.report.analysis import LEVEL, Analysis, analyse
 from seedbed.report.formatting import NOTHING, count_word, listed, p_text
 from seedbed.results import Results
 from seedbed.statistics import holm, mean_above_p, spread_p
@@ -81,9 +81,9 @@ def _claim(text: str, finding: Finding, p: float | None) -> Claim:
         return Claim(text, OPEN, finding.evidence)
     supported = finding.holds is not None and (finding.fails is None or finding.holds < finding.fails)
     verdict = OPEN if p >= LEVEL else HOLDS if supported else FAILS
-    side = "for the claim" if supported else "against it"
+    side = "for the claim" if supported else "against the claim"
     adjusted = f", {p_text(p)} by Holm" if p > finding.p else ""
-    evidence = f"{finding.evidence.removesuffix('.')}; {side}, p {_p_shown(finding.p)}{adjusted}."
+    evidence = f"{finding.evidence.removesuffix('.')}; p {_p_shown(finding.p)} {side}{adjusted}."
     return Claim(text, verdict, evidence, p, f"≤ {LEVEL:g}" if finding.can_hold else NEVER)
 
 
@@ -91,7 +91,15 @@ def _p_shown(p: float) -> str:
     return p_text(p) if p < 0.001 else f"= {p_text(p)}"
 
 
-def untold_claims(results: Results, why: str) -> list[Claim]:
+def claims_of_source(results: Results) -> list[Claim]:
+    """The source's claims, about the experiment's own metric and baseline, whatever else a report is about."""
+    own = (results.config.get("report") or {}).get("metric")
+    if results.metrics and own not in results.metrics:
+        return _untold(results, f"{own}, which the claims are about, was not recorded.")
+    return check_claims(analyse(results))
+
+
+def _untold(results: Results, why: str) -> list[Claim]:
     """Each of ``published.claims``, with the reason for which none can be checked."""
     stated = (results.config.get("published") or {}).get("claims") or []
     return [Claim(claim if isinstance(claim, str) else claim.get("text", ""), OPEN, why) for claim in stated]

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import analyse
 from seedbed.report.formatting import count_word
-from seedbed.report.published import our_curves, our_values, published_curves, published_numbers
+from seedbed.report.published import Published, our_curves, our_values, published_curves, published_numbers
 from seedbed.results import Results
 from seedbed.statistics import summary
 
@@ -67,8 +67,24 @@ def read_findings(path: Path, results: Results) -> list[Finding]:
 
     Raises ConfigError where the file cannot be read, or a sentence cannot be filled in.
     """
-    if not path.is_file():
+    content = _read(path, results)
+    if content is None or content["cells"] != digest_of(results):
         return []
+    return [_filled(path, results, entry) for entry in content["findings"]]
+
+
+def other_cells(path: Path, results: Results) -> str:
+    """Why the findings in ``path`` are not shown beside these results; "" where they are, or there are none."""
+    content = _read(path, results)
+    if content is None or content["cells"] == digest_of(results):
+        return ""
+    return f"{path} is not shown: it is about other cells than these, whose digest is {digest_of(results)}."
+
+
+def _read(path: Path, results: Results) -> dict[str, Any] | None:
+    """What the file says; None where there is none."""
+    if not path.is_file():
+        return None
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -82,11 +98,7 @@ def read_findings(path: Path, results: Results) -> list[Finding]:
             f"{path} cannot be read: it has two keys, cells: the digest of the results that it is about (of these it is "
             f"{digest_of(results)}), and findings: a list of text, command, values and typed."
         )
-    return (
-        [_filled(path, results, entry) for entry in content["findings"]]
-        if content["cells"] == digest_of(results)
-        else []
-    )
+    return content
 
 
 def _filled(path: Path, results: Results, entry: Any) -> Finding:
@@ -125,8 +137,8 @@ def _shown(path: Path, results: Results, name: str, rule: Any) -> str:
         if isinstance(value, str):
             return value
         return count_word(round(value)) if form == "word" else format(value, form)
-    except ConfigError:
-        raise
+    except ConfigError as error:
+        raise ConfigError(f"{path}: the value {name}: {error}") from error
     except (TypeError, ValueError, KeyError, AttributeError, IndexError, ZeroDivisionError) as error:
         raise ConfigError(
             f"{path}: the value {name}: {rule!r} cannot be worked out ({error!r}). It is one of {', '.join(RULES)} of a "
@@ -135,9 +147,13 @@ def _shown(path: Path, results: Results, name: str, rule: Any) -> str:
 
 
 def _value(results: Results, rule: dict[str, Any]) -> float | str:
-    kind = next(iter(rule))
-    if kind not in RULES:
-        raise ConfigError(f"findings: there is no value {kind!r}: {near_misses(str(kind), RULES)}")
+    kinds = [key for key in rule if key in RULES]
+    if len(kinds) != 1:
+        named = [str(key) for key in kinds or rule]
+        raise ConfigError(
+            f"{rule!r} names {' and '.join(named)}, and not one kind of value: {near_misses(named[0], RULES)}"
+        )
+    [kind] = kinds
     others = {key: argument for key, argument in rule.items() if key != kind}
     return RULES[kind](results, rule[kind], **others)
 
@@ -159,16 +175,17 @@ def _ours(results: Results, place: list[Any], seeds: list[int] | None = None) ->
         values = values[[at.index(seed) for seed in seeds]]
     values = values[np.isfinite(values)]
     if not len(values):
-        raise ConfigError(f"findings: these results have no value at {place!r}.")
+        raise ConfigError(f"these results have no value at {place!r}.")
     return values
 
 
-def _of_source(results: Results, place: list[Any]) -> Any:
+def _of_source(results: Results, place: list[Any]) -> Published:
     variant, metric, *epoch = place
-    at = epoch[0] if epoch else None
-    return next(
-        row for row in published_numbers(results) if (row.variant, row.metric, row.epoch) == (variant, metric, at)
-    )
+    wanted = (variant, metric, epoch[0] if epoch else None)
+    found = [row for row in published_numbers(results) if (row.variant, row.metric, row.epoch) == wanted]
+    if not found:
+        raise ConfigError(f"the source has published no number at {place!r}.")
+    return found[0]
 
 
 def _mean(results: Results, place: list[Any], seeds: list[int] | None = None) -> float:
@@ -196,11 +213,14 @@ def _count(results: Results, place: list[Any], below: float | None = None, above
 
 
 def _published(results: Results, place: list[Any]) -> float:
-    return float(_of_source(results, place).value)
+    return _of_source(results, place).value
 
 
 def _z(results: Results, place: list[Any]) -> float:
-    return float(_of_source(results, place).z)
+    z = _of_source(results, place).z
+    if z is None:
+        raise ConfigError(f"our runs have no spread at {place!r}, and so there is no z.")
+    return z
 
 
 def _points_above(results: Results, variants: list[str], metric: str) -> float:

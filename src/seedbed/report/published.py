@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
 from seedbed.results import Results
-from seedbed.statistics import Interval, Summary, curve_distance, finite, prediction_interval, summary
+from seedbed.statistics import ROUNDING, Interval, Summary, curve_distance, finite, prediction_interval, summary
 
 COMPATIBLE, INCOMPATIBLE, TOO_WIDE = "compatible", "not compatible", "interval too wide to tell"
 WIDEST = 0.25
@@ -167,7 +167,8 @@ def _verdict(value: float, interval: Interval, scale: float | None) -> str:
 
 
 def _holds(interval: Interval, value: float) -> bool:
-    return interval.low <= value <= interval.high
+    rounding = ROUNDING * max(abs(value), abs(interval.high))  # of runs that are all the same
+    return interval.low - rounding <= value <= interval.high + rounding
 
 
 def _half_width(interval: Interval, value: float) -> float:

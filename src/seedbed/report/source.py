@@ -103,7 +103,8 @@ def about_curves(curves: Sequence[PublishedCurve]) -> str:
     """How curves are judged, and what became of them."""
     counts = counts_of([curve.verdict for curve in curves]).replace("in the interval", "within ours", 1)
     throughout = sum(curve.above == curve.epochs for curve in curves)
-    one_sided = f" {throughout} of {len(curves)} lie{'s' if throughout == 1 else ''} above our mean at every epoch."
+    beneath = sum(curve.above == 0 for curve in curves)
+    one_sided = f" Above our mean at every epoch: {throughout} of {len(curves)}; nowhere above it: {beneath}."
     return (
         f"A curve is judged as one, since its epochs go together. Of the published curves, {counts}.{one_sided} A curve is "
         "compatible with ours where its mean over the epochs lies in the prediction interval of our seeds' means, and its "
