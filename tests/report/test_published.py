@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from conftest import make_cells, make_config
+from seedbed.errors import ConfigError
 from seedbed.report import write_report
 from seedbed.report.published import (
     COMPATIBLE,
@@ -188,6 +189,14 @@ def test_only_seeds_that_were_trained_so_long_judge_a_curve(source):
     ours = falling(OFFSETS)
     [curve] = published_curves(source(curve_of([*ours.mean(axis=0), 1.1]), curves=ours))
     assert (curve.verdict, curve.largest_z, curve.above, curve.mean.ours.n) == (None, None, 0, 0)
+
+
+def test_without_any_curve_of_ours_there_is_no_verdict(source):
+    results = source(curve_of([1.0, 0.9]))
+    assert [curve.verdict for curve in published_curves(results)] == [None]
+    assert verdicts(results) == [None, None]
+    with pytest.raises(ConfigError, match="one number for each epoch"):
+        published_numbers(source(curve_of([])))
 
 
 def test_epochs_at_which_all_of_ours_are_equal_ask_for_the_same_number(source):

@@ -21,7 +21,8 @@ from seedbed.statistics import ROUNDING, Interval, Summary, curve_distance, fini
 
 COMPATIBLE, INCOMPATIBLE, TOO_WIDE = "compatible", "not compatible", "interval too wide to tell"
 WIDEST = 0.25
-"""An interval that reaches further to either side than this share of the published value holds nearly anything."""
+"""An interval that reaches further to either side than this share of the published value tells nothing: its ends differ by
+half of that value and more."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _points(curves: list[Any]) -> list[dict[str, Any]]:
     """Each value of each curve as an entry of ``published.numbers``."""
     points = []
     for place, curve in enumerate(curves):
-        if not isinstance(curve, dict) or not isinstance(curve.get("values"), list):
+        if not isinstance(curve, dict) or not isinstance(curve.get("values"), list) or not curve["values"]:
             raise ConfigError(
                 f"published.curves: {curve!r} cannot be read. Each entry is a mapping with variant, metric and values, "
                 "a list with one number for each epoch."
