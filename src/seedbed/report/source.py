@@ -57,7 +57,7 @@ def about_family(claims: Sequence[Claim]) -> str:
     said = f" Holm's method adjusts p over {over}." if over else ""
     said += (
         f" A claim holds, or does not, only below {LEVEL}; one that consists of several parts needs all of them."
-        ' The last column is the chance, at most, that the check says "holds" of a false claim.'
+        f' Of a false claim a check says "holds" with a chance of {LEVEL} at most.'
         if tested
         else ""
     )

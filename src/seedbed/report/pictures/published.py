@@ -36,7 +36,7 @@ def published_figure(numbers: list[Published]) -> Figure:
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.tick_params(axis="y", length=0)
     axes.set_title(
-        "Dots: compatible; hollow: interval too wide to tell. Diamonds: not compatible. Later epochs lie lower.",
+        "Dots: compatible; hollow: interval too wide to tell. Diamonds: not.\nA row's later epochs lie lower.",
         loc="left",
         fontsize=8.5,
         color=DARK_GREY,
