@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from PIL import Image
+from torch import Tensor, nn
 
 from seedbed.data import cifar10
 from seedbed.data.encoders import HashEncoder, encode_cached

@@ -10,7 +10,7 @@ import pytest
 
 from seedbed.errors import ConfigError
 from seedbed.experiment import build, experiment_names, load_experiment
-from seedbed.paths import project_folder
+from seedbed.paths import project_folder, resources
 
 SPAM = "spam_imbalance"
 INPUTS = {"data": "d"}
@@ -257,3 +257,13 @@ def test_a_data_file_is_looked_for_here_and_then_in_the_project(
         for item in (in_project, load_experiment("messages", ["+data.path=mine.csv"], project))
     }
     assert len(prints) == 1
+
+
+def test_findings_in_an_experiment_are_refused_with_their_place(tmp_path: Path) -> None:
+    text = (resources() / "experiments" / f"{SPAM}.yaml").read_text()
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "mine.yaml").write_text(
+        text + "  findings: [{text: it is so, command: seedbed run mine}]\n"
+    )
+    with pytest.raises(ConfigError, match=r"published\.findings=.*it is so.*experiments/mine/findings\.yaml"):
+        load_experiment("mine", config_dir=tmp_path)

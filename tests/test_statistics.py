@@ -15,6 +15,7 @@ from seedbed.statistics import (
     bounds,
     compare,
     compare_with_lost,
+    curve_distance,
     detectable_difference,
     finite,
     has_direction,
@@ -22,6 +23,7 @@ from seedbed.statistics import (
     holm_levels,
     interquartile_mean,
     interval_at,
+    largest_z_limit,
     least_wilcoxon_p,
     lower_is_better,
     median,
@@ -361,3 +363,42 @@ def test_lost_runs_have_the_worst_value_or_the_last_ranks():
     assert ranked == compare([8, 1.5, 7, 6], [4, 5, 1.5, 3], design="fixed")
     errors = compare_with_lost(a, b, worst=None, design="fixed", lower_is_better=True)
     assert errors == compare([6, 7.5, 5, 4], [2, 3, 7.5, 1], design="fixed")
+
+
+# ---- curves ----
+
+
+def test_the_limit_of_a_curve_of_one_epoch_is_that_of_the_prediction_interval():
+    for n in (3, 5, 10):
+        found = largest_z_limit(np.random.default_rng(n).standard_normal((n, 1)), resamples=50_000)
+        assert found == pytest.approx(stats.t.ppf(0.975, n - 1) * math.sqrt(1 + 1 / n), rel=0.03)
+
+
+def test_the_limit_rises_with_epochs_that_go_their_own_ways_and_not_with_equal_ones():
+    rng = np.random.default_rng(1)
+    first = rng.standard_normal((10, 1))
+    alone = largest_z_limit(first)
+    assert largest_z_limit(np.repeat(first, 5, axis=1)) == pytest.approx(alone, rel=1e-6)
+    assert largest_z_limit(rng.standard_normal((10, 5))) > 1.2 * alone
+    assert largest_z_limit(first * 7 + 3) == pytest.approx(alone)  # neither unit nor origin matters
+
+
+def test_one_more_curve_stays_below_the_limit_in_19_of_20_cases():
+    rng, epochs, held = np.random.default_rng(3), 6, 0
+    correlation = 0.7 ** np.abs(np.subtract.outer(np.arange(epochs), np.arange(epochs)))
+    root = np.linalg.cholesky(correlation)
+    for seed in range(200):
+        curves = rng.standard_normal((9, epochs)) @ root.T
+        limit = largest_z_limit(curves[:-1], resamples=500, seed=seed)
+        ours, other = curves[:-1], curves[-1]
+        held += np.abs((other - ours.mean(axis=0)) / ours.std(axis=0, ddof=1)).max() <= limit
+    assert stats.binom.ppf(0.001, 200, 0.95) <= held <= stats.binom.ppf(0.999, 200, 0.95)
+
+
+def test_epochs_without_a_spread_have_no_z():
+    ours = np.array([[0.1, 0.5], [0.1, 0.7], [0.1, 0.6]])
+    found = curve_distance(ours, [0.2, 0.6])
+    assert found.z[0] is None
+    assert found.z[1] == pytest.approx(0.0)
+    assert found.limit is not None
+    assert curve_distance(ours[:, :1], [0.1]) == ((None,), None)

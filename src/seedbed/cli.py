@@ -299,6 +299,7 @@ def report(
     """
     from seedbed.checks import require_choice
     from seedbed.report import FORMATS, write_report
+    from seedbed.report.findings import FILE, other_cells
 
     chosen = [name.strip() for name in formats.split(",")]
     for name in chosen:
@@ -314,6 +315,8 @@ def report(
     asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
     for path in write_report(results, output or folder, learned=learned, **asked):
         click.echo(path)
+    if note := other_cells((output or folder) / FILE, results):
+        click.echo(note, err=True)
 
 
 def _tracked(

@@ -29,9 +29,9 @@ from seedbed import choices
 from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require
 from seedbed.code import Code, check_code, code_of, reread
 from seedbed.errors import ConfigError, near_misses
+from seedbed.kinds import check_kinds
 from seedbed.known_keys import interpolated, is_task, unknown_key, unknown_keys
 from seedbed.lightning_modules import refuse_named_network, why_no_task
-from seedbed.kinds import check_kinds
 from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.paths import config_groups, make_importable, project_folder, resources
 from seedbed.trainer_settings import PROFILERS
@@ -160,6 +160,7 @@ def load_experiment(
     seeds = _seeds(variants[0].config.get("seeds"))
     for variant in variants:
         _check(variant, list(own_overrides))
+    _refuse_findings(name, variants[0].config)
     folder = None if config_dir is None else os.fspath(config_dir)
     found = tuple(dict.fromkeys(notes))
     return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants), folder, found)
@@ -215,6 +216,17 @@ def _check(variant: Variant, variants: list[str]) -> None:
             f"Variant {variant.name!r}: the config lacks a part that every run needs, or has another kind of value "
             f"there ({type(error).__name__}: {error}). Take back the override that removes it."
         ) from error
+
+
+def _refuse_findings(name: str, config: dict[str, Any]) -> None:
+    """What was found belongs to results, and not to the experiment that any launch may run with other seeds."""
+    published = config.get("published")
+    if isinstance(published, dict) and "findings" in published:
+        raise ConfigError(
+            f"experiments/{name}.yaml: published.findings={published['findings']!r}: findings are about results, and stand "
+            f"beside their report. Move them to experiments/{name}/findings.yaml, under the keys cells (the digest of those "
+            "results, which 'seedbed report' gives where it is missing) and findings."
+        )
 
 
 def _without_package(name: str, folders: Sequence[Path]) -> str:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from seedbed import other_code, tracking
-
 from seedbed.asked import check_names
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset

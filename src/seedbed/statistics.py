@@ -156,6 +156,57 @@ def prediction_interval(values: ArrayLike) -> Interval | None:
     return Interval(found.mean - reach, found.mean + reach, f"one more of {RUNS}")
 
 
+class CurveDistance(NamedTuple):
+    """How far one more curve lies from n curves, at its farthest epoch, and how far one of ours would lie."""
+
+    z: tuple[float | None, ...]
+    """(epochs,) (curve - our mean) / our sample standard deviation; None where ours has no spread."""
+    limit: float | None
+    """The largest |z| over all epochs of one more curve of ours stays below it in 95 of 100 cases."""
+
+
+def curve_distance(ours: ArrayLike, curve: ArrayLike) -> CurveDistance:
+    """Set ``curve`` (epochs,) beside (n, epochs) curves of ours; from two curves on."""
+    runs, other = np.asarray(ours, dtype=float), np.asarray(curve, dtype=float)
+    mean, std = runs.mean(axis=0), runs.std(axis=0, ddof=1)
+    spread = np.ptp(runs, axis=0) > ROUNDING * np.abs(runs).max(axis=0)
+    z = tuple(
+        float(distance / s) if known else None for distance, s, known in zip(other - mean, std, spread, strict=True)
+    )
+    return CurveDistance(z, largest_z_limit(runs[:, spread]) if spread.any() else None)
+
+
+def largest_z_limit(ours: ArrayLike, resamples: int = 20_000, seed: int = 0) -> float:
+    """95 % quantile of the largest |z| over the epochs of one more curve, from (n, epochs) curves with a spread.
+
+    A seeded parametric bootstrap: n + 1 normal curves with the sample correlation over the epochs, of which the last is
+    set beside mean and sample standard deviation of the first n. For one epoch it is t(0.975, n-1) sqrt(1 + 1/n), as in
+    ``prediction_interval``. The correlation is itself taken from n curves, so that the limit is a little too
+    low where the epochs hardly correlate and n is small.
+
+    Source: Davison and Hinkley, Bootstrap methods and their application, 1997, section 2.2 and chapter 4.
+    """
+    runs = np.asarray(ours, dtype=float)
+    n = len(runs)
+    deviations = runs - runs.mean(axis=0)
+    deviations /= np.sqrt((deviations**2).sum(axis=0))  # their products over the n curves are the correlations
+    rng = np.random.default_rng(seed)
+    largest = [_largest_z(rng.standard_normal((part, n + 1, n)) @ deviations) for part in _parts(resamples, 2_000)]
+    return float(np.quantile(np.concatenate(largest), CONFIDENCE))
+
+
+def _largest_z(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(resamples,) of (resamples, n + 1, epochs) curves: how far the last lies from the others at its farthest epoch."""
+    first, last = curves[:, :-1], curves[:, -1]
+    found: NDArray[np.float64] = np.abs((last - first.mean(axis=1)) / first.std(axis=1, ddof=1)).max(axis=1)
+    return found
+
+
+def _parts(count: int, size: int) -> list[int]:
+    """``count`` in parts of ``size``, so that not all of it lies in memory at once."""
+    return [min(size, count - start) for start in range(0, count, size)]
+
+
 def median(values: ArrayLike) -> float | None:
     """Median of the finite ones of (n,) values; None without any."""
     array, _ = _counted(values)
@@ -210,6 +261,18 @@ def population_interval(values: ArrayLike, test_to_train: float, about: str = PO
         return None
     reach = _t_quantile(found.n) * found.std * math.sqrt(1 / found.n + test_to_train)
     return Interval(found.mean - reach, found.mean + reach, about)
+
+
+def mean_above_p(values: ArrayLike, bound: float, *, correction: float = 0.0) -> float | None:
+    """One-sided p-value of the t-test that the mean of (n,) values lies above ``bound``; None without a spread.
+
+    ``correction`` is n_test/n_train where splits were drawn anew (``population_interval``), 0 for a fixed split.
+    """
+    found = summary(values)
+    if found.mean is None or not found.std:
+        return None
+    error = found.std * math.sqrt(1 / found.n + correction)
+    return float(stats.t.sf((found.mean - bound) / error, found.n - 1))
 
 
 def compare(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
 from conftest import make_config
 from seedbed.errors import ConfigError
 from seedbed.report import analyse
-from seedbed.report.claims import OPEN, check_claims
+from seedbed.report.analysis import Analysis
+from seedbed.report.claims import NEVER, OPEN, UNTESTABLE, check_claims, family_words
+from seedbed.results import Results
+from seedbed.statistics import compare, holm, mean_above_p
 
 pytestmark = pytest.mark.filterwarnings("error")
 VALUES = {
@@ -36,18 +42,24 @@ def check(make_results):
 @pytest.mark.parametrize(
     ("stated", "verdict", "evidence"),
     [
-        ({"all_means_between": [0.6, 1.0]}, "holds", "0.6750 (undersample) to 0.9400 (oversample)"),
-        ({"all_means_between": [0.9, 1.0]}, "does not hold", "outside: undersample"),
+        ({"all_means_between": [0.4, 1.0]}, "holds", "0.6750 (undersample) to 0.9400 (oversample); p = 0.0"),
+        ({"all_means_between": [0.6, 1.0]}, OPEN, "p = 0.211 for the claim"),
+        ({"all_means_between": [0.99, 1.0]}, "does not hold", "outside: "),
+        ({"all_means_between": [0.0, 1.0]}, UNTESTABLE, "no value of this metric can lie outside"),
         ({"best_group_then": [["none"], ["smote"]]}, OPEN, "do not fall in this order"),
         ({"best_group_then": [["undersample"]]}, "does not hold", "do not fall in this order"),
-        ({"can_beat": ["smote", "oversample"]}, "holds", "in 2 of 4 seeds, level in 0"),
-        ({"can_beat": ["undersample", "none"]}, "does not hold", "in 0 of 4 seeds"),
+        ({"can_beat": ["smote", "oversample"]}, UNTESTABLE, "in 2 of 4 seeds, level in 0"),
+        ({"can_beat": ["undersample", "none"]}, UNTESTABLE, "as 93.8 % of equal pairs would give"),
         ({"largest_std": "undersample"}, OPEN, "undersample 0.0645"),
-        ({"largest_std": "none"}, OPEN, "of 3 others"),
-        ({"below": {"variant": "none", "others": ["oversample", "smote"]}}, OPEN, "1 of 2 pairs"),
-        ({"below": {"variant": "undersample", "others": ["none", "smote"]}}, "holds", "2 of 2 pairs"),
-        ({"worse_than": ["undersample", "none"]}, "holds", "the paired test supports it (p "),
-        ({"worse_than": ["smote", "none"]}, OPEN, "does not support it"),
+        ({"largest_std": "none"}, OPEN, "against three others"),
+        (
+            {"below": {"variant": "none", "others": ["oversample", "smote"]}},
+            OPEN,
+            "2 pairs must agree, of which smote − none",
+        ),
+        ({"below": {"variant": "undersample", "others": ["none", "smote"]}}, "holds", "of which none − undersample"),
+        ({"worse_than": ["undersample", "none"]}, "holds", "fall in this order; p = 0.0"),
+        ({"worse_than": ["smote", "none"]}, OPEN, "against the claim"),
         ({"worse_than": ["none", "undersample"]}, "does not hold", "do not fall in this order"),
         (
             {"not_significant": {}},
@@ -67,7 +79,7 @@ def test_an_order_that_the_test_does_not_support_says_so(check):
     claim = check({"worse_than": ["smote", "oversample"]})
     assert claim.verdict == OPEN
     assert "the means fall in this order" in claim.evidence
-    assert "does not support it" in claim.evidence
+    assert "for the claim" in claim.evidence
 
 
 def test_a_spread_that_is_larger_beyond_chance_holds(check):
@@ -80,7 +92,7 @@ def test_a_spread_that_is_larger_beyond_chance_holds(check):
 
 def test_checks_turn_with_the_metric(check):
     assert check({"worse_than": ["undersample", "none"]}, metric="test/loss").verdict == "does not hold"
-    assert check({"can_beat": ["undersample", "none"]}, metric="test/loss").verdict == "holds"
+    assert "ahead of none in 4 of 4" in check({"can_beat": ["undersample", "none"]}, metric="test/loss").evidence
 
 
 def test_that_nothing_is_significant_is_no_evidence(check):
@@ -125,3 +137,127 @@ def test_a_claim_about_all_variants_stays_open_when_one_was_not_run(check, state
     claim = check(stated, not_run=["text_augment"])
     assert claim.verdict == OPEN
     assert "no finished run of text_augment" in claim.evidence
+
+
+# ---- all claims of a source are one family ----
+
+
+SPLIT = {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False}
+
+
+@pytest.fixture
+def checked(make_results):
+    """All claims on results with one split for all seeds."""
+
+    def answer(checks, values):
+        config = make_config(
+            published={"claims": [{"text": "said", "check": check} for check in checks]},
+            variants={name: [] for name in values},
+            split=SPLIT,
+            report={"metric": "test/accuracy", "baseline": next(iter(values))},
+        )
+        return check_claims(
+            analyse(make_results({name: {"test/accuracy": column} for name, column in values.items()}, config))
+        )
+
+    return answer
+
+
+def test_p_is_adjusted_over_all_claims_that_a_test_can_speak_on(checked):
+    rng = np.random.default_rng(5)
+    values = {name: rng.normal(mean, 0.01, 6).tolist() for name, mean in (("a", 0.5), ("b", 0.515), ("c", 0.52))}
+    pairs = [("a", "b"), ("a", "c"), ("b", "c")]
+    claims = checked([{"worse_than": list(pair)} for pair in pairs] + [{"can_beat": ["a", "b"]}], values)
+    alone = [compare(values[better], values[worse], design="fixed").p for worse, better in pairs]
+    assert [claim.p for claim in claims[:3]] == pytest.approx(holm(alone))
+    assert (claims[3].p, claims[3].verdict, claims[3].false_holds) == (None, UNTESTABLE, NEVER)
+    assert {claim.false_holds for claim in claims[:3]} == {"≤ 0.05"}
+    assert family_words(claims) == "the three claims that a test can speak on"
+    worst = max(claims[:3], key=lambda claim: claim.p)
+    assert "by Holm" in worst.evidence or worst.p == max(alone)
+
+
+def test_what_holds_alone_may_not_hold_among_others(checked):
+    better = [0.50, 0.52, 0.51, 0.53, 0.505, 0.515]
+    values = {
+        "a": better,
+        "b": [value - step for value, step in zip(better, (0.01, 0.03, 0.0, 0.02, 0.012, 0.001), strict=True)],
+    }
+    claim = {"worse_than": ["b", "a"]}
+    assert checked([claim], values)[0].verdict == "holds"
+    first, *_ = checked([claim, {"all_means_between": [0.5, 0.6]}, {"largest_std": "a"}], values)
+    assert (first.verdict, first.p) == (OPEN, pytest.approx(3 * checked([claim], values)[0].p))
+
+
+def test_a_claim_of_several_pairs_takes_the_largest_p_and_fails_by_the_smallest(checked):
+    rng = np.random.default_rng(2)
+    values = {name: rng.normal(mean, 0.01, 6).tolist() for name, mean in (("a", 0.6), ("b", 0.5), ("c", 0.59))}
+    (claim,) = checked([{"below": {"variant": "b", "others": ["a", "c"]}}], values)
+    pairs = [compare(values[other], values["b"], design="fixed").p for other in ("a", "c")]
+    assert claim.p == pytest.approx(max(pairs))
+    (claim,) = checked([{"below": {"variant": "a", "others": ["b", "c"]}}], values)
+    assert claim.verdict == "does not hold"
+    assert claim.p == pytest.approx(2 * compare(values["a"], values["b"], design="fixed").p)
+
+
+def test_a_pair_without_a_test_leaves_a_claim_of_several_open(checked):
+    values = {"a": [0.9, 0.91, 0.92], "b": [0.9, 0.91, 0.92], "c": [0.1, 0.12, 0.11]}
+    (claim,) = checked([{"best_group_then": [["a"], ["b", "c"]]}], values)
+    assert claim.verdict == OPEN
+    assert "no test of a − b" in claim.evidence
+
+
+def test_means_are_tested_against_the_ends_with_the_variance_of_redrawn_splits():
+    values = [0.9, 0.91, 0.93]
+    assert mean_above_p(values, 0.9) == pytest.approx(stats.ttest_1samp(values, 0.9, alternative="greater").pvalue)
+    assert mean_above_p(values, 0.9, correction=0.25) > mean_above_p(values, 0.9)
+    assert mean_above_p([0.9], 0.8) is None
+    assert mean_above_p([0.9, 0.9], 0.8) is None
+
+
+class Drawn(Results):
+    """Results that hand out values without the tables, as hundreds of them are made."""
+
+    def values(self, variant, metric):
+        return self.data["drawn"][variant]
+
+
+def draw(rng, checks):
+    """The claims beside three equal variants, whose mean is 0.5."""
+    drawn = {name: pd.Series(rng.normal(0.5, 0.01, 5)) for name in "abc"}
+    config = {
+        "published": {"claims": [{"text": "said", "check": check} for check in checks]},
+        "variants": dict.fromkeys(drawn),
+        "split": SPLIT,
+    }
+    cells = pd.DataFrame({"seed": range(5)})
+    results = Drawn("made_up", config, tuple(drawn), cells, pd.DataFrame(), data={"drawn": drawn})
+    return check_claims(Analysis(results, "test/accuracy", "a"))
+
+
+DRAWS = 150
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        [{"worse_than": ["a", "b"]}],
+        [{"all_means_between": [0.5, 0.9]}],
+        [{"largest_std": "a"}],
+        [{"best_group_then": [["c"], ["b"]]}],
+        [{"worse_than": list(pair)} for pair in ("ab", "ac", "bc", "ba")],
+    ],
+    ids=["worse_than", "all_means_between", "largest_std", "best_group_then", "a family"],
+)
+def test_false_claims_seldom_hold(checks):
+    rng = np.random.default_rng(11)
+    held = sum(any(claim.verdict == "holds" for claim in draw(rng, checks)) for _ in range(DRAWS))
+    assert held <= stats.binom.ppf(0.999, DRAWS, 0.05)
+
+
+def test_checks_without_a_test_of_the_claim_never_hold():
+    rng, checks = np.random.default_rng(12), [{"can_beat": ["a", "b"]}, {"not_significant": {}}]
+    for _ in range(20):
+        claims = draw(rng, checks)
+        assert {claim.false_holds for claim in claims} == {NEVER}
+        assert "holds" not in [claim.verdict for claim in claims]

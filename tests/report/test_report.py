@@ -110,7 +110,7 @@ def test_csv_files_read_back_exactly(results, tmp_path):
         "variant,seed,epoch,metric,value",
         "none,0,0,val/accuracy,0.9",
     ]
-    header = "variant,metric,epoch,published,mean,std,n,z,reproduced\n"
+    header = "variant,metric,epoch,published,mean,std,n,z,reproduced,low,high,half_width_relative,verdict\n"
     assert (tmp_path / "published.csv").read_text() == header
 
 
@@ -131,20 +131,8 @@ def test_published_numbers_are_judged_by_the_prediction_interval(make_results, t
     ]  # at n=3 the interval is 4.97 std wide
     assert float(rows[1]["z"]) == pytest.approx(4.0)
     assert (rows[2]["epoch"], rows[2]["n"], rows[2]["mean"]) == ("1", "2", "0.91")
-    assert "reproduced" in (tmp_path / "report.md").read_text()
-
-
-def test_findings_stand_below_the_published_numbers_with_what_shows_them(make_results, tmp_path):
-    number = {"variant": "none", "metric": "test/accuracy", "value": 0.989}
-    finding = {"text": "The first epoch is an outlier.", "command": "seedbed run made_up seeds=50"}
-    published = {"numbers": [number], "findings": [finding]}
-    write_report(make_results(config=make_config(published=published)), tmp_path)
-    section = (tmp_path / "report.md").read_text().split("## Published numbers")[1].split("## Data")[0]
-    assert "- The first epoch is an outlier. `seedbed run made_up seeds=50`" in section
-    with pytest.raises(ConfigError, match=r"published\.findings: .*text, and command"):
-        write_report(
-            make_results(config=make_config(published={"findings": ["a guess"]} | {"numbers": [number]})), tmp_path
-        )
+    assert {row["verdict"] for row in rows} == {"interval too wide to tell", "compatible"}
+    assert "3 of 3 lie in the interval: 1 compatible, 2 in intervals too wide" in (tmp_path / "report.md").read_text()
 
 
 def test_a_published_number_of_an_unknown_variant_is_refused(make_results, tmp_path):
@@ -239,6 +227,17 @@ def test_the_terminal_table_has_a_row_a_variant(results):
     assert row_of(text, "undersample").endswith("worse")
     assert row_of(text, "smote").endswith("can't be told apart")
     assert row_of(text, "none").endswith("baseline")
+
+
+def test_the_terminal_says_what_became_of_the_claims_in_the_words_of_the_page(results, make_results):
+    description, _ = launch_page(results, with_pictures=False)
+    [said] = [line for line in table_text(results).splitlines() if line.startswith("Of the source's seven claims")]
+    assert said in description
+    assert "one is of a kind that no test can tell" in said
+    unread = make_config(published={"claims": [{"text": "x", "check": {"worse_then": ["smote", "none"]}}]})
+    text = table_text(make_results(config=unread))
+    assert "The claims of the source are not checked: published.claims: " in text
+    assert row_of(text, "undersample").endswith("worse")
 
 
 def test_lower_is_better_turns_the_verdict(results):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from seedbed.checks import require_choice
 from seedbed.figures import Kind
 from seedbed.report.analysis import Analysis, Difference, analyse, comparison_table
-from seedbed.report.claims import Claim, check_claims, untold_claims
+from seedbed.report.claims import Claim, claims_of_source
 from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_file
+from seedbed.report.findings import FILE, Finding, read_findings
 from seedbed.report.html import html_report
 from seedbed.report.known import known_part
 from seedbed.report.latex import latex_report
@@ -43,10 +44,12 @@ def write_report(
     rope: float | None = None,
     formats: Sequence[str] = FORMATS,
     learned: Learned | str | None = None,
+    findings: Path | None = None,
 ) -> list[Path]:
     """Write the report of one experiment into ``folder`` and return the files, its pages first.
 
     ``learned`` is what was read off the weights of a rating variant, or a sentence on why nothing was.
+    ``findings`` are what is shown if it is about these cells; the file beside the report where none is named.
 
     Everything is computed before the first file is written; the same results give the same bytes.
     Raises ConfigError for an unknown metric, baseline, format or check.
@@ -55,10 +58,11 @@ def write_report(
         require_choice("--format", name, FORMATS)
     results, learned = portable(results, learned)
     analysis = analyse(results, metric, baseline, rope)
-    claims, numbers = _claims_of_source(results), published_numbers(results)
+    claims, numbers = claims_of_source(results), published_numbers(results)
     contents: dict[str, bytes | str] = {}
     if set(formats) - {"csv"}:
-        contents |= _pages(analysis, claims, numbers, formats, learned)
+        found = read_findings(findings or folder / FILE, results)
+        contents |= _pages(analysis, claims, numbers, formats, learned, found)
     if "csv" in formats:
         contents |= {
             "results.csv": results_csv(results),
@@ -78,6 +82,7 @@ def _pages(
     numbers: list[Published],
     formats: Sequence[str],
     learned: Learned | str | None,
+    findings: list[Finding],
 ) -> dict[str, bytes | str]:
     """The pages asked for, and the pictures that lie beside those that do not hold them."""
     further = [
@@ -91,7 +96,7 @@ def _pages(
     beside = bool({"md", "tex"} & set(formats))
     kinds: tuple[Kind, ...] = ("png", "svg") if beside else ("svg",)
     files = files_of(all_drawn, kinds)
-    page = markdown_report(analysis, claims, numbers, drawn, [section for section, _ in further])
+    page = markdown_report(analysis, claims, numbers, drawn, [section for section, _ in further], findings)
     pages: dict[str, Callable[[], str]] = {
         "md": lambda: page,
         "html": lambda: html_report(page, files, f"{analysis.results.experiment}: {analysis.label()}"),
@@ -104,7 +109,7 @@ def _pages(
 def launch_page(results: Results, *, with_pictures: bool = True) -> tuple[str, dict[str, bytes]]:
     """What a launch shows in MLflow: a description in Markdown, and its pictures as PNG by the names of their files."""
     analysis = analyse(results)
-    claims, numbers = check_claims(analysis), published_numbers(results)
+    claims, numbers = claims_of_source(results), published_numbers(results)
     drawn = pictures(analysis, numbers) if with_pictures else []
     return description(analysis, claims), files_of(drawn, kinds=("png",))
 
@@ -115,11 +120,3 @@ def _learned_part(results: Results, learned: Learned | str | None) -> tuple[str,
     from seedbed.report.learned import learned_part  # noqa: PLC0415 - its packages take long to import
 
     return learned_part(results, learned)
-
-
-def _claims_of_source(results: Results) -> list[Claim]:
-    """The source's claims are about the experiment's own metric and baseline, whatever else is asked for."""
-    own = (results.config.get("report") or {}).get("metric")
-    if results.metrics and own not in results.metrics:
-        return untold_claims(results, f"{own}, which the claims are about, was not recorded.")
-    return check_claims(analyse(results))

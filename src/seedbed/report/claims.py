@@ -1,7 +1,11 @@
-"""Claims of a source beside our evidence: each check answers "holds", "does not hold" or "can't be told".
+"""Claims of a source beside our evidence: each check answers "holds", "does not hold", "can't be told" or "no test can tell".
 
-A claim that one variant does better than another holds only when the paired test says so; an order of means that may
-be chance is "can't be told".
+All claims of a source are one family. Each check gives p-values: of the claim, and of its opposite. A claim that
+consists of several parts needs all of them, so that its p is the largest (an intersection-union test: Berger,
+Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 1982); it fails by any part that is
+contradicted, so that the p of its opposite is the smallest times their number (Bonferroni). Holm's method adjusts over
+the claims. An order of means that may be chance is "can't be told", and a check that would say "holds" of equal variants
+more often than a test may says "no test can tell".
 """
 
 from __future__ import annotations
@@ -12,19 +16,33 @@ from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 from seedbed.errors import ConfigError, near_misses
-from seedbed.report.analysis import BETTER, LEVEL, WORSE, Analysis, Difference
-from seedbed.report.formatting import count_word, listed, p_text
+from seedbed.report.analysis import LEVEL, Analysis, analyse
+from seedbed.report.formatting import NOTHING, count_word, listed, p_text
 from seedbed.results import Results
-from seedbed.statistics import holm, spread_p
+from seedbed.statistics import holm, mean_above_p, spread_p
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "can't be told"
+HOLDS, FAILS, OPEN, UNTESTABLE = "holds", "does not hold", "can't be told", "no test can tell"
+NEVER = "never said"
 
 
 class Finding(NamedTuple):
-    """What our runs say about one claim."""
+    """What our runs say about one claim by itself, as one-sided p-values; None where there is no test."""
 
-    verdict: str
     evidence: str
+    holds: float | None = None
+    """The chance of evidence as strong for the claim, were it false."""
+    fails: float | None = None
+    """The chance of evidence as strong against the claim, were it true."""
+    can_hold: bool = True
+    """Whether the check can come to "holds" at all."""
+    testable: bool = True
+    """Whether any test could speak on a claim of this kind."""
+
+    @property
+    def p(self) -> float | None:
+        """Of the stronger side; doubled where there are two to choose from."""
+        sides = [side for side in (self.holds, self.fails) if side is not None]
+        return min(1.0, (2 if self.can_hold else 1) * min(sides)) if sides else None
 
 
 @dataclass(frozen=True)
@@ -34,25 +52,62 @@ class Claim:
     text: str
     verdict: str
     evidence: str
+    p: float | None = None
+    """Adjusted over all claims (Holm); None where no test was made."""
+    false_holds: str = NOTHING
+    """How often the check would say "holds" at most, were the claim false."""
 
 
 def check_claims(analysis: Analysis) -> list[Claim]:
     """Check each of ``published.claims`` in the config; ConfigError for a check that cannot be understood."""
     stated = (analysis.results.config.get("published") or {}).get("claims") or []
-    return [_check_claim(analysis, claim) for claim in stated]
+    texts = [str(claim if isinstance(claim, str) else claim.get("text", "")) for claim in stated]
+    found = [_finding(analysis, text, claim) for text, claim in zip(texts, stated, strict=True)]
+    adjusted = holm([finding.p for finding in found])
+    return [_claim(text, finding, p) for text, finding, p in zip(texts, found, adjusted, strict=True)]
 
 
-def untold_claims(results: Results, why: str) -> list[Claim]:
+def family_words(claims: Sequence[Claim]) -> str:
+    """Over what Holm's method adjusts: "the five claims that a test can speak on"; "" where no test was made."""
+    count = sum(claim.p is not None for claim in claims)
+    return f"the {count_word(count)} claims that a test can speak on" if count > 1 else ""
+
+
+def _claim(text: str, finding: Finding, p: float | None) -> Claim:
+    """The verdict on a claim, by the p-value that Holm's method leaves."""
+    if not finding.testable:
+        return Claim(text, UNTESTABLE, finding.evidence, false_holds=NEVER)
+    if finding.p is None or p is None:
+        return Claim(text, OPEN, finding.evidence)
+    supported = finding.holds is not None and (finding.fails is None or finding.holds < finding.fails)
+    verdict = OPEN if p >= LEVEL else HOLDS if supported else FAILS
+    side = "for the claim" if supported else "against the claim"
+    adjusted = f", {p_text(p)} by Holm" if p > finding.p else ""
+    evidence = f"{finding.evidence.removesuffix('.')}; p {_p_shown(finding.p)} {side}{adjusted}."
+    return Claim(text, verdict, evidence, p, f"≤ {LEVEL:g}" if finding.can_hold else NEVER)
+
+
+def _p_shown(p: float) -> str:
+    return p_text(p) if p < 0.001 else f"= {p_text(p)}"
+
+
+def claims_of_source(results: Results) -> list[Claim]:
+    """The source's claims, about the experiment's own metric and baseline, whatever else a report is about."""
+    own = (results.config.get("report") or {}).get("metric")
+    if results.metrics and own not in results.metrics:
+        return _untold(results, f"{own}, which the claims are about, was not recorded.")
+    return check_claims(analyse(results))
+
+
+def _untold(results: Results, why: str) -> list[Claim]:
     """Each of ``published.claims``, with the reason for which none can be checked."""
     stated = (results.config.get("published") or {}).get("claims") or []
     return [Claim(claim if isinstance(claim, str) else claim.get("text", ""), OPEN, why) for claim in stated]
 
 
-def _check_claim(analysis: Analysis, claim: dict[str, Any] | str) -> Claim:
+def _finding(analysis: Analysis, text: str, claim: dict[str, Any] | str) -> Finding:
     if isinstance(claim, str) or not claim.get("check"):
-        text = claim if isinstance(claim, str) else claim.get("text", "")
-        return Claim(text, OPEN, "The experiment states no check for it.")
-    text = str(claim.get("text", ""))
+        return Finding("The experiment states no check for it.")
     name, argument = _named_check(text, claim["check"])
     try:
         needed = list(_names_in(name, argument))
@@ -61,8 +116,8 @@ def _check_claim(analysis: Analysis, claim: dict[str, Any] | str) -> Claim:
         known = _known(analysis, text, list(dict.fromkeys(needed)))
         absent = [variant for variant in known if analysis.quality(variant) is None]
         if absent:
-            return Claim(text, OPEN, f"There is no finished run of {listed(absent)}.")
-        return Claim(text, *CHECKS[name](analysis, argument))
+            return Finding(f"There is no finished run of {listed(absent)}.")
+        return CHECKS[name](analysis, argument)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ConfigError(
             f"published.claims: the check {name!r} of the claim {text!r} cannot use {argument!r} "
@@ -85,18 +140,24 @@ def all_means_between(analysis: Analysis, ends: Sequence[float]) -> Finding:
     """``[low, high]``: every variant's mean lies between the two."""
     low, high = map(float, ends)
     means = {variant: found.mean for variant, found in analysis.summaries.items() if found.mean is not None}
-    if not means:
-        return Finding(OPEN, "There is no finished run.")
-    outside = [variant for variant, mean in means.items() if not low <= mean <= high]
-    without = [variant for variant in analysis.summaries if variant not in means]
     lowest, highest = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
     extremes = [f"{analysis.show(means[variant])} ({variant})" for variant in (lowest, highest)]
     evidence = f"The means run from {' to '.join(extremes)}"
-    if outside:
-        return Finding(FAILS, f"{evidence}; outside: {listed(outside)}.")
-    if without:
-        return Finding(OPEN, f"{evidence}, but there is no finished run of {listed(without)}.")
-    return Finding(HOLDS, f"{evidence}.")
+    outside = [variant for variant, mean in means.items() if not low <= mean <= high]
+    evidence += f"; outside: {listed(outside)}" if outside else ""
+    least, most = analysis.results.bounds(analysis.metric)
+    # What every value of the metric keeps to anyway is no test of a claim.
+    tested = [(low, 1.0)] if least is None or low > least else []
+    tested += [(high, -1.0)] if most is None or high < most else []
+    if not tested:
+        return Finding(f"{evidence}; no value of this metric can lie outside.", testable=False)
+    correction = analysis.test_to_train if analysis.design == "resampled" else 0.0
+    inside = [
+        mean_above_p(sign * analysis.results.values(variant, analysis.metric), sign * end, correction=correction)
+        for variant in means
+        for end, sign in tested
+    ]
+    return _of_all_parts(f"{evidence}.", inside)
 
 
 def best_group_then(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Finding:
@@ -107,35 +168,37 @@ def best_group_then(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Find
 
 
 def can_beat(analysis: Analysis, pair: Sequence[str]) -> Finding:
-    """``[a, b]``: a comes out ahead of b in at least one seed."""
+    """``[a, b]``: a comes out ahead of b in at least one seed; no test can tell."""
     first, second = pair
     results, sign = analysis.results, -1 if analysis.results.lower_is_better(analysis.metric) else 1
     ahead = (sign * (results.values(first, analysis.metric) - results.values(second, analysis.metric))).dropna()
     if ahead.empty:
-        return Finding(OPEN, f"{first} and {second} have no finished seed in common.")
+        return Finding(f"{first} and {second} have no finished seed in common.")
     wins, ties = int((ahead > 0).sum()), int((ahead == 0).sum())
-    counts = f"{first} is ahead of {second} in {wins} of {len(ahead)} seeds, level in {ties}"
-    evidence = f"{counts} (the claim asks for one at least); {_means(analysis, pair)}"
-    return Finding(HOLDS if wins else FAILS, f"{evidence}; {_support(analysis.differences([(first, second)]))}.")
+    by_chance = 1 - 0.5 ** len(ahead)  # of a pair that is equal, ties apart
+    return Finding(
+        f"{first} is ahead of {second} in {wins} of {len(ahead)} seeds, level in {ties}; {_means(analysis, pair)}. The "
+        f"claim asks for one seed at least, as {100 * by_chance:.1f} % of equal pairs would give.",
+        testable=False,
+    )
 
 
 def largest_std(analysis: Analysis, variant: str) -> Finding:
     """``a``: its sample standard deviation is larger than each other one, beyond chance."""
     stds = {name: found.std for name, found in analysis.summaries.items() if found.std is not None}
     if variant not in stds or len(stds) < 2:
-        return Finding(OPEN, f"A spread needs two finished seeds of {variant} and of another variant.")
+        return Finding(f"A spread needs two finished seeds of {variant} and of another variant.")
     falling = sorted(stds, key=lambda name: -stds[name])
     values = {name: analysis.results.values(name, analysis.metric) for name in falling}
     others = [name for name in falling if name != variant]
-    p_values = holm([spread_p(*values[variant].align(values[name], join="inner")) for name in others])
-    apart = [name for name, p in zip(others, p_values, strict=True) if p is not None and p < LEVEL]
-    smaller = [name for name in apart if stds[name] < stds[variant]]
-    verdict = HOLDS if len(smaller) == len(others) else FAILS if len(apart) > len(smaller) else OPEN
+    larger = [
+        _one_sided(spread_p(*values[variant].align(values[name], join="inner")), stds[variant] > stds[name])
+        for name in others
+    ]
     shown = listed(f"{name} {analysis.show(stds[name])}" for name in falling)
-    return Finding(
-        verdict,
-        f"Sample std: {shown}; by the Pitman-Morgan test (Holm) that of {variant} is larger than that of "
-        f"{len(smaller)} of {len(others)} others.",
+    return _of_all_parts(
+        f"Sample std: {shown}; by the Pitman-Morgan test, against {count_word(len(others))} others{_weakest(others, larger)}.",
+        larger,
     )
 
 
@@ -154,20 +217,21 @@ def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Find
     """``{}`` or ``{baseline: a}``: no difference to the baseline (or of any pair) is significant; never "holds"."""
     baseline = (argument or {}).get("baseline", analysis.baseline)
     family = Analysis(analysis.results, analysis.metric, baseline).family
-    tested = [row for row in family if row.p is not None]
+    tested = {row: row.p for row in family if row.p is not None}
     sizes = {row: abs(row.comparison.difference or 0.0) for row in family if row.comparison.difference is not None}
     means = [found.mean for found in analysis.summaries.values() if found.mean is not None]
     if not tested:
-        return Finding(OPEN, "No difference could be tested.")
+        return Finding("No difference could be tested.")
     largest = max(sizes, key=sizes.__getitem__)
-    apart = [row for row in tested if row.told_apart]
-    # That no test finds a difference is no evidence that there is none.
+    apart = [row for row, p in tested.items() if p < LEVEL]
+    # That no test finds a difference is no evidence that there is none: there is no p for the claim.
     return Finding(
-        FAILS if apart else OPEN,
         f"The largest difference is {analysis.show(sizes[largest])} ({largest.variant} − {largest.other}); "
         f"significant after Holm: {count_word(len(apart)) if apart else 'none'} of {count_word(len(tested))}"
         + (f" ({listed(f'{row.variant} − {row.other}' for row in apart)})" if apart else "")
         + f"; all means lie within {analysis.show(max(means) - min(means))}.",
+        fails=min(tested.values()),
+        can_hold=False,
     )
 
 
@@ -190,32 +254,46 @@ ABOUT_ALL = {check.__name__ for check in (all_means_between, best_group_then, la
 
 
 def _in_order(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Finding:
-    """Holds when the paired test supports every pair of neighbouring groups, fails when it contradicts one."""
-    steps = [list(product(upper, lower)) for upper, lower in pairwise(groups)]
-    pairs = [pair for step in steps for pair in step]
-    rows = analysis.differences(pairs)
+    """Every variant of a group does better than every one of the next group, by paired tests."""
+    pairs = [pair for upper, lower in pairwise(groups) for pair in product(upper, lower)]
+    comparisons = [analysis.compare(upper, lower) for upper, lower in pairs]
+    sign = -1 if analysis.results.lower_is_better(analysis.metric) else 1
+    ahead = [_one_sided(found.p, sign * (found.difference or 0.0) > 0) for found in comparisons]
     agree = all((analysis.quality(upper) or 0.0) > (analysis.quality(lower) or 0.0) for upper, lower in pairs)
-    supported, contradicted = (sum(row.verdict == verdict for row in rows) for verdict in (BETTER, WORSE))
-    verdict = HOLDS if supported == len(rows) else FAILS if contradicted else OPEN
     means = "; then ".join(_means(analysis, group) for group in groups)
     order = "the means fall in this order" if agree else "the means do not fall in this order"
-    return Finding(verdict, f"Means: {means}: {order}; {_support(rows)}.")
+    untested = next((found.words for found in comparisons if found.p is None), "")
+    if len(pairs) == 1:
+        support = f"; no test ({untested})" if untested else ""
+    else:
+        support = f"; {len(pairs)} pairs must agree{_weakest([' − '.join(pair) for pair in pairs], ahead)}"
+    return _of_all_parts(f"Means: {means}: {order}{support}.", ahead)
+
+
+def _of_all_parts(evidence: str, parts: Sequence[float | None]) -> Finding:
+    """A claim that needs all of its parts, from their one-sided p-values; a part without a test leaves it open."""
+    tested = [p for p in parts if p is not None]
+    if not tested:
+        return Finding(evidence)
+    holds = max(tested) if len(tested) == len(parts) else None
+    return Finding(evidence, holds, min(1.0, len(tested) * min(1 - p for p in tested)))
+
+
+def _one_sided(p: float | None, as_claimed: bool) -> float | None:
+    """Of the direction that is claimed, from a two-sided p-value and the direction that was found."""
+    return None if p is None else p / 2 if as_claimed else 1 - p / 2
+
+
+def _weakest(names: Sequence[str], parts: Sequence[float | None]) -> str:
+    """The part that speaks least for the claim."""
+    if None in parts:
+        return f", and there is no test of {listed(name for name, p in zip(names, parts, strict=True) if p is None)}"
+    weakest = max(zip(names, parts, strict=True), key=lambda part: part[1] or 0.0)[0]
+    return f", of which {weakest} speaks least for it" if len(names) > 1 else ""
 
 
 def _means(analysis: Analysis, variants: Iterable[str]) -> str:
     return listed(f"{variant} {analysis.show(analysis.summaries[variant].mean)}" for variant in variants)
-
-
-def _support(rows: list[Difference]) -> str:
-    """Whether the paired test supports the order, or for how many of several pairs it does (after Holm)."""
-    supported = sum(row.verdict == BETTER for row in rows)
-    if len(rows) > 1:
-        return f"the paired test supports this order in {supported} of {len(rows)} pairs (Holm)"
-    p = rows[0].p
-    if p is None:
-        return f"the paired test says nothing ({rows[0].comparison.words})"
-    sign = "" if p < 0.001 else "= "
-    return f"the paired test {'supports' if supported else 'does not support'} it (p {sign}{p_text(p)})"
 
 
 def _names_in(check: str, argument: Any) -> Iterable[str]:

@@ -15,7 +15,10 @@ from seedbed.report.formatting import exact
 from seedbed.report.published import Published
 from seedbed.results import CURVE_COLUMNS, IDENTITY, Results
 
-PUBLISHED_COLUMNS = ("variant", "metric", "epoch", "published", "mean", "std", "n", "z", "reproduced")
+PUBLISHED_COLUMNS = (
+    "variant", "metric", "epoch", "published", "mean", "std", "n", "z", "reproduced",
+    "low", "high", "half_width_relative", "verdict",
+)  # fmt: skip
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -80,6 +83,10 @@ def published_csv(numbers: list[Published]) -> str:
                 row.ours.n,
                 row.z,
                 row.reproduced,
+                None if row.interval is None else row.interval.low,
+                None if row.interval is None else row.interval.high,
+                row.half_width,
+                row.verdict,
             )
             for row in numbers
         ),

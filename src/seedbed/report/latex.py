@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from seedbed.report.analysis import LEVEL, Analysis, difference_text
 from seedbed.report.claims import Claim
 from seedbed.report.footnotes import marked, note_lines
-from seedbed.report.formatting import NOTHING, interval_text, latex, mean_text, number, p_text, places
+from seedbed.report.formatting import NOTHING, interval_text, latex, mean_text, number, p_text
 from seedbed.report.pictures import Picture
-from seedbed.report.published import Published
+from seedbed.report.published import WIDEST, Published, published_curves
+from seedbed.report.source import about_family, curve_rows, number_rows
 from seedbed.report.words import summary_sentences
+from seedbed.results import Results
 from seedbed.statistics import Comparison
 
 _DOCUMENT = r"""\documentclass{article}
@@ -78,7 +80,7 @@ def latex_report(
         _results(analysis),
         _comparisons(analysis),
         _claims(claims),
-        _published(numbers, marked(analysis.results)),
+        _published(numbers, analysis.results),
         *further,
         *(_PICTURE % {"file": f"{picture.name}.png", "caption": latex(picture.caption)} for picture in drawn),
     ]
@@ -188,29 +190,53 @@ def _claims(claims: Sequence[Claim]) -> str:
     found = items(
         rf"{latex(claim.text)}: \textbf{{{latex(claim.verdict)}}}. {latex(claim.evidence)}" for claim in claims
     )
-    return f"\\subsection*{{Claims of the source}}\n{found}"
+    return f"\\subsection*{{Claims of the source}}\n{latex(about_family(claims).strip())}\n{found}"
 
 
-def _published(numbers: Sequence[Published], names: Mapping[str, str]) -> str:
+def _published(numbers: Sequence[Published], results: Results) -> str:
     if not numbers:
         return ""
-    rows = [
-        [
-            latex(names[row.variant]),
-            latex(row.metric) + ("" if row.epoch is None else f", epoch {row.epoch + 1}"),
-            _signed(f"{row.value:g}"),
-            latex(mean_text(row.ours, places([row.ours]))),
-            str(row.ours.n),
-            _signed(number(row.z, 2)),
-            {True: "yes", False: "no", None: NOTHING}[row.reproduced],
-        ]
-        for row in numbers
-    ]
     caption = (
-        r"Published numbers beside ours; reproduced: in the 95\,\% prediction interval for one more run of ours, "
-        r"mean $\pm\; t(0.975, n-1)\, s \sqrt{1 + 1/n}$."
+        r"Published numbers beside ours. The interval is the 95\,\% prediction interval for one more run of ours, "
+        r"mean $\pm\; t(0.975, n-1)\, s \sqrt{1 + 1/n}$; $\pm\,\%$: half its width over the published value, and too wide "
+        rf"to tell above {100 * WIDEST:g}; $z$: distance from our mean over $s$."
     )
-    return table(LONG_TABLE, caption, ["variant", "metric", "published", "ours", "$n$", "$z$", "reproduced"], rows)
+    header = ["variant", "metric", "published", "ours", "$n$", "$z$", r"$\pm\,\%$", "verdict"]
+    rows = [_cells(row) for row in number_rows(numbers, results)]
+    return "\n\n".join([table(LONG_TABLE, caption, header, rows), *_published_curves(results)])
+
+
+def _published_curves(results: Results) -> list[str]:
+    """Each curve as one, where there are any."""
+    curves = published_curves(results)
+    caption = (
+        r"Published curves, each as one: its mean over the epochs beside those of our seeds; the largest $|z|$ over the "
+        r"epochs, and the limit that one more curve of ours stays below in 95 of 100 cases (parametric bootstrap)."
+    )
+    header = [
+        "variant",
+        "metric",
+        "mean of it",
+        "of ours",
+        "$z$",
+        r"$\pm\,\%$",
+        "largest $|z|$",
+        "limit",
+        "above",
+        "verdict",
+    ]
+    rows = [_cells(row) for row in curve_rows(curves, results)]
+    form = TABLE if len(rows) <= LONGEST_FLOAT else LONG_TABLE
+    return [table(form, caption, header, rows)] if rows else []
+
+
+def _cells(row: Sequence[str]) -> list[str]:
+    """Names as they stand, numbers with minus signs."""
+    return [
+        *(latex(cell) for cell in row[:2]),
+        *(_signed(cell.removeprefix("n=")) for cell in row[2:-1]),
+        latex(row[-1].removeprefix("interval ")),
+    ]
 
 
 def table(form: str, caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

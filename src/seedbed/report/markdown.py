@@ -9,9 +9,9 @@ import yaml
 
 from seedbed.report.analysis import LEVEL, Analysis, Difference, absences, difference_text
 from seedbed.report.claims import Claim
+from seedbed.report.findings import Finding
 from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import (
-    NOTHING,
     PLUS_MINUS,
     count_word,
     interval_text,
@@ -28,8 +28,9 @@ from seedbed.report.formatting import (
 from seedbed.report.known import metrics_by_known
 from seedbed.report.pictures import CURVES, DIFFERENCES, LOSS, MEANS, PUBLISHED, RANKS, SEEDS, Picture
 from seedbed.report.pictures.curves import TRAINING_LOSS, VALIDATION_LOSS
-from seedbed.report.published import Finding, Published, findings_about, our_values
+from seedbed.report.published import Published, our_values
 from seedbed.report.rounding import rounding_text
+from seedbed.report.source import claims_section, findings_section, published_section
 from seedbed.report.words import summary_sentences
 from seedbed.results import SECONDS, Results
 from seedbed.statistics import (
@@ -68,6 +69,7 @@ def markdown_report(
     numbers: list[Published],
     drawn: Sequence[Picture],
     further: Sequence[str] = (),
+    findings: Sequence[Finding] = (),
 ) -> str:
     """The whole page; ``drawn`` are the pictures beside it that its own sections show, ``further`` are sections."""
     images = {picture.role: f"![{markdown(picture.caption)}]({picture.name}.png)" for picture in drawn}
@@ -78,8 +80,9 @@ def markdown_report(
         _other_metrics(analysis),
         _comparisons(analysis, images),
         _ranks(analysis, images),
-        _claims(claims, analysis.results),
-        _published(numbers, analysis.results, images),
+        claims_section(claims, analysis.results),
+        published_section(numbers, analysis.results, images.get(PUBLISHED, "")),
+        findings_section(findings),
         _curves(analysis, images),
         _losses(analysis.results, images),
         *further,
@@ -438,50 +441,6 @@ def _other_metrics(analysis: Analysis) -> str:
         "the variants that lack no seed."
     )
     return f"## Other metrics\n\n{about}\n\n{markdown_table(header, rows)}"
-
-
-def _claims(claims: list[Claim], results: Results) -> str:
-    if not claims:
-        return ""
-    metric = (results.config.get("report") or {}).get("metric")
-    rows = [[markdown(claim.text), f"**{claim.verdict}**", markdown(claim.evidence)] for claim in claims]
-    about = f"Checked on `{metric}`, the experiment's own metric{_changed(results)}."
-    return f"## Claims of the source\n\n{about}\n\n{markdown_table(['claim', 'our runs', 'evidence'], rows)}"
-
-
-def _changed(results: Results) -> str:
-    """That this launch is by another recipe than the experiment's, which is that of the source."""
-    return (
-        f"; this launch changed its recipe: {listed(f'`{text}`' for text in results.overrides)}"
-        if results.overrides
-        else ""
-    )
-
-
-def _published(numbers: list[Published], results: Results, images: Mapping[str, str]) -> str:
-    findings, names = findings_about(results), marked(results)
-    if not numbers:
-        return f"## Published numbers{_findings(findings)}" if findings else ""
-    judged = [number.reproduced for number in numbers if number.reproduced is not None]
-    count = f"{sum(judged)} of {len(judged)} are reproduced: they lie" if judged else "Reproduced: it lies"
-    rows = []
-    for row in numbers:
-        decimals = places([row.ours])
-        verdict = {True: "reproduced", False: "not reproduced", None: NOTHING}[row.reproduced]
-        where = markdown(row.metric) + ("" if row.epoch is None else f", epoch {row.epoch + 1}")
-        ours = [mean_text(row.ours, decimals), f"n={row.ours.n}", number(row.z, 2), verdict]
-        rows.append([markdown(names[row.variant]), where, f"{row.value:g}", *ours])
-    header = ["variant", "metric", "published", "ours", "n", "z", "verdict"]
-    picture = f"{images[PUBLISHED]}\n\n" if PUBLISHED in images else ""
-    return (
-        f"## Published numbers\n\n{count} in the 95 % prediction interval for one more run of ours, "
-        f"mean {PLUS_MINUS} t(0.975, n−1) s √(1 + 1/n){_changed(results)}.\n\n{picture}{markdown_table(header, rows)}{_findings(findings)}"
-    )
-
-
-def _findings(findings: list[Finding]) -> str:
-    lines = [f"- {markdown(found.text)} `{found.command}`" for found in findings]
-    return "\n\n" + "\n".join(["What we found about them, and the command that shows it:", "", *lines]) if lines else ""
 
 
 def _data(analysis: Analysis) -> str:

@@ -1,7 +1,14 @@
-"""Numbers that the source published, beside ours."""
+"""Numbers and curves that the source published, beside ours.
+
+A published number is set beside the 95 % prediction interval for one more run of ours. Outside, it is not compatible with
+ours; inside, it is compatible, unless the interval is so wide that it would hold nearly anything.
+"""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +17,17 @@ from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
 from seedbed.results import Results
-from seedbed.statistics import Summary, prediction_interval, summary
+from seedbed.statistics import ROUNDING, Interval, Summary, curve_distance, finite, prediction_interval, summary
+
+COMPATIBLE, INCOMPATIBLE, TOO_WIDE = "compatible", "not compatible", "interval too wide to tell"
+WIDEST = 0.25
+"""An interval that reaches further to either side than this share of the published value tells nothing: its ends differ by
+half of that value and more."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """One published number and our runs; ``reproduced`` is None where our spread is not known."""
+    """One published number and our runs; what our spread is needed for is None where it is not known."""
 
     variant: str
     metric: str
@@ -29,30 +41,41 @@ class Published:
     """Where it lies in that interval: 0 is our mean, -1 and 1 are the ends."""
     curve: int | None
     """Which of ``published.curves`` it belongs to; None for a number of its own."""
-    reproduced: bool | None
-    """Whether it lies in the 95 % prediction interval for one more run of ours."""
+    interval: Interval | None
+    """The 95 % prediction interval for one more run of ours."""
+    verdict: str | None
+    """COMPATIBLE, INCOMPATIBLE or TOO_WIDE."""
+
+    @property
+    def reproduced(self) -> bool | None:
+        """Whether it lies in the interval, however wide that is."""
+        return None if self.interval is None else _holds(self.interval, self.value)
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the width of the interval, relative to the published value."""
+        return None if self.interval is None else _half_width(self.interval, self.value)
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What an experiment of ours says of the source's numbers, such as why one of them is not reproduced."""
+class PublishedCurve:
+    """One published curve as a whole: its mean over the epochs, and its farthest epoch."""
 
-    text: str
-    command: str
-    """What shows it."""
-
-
-def findings_about(results: Results) -> list[Finding]:
-    """Read ``published.findings``, a list of {text, command}. Raises ConfigError where one cannot be read."""
-    findings = []
-    for entry in entries_of(results.config.get("published") or {}, "findings"):
-        if not isinstance(entry, dict) or set(entry) != {"text", "command"}:
-            raise ConfigError(
-                f"published.findings: {entry!r} cannot be read. Each entry is a mapping with text, and command: what "
-                "shows it."
-            )
-        findings.append(Finding(str(entry["text"]), str(entry["command"])))
-    return findings
+    variant: str
+    metric: str
+    label: str
+    """What the source calls it; "" where it has the variant's name."""
+    epochs: int
+    mean: Published
+    """Its mean over the epochs beside those of our seeds."""
+    largest_z: float | None
+    at_epoch: int | None
+    """Where it is, from 0."""
+    limit: float | None
+    """The largest |z| of one more curve of ours stays below it in 95 of 100 cases."""
+    above: int
+    """At how many epochs it lies above our mean."""
+    verdict: str | None
 
 
 def published_numbers(results: Results) -> list[Published]:
@@ -61,9 +84,28 @@ def published_numbers(results: Results) -> list[Published]:
     A curve is {variant, metric, values}, the values from epoch 0 on; "none" is none. Variants that a launch left out are
     left out here. Raises ConfigError where an entry cannot be read, or names no variant of the experiment.
     """
-    published = results.config.get("published") or {}
+    entries = _entries(results.config.get("published") or {})
+    scales = _useful_ranges(results, entries)
+    return [_beside_ours(results, entry, scales) for entry in entries if not _left_out(results, entry)]
+
+
+def _entries(published: dict[str, Any]) -> list[dict[str, Any]]:
+    """All published values, those of curves too; raises ConfigError where one cannot be read."""
     entries = [*entries_of(published, "numbers"), *_points(entries_of(published, "curves"))]
-    return [_beside_ours(results, entry) for entry in entries if not _left_out(results, entry)]
+    for entry in entries:
+        _require_readable(entry)
+    return entries
+
+
+def _require_readable(entry: Any) -> None:
+    try:
+        str(entry["variant"]), str(entry["metric"]), float(entry["value"])
+        int(entry.get("epoch") or 0)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise ConfigError(
+            f"published.numbers: {entry!r} cannot be read ({error!r}). Each entry is a mapping with variant, "
+            "metric and value, and epoch where the number is not a final one."
+        ) from error
 
 
 def entries_of(published: dict[str, Any], key: str) -> list[Any]:
@@ -76,7 +118,7 @@ def _points(curves: list[Any]) -> list[dict[str, Any]]:
     """Each value of each curve as an entry of ``published.numbers``."""
     points = []
     for place, curve in enumerate(curves):
-        if not isinstance(curve, dict) or not isinstance(curve.get("values"), list):
+        if not isinstance(curve, dict) or not isinstance(curve.get("values"), list) or not curve["values"]:
             raise ConfigError(
                 f"published.curves: {curve!r} cannot be read. Each entry is a mapping with variant, metric and values, "
                 "a list with one number for each epoch."
@@ -94,28 +136,128 @@ def _left_out(results: Results, entry: Any) -> bool:
     return variant not in results.variants and variant in (results.config.get("variants") or ())
 
 
-def _beside_ours(results: Results, entry: dict[str, Any]) -> Published:
-    try:
-        variant, metric, value = str(entry["variant"]), str(entry["metric"]), float(entry["value"])
-        epoch = None if entry.get("epoch") is None else int(entry["epoch"])
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise ConfigError(
-            f"published.numbers: {entry!r} cannot be read ({error!r}). Each entry is a mapping with variant, "
-            "metric and value, and epoch where the number is not a final one."
-        ) from error
+def _beside_ours(results: Results, entry: dict[str, Any], scales: dict[str, float]) -> Published:
+    variant, metric, epoch = str(entry["variant"]), str(entry["metric"]), entry.get("epoch")
     if variant not in results.variants:
         raise ConfigError(
             f"published.numbers: {variant!r} is no variant of experiment {results.experiment!r}: "
             f"{near_misses(variant, results.variants)}"
         )
-    values = our_values(results, variant, metric, epoch)
+    values = our_values(results, variant, metric, None if epoch is None else int(epoch))
+    return _judged(entry, float(entry["value"]), values, scales.get(metric))
+
+
+def _judged(entry: dict[str, Any], value: float, values: NDArray[np.float64], scale: float | None) -> Published:
+    """One published value beside (n,) values of ours; ``scale`` is the metric's useful range."""
+    variant, metric, curve = str(entry["variant"]), str(entry["metric"]), entry.get("curve")
+    epoch = None if entry.get("epoch") is None else int(entry["epoch"])
     ours, interval = summary(values), prediction_interval(values)
     if ours.mean is None or ours.std is None or interval is None:
-        return Published(variant, metric, epoch, value, ours, None, None, entry.get("curve"), None)
+        return Published(variant, metric, epoch, value, ours, None, None, curve, None, None)
     z = (value - ours.mean) / ours.std if ours.std else None
     place = (value - ours.mean) / (interval.high - ours.mean) if ours.std else None
-    inside = interval.low <= value <= interval.high
-    return Published(variant, metric, epoch, value, ours, z, place, entry.get("curve"), inside)
+    return Published(variant, metric, epoch, value, ours, z, place, curve, interval, _verdict(value, interval, scale))
+
+
+def _verdict(value: float, interval: Interval, scale: float | None) -> str:
+    if not _holds(interval, value):
+        return INCOMPATIBLE
+    too_wide = _half_width(interval, value) > WIDEST
+    too_wide |= scale is not None and interval.high - interval.low > scale
+    return TOO_WIDE if too_wide else COMPATIBLE
+
+
+def _holds(interval: Interval, value: float) -> bool:
+    rounding = ROUNDING * max(abs(value), abs(interval.high))  # of runs that are all the same
+    return interval.low - rounding <= value <= interval.high + rounding
+
+
+def _half_width(interval: Interval, value: float) -> float:
+    half = (interval.high - interval.low) / 2
+    return half / abs(value) if value else math.inf if half else 0.0
+
+
+def _useful_ranges(results: Results, entries: Iterable[dict[str, Any]]) -> dict[str, float]:
+    """From the chance level of a metric to its best published value, by metric; metrics without a known chance level
+    have none."""
+    best: dict[str, float] = {}
+    for entry in entries:
+        best[str(entry["metric"])] = max(float(entry["value"]), best.get(str(entry["metric"]), -math.inf))
+    levels = {metric: chance_level(metric, results.data) for metric in best}
+    return {
+        metric: best[metric] - level for metric, level in levels.items() if level is not None and best[metric] > level
+    }
+
+
+def chance_level(metric: str, data: dict[str, Any]) -> float | None:
+    """What a classifier gets that knows nothing of the inputs; None for other metrics, and where the classes are not known.
+
+    For the accuracy it is the share of the most frequent class.
+    """
+    name, classes = metric.rsplit("/", 1)[-1], data.get("classes") or ()
+    if name in ("auroc", "mcc"):
+        return {"auroc": 0.5, "mcc": 0.0}[name]
+    if not classes or name not in ("accuracy", "balanced_accuracy"):
+        return None
+    rows = [float((data.get("counts") or {}).get(f"rows_{label}") or 0) for label in classes]
+    return max(rows) / sum(rows) if name == "accuracy" and all(rows) else 1 / len(classes)
+
+
+def published_curves(results: Results) -> list[PublishedCurve]:
+    """Each of ``published.curves`` as one curve; those of variants that a launch left out are left out here."""
+    published = results.config.get("published") or {}
+    curves = entries_of(published, "curves")
+    scales = _useful_ranges(results, _entries(published))
+    return [_curve(results, curve, scales) for curve in curves if not _left_out(results, curve)]
+
+
+def _curve(results: Results, curve: dict[str, Any], scales: dict[str, float]) -> PublishedCurve:
+    variant, metric = str(curve["variant"]), str(curve["metric"])
+    values = np.asarray(curve["values"], dtype=np.float64)
+    ours = our_curves(results, variant, metric, len(values))
+    mean = _judged(curve, float(values.mean()), ours.mean(axis=1), scales.get(metric))
+    label, above = str(curve.get("label") or ""), 0 if not len(ours) else int((values > ours.mean(axis=0)).sum())
+    if len(ours) < 2:
+        return PublishedCurve(variant, metric, label, len(values), mean, None, None, None, above, None)
+    distance = curve_distance(ours, values)
+    sizes = [abs(z) if z is not None else 0.0 for z in distance.z]
+    farthest = int(np.argmax(sizes))
+    # An epoch at which all of ours are the same, or that is beyond the limit, is not one of ours.
+    equal = np.isclose(values, ours.mean(axis=0), rtol=1e-9, atol=0.0)
+    inside = all(same or z is not None for z, same in zip(distance.z, equal, strict=True))
+    inside &= sizes[farthest] <= (distance.limit or 0.0)
+    return PublishedCurve(
+        variant,
+        metric,
+        label,
+        len(values),
+        mean,
+        None if distance.limit is None else sizes[farthest],
+        None if distance.limit is None else farthest,
+        distance.limit,
+        above,
+        mean.verdict if inside else INCOMPATIBLE,
+    )
+
+
+def counts_of(verdicts: Sequence[str | None]) -> str:
+    """Of how many there is a verdict, and which: "35 of 36 lie in ...: 22 compatible, 13 in intervals too wide to tell"."""
+    counts = Counter(verdict for verdict in verdicts if verdict is not None)
+    inside = counts[COMPATIBLE] + counts[TOO_WIDE]
+    said = f"{inside} of {counts.total()} {'lies' if counts.total() == 1 else 'lie'} in the interval"
+    parts = [f"{counts[COMPATIBLE]} compatible"] if inside else []
+    parts += [f"{counts[TOO_WIDE]} in intervals too wide to tell"] if counts[TOO_WIDE] else []
+    return f"{said}: {', '.join(parts)}" if parts else said
+
+
+def our_curves(results: Results, variant: str, metric: str, epochs: int) -> NDArray[np.float64]:
+    """(n, epochs) curves of the sound seeds that were trained so long."""
+    curves = results.curves
+    there = (curves["variant"] == variant) & (curves["metric"] == metric) & (curves["epoch"] < epochs)
+    there &= curves["seed"].isin(results.sound_seeds(variant))
+    table = curves.loc[there].pivot_table(index="seed", columns="epoch", values="value").reindex(columns=range(epochs))
+    values = np.asarray(table, dtype=np.float64).reshape(-1, epochs)
+    return values[finite(values).all(axis=1)]
 
 
 def our_values(results: Results, variant: str, metric: str, epoch: int | None) -> NDArray[np.float64]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from seedbed.errors import ConfigError
 from seedbed.report.analysis import Analysis, Difference, analyse, difference_text
+from seedbed.report.claims import Claim, claims_of_source
 from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import mean_text
 from seedbed.report.words import summary_sentences
@@ -27,8 +29,17 @@ def table_text(results: Results, metric: str | None = None, baseline: str | None
     for variant, found in analysis.summaries.items():
         mean, count = mean_text(found, analysis.decimals), analysis.count(variant)
         rows.append([names[variant], mean, count, *_against(analysis, against.get(variant))])
-    sentences = "\n".join([*notes, *summary_sentences(analysis, [])]).replace("`", "")
+    claims, unread = _claims(results)
+    sentences = "\n".join([*notes, *summary_sentences(analysis, claims), *unread]).replace("`", "")
     return f"{results.experiment}\n{aligned([header, *rows])}\n{sentences}"
+
+
+def _claims(results: Results) -> tuple[list[Claim], list[str]]:
+    """The source's claims; where one cannot be read, why: what was trained is shown all the same."""
+    try:
+        return claims_of_source(results), []
+    except ConfigError as error:
+        return [], [f"The claims of the source are not checked: {error}"]
 
 
 def _against(analysis: Analysis, row: Difference | None) -> list[str]:

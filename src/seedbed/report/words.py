@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from seedbed.report.analysis import NO_VERDICT, UNDECIDED, UNTESTED, Analysis, Difference, difference_text
-from seedbed.report.claims import FAILS, HOLDS, OPEN, Claim
+from seedbed.report.claims import FAILS, HOLDS, OPEN, UNTESTABLE, Claim
 from seedbed.report.formatting import count_word, listed, mean_text
 
 
@@ -246,6 +246,7 @@ def _claims(claims: list[Claim], analysis: Analysis) -> str:
             (HOLDS, "holds", "hold"),
             (FAILS, "does not", "do not"),
             (OPEN, OPEN, OPEN),
+            (UNTESTABLE, "is of a kind that no test can tell", "are of a kind that no test can tell"),
         )
         if counts[verdict]
     ]

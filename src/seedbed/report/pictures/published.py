@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from seedbed.figures import BLUE, DARK_GREY, GRID, LIGHT_BLUE, VERMILION, short
-from seedbed.report.published import Published
+from seedbed.report.published import INCOMPATIBLE, TOO_WIDE, Published
 
 
 def published_figure(numbers: list[Published]) -> Figure:
@@ -21,10 +21,11 @@ def published_figure(numbers: list[Published]) -> Figure:
     axes.axvline(0, color=BLUE, linewidth=1)
     for number, place in placed:
         row = rows.index((number.variant, number.metric))
-        colour, marker = (BLUE, "o") if number.reproduced else (VERMILION, "D")
+        colour, marker = (VERMILION, "D") if number.verdict == INCOMPATIBLE else (BLUE, "o")
+        inner = colour if number.verdict != TOO_WIDE else "white"
         # The later the epoch, the lower in its row: numbers of one curve do not hide each other.
         height = row + 0.07 * min(number.epoch or 0, 8) - 0.2
-        axes.plot(place, height, marker, color=colour, markersize=4.5, alpha=0.8, markeredgewidth=0)
+        axes.plot(place, height, marker, color=colour, markerfacecolor=inner, markersize=4.5, alpha=0.8)
     metrics = {metric for _, metric in rows}
     labels = [variant if len(metrics) == 1 else f"{variant}, {metric}" for variant, metric in rows]
     axes.set_yticks(range(len(rows)), [short(label) for label in labels])
@@ -35,6 +36,9 @@ def published_figure(numbers: list[Published]) -> Figure:
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.tick_params(axis="y", length=0)
     axes.set_title(
-        "Dots: reproduced. Diamonds: not. A row's later epochs lie lower.", loc="left", fontsize=8.5, color=DARK_GREY
+        "Dots: compatible; hollow: interval too wide to tell. Diamonds: not.\nA row's later epochs lie lower.",
+        loc="left",
+        fontsize=8.5,
+        color=DARK_GREY,
     )
     return figure
