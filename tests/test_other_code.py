@@ -82,9 +82,7 @@ def own_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def trained(
-    tmp_path_factory: pytest.TempPathFactory, empty_store: Path
-) -> tuple[Path, Outcome, Outcome, list[str]]:
+def trained(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[Path, Outcome, Outcome, list[str]]:
     """A project, its launches before and after a change of ``layers.acts``, and what the second one said."""
     project = write_project(tmp_path_factory.mktemp("own") / "project")
     shutil.copy(empty_store, project / "mlflow.db")
