@@ -142,7 +142,10 @@ def train_stacked(
     else:
         table = planned.trainer.task.for_training(planned.table)
         trained = list(
-            pool.map(train_in_worker, *zip(*((planned.variant.config, table, stack) for stack in stacks), strict=True))
+            pool.map(
+                train_in_worker,
+                *zip(*((planned.variant.config, table, stack, planned.code) for stack in stacks), strict=True),
+            )
         )
     last = planned.trainer.settings["max_epochs"] - 1
     return [

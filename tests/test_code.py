@@ -235,9 +235,18 @@ def test_a_package_installed_from_a_folder_is_a_users_code(
 
 def test_an_editable_package_beside_its_own_record(mine: Path) -> None:
     """As ``pip install --editable --target`` leaves it, in one folder."""
-    distribution(mine, "linked", url={"url": mine.as_uri(), "dir_info": {"editable": True}})
+    editable = {"url": mine.as_uri(), "dir_info": {"editable": True}}
+    distribution(mine, "linked", url=editable, files="linked/__init__.py,,\n")
     package(mine, "linked")
     assert set(modules("linked.Net")) == {"linked/__init__.py"}
+
+
+def test_what_pip_has_put_beside_a_users_modules(mine: Path) -> None:
+    distribution(mine, "target", "2.0", files="target/__init__.py,,\n")
+    package(mine, "target")
+    write(mine, net="import target\n")
+    assert code_of({"model._target_": "net.Net", "task._target_": "target.Task"}).packages == {"target": "2.0"}
+    assert set(modules()) == {"net.py"}
 
 
 def test_versions_of_installed_packages(mine: Path, site: Path) -> None:

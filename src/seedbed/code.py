@@ -269,7 +269,7 @@ def _origins_in_folders(_: tuple[str, ...]) -> _Folders:
         if about.get("editable"):
             editable.append(Path(url2pathname(url.path)).resolve())
         else:
-            copied |= {file.parts[0].partition(".")[0] for file in package.files or () if _is_code(file.name)}
+            copied |= set(_top_level(package))
     return _Folders(frozenset(copied), tuple(editable))
 
 
@@ -350,16 +350,27 @@ def _is_users(spec: ModuleSpec) -> bool:
     if not spec.has_location or spec.origin is None or not _is_code(spec.origin) or not Path(spec.origin).is_file():
         return False  # built in, frozen, in an archive, or a folder without a file of its own
     file, levels = Path(spec.origin), spec.name.count(".") + (spec.submodule_search_locations is not None)
-    if not _holds_installed(file.parents[levels]):
+    top = spec.name.partition(".")[0]
+    if not _is_installed(top, file.parents[levels]):
         return True
     origins = _origins_in_folders(tuple(sys.path))
-    return spec.name.partition(".")[0] in origins.copied or any(_lies_in(file, folder) for folder in origins.editable)
+    return top in origins.copied or any(_lies_in(file, folder) for folder in origins.editable)
+
+
+def _is_installed(top: str, folder: Path) -> bool:
+    """Whether a top-level module in a folder is of an installed package: in an environment, or by ``pip --target``."""
+    return bool(SITES & set(folder.parts)) or top in _listed_in(folder)
 
 
 @cache
-def _holds_installed(folder: Path) -> bool:
-    """Whether installed packages lie in a folder, as in that of an environment or of ``pip install --target``."""
-    return bool(SITES & set(folder.parts)) or any(folder.glob("*.dist-info"))
+def _listed_in(folder: Path) -> frozenset[str]:
+    """Top-level modules of the packages whose records lie in a folder."""
+    packages = importlib.metadata.distributions(path=[str(folder)])
+    return frozenset(top for package in packages for top in _top_level(package))
+
+
+def _top_level(package: importlib.metadata.Distribution) -> Iterator[str]:
+    return (file.parts[0].partition(".")[0] for file in package.files or () if _is_code(file.name))
 
 
 def _lies_in(file: Path, folder: Path) -> bool:
@@ -382,7 +393,7 @@ def _is_there(name: str) -> bool:
 def _users_modules() -> list[str]:
     """Names of the modules at the top of the folders where a user's code lies."""
     folders = [Path(folder) for folder in sys.path if folder and not folder.startswith((sys.prefix, sys.base_prefix))]
-    return [file.stem for folder in folders if not _holds_installed(folder) for file in folder.glob("*.py")]
+    return [file.stem for folder in folders for file in folder.glob("*.py") if not _is_installed(file.stem, folder)]
 
 
 def _read(file: Path, name: str) -> _Module:
