@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,13 +11,26 @@ import pytest
 from conftest import make_cells, make_config
 from seedbed.figures import short_names
 from seedbed.report import analyse, comparison_table, launch_page, table_text, write_report
+from seedbed.report import search as search_report
 from seedbed.report.pictures import pictures
 from seedbed.report.power import power_text
 from seedbed.report.sweep import Setting, best_setting
 from seedbed.report.words import summary_sentences
+from seedbed.results import Search, Trial
 from seedbed.statistics import RESPLITS, compare, detectable_difference, ranking, summary
+from seedbed.trained import _best_variant
 
 pytestmark = pytest.mark.filterwarnings("error")
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """Drawing takes most of the time of a report."""
+    monkeypatch.setattr(
+        "seedbed.report.files_of",
+        lambda drawn, kinds=("svg",): {f"{picture.name}.{kind}": b"<svg/>" for picture in drawn for kind in kinds},
+    )
+
 
 WAVE = [0.80, 0.81, 0.79, 0.82, 0.78, 0.80, 0.81, 0.79, 0.80, 0.82]
 JITTER = [0.001, -0.002, 0.002, 0.0, -0.001, 0.001, 0.002, -0.002, 0.0, -0.001]
@@ -303,3 +317,22 @@ def test_short_names_stay_apart():
 def test_a_variant_of_which_no_seed_has_run_is_not_tested(make_results):
     [row] = analyse(with_lost(make_results, range(10), status="MISSING")).family
     assert row.verdict == "not tested"
+
+
+def test_the_variant_that_is_served_lacks_no_seed_where_one_does_not(make_results):
+    assert _best_variant(with_lost(make_results, range(7))) == (
+        "none",
+        " (the best variant by test/accuracy of those that lack no seed)",
+    )
+    assert _best_variant(with_lost(make_results, []))[0] == "risky"
+
+
+def test_the_best_of_a_search_is_not_better_by_its_survivors(make_results):
+    results = with_lost(make_results, range(7))
+    trial = Trial(0, "COMPLETE", {"lr": 1}, [0.9], 0.9, 0.01, 5, 1.0, 1, "")
+    search = Search("study", "none", {"lr": "1"}, {}, ["test/accuracy"], [False], "mean", "TPESampler", "", [9], None, 1, [trial], [0], "", ["risky"])  # fmt: skip
+    analysis = analyse(replace(results, search=search))
+    said = "\n".join(search_report.fresh_sentences(analysis, search, search_report.tested(analysis, search)))
+    assert (
+        "better on the 3 of 10 seeds that did not diverge: no verdict. The search has not been shown to help." in said
+    )
