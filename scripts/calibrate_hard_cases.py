@@ -389,7 +389,7 @@ def diverged_block(records: Records) -> Block:
         f"variants of one seed share and {RUN_STD:g} of each run. A seed diverges with a chance of {DIVERGED:.0%}. Paired t-tests "
         "of 5 variants against the baseline, with Holm: pairs with a diverged seed dropped; diverged seeds at the worst value of "
         f"the metric ({WORST:g}); or both tests must agree and the larger p counts. Shares are of families in which at least one is "
-        "called better (worse); the last four rows: a variant that is ahead by "
+        "called better (worse); where it says ahead, the others are ahead by "
         f"{TRUE_DIFFERENCE:g}, how often the first of them is called better. Interval: the share in which that of the first "
         "difference, without the diverged seeds, holds what the difference would be if none diverged. Wanted: better at most 5% where "
         "both must agree, the interval at least 93%; what misses that is marked by !.",

@@ -163,7 +163,8 @@ class Verification:
                     "Therefore sums may be rounded otherwise" if changed else "A GPU adds up in no fixed order"
                 )
                 lines[-1] += ", and training amplifies what differs. Allowed, of a value where it is above 1:"
-                lines += [f"  {allowance.reason}" for also, allowance in kinds if also == changed]
+                reasons = [allowance.reason for also, allowance in kinds if also == changed]
+                lines += [f"  {reason}" for reason in reasons if reason]
         return [*lines, ""] if lines else []
 
     def _other_code(self) -> list[str]:
@@ -212,7 +213,8 @@ def verify(
 
     ``asked`` and ``run`` name the launch: see ``tracking.find_tracked``. On a CPU with the same versions, hardware,
     threads and stack values must be the recorded ones bit for bit. Otherwise they may differ by ``tolerance``; None: by
-    twice what ``rounding.measure_rounding`` has recorded of the variant, and at least by ``TOLERANCE``. Nothing is written to the store. Raises a ``SeedbedError`` for what cannot be found, and for data that are not there.
+    twice what ``rounding.measure_rounding`` has recorded of the variant, and at least by ``TOLERANCE``. Nothing is
+    written to the store. Raises a ``SeedbedError`` for what cannot be found, and for data that are not there.
     """
     if tolerance is not None and not tolerance >= 0:
         raise ConfigError(f"--tolerance {tolerance}: it must be a number from 0 on.")
