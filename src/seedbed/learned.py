@@ -43,7 +43,7 @@ class Components:
     items: NDArray[np.intp]
     """(D,): the most rated of them."""
     scores: NDArray[np.floating]
-    """(D, C): where the first seed puts these."""
+    """(D, 2): where the first seed puts these, along the first and the last component."""
     explained: tuple[Summary, ...]
     """(C,): percent of the variance that each component holds, over the seeds."""
     agreement: tuple[Summary, ...]
@@ -239,7 +239,7 @@ def _components(factors: Sequence[NDArray[np.floating]], ratings: NDArray[np.int
     return Components(
         compared=len(compared),
         items=compared[:DRAWN],
-        scores=first[:DRAWN],
+        scores=first[:DRAWN, [0, COMPONENTS - 1]],
         explained=tuple(summary([100 * pca.explained_variance_ratio_[c] for pca in fitted]) for c in range(COMPONENTS)),
         agreement=tuple(
             summary([abs(float(np.corrcoef(first[:, c], other[:, c])[0, 1])) for other in others])

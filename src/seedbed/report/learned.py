@@ -236,7 +236,7 @@ def components_figure(learned: Learned) -> Figure:
     names = [learned.titles[item] for item in components.items]
     figure = Figure(figsize=(12, 10), layout="constrained")
     axes = figure.subplots()
-    x, y = components.scores[:, 0], components.scores[:, COMPONENTS - 1]
+    x, y = components.scores.T
     axes.scatter(x, y, s=18, color=BLUE, linewidth=0)
     axes.margins(0.08)
     axes.set_xlabel("component 1")

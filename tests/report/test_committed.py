@@ -1,0 +1,43 @@
+"""The reports in experiments/: each can be written anew from its files, which agree with each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seedbed.report import write_report
+from seedbed.report.record import RECORD, read_record
+from seedbed.results import Results
+from tests.conftest import REPOSITORY
+
+FOLDERS = sorted((REPOSITORY / "experiments").glob("*/results.csv"))
+
+
+@pytest.mark.parametrize("table", FOLDERS, ids=lambda path: path.parent.name)
+def test_a_committed_report_is_made_of_its_files(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seedbed.report.files_of", lambda *_: {})  # pictures take longer than all else
+    folder = table.parent
+    record = read_record(folder.name, folder)
+    check_cells(record.results)
+    write_report(record.results, tmp_path, learned=record.learned, formats=("md", "csv"))
+    assert (tmp_path / "report.md").stat().st_size > 1000
+    for name in ("results.csv", "curves.csv", RECORD):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    assert (folder / RECORD).stat().st_size < 1_000_000
+
+
+def check_cells(results: Results) -> None:
+    """Variants, launches and fingerprints agree."""
+    assert set(results.cells["variant"]) == set(results.variants) == set(results.config["variants"])
+    assert set(results.curves["variant"]) <= set(results.variants)
+    finished = results.cells[results.cells["status"] == "FINISHED"]
+    assert set(finished["launch"]) <= {launch["id"] for launch in results.launches}
+    assert results.launch == results.launches[-1]["id"]
+    assert finished["fingerprint"].str.fullmatch("[0-9a-f]{64}").all()
+    assert finished["fingerprint"].is_unique
+    assert set(results.notes) == set(results.circumstances) == set(results.variants)
+
+
+def test_there_are_committed_reports() -> None:
+    assert len(FOLDERS) >= 9
