@@ -67,7 +67,7 @@ def _kind_of_model(config: Mapping[str, Any]) -> type | None:
 def _choices(group: str, kind: type) -> str:
     """seedbed's own choices of a group for this kind of table, some of them where they are many."""
     paths = sorted((resources() / "conf" / group).glob("*.yaml"))
-    targets = {path.stem: OmegaConf.load(path).get("_target_") for path in paths}  # type: ignore[union-attr]
+    targets = {path.stem: OmegaConf.select(OmegaConf.load(path), "_target_") for path in paths}
     names = [name for name, target in targets.items() if _kind(group, {"_target_": target}) is kind]
     return ", ".join(names[:MOST]) + (", ..." if len(names) > MOST else "")
 
