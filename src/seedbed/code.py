@@ -381,11 +381,9 @@ def _lies_in(file: Path, folder: Path) -> bool:
 def _is_there(name: str) -> bool:
     """Whether a module can be found; of others than the user's, whether the top-level one can."""
     top = name.partition(".")[0]
-    if top in sys.stdlib_module_names or top in sys.modules:
-        return True
-    way = list(_on_the_way(name)) if top not in OWN | CIRCUMSTANCES else []
+    way = list(_on_the_way(name))
     if not way:
-        return _found(top) is not None
+        return top in sys.modules or _found(top) is not None
     last, spec = way[-1]
     return last == name or not _is_users(spec)
 
