@@ -19,10 +19,11 @@ def config_groups(folders: Iterable[Path]) -> dict[str, set[str]]:
     """Hydra's config groups and their choices: seedbed's own and, of the same groups, those in ``folders``."""
     own = resources() / "conf"
     # Not the whole of a user's folder: runs and environments lie there too.
-    names = [path.name for path in own.iterdir() if path.is_dir()] + ["experiments"]
+    patterns = [f"{path.name}/**/*.yaml" for path in own.iterdir() if path.is_dir()]
+    patterns.append("experiments/*.yaml")  # below it lie reports, and what was found
     groups: dict[str, set[str]] = {}
     for folder in [own, *folders]:
-        for path in (path for name in names for path in folder.glob(f"{name}/**/*.yaml")):
+        for path in (path for pattern in patterns for path in folder.glob(pattern)):
             groups.setdefault(path.parent.relative_to(folder).as_posix(), set()).add(path.stem)
     return groups
 

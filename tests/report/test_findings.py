@@ -11,6 +11,7 @@ from committed import EXPERIMENTS, committed_results
 
 from conftest import make_config
 from seedbed.errors import ConfigError
+from seedbed.paths import config_groups
 from seedbed.report import write_report
 from seedbed.report.findings import FILE, cells_digest, digest_of, other_cells, read_findings
 
@@ -180,6 +181,12 @@ def test_numbers_of_the_other_spam_experiment_are_those_of_its_report():
     text = (EXPERIMENTS / "spam_recurrent" / FILE).read_text()
     assert f"theirs {means['none']:.4f}" in text
     assert f"that of `spam_imbalance` {means['none'] - means['undersample']:.4f}" in text
+
+
+def test_committed_findings_are_no_choice_of_a_config_group():
+    groups = config_groups([EXPERIMENTS.parent])
+    assert not [name for name in groups if name.startswith("experiments/")]
+    assert "fastai_collab" in groups["experiments"]
 
 
 def test_no_experiment_carries_findings_of_its_own():
