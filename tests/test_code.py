@@ -245,7 +245,7 @@ def test_what_pip_has_put_beside_a_users_modules(mine: Path) -> None:
     distribution(mine, "target", "2.0", files="target/__init__.py,,\n")
     package(mine, "target")
     write(mine, net="import target\n")
-    assert code_of({"model._target_": "net.Net", "task._target_": "target.Task"}).packages == {"target": "2.0"}
+    assert code_of({"model._target_": "net.Net"}).packages == {"target": "2.0"}
     assert set(modules()) == {"net.py"}
 
 
@@ -260,6 +260,13 @@ def test_versions_of_installed_packages(mine: Path, site: Path) -> None:
     )
     assert found == Code({}, {"fetched": "3.0 (abc123)", "made-up": "1.2"})
     assert found.beyond_shipped == {"packages": {"fetched": "3.0 (abc123)", "made-up": "1.2"}}
+
+
+def test_versions_of_what_a_users_module_imports(mine: Path, site: Path) -> None:
+    distribution(site, "wrapped", "1.2", files="wrapped/__init__.py,,\n")
+    package(site, "wrapped")
+    write(mine, net="import json\nimport torch\nfrom help import made\n", help="def made():\n    import wrapped.nets\n")
+    assert code_of({"model._target_": "net.Net"}).packages == {"wrapped": "1.2"}
 
 
 def test_condas_note_of_where_it_built_a_package_is_none(site: Path) -> None:

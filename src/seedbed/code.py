@@ -89,11 +89,13 @@ def code_of(recipe: Mapping[str, Any]) -> Code:
     Comments, docstrings and layout do not count. Raises ``ConfigError`` for a module that is no Python.
     """
     names = list(named_in(recipe))
-    modules = {module.path: module.digest for module in _reached(name for _, name, _ in names)}
+    reached = _reached(name for _, name, _ in names)
+    # What a user's module imports may be what it wraps: a network of a package is seldom named by a _target_ itself.
+    imported = {name.partition(".")[0] for module in reached for name in module.imports}
     packages: dict[str, str] = {}
-    for _, name, says_version in names:
-        if not says_version:
-            packages |= _versions(name)
+    for name in [*(name for _, name, says_version in names if not says_version), *imported]:
+        packages |= _versions(name)
+    modules = {module.path: module.digest for module in reached}
     return Code(dict(sorted(modules.items())), dict(sorted(packages.items())))
 
 
