@@ -270,8 +270,15 @@ def test_redrawn_splits_of_ratings_are_not_said_to_be_about_a_population(make_re
         text = (tmp_path / f"report.{kind}").read_text()
         assert RESPLITS in text
         assert "population" not in text
-    held_out = make_results(values, config("val/rmse", split=split | {"side": "user"}), data=data)
-    assert "about the users behind these ratings" in text_of(held_out)
+
+
+@pytest.mark.parametrize("side", ["user", "item"])
+def test_held_out_users_are_about_users(make_results, side):
+    """As ``task=cold_start`` records its data: without the range of the ratings."""
+    split = {"train": 80, "test": 20, "per_seed": True}
+    values = {"none": {"test/rmse": WAVE}, "a": {"test/rmse": shifted(0.2)}}
+    results = make_results(values, config("test/rmse", split=split | {"side": side}), data={"split": split})
+    assert f"about the {side}s behind these ratings" in text_of(results)
 
 
 def many(make_results, baseline):

@@ -393,11 +393,11 @@ def _typed_comparison(results: Results) -> list[str]:
 
 def _population(results: Results) -> str:
     """What redrawn splits are about: rows are draws from a population, but ratings of one user or item hang together."""
-    if not results.has_ratings:
-        return POPULATION
     split = results.config.get("split")
     side = split.get("side") if isinstance(split, dict) else None
-    return f"the {side}s behind these ratings" if side else RESPLITS
+    if side in ("user", "item"):  # whole users or items are held out
+        return f"the {side}s behind these ratings"
+    return RESPLITS if results.has_ratings else POPULATION
 
 
 def _shared(results: Results, metric: str) -> str:
