@@ -39,6 +39,9 @@ def shown(url: str, folder: Path, *, milliseconds: int = 4000) -> Shown:
         browser.watch(page)
         browser.ask("Page.navigate", {"url": url}, page)
         browser.wait_for("Page.loadEventFired")
+        # The first time, Chromium moves the page to another process, and the first requests from there may go unheard.
+        browser.ask("Page.reload", {"ignoreCache": True}, page)
+        browser.wait_for("Page.loadEventFired")
         # Time that passes as fast as the page's scripts can follow, and stands still while it waits for an answer.
         passing = {"policy": "pauseIfNetworkFetchesPending", "budget": milliseconds}
         browser.ask("Emulation.setVirtualTimePolicy", {**passing, "maxVirtualTimeTaskStarvationCount": 9999}, page)
@@ -69,8 +72,10 @@ class _Browser:
         return message["result"]
 
     def wait_for(self, event: str) -> None:
+        """Until the event has come since it was last waited for."""
         while event not in self._seen:
             self._next()
+        self._seen.remove(event)
 
     def watch(self, session: str) -> None:
         """Hear of what a target requests, and of the frames and workers that it starts, which wait until they are watched."""

@@ -136,7 +136,7 @@ def side(letter: str, values: dict[str, list[float]], *, split: dict[str, Any] =
     ]
     data = {"digest": "d", "split": {"train": 70, "test": 30}}
     results = Results("made_up", {"split": split}, tuple(values), pd.DataFrame(rows), pd.DataFrame(), data)
-    return Side(letter, None, None, results, {})  # type: ignore[arg-type]
+    return Side(letter, None, None, results, {}, None)  # type: ignore[arg-type]
 
 
 def test_what_two_launches_share_is_tested_in_pairs() -> None:

@@ -108,11 +108,8 @@ def test_what_the_file_sets_for_its_own_choice_holds_for_another_where_it_fits(
 def test_a_setting_that_is_typed_is_not_left_out() -> None:
     """It is refused where the choice is built, as it does not fit."""
     asked = ["variant=dot_product_bias", "split=folds", "split.val=0.3"]
-    assert load_experiment("fastai_collab", asked).config["split"] == {
-        "_target_": "seedbed.data.rating_splits.Folds",
-        "fold": 1,
-        "val": 0.3,
-    }
+    with pytest.raises(ConfigError, match=r"'split.val=0.3': split.val: seedbed.data.rating_splits.Folds has no such"):
+        load_experiment("fastai_collab", asked)
 
 
 def test_leave_n_out_tests_by_n() -> None:

@@ -79,8 +79,8 @@ def _unfit(node: DictConfig, theirs: DictConfig, choice: DictConfig, prefix: str
     """Keys of ``theirs``, dotted below the group, that the ``_target_`` of the node with that key does not take."""
     target = str(node.get("_target_", ""))
     for key in map(str, theirs):
-        own, value = node._get_node(key), theirs._get_node(key)
-        if own is None or key == "_target_":
+        own, value = node._get_node(key, validate_access=False), theirs._get_node(key)
+        if own is None or key == "_target_":  # None: an override took it out
             continue
         # The configs of seedbed's own classes list all that they take.
         listed = key in choice or not (target.startswith("seedbed.") and "_target_" in choice)

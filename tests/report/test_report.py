@@ -50,7 +50,7 @@ def real_pictures():
 
 
 PICTURES = [f"{name}.{kind}" for name in ("accuracy", "seeds", "differences", "ranks") for kind in ("png", "svg")]
-TABLES = ["results.csv", "curves.csv", "comparisons.csv", "published.csv"]
+TABLES = ["results.csv", "curves.csv", "comparisons.csv", "published.csv", "record.json"]
 NAMES = ["report.md", "report.html", "report.tex", *PICTURES, *TABLES]
 
 

@@ -308,7 +308,7 @@ def test_sparse_gradients_are_not_clipped() -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("report.metric=test/mse", "'val/mse'"),
+        ("report.metric=test/mse", "Write report.metric=val/mse"),
         ("select=best", "split.test"),
         ("imbalance=smote", "ratings have none"),
         ("data.user=whom", "'who'"),
