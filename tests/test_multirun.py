@@ -145,7 +145,7 @@ def test_the_first_failure_stops_what_comes_later(project: Path, capfd: pytest.C
     assert "SEEDBED_SWEEP" not in os.environ
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_grid_that_is_killed_goes_on_by_the_same_command(
     seedbed: Callable[..., subprocess.CompletedProcess[str]],
     project: Path,

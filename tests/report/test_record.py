@@ -86,6 +86,7 @@ def test_all_that_results_hold_comes_back_to_the_last_bit(undrawn: None, make_re
     assert anew(tmp_path / "a", tmp_path / "b") == files(tmp_path / "a")
 
 
+@pytest.mark.extended
 def test_pages_of_all_formats_are_the_same_bytes(make_results: Factory, tmp_path: Path) -> None:
     values = {variant: metrics for variant, metrics in make_values().items() if variant in ("none", "smote")}
     results = launched(make_results(values))

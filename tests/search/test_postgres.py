@@ -82,6 +82,7 @@ def ended(process: subprocess.Popen[str]) -> str:
     return said
 
 
+@pytest.mark.extended
 def test_two_processes_started_at_once_share_the_trials_and_the_runs(shared: Shared) -> None:
     both = [shared.start("search.trials=6", "search.fresh_seeds=2") for _ in range(2)]
     said = [ended(process) for process in both]
