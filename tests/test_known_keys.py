@@ -169,3 +169,39 @@ def test_only_profilers_whose_report_is_printed_are_taken() -> None:
 def test_what_the_data_say_cannot_be_set() -> None:
     with pytest.raises(TypeError, match=r"model.in_features=3 would do nothing. Leave it out: ~model.in_features"):
         build_network(partial(nn.Linear, in_features=3), {"in_features": 4, "out_features": 2})
+
+
+class Base(nn.Module):
+    def __init__(self, depth: int = 2, slope: float = 0.0) -> None:
+        super().__init__()
+
+
+class HandsOn(Base):
+    def __init__(self, width: int, **others: Any) -> None:
+        super().__init__(slope=0.1, **others)
+
+
+class Keeps(Base):
+    def __init__(self, width: int, **others: Any) -> None:
+        super().__init__()
+        self.others = others
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "unknown"),
+    [
+        ("HandsOn", "dept", "model.dept"),
+        ("HandsOn", "depth", None),
+        ("HandsOn", "slope", "model.slope"),
+        ("Keeps", "dept", None),
+    ],
+)
+def test_arguments_that_a_base_class_is_handed_are_known(kind: str, key: str, unknown: str | None) -> None:
+    found = unknown_argument({"_target_": f"{__name__}.{kind}", "width": 3, key: 4}, "model")
+    assert (found and found.key) == unknown
+
+
+def test_a_name_that_is_not_found_is_not_logged_beside_what_is_said_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConfigError, match="no module 'mynett'"):
+        load_experiment("spam_imbalance", ["variant=none", "model._target_=mynett.Net"])
+    assert caplog.records == []

@@ -325,12 +325,17 @@ def _compose_fitting(
     """
     groups, parsed = config_groups(folders), _parse(overrides)
     made = {item.key_or_group: str(item.value()) for item in parsed if item.key_or_group in groups}
-    anew = {group: choice for group, choice in made.items() if bare.hydra.runtime.choices.get(group) != choice}
+    configs = {group: choices.config_of(group, choice, folders) for group, choice in made.items()}
+    by_file, own = choices.settings_of_file(name, folders), bare.hydra.runtime.choices
     composed = _compose(name, overrides, folders)
     left_out = choices.leave_out(
         composed,
-        choices.settings_of_file(name, folders),
-        {group: choices.config_of(group, choice, folders) for group, choice in anew.items()},
+        by_file,
+        {
+            group: config
+            for group, config in configs.items()
+            if own.get(group) != made[group] or choices.has_other_target(by_file, group, config)
+        },
         [item.key_or_group for item in parsed if item.key_or_group not in groups],
     )
     return composed, [choices.note(name, group, made[group], settings) for group, settings in left_out.items()]
