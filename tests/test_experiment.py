@@ -10,7 +10,7 @@ import pytest
 from torch import nn
 
 from seedbed.errors import ConfigError
-from seedbed.experiment import build, experiment_names, load_experiment
+from seedbed.experiment import Template, build, experiment_names, load_experiment
 from seedbed.paths import project_folder, resources
 
 SPAM = "spam_imbalance"
@@ -172,6 +172,23 @@ def test_keys_of_hydras_are_no_arguments(bare_project: Path) -> None:
     found = load_experiment("messages", ["variant=none", "model=pixel_mlp"], bare_project)
     assert found.notes == ()
     assert found.config["model"]["_convert_"] == "all"
+
+
+class OwnSplit:
+    def rows(self, table: Any, seed: int) -> None: ...
+
+
+@pytest.mark.parametrize("metric", ["test/accuracy", "val/accuracy"])
+def test_whether_a_users_split_tests_is_left_to_its_rows(metric: str) -> None:
+    asked = ["variant=none", "~split", f"+split={{_target_: {__name__}.OwnSplit}}", f"report.metric={metric}"]
+    assert load_experiment(SPAM, asked).config["report"]["metric"] == metric
+
+
+def test_a_template_notes_what_does_not_fit_a_choice_that_it_varies() -> None:
+    experiment = load_experiment("ratings", ["variant=dot_product"])
+    template = Template(experiment, experiment.variants[0])
+    template.at("varied", ["split=leave_n_out"])
+    assert [note.rpartition(": ")[2] for note in template.notes] == ["split.val=0.1, split.test=0.1."]
 
 
 def test_a_setting_that_is_typed_is_not_left_out() -> None:

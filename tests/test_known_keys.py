@@ -151,9 +151,28 @@ def test_a_key_in_the_experiment_file_is_refused_too(bare_project: Path, old: st
 
 def test_what_the_file_sets_for_another_choice_is_named_with_what_leaves_it_out(bare_project: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"model.hidden: .*takes_none has no such setting.*leave it out by ~model.hidden"
+        ConfigError,
+        match=r"model.hidden: .*takes_none has no such setting.*experiments/messages.yaml sets it: leave it out by ~model.hidden ~model.dropout",
     ):
         load_experiment("messages", [f"model._target_={__name__}.takes_none"], bare_project)
+
+
+def test_what_a_choice_sets_is_not_said_to_stand_in_the_experiment(bare_project: Path) -> None:
+    path = bare_project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("model: {hidden: [8]}", ""))
+    with pytest.raises(
+        ConfigError, match=r"The config that is chosen for model sets it: leave it out by ~model.hidden"
+    ):
+        load_experiment("messages", [f"model._target_={__name__}.takes_none"], bare_project)
+
+
+@pytest.mark.parametrize("in_file", ["model: {hidden: [8]}", ""])
+def test_a_choice_that_is_taken_away_is_asked_for(in_file: str, bare_project: Path) -> None:
+    path = bare_project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("model: {hidden: [8]}", in_file))
+    with pytest.raises(ConfigError, match=r"nothing is chosen.* Write model=CHOICE") as error:
+        load_experiment("messages", ["~model"], bare_project)
+    assert "leave it out" not in str(error.value)
 
 
 def takes_none() -> nn.Module:

@@ -88,7 +88,9 @@ def leave_out(
 def _unfit(node: DictConfig, theirs: DictConfig, choice: DictConfig, prefix: str = "") -> Iterator[str]:
     """Keys of ``theirs``, dotted below the group, that do not fit the choice."""
     if _names_another(theirs, choice):
-        yield from (f"{prefix}{key}" for key in theirs if node._get_node(key, validate_access=False) is not None)
+        yield from (
+            f"{prefix}{key}" for key in map(str, theirs) if node._get_node(key, validate_access=False) is not None
+        )
         return
     target = str(node.get("_target_", ""))
     for key in map(str, theirs):

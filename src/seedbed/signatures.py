@@ -6,7 +6,8 @@ import ast
 import inspect
 import logging
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,12 +30,20 @@ def look_up(target: Any) -> Any:
     """What a ``_target_`` names; None where that cannot be found, which is said when it is built."""
     if not isinstance(target, str):
         return None
-    logger = logging.getLogger("hydra.utils")
-    disabled, logger.disabled = logger.disabled, True  # it logs what the caller says in a sentence of its own
     try:
-        return get_object(target)
+        with hydra_says_nothing():
+            return get_object(target)
     except (Exception, SystemExit):
         return None
+
+
+@contextmanager
+def hydra_says_nothing() -> Iterator[None]:
+    """Keep Hydra from logging why a name is not found, where the caller says it in a sentence of its own."""
+    logger = logging.getLogger("hydra.utils")
+    disabled, logger.disabled = logger.disabled, True
+    try:
+        yield
     finally:
         logger.disabled = disabled
 
@@ -88,7 +97,8 @@ def _set_in_call_of_base(function: Callable[..., Any]) -> set[str] | None:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
         return None
-    rest = getattr(tree.body[0], "args", ast.arguments()).kwarg
+    definition = tree.body[0]
+    rest = definition.args.kwarg if isinstance(definition, ast.FunctionDef) else None
     uses = [node for node in ast.walk(tree) if rest is not None and isinstance(node, ast.Name) and node.id == rest.arg]
     calls = [
         node
