@@ -124,6 +124,11 @@ def check_code(recipe: Mapping[str, Any]) -> None:
                 )
 
 
+def read_code(name: str) -> None:
+    """Take notice of the user's modules that a dotted name leads to as they are now; raises ``ConfigError``."""
+    _reached([name])
+
+
 def not_found(recipe: Mapping[str, Any]) -> dict[str, str]:
     """Top-level modules that a recipe names and that are not to be found, and where they stand in it."""
     return {

@@ -13,6 +13,8 @@ from typing import Any
 
 from hydra.utils import get_object
 
+from seedbed.code import read_code
+
 OF_HYDRA = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
 """Keys beside a ``_target_`` that say how it is called, and are no arguments of it."""
 
@@ -31,6 +33,7 @@ def look_up(target: Any) -> Any:
     if not isinstance(target, str):
         return None
     try:
+        read_code(target)  # before it is imported, so that a later change of the file is noticed
         with hydra_says_nothing():
             return get_object(target)
     except (Exception, SystemExit):
