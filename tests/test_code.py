@@ -431,3 +431,58 @@ def test_digests_take_little_time(mine: Path) -> None:
     start = time.process_time()
     modules()
     assert time.process_time() - start < 0.05
+
+
+def test_an_egg_info_beside_a_users_modules_installs_nothing(mine: Path) -> None:
+    """As ``pip install --editable`` leaves it in the project's folder, with setuptools."""
+    (mine / "own.egg-info").mkdir()
+    (mine / "own.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1.0\n")
+    (mine / "own.egg-info" / "SOURCES.txt").write_text("net.py\n")
+    write(mine, net="x = 1\n")
+    assert set(modules()) == {"net.py"}
+
+
+@pytest.mark.parametrize(
+    ("text", "packages"),
+    [
+        ("from seedbed.imbalance.resample import Resample\n", {"imbalanced-learn", "scikit-learn"}),
+        ("import seedbed.imbalance.resample as own\n", {"imbalanced-learn", "scikit-learn"}),
+        ("from seedbed.models import baselines\n", {"implicit"}),
+        ("from seedbed.models.baselines import Popular\n", set()),
+    ],
+)
+def test_what_a_users_class_derives_from_says_what_it_wraps(
+    text: str, packages: set[str], mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "_version", lambda package: "0.1" if package in REFERENCE else "1")
+    write(mine, net=text)
+    assert set(code_of({"model._target_": "net.Net"}).packages) == packages
+
+
+def test_a_file_that_changed_before_it_was_first_read_is_refused(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (mine / "net.py").write_text("x = 1\n")
+    __import__("net")
+    assert modules()
+    del code._read_before[mine / "net.py"]
+    (mine / "net.py").write_text("x = 22\n")
+    with pytest.raises(ConfigError, match=r"net\.py has changed since this Python process imported it"):
+        modules()
+    monkeypatch.setattr(sys.modules["net"], "__cached__", None)
+    with pytest.raises(ConfigError, match=r"net\.py has changed since this Python process imported it"):
+        modules()
+    monkeypatch.setattr(code, "_STARTED", time.time_ns() + 10**9)
+    assert modules()
+
+
+def test_the_script_that_runs_is_read_and_a_notebook_is_refused(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = {"model._target_": "__main__.Net"}
+    main = type(sys)("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    with pytest.raises(ConfigError, match=r"model\._target_=__main__\.Net: the code of __main__.*write mynet"):
+        check_code(recipe)
+    (mine / "script.py").write_text("class Net: pass\n")
+    monkeypatch.setattr(code, "_STARTED", time.time_ns() + 10**9)
+    main.__file__ = str(mine / "script.py")
+    check_code(recipe)
+    assert set(code_of(recipe).modules) == {"__main__.py"}

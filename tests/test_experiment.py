@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 from seedbed.errors import ConfigError
-from seedbed.experiment import build, experiment_names, load_experiment
+from seedbed.experiment import Template, build, experiment_names, load_experiment
 from seedbed.paths import project_folder, resources
 
 SPAM = "spam_imbalance"
@@ -103,6 +104,91 @@ def test_what_the_file_sets_for_its_own_choice_holds_for_another_where_it_fits(
     if left is not None:
         assert {key: value for key, value in settings.items() if not key.startswith("_")} == left
     assert [note.rpartition(": ")[2] for note in experiment.notes] == ([f"{', '.join(left_out)}."] if left_out else [])
+
+
+OWN_TARGET = """
+# @package _global_
+defaults: [override /data: messages, override /model: mlp, override /task: classification]
+question: Does it work?
+seeds: 1
+model: {_target_: tests.test_experiment.own_network, _partial_: true, hidden: [8], width: 3}
+variants: {own: [], mlp: [model=mlp], pixel: [model=pixel_mlp], small: [model=small]}
+report: {metric: test/accuracy}
+"""
+
+
+def own_network(in_features: int, out_features: int, hidden: list[int], width: int, dropout: float = 0.1) -> nn.Module:
+    return nn.Linear(in_features + width, out_features + len(hidden)) if dropout else nn.Identity()
+
+
+@pytest.fixture
+def own_target(bare_project: Path) -> Path:
+    """A project whose experiment sets a _target_ in place of that of what it chooses."""
+    (bare_project / "experiments" / "own_target.yaml").write_text(OWN_TARGET)
+    (bare_project / "model").mkdir()
+    (bare_project / "model" / "small.yaml").write_text("defaults: [mlp]\nhidden: [4]\n")
+    return bare_project
+
+
+def test_a_choice_replaces_what_the_file_sets_for_a_target_of_its_own(own_target: Path) -> None:
+    found = load_experiment("own_target", config_dir=own_target)
+    models = {variant.name: variant.config["model"] for variant in found.variants}
+    own = {
+        "_target_": "tests.test_experiment.own_network",
+        "_partial_": True,
+        "hidden": [8],
+        "dropout": 0.0,
+        "width": 3,
+    }
+    mlp = {"_target_": "seedbed.models.mlp.mlp", "_partial_": True, "hidden": [256, 128], "dropout": 0.0}
+    assert models == {
+        "own": own,
+        "mlp": mlp,
+        "pixel": mlp | {"_target_": "seedbed.models.mlp.PixelMlp"},
+        "small": mlp | {"hidden": [4]},
+    }
+    left_out = (
+        "model._target_=tests.test_experiment.own_network, model._partial_=true, model.hidden=[8], model.width=3."
+    )
+    assert [note.rpartition(": ")[2] for note in found.notes] == [left_out] * 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "changed"),
+    [
+        (["model.hidden=[5]"], {"hidden": [5]}),
+        (["model._target_=seedbed.models.mlp.PixelMlp"], {"_target_": "seedbed.models.mlp.PixelMlp"}),
+    ],
+)
+def test_what_is_typed_is_what_is_trained(own_target: Path, typed: list[str], changed: dict[str, Any]) -> None:
+    model = load_experiment("own_target", ["variant=own", "model=mlp", *typed], own_target).config["model"]
+    mlp = {"_target_": "seedbed.models.mlp.mlp", "_partial_": True, "hidden": [256, 128], "dropout": 0.0}
+    assert model == mlp | changed
+
+
+def test_keys_of_hydras_are_no_arguments(bare_project: Path) -> None:
+    path = bare_project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("hidden: [8]", "hidden: [8], _partial_: true, _convert_: all"))
+    found = load_experiment("messages", ["variant=none", "model=pixel_mlp"], bare_project)
+    assert found.notes == ()
+    assert found.config["model"]["_convert_"] == "all"
+
+
+class OwnSplit:
+    def rows(self, table: Any, seed: int) -> None: ...
+
+
+@pytest.mark.parametrize("metric", ["test/accuracy", "val/accuracy"])
+def test_whether_a_users_split_tests_is_left_to_its_rows(metric: str) -> None:
+    asked = ["variant=none", "~split", f"+split={{_target_: {__name__}.OwnSplit}}", f"report.metric={metric}"]
+    assert load_experiment(SPAM, asked).config["report"]["metric"] == metric
+
+
+def test_a_template_notes_what_does_not_fit_a_choice_that_it_varies() -> None:
+    experiment = load_experiment("ratings", ["variant=dot_product"])
+    template = Template(experiment, experiment.variants[0])
+    template.at("varied", ["split=leave_n_out"])
+    assert [note.rpartition(": ")[2] for note in template.notes] == ["split.val=0.1, split.test=0.1."]
 
 
 def test_a_setting_that_is_typed_is_not_left_out() -> None:

@@ -151,9 +151,28 @@ def test_a_key_in_the_experiment_file_is_refused_too(bare_project: Path, old: st
 
 def test_what_the_file_sets_for_another_choice_is_named_with_what_leaves_it_out(bare_project: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"model.hidden: .*takes_none has no such setting.*leave it out by ~model.hidden"
+        ConfigError,
+        match=r"model.hidden: .*takes_none has no such setting.*experiments/messages.yaml sets it: leave it out by ~model.hidden ~model.dropout",
     ):
         load_experiment("messages", [f"model._target_={__name__}.takes_none"], bare_project)
+
+
+def test_what_a_choice_sets_is_not_said_to_stand_in_the_experiment(bare_project: Path) -> None:
+    path = bare_project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("model: {hidden: [8]}", ""))
+    with pytest.raises(
+        ConfigError, match=r"The config that is chosen for model sets it: leave it out by ~model.hidden"
+    ):
+        load_experiment("messages", [f"model._target_={__name__}.takes_none"], bare_project)
+
+
+@pytest.mark.parametrize("in_file", ["model: {hidden: [8]}", ""])
+def test_a_choice_that_is_taken_away_is_asked_for(in_file: str, bare_project: Path) -> None:
+    path = bare_project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("model: {hidden: [8]}", in_file))
+    with pytest.raises(ConfigError, match=r"nothing is chosen.* Write model=CHOICE") as error:
+        load_experiment("messages", ["~model"], bare_project)
+    assert "leave it out" not in str(error.value)
 
 
 def takes_none() -> nn.Module:
@@ -169,3 +188,39 @@ def test_only_profilers_whose_report_is_printed_are_taken() -> None:
 def test_what_the_data_say_cannot_be_set() -> None:
     with pytest.raises(TypeError, match=r"model.in_features=3 would do nothing. Leave it out: ~model.in_features"):
         build_network(partial(nn.Linear, in_features=3), {"in_features": 4, "out_features": 2})
+
+
+class Base(nn.Module):
+    def __init__(self, depth: int = 2, slope: float = 0.0) -> None:
+        super().__init__()
+
+
+class HandsOn(Base):
+    def __init__(self, width: int, **others: Any) -> None:
+        super().__init__(slope=0.1, **others)
+
+
+class Keeps(Base):
+    def __init__(self, width: int, **others: Any) -> None:
+        super().__init__()
+        self.others = others
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "unknown"),
+    [
+        ("HandsOn", "dept", "model.dept"),
+        ("HandsOn", "depth", None),
+        ("HandsOn", "slope", "model.slope"),
+        ("Keeps", "dept", None),
+    ],
+)
+def test_arguments_that_a_base_class_is_handed_are_known(kind: str, key: str, unknown: str | None) -> None:
+    found = unknown_argument({"_target_": f"{__name__}.{kind}", "width": 3, key: 4}, "model")
+    assert (found and found.key) == unknown
+
+
+def test_a_name_that_is_not_found_is_not_logged_beside_what_is_said_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConfigError, match="no module 'mynett'"):
+        load_experiment("spam_imbalance", ["variant=none", "model._target_=mynett.Net"])
+    assert caplog.records == []

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from seedbed.cli import main
 from seedbed.errors import SeedbedError
 from seedbed.report import analyse
 from seedbed.report.rounding import rounding_text
+from seedbed.rounding import _other_recipe
 from seedbed.runner import run
 from seedbed.tracking import Store, TrackedRun
 from seedbed.verification import Allowance, Check, Difference, Verification, verify
@@ -209,6 +211,29 @@ def test_seeds_alone_are_measured_recorded_reported_and_allowed_for(here: None, 
     assert not verify("messages", tolerance=0.001, config_dir=project).verified
     seed.log(curves=[("test/loss", loss.step, loss.value + 0.0125)])
     assert not verify("messages", config_dir=project).verified
+
+
+def test_what_was_trained_alone_under_other_versions_is_not_recorded_as_rounding(
+    here: None, typed: Verify, project: Path
+) -> None:
+    launch = run("messages", ["variant=none", "seeds=2"], config_dir=project).launch
+    store = store_of(project, "messages")
+    recorded = store.run(launch).text(tracking.ENVIRONMENT)
+    store.run(launch).artifact(tracking.ENVIRONMENT, recorded.replace('"torch": "', '"torch": "0.'))
+    done = typed("messages", "--alone", "--cells", "1")
+    assert done.exit_code == 0, done.output
+    assert "Not recorded, as the differences may be more than rounding." in " ".join(done.stdout.split())
+    assert store.trained_alone(cell.fingerprint for cell in store.cells().values()) == []
+    assert measured_page(store, launch) == ""
+
+
+def test_code_that_has_changed_is_named_where_nothing_is_trained_alone() -> None:
+    planned = SimpleNamespace(fingerprints={0: "now"})
+    prepared: Any = SimpleNamespace(planned=planned, changed=(), code=("net.py",))
+    cell: Any = SimpleNamespace(seed=0, fingerprint="then")
+    assert _other_recipe(prepared, cell) == (
+        "NOT COMPARABLE, and not trained: code: net.py. What differs would not be rounding alone."
+    )
 
 
 def measured_page(store: Store, launch: str) -> str:

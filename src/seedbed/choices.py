@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from seedbed.paths import resources
+from seedbed.signatures import OF_HYDRA, arguments_of, look_up
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,20 @@ def settings_of_file(name: str, folders: Sequence[Path]) -> DictConfig:
 
 
 def config_of(group: str, choice: str, folders: Sequence[Path]) -> DictConfig:
-    """The file of a choice; empty where there is none."""
+    """The file of a choice, after those of the same group that its defaults list names; empty where there is none."""
     paths = [folder / group / f"{choice}.yaml" for folder in (resources() / "conf", *folders)]
     content = next((OmegaConf.load(path) for path in paths if path.is_file()), OmegaConf.create())
-    return content if isinstance(content, DictConfig) else OmegaConf.create()
+    if not isinstance(content, DictConfig):
+        return OmegaConf.create()
+    defaults = content.pop("defaults", [])
+    parents = [entry.removeprefix(f"/{group}/") for entry in defaults if isinstance(entry, str) and entry != "_self_"]
+    return typing.cast(DictConfig, OmegaConf.merge(*(config_of(group, each, folders) for each in parents), content))
+
+
+def has_other_target(by_file: DictConfig, group: str, choice: DictConfig) -> bool:
+    """Whether the experiment's file sets another ``_target_`` for the group than the choice has."""
+    theirs = OmegaConf.select(by_file, group.replace("/", "."))
+    return isinstance(theirs, DictConfig) and _names_another(theirs, choice)
 
 
 def note(name: str, group: str, choice: str, left_out: Sequence[Setting]) -> str:
@@ -56,8 +65,9 @@ def leave_out(
 
     ``by_file`` is what the experiment's file sets, ``chosen`` the config of each choice that is not the file's own, by
     group, and ``given`` the dotted keys that overrides set: these stay, to be refused where they don't fit. A setting
-    fits where the ``_target_`` takes an argument of that name and, by its annotation, a value of that kind. In place of
-    one that doesn't fit, what the choice itself says counts.
+    fits where the ``_target_`` takes an argument of that name and, by its annotation, a value of that kind; beside a
+    ``_target_`` of the file's own, which is not what was chosen, none does. In place of one that doesn't fit, what the
+    choice itself says counts.
     """
     found: dict[str, list[Setting]] = {}
     for group, choice in chosen.items():
@@ -76,18 +86,33 @@ def leave_out(
 
 
 def _unfit(node: DictConfig, theirs: DictConfig, choice: DictConfig, prefix: str = "") -> Iterator[str]:
-    """Keys of ``theirs``, dotted below the group, that the ``_target_`` of the node with that key does not take."""
+    """Keys of ``theirs``, dotted below the group, that do not fit the choice."""
+    if _names_another(theirs, choice):
+        yield from (
+            f"{prefix}{key}" for key in map(str, theirs) if node._get_node(key, validate_access=False) is not None
+        )
+        return
     target = str(node.get("_target_", ""))
     for key in map(str, theirs):
         own, value = node._get_node(key, validate_access=False), theirs._get_node(key)
-        if own is None or key == "_target_":  # None: an override took it out
+        if own is None or key in OF_HYDRA:  # None: an override took it out
             continue
         # The configs of seedbed's own classes list all that they take.
         listed = key in choice or not (target.startswith("seedbed.") and "_target_" in choice)
         if target and not takes(target, key, _plain(value), unless_known=listed):
             yield f"{prefix}{key}"
         elif isinstance(own, DictConfig) and isinstance(value, DictConfig):
-            yield from _unfit(own, value, choice.get(key) or OmegaConf.create(), f"{prefix}{key}.")
+            yield from _unfit(own, value, _below(choice, key), f"{prefix}{key}.")
+
+
+def _names_another(theirs: DictConfig, choice: DictConfig) -> bool:
+    """Whether the file has a ``_target_`` in a node for which the choice says that it is another, or that there is none."""
+    return bool(choice) and "_target_" in theirs and theirs._get_node("_target_") != choice._get_node("_target_")
+
+
+def _below(choice: DictConfig, key: str) -> DictConfig:
+    value = None if OmegaConf.is_missing(choice, key) else choice.get(key)
+    return value if isinstance(value, DictConfig) else OmegaConf.create()
 
 
 def _plain(value: Any) -> Any:
@@ -123,30 +148,13 @@ def takes(target: str, name: str, value: Any, *, unless_known: bool = True) -> b
     By its kind a fraction is refused for whole numbers and texts (0.2, a share, for a number of rows), a text for whole
     numbers, a list for single values, and a number for lists.
     """
-    try:
-        called = get_object(target)
-        known = _parameters(called)
-    except Exception:  # what is wrong with a target is said when it is built
+    arguments = arguments_of(look_up(target))
+    if arguments is None:  # what is wrong with a target is said when it is built
         return True
-    if known is None:
+    if arguments.takes_any:
         return unless_known
-    if name not in known:
-        return False
-    return not _is_of_another_kind(value, known[name])
-
-
-def _parameters(called: Callable[..., Any]) -> dict[str, Any] | None:
-    """Annotations by name of the arguments, of base classes too where ``**`` hands arguments on to them; None for any."""
-    functions = [called]
-    if inspect.isclass(called):
-        functions = [vars(base)["__init__"] for base in called.__mro__ if "__init__" in vars(base)]
-    found: dict[str, Any] = {}
-    for function in functions:
-        parameters = inspect.signature(function, eval_str=True).parameters.values()
-        found = {parameter.name: parameter.annotation for parameter in parameters} | found
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-            return found
-    return None
+    known = arguments.parameters.get(name)
+    return known is not None and not _is_of_another_kind(value, known.annotation)
 
 
 def _is_of_another_kind(value: Any, annotation: Any) -> bool:

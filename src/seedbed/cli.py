@@ -141,8 +141,9 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
     OVERRIDES are Hydra's: key=value, group=choice, +new.key=value. Cells (variant x seed) that are trained already are
     read from the tracking store. A cell is trained anew where its settings, its data or its code has changed: a module
     of yours that a _target_ names, or one that it imports from --config-dir or from a package installed from a folder
-    (comments, docstrings and layout do not count), or the version of an installed package that a _target_ names. Exit
-    code: 0 all done, 1 something failed (the rest is kept), 2 bad input.
+    (comments, docstrings and layout do not count), or the version of an installed package that a _target_ names, that
+    such a module imports, or that resampling, tables of numbers or baselines of seedbed's use. Exit code: 0 all done, 1
+    something failed (the rest is kept), 2 bad input.
     """
     where = shlex.join([experiment, *(["--config-dir", config_dir] if config_dir else [])])
     next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"

@@ -9,12 +9,13 @@ import importlib.metadata
 import json
 import re
 import sys
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
-from importlib.util import find_spec, resolve_name
+from importlib.util import find_spec, resolve_name, spec_from_file_location
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -91,7 +92,9 @@ def code_of(recipe: Mapping[str, Any]) -> Code:
     names = list(named_in(recipe))
     reached = _reached(name for _, name, _ in names)
     # What a user's module imports may be what it wraps: a network of a package is seldom named by a _target_ itself.
-    imported = {name.partition(".")[0] for module in reached for name in module.imports}
+    names_imported = {name for module in reached for name in module.imports}
+    # Of seedbed's, each class says what it wraps.
+    imported = {name if name.startswith("seedbed.") else name.partition(".")[0] for name in names_imported}
     packages: dict[str, str] = {}
     for name in [*(name for _, name, says_version in names if not says_version), *imported]:
         packages |= _versions(name)
@@ -102,6 +105,12 @@ def code_of(recipe: Mapping[str, Any]) -> Code:
 def check_code(recipe: Mapping[str, Any]) -> None:
     """Raise ``ConfigError`` where a name leads to no module, or a module that it leads to imports one that is not there."""
     for top, place in not_found(recipe).items():
+        if top == "__main__":
+            raise ConfigError(
+                f"{place}: the code of __main__, here that of a notebook, a shell or a command, is in no file that could be "
+                "read, so that a change of it would not be noticed. Put what it names into a module, such as mynet.py in the "
+                "folder that --config-dir names, and write mynet in place of __main__."
+            )
         raise ConfigError(
             f"{place}: there is no module {top!r}, {near_misses(top, _users_modules())} Put {top}.py into the folder that "
             "--config-dir names, install the package that has it, or correct the name."
@@ -115,6 +124,11 @@ def check_code(recipe: Mapping[str, Any]) -> None:
                 )
 
 
+def read_code(name: str) -> None:
+    """Take notice of the user's modules that a dotted name leads to as they are now; raises ``ConfigError``."""
+    _reached([name])
+
+
 def not_found(recipe: Mapping[str, Any]) -> dict[str, str]:
     """Top-level modules that a recipe names and that are not to be found, and where they stand in it."""
     return {
@@ -122,7 +136,7 @@ def not_found(recipe: Mapping[str, Any]) -> dict[str, str]:
         for key, name, says_version in named_in(recipe)
         if (top := name.partition(".")[0]) != name
         and not says_version
-        and top not in sys.modules
+        and (top not in sys.modules or top == "__main__")
         and _found(top) is None
     }
 
@@ -136,13 +150,13 @@ def reread() -> None:
     for file, before in list(_read_before.items()):
         if _stamp(file) == before.stamp:
             continue
-        loaded = getattr(sys.modules.get(before.name), "__file__", None) == str(file)
-        if loaded and file.is_file() and _read_anew(file, before.name).digest != before.digest:
-            raise ConfigError(
-                f"{file} has changed since this Python process imported it, and the process would go on to run what it "
-                "held then. Start a new one (in a notebook: restart the kernel)."
-            )
-        del _read_before[file]
+        if getattr(sys.modules.get(before.name), "__file__", None) != str(file) or not file.is_file():
+            del _read_before[file]
+            continue
+        now = _read_anew(file, before.name)
+        if now.digest != before.digest:
+            raise ConfigError(_CHANGED.format(file=file))
+        _read_before[file] = now
 
 
 # ---- what a recipe names ---------------------------------------------------------------------------------------------
@@ -194,7 +208,9 @@ def _flat(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _versions(name: str) -> dict[str, str]:
     """Packages and their versions that what a dotted name means is made by."""
-    wrapped = next((packages for start, packages in WRAPPED.items() if name.startswith(start)), ())
+    # A whole module that is imported stands for all that is in it.
+    found = [of for start, of in WRAPPED.items() if name.startswith(start) or start.rpartition(".")[0] == name]
+    wrapped = dict.fromkeys(package for packages in found for package in packages)
     top = name.partition(".")[0]
     own = () if top in OWN | CIRCUMSTANCES or top in sys.stdlib_module_names else _packages_with(top)
     packages = [*own, *wrapped]
@@ -306,6 +322,11 @@ class _Module:
 # What this process has read, and therefore what it has imported: within a command, a file that is changed meanwhile
 # changes neither. ``reread`` is for the next command.
 _read_before: dict[Path, _Module] = {}
+_STARTED = time.time_ns()
+_CHANGED = (
+    "{file} has changed since this Python process imported it, and the process would go on to run what it held then. Start "
+    "a new one (in a notebook: restart the kernel)."
+)
 
 
 def _reached(names: Iterable[str], *, only_required: bool = False) -> list[_Module]:
@@ -341,10 +362,23 @@ def _on_the_way(name: str) -> Iterator[tuple[str, ModuleSpec]]:
 
 def _found(top: str) -> ModuleSpec | None:
     """Where Python would import a top-level module from, or has."""
+    if top == "__main__":
+        return _script()
     try:
         return find_spec(top)
     except (ValueError, ImportError):  # a module of this process without a file
         return None
+
+
+def _script() -> ModuleSpec | None:
+    """The user's file that this process runs; None in a notebook or a shell, and for a command that is installed."""
+    main = sys.modules["__main__"]
+    file, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
+    if not file or not str(file).endswith(".py") or SITES & set(Path(file).parts):
+        return None
+    if spec is not None and str(spec.name).partition(".")[0] in OWN:
+        return None
+    return spec_from_file_location("__main__", file)
 
 
 def _is_users(spec: ModuleSpec) -> bool:
@@ -372,6 +406,9 @@ def _listed_in(folder: Path) -> frozenset[str]:
 
 
 def _top_level(package: importlib.metadata.Distribution) -> Iterator[str]:
+    """By the record of an installation; an ``egg-info`` beside a project's sources lists these, and installs nothing."""
+    if package.read_text("RECORD") is None:
+        return iter(())
     return (file.parts[0].partition(".")[0] for file in package.files or () if _is_code(file.name))
 
 
@@ -398,8 +435,30 @@ def _users_modules() -> list[str]:
 
 def _read(file: Path, name: str) -> _Module:
     if file not in _read_before:
+        if _was_loaded_before(file, sys.modules.get(name)):
+            raise ConfigError(_CHANGED.format(file=file))
         _read_before[file] = _read_anew(file, name)
     return _read_before[file]
+
+
+def _was_loaded_before(file: Path, module: Any) -> bool:
+    """Whether the process has a module that it imported before its file got what it holds now.
+
+    By the time and size of the source that the compiled file beside it names, which the import wrote; where there is none,
+    by whether the file has changed since seedbed was imported.
+    """
+    if getattr(module, "__file__", None) != str(file) or file.suffix != ".py":
+        return False
+    changed, size = _stamp(file) or (0, 0)
+    compiled = getattr(module, "__cached__", None)
+    try:
+        head = Path(compiled).read_bytes()[:16] if compiled and not sys.dont_write_bytecode else b""
+    except OSError:
+        head = b""
+    if len(head) < 16 or head[4:8] != bytes(4):  # no file, or one that is named by a digest of the source
+        return changed > _STARTED
+    source = (int.from_bytes(head[8:12], "little"), int.from_bytes(head[12:16], "little"))
+    return source != (changed // 10**9 & 0xFFFFFFFF, size & 0xFFFFFFFF)
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:

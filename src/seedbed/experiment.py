@@ -34,6 +34,7 @@ from seedbed.known_keys import interpolated, is_task, unknown_key, unknown_keys
 from seedbed.lightning_modules import refuse_named_network, why_no_task
 from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.paths import config_groups, make_importable, project_folder, resources
+from seedbed.signatures import hydra_says_nothing, look_up
 from seedbed.trainer_settings import PROFILERS
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
@@ -155,7 +156,7 @@ def load_experiment(
             raise _explain(error, name, picked, parsed, own_overrides, folders) from error
         notes += left_out
         config = _with_found_path(_resolved(composed, name), project_folder(config_dir))
-        _refuse_unknown(composed, config, name, picked, parsed, own_overrides)
+        _refuse_unknown(composed, config, name, picked, parsed, own_overrides, folders)
         variants.append(Variant(picked, tuple(own_overrides[picked]), config))
     seeds = _seeds(variants[0].config.get("seeds"))
     for variant in variants:
@@ -178,6 +179,8 @@ class Template:
         self._groups = config_groups(self._folders)
         self._bare = _compose(experiment.name, [], self._folders, with_hydra=True)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self.notes: list[str] = []
+        """What of the file's settings does not fit a choice that is varied, as far as it was composed by now."""
 
     def at(self, name: str, overrides: Sequence[str]) -> Variant:
         """The variant called ``name`` that also sets ``overrides``; raises ``ConfigError`` as ``load_experiment``."""
@@ -193,7 +196,7 @@ class Template:
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise _explain(error, experiment.name, self.variant.name, parsed, own, self._folders) from error
         config = _with_found_path(_resolved(composed, experiment.name), experiment.project)
-        _refuse_unknown(composed, config, experiment.name, self.variant.name, parsed, own)
+        _refuse_unknown(composed, config, experiment.name, self.variant.name, parsed, own, self._folders)
         varied = Variant(name, (*self.variant.overrides, *overrides), config)
         _check(varied, list(config["variants"]))
         return varied
@@ -203,7 +206,8 @@ class Template:
         texts = tuple(item.input_line or "" for item in choices)
         if texts not in self._composed:
             given = [*self.variant.overrides, *self.experiment.overrides, *texts]
-            self._composed[texts], _ = _compose_fitting(self.experiment.name, given, self._folders, self._bare)
+            self._composed[texts], notes = _compose_fitting(self.experiment.name, given, self._folders, self._bare)
+            self.notes += notes
         return deepcopy(self._composed[texts])
 
 
@@ -325,12 +329,17 @@ def _compose_fitting(
     """
     groups, parsed = config_groups(folders), _parse(overrides)
     made = {item.key_or_group: str(item.value()) for item in parsed if item.key_or_group in groups}
-    anew = {group: choice for group, choice in made.items() if bare.hydra.runtime.choices.get(group) != choice}
+    configs = {group: choices.config_of(group, choice, folders) for group, choice in made.items()}
+    by_file, own = choices.settings_of_file(name, folders), bare.hydra.runtime.choices
     composed = _compose(name, overrides, folders)
     left_out = choices.leave_out(
         composed,
-        choices.settings_of_file(name, folders),
-        {group: choices.config_of(group, choice, folders) for group, choice in anew.items()},
+        by_file,
+        {
+            group: config
+            for group, config in configs.items()
+            if own.get(group) != made[group] or choices.has_other_target(by_file, group, config)
+        },
         [item.key_or_group for item in parsed if item.key_or_group not in groups],
     )
     return composed, [choices.note(name, group, made[group], settings) for group, settings in left_out.items()]
@@ -499,6 +508,7 @@ def _refuse_unknown(
     variant: str,
     parsed: Sequence[Override],
     own: Mapping[str, Sequence[str]],
+    folders: Sequence[Path],
 ) -> None:
     """A key that nothing reads would seem to say something of the result, and have it trained anew."""
     refuse_named_network(config.get("model"))
@@ -513,10 +523,14 @@ def _refuse_unknown(
     setting = [other for other in by_key if _same_or_inside(key, other) or _same_or_inside(other, key)]
     place = by_key[max(setting, key=len)] if setting else f"experiments/{name}.yaml, variant {variant!r}"
     node = key.rpartition(".")[0]
-    if key not in setting and by_key.keys() & {node, f"{node}._target_"}:  # the file sets it for another choice
+    chosen = OmegaConf.select(composed, node)
+    has_target = isinstance(chosen, DictConfig) and "_target_" in chosen
+    if has_target and key not in setting and by_key.keys() & {node, f"{node}._target_"}:  # set for another choice
         left = [item.key for item in unknown if item.key.rpartition(".")[0] == node]
         dropped = " ".join(f"~{other}" for other in left)
-        raise ConfigError(f"{place}: {found.key}: {found.why} The experiment sets it: leave it out by {dropped}.")
+        by_file = OmegaConf.select(choices.settings_of_file(name, folders), key, throw_on_missing=False) is not None
+        whose = f"experiments/{name}.yaml sets it" if by_file else f"The config that is chosen for {node} sets it"
+        raise ConfigError(f"{place}: {found.key}: {found.why} {whose}: leave it out by {dropped}.")
     raise ConfigError(f"{place}: {found.key}: {found.why}")
 
 
@@ -670,8 +684,10 @@ def _seeds(value: Any) -> tuple[int, ...]:
 def _check_values(variant: Variant, variants: list[str]) -> None:
     config = variant.config
     for group in ("data", "split", "model", "task", "imbalance", "optimizer", "trainer"):
-        if not config[group]:
-            raise ConfigError(f"{group}: nothing is chosen. Add 'override /{group}: ...' to the experiment's defaults.")
+        if not config.get(group):
+            raise ConfigError(
+                f"{group}: nothing is chosen. Write {group}=CHOICE, or add 'override /{group}: ...' to the experiment's defaults."
+            )
     check_kinds(config)
     trainer = config["trainer"]
     for key in ("max_epochs", "steps_per_chunk"):
@@ -705,7 +721,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     report = config["report"]
     split, tested = _test_part(config["split"])
-    require(tested or config["select"] == "last", "select", config["select"],
+    require(tested is not False or config["select"] == "last", "select", config["select"],
              f"last where there are no test rows ({split}): the value of the epoch that validation likes best is no fair estimate")  # fmt: skip
     _check_metric(str(report["metric"]), metrics, split, tested)
     _require_known("report.bars", report["bars"], ["2std", "std", "ci95"])
@@ -724,20 +740,21 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
              "report.axis", axis, "null or two rising numbers")  # fmt: skip
 
 
-def _test_part(split: Mapping[str, Any]) -> tuple[str, bool]:
-    """What says whether a split sets test rows apart, for a message, and whether it does."""
-    target = str(split.get("_target_"))
-    try:
-        key = getattr(get_class(target), "TESTED_BY", "test")
-    except (ValueError, ImportError, AttributeError):
-        key = "test"  # what is wrong with the target is said when it is built
+def _test_part(split: Mapping[str, Any]) -> tuple[str, bool | None]:
+    """What says whether a split sets test rows apart, for a message, and whether it does; None where only its rows say it."""
+    target = split.get("_target_")
+    kind = look_up(target)
+    key = getattr(kind, "TESTED_BY", "test")
     if key in split:
         return f"split.{key}={split[key]}", bool(split[key])
-    return f"{target.rpartition('.')[2]} sets none apart", False
+    return f"{str(target).rpartition('.')[2]} sets none apart", False if key is None else None
 
 
-def _check_metric(metric: str, known: Sequence[str], split: str, tested: bool) -> None:
+def _check_metric(metric: str, known: Sequence[str], split: str, tested: bool | None) -> None:
     """``report.metric`` is one of the final values, which are of test rows where there are some, else of validation rows."""
+    if tested is None:
+        _require_known("report.metric", metric, [f"{side}/{each}" for side in ("test", "val") for each in known])
+        return
     side, name = ("test" if tested else "val"), metric.rpartition("/")[2]
     if name in known and metric == f"{'val' if tested else 'test'}/{name}":
         why = f"with {split}, final values are those of test rows" if tested else f"there are no test rows ({split})"
@@ -754,7 +771,8 @@ def metrics_of(task: Mapping[str, Any]) -> list[str]:
     """Names of the task's metrics, the user's own among them."""
     target = task.get("_target_")
     try:
-        kind = get_class(str(target))
+        with hydra_says_nothing():
+            kind = get_class(str(target))
     except (ValueError, ImportError, AttributeError) as error:
         raise ConfigError(
             f"task._target_={target}: not a task class of seedbed's kind: {' '.join(str(error).split())}"

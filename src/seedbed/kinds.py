@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
-from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from seedbed.data.ratings import RatingTable
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError
 from seedbed.paths import resources
+from seedbed.signatures import arguments_of, look_up
 
 KINDS: dict[type, str] = {Table: "labelled rows", RatingTable: "ratings"}
 MOST = 6
@@ -48,18 +47,17 @@ def _kind(group: str, config: Mapping[str, Any]) -> type | None:
         return _kind_of_model(config)
     method, name = _SIGNATURES[group]
     try:
-        kind = get_type_hints(getattr(get_object(str(config.get("_target_"))), method)).get(name)
+        kind = get_type_hints(getattr(look_up(config.get("_target_")), method)).get(name)
     except Exception:  # what is wrong with a target is said when it is built
         return None
     return kind if kind in KINDS else None
 
 
 def _kind_of_model(config: Mapping[str, Any]) -> type | None:
-    try:
-        parameters = inspect.signature(get_object(str(config.get("_target_")))).parameters.values()
-    except Exception:  # what is wrong with a target is said when it is built
+    arguments = arguments_of(look_up(config.get("_target_")))
+    if arguments is None:  # what is wrong with a target is said when it is built
         return None
-    asked = {each.name for each in parameters if each.default is each.empty} - set(config)
+    asked = {name for name, each in arguments.parameters.items() if each.default is each.empty} - set(config)
     found = [kind for kind, names in ASKED.items() if asked & names]
     return found[0] if len(found) == 1 else None
 

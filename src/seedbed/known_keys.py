@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from seedbed.errors import ConfigError, near_misses
 from seedbed.paths import resources
+from seedbed.signatures import OF_HYDRA, arguments_of, look_up
 from seedbed.trainer_settings import check_keys
 
 PUBLISHED = ("source", "recipe", "unstated", "claims", "numbers", "curves", "findings", "learned")
@@ -28,7 +28,6 @@ ENTRIES = {
 """Of ``published``: the keys of each entry of a list."""
 OBJECTS = ("data", "split", "model", "task", "imbalance", "optimizer", "schedule")
 """Nodes that are built of what their ``_target_`` names."""
-OF_HYDRA = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
 # Arguments of a task that it gets from elsewhere in the config, or from the data, whatever its own node says.
 GIVEN_TO_TASKS = ("network", "optimizer", "inputs", "seeds", "clip_norm", "schedule", "epochs", "steps_per_epoch")
 
@@ -141,22 +140,11 @@ def _unknown_arguments(node: Any, place: str) -> Iterator[Unknown]:
 
 def _arguments(target: str) -> set[str] | None:
     """Names of the arguments of what ``target`` names; None where it takes any, or where that cannot be known."""
-    try:
-        found = get_object(target)
-        if is_task(found):
-            return _arguments_of_task(found)
-        parameters = inspect.signature(found).parameters.values()
-    except (Exception, SystemExit):  # what is wrong there is said when it is built
-        return None
-    return None if _takes_any(parameters) else _names(parameters)
-
-
-def _names(parameters: Collection[inspect.Parameter]) -> set[str]:
-    return {item.name for item in parameters if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)}
-
-
-def _takes_any(parameters: Collection[inspect.Parameter]) -> bool:
-    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    found = look_up(target)
+    if is_task(found):
+        return _arguments_of_task(found)
+    arguments = arguments_of(found)
+    return None if arguments is None or arguments.takes_any else set(arguments.parameters)
 
 
 def is_task(found: Any) -> bool:
@@ -175,7 +163,7 @@ def _arguments_of_task(kind: type) -> set[str] | None:
         parameters = inspect.signature(base).parameters.values()
         # What the data give has no default.
         names |= {item.name for item in parameters if item.default is not item.empty}
-        if not _takes_any(parameters):
+        if not any(item.kind is item.VAR_KEYWORD for item in parameters):
             return names - set(GIVEN_TO_TASKS)
         if not base.__module__.startswith("seedbed."):
             return None

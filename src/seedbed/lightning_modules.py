@@ -7,9 +7,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from hydra.utils import get_object
-
 from seedbed.errors import ConfigError
+from seedbed.signatures import look_up
 
 
 def is_lightning_module(kind: Any) -> bool:
@@ -38,8 +37,8 @@ def refuse_named_network(model: Any) -> None:
     and of a function by what it is annotated to return.
     """
     target = model.get("_target_") if isinstance(model, Mapping) else None
+    found = look_up(target)
     try:
-        found = get_object(str(target))
         kind = found if inspect.isclass(found) else typing.get_type_hints(found).get("return")
     except (Exception, SystemExit):  # what is wrong there is said when it is built
         return

@@ -93,6 +93,8 @@ def find_lr(
     experiment = load_experiment(name, overrides, config_dir)
     with display or Display(quiet=True) as shown, ending_signals_interrupt():
         experiment = installed(experiment, shown)
+        for note in experiment.notes:
+            shown.say_once(note)
         plan = _that_train(Planner(experiment.seeds, shown).plan(experiment.variants), experiment, shown)
         project = experiment.project
         store = Store(tracking.store_uri(project), project, f"{experiment.name}{tracking.RANGE_TESTS}")

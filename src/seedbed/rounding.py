@@ -47,10 +47,18 @@ class Measured:
     changed: tuple[str, ...]
     """What else is not as it was when they were trained."""
     failures: tuple[str, ...]
+    recorded: bool = True
+    """Whether anything was; what was trained while something else had changed is not, as rounding may not be all."""
 
     def __str__(self) -> str:
         changed = ["", "Beside the stack, this is not as it was:", *(f"  {entry}" for entry in self.changed)]
-        end = ["Recorded: reports of these cells say it, and 'seedbed verify' allows for it."] if self.variants else []
+        but = ", but for the cells for which something else is not as it was" if self.changed else ""
+        end = [f"Recorded{but}: reports of these cells say it, and 'seedbed verify' allows for it."]
+        if not self.recorded:
+            end = [
+                "Not recorded, as the differences may be more than rounding. Measure them on what the cells were trained on."
+            ]
+        end = end if self.variants else []
         lines = [self.about, "", *map(str, self.variants), *self.failures]
         return "\n".join([*lines, *(changed if self.changed else []), "", *end]).rstrip()
 
@@ -78,17 +86,18 @@ def measure_rounding(
         tables: dict[str, Dataset] = {}
         prepared = [prepare(store, stack, tables, shown) for stack in chosen]
         found, failures = _train_alone(store, prepared, shown)
-    if found:
-        store.record_trained_alone(launch, found)
+    unlike = {each.stack.cells[0][0].fingerprint for each in prepared if each.changed}
+    by_rounding = [cell for cell in found if cell.fingerprint not in unlike]
+    if by_rounding:
+        store.record_trained_alone(launch, by_rounding)
     analysis = analyse(tracking.read_results(store, launch, curves=False))
     about = (
         f"{store.experiment}, launch {launch.info.run_id[:8]}: {len(chosen)} of {len(stacked)} cells that were trained in a "
         f"stack, again and each seed alone. Differences in {analysis.metric}:"
     )
     changed = dict.fromkeys(entry for each in prepared if each.planned for entry in each.changed)
-    return Measured(
-        about, tuple(rounding_of(found, analysis.metric, analysis.summaries)), tuple(changed), tuple(failures)
-    )
+    variants = tuple(rounding_of(found, analysis.metric, analysis.summaries))
+    return Measured(about, variants, tuple(changed), tuple(failures), bool(by_rounding))
 
 
 def _stacked(store: Store, cells: Sequence[Cell], launch: Run) -> list[Stack]:
@@ -139,7 +148,8 @@ def _other_recipe(prepared: Prepared, cell: Cell) -> str:
     assert prepared.planned is not None
     if prepared.planned.fingerprints[cell.seed] == cell.fingerprint:
         return ""
-    return f"NOT COMPARABLE, and not trained: {'; '.join(prepared.changed)}. What differs would not be rounding alone."
+    changed = "; ".join([*prepared.changed, *(f"code: {entry}" for entry in prepared.code)])
+    return f"NOT COMPARABLE, and not trained: {changed}. What differs would not be rounding alone."
 
 
 def _compared(store: Store, cell: Cell, run: Run, result: SeedResult, prepared: Prepared) -> TrainedAlone:

@@ -154,6 +154,8 @@ def installed(experiment: Experiment, display: Display) -> Experiment:
 def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
     plan = Planner(experiment.seeds, display).plan(experiment.variants)
     _check_report(experiment.config["report"], plan[0])
+    for planned in plan:
+        _check_selection(planned)
     return plan
 
 
@@ -207,6 +209,14 @@ def _check_report(report: Mapping[str, Any], planned: PlannedVariant) -> None:
                 f"report.metric={wanted}/..., or change the split."
             )
     check_names(planned.table, report)
+
+
+def _check_selection(planned: PlannedVariant) -> None:
+    if planned.variant.config["select"] == "best" and not all(len(rows.test) for rows in planned.rows.values()):
+        raise ConfigError(
+            f"Variant {planned.name!r}: select=best, and the split has no test rows: the value of the epoch that validation "
+            "likes best is no fair estimate. Write select=last, or change the split."
+        )
 
 
 def _strategy(variant: Variant) -> Strategy:

@@ -97,6 +97,8 @@ class RandomSplit(RatingSplit):
 class PermutationSplit(RatingSplit):
     """The first rows of NumPy's older permutation validate, under every seed, as published with fastai 0.7."""
 
+    TESTED_BY = None
+
     def __init__(self, *, val: float = 0.2, seed: int = 42) -> None:
         """``val`` is a share of the rows, rounded down. Raises ``ConfigError``."""
         self.val, _ = _checked(val, 0.0)
@@ -111,7 +113,7 @@ class LeaveNOut(RatingSplit):
     """Of each user, n ratings test, ``val`` validate and the others train."""
 
     TESTED_BY = "n"
-    """The argument that says whether there are test rows; of other splits it is ``test``."""
+    """The argument that says whether there are test rows; None where there never are. Of other splits it is ``test``."""
 
     def __init__(self, *, n: int = 1, val: int = 1, order: str = "time", per_seed: bool = True, seed: int = 0) -> None:
         """``order``: "time" tests the last n ratings and validates those before; "random" draws them.
@@ -197,6 +199,8 @@ class ByTime(RatingSplit):
 
 class Folds(RatingSplit):
     """A published fold: its test part validates and the rest trains, under every seed."""
+
+    TESTED_BY = None
 
     def __init__(self, *, fold: int = 1) -> None:
         """``fold`` is 1 to 5. Raises ``ConfigError``."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from torch import nn
+
+from seedbed.signatures import Arguments, arguments_of
 
 
 def build_network(model: Callable[..., nn.Module], offered: Mapping[str, Any]) -> nn.Module:
@@ -20,39 +22,25 @@ def wanted_arguments(model: Callable[..., nn.Module], offered: Mapping[str, Any]
 
     Raises ``TypeError`` where it needs one that is not among them, or is set what it does not take, or what is offered.
     """
-    wanted = _parameters(model)
-    required = [parameter.name for parameter in wanted if _is_required(parameter)]
+    asked = _arguments(model)
+    settings = model.keywords if isinstance(model, partial) else {}
+    required = [name for name, each in asked.parameters.items() if each.default is each.empty and name not in settings]
     if lacking := [name for name in required if name not in offered]:
         raise TypeError(
             f"it asks for {', '.join(lacking)}, and these data offer {', '.join(offered)}. Set what is missing in its "
             "config, or take a model for such data"
         )
-    settings = model.keywords if isinstance(model, partial) else {}
     if twice := [name for name in settings if name in offered]:
         said = ", ".join(f"model.{name}={settings[name]}" for name in twice)
         raise TypeError(
             f"these data say what {', '.join(twice)} must be, so that {said} would do nothing. Leave it out: "
             f"{' '.join(f'~model.{name}' for name in twice)}; where it means another thing, give the argument another name"
         )
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in wanted):
-        return dict(offered)
-    names = {parameter.name for parameter in wanted}
-    return {name: value for name, value in offered.items() if name in names}
+    return {name: value for name, value in offered.items() if asked.takes_any or name in asked.parameters}
 
 
-def _parameters(model: Callable[..., nn.Module]) -> list[inspect.Parameter]:
-    if not isinstance(model, partial):
-        return list(inspect.signature(model).parameters.values())
-    # Of a partial with arguments that are not taken there is no signature.
-    taken = inspect.signature(model.func).parameters
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
-    if not takes_any and (unknown := [name for name in model.keywords if name not in taken]):
-        settings = ", ".join(f"model.{name}" for name in unknown)
-        drop = " ".join(f"~model.{name}" for name in unknown)
-        raise TypeError(f"it takes no such settings as {settings}, which the experiment has. Leave them out: {drop}")
-    return list(inspect.signature(model).parameters.values())
-
-
-def _is_required(parameter: inspect.Parameter) -> bool:
-    by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    return by_name and parameter.default is parameter.empty
+def _arguments(model: Callable[..., nn.Module]) -> Arguments:
+    """Those that are not given by position already; any where there is no telling."""
+    called, given = (model.func, len(model.args)) if isinstance(model, partial) else (model, 0)
+    asked = arguments_of(called) or Arguments(takes_any=True)
+    return replace(asked, parameters=dict(list(asked.parameters.items())[given:]))

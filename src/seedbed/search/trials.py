@@ -65,6 +65,8 @@ class Trials:
     def plan(self, name: str, point: Mapping[str, Any]) -> PlannedVariant:
         """Check all that a trial of the point needs; raises ``SeedbedError``."""
         varied = self.template.at(name, [as_override(key, value) for key, value in point.items()])
+        for note in (*self.template.experiment.notes, *self.template.notes):
+            self.display.say_once(note)
         beside = getattr(self, "base", None)
         return self.planner.plan([_for_selection(varied, self.settings, len(self.seeds))], beside)[0]
 
