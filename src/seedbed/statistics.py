@@ -337,6 +337,14 @@ def compare_with_lost(
     Source: Conover and Iman, Rank transformations as a bridge between parametric and nonparametric statistics, The
     American Statistician 35, 1981.
     """
+    both = lost_as_worst(a, b, lower_is_better=lower_is_better, worst=worst)
+    return compare(*both, design=design, test_to_train=test_to_train)
+
+
+def lost_as_worst(
+    a: ArrayLike, b: ArrayLike, *, lower_is_better: bool, worst: float | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) values a and b with ``worst`` where one is not finite; without a ``worst``, their ranks among all 2n."""
     both = np.stack([np.asarray(a, dtype=float), np.asarray(b, dtype=float)])
     lost = ~finite(both)
     if worst is not None:
@@ -345,7 +353,7 @@ def compare_with_lost(
         kept = _with_digits(np.where(lost, 0.0, both), 12)
         ordered = np.where(lost, np.inf if lower_is_better else -np.inf, kept)
         both = stats.rankdata(ordered).reshape(both.shape)
-    return compare(*both, design=design, test_to_train=test_to_train)
+    return both[0], both[1]
 
 
 def _t_test(

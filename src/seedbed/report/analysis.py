@@ -25,6 +25,7 @@ from seedbed.report.pairs import (
     WORSE,
     Difference,
     PairedTest,
+    Pairs,
     Ran,
     Terms,
     family_of,
@@ -202,8 +203,16 @@ class Analysis:
 
     def test(self, first: str, second: str) -> PairedTest:
         """The test of two variants, paired by seed."""
-        found = paired_test(pairs_of(self._ran[first], self._ran[second]), self.terms)
+        found = paired_test(self.pairs(first, second), self.terms)
         return found if len(self._key(first, second)) > 1 else one_recipe(found)
+
+    def pairs(self, first: str, second: str) -> Pairs:
+        """The values of two variants in the seeds that both have run."""
+        return pairs_of(self._ran[first], self._ran[second])
+
+    def lost(self, variant: str) -> int:
+        """How many seeds of a variant have run without a value to count."""
+        return len(self._ran[variant].causes)
 
     def turned(self, row: Difference) -> Difference:
         """The same comparison the other way round, with the p-value that it has in its family."""
@@ -257,7 +266,7 @@ class Analysis:
         """
         if self.rope is None or row.test.lost:
             return None
-        pair = pairs_of(self._ran[row.variant], self._ran[row.other])
+        pair = self.pairs(row.variant, row.other)
         return posterior(pair.first, pair.second, rope=self.rope, design=self.design, test_to_train=self._ratio)
 
     def chances(self, row: Difference) -> tuple[float, float, float] | None:

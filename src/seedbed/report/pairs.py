@@ -73,8 +73,13 @@ class PairedTest:
             return self.comparison.p
         if self.with_lost is None or self.with_lost.p is None:
             return None
-        same_way = (self.comparison.difference or 0.0) * (self.with_lost.difference or 0.0) > 0
-        return max(self.comparison.p, self.with_lost.p) if same_way else 1.0
+        return max(self.comparison.p, self.with_lost.p) if self.same_way else 1.0
+
+    @property
+    def same_way(self) -> bool:
+        """Whether the seeds with a value in both and all seeds point in one direction."""
+        with_lost = self.comparison if self.with_lost is None else self.with_lost
+        return (self.comparison.difference or 0.0) * (with_lost.difference or 0.0) > 0
 
 
 @dataclass(frozen=True)
