@@ -9,11 +9,11 @@ from seedbed.report.claims import Claim
 from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import NOTHING, interval_text, latex, mean_text, number, p_text
 from seedbed.report.pictures import Picture
-from seedbed.report.published import WIDEST, Published, published_curves
+from seedbed.report.published import CURVE_CONFIDENCE, WIDEST, Published, published_curves
 from seedbed.report.source import about_family, curve_rows, number_rows
 from seedbed.report.words import summary_sentences
 from seedbed.results import Results
-from seedbed.statistics import Comparison
+from seedbed.statistics import CONFIDENCE, Comparison
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -211,7 +211,9 @@ def _published_curves(results: Results) -> list[str]:
     curves = published_curves(results)
     caption = (
         r"Published curves, each as one: its mean over the epochs beside those of our seeds; the largest $|z|$ over the "
-        r"epochs, and the limit that one more curve of ours stays below in 95 of 100 cases (parametric bootstrap)."
+        r"epochs, and the limit below which that of one more curve of ours stays (parametric bootstrap). Each is tested at "
+        rf"${100 * CURVE_CONFIDENCE:g}\,\%$, so that both refuse a curve made in the way of ours in "
+        rf"${100 * (1 - CONFIDENCE):g}\,\%$ of cases at most."
     )
     header = [
         "variant",
