@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +13,7 @@ import pandas as pd
 from seedbed.checks import is_positive, require
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.footnotes import footnotes, quoted
-from seedbed.report.formatting import NOTHING, interval_text, listed, number, places, shown_mean
+from seedbed.report.formatting import NOTHING, difference_words, interval_text, listed, number, places, shown_mean
 from seedbed.report.pairs import (
     BETTER,
     HIGHER,
@@ -36,7 +35,7 @@ from seedbed.report.pairs import (
     verdict,
     verdict_words,
 )
-from seedbed.results import LR, SECONDS, Results
+from seedbed.results import LR, SECONDS, Results, typed_about
 from seedbed.statistics import (
     POPULATION,
     RESPLITS,
@@ -395,9 +394,8 @@ def analyse(
 
 def _typed_comparison(results: Results) -> list[str]:
     """The metric and baseline that the launch's command sets in place of the experiment's."""
-    commands = [launch.get("command", "") for launch in results.launches if launch["id"] == results.launch]
-    words = [word for command in commands for word in command.split()]
-    return [word.strip("'\"") for word in words if re.match(r"['\"]?report\.(metric|baseline)=", word)]
+    set_by = ("report", "report.metric", "report.baseline")
+    return [word for word, key in typed_about(results.command, ["report"]).items() if key in set_by]
 
 
 def _population(results: Results) -> str:
@@ -495,13 +493,4 @@ def comparison_table(analysis: Analysis) -> pd.DataFrame:
 
 def difference_text(analysis: Analysis, row: Difference) -> str:
     """Difference and interval, "-0.0120 [-0.0150, -0.0090]", as far as there are any; "-" without a pair."""
-    comparison = row.comparison
-    if comparison.difference is None:
-        return NOTHING
-    shown = analysis.show(comparison.difference)
-    signed = shown if comparison.difference <= 0 or not float(shown) else f"+{shown}"
-    return (
-        signed
-        if comparison.low is None
-        else f"{signed} [{analysis.show(comparison.low)}, {analysis.show(comparison.high)}]"
-    )
+    return difference_words(row.comparison, analysis.decimals)

@@ -24,6 +24,7 @@ from seedbed.report.analysis import LEVEL, Analysis, analyse
 from seedbed.report.formatting import NOTHING, count_word, listed, p_text
 from seedbed.report.pairs import PairedTest
 from seedbed.results import Results
+from seedbed.stated import entries_of, variants_in
 from seedbed.statistics import holm, lost_as_worst, mean_above_p, spread_p
 
 HOLDS, FAILS, OPEN, UNTESTABLE = "holds", "does not hold", "can't be told", "no test can tell"
@@ -65,7 +66,7 @@ class Claim:
 
 def check_claims(analysis: Analysis) -> list[Claim]:
     """Check each of ``published.claims`` in the config; ConfigError for a check that cannot be understood."""
-    stated = (analysis.results.config.get("published") or {}).get("claims") or []
+    stated = entries_of(analysis.results.config.get("published"), "claims")
     texts = [str(claim if isinstance(claim, str) else claim.get("text", "")) for claim in stated]
     found = [_finding(analysis, text, claim) for text, claim in zip(texts, stated, strict=True)]
     adjusted = holm([finding.p for finding in found])
@@ -106,7 +107,7 @@ def claims_of_source(results: Results) -> list[Claim]:
 
 def _all_open(results: Results, why: str) -> list[Claim]:
     """Each of ``published.claims``, with the reason for which none can be checked."""
-    stated = (results.config.get("published") or {}).get("claims") or []
+    stated = entries_of(results.config.get("published"), "claims")
     return [Claim(claim if isinstance(claim, str) else claim.get("text", ""), OPEN, why) for claim in stated]
 
 
@@ -115,7 +116,7 @@ def _finding(analysis: Analysis, text: str, claim: dict[str, Any] | str) -> Find
         return Finding("The experiment states no check for it.")
     name, argument = _named_check(text, claim["check"])
     try:
-        needed = list(_names_in(name, argument))
+        needed = variants_in(name, argument)
         if name in ABOUT_ALL:
             needed += list(analysis.results.config.get("variants") or ())
         known = _known(analysis, text, list(dict.fromkeys(needed)))
@@ -337,19 +338,6 @@ def _means(analysis: Analysis, variants: Sequence[str]) -> str:
         f"{name} {analysis.show(analysis.summaries[name].mean)}{lost.get(name, name).removeprefix(name)}"
         for name in variants
     )
-
-
-def _names_in(check: str, argument: Any) -> Iterable[str]:
-    """The variants that a check names."""
-    match argument:
-        case str():
-            yield argument
-        case dict():
-            for value in argument.values():
-                yield from _names_in(check, value)
-        case list() | tuple() if check != "all_means_between":
-            for value in argument:
-                yield from _names_in(check, value)
 
 
 def _known(analysis: Analysis, text: str, names: list[str]) -> list[str]:

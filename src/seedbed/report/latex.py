@@ -149,8 +149,8 @@ def _comparisons(analysis: Analysis) -> str:
                 latex(analysis.said(row)),
             ]
         )
-    header = ["difference", r"mean [95\,\%]", "interval of its test", "pairs", "$p$ (Holm)"]
-    header += [*(["Wilcoxon $p$"] if fixed else []), "found", "effect size", "$P$(improvement)"]
+    header = ["difference", r"mean [95\,\%]", "interval at Holm's level", "pairs", "$p$ (Holm)"]
+    header += [*(["Wilcoxon $p$"] if fixed else []), r"detectable (80\,\%)", "effect size", "$P$(improvement)"]
     header += ["$P$(worse)", "$P$(equivalent)", "$P$(better)"] if analysis.rope else []
     form = TABLE if len(rows) <= LONGEST_FLOAT else LONG_TABLE
     return table(form, _about_test(analysis, tested), [*header, "verdict"], rows)
@@ -163,9 +163,9 @@ def _about_test(analysis: Analysis, tested: Comparison) -> str:
         latex(analysis.exploratory.replace("`", "")),
         rf"Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about "
         rf"{latex(tested.about)}, $p$ after Holm's method; better or worse is said below {LEVEL}.",
-        rf"Interval of its test: at the level of the row's step in Holm's method, ${LEVEL}/(m-i+1)$ for the $i$-th smallest "
+        rf"Interval at Holm's level: at the level of the row's step in Holm's method, ${LEVEL}/(m-i+1)$ for the $i$-th smallest "
         rf"of $m={analysis.tests_made(analysis.family)}$ $p$, and from the step at which the method stops, of that step.",
-        r"Found: the true difference that the test finds at this level with a chance of 80\,\%.",
+        r"Detectable: the true difference that the test would find at this level with a power of 80\,\%.",
     ]
     if any(row.test.lost for row in analysis.family):
         parts.append(

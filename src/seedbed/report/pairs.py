@@ -219,7 +219,7 @@ def verdict_words(row: Difference, terms: Terms) -> str:
     if row.verdict != NO_VERDICT:
         return f"{row.verdict} ({row.lost} counted as the worst)"
     if row.level is None:
-        return f"{NO_VERDICT} on {row.survivors} alone"
+        return f"{NO_VERDICT}: only {row.survivors} can be compared"
     shown = row.comparison.p is not None and row.comparison.p < row.level
     way = _way(row.comparison.difference or 0.0, terms.lower_is_better, terms.has_direction)
     said = way if shown else UNDECIDED

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
 from seedbed.results import Results
+from seedbed.stated import entries_of
 from seedbed.statistics import (
     CONFIDENCE,
     ROUNDING,
@@ -120,12 +121,6 @@ def _require_readable(entry: Any) -> None:
             f"published.numbers: {entry!r} cannot be read ({error!r}). Each entry is a mapping with variant, "
             "metric and value, and epoch where the number is not a final one."
         ) from error
-
-
-def entries_of(published: dict[str, Any], key: str) -> list[Any]:
-    """The list ``published.KEY``; "none" is none."""
-    given = published.get(key)
-    return [] if not given or given == "none" else list(given)
 
 
 def _points(curves: list[Any]) -> list[dict[str, Any]]:
