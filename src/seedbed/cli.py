@@ -314,9 +314,10 @@ def report(
     if isinstance(learned, str):
         click.echo(f"The report does not say what the model learned: {learned}", err=True)
     asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
-    for path in write_report(results, output or folder, learned=learned, **asked):
+    findings = folder / FILE  # wherever the pages go
+    for path in write_report(results, output or folder, learned=learned, findings=findings, **asked):
         click.echo(path)
-    if note := other_cells((output or folder) / FILE, results):
+    if note := other_cells(findings, results):
         click.echo(note, err=True)
 
 

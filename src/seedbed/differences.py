@@ -18,11 +18,11 @@ from seedbed.code import Code
 from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import canonical, flatten, used
 from seedbed.report.analysis import UNTESTED, Analysis
-from seedbed.report.formatting import count_word, listed, mean_text, number, places
+from seedbed.report.formatting import count_word, difference_words, listed, mean_text, number, places, signed
 from seedbed.report.pairs import Difference, family_of, paired_test, pairs_of, ran, verdict_words
 from seedbed.report.table import aligned, columns
 from seedbed.results import Results
-from seedbed.statistics import Comparison, summary
+from seedbed.statistics import summary
 from seedbed.tracking import TAG, Store
 
 NOT_SHOWN = ("variants", "variant", "seeds")
@@ -189,13 +189,16 @@ def _steps(
     why = _no_test(a, b, metric)
     if why or alike == {*shared}:
         means = {name: summary(pair.first - pair.second).mean for name, pair in pairs.items()}
-        said = {name: (_signed(means[name], decimals), SAME if name in alike else UNTESTED) for name in shared}
+        said = {name: (signed(means[name], decimals), SAME if name in alike else UNTESTED) for name in shared}
         return said, f"Not tested: {why}." if why else "The cells are the same, so there is nothing to test."
     terms = Analysis(a.results, metric, None).terms
     tests = {name: paired_test(pair, terms) for name, pair in pairs.items() if name not in alike}
-    rows = family_of([(name, name, frozenset((f"A {name}", f"B {name}")), test) for name, test in tests.items()], terms)
+    # One recipe may have several names in a launch; it is tested once.
+    recipes = {side.letter: Analysis(side.results, metric, None).recipes for side in (a, b)}
+    keys = {name: frozenset(f"{letter} {recipe[name]}" for letter, recipe in recipes.items()) for name in tests}
+    rows = family_of([(name, name, keys[name], test) for name, test in tests.items()], terms)
     said = dict.fromkeys(alike, (number(0.0, decimals), SAME))
-    said |= {row.variant: (_interval(row.comparison, decimals), verdict_words(row, terms)) for row in rows}
+    said |= {row.variant: (difference_words(row.comparison, decimals), verdict_words(row, terms)) for row in rows}
     return said, _about_steps(rows)
 
 
@@ -225,27 +228,12 @@ def _about_steps(rows: Sequence[Difference]) -> str:
     tested = [row for row in rows if row.p is not None]
     if not tested:
         return "No variant could be tested."
-    comparison, several = tested[0].comparison, len(tested) > 1
-    family = f", after Holm over the {count_word(len(tested))} variants tested" if several else ""
+    comparison, count = tested[0].comparison, len({row.key for row in tested})
+    family = f", after Holm over the {count_word(count)} variants tested" if count > 1 else ""
     return (
         f"{comparison.test[0].upper()}{comparison.test[1:]} of B - A, paired by seed{family}; about {comparison.about}. "
         "Better and worse are said of B."
     )
-
-
-def _interval(comparison: Comparison, decimals: int) -> str:
-    """Difference and interval, as far as there are any."""
-    text = _signed(comparison.difference, decimals)
-    return (
-        text
-        if comparison.low is None
-        else f"{text} [{number(comparison.low, decimals)}, {number(comparison.high, decimals)}]"
-    )
-
-
-def _signed(value: float | None, decimals: int) -> str:
-    text = number(value, decimals)
-    return f"+{text}" if value is not None and float(text) > 0 else text
 
 
 def _same_cells(a: Side, b: Side, variant: str) -> str:

@@ -35,6 +35,7 @@ from seedbed.lightning_modules import refuse_named_network, why_no_task
 from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.paths import config_groups, make_importable, project_folder, resources
 from seedbed.signatures import hydra_says_nothing, look_up
+from seedbed.stated import check_stated
 from seedbed.trainer_settings import PROFILERS
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
@@ -162,6 +163,10 @@ def load_experiment(
     for variant in variants:
         _check(variant, list(own_overrides))
     _refuse_findings(name, variants[0].config)
+    # Under another task the source's numbers stand for themselves.
+    own_task = not any(override.key_or_group.split(".")[0] == "task" for override in parsed)
+    measured = {variant.name: metrics_of(variant.config["task"]) for variant in variants if own_task}
+    check_stated(variants[0].config.get("published"), list(own_overrides), measured)
     folder = None if config_dir is None else os.fspath(config_dir)
     found = tuple(dict.fromkeys(notes))
     return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants), folder, found)

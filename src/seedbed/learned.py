@@ -16,6 +16,7 @@ from seedbed.asked import Asked, answers
 from seedbed.errors import SeedbedError
 from seedbed.rankings import Ranked, best_first, directions, nearest
 from seedbed.results import Results
+from seedbed.stated import entries_of
 from seedbed.statistics import Summary, summary
 from seedbed.trained import TrainedVariant, load_variant
 
@@ -148,8 +149,8 @@ def learned_in(
 
 
 def _named_by_the_source(results: Results, user: str | None) -> Named:
-    published = (results.config.get("published") or {}).get("learned") or []
-    entries = [entry for entry in published if isinstance(entry, dict)]
+    stated = entries_of(results.config.get("published"), "learned")
+    entries = [entry for entry in stated if isinstance(entry, dict)]
     lists = [entry.get("recommended_to") or {} for entry in entries]
     return Named(
         lowest=[str(title) for entry in entries for title in entry.get("lowest_bias") or ()],

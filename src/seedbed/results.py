@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -190,6 +192,16 @@ class Results:
     @property
     def _own_metrics(self) -> dict[str, Any]:
         return dict((self.config.get("task") or {}).get("own_metrics") or {})
+
+
+def typed_about(command: str, parts: Collection[str]) -> dict[str, str]:
+    """The overrides of a launch's command that are about these top-level keys, with their key: Hydra's + and ~ are none of it."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a quote that nothing closes
+        words = command.split()
+    keys = {word: word.lstrip("+~").split("=")[0] for word in words if "=" in word or word.startswith("~")}
+    return {word: key for word, key in keys.items() if key.split(".")[0] in parts}
 
 
 def sound_values(cells: pd.DataFrame, metric: str) -> pd.Series[float]:

@@ -142,8 +142,8 @@ def summary(values: ArrayLike) -> Summary:
     return Summary(array.size, mean, std, mean - reach, mean + reach, missing)
 
 
-def prediction_interval(values: ArrayLike) -> Interval | None:
-    """Where one more run on this data set would lie: mean +- t(0.975, n-1) s sqrt(1 + 1/n).
+def prediction_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval | None:
+    """Where one more run on this data set would lie: mean +- t(0.975, n-1) s sqrt(1 + 1/n), of a ``confidence`` of 95 %.
 
     None below two values.
 
@@ -152,7 +152,7 @@ def prediction_interval(values: ArrayLike) -> Interval | None:
     found = summary(values)
     if found.mean is None or found.std is None:
         return None
-    reach = _t_quantile(found.n) * found.std * math.sqrt(1 + 1 / found.n)
+    reach = _t_quantile(found.n, confidence) * found.std * math.sqrt(1 + 1 / found.n)
     return Interval(found.mean - reach, found.mean + reach, f"one more of {RUNS}")
 
 
@@ -162,10 +162,10 @@ class CurveDistance(NamedTuple):
     z: tuple[float | None, ...]
     """(epochs,) (curve - our mean) / our sample standard deviation; None where ours has no spread."""
     limit: float | None
-    """The largest |z| over all epochs of one more curve of ours stays below it in 95 of 100 cases."""
+    """The largest |z| over all epochs of one more curve of ours stays below it with the confidence that was asked for."""
 
 
-def curve_distance(ours: ArrayLike, curve: ArrayLike) -> CurveDistance:
+def curve_distance(ours: ArrayLike, curve: ArrayLike, confidence: float = CONFIDENCE) -> CurveDistance:
     """Set ``curve`` (epochs,) beside (n, epochs) curves of ours; from two curves on."""
     runs, other = np.asarray(ours, dtype=float), np.asarray(curve, dtype=float)
     mean, std = runs.mean(axis=0), runs.std(axis=0, ddof=1)
@@ -173,11 +173,13 @@ def curve_distance(ours: ArrayLike, curve: ArrayLike) -> CurveDistance:
     z = tuple(
         float(distance / s) if known else None for distance, s, known in zip(other - mean, std, spread, strict=True)
     )
-    return CurveDistance(z, largest_z_limit(runs[:, spread]) if spread.any() else None)
+    return CurveDistance(z, largest_z_limit(runs[:, spread], confidence) if spread.any() else None)
 
 
-def largest_z_limit(ours: ArrayLike, resamples: int = 20_000, seed: int = 0) -> float:
-    """95 % quantile of the largest |z| over the epochs of one more curve, from (n, epochs) curves with a spread.
+def largest_z_limit(
+    ours: ArrayLike, confidence: float = CONFIDENCE, *, resamples: int = 20_000, seed: int = 0
+) -> float:
+    """Quantile (by default of 95 %) of the largest |z| over the epochs of one more curve, from (n, epochs) curves with a spread.
 
     A seeded parametric bootstrap: n + 1 normal curves with the sample correlation over the epochs, of which the last is
     set beside mean and sample standard deviation of the first n. For one epoch it is t(0.975, n-1) sqrt(1 + 1/n), as in
@@ -192,7 +194,7 @@ def largest_z_limit(ours: ArrayLike, resamples: int = 20_000, seed: int = 0) -> 
     deviations /= np.sqrt((deviations**2).sum(axis=0))  # their products over the n curves are the correlations
     rng = np.random.default_rng(seed)
     largest = [_largest_z(rng.standard_normal((part, n + 1, n)) @ deviations) for part in _parts(resamples, 2_000)]
-    return float(np.quantile(np.concatenate(largest), CONFIDENCE))
+    return float(np.quantile(np.concatenate(largest), confidence))
 
 
 def _largest_z(curves: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -337,6 +339,14 @@ def compare_with_lost(
     Source: Conover and Iman, Rank transformations as a bridge between parametric and nonparametric statistics, The
     American Statistician 35, 1981.
     """
+    both = lost_as_worst(a, b, lower_is_better=lower_is_better, worst=worst)
+    return compare(*both, design=design, test_to_train=test_to_train)
+
+
+def lost_as_worst(
+    a: ArrayLike, b: ArrayLike, *, lower_is_better: bool, worst: float | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) values a and b with ``worst`` where one is not finite; without a ``worst``, their ranks among all 2n."""
     both = np.stack([np.asarray(a, dtype=float), np.asarray(b, dtype=float)])
     lost = ~finite(both)
     if worst is not None:
@@ -345,7 +355,7 @@ def compare_with_lost(
         kept = _with_digits(np.where(lost, 0.0, both), 12)
         ordered = np.where(lost, np.inf if lower_is_better else -np.inf, kept)
         both = stats.rankdata(ordered).reshape(both.shape)
-    return compare(*both, design=design, test_to_train=test_to_train)
+    return both[0], both[1]
 
 
 def _t_test(
@@ -610,8 +620,8 @@ def _with_digits(values: NDArray[np.float64], digits: int) -> NDArray[np.float64
     return np.asarray(np.round(values / powers, digits - 1) * powers, dtype=np.float64)
 
 
-def _t_quantile(n: int) -> float:
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1))
+def _t_quantile(n: int, confidence: float = CONFIDENCE) -> float:
+    return float(stats.t.ppf((1 + confidence) / 2, n - 1))
 
 
 def _scale(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from conftest import make_config
+from conftest import make_cells, make_config
 from seedbed.errors import ConfigError
 from seedbed.report import analyse
 from seedbed.report.analysis import Analysis
@@ -272,3 +272,73 @@ def test_checks_without_a_test_of_the_claim_never_hold():
         claims = draw(rng, checks)
         assert {claim.false_holds for claim in claims} == {NEVER}
         assert "holds" not in [claim.verdict for claim in claims]
+
+
+# ---- seeds that diverged ----
+
+
+@pytest.fixture
+def with_lost(make_results):
+    """Claims on a variant that is the better one in the four of ten seeds that did not diverge."""
+
+    def answer(*checks, more=()):
+        rng = np.random.default_rng(3)
+        plain = rng.normal(0.90, 0.005, 10)
+        values = {"none": plain, "risky": plain + rng.normal(0.05, 0.002, 10), **dict(more)}
+        cells = make_cells({name: {"test/accuracy": list(column)} for name, column in values.items()})
+        cells.loc[(cells["variant"] == "risky") & (cells["seed"] >= 4), "outcome"] = "diverged"
+        config = make_config(
+            published={"claims": [{"text": "said", "check": check} for check in checks]},
+            variants=dict.fromkeys(values),
+            split=SPLIT,
+            report={"metric": "test/accuracy", "baseline": "none"},
+        )
+        columns = {name: {"test/accuracy": list(column)} for name, column in values.items()}
+        return check_claims(analyse(make_results(columns, config, cells=cells)))
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"worse_than": ["none", "risky"]},
+        {"worse_than": ["risky", "none"]},
+        {"below": {"variant": "none", "others": ["risky"]}},
+        {"best_group_then": [["risky"], ["none"]]},
+    ],
+)
+def test_an_order_needs_the_lost_seeds_as_the_worst_too(with_lost, check):
+    (claim,) = with_lost(check)
+    assert claim.verdict == OPEN, claim.evidence
+    assert "risky 0.9" in claim.evidence
+    assert "(n=4/10, 6 diverged)" in claim.evidence
+    assert "the test counts lost seeds as the worst, which turns" in claim.evidence
+
+
+def test_a_variant_that_is_worse_and_diverges_is_worse(with_lost):
+    rng = np.random.default_rng(4)
+    (claim,) = with_lost({"worse_than": ["risky", "best"]}, more=[("best", rng.normal(0.99, 0.001, 10))])
+    assert claim.verdict == "holds", claim.evidence
+
+
+@pytest.mark.parametrize(
+    "check", [{"all_means_between": [0.5, 0.99]}, {"largest_std": "none"}, {"largest_std": "risky"}]
+)
+def test_means_and_spreads_of_some_seeds_alone_are_not_tested(with_lost, check):
+    (claim,) = with_lost(check)
+    assert claim.verdict == OPEN, claim.evidence
+    assert "not tested, as seeds were lost: risky (n=4/10, 6 diverged)" in claim.evidence
+
+
+def test_a_mean_outside_contradicts_a_claim_whatever_other_variants_lost(with_lost):
+    (claim,) = with_lost({"all_means_between": [0.95, 0.99]})
+    assert claim.verdict == "does not hold"
+
+
+def test_a_lost_seed_is_one_behind(with_lost):
+    ahead, behind = with_lost({"can_beat": ["risky", "none"]}, {"can_beat": ["none", "risky"]})
+    assert (
+        "risky is ahead of none in 4 of 10 seeds, level in 0, with those that were lost as the worst" in ahead.evidence
+    )
+    assert "none is ahead of risky in 6 of 10 seeds" in behind.evidence

@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import re
 
+import pandas as pd
 import pytest
 import yaml
 from committed import EXPERIMENTS, committed_results
 
-from conftest import make_config
+from conftest import make_cells, make_config
 from seedbed.errors import ConfigError
 from seedbed.paths import config_groups
 from seedbed.report import write_report
-from seedbed.report.findings import FILE, cells_digest, digest_of, other_cells, read_findings
+from seedbed.report.findings import FILE, _mean, _together, cells_digest, digest_of, other_cells, read_findings
 
 pytestmark = pytest.mark.filterwarnings("error")
 VALUES = {"a": {"test/accuracy": [0.25, 0.5, 0.75]}, "b": {"test/accuracy": [0.5, 0.75, 0.875]}}
@@ -70,6 +71,37 @@ def test_values_are_worked_out(results, write, rule, shown):
             read_findings(path, results)
         return
     assert [found.text for found in read_findings(path, results)] == [f"It is {shown}."]
+
+
+def test_values_of_an_epoch_are_those_of_the_seeds_that_are_named(make_results, tmp_path):
+    """Seed 0 stopped early and seed 3 diverged: neither shifts the others."""
+    rows = [
+        (variant, seed, epoch, "val/mse", 10 * seed + epoch + (100 if variant == "b" else 0))
+        for variant, lost in (("a", 0), ("b", 1))
+        for seed in range(4)
+        for epoch in range(1 if seed == lost else 3)
+    ]
+    columns = {name: {"test/accuracy": [0.5, 0.6, 0.7, 0.8]} for name in "ab"}
+    cells = make_cells(columns)
+    cells.loc[cells["seed"] == 3, "outcome"] = "diverged"
+    curves = [
+        {"variant": name, "metric": "val/mse", "values": [float(value)] * 3} for name, value in (("a", 1), ("b", 2))
+    ]
+    results = make_results(
+        columns,
+        make_config(published={"curves": curves}, variants={"a": [], "b": []}, report={"metric": "test/accuracy"}),
+        cells=cells,
+        curves=pd.DataFrame(rows, columns=["variant", "seed", "epoch", "metric", "value"]),
+    )
+    assert _mean(results, ["a", "val/mse", 2], seeds=[1]) == 12
+    assert _mean(results, ["a", "val/mse", 2], seeds=[2, 1]) == 17
+    assert _mean(results, ["a", "test/accuracy"], seeds=[1]) == 0.6
+    for seed in (0, 3, 9):
+        with pytest.raises(ConfigError, match=f"seed {seed} has no value at .*: 1 and 2 have one"):
+            _mean(results, ["a", "val/mse", 2], seeds=[seed])
+    # Of variants together, a seed is the same one in all of them: here 2 alone, which has no spread.
+    with pytest.raises(ConfigError, match="no spread"):
+        _together(results, ["a", "b"], "val/mse")
 
 
 def test_values_of_an_epoch(make_results, tmp_path):

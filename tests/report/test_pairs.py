@@ -181,6 +181,17 @@ def test_a_comparison_set_by_the_command_is_exploratory(make_results):
     assert "Exploratory" not in text_of(make_results(launch="other", launches=launches))
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["++report.baseline=none", "+report.metric=test/accuracy", "~report.baseline", "'report.baseline=none'",
+     "++report={baseline:none}"],
+)  # fmt: skip
+def test_no_prefix_of_hydra_hides_that_the_command_set_the_comparison(make_results, typed):
+    launches = [{"id": "own", "started": "", "command": f"seedbed run made_up {typed} report.rope=0.1"}]
+    said = f"Exploratory: `{typed.strip(chr(39))}` was set by the command, not by the experiment."
+    assert text_of(make_results(launch="own", launches=launches)).startswith(said)
+
+
 def test_one_variant_alone_is_no_other_comparison(make_results):
     results = make_results({"a": {"test/accuracy": WAVE}}, config() | {"variants": {"none": [], "a": []}})
     assert "Exploratory" not in text_of(results)

@@ -7,8 +7,10 @@ import csv
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from conftest import make_cells, make_config
+from seedbed import statistics
 from seedbed.errors import ConfigError
 from seedbed.report import write_report
 from seedbed.report.published import (
@@ -218,3 +220,25 @@ def test_the_page_has_a_row_a_curve(source, tmp_path):
     assert row.endswith("| 5 of 5 | compatible |")
     assert "Above our mean at every epoch: 1 of 1; nowhere above it: 0." in page
     assert "a (their name)" in (tmp_path / "report.tex").read_text()
+
+
+def test_a_curve_made_in_the_way_of_ours_is_refused_in_one_of_twenty_cases_at_most(source, monkeypatch):
+    monkeypatch.setattr(statistics.largest_z_limit, "__kwdefaults__", {"resamples": 400, "seed": 0})
+    rng, epochs, cases = np.random.default_rng(7), 4, 250
+    # A little correlation: the mean and the farthest epoch then tell different things.
+    root = np.linalg.cholesky(0.3 + 0.7 * np.eye(epochs))
+    refused = 0
+    for _ in range(cases):
+        *ours, other = 5 + 0.1 * rng.standard_normal((11, epochs)) @ root.T
+        [curve] = published_curves(source(curve_of(other), curves=np.array(ours)))
+        refused += curve.verdict == INCOMPATIBLE
+    assert refused <= stats.binom.ppf(0.99, cases, 0.05)
+
+
+def test_the_page_says_how_often_both_tests_of_a_curve_refuse_one_like_ours(source, tmp_path):
+    ours = falling(OFFSETS, noise=0.002)
+    write_report(source(curve_of(ours.mean(axis=0)), curves=ours), tmp_path, formats=["md", "tex"])
+    page = (tmp_path / "report.md").read_text()
+    assert "lies in the 97.5 % prediction interval of our seeds' means" in page
+    assert "the two refuse a curve made in the way of ours in 5 % of cases at most" in page
+    assert r"$97.5\,\%$" in (tmp_path / "report.tex").read_text()

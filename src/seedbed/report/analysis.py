@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +13,7 @@ import pandas as pd
 from seedbed.checks import is_positive, require
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.footnotes import footnotes, quoted
-from seedbed.report.formatting import NOTHING, interval_text, listed, number, places, shown_mean
+from seedbed.report.formatting import NOTHING, difference_words, interval_text, listed, number, places, shown_mean
 from seedbed.report.pairs import (
     BETTER,
     HIGHER,
@@ -25,6 +24,7 @@ from seedbed.report.pairs import (
     WORSE,
     Difference,
     PairedTest,
+    Pairs,
     Ran,
     Terms,
     family_of,
@@ -35,7 +35,7 @@ from seedbed.report.pairs import (
     verdict,
     verdict_words,
 )
-from seedbed.results import LR, SECONDS, Results
+from seedbed.results import LR, SECONDS, Results, typed_about
 from seedbed.statistics import (
     POPULATION,
     RESPLITS,
@@ -202,8 +202,16 @@ class Analysis:
 
     def test(self, first: str, second: str) -> PairedTest:
         """The test of two variants, paired by seed."""
-        found = paired_test(pairs_of(self._ran[first], self._ran[second]), self.terms)
+        found = paired_test(self.pairs(first, second), self.terms)
         return found if len(self._key(first, second)) > 1 else one_recipe(found)
+
+    def pairs(self, first: str, second: str) -> Pairs:
+        """The values of two variants in the seeds that both have run."""
+        return pairs_of(self._ran[first], self._ran[second])
+
+    def lost(self, variant: str) -> int:
+        """How many seeds of a variant have run without a value to count."""
+        return len(self._ran[variant].causes)
 
     def turned(self, row: Difference) -> Difference:
         """The same comparison the other way round, with the p-value that it has in its family."""
@@ -257,7 +265,7 @@ class Analysis:
         """
         if self.rope is None or row.test.lost:
             return None
-        pair = pairs_of(self._ran[row.variant], self._ran[row.other])
+        pair = self.pairs(row.variant, row.other)
         return posterior(pair.first, pair.second, rope=self.rope, design=self.design, test_to_train=self._ratio)
 
     def chances(self, row: Difference) -> tuple[float, float, float] | None:
@@ -386,9 +394,8 @@ def analyse(
 
 def _typed_comparison(results: Results) -> list[str]:
     """The metric and baseline that the launch's command sets in place of the experiment's."""
-    commands = [launch.get("command", "") for launch in results.launches if launch["id"] == results.launch]
-    words = [word for command in commands for word in command.split()]
-    return [word.strip("'\"") for word in words if re.match(r"['\"]?report\.(metric|baseline)=", word)]
+    set_by = ("report", "report.metric", "report.baseline")
+    return [word for word, key in typed_about(results.command, ["report"]).items() if key in set_by]
 
 
 def _population(results: Results) -> str:
@@ -486,13 +493,4 @@ def comparison_table(analysis: Analysis) -> pd.DataFrame:
 
 def difference_text(analysis: Analysis, row: Difference) -> str:
     """Difference and interval, "-0.0120 [-0.0150, -0.0090]", as far as there are any; "-" without a pair."""
-    comparison = row.comparison
-    if comparison.difference is None:
-        return NOTHING
-    shown = analysis.show(comparison.difference)
-    signed = shown if comparison.difference <= 0 or not float(shown) else f"+{shown}"
-    return (
-        signed
-        if comparison.low is None
-        else f"{signed} [{analysis.show(comparison.low)}, {analysis.show(comparison.high)}]"
-    )
+    return difference_words(row.comparison, analysis.decimals)

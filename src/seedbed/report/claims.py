@@ -6,6 +6,10 @@ Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 198
 contradicted, so that the p of its opposite is the smallest times their number (Bonferroni). Holm's method adjusts over
 the claims. An order of means that may be chance is "can't be told", and a check that would say "holds" of equal variants
 more often than a test may says "no test can tell".
+
+Runs that diverged or failed count as in the comparisons: an order needs the test of all seeds too, with these as the worst
+ones. The mean and the spread of a variant that lost seeds are those of the other seeds alone, so that nothing of them is
+tested.
 """
 
 from __future__ import annotations
@@ -18,8 +22,10 @@ from typing import Any, NamedTuple
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import LEVEL, Analysis, analyse
 from seedbed.report.formatting import NOTHING, count_word, listed, p_text
+from seedbed.report.pairs import PairedTest
 from seedbed.results import Results
-from seedbed.statistics import holm, mean_above_p, spread_p
+from seedbed.stated import entries_of, variants_in
+from seedbed.statistics import holm, lost_as_worst, mean_above_p, spread_p
 
 HOLDS, FAILS, OPEN, UNTESTABLE = "holds", "does not hold", "can't be told", "no test can tell"
 NEVER = "never said"
@@ -60,7 +66,7 @@ class Claim:
 
 def check_claims(analysis: Analysis) -> list[Claim]:
     """Check each of ``published.claims`` in the config; ConfigError for a check that cannot be understood."""
-    stated = (analysis.results.config.get("published") or {}).get("claims") or []
+    stated = entries_of(analysis.results.config.get("published"), "claims")
     texts = [str(claim if isinstance(claim, str) else claim.get("text", "")) for claim in stated]
     found = [_finding(analysis, text, claim) for text, claim in zip(texts, stated, strict=True)]
     adjusted = holm([finding.p for finding in found])
@@ -95,13 +101,13 @@ def claims_of_source(results: Results) -> list[Claim]:
     """The source's claims, about the experiment's own metric and baseline, whatever else a report is about."""
     own = (results.config.get("report") or {}).get("metric")
     if results.metrics and own not in results.metrics:
-        return _untold(results, f"{own}, which the claims are about, was not recorded.")
+        return _all_open(results, f"{own}, which the claims are about, was not recorded.")
     return check_claims(analyse(results))
 
 
-def _untold(results: Results, why: str) -> list[Claim]:
+def _all_open(results: Results, why: str) -> list[Claim]:
     """Each of ``published.claims``, with the reason for which none can be checked."""
-    stated = (results.config.get("published") or {}).get("claims") or []
+    stated = entries_of(results.config.get("published"), "claims")
     return [Claim(claim if isinstance(claim, str) else claim.get("text", ""), OPEN, why) for claim in stated]
 
 
@@ -110,7 +116,7 @@ def _finding(analysis: Analysis, text: str, claim: dict[str, Any] | str) -> Find
         return Finding("The experiment states no check for it.")
     name, argument = _named_check(text, claim["check"])
     try:
-        needed = list(_names_in(name, argument))
+        needed = variants_in(name, argument)
         if name in ABOUT_ALL:
             needed += list(analysis.results.config.get("variants") or ())
         known = _known(analysis, text, list(dict.fromkeys(needed)))
@@ -145,6 +151,8 @@ def all_means_between(analysis: Analysis, ends: Sequence[float]) -> Finding:
     evidence = f"The means run from {' to '.join(extremes)}"
     outside = [variant for variant, mean in means.items() if not low <= mean <= high]
     evidence += f"; outside: {listed(outside)}" if outside else ""
+    incomplete = _lost_seeds(analysis, means)
+    evidence += _untested(incomplete)
     least, most = analysis.results.bounds(analysis.metric)
     # What every value of the metric keeps to anyway is no test of a claim.
     tested = [(low, 1.0)] if least is None or low > least else []
@@ -153,7 +161,9 @@ def all_means_between(analysis: Analysis, ends: Sequence[float]) -> Finding:
         return Finding(f"{evidence}; no value of this metric can lie outside.", testable=False)
     correction = analysis.test_to_train if analysis.design == "resampled" else 0.0
     inside = [
-        mean_above_p(sign * analysis.results.values(variant, analysis.metric), sign * end, correction=correction)
+        None
+        if variant in incomplete
+        else mean_above_p(sign * analysis.results.values(variant, analysis.metric), sign * end, correction=correction)
         for variant in means
         for end, sign in tested
     ]
@@ -170,14 +180,16 @@ def best_group_then(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Find
 def can_beat(analysis: Analysis, pair: Sequence[str]) -> Finding:
     """``[a, b]``: a comes out ahead of b in at least one seed; no test can tell."""
     first, second = pair
-    results, sign = analysis.results, -1 if analysis.results.lower_is_better(analysis.metric) else 1
-    ahead = (sign * (results.values(first, analysis.metric) - results.values(second, analysis.metric))).dropna()
-    if ahead.empty:
+    both, terms = analysis.pairs(first, second), analysis.terms
+    ours, theirs = lost_as_worst(both.first, both.second, lower_is_better=terms.lower_is_better, worst=terms.worst)
+    if not len(ours):
         return Finding(f"{first} and {second} have no finished seed in common.")
+    ahead = theirs - ours if terms.lower_is_better else ours - theirs
     wins, ties = int((ahead > 0).sum()), int((ahead == 0).sum())
+    lost = ", with those that were lost as the worst" if _lost_seeds(analysis, pair) else ""
     by_chance = 1 - 0.5 ** len(ahead)  # of a pair that is equal, ties apart
     return Finding(
-        f"{first} is ahead of {second} in {wins} of {len(ahead)} seeds, level in {ties}; {_means(analysis, pair)}. The "
+        f"{first} is ahead of {second} in {wins} of {len(ahead)} seeds, level in {ties}{lost}; {_means(analysis, pair)}. The "
         f"claim asks for one seed at least, as {100 * by_chance:.1f} % of equal pairs would give.",
         testable=False,
     )
@@ -191,15 +203,17 @@ def largest_std(analysis: Analysis, variant: str) -> Finding:
     falling = sorted(stds, key=lambda name: -stds[name])
     values = {name: analysis.results.values(name, analysis.metric) for name in falling}
     others = [name for name in falling if name != variant]
+    incomplete = _lost_seeds(analysis, falling)
     larger = [
-        _one_sided(spread_p(*values[variant].align(values[name], join="inner")), stds[variant] > stds[name])
+        None
+        if incomplete.keys() & {variant, name}
+        else _one_sided(spread_p(*values[variant].align(values[name], join="inner")), stds[variant] > stds[name])
         for name in others
     ]
     shown = listed(f"{name} {analysis.show(stds[name])}" for name in falling)
-    return _of_all_parts(
-        f"Sample std: {shown}; by the Pitman-Morgan test, against {count_word(len(others))} others{_weakest(others, larger)}.",
-        larger,
-    )
+    against = others[0] if len(others) == 1 else f"{count_word(len(others))} others"
+    tested = f"by the Pitman-Morgan test, against {against}{_weakest(others, larger)}"
+    return _of_all_parts(f"Sample std: {shown}; {tested}{_untested(incomplete)}.", larger)
 
 
 def below(analysis: Analysis, argument: dict[str, Any]) -> Finding:
@@ -229,7 +243,9 @@ def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Find
         f"The largest difference is {analysis.show(sizes[largest])} ({largest.variant} − {largest.other}); "
         f"significant after Holm: {count_word(len(apart)) if apart else 'none'} of {count_word(len(tested))}"
         + (f" ({listed(f'{row.variant} − {row.other}' for row in apart)})" if apart else "")
-        + f"; all means lie within {analysis.show(max(means) - min(means))}.",
+        + f"; all means lie within {analysis.show(max(means) - min(means))}"
+        + _with_lost([(row.variant, row.other) for row in family], [row.test for row in family])
+        + ".",
         fails=min(tested.values()),
         can_hold=False,
     )
@@ -256,18 +272,42 @@ ABOUT_ALL = {check.__name__ for check in (all_means_between, best_group_then, la
 def _in_order(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Finding:
     """Every variant of a group does better than every one of the next group, by paired tests."""
     pairs = [pair for upper, lower in pairwise(groups) for pair in product(upper, lower)]
-    comparisons = [analysis.compare(upper, lower) for upper, lower in pairs]
+    tests = [analysis.test(upper, lower) for upper, lower in pairs]
     sign = -1 if analysis.results.lower_is_better(analysis.metric) else 1
-    ahead = [_one_sided(found.p, sign * (found.difference or 0.0) > 0) for found in comparisons]
+    ahead = [_one_sided(test.p, sign * (test.comparison.difference or 0.0) > 0) for test in tests]
     agree = all((analysis.quality(upper) or 0.0) > (analysis.quality(lower) or 0.0) for upper, lower in pairs)
     means = "; then ".join(_means(analysis, group) for group in groups)
     order = "the means fall in this order" if agree else "the means do not fall in this order"
-    untested = next((found.words for found in comparisons if found.p is None), "")
+    untested = next((_no_test(test) for test in tests if test.p is None), "")
     if len(pairs) == 1:
         support = f"; no test ({untested})" if untested else ""
     else:
         support = f"; {len(pairs)} pairs must agree{_weakest([' − '.join(pair) for pair in pairs], ahead)}"
-    return _of_all_parts(f"Means: {means}: {order}{support}.", ahead)
+    return _of_all_parts(f"Means: {means}: {order}{support}{_with_lost(pairs, tests)}.", ahead)
+
+
+def _no_test(test: PairedTest) -> str:
+    """Why there is no p-value of two variants."""
+    return test.comparison.words if test.comparison.p is None else "runs were lost, and no value stands for them"
+
+
+def _with_lost(pairs: Sequence[tuple[str, str]], tests: Sequence[PairedTest]) -> str:
+    """That lost runs count as the worst ones, and of which pairs this turns the order; "" where none were lost."""
+    lost = [(pair, test) for pair, test in zip(pairs, tests, strict=True) if test.lost and test.p is not None]
+    if not lost:
+        return ""
+    turned = [" − ".join(pair) for pair, test in lost if not test.same_way]
+    return "; the test counts lost seeds as the worst" + (f", which turns {listed(turned)} round" if turned else "")
+
+
+def _lost_seeds(analysis: Analysis, variants: Iterable[str]) -> dict[str, str]:
+    """Variants of which runs diverged or failed, with how many: "risky (n=4/10, 6 diverged)"."""
+    return {name: f"{name} ({analysis.count(name)})" for name in variants if analysis.lost(name)}
+
+
+def _untested(incomplete: dict[str, str]) -> str:
+    """Of which variants nothing was tested, as what is known is that of the other seeds alone."""
+    return f"; not tested, as seeds were lost: {listed(incomplete.values())}" if incomplete else ""
 
 
 def _of_all_parts(evidence: str, parts: Sequence[float | None]) -> Finding:
@@ -292,21 +332,12 @@ def _weakest(names: Sequence[str], parts: Sequence[float | None]) -> str:
     return f", of which {weakest} speaks least for it" if len(names) > 1 else ""
 
 
-def _means(analysis: Analysis, variants: Iterable[str]) -> str:
-    return listed(f"{variant} {analysis.show(analysis.summaries[variant].mean)}" for variant in variants)
-
-
-def _names_in(check: str, argument: Any) -> Iterable[str]:
-    """The variants that a check names."""
-    match argument:
-        case str():
-            yield argument
-        case dict():
-            for value in argument.values():
-                yield from _names_in(check, value)
-        case list() | tuple() if check != "all_means_between":
-            for value in argument:
-                yield from _names_in(check, value)
+def _means(analysis: Analysis, variants: Sequence[str]) -> str:
+    lost = _lost_seeds(analysis, variants)
+    return listed(
+        f"{name} {analysis.show(analysis.summaries[name].mean)}{lost.get(name, name).removeprefix(name)}"
+        for name in variants
+    )
 
 
 def _known(analysis: Analysis, text: str, names: list[str]) -> list[str]:

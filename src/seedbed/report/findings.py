@@ -25,15 +25,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import analyse
-from seedbed.report.formatting import count_word
-from seedbed.report.published import Published, our_curves, our_values, published_curves, published_numbers
+from seedbed.report.formatting import count_word, listed
+from seedbed.report.published import Published, curves_by_seed, published_curves, published_numbers, values_by_seed
 from seedbed.results import Results
-from seedbed.statistics import summary
+from seedbed.statistics import finite, summary
 
 FILE = "findings.yaml"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -169,11 +170,15 @@ def _ours(results: Results, place: list[Any], seeds: list[int] | None = None) ->
         raise ConfigError(
             f"findings: {variant!r} is no variant of these results: {near_misses(variant, results.variants)}"
         )
-    values = our_values(results, variant, metric, epoch[0] if epoch else None)
+    by_seed = values_by_seed(results, variant, metric, epoch[0] if epoch else None)
+    by_seed = by_seed[finite(by_seed)]
     if seeds is not None:
-        at = results.sound_seeds(variant) if epoch else results.cells_of(variant)["seed"].tolist()
-        values = values[[at.index(seed) for seed in seeds]]
-    values = values[np.isfinite(values)]
+        if absent := [seed for seed in seeds if seed not in by_seed.index]:
+            raise ConfigError(
+                f"seed {absent[0]} has no value at {place!r}: {listed(map(str, by_seed.index))} have one."
+            )
+        by_seed = by_seed.loc[seeds]
+    values = np.asarray(by_seed, dtype=np.float64)
     if not len(values):
         raise ConfigError(f"these results have no value at {place!r}.")
     return values
@@ -230,13 +235,16 @@ def _points_above(results: Results, variants: list[str], metric: str) -> float:
 
 
 def _together(results: Results, variants: list[str], metric: str) -> float:
-    """z of the mean over the published curves of these variants, one each, beside the means of our seeds over the same."""
+    """z of the mean over the published curves of these variants, one each, beside the means of our seeds over the same.
+
+    Of the seeds that all of these variants have trained so long.
+    """
     curves = [curve for curve in published_curves(results) if curve.variant in variants and curve.metric == metric]
-    ours = [our_curves(results, curve.variant, metric, curve.epochs).mean(axis=1) for curve in curves]
-    of_seeds = summary(np.mean(ours, axis=0))
-    return (float(np.mean([curve.mean.value for curve in curves])) - float(of_seeds.mean or 0)) / float(
-        of_seeds.std or 0
-    )
+    ours = [curves_by_seed(results, curve.variant, metric, curve.epochs).mean(axis=1) for curve in curves]
+    of_seeds = summary(pd.concat(ours, axis=1, join="inner").mean(axis=1))
+    if of_seeds.mean is None or not of_seeds.std:
+        raise ConfigError(f"our seeds have no spread of {metric} over {listed(variants)}, and so there is no z.")
+    return (float(np.mean([curve.mean.value for curve in curves])) - of_seeds.mean) / of_seeds.std
 
 
 def _verdict(results: Results, pair: list[Any]) -> str:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
-from seedbed.statistics import Interval, Summary
+from seedbed.statistics import Comparison, Interval, Summary
 
 NOTHING = "-"
 PLUS_MINUS = "±"
@@ -142,3 +142,17 @@ def _latex_letter(char: str) -> str:
     if " " <= char <= "~" or "À" <= char <= "ž":
         return char
     return f"{{[}}U+{ord(char):04X}{{]}}"
+
+
+def difference_words(comparison: Comparison, decimals: int) -> str:
+    """Difference and interval, "-0.0120 [-0.0150, -0.0090]", as far as there are any; "-" without a pair."""
+    text = signed(comparison.difference, decimals)
+    if comparison.low is None:
+        return text
+    return f"{text} [{number(comparison.low, decimals)}, {number(comparison.high, decimals)}]"
+
+
+def signed(value: float | None, decimals: int) -> str:
+    """A number with its sign; "-" for None."""
+    text = number(value, decimals)
+    return f"+{text}" if value is not None and value > 0 and float(text) else text

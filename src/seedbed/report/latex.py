@@ -9,11 +9,11 @@ from seedbed.report.claims import Claim
 from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import NOTHING, interval_text, latex, mean_text, number, p_text
 from seedbed.report.pictures import Picture
-from seedbed.report.published import WIDEST, Published, published_curves
+from seedbed.report.published import CURVE_CONFIDENCE, WIDEST, Published, published_curves
 from seedbed.report.source import about_family, curve_rows, number_rows
 from seedbed.report.words import summary_sentences
 from seedbed.results import Results
-from seedbed.statistics import Comparison
+from seedbed.statistics import CONFIDENCE, Comparison
 
 _DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -149,8 +149,8 @@ def _comparisons(analysis: Analysis) -> str:
                 latex(analysis.said(row)),
             ]
         )
-    header = ["difference", r"mean [95\,\%]", "interval of its test", "pairs", "$p$ (Holm)"]
-    header += [*(["Wilcoxon $p$"] if fixed else []), "found", "effect size", "$P$(improvement)"]
+    header = ["difference", r"mean [95\,\%]", "interval at Holm's level", "pairs", "$p$ (Holm)"]
+    header += [*(["Wilcoxon $p$"] if fixed else []), r"detectable (80\,\%)", "effect size", "$P$(improvement)"]
     header += ["$P$(worse)", "$P$(equivalent)", "$P$(better)"] if analysis.rope else []
     form = TABLE if len(rows) <= LONGEST_FLOAT else LONG_TABLE
     return table(form, _about_test(analysis, tested), [*header, "verdict"], rows)
@@ -163,9 +163,9 @@ def _about_test(analysis: Analysis, tested: Comparison) -> str:
         latex(analysis.exploratory.replace("`", "")),
         rf"Paired differences {than}on {latex(analysis.label())}: {latex(tested.test)}, interval about "
         rf"{latex(tested.about)}, $p$ after Holm's method; better or worse is said below {LEVEL}.",
-        rf"Interval of its test: at the level of the row's step in Holm's method, ${LEVEL}/(m-i+1)$ for the $i$-th smallest "
+        rf"Interval at Holm's level: at the level of the row's step in Holm's method, ${LEVEL}/(m-i+1)$ for the $i$-th smallest "
         rf"of $m={analysis.tests_made(analysis.family)}$ $p$, and from the step at which the method stops, of that step.",
-        r"Found: the true difference that the test finds at this level with a chance of 80\,\%.",
+        r"Detectable: the true difference that the test would find at this level with a power of 80\,\%.",
     ]
     if any(row.test.lost for row in analysis.family):
         parts.append(
@@ -211,7 +211,9 @@ def _published_curves(results: Results) -> list[str]:
     curves = published_curves(results)
     caption = (
         r"Published curves, each as one: its mean over the epochs beside those of our seeds; the largest $|z|$ over the "
-        r"epochs, and the limit that one more curve of ours stays below in 95 of 100 cases (parametric bootstrap)."
+        r"epochs, and the limit below which that of one more curve of ours stays (parametric bootstrap). Each is tested at "
+        rf"${100 * CURVE_CONFIDENCE:g}\,\%$, so that both refuse a curve made in the way of ours in "
+        rf"${100 * (1 - CONFIDENCE):g}\,\%$ of cases at most."
     )
     header = [
         "variant",

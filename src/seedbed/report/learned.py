@@ -17,8 +17,8 @@ from seedbed.rankings import Ranked
 from seedbed.report.asked import asked_parts
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, markdown, markdown_table, mean_text, places
 from seedbed.report.pictures import Picture
-from seedbed.report.published import entries_of
 from seedbed.results import Results
+from seedbed.stated import entries_of
 from seedbed.trained import seed_or_seeds
 
 

@@ -221,8 +221,8 @@ def _comparisons(analysis: Analysis, images: Mapping[str, str]) -> str:
                 analysis.said(row),
             ]
         )
-    header = ["difference", "mean [95 % interval]", "interval of its test", "pairs", "p", "p (Holm)"]
-    header += [*(["Wilcoxon p"] if fixed else []), "found with 80 %", "effect size", "P(improvement)"]
+    header = ["difference", "mean [95 % interval]", "interval at Holm's level", "pairs", "p", "p (Holm)"]
+    header += [*(["Wilcoxon p"] if fixed else []), "detectable (80 %)", "effect size", "P(improvement)"]
     header += ["P(worse)", "P(equivalent)", "P(better)"] if analysis.rope is not None else []
     title = f"with `{analysis.baseline}`" if analysis.baseline else "of all pairs"
     picture = f"{images[DIFFERENCES]}\n\n" if DIFFERENCES in images else ""
@@ -268,17 +268,17 @@ def _about_steps(analysis: Analysis) -> str:
     if not count:
         return ""
     found = (
-        "The difference found with 80 % is the true one that the row's own test finds with that chance, taking the spread "
-        "seen for the true one. "
+        "The detectable difference is the true difference that the row's test would find with a power of 80 %, if the "
+        "spread seen is the true one. "
     )
     if count == 1:
         return found
     where = ", where no run was lost" if any(row.test.lost for row in analysis.family) else ""
     return (
-        f"The interval of its test is at the level at which the method tests the row, 1 − {LEVEL}/({count} − i + 1) for the "
-        "i-th smallest p; the method stops at the first p that is not below its level, and all rows from there on have the "
-        "level of that step. So this interval, unlike the one of 95 %, leaves out 0 just where the test tells the two apart"
-        f"{where}; it is of its row, and not for all rows at once. {found}"
+        f"The interval at Holm's level has the confidence 1 − {LEVEL}/({count} − i + 1) in the row of the i-th smallest p; "
+        "from the first p that is not below its level on, all rows keep the confidence of that step. Unlike the 95 % "
+        f"interval, it excludes 0 exactly where the verdict tells the two apart{where}. It covers its own row, not all rows "
+        f"jointly. {found}"
     )
 
 

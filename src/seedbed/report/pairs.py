@@ -73,8 +73,13 @@ class PairedTest:
             return self.comparison.p
         if self.with_lost is None or self.with_lost.p is None:
             return None
-        same_way = (self.comparison.difference or 0.0) * (self.with_lost.difference or 0.0) > 0
-        return max(self.comparison.p, self.with_lost.p) if same_way else 1.0
+        return max(self.comparison.p, self.with_lost.p) if self.same_way else 1.0
+
+    @property
+    def same_way(self) -> bool:
+        """Whether the seeds with a value in both and all seeds point in one direction."""
+        with_lost = self.comparison if self.with_lost is None else self.with_lost
+        return (self.comparison.difference or 0.0) * (with_lost.difference or 0.0) > 0
 
 
 @dataclass(frozen=True)
@@ -214,7 +219,7 @@ def verdict_words(row: Difference, terms: Terms) -> str:
     if row.verdict != NO_VERDICT:
         return f"{row.verdict} ({row.lost} counted as the worst)"
     if row.level is None:
-        return f"{NO_VERDICT} on {row.survivors} alone"
+        return f"{NO_VERDICT}: only {row.survivors} can be compared"
     shown = row.comparison.p is not None and row.comparison.p < row.level
     way = _way(row.comparison.difference or 0.0, terms.lower_is_better, terms.has_direction)
     said = way if shown else UNDECIDED

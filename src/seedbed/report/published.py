@@ -13,16 +13,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
 from seedbed.results import Results
-from seedbed.statistics import ROUNDING, Interval, Summary, curve_distance, finite, prediction_interval, summary
+from seedbed.stated import entries_of
+from seedbed.statistics import (
+    CONFIDENCE,
+    ROUNDING,
+    Interval,
+    Summary,
+    curve_distance,
+    finite,
+    prediction_interval,
+    summary,
+)
 
 COMPATIBLE, INCOMPATIBLE, TOO_WIDE = "compatible", "not compatible", "interval too wide to tell"
 WIDEST = 0.25
 """An interval that reaches further to either side than this share of the published value tells nothing: its ends differ by
 half of that value and more."""
+CURVE_TESTS = 2
+"""Of a curve: its mean over the epochs, and its farthest epoch."""
+CURVE_CONFIDENCE = 1 - (1 - CONFIDENCE) / CURVE_TESTS
+"""Of each of them, so that both together refuse a curve of the same law in 5 % of cases at most (Bonferroni)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,7 @@ class Published:
     curve: int | None
     """Which of ``published.curves`` it belongs to; None for a number of its own."""
     interval: Interval | None
-    """The 95 % prediction interval for one more run of ours."""
+    """The prediction interval for one more run of ours: of 95 %, and of ``CURVE_CONFIDENCE`` for the mean of a curve."""
     verdict: str | None
     """COMPATIBLE, INCOMPATIBLE or TOO_WIDE."""
 
@@ -72,7 +87,7 @@ class PublishedCurve:
     at_epoch: int | None
     """Where it is, from 0."""
     limit: float | None
-    """The largest |z| of one more curve of ours stays below it in 95 of 100 cases."""
+    """The largest |z| of one more curve of ours stays below it with ``CURVE_CONFIDENCE``."""
     above: int
     """At how many epochs it lies above our mean."""
     verdict: str | None
@@ -108,12 +123,6 @@ def _require_readable(entry: Any) -> None:
         ) from error
 
 
-def entries_of(published: dict[str, Any], key: str) -> list[Any]:
-    """The list ``published.KEY``; "none" is none."""
-    given = published.get(key)
-    return [] if not given or given == "none" else list(given)
-
-
 def _points(curves: list[Any]) -> list[dict[str, Any]]:
     """Each value of each curve as an entry of ``published.numbers``."""
     points = []
@@ -147,11 +156,17 @@ def _beside_ours(results: Results, entry: dict[str, Any], scales: dict[str, floa
     return _judged(entry, float(entry["value"]), values, scales.get(metric))
 
 
-def _judged(entry: dict[str, Any], value: float, values: NDArray[np.float64], scale: float | None) -> Published:
+def _judged(
+    entry: dict[str, Any],
+    value: float,
+    values: NDArray[np.float64],
+    scale: float | None,
+    confidence: float = CONFIDENCE,
+) -> Published:
     """One published value beside (n,) values of ours; ``scale`` is the metric's useful range."""
     variant, metric, curve = str(entry["variant"]), str(entry["metric"]), entry.get("curve")
     epoch = None if entry.get("epoch") is None else int(entry["epoch"])
-    ours, interval = summary(values), prediction_interval(values)
+    ours, interval = summary(values), prediction_interval(values, confidence)
     if ours.mean is None or ours.std is None or interval is None:
         return Published(variant, metric, epoch, value, ours, None, None, curve, None, None)
     z = (value - ours.mean) / ours.std if ours.std else None
@@ -215,11 +230,11 @@ def _curve(results: Results, curve: dict[str, Any], scales: dict[str, float]) ->
     variant, metric = str(curve["variant"]), str(curve["metric"])
     values = np.asarray(curve["values"], dtype=np.float64)
     ours = our_curves(results, variant, metric, len(values))
-    mean = _judged(curve, float(values.mean()), ours.mean(axis=1), scales.get(metric))
+    mean = _judged(curve, float(values.mean()), ours.mean(axis=1), scales.get(metric), CURVE_CONFIDENCE)
     label, above = str(curve.get("label") or ""), 0 if not len(ours) else int((values > ours.mean(axis=0)).sum())
     if len(ours) < 2:
         return PublishedCurve(variant, metric, label, len(values), mean, None, None, None, above, None)
-    distance = curve_distance(ours, values)
+    distance = curve_distance(ours, values, CURVE_CONFIDENCE)
     sizes = [abs(z) if z is not None else 0.0 for z in distance.z]
     farthest = int(np.argmax(sizes))
     # An epoch at which all of ours are the same, or that is beyond the limit, is not one of ours.
@@ -252,19 +267,32 @@ def counts_of(verdicts: Sequence[str | None]) -> str:
 
 def our_curves(results: Results, variant: str, metric: str, epochs: int) -> NDArray[np.float64]:
     """(n, epochs) curves of the sound seeds that were trained so long."""
-    curves = results.curves
-    there = (curves["variant"] == variant) & (curves["metric"] == metric) & (curves["epoch"] < epochs)
-    there &= curves["seed"].isin(results.sound_seeds(variant))
-    table = curves.loc[there].pivot_table(index="seed", columns="epoch", values="value").reindex(columns=range(epochs))
-    values = np.asarray(table, dtype=np.float64).reshape(-1, epochs)
-    return values[finite(values).all(axis=1)]
+    return np.asarray(curves_by_seed(results, variant, metric, epochs), dtype=np.float64).reshape(-1, epochs)
+
+
+def curves_by_seed(results: Results, variant: str, metric: str, epochs: int) -> pd.DataFrame:
+    """The same, a row a seed."""
+    curves = _sound_curves(results, variant, metric)
+    curves = curves[curves["epoch"] < epochs]
+    table = curves.pivot_table(index="seed", columns="epoch", values="value").reindex(columns=range(epochs))
+    return table.loc[finite(table).all(axis=1)]
 
 
 def our_values(results: Results, variant: str, metric: str, epoch: int | None) -> NDArray[np.float64]:
     """One value a sound seed: after ``epoch``, or (None) the final ones."""
+    return np.asarray(values_by_seed(results, variant, metric, epoch), dtype=np.float64)
+
+
+def values_by_seed(results: Results, variant: str, metric: str, epoch: int | None) -> pd.Series[float]:
+    """The same by seed; a seed that was not trained so long has none."""
     if epoch is None:
-        return np.asarray(results.values(variant, metric), dtype=np.float64)
+        return results.values(variant, metric)
+    curves = _sound_curves(results, variant, metric)
+    found: pd.Series[float] = curves[curves["epoch"] == epoch].set_index("seed")["value"].sort_index()
+    return found
+
+
+def _sound_curves(results: Results, variant: str, metric: str) -> pd.DataFrame:
     curves = results.curves
-    there = (curves["variant"] == variant) & (curves["metric"] == metric) & (curves["epoch"] == epoch)
-    there &= curves["seed"].isin(results.sound_seeds(variant))
-    return np.asarray(curves.loc[there].sort_values("seed")["value"], dtype=np.float64)
+    there = (curves["variant"] == variant) & (curves["metric"] == metric)
+    return curves[there & curves["seed"].isin(results.sound_seeds(variant))]

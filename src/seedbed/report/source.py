@@ -19,8 +19,9 @@ from seedbed.report.formatting import (
     places,
     prose,
 )
-from seedbed.report.published import WIDEST, Published, PublishedCurve, counts_of, published_curves
+from seedbed.report.published import CURVE_CONFIDENCE, WIDEST, Published, PublishedCurve, counts_of, published_curves
 from seedbed.results import Results
+from seedbed.statistics import CONFIDENCE
 
 NUMBERS_HEADER = ("variant", "metric", "published", "ours", "n", "z", f"{PLUS_MINUS} %", "verdict")
 CURVES_HEADER = (
@@ -107,9 +108,11 @@ def about_curves(curves: Sequence[PublishedCurve]) -> str:
     one_sided = f" Above our mean at every epoch: {throughout} of {len(curves)}; nowhere above it: {beneath}."
     return (
         f"A curve is judged as one, since its epochs go together. Of the published curves, {counts}.{one_sided} A curve is "
-        "compatible with ours where its mean over the epochs lies in the prediction interval of our seeds' means, and its "
-        "largest |z| over the epochs does not pass its limit: the largest |z| of one more curve of ours stays below that in "
-        "95 of 100 cases (parametric bootstrap with the correlation of our seeds over the epochs, seeded)."
+        f"compatible with ours where its mean over the epochs lies in the {100 * CURVE_CONFIDENCE:g} % prediction interval of "
+        "our seeds' means, and its largest |z| over the epochs does not pass the limit below which that of one more curve of "
+        f"ours stays in {100 * CURVE_CONFIDENCE:g} % of cases (parametric bootstrap with the correlation of our seeds over "
+        f"the epochs, seeded). Together, the two refuse a curve made in the way of ours in {100 * (1 - CONFIDENCE):g} % of "
+        "cases at most."
     )
 
 

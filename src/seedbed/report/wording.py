@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
@@ -11,7 +10,7 @@ from typing import Any
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, canonical, experiment_names, load_experiment, recipe_of
 from seedbed.report.formatting import listed
-from seedbed.results import Results
+from seedbed.results import Results, typed_about
 
 WORDING = ("question", "report", "published")
 """What cannot change what is trained, and is taken from the experiment file as it stands."""
@@ -26,9 +25,14 @@ def with_current_wording(results: Results, config_dir: str | PathLike[str] | Non
     And sentences on what of the file was not used. Of a search, which words its question itself, nothing is changed.
     Raises ConfigError for a file that cannot be read.
     """
-    if results.search is not None or results.experiment not in experiment_names(config_dir):
+    if results.search is not None:
         return results, []
-    current = load_experiment(results.experiment, _typed_wording(results), config_dir)
+    if results.experiment not in experiment_names(config_dir):
+        return results, [
+            f"There is no experiments/{results.experiment}.yaml here: question, report section and published part are those "
+            "that were recorded. Name the folder that has it with --config-dir."
+        ]
+    current = load_experiment(results.experiment, list(typed_about(results.command, WORDING)), config_dir)
     wording = {key: current.config[key] for key in WORDING if key in current.config}
     recorded, given = results.config.get("report") or {}, dict(wording["report"])
     kept = {key: recorded.get(key) for key in ASKED_OF_WEIGHTS}
@@ -41,12 +45,6 @@ def with_current_wording(results: Results, config_dir: str | PathLike[str] | Non
     wording["report"] = given | {key: value for key, value in kept.items() if key in given or value is not None}
     said += _other_recipe(results, current, config_dir)
     return replace(results, config={**results.config, **wording}), said
-
-
-def _typed_wording(results: Results) -> list[str]:
-    """The overrides of the launch that are about the wording, such as report.rope=0.01."""
-    typed = [text for text in shlex.split(results.command) if "=" in text]
-    return [text for text in typed if text.lstrip("+~").split("=")[0].split(".")[0] in WORDING]
 
 
 def _other_recipe(results: Results, current: Experiment, config_dir: str | PathLike[str] | None) -> list[str]:

@@ -66,11 +66,8 @@ def _detectable(analysis: Analysis) -> str:
     if not sizes:
         return ""
     ends = list(dict.fromkeys(analysis.show(size) for size in (min(sizes), max(sizes))))
-    span = f"{' to '.join(ends)}{' (depending on the pair)' if len(ends) > 1 else ''}"
-    return (
-        f"Where variants can't be told apart, these seeds would have found a true difference of {span} with a chance of "
-        "80 %, and a smaller one with less."
-    )
+    span = f"{' to '.join(ends)}{', depending on the pair' if len(ends) > 1 else ''}"
+    return f"Where variants can't be told apart, these seeds had a power of 80 % for a true difference of {span}, and less for a smaller one."
 
 
 def _one_recipes(analysis: Analysis) -> list[str]:
