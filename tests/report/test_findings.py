@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 
 import pandas as pd
@@ -62,6 +63,10 @@ def finding(text, values=None, **more):
         ({"difference": [{"published": PLACE}, {"mean": PLACE}], "format": ".2f"}, "0.25"),
         ({"ratio": [{"mean": PLACE}, {"std": PLACE}], "format": ".1f"}, "2.0"),
         ({"verdict": ["a", "b"]}, "can't be told apart"),
+        ({"verdict": ["a", "b"], "metric": "test/accuracy"}, "can't be told apart"),
+        ({"mean": {"minus": [PLACE, ["b", "test/accuracy"]]}, "format": ".3f"}, "-0.208"),
+        ({"std": {"minus": [PLACE, ["b", "test/accuracy"]]}}, "0.0722"),
+        ({"count": {"minus": [PLACE, ["b", "test/accuracy"]]}, "below": -0.2, "format": "word"}, "two"),
     ],
 )
 def test_values_are_worked_out(results, write, rule, shown):
@@ -110,6 +115,19 @@ def test_values_of_an_epoch(make_results, tmp_path):
     text = finding("{it}", {"it": {"mean": ["none", "val/accuracy", 1], "format": ".2f"}})
     path.write_text(yaml.safe_dump({"cells": digest_of(results), "findings": [text]}))
     assert read_findings(path, results)[0].text == "0.91"
+
+
+def test_what_cold_rows_add_to_the_error(make_results, tmp_path):
+    columns = {"val/cold_rows": [2, 2], "val/mse_warm": [1.0, 1.0], "val/mse": [1.25, 1.35]}
+    results = make_results({"a": columns}, make_config(report={"metric": "val/mse"}, variants={"a": []}, published={}))
+    results.data.update(split={"train": 80, "val": 20, "test": 0})
+    values = {
+        "share": {"cold_share": "a", "format": ".0%"},
+        "each": {"ratio": [{"cold_part": "a"}, {"cold_share": "a"}], "format": ".2f"},  # (20 * 1.3 - 18 * 1.0) / 2
+    }
+    path = tmp_path / FILE
+    path.write_text(yaml.safe_dump({"cells": digest_of(results), "findings": [finding("{each} in {share}", values)]}))
+    assert read_findings(path, results)[0].text == "4.00 in 10 %"
 
 
 def test_they_stand_in_the_page_of_their_own_results_alone(results, make_results, write, tmp_path):
@@ -178,16 +196,17 @@ COMMITTED = sorted(path.parent.name for path in EXPERIMENTS.glob(f"*/{FILE}"))
 COUNTED = re.compile(r"\b(two|three|four|five|six|seven|eight|nine|ten|twenty)\b")
 
 
-def without_split(name):
-    """Results whose comparisons need no ratio of test to training rows: all seeds are tested on the same."""
+def with_split(name):
+    """Committed results with the numbers of their rows, which cold rows and tests of splits of each seed's own need."""
     results = committed_results(name)
-    results.data.update(same_test=True, split={"train": 4, "val": 1, "test": 1})
+    data = json.loads((EXPERIMENTS / name / "record.json").read_text())["data"]
+    results.data.update({key: data[key] for key in ("same_test", "split")})
     return results
 
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_committed_findings_are_about_the_results_beside_them(name):
-    results = without_split(name)
+    results = with_split(name)
     with (EXPERIMENTS / name / "results.csv").open() as stream:
         finished = [row["fingerprint"] for row in csv.DictReader(stream) if row["status"] == "FINISHED"]
     content = yaml.safe_load((EXPERIMENTS / name / FILE).read_text())
@@ -211,7 +230,7 @@ def test_numbers_of_the_other_spam_experiment_are_those_of_its_report():
     other = committed_results("spam_imbalance")
     means = {name: other.values(name, "test/accuracy").mean() for name in ("none", "undersample")}
     text = (EXPERIMENTS / "spam_recurrent" / FILE).read_text()
-    assert f"theirs {means['none']:.4f}" in text
+    assert f"that network's {means['none']:.4f}" in text
     assert f"that of `spam_imbalance` {means['none'] - means['undersample']:.4f}" in text
 
 

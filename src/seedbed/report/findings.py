@@ -11,7 +11,8 @@ not shown. Numbers of ours in them are filled in from these results, so that non
           size: {difference: [{published: [wide, val/mse, 4]}, {mean: [wide, val/mse, 4]}], format: .3f}
           share: {z: [wide, val/mse, 4], format: .1f}
 
-A place is [variant, metric], for final values, or [variant, metric, epoch], from epoch 0 on. Numbers that these results do
+A place is [variant, metric], for final values, [variant, metric, epoch], from epoch 0 on, or {minus: [place, place]}, for
+the differences of two variants, seed by seed. Numbers that these results do
 not hold, since the command makes others, are typed; ``typed`` then says when, and with what version.
 """
 
@@ -137,7 +138,7 @@ def _shown(path: Path, results: Results, name: str, rule: Any) -> str:
         value = _value(results, {key: argument for key, argument in rule.items() if key != "format"})
         if isinstance(value, str):
             return value
-        return count_word(round(value)) if form == "word" else format(value, form)
+        return count_word(round(value)) if form == "word" else format(value, form).replace("%", " %")
     except ConfigError as error:
         raise ConfigError(f"{path}: the value {name}: {error}") from error
     except (TypeError, ValueError, KeyError, AttributeError, IndexError, ZeroDivisionError) as error:
@@ -163,23 +164,30 @@ def _number(results: Results, rule: dict[str, Any]) -> float:
     return float(_value(results, rule))
 
 
-def _ours(results: Results, place: list[Any], seeds: list[int] | None = None) -> NDArray[np.float64]:
+def _ours(results: Results, place: Any, seeds: list[int] | None = None) -> NDArray[np.float64]:
     """Our finite values at a place; of the ``seeds`` named alone."""
-    variant, metric, *epoch = place
-    if variant not in results.variants:
-        raise ConfigError(
-            f"findings: {variant!r} is no variant of these results: {near_misses(variant, results.variants)}"
-        )
-    by_seed = values_by_seed(results, variant, metric, epoch[0] if epoch else None)
-    by_seed = by_seed[finite(by_seed)]
+    values = _by_seed(results, place)
     if seeds is not None:
-        if absent := [seed for seed in seeds if seed not in by_seed.index]:
+        if absent := [seed for seed in seeds if seed not in values.index]:
+            raise ConfigError(f"seed {absent[0]} has no value at {place!r}: {listed(map(str, values.index))} have one.")
+        values = values.loc[seeds]
+    return np.asarray(values, dtype=np.float64)
+
+
+def _by_seed(results: Results, place: Any) -> pd.Series[float]:
+    """Our finite values at a place by seed; of a difference, those of the seeds that both variants have."""
+    if isinstance(place, dict):
+        first, second = (_by_seed(results, of) for of in place["minus"])
+        values = (first - second).dropna()
+    else:
+        variant, metric, *epoch = place
+        if variant not in results.variants:
             raise ConfigError(
-                f"seed {absent[0]} has no value at {place!r}: {listed(map(str, by_seed.index))} have one."
+                f"findings: {variant!r} is no variant of these results: {near_misses(variant, results.variants)}"
             )
-        by_seed = by_seed.loc[seeds]
-    values = np.asarray(by_seed, dtype=np.float64)
-    if not len(values):
+        values = values_by_seed(results, variant, metric, epoch[0] if epoch else None)
+        values = values[finite(values)]
+    if values.empty:
         raise ConfigError(f"these results have no value at {place!r}.")
     return values
 
@@ -193,24 +201,24 @@ def _of_source(results: Results, place: list[Any]) -> Published:
     return found[0]
 
 
-def _mean(results: Results, place: list[Any], seeds: list[int] | None = None) -> float:
+def _mean(results: Results, place: Any, seeds: list[int] | None = None) -> float:
     return float(_ours(results, place, seeds).mean())
 
 
-def _std(results: Results, place: list[Any]) -> float:
+def _std(results: Results, place: Any) -> float:
     return float(_ours(results, place).std(ddof=1))
 
 
-def _n(results: Results, place: list[Any]) -> float:
+def _n(results: Results, place: Any) -> float:
     return len(_ours(results, place))
 
 
-def _ranked(results: Results, place: list[Any], at: int) -> float:
+def _ranked(results: Results, place: Any, at: int) -> float:
     """The value that is the ``at``-th from below, or (-1) from above."""
     return float(np.sort(_ours(results, place))[at - 1 if at > 0 else at])
 
 
-def _count(results: Results, place: list[Any], below: float | None = None, above: float | None = None) -> float:
+def _count(results: Results, place: Any, below: float | None = None, above: float | None = None) -> float:
     """How many seeds lie below, or above, a value."""
     values = _ours(results, place)
     inside = (values < below if below is not None else True) & (values > above if above is not None else True)
@@ -247,10 +255,24 @@ def _together(results: Results, variants: list[str], metric: str) -> float:
     return (float(np.mean([curve.mean.value for curve in curves])) - of_seeds.mean) / of_seeds.std
 
 
-def _verdict(results: Results, pair: list[Any]) -> str:
-    """The words of the comparison of a variant with a baseline, among all comparisons with that baseline."""
+def _verdict(results: Results, pair: list[Any], metric: str | None = None) -> str:
+    """The words of the comparison of a variant with a baseline, among all comparisons with that baseline.
+
+    On the experiment's own metric where none is named.
+    """
     variant, baseline = pair
-    return next(row.verdict for row in analyse(results, baseline=baseline).family if row.variant == variant)
+    return next(row.verdict for row in analyse(results, metric, baseline).family if row.variant == variant)
+
+
+def _cold_share(results: Results, variant: str) -> float:
+    """The share of the validation rows whose user or item was not trained on."""
+    return _mean(results, [variant, "val/cold_rows"]) / float(results.data["split"]["val"])
+
+
+def _cold_part(results: Results, variant: str) -> float:
+    """What these rows add to the validation MSE: their squared errors over the number of all rows."""
+    warm = _mean(results, [variant, "val/mse_warm"]) * (1 - _cold_share(results, variant))
+    return _mean(results, [variant, "val/mse"]) - warm
 
 
 def _difference(results: Results, rules: list[Any]) -> float:
@@ -272,6 +294,8 @@ RULES: dict[str, Callable[..., float | str]] = {
     "published": _published,
     "z": _z,
     "verdict": _verdict,
+    "cold_share": _cold_share,
+    "cold_part": _cold_part,
     "points_above": _points_above,
     "together": _together,
     "difference": _difference,
