@@ -279,6 +279,9 @@ def test_held_out_users_are_about_users(make_results, side):
     values = {"none": {"test/rmse": WAVE}, "a": {"test/rmse": shifted(0.2)}}
     results = make_results(values, config("test/rmse", split=split | {"side": side}), data={"split": split})
     assert f"about the {side}s behind these ratings" in text_of(results)
+    least = split | {"side": side, "at_least": 20}
+    results = make_results(values, config("test/rmse", split=least), data={"split": split})
+    assert f"about the {side}s with at least 20 ratings behind these data" in text_of(results)
 
 
 def many(make_results, baseline):

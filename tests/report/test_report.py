@@ -233,7 +233,7 @@ def test_the_terminal_says_what_became_of_the_claims_in_the_words_of_the_page(re
     description, _ = launch_page(results, with_pictures=False)
     [said] = [line for line in table_text(results).splitlines() if line.startswith("Of the source's seven claims")]
     assert said in description
-    assert "one is of a kind that no test can tell" in said
+    assert "one is too weak for any test to decide" in said
     unread = make_config(published={"claims": [{"text": "x", "check": {"worse_then": ["smote", "none"]}}]})
     text = table_text(make_results(config=unread))
     assert "The claims of the source are not checked: published.claims: " in text
