@@ -109,7 +109,7 @@ def test_the_section_puts_the_source_beside_the_seeds() -> None:
     assert "| 2 | Film 2 | 37 | -0.8974 ± 0.2500 | 3 of 3 seeds | 1 |" in lowest
     assert "| 31 | Film 30 | 9 |" in lowest
     assert "place in the source's list (theirs)" in lowest
-    assert "By the mean over seeds: the first 10, and those that the source names; such" in lowest
+    assert "By the mean over seeds: the first 5, and those that the source names; such" in lowest
     assert "By the mean over seeds; such" in highest
     assert "| 0 of 3 seeds | 2 |" in lowest
     assert "Not in the data: Gone (1999)." in lowest

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -513,10 +514,44 @@ def test_a_long_list_of_differences_is_cut_in_the_summary_and_not_in_the_table(m
     results = make_results(values, plain_config(baseline=None) | {"split": split})
     text, _ = launch_page(results, with_pictures=False)
     assert len(text) < 8000
-    assert "more pairs are told apart" in text
+    said = re.search(
+        r"- On `test/accuracy` with 2 seeds all 48 tested pairs are told apart; the largest differences: ", text
+    )
+    assert said, text
+    assert len(re.findall(r"is (?:better|worse) than", text.split("Intervals and verdicts")[0])) == 3
     assert "| v11 |" in text
     write_report(results, tmp_path, formats=["tex"])
     assert r"\begin{longtable}" in (tmp_path / "report.tex").read_text()
+
+
+def test_very_many_verdicts_are_counted_first(make_results):
+    rng = np.random.default_rng(0)
+    values = {"base": {"test/accuracy": (0.5 + rng.normal(0, 0.001, 10)).tolist()}}
+    for place in range(9):
+        mean = 0.6 + place / 100 if place < 7 else 0.4
+        values[f"v{place}"] = {"test/accuracy": (mean + rng.normal(0, 0.001, 10)).tolist()}
+    split = {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False}
+    said = summary_sentences(analyse(make_results(values, plain_config(baseline="base") | {"split": split})), [])
+    start = "On `test/accuracy` with 10 seeds all 9 are told apart from `base`: seven better, two worse; the largest "
+    assert said[0].startswith(f"{start}differences: `v6` is better than `base` by 0.16")
+    assert said[0].count(" than ") == 3
+    assert said[1].startswith("Intervals and verdicts are about the runs on this one split;")
+
+
+def test_a_loss_is_not_bold_between_variants_of_different_tasks(make_results, tmp_path):
+    numbers = {"test/accuracy": [0.5, 0.6, 0.7], "test/loss": [0.1, 0.2, 0.3], "test/f1": [0.1, 0.2, 0.4]}
+    values = {"a": numbers, "b": {name: [value + 0.125 for value in of] for name, of in numbers.items()}}
+    for override, bold in (("optimizer.lr=0.1", True), ("task.cells=rated", False), ("task=rating", False)):
+        config = plain_config(baseline="a") | {"variants": {"a": [], "b": [override]}, "seeds": 3}
+        launches = [{"id": "none trained", "started": "", "command": "seedbed run made_up"}]
+        write_report(make_results(values, config, launches=launches), tmp_path, formats=["md"])
+        text = (tmp_path / "report.md").read_text()
+        assert ("No loss is bold" in text) == (not bold)
+        row = text.split("## Other metrics")[1].split("| a |")[1].splitlines()[0]
+        assert row.count("**") == 2 * bold
+        assert "- **a**: the experiment's recipe as it stands" in text
+        assert "The config of `a`, the first variant:\n\n```yaml" in text
+        assert "trained none of these cells" in text
 
 
 def test_time_is_no_metric_to_compare_by(results):

@@ -67,11 +67,12 @@ def _counts(analysis: Analysis, apart: list[Difference]) -> str:
     """How many of very many comparisons are told apart: "all 13 are told apart from `a`: ten better, three worse"."""
     made = analysis.tests_made(analysis.once)
     of = f"all {made}" if len(apart) == made else f"{len(apart)} of {made}"
+    every = made == len(analysis.once)
     if analysis.baseline is None:
-        return f"{of} pairs are told apart"
+        return f"{of} {'pairs' if every else 'tested pairs'} are told apart"
     ways = Counter(row.verdict for row in apart)
     said = ", ".join(f"{count_word(ways[way])} {way}" for way in (BETTER, WORSE, HIGHER, LOWER) if ways[way])
-    return f"{of} are told apart from {analysis.quoted[analysis.baseline]}: {said}"
+    return f"{of}{'' if every else ' tested'} are told apart from {analysis.quoted[analysis.baseline]}: {said}"
 
 
 def _largest(analysis: Analysis, apart: list[Difference]) -> list[str]:
