@@ -524,6 +524,14 @@ def test_a_long_list_of_differences_is_cut_in_the_summary_and_not_in_the_table(m
     assert r"\begin{longtable}" in (tmp_path / "report.tex").read_text()
 
 
+def test_a_bar_that_the_axis_cuts_is_named(make_results):
+    values = {"a": {"test/accuracy": [0.3, 0.5, 0.7]}, "b": {"test/accuracy": [0.3, 0.31, 0.32]}}
+    config = plain_config(baseline="b")
+    config["report"] |= {"axis": [0.0, 0.7], "bars": "2std"}
+    drawn = rendered(lambda: means_figure(analyse(make_results(values, config))), "svg").decode()
+    assert "Bars that go on beyond the axis: a (to 0.9)." in drawn
+
+
 def test_very_many_verdicts_are_counted_first(make_results):
     rng = np.random.default_rng(0)
     values = {"base": {"test/accuracy": (0.5 + rng.normal(0, 0.001, 10)).tolist()}}
