@@ -108,12 +108,15 @@ def test_the_section_puts_the_source_beside_the_seeds() -> None:
     lowest, highest = text.split("### Items with the highest bias")
     assert "| 2 | Film 2 | 37 | -0.8974 ± 0.2500 | 3 of 3 seeds | 1 |" in lowest
     assert "| 31 | Film 30 | 9 |" in lowest
+    assert "place in the source's list (theirs)" in lowest
+    assert "By the mean over seeds: the first 5, and those that the source names; such" in lowest
+    assert "By the mean over seeds; such" in highest
     assert "| 0 of 3 seeds | 2 |" in lowest
     assert "Not in the data: Gone (1999)." in lowest
-    assert "place in theirs" not in highest.split("### Nearest items")[0]
+    assert "source's list (theirs)" not in highest.split("### Nearest items")[0]
     assert "3 of 3 seeds | Film 7 |" in highest
     assert "correlation (without its sign) of 1.000 ± 0.000, 1.000 ± 0.000 and 1.000 ± 0.000" in text
-    assert "two seeds have 10.00 ± 0.00 in common" in text
+    assert "nearest of the 40 items to each, two seeds share 10.00 ± 0.00 on average; chance would give 2.56." in text
     assert "| 2 | 40 | 2.1000 ± 0.1414 |" in text
     assert {picture.name for picture in drawn} == {"components", "predictions"}
     for picture in drawn:

@@ -342,6 +342,15 @@ def test_levels_of_holms_steps_agree_with_its_adjusted_p_values():
         assert found is None or (found < level) == (adjusted < 0.05)
 
 
+@pytest.mark.parametrize("tied", [0.004, 0.02])
+def test_equal_p_values_have_one_level(tied):
+    p_values = [tied, 0.04, tied, 0.001]
+    levels = holm_levels(p_values)
+    assert levels == pytest.approx([0.05 / 3, 0.05 if tied < 0.05 / 3 else 0.05 / 3, 0.05 / 3, 0.0125])
+    for found, level, adjusted in zip(p_values, levels, holm(p_values), strict=True):
+        assert (found < level) == (adjusted < 0.05)
+
+
 def test_interval_at_a_level_by_hand():
     found = compare([3.0, 4, 8, 5], [1.0, 3, 5, 3], design="resampled", test_to_train=0.25)
     usual = interval_at(found, 0.05, correction=0.25)

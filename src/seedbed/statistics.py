@@ -19,6 +19,8 @@ CONFIDENCE = 0.95
 # Relative differences up to this are rounding.
 ROUNDING = 1e-12
 RUNS = "the runs on this data set"
+RUNS_ON_ONE_SPLIT = "the runs on this one split"
+"""Where all seeds share one split, and so nothing is said about others."""
 POPULATION = "the population behind this data set"
 RESPLITS = "other random splits of these ratings (the same users and items)"
 """Ratings of one user are no independent draws, so redrawn splits of ratings say nothing of other users."""
@@ -278,7 +280,13 @@ def mean_above_p(values: ArrayLike, bound: float, *, correction: float = 0.0) ->
 
 
 def compare(
-    a: ArrayLike, b: ArrayLike, *, design: Design, test_to_train: float | None = None, population: str = POPULATION
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    design: Design,
+    test_to_train: float | None = None,
+    population: str = POPULATION,
+    runs: str = RUNS,
 ) -> Comparison:
     """Compare a with b, two arrays (n,) paired by index; a pair with a value that is not finite is left out.
 
@@ -288,7 +296,7 @@ def compare(
     Its interval is about ``population``: by default what the data set was drawn from.
 
     ``fixed``: all seeds share one split. The paired t-test, with the exact Wilcoxon signed-rank test beside
-    it; the interval is about the runs on this data set, and says nothing about another split of it.
+    it; the interval is about ``runs``, and says nothing about another split of the data set.
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape or first.ndim != 1:
@@ -298,7 +306,7 @@ def compare(
     paired = finite(first) & finite(second)
     first, second = first[paired], second[paired]
     correction = float(test_to_train or 0.0) if design == "resampled" else 0.0
-    about = population if design == "resampled" else RUNS
+    about = population if design == "resampled" else runs
     sizes = np.maximum(np.abs(first), np.abs(second))
     differences = first - second
     differences[np.abs(differences) <= ROUNDING * sizes] = 0.0
@@ -475,16 +483,17 @@ def holm_levels(p_values: Sequence[float | None], level: float = 0.05) -> list[f
     """The level at which Holm's method tests each p-value: ``level`` / (m - i + 1) for the i-th smallest of m.
 
     The method stops at the first that is not below its level, and takes no later step. So all from there on have the
-    level of that step: each p-value is below its level exactly where ``holm`` puts it below ``level``.
+    level of that step: each p-value is below its level exactly where ``holm`` puts it below ``level``. Equal p-values
+    have the level of the first of them, the stricter one, and so do not depend on their order.
     """
-    tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
-    levels: list[float | None] = [None] * len(p_values)
+    tested = [p for p in p_values if p is not None]
+    levels: dict[float, float] = {}
     step = 0
-    for p, place in tested:
-        levels[place] = level / (len(tested) - step)
-        if p < level / (len(tested) - step):
-            step += 1
-    return levels
+    for p in sorted(set(tested)):
+        levels[p] = level / (len(tested) - step)
+        if p < levels[p]:
+            step += tested.count(p)
+    return [None if p is None else levels[p] for p in p_values]
 
 
 @dataclass(frozen=True)

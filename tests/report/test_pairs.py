@@ -237,6 +237,26 @@ def test_the_leader_is_said_with_its_distance_and_test(make_results):
     )
 
 
+def test_all_that_the_leader_is_not_told_apart_from_are_named(make_results):
+    rng = np.random.default_rng(1)
+    means = {"none": 0.5, "lead": 0.9, "steady": 0.89, **{f"wild_{place}": 0.88 - place / 1000 for place in range(5)}}
+    steady = WAVE - np.mean(WAVE)
+    values = {
+        name: {"test/accuracy": (mean + steady + rng.normal(0, 0.2 if "wild" in name else 0.0002, 10)).tolist()}
+        for name, mean in means.items()
+    }
+    for name, mean in means.items():  # the noise moves no mean
+        found = np.array(values[name]["test/accuracy"])
+        values[name]["test/accuracy"] = (found - found.mean() + mean).tolist()
+    text = text_of(make_results(values, config()))
+    assert (
+        "The highest mean is 0.9000, of `lead`, 0.0100 ahead of `steady` (told apart, tested as one of all 28 pairs, as it "
+        "was picked by its means); it can't be told apart from `wild_0` (0.0200 behind), `wild_1` (0.0210 behind), `wild_2` "
+        "(0.0220 behind) and two more." in text
+    )
+    assert len(text.split("The highest mean")) == 2
+
+
 def test_only_what_has_a_better_end_and_lacks_no_seed_is_bold(make_results, tmp_path):
     values = {
         name: {"val/ndcg_at_10": of, "val/novelty_at_10": of, "val/coverage_at_10": of, "lr": of, "val/map": of}
@@ -290,6 +310,9 @@ def test_held_out_users_are_about_users(make_results, side):
     values = {"none": {"test/rmse": WAVE}, "a": {"test/rmse": shifted(0.2)}}
     results = make_results(values, config("test/rmse", split=split | {"side": side}), data={"split": split})
     assert f"about the {side}s behind these ratings" in text_of(results)
+    least = split | {"side": side, "at_least": 20}
+    results = make_results(values, config("test/rmse", split=least), data={"split": split})
+    assert f"about the {side}s with at least 20 ratings behind these data" in text_of(results)
 
 
 def many(make_results, baseline):

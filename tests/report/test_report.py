@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -233,7 +234,7 @@ def test_the_terminal_says_what_became_of_the_claims_in_the_words_of_the_page(re
     description, _ = launch_page(results, with_pictures=False)
     [said] = [line for line in table_text(results).splitlines() if line.startswith("Of the source's seven claims")]
     assert said in description
-    assert "one is of a kind that no test can tell" in said
+    assert "one is too weak for any test to decide" in said
     unread = make_config(published={"claims": [{"text": "x", "check": {"worse_then": ["smote", "none"]}}]})
     text = table_text(make_results(config=unread))
     assert "The claims of the source are not checked: published.claims: " in text
@@ -513,10 +514,52 @@ def test_a_long_list_of_differences_is_cut_in_the_summary_and_not_in_the_table(m
     results = make_results(values, plain_config(baseline=None) | {"split": split})
     text, _ = launch_page(results, with_pictures=False)
     assert len(text) < 8000
-    assert "more pairs are told apart" in text
+    said = re.search(
+        r"- On `test/accuracy` with 2 seeds all 48 tested pairs are told apart; the largest differences: ", text
+    )
+    assert said, text
+    assert len(re.findall(r"is (?:better|worse) than", text.split("Intervals and verdicts")[0])) == 3
     assert "| v11 |" in text
     write_report(results, tmp_path, formats=["tex"])
     assert r"\begin{longtable}" in (tmp_path / "report.tex").read_text()
+
+
+def test_a_bar_that_the_axis_cuts_is_named(make_results):
+    values = {"a": {"test/accuracy": [0.3, 0.5, 0.7]}, "b": {"test/accuracy": [0.3, 0.31, 0.32]}}
+    config = plain_config(baseline="b")
+    config["report"] |= {"axis": [0.0, 0.7], "bars": "2std"}
+    drawn = rendered(lambda: means_figure(analyse(make_results(values, config))), "svg").decode()
+    assert "Bars that go on beyond the axis: a (to 0.9)." in drawn
+
+
+def test_very_many_verdicts_are_counted_first(make_results):
+    rng = np.random.default_rng(0)
+    values = {"base": {"test/accuracy": (0.5 + rng.normal(0, 0.001, 10)).tolist()}}
+    for place in range(9):
+        mean = 0.6 + place / 100 if place < 7 else 0.4
+        values[f"v{place}"] = {"test/accuracy": (mean + rng.normal(0, 0.001, 10)).tolist()}
+    split = {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False}
+    said = summary_sentences(analyse(make_results(values, plain_config(baseline="base") | {"split": split})), [])
+    start = "On `test/accuracy` with 10 seeds all 9 are told apart from `base`: seven better, two worse; the largest "
+    assert said[0].startswith(f"{start}differences: `v6` is better than `base` by 0.16")
+    assert said[0].count(" than ") == 3
+    assert said[1].startswith("Intervals and verdicts are about the runs on this one split;")
+
+
+def test_a_loss_is_not_bold_between_variants_of_different_tasks(make_results, tmp_path):
+    numbers = {"test/accuracy": [0.5, 0.6, 0.7], "test/loss": [0.1, 0.2, 0.3], "test/f1": [0.1, 0.2, 0.4]}
+    values = {"a": numbers, "b": {name: [value + 0.125 for value in of] for name, of in numbers.items()}}
+    for override, bold in (("optimizer.lr=0.1", True), ("task.cells=rated", False), ("task=rating", False)):
+        config = plain_config(baseline="a") | {"variants": {"a": [], "b": [override]}, "seeds": 3}
+        launches = [{"id": "none trained", "started": "", "command": "seedbed run made_up"}]
+        write_report(make_results(values, config, launches=launches), tmp_path, formats=["md"])
+        text = (tmp_path / "report.md").read_text()
+        assert ("No loss is bold" in text) == (not bold)
+        row = text.split("## Other metrics")[1].split("| a |")[1].splitlines()[0]
+        assert row.count("**") == 2 * bold
+        assert "- **a**: the experiment's recipe as it stands" in text
+        assert "The config of `a`, the first variant:\n\n```yaml" in text
+        assert "trained none of these cells" in text
 
 
 def test_time_is_no_metric_to_compare_by(results):

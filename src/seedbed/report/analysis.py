@@ -39,6 +39,8 @@ from seedbed.results import LR, SECONDS, Results, typed_about
 from seedbed.statistics import (
     POPULATION,
     RESPLITS,
+    RUNS,
+    RUNS_ON_ONE_SPLIT,
     Comparison,
     Design,
     Interval,
@@ -59,6 +61,7 @@ __all__ = [
     "comparison_table", "difference_text",
 ]  # fmt: skip
 
+ONE_SPLIT = "share one split"
 MOST_ROWS = 40
 """Comparisons that a table or picture of a page has room for."""
 COMPARISON_COLUMNS = [
@@ -103,6 +106,11 @@ class Analysis:
         """What all seeds share of the split, as a sentence about them says it; "" where the metric's rows are redrawn."""
         return _shared(self.results, self.metric)
 
+    @property
+    def runs(self) -> str:
+        """What the interval of a mean over these seeds is about."""
+        return RUNS_ON_ONE_SPLIT if self.shared == ONE_SPLIT else RUNS
+
     @cached_property
     def test_to_train(self) -> float:
         return _test_to_train(self.results, self.metric)
@@ -113,7 +121,7 @@ class Analysis:
         results, lower = self.results, self.results.lower_is_better(self.metric)
         worst = results.bounds(self.metric)[1 if lower else 0]
         directed = results.has_direction(self.metric)
-        return Terms(self.metric, self.design, self._ratio, self.population_name, lower, directed, worst)
+        return Terms(self.metric, self.design, self._ratio, self.population_name, self.runs, lower, directed, worst)
 
     @cached_property
     def population_name(self) -> str:
@@ -401,9 +409,15 @@ def _typed_comparison(results: Results) -> list[str]:
 def _population(results: Results) -> str:
     """What redrawn splits are about: rows are draws from a population, but ratings of one user or item hang together."""
     split = results.config.get("split")
-    side = split.get("side") if isinstance(split, dict) else None
+    split = split if isinstance(split, dict) else {}
+    side = split.get("side")
     if side in ("user", "item"):  # whole users or items are held out
-        return f"the {side}s behind these ratings"
+        least = split.get("at_least") or 1
+        return (
+            f"the {side}s with at least {least} ratings behind these data"
+            if least > 1
+            else f"the {side}s behind these ratings"
+        )
     return RESPLITS if results.has_ratings else POPULATION
 
 
@@ -412,7 +426,7 @@ def _shared(results: Results, metric: str) -> str:
     said = isinstance(split, dict) and split.get("per_seed") is False
     several = len(set(results.cells["seed"])) > 1
     if said or (several and data.get("same_split")):
-        return "share one split"
+        return ONE_SPLIT
     # Whatever trains them, what they say is about these test rows, and so not about a population.
     tested = several and data.get("same_test") and (data.get("split") or {}).get("test")
     return "are tested on the same rows" if tested and metric.startswith("test/") else ""

@@ -111,7 +111,7 @@ def _results(analysis: Analysis) -> str:
         count = latex(analysis.count(variant).removeprefix("n="))
         interval = latex(interval_text(found, analysis.decimals))
         rows.append([latex(names[variant]), bold, count, interval])
-    about = next(iter(analysis.summaries.values())).about
+    about = analysis.runs
     caption = (
         rf"{latex(analysis.results.experiment)}: {latex(analysis.label())}, mean $\pm$ sample std over {_seeds(analysis)} "
         rf"seeds; {latex(analysis.bold_rule)}. The 95\,\% interval of the mean is about {about}. "

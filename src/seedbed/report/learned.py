@@ -134,7 +134,7 @@ def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool)
     rows = [(rank, found) for rank, found in rows if rank <= LISTED or learned.titles[found.item] in named]
     decimals = places(found.score for _, found in rows)
     header = ["rank", "item", "ratings", f"bias {PLUS_MINUS} std", f"among a seed's {LISTED} {which}"]
-    header += [f"place in {markdown(of)}" for of, _ in lists]
+    header += [f"place in the source's list ({markdown(of)})" for of, _ in lists]
     body = [
         [
             str(rank),
@@ -151,10 +151,9 @@ def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool)
     what = "rated more often and higher" if highest else "rated more rarely and lower"
     if not learned.counts_missing:
         what = "liked more" if highest else "liked less"
+    also = f": the first {LISTED}, and those that the source names" if lists else ""
     about = f"such an item is {what} than its factors and its users explain"
-    return (
-        f"### Items with the {which} bias\n\nBy the mean over seeds; {about}.\n\n{markdown_table(header, body)}{note}"
-    )
+    return f"### Items with the {which} bias\n\nBy the mean over seeds{also}; {about}.\n\n{markdown_table(header, body)}{note}"
 
 
 def _of_seeds(found: Ranked, learned: Learned) -> str:
@@ -210,8 +209,9 @@ def _components_part(components: Components, seed: int) -> str:
         )
     if components.shared_neighbours is not None:
         lines.append(
-            f"Of the {NEIGHBOURS} of these items that lie nearest to one of them, two seeds have "
-            f"{mean_text(components.shared_neighbours, 2)} in common (over pairs of seeds)."
+            f"Of the {NEIGHBOURS} nearest of the {components.compared} items to each, two seeds share "
+            f"{mean_text(components.shared_neighbours, 2)} on average; chance would give "
+            f"{NEIGHBOURS**2 / (components.compared - 1):.2f}."
         )
     return f"### Principal components\n\n{' '.join(lines)}\n\n![Items by component 1 and 3](components.png)"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -37,7 +38,6 @@ from seedbed.statistics import (
     LEAST_BOOTSTRAPPED,
     POPULATION,
     RESPLITS,
-    RUNS,
     Summary,
     bootstrap_interval,
     interquartile_mean,
@@ -137,12 +137,11 @@ def main_table(analysis: Analysis) -> str:
                 interval_text(found, analysis.decimals),
             ]
         )
-    about = next(iter(analysis.summaries.values())).about
     header = ["variant", markdown(analysis.label()), "n", "95 % interval of the mean"]
     below = "".join(f"\n\n{markdown(note)}" for note in notes)
     return (
         f"## Result\n\nMean {PLUS_MINUS} sample std (ddof 1) over n seeds; {analysis.bold_rule}. "
-        f"The interval is about {about}.{_about_classes(analysis)}\n\n{markdown_table(header, rows)}{below}"
+        f"The interval is about {analysis.runs}.{_about_classes(analysis)}\n\n{markdown_table(header, rows)}{below}"
     )
 
 
@@ -158,11 +157,11 @@ def _every_seed(analysis: Analysis, images: Mapping[str, str]) -> str:
         intervals = [bootstrap_interval(values), *([analysis.population(variant)] if resampled else [])]
         row = [markdown(names[variant]), str(found.n), *of_middle, number(found.std, decimals)]
         rows.append([*row, *(interval_text(interval, decimals) for interval in intervals)])
-    header = ["variant", "n", "median", "interquartile mean", "sample std", f"95 % BCa, {RUNS}"]
+    header = ["variant", "n", "median", "interquartile mean", "sample std", f"95 % BCa, {analysis.runs}"]
     header += [f"95 %, {analysis.population_name}"] if resampled else []
     about = (
         f"Intervals of the mean: by the bootstrap (expanded BCa, seeded; from {LEAST_BOOTSTRAPPED} seeds on), which does "
-        f"not take the values for normal, about {RUNS}"
+        f"not take the values for normal, about {analysis.runs}"
     )
     if resampled:
         about += (
@@ -324,10 +323,11 @@ def _ranks(analysis: Analysis, images: Mapping[str, str]) -> str:
     last = " A run that diverged or failed is last in its seed." if lost else ""
     return (
         f"## Ranks\n\n{images[RANKS]}\n\nMean ranks of the {count_word(len(found.ranks))} variants over {found.n} "
-        f"seeds, 1 the {_first(analysis)}.{last} Friedman's test that none tends to rank ahead of another: p {sign}{p_text(found.p)}. A bar "
+        f"seeds, 1 the {_first(analysis)}.{last} Friedman's test of the hypothesis that no variant tends "
+        f"to rank ahead of another: p {sign}{p_text(found.p)}. A bar "
         "joins variants whose ranks are no further apart than the critical difference of Nemenyi's test at "
-        f"{LEVEL}. The seeds are the blocks of both tests, and all of one data set: they are about {RUNS}, and say nothing of "
-        "other data sets. Better and worse are said by the comparisons above alone."
+        f"{LEVEL}. The seeds are the blocks of both tests, and all of one data set: they are about {analysis.runs}, and say nothing of "
+        "other data sets. Better and worse are said by the comparisons above alone: a bar does not withdraw a verdict."
     )
 
 
@@ -419,7 +419,10 @@ def _other_metrics(analysis: Analysis) -> str:
     ]
     if not others:
         return ""
-    columns = {name: (analysis.summaries_of(name), analysis.best(name)) for name in others}
+    other_losses = [name for name in others if name.rpartition("/")[2] == "loss" and _tasks_differ(analysis.results)]
+    columns = {
+        name: (analysis.summaries_of(name), set() if name in other_losses else analysis.best(name)) for name in others
+    }
     decimals = {name: places(summaries.values()) for name, (summaries, _) in columns.items()}
 
     def fewer(variant: str, summaries: dict[str, Summary]) -> str:
@@ -440,7 +443,19 @@ def _other_metrics(analysis: Analysis) -> str:
         f"Mean {PLUS_MINUS} sample std over the same seeds; not tested. The best is bold where a metric has a better end, of "
         "the variants that lack no seed."
     )
+    if other_losses:
+        about += (
+            " No loss is bold: variants set `task` differently, so that their losses may be of different quantities."
+        )
     return f"## Other metrics\n\n{about}\n\n{markdown_table(header, rows)}"
+
+
+def _tasks_differ(results: Results) -> bool:
+    """Whether variants override the task in different ways, so that their losses may be of different quantities."""
+    stated = results.config.get("variants")
+    overrides = [(stated.get(variant) or []) if isinstance(stated, dict) else [] for variant in results.variants]
+    of_task = {tuple(sorted(text for text in own if re.match(r"[+~]*task\b", str(text)))) for own in overrides}
+    return len(of_task) > 1
 
 
 def _data(analysis: Analysis) -> str:
@@ -464,13 +479,14 @@ def _variant_notes(analysis: Analysis) -> str:
         overrides = stated.get(variant) if isinstance(stated, dict) else None
         shown = ", ".join(f"`{override}`" for override in overrides) if isinstance(overrides, list) else ""
         notes = " ".join(markdown(note) for note in analysis.results.notes.get(variant, ()))
+        shown = shown or ("the experiment's recipe as it stands" if overrides == [] else "")
         if shown or notes:
             lines.append(f"- **{markdown(variant)}**: {'. '.join(part for part in (shown, notes) if part)}")
     return _section("What each variant did", ["\n".join(lines)] if lines else [])
 
 
 def _recipe(analysis: Analysis) -> str:
-    """What the variants share, as YAML, with what the source leaves unstated."""
+    """The config of the first variant, as YAML, with what the source leaves unstated."""
     config = analysis.results.config
     shared = {key: value for key, value in config.items() if key not in _NO_RECIPE}
     if isinstance(shared.get("data"), dict):
@@ -482,6 +498,9 @@ def _recipe(analysis: Analysis) -> str:
         if published.get(key)
     ]
     block = [f"```yaml\n{yaml.safe_dump(shared, sort_keys=False, allow_unicode=True).rstrip()}\n```"] if shared else []
+    results = analysis.results
+    if block and len(results.variants) > 1:
+        block = [f"The config of `{results.variants[0]}`, the first variant:", *block]
     return _section("Recipe", ["\n".join(said)] if said else [], block)
 
 
@@ -500,7 +519,9 @@ def _launches(analysis: Analysis) -> str:
             part for part in (told.get("started", ""), f"`{told['command']}`" if told.get("command") else "") if part
         )
         lines.append(
-            f"- `{launch}`" + (f" ({about})" if about else "") + f": {', '.join(counts) or 'no seed finished'}"
+            f"- `{launch}`"
+            + (f" ({about})" if about else "")
+            + f": {', '.join(counts) or 'trained none of these cells'}"
         )
     return _section("Seeds trained by launch", ["\n".join(lines)] if lines else [], _training_time(analysis))
 

@@ -31,6 +31,8 @@ class Terms:
     """None for a fixed split."""
     population: str
     """What redrawn splits say something about."""
+    runs: str
+    """What runs on the same test rows say something about."""
     lower_is_better: bool
     has_direction: bool
     worst: float | None
@@ -159,7 +161,14 @@ def pairs_of(first: Ran, second: Ran) -> Pairs:
 def paired_test(pairs: Pairs, terms: Terms) -> PairedTest:
     """Test the pairs that have both values, and, where some were lost, all pairs with the lost runs as the worst."""
     design, ratio = terms.design, terms.test_to_train
-    found = compare(pairs.first, pairs.second, design=design, test_to_train=ratio, population=terms.population)
+    found = compare(
+        pairs.first,
+        pairs.second,
+        design=design,
+        test_to_train=ratio,
+        population=terms.population,
+        runs=terms.runs,
+    )
     lost = len(pairs.first) - found.n
     if not lost or not terms.has_direction:
         return PairedTest(found, lost, pairs.causes)

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 
-from seedbed.report.analysis import NO_VERDICT, UNDECIDED, UNTESTED, Analysis, Difference, difference_text
+from seedbed.report.analysis import (
+    BETTER,
+    HIGHER,
+    NO_VERDICT,
+    UNDECIDED,
+    UNTESTED,
+    WORSE,
+    Analysis,
+    Difference,
+    difference_text,
+)
 from seedbed.report.claims import FAILS, HOLDS, OPEN, UNTESTABLE, Claim
 from seedbed.report.formatting import count_word, listed, mean_text
+from seedbed.report.pairs import LOWER
 
 
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
@@ -28,6 +39,9 @@ def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
 
 
 MOST_CLAUSES = 8
+LARGEST_SHOWN = 3
+"""Of more than ``MOST_CLAUSES`` differences that are told apart, so many are named."""
+MOST_NAMED = 3
 
 
 def _differences(analysis: Analysis) -> str:
@@ -36,15 +50,36 @@ def _differences(analysis: Analysis) -> str:
     if not analysis.family:
         return "One variant alone: there is nothing to compare."
     apart = [row for row in family if row.told_apart]
-    clauses = [_clause(analysis, row) for row in apart[:MOST_CLAUSES]]
-    if len(apart) > MOST_CLAUSES:
-        clauses.append(f"{count_word(len(apart) - MOST_CLAUSES)} more pairs are told apart (see the comparisons)")
     open_rows = [row for row in family if row.verdict == UNDECIDED]
+    many = len(apart) > MOST_CLAUSES
+    clauses = _largest(analysis, apart) if many else [_clause(analysis, row) for row in apart]
     if open_rows:
         clauses.append(_undecided(analysis, open_rows, others=bool(apart)))
-    if tested := "; ".join(clauses):
-        tested = f"{tested[0].upper()}{tested[1:]} on {_code(analysis.label())}{_seeds(apart + open_rows)}."
+    where = f"on {_code(analysis.label())}{_seeds(apart + open_rows)}" if clauses else ""
+    if many:
+        tested = f"O{where[1:]} {_counts(analysis, apart)}; {'; '.join(clauses)}."
+    elif tested := "; ".join(clauses):
+        tested = f"{tested[0].upper()}{tested[1:]} {where}."
     return " ".join(part for part in (tested, _untested(analysis)) if part)
+
+
+def _counts(analysis: Analysis, apart: list[Difference]) -> str:
+    """How many of very many comparisons are told apart: "all 13 are told apart from `a`: ten better, three worse"."""
+    made = analysis.tests_made(analysis.once)
+    of = f"all {made}" if len(apart) == made else f"{len(apart)} of {made}"
+    every = made == len(analysis.once)
+    if analysis.baseline is None:
+        return f"{of} {'pairs' if every else 'tested pairs'} are told apart"
+    ways = Counter(row.verdict for row in apart)
+    said = ", ".join(f"{count_word(ways[way])} {way}" for way in (BETTER, WORSE, HIGHER, LOWER) if ways[way])
+    return f"{of}{'' if every else ' tested'} are told apart from {analysis.quoted[analysis.baseline]}: {said}"
+
+
+def _largest(analysis: Analysis, apart: list[Difference]) -> list[str]:
+    """The largest of very many differences that are told apart."""
+    order = sorted(apart, key=lambda row: -abs(row.comparison.difference or 0.0))
+    first, *others = [_clause(analysis, row) for row in order[:LARGEST_SHOWN]]
+    return [f"the largest differences: {first}", *others]
 
 
 def _no_verdicts(analysis: Analysis) -> list[str]:
@@ -145,7 +180,8 @@ def _about(analysis: Analysis) -> str:
     if not tested:
         return ""
     count = analysis.tests_made(tested)
-    holm = f", and the verdicts allow for all {count_word(count)} (Holm)" if count > 1 else ""
+    together = "both" if count == 2 else f"all {count_word(count)}"
+    holm = f", and the verdicts allow for {together} (Holm)" if count > 1 else ""
     return (
         f"Intervals and verdicts are about {tested[0].comparison.about}; an interval is of its comparison alone{holm}."
     )
@@ -187,7 +223,7 @@ def _seeds(rows: list[Difference]) -> str:
 
 
 def _leader(analysis: Analysis) -> str:
-    """The best mean of the variants that lack no value, its distance to the next, and whether that can be told."""
+    """The best mean of the variants that lack no value, its distance to the next, and from which it can't be told apart."""
     complete = [name for name in analysis.distinct if analysis.is_complete(name, analysis.summaries[name])]
     best = sorted(analysis.best(), key=analysis.results.variants.index)
     if not best or len(analysis.results.variants) < 2:
@@ -201,28 +237,71 @@ def _leader(analysis: Analysis) -> str:
 
 
 def _lead(analysis: Analysis, complete: list[str]) -> str:
-    """By how much the best of ``complete`` variants is ahead of the next, and what a test says of the two."""
+    """By how much the best of ``complete`` variants is ahead of the next, and which of all it is not told apart from."""
     order = sorted(complete, key=lambda name: -(analysis.quality(name) or 0.0))
     if len(order) < 2:
         return ""
     first, second = order[:2]
-    gap = abs((analysis.summaries[first].mean or 0.0) - (analysis.summaries[second].mean or 0.0))
-    told = _told(analysis, first, second)
-    if not float(analysis.show(gap)):
-        return f" ({told})"
-    return f", {analysis.show(gap)} ahead of {analysis.quoted[second]} ({told})"
+    told, rest = _told(analysis, first, second), _not_told_apart(analysis, first, order[1:])
+    if not _gap(analysis, first, second):
+        return f" ({told}){rest}"
+    return f", {_gap(analysis, first, second)} ahead of {analysis.quoted[second]} ({told}){rest}"
+
+
+def _gap(analysis: Analysis, first: str, second: str) -> str:
+    """The distance of two means; "" where they are displayed as one number."""
+    gap = analysis.show(abs((analysis.summaries[first].mean or 0.0) - (analysis.summaries[second].mean or 0.0)))
+    return gap if float(gap) else ""
 
 
 def _told(analysis: Analysis, first: str, second: str) -> str:
-    """What the family says of these two; a pair that it lacks was picked by its means, and so is tested as one of all."""
-    row, chosen = analysis.row_of(first, second), ""
-    if row is None:
-        pairs = analysis.of_all_pairs
-        row, count = pairs.row_of(first, second), count_word(pairs.tests_made(pairs.family))
-        chosen = f", tested as one of all {count} pairs, as it was picked by its means"
+    """What is said of these two, and as one of how many pairs it was tested where the family lacks it."""
+    row = _tested(analysis, first, second)
     if row is None or row.verdict == UNTESTED:
         return f"{UNTESTED}: {row.comparison.words}" if row else UNTESTED
-    return f"{'told apart' if row.told_apart else row.verdict}{chosen}"
+    return f"{'told apart' if row.told_apart else row.verdict}{_picked(analysis, first, [second])}"
+
+
+def _tested(analysis: Analysis, first: str, second: str) -> Difference | None:
+    """The comparison in the family; a pair that it lacks was picked by its means, and so is tested as one of all."""
+    return analysis.row_of(first, second) or analysis.of_all_pairs.row_of(first, second)
+
+
+def _picked(analysis: Analysis, first: str, others: list[str]) -> str:
+    """As one of how many pairs these were tested, where they were picked by their means; "" where the family holds them."""
+    if all(analysis.row_of(first, other) for other in others):
+        return ""
+    pairs = analysis.of_all_pairs
+    count, made = len(pairs.once), pairs.tests_made(pairs.once)
+    of = f"all {count_word(count)} pairs" if made == count else f"the {count_word(made)} pairs that can be tested"
+    return f", tested as one of {of}, as {'it was' if len(others) == 1 else 'they were'} picked by {'its' if len(others) == 1 else 'their'} means"
+
+
+def _not_told_apart(analysis: Analysis, first: str, behind: list[str]) -> str:
+    """The other variants that the first is not told apart from: "; it can't be told apart from `c` (0.0070 behind)"."""
+    second, *others = behind
+    rows = {name: _tested(analysis, first, name) for name in others}
+    open_names = [name for name, row in rows.items() if row and row.verdict in (UNDECIDED, NO_VERDICT)]
+    untested = [name for name, row in rows.items() if row is None or row.verdict == UNTESTED]
+    next_row = _tested(analysis, first, second)
+    also = next_row is not None and next_row.verdict == UNDECIDED
+    said = ""
+    if open_names:
+        how = "nor can it be told apart" if also else "it can't be told apart"
+        known = "" if analysis.row_of(first, second) is None else _picked(analysis, first, open_names)
+        said += f"; {how} from {_with_gaps(analysis, first, open_names)}{known}"
+    if untested:
+        said += f"; not tested against {_with_gaps(analysis, first, untested)}"
+    return said
+
+
+def _with_gaps(analysis: Analysis, first: str, names: list[str]) -> str:
+    """The variants with how far each is behind; of many, the nearest: "`b` (0.0009 behind), ... and three more"."""
+    named = names if len(names) <= MOST_NAMED + 1 else names[:MOST_NAMED]
+    gaps = {name: _gap(analysis, first, name) for name in named}
+    texts = [f"{analysis.quoted[name]}{f' ({gap} behind)' if gap else ''}" for name, gap in gaps.items()]
+    more = len(names) - len(named)
+    return listed([*texts, *([f"{count_word(more)} more"] if more else [])])
 
 
 def _gaps(analysis: Analysis) -> list[str]:
@@ -243,7 +322,7 @@ def _claims(claims: list[Claim], analysis: Analysis) -> str:
             (HOLDS, "holds", "hold"),
             (FAILS, "does not", "do not"),
             (OPEN, OPEN, OPEN),
-            (UNTESTABLE, "is of a kind that no test can tell", "are of a kind that no test can tell"),
+            (UNTESTABLE, "is too weak for any test to decide", "are too weak for any test to decide"),
         )
         if counts[verdict]
     ]

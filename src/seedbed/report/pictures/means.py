@@ -126,7 +126,7 @@ def _axis(analysis: Analysis, spans: dict[str, Span]) -> tuple[float, float]:
 
 
 def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, float]) -> list[str]:
-    """What the drawing leaves out, in words: whiskers cut at the metric's end, seeds outside the axis."""
+    """What the drawing leaves out, in words: whiskers cut at the metric's end or the axis, seeds outside the axis."""
     first = "Points: one seed each." + (
         f" Grey: the baseline, {plain(analysis.baseline)}." if analysis.baseline else ""
     )
@@ -137,10 +137,21 @@ def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, floa
     cut |= {found.drawn_high for found in spans.values() if found.drawn_high < found.high}
     if cut:
         notes.append(f"Bars are cut at {listed(map(str, sorted(cut)))}, where the metric ends; the tables are not.")
+    if beyond := _beyond(spans, limits):
+        notes.append(f"Bars that go on beyond the axis: {listed(beyond)}.")
     outside = _outside(analysis, limits)
     if outside:
         notes.append(f"Outside the axis and not drawn: {listed(outside)}.")
     return notes
+
+
+def _beyond(spans: dict[str, Span], limits: tuple[float, float]) -> list[str]:
+    """Whose whisker the axis cuts, and where it ends."""
+    cut = []
+    for variant, found in spans.items():
+        ends = [end for end in (found.drawn_low, found.drawn_high) if not limits[0] <= end <= limits[1]]
+        cut += [f"{plain(variant)} (to {listed(f'{end:.4g}' for end in ends)})"] if ends else []
+    return cut
 
 
 def _outside(analysis: Analysis, limits: tuple[float, float]) -> list[str]:

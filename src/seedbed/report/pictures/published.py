@@ -35,8 +35,11 @@ def published_figure(numbers: list[Published]) -> Figure:
     axes.set_xlabel("published number in our 95 % prediction interval:\n0 is our mean, ±1 are the ends", fontsize=9)
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.tick_params(axis="y", length=0)
+    lacking = len(numbers) - len(placed)
+    left_out = f" Not drawn: {lacking}, as our runs give no interval there." if lacking else ""
     axes.set_title(
-        "Dots: compatible; hollow: interval too wide to tell. Diamonds: not.\nA row's later epochs lie lower.",
+        "Dots: compatible; hollow: interval too wide to tell. Diamonds: not compatible.\n"
+        f"A row's later epochs lie lower.{left_out}",
         loc="left",
         fontsize=8.5,
         color=DARK_GREY,
