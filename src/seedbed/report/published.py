@@ -275,7 +275,7 @@ def curves_by_seed(results: Results, variant: str, metric: str, epochs: int) -> 
     curves = _sound_curves(results, variant, metric)
     curves = curves[curves["epoch"] < epochs]
     table = curves.pivot_table(index="seed", columns="epoch", values="value").reindex(columns=range(epochs))
-    return table.loc[finite(table).all(axis=1)]
+    return table.where(finite(table)).dropna()
 
 
 def our_values(results: Results, variant: str, metric: str, epoch: int | None) -> NDArray[np.float64]:
