@@ -377,3 +377,16 @@ def test_the_best_of_a_search_is_not_better_by_its_survivors(make_results):
     assert (
         "better on the 3 of 10 seeds that did not diverge: no verdict. The search has not been shown to help." in said
     )
+
+
+def test_no_difference_that_the_metric_can_have_could_be_found(make_results):
+    values = {"none": {"test/accuracy": [0.1, 0.9]}, "a": {"test/accuracy": [0.8, 0.2]}}
+    text = text_of(make_results(values, config()))
+    assert "for no difference that this metric can have" in text
+    assert "for a true difference of" not in text
+
+
+def test_a_variant_that_diverged_in_every_seed_is_not_called_incomplete(make_results):
+    text = text_of(with_lost(make_results, range(len(WAVE))))
+    assert "`risky` diverged in every seed: n=0" in text
+    assert "incomplete" not in text

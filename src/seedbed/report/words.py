@@ -100,6 +100,12 @@ def _detectable(analysis: Analysis) -> str:
     sizes = [size for row in rows if (size := analysis.detectable(row)) is not None]
     if not sizes:
         return ""
+    low, high = analysis.results.bounds(analysis.metric)
+    if low is not None and high is not None and min(sizes) >= high - low:
+        return (
+            "Where variants can't be told apart, that says nothing: so few seeds, with such a spread, had a power of 80 % for "
+            "no difference that this metric can have. 'seedbed power' says how many seeds a difference takes."
+        )
     ends = list(dict.fromkeys(analysis.show(size) for size in (min(sizes), max(sizes))))
     span = f"{' to '.join(ends)}{', depending on the pair' if len(ends) > 1 else ''}"
     return f"Where variants can't be told apart, these seeds had a power of 80 % for a true difference of {span}, and less for a smaller one."
@@ -306,10 +312,16 @@ def _with_gaps(analysis: Analysis, first: str, names: list[str]) -> str:
 
 def _gaps(analysis: Analysis) -> list[str]:
     return [
-        f"{analysis.quoted[variant]} is incomplete: {analysis.count(variant)}; what is absent enters no mean and no interval."
+        f"{analysis.quoted[variant]} {_lacking(analysis, variant)}: {analysis.count(variant)}; what is absent enters no mean and no interval."
         for variant in analysis.results.variants
         if not analysis.is_complete(variant, analysis.summaries[variant])
     ]
+
+
+def _lacking(analysis: Analysis, variant: str) -> str:
+    """What is the matter with a variant that lacks values: seeds that all diverged have run, and lack nothing but sense."""
+    cells = analysis.results.cells_of(variant)
+    return "diverged in every seed" if (cells["outcome"] == "diverged").all() else "is incomplete"
 
 
 def _claims(claims: list[Claim], analysis: Analysis) -> str:
