@@ -83,14 +83,11 @@ def test_overrides_that_change_the_recipe_are_known_to_the_results(project: Path
     assert outcome.results.overrides == ["trainer.max_epochs=1"]
 
 
-def test_a_claim_that_cannot_be_checked_does_not_make_a_launch_fail(project: Path) -> None:
+def test_a_claim_that_cannot_be_checked_is_refused_before_any_training(project: Path) -> None:
     path = project / "experiments" / "messages.yaml"
     path.write_text(path.read_text() + "published: {claims: [{text: x, check: {worse_then: [none, oversample]}}]}\n")
-    outcome = run("messages", ["seeds=1", "trainer.max_epochs=1"], config_dir=project)
-    store = store_of(project, "messages")
-    launch = store.client.get_run(outcome.launch)
-    assert (launch.info.status, outcome.failures) == ("FINISHED", {})
-    assert "mlflow.note.content" not in launch.data.tags
+    with pytest.raises(ConfigError, match=r"check=worse_then.*did you mean 'worse_than'"):
+        run("messages", ["seeds=1", "trainer.max_epochs=1"], config_dir=project)
 
 
 def test_what_is_finished_is_not_trained_again(project: Path) -> None:
