@@ -51,6 +51,7 @@ from calibrate_statistics import (
 from numpy.typing import NDArray
 
 from seedbed.report.analysis import BETTER, WORSE
+from seedbed.report.pairs import PairedTest
 from seedbed.statistics import LEAST_BOOTSTRAPPED, Comparison, bootstrap_interval, compare, prediction_interval, summary
 
 USERS, ROWS_OF_A_USER = 50, (10, 40)
@@ -334,12 +335,8 @@ def at_the_worst(a: Floats, b: Floats) -> Comparison:
 
 
 def both_agree(survivors: Comparison, filled: Comparison) -> Comparison:
-    """The test without the diverged seeds, but p is the larger of both; 1 where they point in different directions."""
-    if survivors.p is None or filled.p is None:
-        return replace(survivors, p=None)
-    if (survivors.difference or 0.0) * (filled.difference or 0.0) <= 0:
-        return replace(survivors, p=1.0)
-    return replace(survivors, p=max(survivors.p, filled.p))
+    """The test without the diverged seeds, with the p-value of reports: the larger of both, 1 where they disagree."""
+    return replace(survivors, p=PairedTest(survivors, filled.n - survivors.n, with_lost=filled).p)
 
 
 def diverged_records(plan: Plan, experiment: int) -> dict[str, Any]:
