@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 from seedbed.tracking import Store
+from tests.properties import Examine, for_a_minute, some_times
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -73,6 +74,13 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mlflow.db"
 
 
+@pytest.fixture(params=[some_times, pytest.param(for_a_minute, marks=pytest.mark.extended)], ids=["some", "minute"])
+def examine(request: pytest.FixtureRequest) -> Examine:
+    """Try a property on generated inputs: ``examine(holds, text=strategies.text())`` calls ``holds(text=...)``."""
+    tried: Examine = request.param
+    return tried
+
+
 @pytest.fixture(autouse=True)
 def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches the user's cache or store."""
@@ -107,7 +115,12 @@ def seedbed(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
                 *(["--config-dir", str(project)] if arguments[0] in CONFIGURED else []),
             ],
             cwd=cwd or project,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **environment},
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{REPOSITORY / 'src'}{os.pathsep}{REPOSITORY}",
+                "COLUMNS": "200",
+                **environment,
+            },
             capture_output=True,
             text=True,
             timeout=300,
