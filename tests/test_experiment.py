@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import strategies
 from torch import nn
 
 from seedbed.errors import ConfigError
-from seedbed.experiment import Template, build, experiment_names, load_experiment
+from seedbed.experiment import Template, build, experiment_names, load_experiment, parse
 from seedbed.paths import project_folder, resources
+from tests.properties import Examine
 
 SPAM = "spam_imbalance"
 INPUTS = {"data": "d"}
@@ -237,6 +239,19 @@ def test_special_characters_pass_inside_quotes() -> None:
     """A value with '=' must be quoted for Hydra, and then arrives whole."""
     experiment = load_experiment(SPAM, ["question='a=b#c (é) 50%'"])
     assert experiment.config["question"] == "a=b#c (é) 50%"
+
+
+def test_any_text_in_quotes_is_one_value(examine: Examine) -> None:
+    """Names of files with '=', '#', brackets or letters beyond ASCII among them."""
+    texts = strategies.text(strategies.characters(codec="utf-8", exclude_characters="'\\"))
+
+    def holds(text: str) -> None:
+        (override,) = parse([f"data.path='{text}'"])
+        assert override.value() == text
+
+    for text in ("a/epoch=1-step=2.ckpt", "top@10", "50 %", "a|b", "a#b", "f(x)", "é", "a,b", "[a", "{b", "a b"):
+        holds(text)
+    examine(holds, text=texts)
 
 
 def test_variants_and_seeds() -> None:

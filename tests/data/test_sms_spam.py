@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from hypothesis import strategies
 
 from seedbed.data import sms_spam
 from seedbed.data.encoders import HashEncoder
@@ -33,6 +34,26 @@ def test_quotes_are_text_and_swallow_no_line(monkeypatch, tmp_path):
     assert table.labels.tolist() == [0, 1, 0, 0]
     assert table.texts == ('"a b', "WIN now", 'c d"', "x")
     assert table.counts["rows_in_file"] == 4
+
+
+def test_every_line_is_a_message_as_it_stands(monkeypatch, tmp_path, examine):
+    load(monkeypatch, tmp_path, "ham\tx\nspam\ty\n")
+    characters = strategies.sampled_from("\"'`,;|\\&#<> aé£日😀\u2028\x85")
+    messages = strategies.lists(
+        strategies.tuples(strategies.sampled_from(["ham", "spam"]), strategies.text(characters).map(lambda text: f"{text}.")),
+        min_size=1,
+        max_size=8,
+    )
+
+    def holds(messages: list[tuple[str, str]]) -> None:
+        everything = [("ham", "x"), *messages, ("spam", "y")]
+        write(tmp_path / "sms_spam" / "SMSSpamCollection", "".join(f"{label}\t{text}\n" for label, text in everything))
+        table = SmsSpam(root=str(tmp_path), encoder=HashEncoder(dimensions=4)).load()
+        assert [table.classes[label] for label in table.labels] == [label for label, _ in everything]
+        assert table.texts == tuple(text for _, text in everything)
+        assert table.counts["rows"] == table.counts["rows_in_file"] == len(everything)
+
+    examine(holds, messages=messages)
 
 
 def test_only_line_feeds_end_a_line(monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from hypothesis import strategies
 
 from seedbed.data.splits import GroupStratifiedSplit, Rows
 from seedbed.data.table import Table, group_numbers, normalise
@@ -74,6 +75,22 @@ def test_no_message_is_on_two_sides(seed):
     seen = [{normalise(table.texts[row]) for row in side} for side in sides(rows)]
     assert sum(map(len, seen)) == len(set.union(*seen))
     assert all(0 not in counts for counts in by_class(table, rows))
+
+
+def test_no_text_is_on_two_sides_whatever_is_repeated(examine):
+    """Repeated under either label, and in forms that differ by letter case and blanks."""
+    forms = strategies.sampled_from([str, str.upper, lambda text: f"  {text.replace(' ', '   ')} "])
+    repeats = strategies.tuples(strategies.sampled_from(["ham", "spam"]), strategies.integers(0, 29), forms)
+    own = [("spam" if n % 3 == 0 else "ham", f"text {n}") for n in range(60)]
+
+    def holds(repeated, seed: int) -> None:
+        table = table_of([*own, *((label, form(f"text {n}")) for label, n, form in repeated)])
+        rows = GroupStratifiedSplit(train=0.6, val=0.2, test=0.2).rows(table, seed)
+        assert_sound(table, rows)
+        seen = [{normalise(table.texts[row]) for row in side} for side in sides(rows)]
+        assert sum(map(len, seen)) == len(set.union(*seen)) == 60
+
+    examine(holds, repeated=strategies.lists(repeats, max_size=40), seed=strategies.integers(0, 4))
 
 
 def test_a_group_larger_than_any_side_overruns_one():

@@ -57,6 +57,16 @@ def test_html_and_letter_case(load):
     assert load(REVIEWS, text="body", label="stars", case_sensitive=True).groups.tolist() == [0, 1, 2, 2, 3, 4]
 
 
+def test_entities_are_unescaped_in_every_text_or_in_none(load):
+    rows = "text,label\nmeet at &lt;#&gt; am,ham\nmeet at <#> am,ham\n&amp;lt; win &pound;100,spam\n"
+    as_typed, unescaped = (load(rows, text="text", label="label", unescape_html=chosen) for chosen in (False, True))
+    assert as_typed.texts == ("meet at &lt;#&gt; am", "meet at <#> am", "&amp;lt; win &pound;100")
+    assert unescaped.texts == ("meet at <#> am", "meet at <#> am", "&lt; win £100")
+    assert (as_typed.counts["duplicates"], unescaped.counts["duplicates"]) == (0, 1)
+    assert np.array_equal(unescaped.features[0], unescaped.features[1])
+    assert not np.array_equal(as_typed.features[0], as_typed.features[1])
+
+
 def test_the_digest_is_that_of_the_file(load):
     first = load(REVIEWS, text="body", label="stars")
     packed = load(gzip.compress(REVIEWS.encode()), "reviews.csv.gz", text="body", label="stars")
@@ -226,6 +236,25 @@ def test_new_texts_come_to_a_seed_by_what_it_has_learnt(load):
     data = Classification.seed_data(table, sides, Backwards(), seed=0)
     assert data.features.shape == (4, 30)
     assert np.allclose(data.resampled.features, data.features[sides.train]), "TF-IDF knows no order of words"
+
+
+def test_words_of_changed_copies_are_not_learnt(load):
+    """The vocabulary is that of the training texts before a strategy adds to them."""
+
+    class Misspelt(Strategy):
+        """Adds every training text with a word that is in none."""
+
+        def apply(self, rows, seed, encode):
+            texts = [f"{text} misspelt misspelt misspelt" for text in rows.texts]
+            return Resampled(source=np.arange(len(texts)), features=encode(texts), labels=rows.labels)
+
+    content = "text,label\nmeet for lunch,ham\nmisspelt prize,spam\nlunch at home,ham\nfree prize,spam\n"
+    table = load(content, text="text", label="label", encoder=TfidfEncoder(max_features=30))
+    sides = Rows(train=np.array([0, 3]), val=np.array([1]), test=np.array([2]))
+    changed, plain = (Classification.seed_data(table, sides, strategy, seed=0) for strategy in (Misspelt(), Strategy()))
+    assert np.array_equal(changed.features, plain.features)
+    assert np.allclose(changed.resampled.features, plain.features[sides.train])
+    assert np.count_nonzero(plain.features[1]) == 1, "of the validation text, prize alone is known"
 
 
 def test_a_user_s_own_fitted_encoder(load):

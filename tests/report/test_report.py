@@ -202,6 +202,16 @@ def test_diverged_failed_and_missing_cells_are_counted_and_never_averaged(make_r
     assert (tmp_path / "results.csv").read_text().count("\n") == 11
 
 
+def test_a_killed_cell_enters_no_mean(make_results):
+    """Whatever it had recorded when it was killed."""
+    values = {"a": {"test/accuracy": [0.9, 0.1, 0.8]}}
+    for status in ("KILLED", "RUNNING"):
+        cells = make_cells(values)
+        cells.loc[1, "status"] = status
+        analysis = analyse(make_results(values, plain_config(), cells=cells))
+        assert (analysis.count("a"), analysis.summaries["a"].mean) == ("n=2/3, 1 not run", pytest.approx(0.85))
+
+
 def test_infinity_as_the_store_keeps_it_enters_no_mean(make_results):
     values = {"a": {"test/loss": [0.5, 1.7976931348623157e308, 0.7]}}
     results = make_results(values, plain_config(metric="test/loss"))
@@ -221,6 +231,23 @@ def test_the_summary_names_what_differs_and_what_does_not(results, tmp_path):
     assert places == sorted(places)
     for said in ("F1 (%)", "403", "swap, delete", "seedbed run made_up", "A subset of the whole", "hidden:"):
         assert said in text
+
+
+def test_what_the_data_hold_and_how_they_were_trained_on_is_said(make_results, tmp_path):
+    counts = {"rows": 5, "users": 3, "items": 3, "duplicates": 403, "label_conflicts": 2}
+    split = {"train": 2, "val": 3, "test": 0}
+    cold = {"cold_users": 1, "cold_items": 1, "cold_rows": 2}
+    data = make_results().data | {"counts": counts, "split": split, "split_counts": cold}
+    config = plain_config() | {"trainer": {"deterministic": "warn"}}
+    write_report(make_results(config=config, data=data), tmp_path, formats=["md"])
+    page = (tmp_path / "report.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.split("## Data")[1].splitlines()]
+    said = {row[0]: row[1] for row in rows if len(row) == 2}
+    shown = {"rows": "5", "users": "3", "items": "3", "duplicates": "403", "label conflicts": "2"}
+    shown |= {"split": "train 2, val 3, test 0", "SHA-256": f"`{'0' * 64}`"}
+    shown |= {f"{what} (of the first seed)": count for what, count in (("cold users", "1"), ("cold rows", "2"))}
+    assert shown.items() <= said.items()
+    assert "deterministic: warn" in page.split("## Recipe")[1]
 
 
 def test_the_terminal_table_has_a_row_a_variant(results):
@@ -290,6 +317,8 @@ def test_an_unknown_metric_or_baseline_is_answered_with_near_misses(results):
         analyse(results, "test/acuracy")
     with pytest.raises(ConfigError, match=r"'smot'.*did you mean 'smote'"):
         analyse(results, baseline="smot")
+    with pytest.raises(ConfigError, match=r"'val_los'.*Recorded are test/accuracy, test/f1, test/loss"):
+        analyse(results, "val_los")
 
 
 def test_a_variant_without_the_metric_shows_a_dash_and_is_never_best(make_results):
@@ -366,8 +395,10 @@ def test_bars_are_cut_where_the_metric_ends_and_numbers_are_not(make_results, tm
     assert span(summary([0.1, 1.0]), "2std", (0.0, None)).drawn_low == 0.0
     free = span(summary([0.1, 1.0]), "2std", (None, None))
     assert (free.drawn_low, free.drawn_high) == (free.low, free.high)
-    write_report(make_results({"a": {"test/accuracy": [0.95, 0.99, 1.0]}}, plain_config()), tmp_path)
+    results = make_results({"a": {"test/accuracy": [0.95, 0.99, 1.0]}}, plain_config())
+    write_report(results, tmp_path)
     assert "0.9800 ± 0.0265" in (tmp_path / "report.md").read_text()
+    assert "Bars are cut at 1.0, where the metric ends" in rendered(lambda: means_figure(analyse(results)), "svg").decode()
 
 
 def test_the_kinds_of_bars(make_results):

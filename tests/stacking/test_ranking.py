@@ -153,3 +153,12 @@ def test_sampled_ranking_has_a_name_of_its_own_and_draws_alike_for_all_networks(
     assert every["hit_rate_at_10_s99"].tolist() == pytest.approx([0.1, 0.1])
     few = measured(scores[..., :8], [0, 0], [5, 2], [[1, 0], [1, 0]], **settings)
     assert few["hit_rate_at_10_s99"].tolist() == [1, 1]  # fewer than 99 are left: each at most once
+
+
+def test_sampled_items_are_neither_trained_on_nor_relevant() -> None:
+    """Of 25 items one user has trained on the best 12; the next 12 are relevant, and only the last is left to draw."""
+    scores = torch.linspace(1, 0, 25).expand(1, 1, -1)
+    sides = [[0] * 12 + [1] * 12]
+    found = measured(scores, [0] * 24, list(range(24)), sides, sampled=20, keys=torch.tensor([5]))
+    assert found["hit_rate_at_10_s20"].tolist() == [1]
+    assert found["recall_at_10"].tolist() == [pytest.approx(10 / 12)]

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from seedbed.data.ratings import RatingTable
+from seedbed.data.ratings_csv import RatingsCsv
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.imbalance.base import Strategy
@@ -147,6 +148,29 @@ def test_users_and_items_without_training_rows_are_cold() -> None:
         assert last["val/mse_warm"] < last["val/mse"] or last["val/mse_warm"] != last["val/mse"]
 
 
+@pytest.mark.parametrize("vocabulary", ["file", "train"])
+def test_ids_far_apart_take_one_row_each_and_unknown_ones_are_counted(tmp_path: Path, vocabulary: str) -> None:
+    (tmp_path / "ratings.csv").write_text("u,i,r\n1,10,4\n2,20,3\n1,20,5\n3,10,4\n2,999999,2\n")
+    table = RatingsCsv(path=str(tmp_path / "ratings.csv"), user="u", item="i", rating="r").load()
+    rows = Rows(np.array([0, 1]), np.array([2, 3, 4]), np.array([], dtype=np.int64))
+    assert Rating.count_split(table, rows) == {"cold_users": 1, "cold_items": 1, "cold_rows": 2}
+    task = {"_target_": "seedbed.tasks.rating.Rating", "_partial_": True, "vocabulary": vocabulary}
+    trainer = StackTrainer(config(DOT | {"factors": 2}, task=task), table)
+    (result,) = trainer.train([Rating.seed_data(table, rows, Strategy(), 0)])
+    assert result.weights["user_factors.weight"].shape == (3 + 1, 2)
+    assert result.weights["item_factors.weight"].shape == (3 + 1, 2)
+    network = trainer.network().double().eval()
+    network.load_state_dict(result.weights)
+    known = vocabulary == "file"  # else the third user and the third item are those of the reserved row
+    with torch.no_grad():
+        predicted = network(torch.tensor([1, 3 * known, 2]), torch.tensor([2, 1, 3 * known])).numpy()
+    squares = (predicted - np.array([5, 4, 2])) ** 2
+    ends = {metric: value for metric, epoch, value in result.curves if epoch == 2}
+    assert ends["val/rmse"] == pytest.approx(np.sqrt(squares.mean()))
+    assert ends["val/rmse_warm"] == pytest.approx(np.sqrt(squares[0]))
+    assert ends["val/cold_rows"] == 2
+
+
 def evaluated(
     predicted: list[list[float]], ratings: list[list[float]], warm: list[list[bool]]
 ) -> dict[str, list[float]]:
@@ -174,6 +198,16 @@ def test_clipped_predictions_are_a_metric_of_their_own() -> None:
     assert found["rmse"] == pytest.approx([0.5099], abs=1e-4)
     assert found["rmse_clipped"] == pytest.approx([0.0])
     assert found["mae"] == pytest.approx([0.5])
+
+
+def test_predictions_are_clipped_to_the_range_of_a_seeds_training_ratings() -> None:
+    table = table_of([1, 1, 1, 1, 1], [1, 2, 3, 4, 5], [0.5, 5.0, 3.5, 2.0, 4.0])
+    none = np.array([], dtype=np.int64)
+    parts = [Rows(np.array(train), np.array([4]), none) for train in ([0, 1], [2, 3], [0, 3])]
+    data = [Rating.seed_data(table, rows, Strategy(), seed) for seed, rows in enumerate(parts)]
+    arguments = Rating.stack_data(table, data).arguments
+    assert arguments["lowest"].tolist() == [0.5, 2.0, 0.5]
+    assert arguments["highest"].tolist() == [5.0, 3.5, 2.0]
 
 
 def test_rmse_is_over_rows_and_warm_rows_count_by_themselves() -> None:
