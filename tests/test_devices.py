@@ -20,6 +20,7 @@ from seedbed.errors import ConfigError
 from seedbed.runner import run
 from seedbed.training import StackTrainer
 from tests.stacking.test_against_reference import TABLE, config, curve, data_of, train
+from tests.test_lr_finder import CASES
 from tests.test_one_process import LAUNCHERS
 from tests.test_runner import runs, statuses, store_of
 
@@ -214,6 +215,19 @@ def test_deterministic_mode_runs_on_a_gpu(device: str, dropout: float) -> None:
     first, second = (train([0, 1], deterministic=True, **changes) for _ in range(2))
     for seed, result in first.items():
         assert result.curves == second[seed].curves
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=gpu)])
+@pytest.mark.parametrize("name", CASES)
+def test_networks_of_every_task_repeat_to_the_last_bit(name: str, device: str) -> None:
+    """In deterministic mode, which refuses operations that have no deterministic form."""
+    case = CASES[name]
+    settings = case.settings["trainer"] | {"deterministic": True, "accelerator": device, "max_epochs": 1}
+    first, second = (case.trainer(trainer=settings).train(case.data([0, 2])) for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        assert one.outcome == "ok"
+        assert one.curves == other.curves
+        assert all(torch.equal(value, other.weights[part]) for part, value in one.weights.items())
 
 
 @pytest.mark.parametrize("device", [pytest.param("cuda", marks=gpu)])

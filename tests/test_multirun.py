@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from seedbed import multirun
+from seedbed.cores import available_cores
 from seedbed.errors import ConfigError
 from seedbed.experiment import hydra_settings
+from seedbed.report import table_text
+from seedbed.runner import run
 from seedbed.status import experiment_status
 from seedbed.tracking import Store
 from tests.conftest import REPOSITORY
@@ -143,6 +146,65 @@ def test_the_first_failure_stops_what_comes_later(project: Path, capfd: pytest.C
     (line,) = [line for line in shown.splitlines() if line.endswith("model.hidden=[4]")]
     assert line.split()[:2] == ["0", "failed"]
     assert "SEEDBED_SWEEP" not in os.environ
+
+
+def test_a_failing_job_stops_no_other_and_is_counted_afterwards(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Three jobs of one seed each: the second fails, and the mean of the three seeds is flagged as one of two."""
+    asked = ["variant=flaky", "trainer.max_epochs=1"]
+    code = multirun.run_jobs("failing_seed", [*asked, "seeds=[1],[2],[3]"], project)
+    said = capfd.readouterr().err
+    assert code == 1
+    assert "3 jobs: 2 done, 1 failed" in said
+    store = store_of(project, "failing_seed")
+    assert statuses(store, "seed") == {
+        "seed 1 flaky": "FINISHED", "seed 2 flaky": "FAILED", "seed 3 flaky": "FINISHED",
+    }  # fmt: skip
+    (log,) = project.glob("multirun/failing_seed/*/*/failures-of-job-*.log")
+    assert log.parent.name == "1"
+    assert "RuntimeError: no rows for seed 2" in log.read_text()
+    assert str(log) in said
+    together = run("failing_seed", [*asked, "seeds=[1,2,3]"], config_dir=project)
+    (row,) = [line for line in table_text(together.results).splitlines() if line.startswith("flaky ") and " ± " in line]
+    assert "n=2/3, 1 failed" in row
+    values = together.results.values("flaky", "test/accuracy")
+    assert values.notna().tolist() == [True, False, True]
+
+
+def test_a_job_in_a_folder_of_its_own_reads_and_writes_what_one_here_does(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``hydra.job.chdir`` a job runs in the folder that Hydra makes for it."""
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "mine.csv").write_text("text,label\n")
+    monkeypatch.chdir(here)
+    asked = ["variant=none", "seeds=1", "trainer.max_epochs=1", "+data.path=mine.csv"]
+    assert multirun.run_jobs("messages", [*asked, "hydra.job.chdir=true"], project) == 0
+    store = store_of(project, "messages")
+    (launch,) = runs(store, "launch")
+    assert f"path: {here / 'mine.csv'}\n" in store.run(launch.info.run_id).text("config.yaml")
+    assert run("messages", asked, config_dir=project).trained == 0
+    assert Path.cwd() == here
+    assert [path.name for path in here.iterdir()] == ["mine.csv"]
+    assert [path.parent for path in tmp_path.rglob("mlflow.db")] == [project]
+
+
+@pytest.mark.slow
+@pytest.mark.extended
+@pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
+def test_jobs_on_two_devices_are_one_launch_each(
+    seedbed: Callable[..., subprocess.CompletedProcess[str]], project: Path
+) -> None:
+    """The two processes of a job share out its seeds, in one folder and under one launch."""
+    command = ["messages", "-m", "model.hidden=[4],[5]", "variant=none", "seeds=2", "trainer.devices=2"]
+    done = seedbed("run", *command)
+    assert done.returncode == 0, done.stderr
+    assert sorted(folder.name for folder in project.glob("multirun/messages/*/*") if folder.is_dir()) == ["0", "1"]
+    store = store_of(project, "messages")
+    for kind, count in (("launch", 2), ("variant", 2), ("seed", 4)):
+        assert [found.info.status for found in runs(store, kind)] == ["FINISHED"] * count
 
 
 @pytest.mark.extended

@@ -225,6 +225,38 @@ def test_an_interrupted_launch_goes_on_where_it_stopped(
     assert len(rest.cells) == 9
 
 
+def test_what_a_stopped_launch_finished_stays_and_the_rest_is_added(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five seeds in stacks of two, stopped in the second: the same command trains three, and the mean is of five."""
+    asked = ["variant=none", "seeds=[1,2,3,4,5]", "trainer.seeds_at_once=2"]
+    train, stacks = StackTrainer.train, []
+
+    def stopped_in_the_second(self: StackTrainer, *rest: Any) -> Any:
+        stacks.append(rest)
+        if len(stacks) == 2:
+            raise KeyboardInterrupt
+        return train(self, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StackTrainer, "train", stopped_in_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            run("messages", asked, config_dir=project)
+    store = store_of(project, "messages")
+    finished = {found.info.run_id for found in runs(store, "seed") if found.info.status == "FINISHED"}
+    assert len(finished) == 2
+    rest = run("messages", asked, config_dir=project)
+    assert rest.trained == 3
+    assert finished < set(rest.cells["run"])
+    launches = {found.info.status for found in runs(store, "launch")}
+    assert launches == {"KILLED", "FINISHED"}
+    variant = store.children(rest.launch)[0]
+    assert variant.data.metrics["test/accuracy_n"] == 5
+    assert variant.data.metrics["test/accuracy"] == pytest.approx(rest.cells["test/accuracy"].mean())
+    assert len(list(project.rglob("weights.safetensors"))) == 5
+    assert run("messages", [*asked, "optimizer.lr=0.01"], config_dir=project).trained == 5
+
+
 def test_all_six_variants_share_validation_and_test_rows(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows that training was given are recorded, and compared row for row."""
     seen: dict[str, list[Any]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from seedbed.data.selection import SelectionSplit
 from seedbed.errors import ConfigError
 from seedbed.search import Found, search
 from seedbed.search.plan import read_plan
+from seedbed.search.space import read_space
 from seedbed.search.study import Measured, Study, _signed
 from seedbed.search.trials import Trials
 from tests.conftest import REPOSITORY, write_project
@@ -247,6 +249,31 @@ def test_a_changed_space_or_recipe_is_refused_with_the_difference(
     assert "search.study=messages/none-2" in text
     other = made_up_search("search.trials=2", "trainer.batch_size=8", "search.study=other")
     assert len(other.search.trials) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "now"),
+    [
+        ("trainer.batch_size", "8,16", "8,16,32"),
+        ("trainer.batch_size", "8,16", "8,32"),
+        ("optimizer.lr", "interval(1e-4,0.1)", "interval(1e-4,0.2)"),
+        ("optimizer.lr", "interval(1e-4,0.1)", "tag(log,interval(1e-4,0.1))"),
+        ("trainer.batch_size", "range(8,32,step=8)", "range(8,32,step=4)"),
+    ],
+)
+def test_another_range_or_choice_is_another_study(tmp_path: Path, key: str, before: str, now: str) -> None:
+    project = write_project(tmp_path / "project")
+    settings = read_plan("messages", [*BASE, "search.storage=own.journal"], project).settings
+
+    def study(text: str, key: str = key) -> Study:
+        return Study(settings, read_space({}, [f"{key}={text}"])[0], recipe={"model": "mlp"})
+
+    assert study(before)._study.study_name == study(before)._study.study_name
+    shown = re.escape(f"{key} was {before}, is now {now}")
+    with pytest.raises(ConfigError, match=rf"{shown}.*search\.study=messages/none-2"):
+        study(now)
+    with pytest.raises(ConfigError, match=r"model\.dropout was not set, is now 0\.1,0\.2"):
+        study("0.1,0.2", "model.dropout")
 
 
 def test_what_has_no_finite_value_fails_with_its_reason_and_never_wins(
