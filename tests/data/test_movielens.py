@@ -112,14 +112,16 @@ def test_double_colons_and_titles_that_hold_them(load):
         ("movielens_100k", "latin-1", {"u.data": "1\t1\t4\t9\n", "u.item": f"1|TITLE|01-Jan-1995||url|{FLAGS}\n"}),
         ("movielens_1m", "latin-1", {"ratings.dat": "1::1::4::9\n", "movies.dat": "1::TITLE::Drama\n"}),
         ("movielens_10m", "utf-8", {"ratings.dat": "1::1::4::9\n", "movies.dat": "1::TITLE::Drama\n"}),
-        ("movielens_small", "utf-8", {"ratings.csv": CSV.split("\n")[0] + "\n1,1,4,9\n",
+        ("movielens_small", "utf-8", {"ratings.csv": CSV.split("\n", maxsplit=1)[0] + "\n1,1,4,9\n",
                                       "movies.csv": "movieId,title,genres\n1,TITLE,Drama\n"}),
     ],
 )  # fmt: skip
 def test_titles_keep_their_accents_in_the_encoding_of_each_edition(load, edition, encoding, files):
     titled = {name: text.replace("TITLE", "Les Misérables (1995)") for name, text in files.items()}
     folder = {"movielens_100k": "ml-100k", "movielens_1m": "ml-1m", "movielens_10m": "ml-10m"}
-    assert load(edition, folder.get(edition, "ml-latest-small"), titled, encoding).item_names == ("Les Misérables (1995)",)
+    assert load(edition, folder.get(edition, "ml-latest-small"), titled, encoding).item_names == (
+        "Les Misérables (1995)",
+    )
 
 
 def test_the_folder_may_have_the_archive_s_own_name(load):

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+from hypothesis import strategies
 from tests.data.test_ratings import table_of
 
 from seedbed.data.rating_splits import ByTime, Folds, HeldOut, LeaveNOut, PermutationSplit, RandomSplit
@@ -74,6 +75,24 @@ def test_ratings_of_a_pair_stay_together(seed):
     pairs = [set(table.pair_numbers[side].tolist()) for side in (rows.train, rows.val, rows.test)]
     assert sum(map(len, pairs)) == 12 == len(set.union(*pairs))
     assert 0 < len(rows.val) <= 9
+
+
+def test_no_pair_is_on_two_sides_nor_held_out_of_its_training_rows(examine):
+    numbers = strategies.integers(1, 4)
+    rated = strategies.lists(strategies.tuples(numbers, numbers, numbers, numbers), max_size=40)
+
+    def holds(rated: list[tuple[int, int, int, int]], seed: int) -> None:
+        of_each_pair = [(1 + n // 5, 1 + n % 5, 3, n) for n in range(20)]
+        table = table_of([*of_each_pair, *rated, *of_each_pair], duplicates="keep")
+        split = RandomSplit(val=0.3, test=0.2)
+        rows = split.rows(table, seed)
+        kept, held = split.hold_out(table, rows.train, 0.3, seed)
+        assert np.array_equal(np.sort(np.concatenate([kept, held])), rows.train)
+        pairs = table.users * 10 + table.items
+        parts = [set(pairs[part].tolist()) for part in (kept, held, rows.val, rows.test)]
+        assert sum(map(len, parts)) == len(set.union(*parts)) == 20
+
+    examine(holds, rated=rated, seed=strategies.integers(0, 4))
 
 
 def test_ratings_of_a_pair_can_be_parted():

@@ -398,7 +398,9 @@ def test_bars_are_cut_where_the_metric_ends_and_numbers_are_not(make_results, tm
     results = make_results({"a": {"test/accuracy": [0.95, 0.99, 1.0]}}, plain_config())
     write_report(results, tmp_path)
     assert "0.9800 ± 0.0265" in (tmp_path / "report.md").read_text()
-    assert "Bars are cut at 1.0, where the metric ends" in rendered(lambda: means_figure(analyse(results)), "svg").decode()
+    assert (
+        "Bars are cut at 1.0, where the metric ends" in rendered(lambda: means_figure(analyse(results)), "svg").decode()
+    )
 
 
 def test_the_kinds_of_bars(make_results):
