@@ -96,7 +96,7 @@ def classifier_of(found: FoundVariant, seed: int | None = None) -> Classifier:
     trained = found.networks(seed)
     table: Table = trained.table
     networks = Networks(found.config["model"], found.task.network_arguments(table), dict(trained.networks))
-    rarest = table.classes[table.minority]
+    rarest = table.classes[table.positive]
     return Classifier(trained.about, table.classes, rarest, _inputs(trained, table), networks)
 
 
