@@ -1,5 +1,8 @@
 """Splits: exact shares, no message on two sides, and errors that name the class, the split and the seed."""
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 
@@ -131,3 +134,25 @@ def test_shares_that_add_up_but_for_rounding():
 def test_an_empty_class_is_named():
     with pytest.raises(DataError, match=r"'spam' has no row in the val split of seed 7 .*of its 3 rows"):
         GroupStratifiedSplit().rows(distinct(ham=100, spam=3), seed=7)
+
+
+@pytest.mark.parametrize("spam", [3, 4, 5])
+def test_shares_that_are_named_work(spam):
+    table = distinct(ham=100, spam=spam)
+    with pytest.raises(DataError) as error:
+        GroupStratifiedSplit(train=0.8, val=0.05, test=0.15).rows(table, seed=7)
+    remedy = str(error.value).split("Set ")[1]
+    shares = dict(re.findall(r"split\.(\w+)=([\d.]+\d)", remedy))
+    assert set(shares) == {"train", "val"}
+    changed = {"train": 0.8, "val": 0.05, "test": 0.15} | {side: float(share) for side, share in shares.items()}
+    assert all(len(side) for side in sides(GroupStratifiedSplit(**changed).rows(table, seed=7)))
+
+
+@pytest.mark.parametrize("spam", [1, 2])
+def test_no_shares_are_named_where_none_can_help(spam):
+    table = dataclasses.replace(distinct(ham=100, spam=spam), droppable=True)
+    with pytest.raises(DataError, match=r"No shares can help.*data\.drop_classes=\[spam\], or use data") as error:
+        GroupStratifiedSplit().rows(table, seed=7)
+    assert "Raise" not in str(error.value)
+    with pytest.raises(DataError, match="a distinct row each: use data with more of it"):
+        GroupStratifiedSplit().rows(distinct(ham=100, spam=spam), seed=7)

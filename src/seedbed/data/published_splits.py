@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seedbed.checks import is_number, is_whole, require, require_choice
-from seedbed.data.splits import SIDES, Rows, deal, members_of, narrow, rounded
+from seedbed.data.splits import SIDES, Rows, deal, members_of, narrow, rounded, without_class
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
@@ -77,11 +77,12 @@ class OfficialSplit:
         for number, name in enumerate(("training", "validation")):
             present = np.bincount(labels[side == number], minlength=classes)
             if (present == 0).any():
-                label = table.classes[int(present.argmin())]
+                label = int(present.argmin())
+                few = len(np.unique(groups[labels == label])) < 2
+                change = "No split.val can help, as both need a distinct row: " if few else "Change split.val, or "
                 raise DataError(
-                    f"{table.name}: class {label!r} has no {name} row under seed {seed} (split.val={self.val} of "
-                    f"{int(of_class[present.argmin()])} training rows of that class). Change split.val, or use data with "
-                    "more of it."
+                    f"{table.name}: class {table.classes[label]!r} has no {name} row under seed {seed} (split.val={self.val} of "
+                    f"{int(of_class[label])} training rows of that class). {change}{without_class(table, label)}."
                 )
         return rows[side == 0], rows[side == 1]
 

@@ -132,6 +132,8 @@ class RatingsCsv:
     def _unreadable(self, key: str, read: Numbers) -> str:
         rows = int(read.unreadable.sum())
         remedy = read.remedy() if key == "rating" else self._readable_times(read)
+        if read.is_mostly_text and read.other_decimal is None:
+            remedy = f"Is that the column? If not, name another one. {remedy}"
         return (
             f"data.{key}={self.columns[key]}: {rows} of {len(read.unreadable)} values of {self.path} can't be read as "
             f"{'numbers' if key == 'rating' else 'times'}, such as {read.shown()}. {remedy} (Up to "
