@@ -123,7 +123,7 @@ def test_numbers_are_read_as_in_ratings(load):
 
 
 def test_values_that_stand_for_none(load):
-    content = "a,b,y\n1,99,0\n2,3,1\n-1,4,0\n4,none given,1\n5,6,1\n"
+    content = "a,b,y\n1,99,0\n2,3,1\n-1,4,0\n4,none given,1\n5,6,0\n"
     table = load(content, missing_values=[-1, 99, "None given"])
     assert table.features.tolist() == [[2, 3], [5, 6]]
     assert "3 values are taken as missing (data.missing_values=[-1,99,None given])." in table.notes
@@ -135,7 +135,7 @@ def test_labels_go_by_the_same_rules_as_those_of_texts(load):
     table = load(content, join_labels=True, drop_classes=["q"], positive="x")
     assert (table.classes, table.counts["rows_in_file"], table.counts["dropped_of_classes"]) == (("x", "z"), 6, 1)
     assert (table.minority, table.positive) == (1, 0)
-    assert table.droppable
+    assert table.dropped_classes == ("q",)
 
 
 GAPS = "a,b,y\n1,,0\n2,4,1\n,NA,0\n4,8,1\n5,?,\n"

@@ -100,11 +100,11 @@ def test_a_text_without_anything_to_be_seen_is_none(load):
 
 def test_rules_for_labels(load):
     content = "l,t\n" + "".join(
-        f"{label},text {row}\n" for row, label in enumerate(["Ham", "ham", "ham", "x.", "x", "x", "q"])
+        f"{label},text {row}\n" for row, label in enumerate(["Ham", "ham", "ham", "x.", "x", "x", "q", "ham", "x", "q"])
     )
     assert load(content, text="t", label="l").classes == ("Ham", "ham", "q", "x", "x.")
     table = load(content, text="t", label="l", join_labels=True, drop_classes=["q"], positive="x")
-    assert (table.classes, table.labels.tolist(), table.positive) == (("ham", "x"), [0, 0, 0, 1, 1, 1], 1)
+    assert (table.classes, table.labels.tolist(), table.positive) == (("ham", "x"), [0, 0, 0, 1, 1, 1, 0, 1], 1)
     assert load(content, text="t", label="l", labels={"x.": "x", "q": "x", "Ham": "ham"}).classes == ("ham", "x")
 
 

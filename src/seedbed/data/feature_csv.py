@@ -111,7 +111,7 @@ class FeatureCsv:
             made_with=settled.made_with,
             columns=tuple(columns),
             positive_class=positive,
-            droppable=True,
+            dropped_classes=self.rules.dropped,
         )
 
     # ---- columns -------------------------------------------------------------------------------------------------

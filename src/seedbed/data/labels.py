@@ -71,6 +71,11 @@ class LabelRules:
         if isinstance(self.positive, Mapping | list | tuple):
             raise ConfigError(f"data.positive={self.positive}: name one class.")
 
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """``drop_classes`` as texts."""
+        return tuple(map(_text, self.drop_classes or ()))
+
     def settled(self, written: Sequence[str], place: str) -> Labels:
         """The class of each label of a file; raises ``ConfigError`` for a label or class that is not there."""
         cleaned = [clean_label(label) for label in written]

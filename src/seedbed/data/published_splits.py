@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seedbed.checks import is_number, is_whole, require, require_choice
-from seedbed.data.splits import SIDES, Rows, deal, members_of, narrow, rounded, without_class
+from seedbed.data.splits import SIDES, Rows, deal, members_of, narrow, rounded
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
@@ -82,7 +82,7 @@ class OfficialSplit:
                 change = "No split.val can help, as both need a distinct row: " if few else "Change split.val, or "
                 raise DataError(
                     f"{table.name}: class {table.classes[label]!r} has no {name} row under seed {seed} (split.val={self.val} of "
-                    f"{int(of_class[label])} training rows of that class). {change}{without_class(table, label)}."
+                    f"{int(of_class[label])} training rows of that class). {change}use data with more of it."
                 )
         return rows[side == 0], rows[side == 1]
 

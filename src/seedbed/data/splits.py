@@ -113,7 +113,7 @@ class GroupStratifiedSplit:
         """What brings rows of the class to a side that has none; shares are tried before they are named."""
         needed = int(np.count_nonzero(self.shares))
         if groups < needed:
-            return f"No shares can help, as {needed} sides need a distinct row each: {without_class(table, label)}."
+            return f"No shares can help, as {needed} sides need a distinct row each: {without_small(table, needed)}."
         taken_from_train = np.zeros(len(SIDES))
         taken_from_train[[0, side]] = -1, 1
         for step in range(1, 15):
@@ -123,16 +123,19 @@ class GroupStratifiedSplit:
             dealt = self._dealt(table, shares, seed)
             if len(np.unique(table.labels * len(SIDES) + dealt)) == needed * len(table.classes):
                 given = " ".join(f"split.{SIDES[at]}={shares[at]:g}" for at in (0, side))
-                return f"Set {given}, or {without_class(table, label)}."
-        return f"{without_class(table, label).capitalize()}."
+                return f"Set {given}, or use data with more of it."
+        return "Use data with more of it."
 
 
-def without_class(table: Table, label: int) -> str:
-    """How to do without a class that has too few rows."""
-    leave_out = (
-        f"leave the class out, {override('data.drop_classes', [table.classes[label]])}, or " if table.droppable else ""
-    )
-    return f"{leave_out}use data with more of it"
+def without_small(table: Table, least: int) -> str:
+    """How to do without the classes that have fewer distinct rows than ``least``."""
+    distinct = np.unique(np.stack([table.labels, table.groups]), axis=1)[0]
+    counts = np.bincount(distinct, minlength=len(table.classes))
+    small = [label for label, count in zip(table.classes, counts.tolist(), strict=True) if count < least]
+    if table.dropped_classes is None or len(table.classes) - len(small) < 2:
+        return "use data with more of it"
+    which = "the class" if len(small) == 1 else "such classes"
+    return f"leave {which} out, {override('data.drop_classes', [*table.dropped_classes, *small])}, or use data with more of it"
 
 
 def members_of(groups: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

@@ -109,8 +109,8 @@ class Table:
     """The .npy file that ``features`` are mapped from, if they are: then only its name goes to another process."""
     positive_class: str | None = None
     """Of two classes the one that metrics are about, where the user has chosen it."""
-    droppable: bool = False
-    """Whether ``data.drop_classes`` can leave out classes."""
+    dropped_classes: tuple[str, ...] | None = None
+    """What ``data.drop_classes`` leaves out; None where the data have no such setting."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "features": self.features if self.stored is None else None}

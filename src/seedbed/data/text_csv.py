@@ -59,7 +59,7 @@ class TextCsv:
             unescape_html=self.unescape_html,
             case_sensitive=self.case_sensitive,
             positive=self.rules.positive_class(classes, found.place),
-            droppable=True,
+            dropped_classes=self.rules.dropped,
             progress=progress,
         )
 

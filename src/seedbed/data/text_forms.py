@@ -78,7 +78,7 @@ def unseen_in(text: str) -> list[str]:
 def named_in_file(
     written: Sequence[str], form: Callable[[str], str], times: Sequence[int] | None = None
 ) -> dict[str, str]:
-    """For every written name the one of the same form that is written most often; of equals the shortest, then the first.
+    """For every written name the one of the same form that is written most often; of equals the shortest, then that in small letters.
 
     ``times`` is how often each is written, once without it. A name without anything to be seen, whose form is "",
     becomes "".
@@ -88,6 +88,6 @@ def named_in_file(
         counts[name] += count
     form_of = {name: form(name) for name in counts}
     best: dict[str, str] = {}
-    for name in sorted(counts, key=lambda name: (-counts[name], len(name), name)):
+    for name in sorted(counts, key=lambda name: (-counts[name], len(name), name.swapcase())):
         best.setdefault(form_of[name], name)
     return {name: best[key] if key else "" for name, key in form_of.items()}

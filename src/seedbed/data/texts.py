@@ -113,7 +113,7 @@ def text_table(
     unescape_html: bool = False,
     case_sensitive: bool = False,
     positive: str | None = None,
-    droppable: bool = False,
+    dropped_classes: tuple[str, ...] | None = None,
     notes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Table:
@@ -150,7 +150,7 @@ def text_table(
         preparation=preparation,
         made_with={"encoder": encoder.name, **found.made_with, **(LOOK_ALIKES if look_alikes else {})},
         positive_class=positive,
-        droppable=droppable,
+        dropped_classes=dropped_classes,
     )
 
 
