@@ -11,7 +11,7 @@ from hypothesis import strategies
 from torch import nn
 
 from seedbed.errors import ConfigError
-from seedbed.experiment import Template, build, experiment_names, load_experiment, parse
+from seedbed.experiment import Template, build, experiment_names, load_experiment, parse, recipe_of
 from seedbed.paths import project_folder, resources
 from tests.properties import Examine
 
@@ -282,6 +282,24 @@ def fingerprint(*overrides: str, seed: int = 0, **inputs: str) -> str:
 )  # fmt: skip
 def test_a_fingerprint_ignores_what_cannot_change_the_result(override: str) -> None:
     assert fingerprint(override) == fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "given", "later"),
+    [
+        ("text_imbalance", ["data.path=a.csv", "data.text=t", "data.label=l"], ["data.labels={a.:a}", "data.join_labels=true", "data.drop_classes=[x]", "data.positive=a"]),
+        ("feature_imbalance", ["data.path=a.csv", "data.label=l"], ["data.missing_values=[-1]", "data.positive=1"]),
+        ("ratings", ["data.path=a.csv", "data.user=u", "data.item=i", "data.rating=r"], ["data.decimal=comma", "data.missing_values=[99]"]),
+    ],
+)  # fmt: skip
+def test_settings_that_came_later_count_from_where_they_are_set(experiment, given, later) -> None:
+    def recipe(*more: str) -> dict[str, object]:
+        return recipe_of(load_experiment(experiment, [*given, *more]).variants[0].config)
+
+    keys = {override.split("=")[0] for override in later}
+    assert not keys & set(recipe())
+    for override in later:
+        assert any(key.startswith(override.split("=")[0]) for key in recipe(override))
 
 
 def test_equal_values_have_one_fingerprint() -> None:

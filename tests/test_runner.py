@@ -11,7 +11,7 @@ import pytest
 from mlflow.entities import Run
 
 import seedbed
-from seedbed import tracking, variant_training
+from seedbed import runner, tracking, variant_training
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.experiment import load_experiment
 from seedbed.progress import Display
@@ -486,3 +486,19 @@ def test_variants_of_one_recipe_are_trained_once(project: Path) -> None:
         pd.testing.assert_series_equal(first, second)
     means = {found.info.run_name: found.data.metrics for found in runs(store_of(project, "messages"), "variant")}
     assert means["same"] == means["none"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "job", "said"),
+    [
+        (["model.hidden"], "0", True),
+        (["model.hidden"], "1", False),
+        (["data.path"], "1", True),
+        (["data/encoder"], "1", True),
+    ],
+)
+def test_jobs_that_share_their_data_speak_of_it_once(monkeypatch, keys, job, said):
+    assert runner._speaks_of_data()
+    monkeypatch.setenv(runner.SWEEP, json.dumps({"keys": keys}))
+    monkeypatch.setenv(runner.JOB, job)
+    assert runner._speaks_of_data() == said

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seedbed.data.names import Names
 from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, near_misses
 from seedbed.models.matrix import MatrixFactorization
@@ -111,12 +112,13 @@ def check_names(table: Any, report: Mapping[str, Any]) -> None:
 
 
 def _place(names: Sequence[str], wanted: str, key: str) -> int:
-    if wanted not in names:
+    row = Names(names).find(wanted, key)
+    if row is None:
         raise ConfigError(
             f"{key}={wanted!r}: the data has no such name, {near_misses(wanted, names)} Correct it or set it to "
             "null, and run the experiment again: what is trained stays."
         )
-    return names.index(wanted)
+    return row - 1
 
 
 def _of_user(trained: TrainedVariant, name: str, source: Sequence[str]) -> OfUser:

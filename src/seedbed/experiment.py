@@ -51,6 +51,13 @@ NOT_IN_FINGERPRINT = {
     "trainer.seeds_at_once", "trainer.steps_per_chunk",
 }  # fmt: skip
 
+# Settings of data that came after cells had been made without them: at these values they change nothing.
+ADDED_LATER: dict[str, Any] = {
+    "labels": None, "join_labels": False, "drop_classes": [], "positive": None, "missing_values": [],
+}  # fmt: skip
+# The same of one data set alone: others have had the key from the start.
+ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
+
 
 def can_change_results(key: str) -> bool:
     """Whether the setting of a dotted key is part of what a cell's result is made by."""
@@ -58,9 +65,13 @@ def can_change_results(key: str) -> bool:
 
 
 def used(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config without ``lr_finder`` where it finds no rate that anything is trained with."""
+    """The config without what changes nothing: ``lr_finder`` where no rate is found by it, and later settings of data."""
     finds = (config.get("optimizer") or {}).get("lr") == AUTO
-    return {key: value for key, value in config.items() if key != "lr_finder" or finds}
+    kept = {key: value for key, value in config.items() if key != "lr_finder" or finds}
+    if isinstance(data := config.get("data"), Mapping):
+        later = ADDED_LATER | ADDED_LATER_TO.get(str(data.get("_target_")), {})
+        kept["data"] = {key: value for key, value in data.items() if key not in later or value != later[key]}
+    return kept
 
 
 def recipe_of(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from seedbed.data.feature_csv import DECIMALS
+from seedbed.data.numbers import DECIMALS
 from seedbed.data.records import Reading, open_records
 from seedbed.errors import ConfigError, DataError
 from seedbed.report.formatting import mean_text

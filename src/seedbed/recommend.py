@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from seedbed.cold_start import RIDGE, factor_model, is_factor_model, mean_vector, vector_of
 from seedbed.data.names import Names
+from seedbed.data.numbers import number
 from seedbed.data.ratings import RatingTable
 from seedbed.data.records import Reading, open_records
+from seedbed.data.text_forms import seen
 from seedbed.errors import ConfigError, DataError
 from seedbed.rankings import Ranked, most_alike, nearest, top
 from seedbed.report.formatting import mean_text, places
@@ -131,11 +133,8 @@ def _read_ratings(path: Path, table: RatingTable) -> GivenRatings:
 
 def _rating(value: str, table: RatingTable, place: str) -> float:
     low, high = table.rating_range
-    try:
-        rating = float(value)
-    except ValueError:
-        rating = float("nan")
-    if not low <= rating <= high:
+    rating = number(seen(value))
+    if rating is None or not low <= rating <= high:
         raise DataError(f"{place} {value!r} is no rating from {low:g} to {high:g}, as {table.name} has them.")
     return rating
 

@@ -231,11 +231,21 @@ def _strategy(variant: Variant) -> Strategy:
 
 
 def load_table(config: Mapping[str, Any], display: Display) -> Dataset:
-    """The table that a config's ``data`` describes; what it has to say goes to the display."""
+    """The table that a config's ``data`` describes; what it has to say goes to the display.
+
+    Of the jobs of a multirun that vary nothing of the data, the first one says it.
+    """
     table: Dataset = build(config, "data").load(lambda done, total: display.preparing("the data", done, total))
-    for note in table.notes:
+    for note in table.notes if _speaks_of_data() else ():
         display.say_once(note)
     return table
+
+
+def _speaks_of_data() -> bool:
+    if SWEEP not in os.environ:
+        return True
+    varied = json.loads(os.environ[SWEEP])["keys"]
+    return os.environ[JOB] == "0" or any(key.partition(".")[0].partition("/")[0] == "data" for key in varied)
 
 
 def _check_pairing(first: PlannedVariant, variant: Variant, table: Dataset, rows: Mapping[int, Rows]) -> None:

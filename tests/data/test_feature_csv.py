@@ -96,20 +96,46 @@ def test_columns_that_cannot_be(load, settings, error, message):
 
 def test_columns_that_are_not_numeric_are_named_with_the_remedy(load):
     message = refused(load, "a,city,b,y\n1,Rome,x,0\n2,,3,1\n")
-    assert "'city' (such as 'Rome'), 'b' (such as 'x')" in message
+    assert "'city' (such as 'Rome' in record 1), 'b' (such as 'x' in record 1)" in message
     assert "data.exclude=[city,b]" in message
     assert load("a,city,b,y\n1,Rome,x,0\n2,,3,1\n", exclude=["city", "b"]).inputs.width == 1
 
 
 def test_the_remedy_holds_what_is_left_out_already_and_fits_a_shell(load):
     message = refused(load, "a,home town,b,y\n1,Rome,x,0\n2,Paris,3,1\n", exclude=["b"])
-    assert "\"data.exclude=['b','home town']\"" in message
+    assert "\"data.exclude=[b,'home town']\"" in message
 
 
 def test_decimal_commas(load):
     content = "a;y\n1,5;0\n2,25;1\n"
     assert "data.decimal=comma" in refused(load, content)
     assert load(content, decimal="comma").features.tolist() == [[1.5], [2.25]]
+
+
+def test_numbers_are_read_as_in_ratings(load):
+    message = refused(load, "a;y\n1;0\n2;1\nx_9;0\n")
+    assert "'a' (such as 'x_9' in record 3)" in message
+    assert "data.missing_values=[x_9]" in message
+    table = load("a;y\n1;0\n2;1\n-;0\nN.A.;1\n3;0\n")
+    assert (table.features.tolist(), table.counts["dropped_with_missing"]) == ([[1], [2], [3]], 2)
+    for value in ("1_000", "1 000", "٣", "50%", "4/5"):
+        assert repr(value) in refused(load, f"a;y\n1;0\n2;1\n{value};0\n")
+
+
+def test_values_that_stand_for_none(load):
+    content = "a,b,y\n1,99,0\n2,3,1\n-1,4,0\n4,none given,1\n5,6,0\n"
+    table = load(content, missing_values=[-1, 99, "None given"])
+    assert table.features.tolist() == [[2, 3], [5, 6]]
+    assert "3 values are taken as missing (data.missing_values=[-1,99,None given])." in table.notes
+    assert load(content, missing_values=[99, "none given"], missing="median").counts["rows"] == 5
+
+
+def test_labels_go_by_the_same_rules_as_those_of_texts(load):
+    content = "a,y\n" + "".join(f"{row},{label}\n" for row, label in enumerate(["x", "X", "x", "z", "z", "q"]))
+    table = load(content, join_labels=True, drop_classes=["q"], positive="x")
+    assert (table.classes, table.counts["rows_in_file"], table.counts["dropped_of_classes"]) == (("x", "z"), 6, 1)
+    assert (table.minority, table.positive) == (1, 0)
+    assert table.dropped_classes == ("q",)
 
 
 GAPS = "a,b,y\n1,,0\n2,4,1\n,NA,0\n4,8,1\n5,?,\n"

@@ -91,8 +91,14 @@ def test_the_columns_of_a_copy_have_the_labels_in_front(tmp_path):
     assert (table.classes, table.labels.tolist()) == (("ham", "spam"), [1, 0])
 
 
+def test_labels_of_a_copy_that_look_like_those_of_the_collection_are_theirs(tmp_path):
+    path = write(tmp_path / "mine.csv", "v1,v2\nSPAM,WIN\nspam.,now\nHam,bye\nHAM ,no\nHam,yes\n")
+    table = SmsSpam(path=str(path), encoder=HashEncoder(), positive="ham").load()
+    assert (table.classes, table.labels.tolist(), table.positive) == (("ham", "spam"), [1, 1, 0, 0, 0], 0)
+
+
 def test_an_edition_at_a_path_of_one_s_own_is_that_edition(monkeypatch, tmp_path):
-    path = write(tmp_path / "mine.txt", "spam\tWIN\nham\tbye\n")
+    path = write(tmp_path / "mine.txt", "spam\tWIN\nham\tbye\nham\tno\n")
     known = dataclasses.replace(sms_spam.FULL, digest=sms_spam.sources.sha256(path))
     monkeypatch.setitem(sms_spam.EDITIONS, "auto", (known, sms_spam.SUBSET))
     table = SmsSpam(path=str(path), encoder=HashEncoder()).load()

@@ -1,5 +1,8 @@
 """Splits: exact shares, no message on two sides, and errors that name the class, the split and the seed."""
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 from hypothesis import strategies
@@ -148,3 +151,30 @@ def test_shares_that_add_up_but_for_rounding():
 def test_an_empty_class_is_named():
     with pytest.raises(DataError, match=r"'spam' has no row in the val split of seed 7 .*of its 3 rows"):
         GroupStratifiedSplit().rows(distinct(ham=100, spam=3), seed=7)
+
+
+@pytest.mark.parametrize("spam", [3, 4, 5])
+def test_shares_that_are_named_work(spam):
+    table = distinct(ham=100, spam=spam)
+    with pytest.raises(DataError) as error:
+        GroupStratifiedSplit(train=0.8, val=0.05, test=0.15).rows(table, seed=7)
+    remedy = str(error.value).split("Set ")[1]
+    shares = dict(re.findall(r"split\.(\w+)=([\d.]+\d)", remedy))
+    assert set(shares) == {"train", "val"}
+    changed = {"train": 0.8, "val": 0.05, "test": 0.15} | {side: float(share) for side, share in shares.items()}
+    assert all(len(side) for side in sides(GroupStratifiedSplit(**changed).rows(table, seed=7)))
+
+
+@pytest.mark.parametrize("spam", [1, 2])
+def test_no_shares_are_named_where_none_can_help(spam):
+    three = distinct(ham=100, spam=spam)
+    three = dataclasses.replace(
+        three, classes=("ham", "spam", "other"), labels=np.where(np.arange(100 + spam) < 50, 2, three.labels)
+    )
+    table = dataclasses.replace(three, dropped_classes=("b c",))
+    with pytest.raises(DataError, match=r"No shares can help.*data\.drop_classes=\['b c',spam\]\", or use data"):
+        GroupStratifiedSplit().rows(table, seed=7)
+    with pytest.raises(DataError, match="a distinct row each: use data with more of it"):
+        GroupStratifiedSplit().rows(three, seed=7)
+    with pytest.raises(DataError, match="a distinct row each: use data with more of it"):  # one class would be left
+        GroupStratifiedSplit().rows(dataclasses.replace(distinct(ham=100, spam=spam), dropped_classes=()), seed=7)

@@ -84,7 +84,38 @@ def test_rows_without_text_or_label_are_dropped_and_counted(load):
         "1 row left out: another number of fields than the header, or no record (first: line 7).",
         "2 rows left out: no text.",
         "1 row left out: no label.",
+        "'a' and 'b' have 1 row each: precision, recall, F1, AUROC and average precision are those of 'a', the first by "
+        "name. The other class: data.positive=b.",
     )
+
+
+def test_texts_that_look_equal_share_a_group_and_stay_as_they_are(load):
+    twins = ["win now", "win now\ufeff", "W\u00adin\u00a0now", "caf\u00e9", "cafe\u0301", "bye"]
+    table = load("l,t\n" + "".join(f"{'ab'[row % 2]},{text}\n" for row, text in enumerate(twins)), text="t", label="l")
+    assert table.groups.tolist() == [0, 0, 0, 1, 1, 2]
+    assert table.texts == tuple(twins)
+    assert (table.counts["look_alike_texts"], table.counts["duplicates"]) == (3, 3)
+    [note] = [note for note in table.notes if "looks like" in note]
+    assert "3 rows" in note
+    assert "U+FEFF in text 2" in note
+    assert table.made_with["look-alikes"] == "joined", "cells that were split in another way are trained anew"
+    assert "look-alikes" not in load(REVIEWS, text="body", label="stars").made_with
+
+
+def test_a_text_without_anything_to_be_seen_is_none(load):
+    table = load("l,t\na,\u200b\nb,\ufeff \na,x\nb,y\n", text="t", label="l")
+    assert (table.texts, table.counts["dropped_without_text"]) == (("x", "y"), 2)
+    assert "look-alikes" in table.made_with
+
+
+def test_rules_for_labels(load):
+    content = "l,t\n" + "".join(
+        f"{label},text {row}\n" for row, label in enumerate(["Ham", "ham", "ham", "x.", "x", "x", "q", "ham", "x", "q"])
+    )
+    assert load(content, text="t", label="l").classes == ("Ham", "ham", "q", "x", "x.")
+    table = load(content, text="t", label="l", join_labels=True, drop_classes=["q"], positive="x")
+    assert (table.classes, table.labels.tolist(), table.positive) == (("ham", "x"), [0, 0, 0, 1, 1, 1, 0, 1], 1)
+    assert load(content, text="t", label="l", labels={"x.": "x", "q": "x", "Ham": "ham"}).classes == ("ham", "x")
 
 
 # ---- labels ----------------------------------------------------------------------------------------------------------

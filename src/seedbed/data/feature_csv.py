@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +13,17 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from seedbed.checks import require_choice
-from seedbed.data.labels import classes_of, clean_label, label_numbers
+from seedbed.data.labels import LabelRules, Labels, classes_of, equal_classes_note, label_numbers
 from seedbed.data.network_inputs import NetworkInputs, Vectors
+from seedbed.data.numbers import DECIMALS, NAMED, MissingValues, Numbers, check_decimal, read_numbers
 from seedbed.data.records import Reading, Records, open_records
+from seedbed.data.remedies import override
 from seedbed.data.sources import sha256
 from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers
 from seedbed.data.text_csv import checked_path
 from seedbed.errors import ConfigError, DataError
 
 MISSING = ("drop", "median", "mean")
-DECIMALS = {"point": ".", "comma": ","}
 
 
 class FeatureCsv:
@@ -39,6 +39,11 @@ class FeatureCsv:
         missing: str = "drop",
         scaler: Any = None,
         decimal: str = "point",
+        missing_values: Sequence[Any] | None = None,
+        labels: Mapping[Any, Any] | None = None,
+        join_labels: bool = False,
+        drop_classes: Sequence[Any] | None = (),
+        positive: Any = None,
         **reading: Any,
     ) -> None:
         """The arguments are the keys of ``conf/data/feature_csv.yaml``, ``reading`` those of ``Reading`` among them.
@@ -49,8 +54,7 @@ class FeatureCsv:
         self.label = None if label is None else str(label)
         self.features = None if features is None else [str(name) for name in features]
         self.exclude = [str(name) for name in exclude or ()]
-        for key, value, known in (("missing", missing, MISSING), ("decimal", decimal, tuple(DECIMALS))):
-            require_choice(f"data.{key}", value, known)
+        require_choice("data.missing", missing, MISSING)
         if scaler is not None and not all(hasattr(scaler, part) for part in ("fit", "transform", "get_params")):
             raise ConfigError(
                 f"data.scaler: {type(scaler).__name__} is no transformer of scikit-learn's kind. Name one in "
@@ -58,7 +62,9 @@ class FeatureCsv:
             )
         self.missing = missing
         self.scaler = scaler
-        self.decimal = decimal
+        self.decimal = check_decimal(decimal)
+        self.missing_values = MissingValues(missing_values)
+        self.rules = LabelRules(labels, join_labels, drop_classes, positive)
         self.reading = Reading(**reading)
 
     def load(self, progress: Progress | None = None) -> Table:
@@ -68,11 +74,13 @@ class FeatureCsv:
         label_at = self._label_position(records)
         chosen, unnamed = self._chosen(records, label_at)
         columns = [records.columns[at] for at in chosen]
-        features = self._numbers(records, chosen)
-        names = [clean_label(value) for value in records.strings([label_at])[0]]
-        kept, dropped = self._complete(names, features, columns)
-        names, features = [names[row] for row in kept], features[kept]
-        classes = classes_of(names, f"{self.path}: column {records.columns[label_at]!r} (data.label)")
+        features, named_missing = self._numbers(records, chosen)
+        place = f"{self.path}: column {records.columns[label_at]!r} (data.label)"
+        settled = self.rules.settled(records.strings([label_at])[0], place)
+        kept, dropped = self._complete(settled, features, columns)
+        names, features = [settled.names[row] for row in kept], features[kept]
+        classes = classes_of(names, place)
+        positive = self.rules.positive_class(classes, place)
         labels = label_numbers(names, classes)
         dropped = {"dropped_bad_lines": records.dropped, **dropped}
         groups = group_numbers(row.tobytes() for row in features)  # rows that no network could tell apart
@@ -87,16 +95,23 @@ class FeatureCsv:
             counts={
                 **count_rows(labels, groups, classes),
                 "features": len(columns),
-                "rows_in_file": len(labels) + sum(dropped.values()),
+                "rows_in_file": len(settled.names) + records.dropped,
                 **{what: rows for what, rows in dropped.items() if rows},
+                **settled.counts,
             },
             notes=(
                 records.how,
                 *(["Left out as no feature: columns without a name, such as a row number."] if unnamed else []),
                 *count_notes(dropped, records.first_dropped),
+                *self.missing_values.notes(named_missing),
+                *settled.notes,
+                *equal_classes_note(labels, classes, positive),
             ),
             preparation=self._preparation(features, labels),
+            made_with=settled.made_with,
             columns=tuple(columns),
+            positive_class=positive,
+            dropped_classes=self.rules.dropped,
         )
 
     # ---- columns -------------------------------------------------------------------------------------------------
@@ -128,16 +143,23 @@ class FeatureCsv:
 
     # ---- values --------------------------------------------------------------------------------------------------
 
-    def _numbers(self, records: Records, chosen: Sequence[int]) -> np.ndarray:
-        """The features, (N, F) float32 with NaN where there is no value."""
+    def _numbers(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, int]:
+        """The features, (N, F) float32 with NaN where there is no value; and how many ``data.missing_values`` name."""
         frame = records.numbers(chosen, DECIMALS[self.decimal])
-        empty = [records.columns[at] for at in chosen if frame[at].isna().all()]
+        texts = [at for at in chosen if not pd.api.types.is_numeric_dtype(frame[at])]
+        written = dict(zip(texts, records.strings(texts), strict=True)) if texts else {}
+        read = {at: read_numbers(strings, self.decimal, self.missing_values) for at, strings in written.items()}
+        if unreadable := {at: found for at, found in read.items() if found.unreadable.any()}:
+            raise DataError(self._not_numeric(records, unreadable))
+        values = np.empty((len(frame), len(chosen)))
+        for column, at in enumerate(chosen):
+            values[:, column] = read[at].values if at in read else frame[at].to_numpy(dtype=np.float64, na_value=np.nan)
+        named = self.missing_values.in_array(values)
+        named_missing = int(named.sum()) + sum(found.named_missing for found in read.values())
+        values[named] = np.nan
+        empty = [records.columns[at] for column, at in enumerate(chosen) if np.isnan(values[:, column]).all()]
         if empty:
             raise DataError(f"{self.path} has columns without any value. Leave them out: {self._excluding(empty)}.")
-        texts = [at for at in chosen if not pd.api.types.is_numeric_dtype(frame[at])]
-        if texts:
-            raise DataError(self._not_numeric(records, {at: _first_text(frame[at]) for at in texts}))
-        values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
         with np.errstate(over="ignore"):  # said below
             features: np.ndarray = values.astype(np.float32) + np.float32(0)  # so that -0 becomes 0, its equal
         if np.isinf(features).any():
@@ -148,29 +170,34 @@ class FeatureCsv:
                 f"bits ({np.isinf(features).sum()} such values in all). Mend the file, or leave the column out: "
                 f"{self._excluding([name])}."
             )
-        return features
+        return features, named_missing
 
-    def _not_numeric(self, records: Records, examples: Mapping[int, str]) -> str:
-        names = [records.columns[at] for at in examples]
-        shown = [f"{records.columns[at]!r} (such as {value!r})" for at, value in list(examples.items())[:3]]
+    def _not_numeric(self, records: Records, unreadable: Mapping[int, Numbers]) -> str:
+        names = [records.columns[at] for at in unreadable]
+        shown = [
+            f"{name!r} (such as {found.shown(1)})" for name, found in zip(names[:3], unreadable.values(), strict=False)
+        ]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        commas = self.decimal == "point" and all(re.fullmatch(r"[-+]?\d*,\d+", value) for value in examples.values())
-        remedy = (
-            "These look like numbers with a decimal comma: data.decimal=comma."
-            if commas
-            else (f"Leave them out with {self._excluding(names)}, or turn them into numbers in the file.")
-        )
+        others = {found.other_decimal for found in unreadable.values()}
+        if others <= {"comma", "point"}:  # every one of them is a number under the other sign
+            remedy = next(iter(unreadable.values())).remedy()
+        else:
+            remedy = f"Leave them out with {self._excluding(names)}, or turn them into numbers in the file."
+            few = list(dict.fromkeys(value for found in unreadable.values() for value in found.distinct))
+            if len(few) <= NAMED and not any(found.is_mostly_text for found in unreadable.values()):
+                remedy += f" Where they stand for no value, name them: {override('data.missing_values', few)}."
         return f"{self.path} has columns that are not numeric: {', '.join(shown)}{more}. {remedy}"
 
     def _complete(
-        self, labels: Sequence[str], features: np.ndarray, columns: Sequence[str]
+        self, labels: Labels, features: np.ndarray, columns: Sequence[str]
     ) -> tuple[np.ndarray, dict[str, int]]:
         """The rows with all that is needed, and how many lack what."""
-        labelled = np.array([bool(label) for label in labels])
+        labelled = np.array([bool(name) for name in labels.names], dtype=bool)
         gaps = np.isnan(features) if self.missing == "drop" else np.zeros_like(features, dtype=bool)
-        kept = np.flatnonzero(labelled & ~gaps.any(axis=1))
+        wanted = labelled & ~labels.left_out
+        kept = np.flatnonzero(wanted & ~gaps.any(axis=1))
         without_label = int((~labelled).sum())
-        with_missing = len(labels) - len(kept) - without_label
+        with_missing = int(wanted.sum()) - len(kept)
         if len(kept) == 0:
             worst = columns[int(gaps.sum(axis=0).argmax())]
             raise DataError(
@@ -182,11 +209,7 @@ class FeatureCsv:
 
     def _excluding(self, names: Sequence[str]) -> str:
         """The override that leaves out these columns too, as a shell takes it."""
-        wanted = [*self.exclude, *names]
-        if all(re.fullmatch(r"[A-Za-z_]\w*", name) for name in wanted):
-            return f"data.exclude=[{','.join(wanted)}]"
-        quoted = ",".join("'" + name.replace("'", "\\'") + "'" for name in wanted)
-        return f'"data.exclude=[{quoted}]"'
+        return override("data.exclude", [*self.exclude, *names])
 
     # ---- preparation ---------------------------------------------------------------------------------------------
 
@@ -257,10 +280,3 @@ def _repeatable(scaler: Any) -> Any:
         key for key, value in scaler.get_params().items() if key.split("__")[-1] == "random_state" and value is None
     ]
     return clone(scaler).set_params(**dict.fromkeys(free, 0))
-
-
-def _first_text(column: pd.Series[Any]) -> str:
-    """The first value that is no number."""
-    values = column.dropna()
-    texts = values[pd.to_numeric(values.astype(str), errors="coerce").isna()]
-    return str((values if texts.empty else texts).iloc[0])

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -16,6 +17,7 @@ from PIL import Image, ImageOps
 from seedbed.checks import is_whole as is_count
 from seedbed.checks import require, require_choice
 from seedbed.data import sources
+from seedbed.data.labels import LabelRules
 from seedbed.data.pictures import is_whole, keep, kept, picture_table
 from seedbed.data.published_splits import TEST, TRAIN, VAL
 from seedbed.data.table import Progress, Table, rows_of
@@ -86,6 +88,7 @@ class ImageFolder:
         fit: str = "crop",
         colours: str = "rgb",
         bad_files: str = "error",
+        positive: Any = None,
     ) -> None:
         """The arguments are the keys of ``conf/data/image_folder.yaml``. Raises ``ConfigError``."""
         if not path:
@@ -98,6 +101,7 @@ class ImageFolder:
         require_choice("data.bad_files", bad_files, ("error", "drop"))
         self.look = Look(size[0], size[1], fit, colours)
         self.bad_files = bad_files
+        self.rules = LabelRules(positive=positive)
 
     def load(self, progress: Progress | None = None) -> Table:
         """Read the pictures, once: what they have become is kept in the cache. Raises ``ConfigError``, ``DataError``."""
@@ -110,6 +114,7 @@ class ImageFolder:
         found = [file for file in found if self._name(file) not in bad]
         classes = self._classes(found)
         number = {label: index for index, label in enumerate(classes)}
+        positive = self.rules.positive_class(classes, f"{self.path}")
         in_parts = any(file.part != TRAIN for file in found)
         parts = np.array([file.part for file in found], dtype=np.int8)
         first = next(iter(bad.items()), ("", ""))
@@ -135,6 +140,7 @@ class ImageFolder:
             counts={"dropped_bad_files": len(bad)} if bad else {},
             notes=notes,
             made_with={"pictures": decoder},
+            positive=positive,
         )
 
     # ---- files ---------------------------------------------------------------------------------------------------

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from seedbed.errors import DataError
+from seedbed.data.remedies import override
+from seedbed.data.text_forms import LOOK_ALIKES, bare, folded, named_in_file, seen, unseen_in
+from seedbed.errors import ConfigError, DataError, near_misses
 
 MOST_CLASSES = 100
 _WHOLE = re.compile(r"([-+]?\d+)\.0+")
@@ -20,6 +24,132 @@ def clean_label(value: str) -> str:
     label = value.strip()
     whole = _WHOLE.fullmatch(label)
     return whole[1] if whole else label
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The N labels of a file, settled: what is one class has one name."""
+
+    names: list[str]
+    """(N,) "" where there is none."""
+    left_out: np.ndarray
+    """(N,) booleans: whether the class is one of ``drop_classes``."""
+    counts: dict[str, int]
+    notes: tuple[str, ...]
+    made_with: dict[str, str]
+    """For ``Table.made_with``."""
+
+
+@dataclass(frozen=True)
+class LabelRules:
+    """Which labels are one class, which are left out and which class is positive; the fields are keys of the data configs.
+
+    Labels that differ only in what is not seen of them (zero-width characters, composed and decomposed letters, blanks)
+    are one class in any case.
+    """
+
+    labels: Mapping[Any, Any] | None = None
+    """The class that a label of the file belongs to, by the label."""
+    join_labels: bool = False
+    """Whether labels that look alike are one class: those that differ in letter case or in stops and quotes around them."""
+    drop_classes: Sequence[Any] | None = ()
+    """Classes whose rows are left out."""
+    positive: Any = None
+    """Of two classes, the one that precision, recall, F1, AUROC and average precision are about; None: the rarer one."""
+
+    def __post_init__(self) -> None:
+        """Raises ``ConfigError``."""
+        if not isinstance(self.join_labels, bool):
+            raise ConfigError(f"data.join_labels={self.join_labels}: give true or false.")
+        if not (self.labels is None or isinstance(self.labels, Mapping)):
+            raise ConfigError(
+                f"data.labels={self.labels}: give the class of each label that is to be another one, as in "
+                "data.labels={spam.: spam}."
+            )
+        if isinstance(self.drop_classes, str) or not isinstance(self.drop_classes or (), Sequence):
+            raise ConfigError(f"data.drop_classes={self.drop_classes}: give a list, such as data.drop_classes=[other].")
+        if isinstance(self.positive, Mapping | list | tuple):
+            raise ConfigError(f"data.positive={self.positive}: name one class.")
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """``drop_classes`` as texts."""
+        return tuple(map(_text, self.drop_classes or ()))
+
+    def settled(self, written: Sequence[str], place: str) -> Labels:
+        """The class of each label of a file; raises ``ConfigError`` for a label or class that is not there."""
+        cleaned = [clean_label(label) for label in written]
+        names, joined = _one_name(cleaned, _shown)
+        counts, notes = {}, []
+        if joined:
+            counts["joined_labels"] = len(joined)
+            notes.append(_of_unseen(cleaned, names, joined))
+        altered = names != cleaned
+        names = self._mapped(names, place, notes)
+        if self.join_labels:
+            names = self._joined(names, notes)
+        else:
+            notes += _look_alikes(names)
+        left_out = self._left_out(names, place)
+        if left_out.any():
+            counts["dropped_of_classes"] = int(left_out.sum())
+            gone = ", ".join(repr(name) for name in dict.fromkeys(np.array(names, dtype=object)[left_out].tolist()))
+            notes.append(f"{_rows(left_out.sum())} of {gone} left out (data.drop_classes).")
+        return Labels(names, left_out, counts, tuple(notes), dict(LOOK_ALIKES) if altered else {})
+
+    def positive_class(self, classes: Sequence[str], place: str) -> str | None:
+        """The positive class that was asked for; raises ``ConfigError`` where there is none of that name."""
+        if self.positive is None:
+            return None
+        wanted = _class_named(self.positive, classes, "data.positive", place)
+        if len(classes) != 2:
+            raise ConfigError(
+                f"data.positive={self.positive}: {place} has {len(classes)} classes, whose precision, recall and F1 are "
+                "means over all. Leave it out, or leave all but two classes out with data.drop_classes."
+            )
+        return wanted
+
+    def _mapped(self, names: list[str], place: str, notes: list[str]) -> list[str]:
+        if not self.labels:
+            return names
+        there = set(names) - {""}
+        target = {
+            _class_named(label, there, "data.labels", place): clean_label(_text(name))
+            for label, name in self.labels.items()
+        }
+        if empty := [label for label, name in target.items() if not name]:
+            raise ConfigError(f"data.labels: {empty[0]!r} has no class. Name one, or use data.drop_classes.")
+        counts = Counter(names)
+        notes += [
+            f"{_rows(counts[label])} of {label!r} count as {name!r} (data.labels)." for label, name in target.items()
+        ]
+        return [target.get(name, name) for name in names]
+
+    def _joined(self, names: list[str], notes: list[str]) -> list[str]:
+        new, changed = _one_name(names, _alike)
+        counts = Counter(names[row] for row in changed)
+        target = {names[row]: new[row] for row in changed}
+        notes += [
+            f"{_rows(rows)} of {label!r} count as {target[label]!r} (data.join_labels)."
+            for label, rows in counts.items()
+        ]
+        return new
+
+    def _left_out(self, names: Sequence[str], place: str) -> np.ndarray:
+        there = set(names) - {""}
+        gone = {_class_named(each, there, "data.drop_classes", place) for each in self.drop_classes or ()}
+        return np.array([name in gone for name in names], dtype=bool)
+
+
+def equal_classes_note(labels: np.ndarray, classes: Sequence[str], positive: str | None) -> list[str]:
+    """What is to be said where the rarer of two classes is so by name only."""
+    counts = np.bincount(labels, minlength=len(classes))
+    if positive is not None or len(classes) != 2 or counts[0] != counts[1]:
+        return []
+    return [
+        f"{classes[0]!r} and {classes[1]!r} have {_rows(counts[0])} each: precision, recall, F1, AUROC and average "
+        f"precision are those of {classes[0]!r}, the first by name. The other class: {override('data.positive', classes[1])}."
+    ]
 
 
 def classes_of(labels: Sequence[str], place: str) -> tuple[str, ...]:
@@ -53,6 +183,69 @@ def label_numbers(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
     """Index of every label in ``classes``, (N,) int64."""
     number = {label: index for index, label in enumerate(classes)}
     return np.array([number[label] for label in labels], dtype=np.int64)
+
+
+def _one_name(names: Sequence[str], form: Callable[[str], str]) -> tuple[list[str], list[int]]:
+    """The names with one for all of the same form, the one written most often; and the rows that get another one."""
+    chosen = named_in_file(names, form)
+    new = [chosen[name] for name in names]
+    return new, [row for row, (old, name) in enumerate(zip(names, new, strict=True)) if name not in (old, "")]
+
+
+def _of_unseen(cleaned: Sequence[str], names: Sequence[str], rows: Sequence[int]) -> str:
+    first = next((row for row in rows if unseen_in(cleaned[row])), rows[0])
+    what = (unseen_in(cleaned[first]) or unseen_in(names[first]) or ["blanks"])[0]
+    return (
+        f"{_rows(len(rows))} with labels that differ from others of the file only in what is not seen (such as {what} in "
+        f"record {first + 1}): joined with {', '.join(repr(name) for name in dict.fromkeys(names[row] for row in rows))}."
+    )
+
+
+def _shown(label: str) -> str:
+    return clean_label(seen(label))
+
+
+def _alike(label: str) -> str:
+    value = _number(bare(label))
+    return f"{value:.17g}" if math.isfinite(value) else bare(label)
+
+
+def _look_alikes(names: Sequence[str]) -> list[str]:
+    """A sentence where classes look alike, with a way to join them."""
+    counts = Counter(name for name in names if name)
+    by_form: dict[str, list[str]] = defaultdict(list)
+    for name, _ in counts.most_common():
+        by_form[_alike(name)].append(name)
+    alike = [same for same in by_form.values() if len(same) > 1]
+    if not alike:
+        return []
+    shown = "; ".join(", ".join(f"{name!r} ({_rows(counts[name])})" for name in same) for same in alike[:3])
+    more = f"; and {len(alike) - 3} more sets" if len(alike) > 3 else ""
+    return [
+        f"Classes that look alike: {shown}{more}. Each counts as a class of its own; data.join_labels=true joins them, "
+        "data.labels={...} says which belong together."
+    ]
+
+
+def _class_named(wanted: Any, names: Iterable[str], key: str, place: str) -> str:
+    """The name as it stands there, else the only one that looks like it; raises ``ConfigError``."""
+    there, label = sorted(names), clean_label(_text(wanted))
+    for form in (str, seen, folded):
+        found = [name for name in there if form(name) == form(label)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            several = " and ".join(map(repr, found[:3]))
+            raise ConfigError(f"{key}: {label!r} could be {several} of {place}. Write it as it stands there.")
+    raise ConfigError(f"{key}: {place} has no label {label!r}, {near_misses(label, there)}")
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def _rows(count: Any) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _number(label: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
+from seedbed.data.text_forms import folded, seen
 from seedbed.errors import DataError, near_misses
 
 
@@ -21,11 +22,15 @@ class Names:
         return self.names[row - 1]
 
     def find(self, wanted: str, place: str) -> int | None:
-        """The row of a name as it stands, else without regard to letter case; None where there is none.
+        """The row of a name as it stands, else as it is seen, else without regard to letter case; None where there is none.
 
         Raises a ``DataError`` that names ``place`` where several rows are meant.
         """
-        for form, rows in ((wanted, self._as_written), (wanted.casefold(), self._folded)):
+        for form, rows in (
+            (wanted, self._as_written),
+            (seen(wanted), self._as_seen),
+            (folded(wanted), self._folded),
+        ):
             found = rows.get(form, [])
             if len(found) == 1:
                 return found[0]
@@ -46,8 +51,12 @@ class Names:
         return _rows_by(self.names)
 
     @cached_property
+    def _as_seen(self) -> dict[str, list[int]]:
+        return _rows_by(map(seen, self.names))
+
+    @cached_property
     def _folded(self) -> dict[str, list[int]]:
-        return _rows_by(name.casefold() for name in self.names)
+        return _rows_by(map(folded, self.names))
 
 
 def _rows_by(names: Iterable[str]) -> dict[str, list[int]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seedbed.data import sources
+from seedbed.data.labels import equal_classes_note
 from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table, count_rows, group_numbers, mapped
 
@@ -26,6 +27,7 @@ def picture_table(
     counts: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
     made_with: Mapping[str, str] | None = None,
+    positive: str | None = None,
 ) -> Table:
     """The table of the pictures (N, C, H, W) in the file ``stored``; pictures of equal bytes share a group."""
     pictures = mapped(stored)
@@ -39,11 +41,12 @@ def picture_table(
         groups=groups,
         texts=None,
         counts={**count_rows(labels, groups, classes), **(counts or {})},
-        notes=tuple(notes),
+        notes=(*notes, *equal_classes_note(labels, classes, positive)),
         of_features=Pictures(*pictures.shape[1:]),
         made_with=made_with or {},
         parts=parts,
         stored=stored,
+        positive_class=positive,
     )
 
 

@@ -77,11 +77,12 @@ class OfficialSplit:
         for number, name in enumerate(("training", "validation")):
             present = np.bincount(labels[side == number], minlength=classes)
             if (present == 0).any():
-                label = table.classes[int(present.argmin())]
+                label = int(present.argmin())
+                few = len(np.unique(groups[labels == label])) < 2
+                change = "No split.val can help, as both need a distinct row: " if few else "Change split.val, or "
                 raise DataError(
-                    f"{table.name}: class {label!r} has no {name} row under seed {seed} (split.val={self.val} of "
-                    f"{int(of_class[present.argmin()])} training rows of that class). Change split.val, or use data with "
-                    "more of it."
+                    f"{table.name}: class {table.classes[label]!r} has no {name} row under seed {seed} (split.val={self.val} of "
+                    f"{int(of_class[label])} training rows of that class). {change}use data with more of it."
                 )
         return rows[side == 0], rows[side == 1]
 

@@ -56,6 +56,8 @@ class RatingTable:
     """What decides the values and stands in no config, such as a digest of the items' names and features."""
     joined_ids: np.ndarray | None = None
     """(I,) int64: how many ids of the file each item stands for; None: one."""
+    unrated: str = ""
+    """Where the rows have no ratings and all count as 1: how to name them, for tasks that predict ratings."""
 
     @property
     def user_rows(self) -> int:
@@ -105,6 +107,7 @@ def rating_table(
     folds: Mapping[str, np.ndarray] | None = None,
     made_with: Mapping[str, str] | None = None,
     joined_ids: np.ndarray | None = None,
+    unrated: str = "",
 ) -> RatingTable:
     """Settle what becomes of a pair of user and item with several ratings; the rest as in ``RatingTable``.
 
@@ -143,6 +146,7 @@ def rating_table(
         folds=found,
         made_with=made_with or {},
         joined_ids=joined_ids,
+        unrated=unrated,
     )
 
 

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from seedbed.data.labels import clean_label
+from seedbed.data.numbers import MOST_UNREADABLE, MissingValues, Numbers, check_decimal, column_numbers
+from seedbed.data.rating_scales import scale_notes, time_notes
 from seedbed.data.ratings import RatingTable, check_duplicates, rating_table
 from seedbed.data.records import Reading, Records, open_records
 from seedbed.data.sources import sha256
 from seedbed.data.table import Progress, count_notes, rows_of
 from seedbed.data.text_csv import checked_path
+from seedbed.data.text_forms import LOOK_ALIKES, named_in_file, seen, unseen_in
 from seedbed.errors import ConfigError, DataError
 
 EXAMPLE = "data.path=reviews.csv data.user=customer data.item=product data.rating=stars"
+NO_RATINGS = "No column of ratings is named (data.rating): each row counts as one interaction of a user with an item."
+LATEST_SECOND = 2.0**62
+NUMBERS = ("rating", "timestamp")
+"""The columns of numbers."""
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 
 
@@ -33,6 +41,8 @@ class RatingsCsv:
         rating: str | int | None = None,
         timestamp: str | int | None = None,
         duplicates: str = "latest",
+        decimal: str = "point",
+        missing_values: Sequence[Any] | None = None,
         **reading: Any,
     ) -> None:
         """The arguments are the keys of ``conf/data/ratings_csv.yaml``, ``reading`` those of ``Reading`` among them.
@@ -43,78 +53,169 @@ class RatingsCsv:
         named = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
         self.columns = {key: str(name) for key, name in named.items() if name is not None}
         self.duplicates = check_duplicates(duplicates)
+        self.decimal = check_decimal(decimal)
+        self.missing_values = MissingValues(missing_values)
         self.reading = Reading(**reading)
 
     def load(self, progress: Progress | None = None) -> RatingTable:
         """Read and check the ratings; raises ``ConfigError`` and ``DataError``."""
         records = open_records(self.path, self.reading, list(self.columns.values()))
-        found = dict(zip(self.columns, records.strings(self._positions(records)), strict=True))
-        users, user_names = _names(found["user"])
-        items, item_names = _names(found["item"])
-        ratings = _numbers(found["rating"])
-        times = _seconds(found["timestamp"]) if "timestamp" in found else None
+        positions = self._positions(records)
+        found = dict(zip(self.columns, records.strings(list(positions.values())), strict=True))
+        users, items = _named(found["user"]), _named(found["item"])
+        rows = len(users.codes)
+        numbers = {key: self._numbers(records, key, positions[key], found[key]) for key in found if key in NUMBERS}
+        for key, read in numbers.items():
+            if read.too_many:
+                raise DataError(self._unreadable(key, read))
         lacking = {
-            "user": np.array([not name for name in user_names])[users],
-            "item": np.array([not name for name in item_names])[items],
-            "rating": np.isnan(ratings),
-            **({} if times is None else {"timestamp": np.isnan(times)}),
+            "without_user": np.array([not name for name in users.names])[users.codes],
+            "without_item": np.array([not name for name in items.names])[items.codes],
+            **{f"without_{key}": np.isnan(read.values) & ~read.unreadable for key, read in numbers.items()},
+            **{f"unreadable_{key}": read.unreadable for key, read in numbers.items()},
         }
         kept = ~np.logical_or.reduce(list(lacking.values()))
         if not kept.any():
             raise DataError(self._nothing_left(lacking, found))
         dropped = {"dropped_bad_lines": records.dropped, **_first_lacks(lacking)}
-        user_rows, user_names = _vocabulary(users[kept], user_names)
-        item_rows, item_names = _vocabulary(items[kept], item_names)
+        user_rows, user_names = _vocabulary(users.codes[kept], users.names)
+        item_rows, item_names = _vocabulary(items.codes[kept], items.names)
+        ratings = numbers["rating"].values[kept] if "rating" in numbers else np.ones(int(kept.sum()))
+        times = numbers["timestamp"].values[kept] if "timestamp" in numbers else None
+        joined = {"joined_user_names": users.joined, "joined_item_names": items.joined}
         return rating_table(
             name=self.path.stem,
             digest=sha256(self.path),
             users=user_rows,
             items=item_rows,
-            ratings=ratings[kept].astype(np.float32),
-            timestamps=None if times is None else times[kept].astype(np.int64),
+            ratings=ratings.astype(np.float32),
+            timestamps=None if times is None else times.astype(np.int64),
             user_names=user_names,
             item_names=item_names,
             duplicates=self.duplicates,
             counts={
-                "rows_in_file": len(kept) + records.dropped,
-                **{what: rows for what, rows in dropped.items() if rows},
+                "rows_in_file": rows + records.dropped,
+                **{what: number for what, number in dropped.items() if number},
+                **{what: number for what, number in joined.items() if number},
             },
-            notes=(records.how, *count_notes(dropped, records.first_dropped)),
+            notes=(
+                records.how,
+                *count_notes(dropped, records.first_dropped),
+                *(
+                    f"{rows_of(read.unreadable.sum())} left out: a {key} that can't be read ({read.shown()})."
+                    for key, read in numbers.items()
+                    if read.unreadable.any()
+                ),
+                *users.notes("user"),
+                *items.notes("item"),
+                *self.missing_values.notes(sum(read.named_missing for read in numbers.values())),
+                *(scale_notes(ratings) if "rating" in numbers else [NO_RATINGS]),
+                *([] if times is None else time_notes(times)),
+            ),
+            made_with=LOOK_ALIKES if users.altered or items.altered else {},
+            unrated=self._unrated(records),
         )
 
-    def _positions(self, records: Records) -> list[int]:
+    def _numbers(self, records: Records, key: str, position: int, written: Sequence[str]) -> Numbers:
+        found = column_numbers(records, position, written, self.decimal, self.missing_values)
+        return _seconds(found) if key == "timestamp" else found
+
+    def _unrated(self, records: Records) -> str:
+        """What a task that predicts ratings says of a file none of whose columns is named as theirs; "" where one is."""
+        if "rating" in self.columns:
+            return ""
+        return (
+            f"data.rating is not set: name the column of {self.path} that holds the rating, as in {EXAMPLE}. Its columns are "
+            f"{records.listed()}."
+        )
+
+    def _unreadable(self, key: str, read: Numbers) -> str:
+        rows = int(read.unreadable.sum())
+        remedy = read.remedy() if key == "rating" else self._readable_times(read)
+        if read.is_mostly_text and read.other_decimal is None:
+            remedy = f"Is that the column? If not, name another one. {remedy}"
+        return (
+            f"data.{key}={self.columns[key]}: {rows} of {len(read.unreadable)} values of {self.path} can't be read as "
+            f"{'numbers' if key == 'rating' else 'times'}, such as {read.shown()}. {remedy} (Up to "
+            f"{100 * MOST_UNREADABLE:g} % of such rows are left out and counted.)"
+        )
+
+    @staticmethod
+    def _readable_times(read: Numbers) -> str:
+        if read.other_decimal:
+            return read.remedy()
+        return (
+            "A timestamp is a number, of seconds for instance, or an ISO 8601 date such as 2024-02-01 12:30:00. Write them "
+            "so in the file, or do without: data.timestamp=null."
+        )
+
+    def _positions(self, records: Records) -> dict[str, int]:
         """Where the columns are; raises ``ConfigError`` for one that is not named or is named twice."""
-        for key in ("user", "item", "rating"):
+        for key in ("user", "item"):
             if key not in self.columns:
                 raise ConfigError(
                     f"data.{key} is not set: name the column of {self.path} that holds the {key}, as in {EXAMPLE}. Its "
                     f"columns are {records.listed()}."
                 )
-        positions = [records.position(name, f"data.{key}") for key, name in self.columns.items()]
-        if len(set(positions)) < len(positions):
+        positions = {key: records.position(name, f"data.{key}") for key, name in self.columns.items()}
+        if len(set(positions.values())) < len(positions):
             said = ", ".join(f"data.{key}={name}" for key, name in self.columns.items())
             raise ConfigError(f"{said}: two of them are one column. Name different ones of {records.listed()}.")
         return positions
 
     def _nothing_left(self, lacking: dict[str, np.ndarray], found: dict[str, list[str]]) -> str:
-        worst = max(lacking, key=lambda key: int(lacking[key].sum()))
+        worst = max(found, key=lambda key: int(lacking[f"without_{key}"].sum()))
+        without = lacking[f"without_{worst}"]
         examples = ", ".join(repr(value) for value in dict.fromkeys(found[worst][:20]))
         need = {
-            "rating": "a rating is a number, with a decimal point",
+            "rating": "a rating is a number, such as 4.5",
             "timestamp": "a timestamp is a number of seconds or an ISO 8601 date; null does without",
         }.get(worst, f"the {worst} is named by any text but an empty one")
         return (
             f"data.{worst}={self.columns[worst]}: no row of {self.path} is left, since "
-            f"{rows_of(int(lacking[worst].sum()))} of {len(lacking[worst])} have no {worst}; its values begin {examples} "
+            f"{rows_of(int(without.sum()))} of {len(without)} have no {worst}; its values begin {examples} "
             f"({need}). Name another column, or mend the file."
         )
 
 
-def _names(values: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The number of each value among the distinct cleaned names, (N,), and those; "" where there is none."""
+@dataclass(frozen=True)
+class Named:
+    """The users, or items, of N rows: names that differ only in what is not seen of them are one."""
+
+    codes: np.ndarray
+    """(N,) the number of each row's name among ``names``."""
+    names: tuple[str, ...]
+    """Distinct, each as it is written most often; "" where there is none."""
+    joined: int
+    """Names that have become another one."""
+    altered: bool
+    """Whether any has, or has nothing that is seen."""
+    example: str
+    """What is not seen in one of these, such as "U+200B in 'u7'"."""
+
+    def notes(self, what: str) -> list[str]:
+        if not self.joined:
+            return []
+        count = f"1 {what} differs" if self.joined == 1 else f"{self.joined} {what}s differ"
+        return [f"{count} from another one only in what is not seen ({self.example}): joined with it."]
+
+
+def _named(values: Sequence[str]) -> Named:
     codes, distinct = pd.factorize(np.array(values, dtype=object))
-    again, names = pd.factorize(np.array([clean_label(value) for value in distinct], dtype=object))
-    return again[codes], tuple(names)
+    cleaned = [clean_label(value) for value in distinct]
+    new = cleaned
+    if any(name != seen(name) for name in cleaned):
+        counts = np.bincount(codes, minlength=len(cleaned)).tolist()
+        chosen = named_in_file(cleaned, _shown, counts)
+        new = [chosen[name] for name in cleaned]
+    again, names = pd.factorize(np.array(new, dtype=object))
+    changed = list(dict.fromkeys(old for old, name in zip(cleaned, new, strict=True) if name not in (old, "")))
+    example = next((f"such as {unseen[0]} in {name!r}" for name in changed if (unseen := unseen_in(name))), "")
+    return Named(again[codes], tuple(names), len(changed), new != cleaned, example or "such as blanks")
+
+
+def _shown(name: str) -> str:
+    return clean_label(seen(name))
 
 
 def _vocabulary(codes: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -127,28 +228,24 @@ def _vocabulary(codes: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, tu
     return rows[codes], tuple(ordered)
 
 
-def _numbers(values: Sequence[str]) -> np.ndarray:
-    """(N,) float64, NaN for what is no finite number."""
-    given = pd.to_numeric(pd.Series(values, dtype=object), errors="coerce")
-    numbers: np.ndarray = given.to_numpy(dtype=np.float64, copy=True)
-    numbers[~np.isfinite(numbers)] = np.nan
-    return numbers
-
-
-def _seconds(values: Sequence[str]) -> np.ndarray:
-    """Seconds since 1970, (N,) float64, of numbers or, where there is none, of dates; NaN for what is neither."""
-    seconds = _numbers(values)
+def _seconds(found: Numbers) -> Numbers:
+    """Whole seconds since 1970, of numbers or, where there is none, of dates."""
+    written, seconds, unreadable = found.written, found.values, found.unreadable
     if np.isnan(seconds).all():
-        dates = pd.to_datetime(pd.Series(values, dtype=object), utc=True, errors="coerce", format="ISO8601")
-        seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(dtype=np.float64)
-    whole: np.ndarray = np.floor(seconds)
-    return whole
+        dates = pd.to_datetime(pd.Series(list(written), dtype=object), utc=True, errors="coerce", format="ISO8601")
+        seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(dtype=np.float64, copy=True)
+        unreadable = unreadable & np.isnan(seconds)
+        seconds[~found.unreadable] = np.nan  # what stands for no value
+    too_large = np.abs(seconds) >= LATEST_SECOND
+    seconds = np.where(too_large, np.nan, np.floor(seconds))
+    return Numbers(written, seconds, unreadable | too_large, found.named_missing, found.decimal)
 
 
 def _first_lacks(lacking: dict[str, np.ndarray]) -> dict[str, int]:
     """How many rows lack what; a row that lacks several things counts for the first of them."""
-    counts, counted = {}, np.zeros(len(lacking["user"]), dtype=bool)
+    counts: dict[str, int] = {}
+    counted = np.zeros(len(lacking["without_user"]), dtype=bool)
     for what, rows in lacking.items():
-        counts[f"dropped_without_{what}"] = int(np.count_nonzero(rows & ~counted))
+        counts[f"dropped_{what}"] = int(np.count_nonzero(rows & ~counted))
         counted |= rows
     return counts

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from seedbed.data import sources
 from seedbed.data.encoders import Encoder, UniversalSentenceEncoder, check_encoder
+from seedbed.data.labels import LabelRules
 from seedbed.data.records import Reading
 from seedbed.data.sources import Description, Edition, PublishedZip, Source, Wheel
 from seedbed.data.table import Progress, Table
+from seedbed.data.text_forms import bare
 from seedbed.data.texts import LabelledTexts, read_texts, text_table
 from seedbed.errors import ConfigError, DataError, near_misses
 
@@ -60,6 +63,7 @@ class SmsSpam:
         encoder: Encoder,
         unescape_html: bool = False,
         case_sensitive: bool = False,
+        positive: Any = None,
     ) -> None:
         """The arguments are the keys of ``conf/data/sms_spam.yaml``; ``path`` is a copy of the user's own.
 
@@ -73,6 +77,7 @@ class SmsSpam:
         self.encoder = check_encoder(encoder)
         self.unescape_html = unescape_html
         self.case_sensitive = case_sensitive
+        self.rules = LabelRules(positive=positive)
 
     def locate(self, *, fetch: bool = True) -> Source:
         """Find the file on this machine, else (``fetch``) get it from where it is published.
@@ -101,6 +106,7 @@ class SmsSpam:
             encoder=self.encoder,
             unescape_html=self.unescape_html,
             case_sensitive=self.case_sensitive,
+            positive=self.rules.positive_class(CLASSES, found.place),
             notes=source.notes,
             progress=progress,
         )
@@ -129,12 +135,13 @@ def _read_edition(source: Source) -> LabelledTexts:
 
 def _own_copy(path: Path) -> tuple[Source, LabelledTexts]:
     """A file that the user names: an edition by its digest, or else under its own name."""
-    found = read_texts(path, Reading())
+    found = read_texts(path, Reading(), rules=LabelRules(join_labels=True))
     digest = sources.sha256(path)
     for edition in EDITIONS["auto"]:
         if digest == edition.digest:
             source = Source(edition.name, path, digest, edition.notes)
             return source, _read_edition(source)
+    found = replace(found, labels=[bare(label) if bare(label) in CLASSES else label for label in found.labels])
     labels = sorted(set(found.labels))
     if labels != sorted(CLASSES):
         raise DataError(

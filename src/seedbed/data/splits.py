@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from seedbed.data.remedies import override
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
@@ -74,13 +75,18 @@ class GroupStratifiedSplit:
     def rows(self, table: Table, seed: int) -> Rows:
         """The rows of one seed; raises ``DataError`` when a side that should have rows lacks a class."""
         drawn_with = seed if self.per_seed else self.seed
-        members = members_of(table.groups, table.labels, len(table.classes))
-        targets = np.array([rounded(self.shares * rows) for rows in members.sum(axis=0)])
-        side_of_group = deal(members, targets, self.shares, numpy_generator(drawn_with, "split"))
-        side_of_row = side_of_group[table.groups]
+        side_of_row = self._dealt(table, self.shares, drawn_with)
         self._check_classes(table, side_of_row, drawn_with)
         train, val, test = (np.flatnonzero(side_of_row == side) for side in range(len(SIDES)))
         return Rows(train, val, test)
+
+    @staticmethod
+    def _dealt(table: Table, shares: np.ndarray, seed: int) -> np.ndarray:
+        """The side of each row, (N,)."""
+        members = members_of(table.groups, table.labels, len(table.classes))
+        targets = np.array([rounded(shares * rows) for rows in members.sum(axis=0)])
+        sides: np.ndarray = deal(members, targets, shares, numpy_generator(seed, "split"))[table.groups]
+        return sides
 
     def _check_shares(self) -> None:
         given = ", ".join(f"split.{side}={share:g}" for side, share in zip(SIDES, self.shares, strict=True))
@@ -100,8 +106,36 @@ class GroupStratifiedSplit:
                 raise DataError(
                     f"{table.name}: class {table.classes[label]!r} has no row in the {SIDES[side]} split of "
                     f"seed {seed} (split.{SIDES[side]}={self.shares[side]:g} of its {len(rows)} rows, which "
-                    f"are {groups} distinct ones). Raise split.{SIDES[side]}, or use data with more of it."
+                    f"are {groups} distinct ones). {self._remedy(table, int(label), int(side), groups, seed)}"
                 )
+
+    def _remedy(self, table: Table, label: int, side: int, groups: int, seed: int) -> str:
+        """What brings rows of the class to a side that has none; shares are tried before they are named."""
+        needed = int(np.count_nonzero(self.shares))
+        if groups < needed:
+            return f"No shares can help, as {needed} sides need a distinct row each: {without_small(table, needed)}."
+        taken_from_train = np.zeros(len(SIDES))
+        taken_from_train[[0, side]] = -1, 1
+        for step in range(1, 15):
+            shares = np.round(self.shares + 0.05 * step * taken_from_train, 6)
+            if side == 0 or shares[0] < 0.2:
+                break
+            dealt = self._dealt(table, shares, seed)
+            if len(np.unique(table.labels * len(SIDES) + dealt)) == needed * len(table.classes):
+                given = " ".join(f"split.{SIDES[at]}={shares[at]:g}" for at in (0, side))
+                return f"Set {given}, or use data with more of it."
+        return "Use data with more of it."
+
+
+def without_small(table: Table, least: int) -> str:
+    """How to do without the classes that have fewer distinct rows than ``least``."""
+    distinct = np.unique(np.stack([table.labels, table.groups]), axis=1)[0]
+    counts = np.bincount(distinct, minlength=len(table.classes))
+    small = [label for label, count in zip(table.classes, counts.tolist(), strict=True) if count < least]
+    if table.dropped_classes is None or len(table.classes) - len(small) < 2:
+        return "use data with more of it"
+    which = "the class" if len(small) == 1 else "such classes"
+    return f"leave {which} out, {override('data.drop_classes', [*table.dropped_classes, *small])}, or use data with more of it"
 
 
 def members_of(groups: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from seedbed.data.network_inputs import NetworkInputs, Vectors
+from seedbed.data.text_forms import compared, folded
 
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
@@ -106,6 +107,10 @@ class Table:
     """(N,) int8: the side (0 trains, 1 validates, 2 tests) for which each row is published; None where none is."""
     stored: Path | None = None
     """The .npy file that ``features`` are mapped from, if they are: then only its name goes to another process."""
+    positive_class: str | None = None
+    """Of two classes the one that metrics are about, where the user has chosen it."""
+    dropped_classes: tuple[str, ...] | None = None
+    """What ``data.drop_classes`` leaves out; None where the data have no such setting."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "features": self.features if self.stored is None else None}
@@ -125,6 +130,11 @@ class Table:
         """Index of the rarest class (the first of equals)."""
         return int(np.bincount(self.labels, minlength=len(self.classes)).argmin())
 
+    @property
+    def positive(self) -> int:
+        """Index of the class that precision, recall and F1 of two classes are about: the chosen one, else the rarest."""
+        return self.minority if self.positive_class is None else self.classes.index(self.positive_class)
+
 
 def mapped(path: Path) -> np.ndarray:
     """The array of a .npy file, whose pages all processes share and none writes back."""
@@ -133,9 +143,23 @@ def mapped(path: Path) -> np.ndarray:
 
 
 def normalise(text: str, *, case_sensitive: bool = False) -> str:
-    """The form in which messages are compared: single blanks, none at the ends, letter case folded."""
-    words = " ".join(text.split())
-    return words if case_sensitive else words.casefold()
+    """The form in which messages are compared: what is seen of them (``seedbed.data.text_forms``), letter case folded."""
+    return compared(text) if case_sensitive else folded(text)
+
+
+def look_alike_texts(texts: Sequence[str], groups: np.ndarray, *, case_sensitive: bool = False) -> list[int]:
+    """Rows whose text equals another one of its group only by what is not seen, or by variants of a character.
+
+    Of each group, those that have another form than its first row when blanks and letter case alone are normalised.
+    """
+    first: dict[int, str] = {}
+    rows = []
+    for row, (text, group) in enumerate(zip(texts, groups.tolist(), strict=True)):
+        plain = " ".join(text.split())
+        plain = plain if case_sensitive else plain.casefold()
+        if first.setdefault(group, plain) != plain:
+            rows.append(row)
+    return rows
 
 
 def group_numbers(keys: Iterable[Hashable]) -> np.ndarray:
@@ -174,8 +198,8 @@ def count_notes(counts: Mapping[str, int], first_dropped: str) -> list[str]:
         "dropped_with_missing": "left out: a missing value (data.missing=drop)",
         "dropped_without_user": "left out: no user",
         "dropped_without_item": "left out: no item",
-        "dropped_without_rating": "left out: no rating, or none that is a finite number",
+        "dropped_without_rating": "left out: no rating",
         "dropped_without_timestamp": "left out: no timestamp",
         "joined_overflow": "put together again: part of the text stood in columns without a name",
     }
-    return [f"{rows_of(rows)} {said[what]}." for what, rows in counts.items() if rows]
+    return [f"{rows_of(rows)} {said[what]}." for what, rows in counts.items() if rows and what in said]

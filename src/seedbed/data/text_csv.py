@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seedbed.data.encoders import Encoder, check_encoder
-from seedbed.data.labels import classes_of
+from seedbed.data.labels import LabelRules, classes_of
 from seedbed.data.records import Reading
 from seedbed.data.sources import sha256
 from seedbed.data.table import Progress, Table
@@ -26,6 +27,10 @@ class TextCsv:
         encoder: Encoder,
         unescape_html: bool = False,
         case_sensitive: bool = False,
+        labels: Mapping[Any, Any] | None = None,
+        join_labels: bool = False,
+        drop_classes: Sequence[Any] | None = (),
+        positive: Any = None,
         **reading: Any,
     ) -> None:
         """The arguments are the keys of ``conf/data/text_csv.yaml``, ``reading`` those of ``Reading`` among them.
@@ -38,19 +43,23 @@ class TextCsv:
         self.encoder = check_encoder(encoder)
         self.unescape_html = unescape_html
         self.case_sensitive = case_sensitive
+        self.rules = LabelRules(labels, join_labels, drop_classes, positive)
         self.reading = Reading(**reading)
 
     def load(self, progress: Progress | None = None) -> Table:
         """Read the texts and encode them; raises ``ConfigError`` and ``DataError``."""
-        found = read_texts(self.path, self.reading, self.text, self.label)
+        found = read_texts(self.path, self.reading, self.text, self.label, self.rules)
+        classes = classes_of(found.labels, found.place)
         return text_table(
             found,
             name=self.path.stem,
             digest=sha256(self.path),
-            classes=classes_of(found.labels, found.place),
+            classes=classes,
             encoder=self.encoder,
             unescape_html=self.unescape_html,
             case_sensitive=self.case_sensitive,
+            positive=self.rules.positive_class(classes, found.place),
+            dropped_classes=self.rules.dropped,
             progress=progress,
         )
 

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from seedbed.data.encoders import Encoder, FittedEncoder, encode_cached
-from seedbed.data.labels import clean_label, label_numbers
+from seedbed.data.labels import LabelRules, equal_classes_note, label_numbers
 from seedbed.data.network_inputs import NetworkInputs
 from seedbed.data.records import Reading, Records, open_records
-from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers, normalise
+from seedbed.data.table import (
+    Prepared,
+    Progress,
+    Table,
+    count_notes,
+    count_rows,
+    group_numbers,
+    look_alike_texts,
+    normalise,
+    rows_of,
+)
+from seedbed.data.text_forms import LOOK_ALIKES, seen, unseen_in
 from seedbed.errors import ConfigError
 
 # Files of this shape are known without being told their columns: the SMS Spam Collection's, as it is copied around.
@@ -34,9 +45,17 @@ class LabelledTexts:
     """``rows_in_file``, and what was dropped or joined where there was any."""
     notes: tuple[str, ...]
     """How the file was read, and a sentence for each of those counts."""
+    made_with: dict[str, str] = field(default_factory=dict)
+    """For ``Table.made_with``, beside the encoder."""
 
 
-def read_texts(path: Path, reading: Reading, text: str | None = None, label: str | None = None) -> LabelledTexts:
+def read_texts(
+    path: Path,
+    reading: Reading,
+    text: str | None = None,
+    label: str | None = None,
+    rules: LabelRules | None = None,
+) -> LabelledTexts:
     """Read the columns ``text`` and ``label``, which may be None where the file's shape is known.
 
     Columns without a name that follow the text hold text which an unquoted delimiter cut off: they are joined to it
@@ -58,21 +77,29 @@ def read_texts(path: Path, reading: Reading, text: str | None = None, label: str
             filled = max(at for at, part in enumerate(parts) if part)
             texts[row] = records.delimiter.join([texts[row], *parts[: filled + 1]])
             joined += 1
-    labels = [clean_label(value) for value in labels]
-    kept = [row for row in range(len(texts)) if texts[row].strip() and labels[row]]
-    without_text = sum(not value.strip() for value in texts)
+    place = f"{path}: column {records.columns[label_at]!r} (data.label)"
+    settled = (rules or LabelRules()).settled(labels, place)
+    without_text = np.array([not seen(value) for value in texts], dtype=bool)
+    without_label = np.array([not name for name in settled.names], dtype=bool) & ~without_text
+    kept = np.flatnonzero(~(without_text | without_label | settled.left_out)).tolist()
     counts = {
         "dropped_bad_lines": records.dropped,
-        "dropped_without_text": without_text,
-        "dropped_without_label": len(texts) - len(kept) - without_text,
+        "dropped_without_text": int(without_text.sum()),
+        "dropped_without_label": int(without_label.sum()),
         "joined_overflow": joined,
     }
+    unseen_only = any(without_text[row] and value.strip() for row, value in enumerate(texts))
     return LabelledTexts(
         texts=[texts[row] for row in kept],
-        labels=[labels[row] for row in kept],
-        place=f"{path}: column {records.columns[label_at]!r} (data.label)",
-        counts={"rows_in_file": len(texts) + records.dropped, **{what: rows for what, rows in counts.items() if rows}},
-        notes=(records.how, *count_notes(counts, records.first_dropped)),
+        labels=[settled.names[row] for row in kept],
+        place=place,
+        counts={
+            "rows_in_file": len(texts) + records.dropped,
+            **{what: rows for what, rows in counts.items() if rows},
+            **settled.counts,
+        },
+        notes=(records.how, *count_notes(counts, records.first_dropped), *settled.notes),
+        made_with={**settled.made_with, **(LOOK_ALIKES if unseen_only else {})},
     )
 
 
@@ -85,6 +112,8 @@ def text_table(
     encoder: Encoder,
     unescape_html: bool = False,
     case_sensitive: bool = False,
+    positive: str | None = None,
+    dropped_classes: tuple[str, ...] | None = None,
     notes: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Table:
@@ -99,6 +128,7 @@ def text_table(
     if not isinstance(encoder, FittedEncoder):
         features, encode = encode_cached(encoder, texts, progress), partial(encode_cached, encoder)
     duplicates = {"exact_duplicates": len(texts) - len(set(texts))}
+    look_alikes = look_alike_texts(texts, groups, case_sensitive=case_sensitive)
     of_encoder = encoder.counts(texts) if isinstance(encoder, FittedEncoder) else {}
     return Table(
         name=name,
@@ -108,11 +138,19 @@ def text_table(
         classes=classes,
         groups=groups,
         texts=tuple(texts),
-        counts={**count_rows(labels, groups, classes), **duplicates, **found.counts, **of_encoder},
-        notes=(*notes, *found.notes),
+        counts={**count_rows(labels, groups, classes), **duplicates, **found.counts, **of_encoder}
+        | ({"look_alike_texts": len(look_alikes)} if look_alikes else {}),
+        notes=(
+            *notes,
+            *found.notes,
+            *_of_look_alikes(texts, look_alikes),
+            *equal_classes_note(labels, classes, positive),
+        ),
         encode=encode,
         preparation=preparation,
-        made_with={"encoder": encoder.name},
+        made_with={"encoder": encoder.name, **found.made_with, **(LOOK_ALIKES if look_alikes else {})},
+        positive_class=positive,
+        dropped_classes=dropped_classes,
     )
 
 
@@ -130,6 +168,16 @@ class FittedTexts:
         texts = table.texts or ()
         encode = self.encoder.fit([texts[row] for row in train])
         return Prepared(encode(texts, None), encode)
+
+
+def _of_look_alikes(texts: Sequence[str], rows: Sequence[int]) -> list[str]:
+    if not rows:
+        return []
+    what = next((f" (such as {unseen[0]} in text {row + 1})" for row in rows if (unseen := unseen_in(texts[row]))), "")
+    return [
+        f"{rows_of(len(rows))} with a text that looks like that of another row and has other characters{what}: kept on one "
+        "side of a split with it."
+    ]
 
 
 def _named(records: Records) -> tuple[str, ...]:

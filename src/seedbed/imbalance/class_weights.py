@@ -21,7 +21,7 @@ class ClassWeights(Strategy):
         if empty:
             raise ConfigError(
                 f"imbalance=class_weights: class {empty[0]!r} has no training row, so its inverse frequency is infinite. "
-                "Raise split.train, or take another strategy."
+                "Take data or a split with training rows of it, or another strategy, such as imbalance=none."
             )
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:

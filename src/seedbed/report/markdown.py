@@ -192,6 +192,8 @@ def _about_classes(analysis: Analysis) -> str:
         return ""
     rows = [(data.get("counts") or {}).get(f"rows_{name}") for name in data["classes"]]
     which = "the first of two equally frequent ones" if rows[0] is not None and rows[0] == rows[-1] else "the rarer one"
+    if (analysis.results.config.get("data") or {}).get("positive") is not None:
+        which = "as data.positive says"
     what = f"those of class {markdown(data['minority'])}, {which}"
     if len(data["classes"]) > 2:
         what = f"the means over the {count_word(len(data['classes']))} classes, each against the rest"

@@ -96,7 +96,7 @@ def classifier_of(found: FoundVariant, seed: int | None = None) -> Classifier:
     trained = found.networks(seed)
     table: Table = trained.table
     networks = Networks(found.config["model"], found.task.network_arguments(table), dict(trained.networks))
-    rarest = table.classes[table.minority]
+    rarest = table.classes[table.positive]
     return Classifier(trained.about, table.classes, rarest, _inputs(trained, table), networks)
 
 
@@ -119,7 +119,8 @@ def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:
     if isinstance(table.preparation, FittedFeatures):
         fitted = [table.preparation.fitted(table, trained.rows(seed).train) for seed in seeds]
     typical = np.nanmedian(table.features, axis=0).astype(float).tolist()
-    return Numbers(table.columns, typical, len(seeds), data.get("missing", "drop"), data.get("scaler"), fitted)
+    missing, missing_values = data.get("missing", "drop"), data.get("missing_values")
+    return Numbers(table.columns, typical, len(seeds), missing, data.get("scaler"), fitted, missing_values)
 
 
 def _texts(trained: TrainedNetworks, table: Table, data: dict[str, Any], seeds: list[int]) -> Texts:

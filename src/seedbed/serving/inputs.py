@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from seedbed.data.encoders import Encoder, FittedEncoder, check_encoder
 from seedbed.data.feature_csv import transformer_of
 from seedbed.data.fitted import learnt, with_learnt
+from seedbed.data.numbers import MissingValues
 from seedbed.data.table import TextEncoder
 from seedbed.errors import DataError, TrackingError
 from seedbed.experiment import build
@@ -124,7 +125,7 @@ class Texts(Inputs):
 class Numbers(Inputs):
     """Columns of numbers by name, with what was fitted to each seed's training rows (``fitted``, one a seed, or none).
 
-    ``missing`` and ``scaler`` are those of the data's config, which say what is fitted.
+    ``missing``, ``scaler`` and ``missing_values`` are those of the data's config: what is fitted, and what stands for none.
     """
 
     KIND = "numbers"
@@ -137,7 +138,9 @@ class Numbers(Inputs):
         missing: str,
         scaler: Mapping[str, Any] | None,
         fitted: Sequence[Pipeline] = (),
+        missing_values: Sequence[Any] | None = None,
     ) -> None:
+        self.missing_values = MissingValues(missing_values)
         self.names, self.typical, self.seeds = tuple(names), tuple(typical), seeds
         self.missing, self.scaler, self.fitted = missing, scaler, tuple(fitted)
 
@@ -154,6 +157,7 @@ class Numbers(Inputs):
             values = questions[list(self.names)].to_numpy(dtype=np.float64, na_value=np.nan)
         except (ValueError, TypeError) as error:
             raise DataError(f"The columns must hold numbers: {error}.") from error
+        values = np.where(self.missing_values.in_array(values), np.nan, values)
         with np.errstate(over="ignore"):  # said below
             features = values.astype(np.float32) + np.float32(0)
         wrong = np.isinf(features) | (np.isnan(features) if self.missing == "drop" else False)
@@ -170,7 +174,13 @@ class Numbers(Inputs):
     def write(self, folder: Path) -> dict[str, Any]:
         for position, fitted in enumerate(self.fitted):
             write_json(folder / f"transformer_{position}.json", {"learnt": learnt(fitted)})
-        return {"columns": self.names, "typical": self.typical, "missing": self.missing, "scaler": self.scaler}
+        return {
+            "columns": self.names,
+            "typical": self.typical,
+            "missing": self.missing,
+            "scaler": self.scaler,
+            "missing_values": self.missing_values.given,
+        }
 
     @classmethod
     def read(cls, folder: Path, description: Mapping[str, Any], seeds: int) -> Self:
@@ -178,7 +188,8 @@ class Numbers(Inputs):
         transformer = transformer_of(missing, build(scaler, "data.scaler") if scaler else None)
         files = [folder / f"transformer_{position}.json" for position in range(seeds)] if transformer else []
         fitted = [with_learnt(transformer, read_json(file)["learnt"]) for file in files]
-        return cls(description["columns"], description["typical"], seeds, missing, scaler, fitted)
+        missing_values = description.get("missing_values")  # models of earlier releases name none
+        return cls(description["columns"], description["typical"], seeds, missing, scaler, fitted, missing_values)
 
 
 KINDS: dict[str, type[Inputs]] = {kind.KIND: kind for kind in (Texts, Numbers)}

@@ -152,7 +152,7 @@ class Classification(Task):
             "inputs": table.inputs,
             "labels": torch.from_numpy(np.concatenate(labels)),
             "class_weights": torch.from_numpy(np.stack(weights)) if weights else None,
-            "minority": table.minority if len(table.classes) == 2 else None,
+            "minority": table.positive if len(table.classes) == 2 else None,
         }
         passes = [item.rows.passes for item in data if item.rows.passes is not None]
         return StackData(arguments, train, val, test, passes or None)
@@ -190,7 +190,7 @@ class Classification(Task):
 
     @classmethod
     def describe(cls, table: Table) -> dict[str, Any]:
-        return {"classes": list(table.classes), "minority": table.classes[table.minority]}
+        return {"classes": list(table.classes), "minority": table.classes[table.positive]}
 
     @classmethod
     def bytes_of_a_seed(cls, table: Table) -> int:

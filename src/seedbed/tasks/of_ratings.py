@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,8 @@ class OfRatings(Task):
     """Networks of a user and an item."""
 
     RECOMMENDS = True
+    TAKES_RATINGS: ClassVar[bool] = True
+    """Whether the task is about the ratings themselves, and not about which rows there are."""
 
     @staticmethod
     def _of(values: Tensor, index: Tensor) -> Tensor:
@@ -55,6 +57,11 @@ class OfRatings(Task):
     @classmethod
     def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
         cls.check_strategy(strategy)
+        if cls.TAKES_RATINGS and table.unrated:
+            raise ConfigError(
+                f"{table.unrated} Without ratings, which items a user takes can be learned: task=retrieval, as in "
+                "experiments/two_tower_retrieval."
+            )
         if len(rows.train) == 0:
             raise ConfigError("split: no rating is left for training. Lower split.val and split.test.")
 

@@ -44,6 +44,7 @@ class Retrieval(OfRatings):
     negatives. ``sampled_negatives`` adds a ranking among that many sampled items, under a name of its own.
     """
 
+    TAKES_RATINGS = False
     METRICS = ("loss", "loss_last_batch", *names())
 
     users: Tensor
