@@ -51,6 +51,10 @@ NOT_IN_FINGERPRINT = {
     "trainer.seeds_at_once", "trainer.steps_per_chunk",
 }  # fmt: skip
 
+# Settings that are younger than cells which count, with the value under which all is as it was before them: with that
+# value they are no part of a fingerprint.
+AS_BEFORE = {"data.skip_lines": 0}
+
 
 def can_change_results(key: str) -> bool:
     """Whether the setting of a dotted key is part of what a cell's result is made by."""
@@ -65,7 +69,12 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def recipe_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """What determines a cell's result, by its dotted key."""
-    return {key: value for key, value in flatten(used(config)).items() if can_change_results(key)}
+    settings = flatten(used(config)).items()
+    return {
+        key: value
+        for key, value in settings
+        if can_change_results(key) and not (key in AS_BEFORE and value == AS_BEFORE[key])
+    }
 
 
 @dataclass(frozen=True)

@@ -89,9 +89,10 @@ class FeatureCsv:
                 "features": len(columns),
                 "rows_in_file": len(labels) + sum(dropped.values()),
                 **{what: rows for what, rows in dropped.items() if rows},
+                **records.counts,
             },
             notes=(
-                records.how,
+                *records.notes,
                 *(["Left out as no feature: columns without a name, such as a row number."] if unnamed else []),
                 *count_notes(dropped, records.first_dropped),
             ),

@@ -78,8 +78,9 @@ class RatingsCsv:
             counts={
                 "rows_in_file": len(kept) + records.dropped,
                 **{what: rows for what, rows in dropped.items() if rows},
+                **records.counts,
             },
-            notes=(records.how, *count_notes(dropped, records.first_dropped)),
+            notes=(*records.notes, *count_notes(dropped, records.first_dropped)),
         )
 
     def _positions(self, records: Records) -> list[int]:

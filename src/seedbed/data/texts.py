@@ -71,8 +71,12 @@ def read_texts(path: Path, reading: Reading, text: str | None = None, label: str
         texts=[texts[row] for row in kept],
         labels=[labels[row] for row in kept],
         place=f"{path}: column {records.columns[label_at]!r} (data.label)",
-        counts={"rows_in_file": len(texts) + records.dropped, **{what: rows for what, rows in counts.items() if rows}},
-        notes=(records.how, *count_notes(counts, records.first_dropped)),
+        counts={
+            "rows_in_file": len(texts) + records.dropped,
+            **{what: rows for what, rows in counts.items() if rows},
+            **records.counts,
+        },
+        notes=(*records.notes, *count_notes(counts, records.first_dropped)),
     )
 
 
