@@ -51,9 +51,10 @@ NOT_IN_FINGERPRINT = {
     "trainer.seeds_at_once", "trainer.steps_per_chunk",
 }  # fmt: skip
 
-# Settings of data that came after cells had been made without them: at these values they change nothing.
+# Settings of seedbed's own data sets that are younger than cells which count, each with the value at which it changes
+# nothing: with that value they are no part of a fingerprint.
 ADDED_LATER: dict[str, Any] = {
-    "labels": None, "join_labels": False, "drop_classes": [], "positive": None, "missing_values": [],
+    "labels": None, "join_labels": False, "drop_classes": [], "positive": None, "missing_values": [], "skip_lines": 0,
 }  # fmt: skip
 # The same of one data set alone: others have had the key from the start.
 ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
@@ -69,7 +70,8 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
     finds = (config.get("optimizer") or {}).get("lr") == AUTO
     kept = {key: value for key, value in config.items() if key != "lr_finder" or finds}
     if isinstance(data := config.get("data"), Mapping):
-        later = ADDED_LATER | ADDED_LATER_TO.get(str(data.get("_target_")), {})
+        target = str(data.get("_target_"))
+        later = ADDED_LATER | ADDED_LATER_TO.get(target, {}) if target.startswith("seedbed.data.") else {}
         kept["data"] = {key: value for key, value in data.items() if key not in later or value != later[key]}
     return kept
 

@@ -98,9 +98,10 @@ class FeatureCsv:
                 "rows_in_file": len(settled.names) + records.dropped,
                 **{what: rows for what, rows in dropped.items() if rows},
                 **settled.counts,
+                **records.counts,
             },
             notes=(
-                records.how,
+                *records.notes,
                 *(["Left out as no feature: columns without a name, such as a row number."] if unnamed else []),
                 *count_notes(dropped, records.first_dropped),
                 *self.missing_values.notes(named_missing),

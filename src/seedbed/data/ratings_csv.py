@@ -97,9 +97,10 @@ class RatingsCsv:
                 "rows_in_file": rows + records.dropped,
                 **{what: number for what, number in dropped.items() if number},
                 **{what: number for what, number in joined.items() if number},
+                **records.counts,
             },
             notes=(
-                records.how,
+                *records.notes,
                 *count_notes(dropped, records.first_dropped),
                 *(
                     f"{rows_of(read.unreadable.sum())} left out: a {key} that can't be read ({read.shown()})."

@@ -97,8 +97,9 @@ def read_texts(
             "rows_in_file": len(texts) + records.dropped,
             **{what: rows for what, rows in counts.items() if rows},
             **settled.counts,
+            **records.counts,
         },
-        notes=(records.how, *count_notes(counts, records.first_dropped), *settled.notes),
+        notes=(*records.notes, *count_notes(counts, records.first_dropped), *settled.notes),
         made_with={**settled.made_with, **(LOOK_ALIKES if unseen_only else {})},
     )
 
