@@ -60,7 +60,7 @@ INPUTS = {"data": "d"}
         (["trainer.precision=16-mixed"], ["16-mixed", "bf16-mixed"]),
         (["patience=0"], ["patience=0"]),
         (["split=folds"], ["split: Folds is for ratings", "SmsSpam gives labelled rows", "split=as_published, fixed, official, per_seed"]),
-        (["split=official", "split.test=0.3", "report.metric=val/accuracy"], ["split.test=0.3", "report.metric=test/accuracy"]),
+        (["split=official", "split.test=0.3", "report.metric=val/accuracy"], ["split.test=0.3: give published."]),
         (["split.test=0"], ["no test rows (split.test=0)", "Write report.metric=val/accuracy"]),
         (["report.metric=val/accuracy"], ["with split.test=0.2", "Write report.metric=test/accuracy"]),
         (["model=two_tower"], ["model: TwoTower is for ratings", "model=lenet, mlp, pixel_mlp, recurrent"]),

@@ -36,7 +36,8 @@ from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.paths import config_groups, make_importable, project_folder, resources
 from seedbed.signatures import hydra_says_nothing, look_up
 from seedbed.stated import check_stated
-from seedbed.trainer_settings import PROFILERS
+from seedbed.trainer_settings import PRECISIONS, PROFILERS
+from seedbed.value_types import misfit, shown
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2
@@ -50,6 +51,9 @@ NOT_IN_FINGERPRINT = {
     "trainer.accelerator", "trainer.devices", "trainer.deterministic",
     "trainer.seeds_at_once", "trainer.steps_per_chunk",
 }  # fmt: skip
+
+MOST_SEEDS = 1_000_000
+"""Of one experiment; a number beyond is a mistake, and would fill the memory before anything is said."""
 
 
 def can_change_results(key: str) -> bool:
@@ -158,6 +162,7 @@ def load_experiment(
         notes += left_out
         config = _with_found_path(_resolved(composed, name), project_folder(config_dir))
         _refuse_unknown(composed, config, name, picked, parsed, own_overrides, folders)
+        _refuse_misfit(config, name, picked, parsed, own_overrides)
         variants.append(Variant(picked, tuple(own_overrides[picked]), config))
     seeds = _seeds(variants[0].config.get("seeds"))
     for variant in variants:
@@ -202,6 +207,7 @@ class Template:
             raise _explain(error, experiment.name, self.variant.name, parsed, own, self._folders) from error
         config = _with_found_path(_resolved(composed, experiment.name), experiment.project)
         _refuse_unknown(composed, config, experiment.name, self.variant.name, parsed, own, self._folders)
+        _refuse_misfit(config, experiment.name, self.variant.name, parsed, own)
         varied = Variant(name, (*self.variant.overrides, *overrides), config)
         _check(varied, list(config["variants"]))
         return varied
@@ -539,6 +545,23 @@ def _refuse_unknown(
     raise ConfigError(f"{place}: {found.key}: {found.why}")
 
 
+def _refuse_misfit(
+    config: Mapping[str, Any], name: str, variant: str, parsed: Sequence[Override], own: Mapping[str, Sequence[str]]
+) -> None:
+    """A value of another kind than its key takes would count as something that nobody meant."""
+    found = misfit(config)
+    if found is None:
+        return
+    key = re.sub(r"\[\d+\]", "", found.key)
+    typed = any(_same_or_inside(key, item.key_or_group.replace("/", ".")) for item in parsed)
+    by_variant = next((text for text in own[variant] if _same_or_inside(key, text.partition("=")[0].lstrip("+"))), None)
+    place = "" if typed else f"experiments/{name}.yaml, variant {variant!r}: "
+    place = f"{place}{by_variant!r}: " if by_variant and not typed else place
+    raise ConfigError(
+        f"{place}{found.key}={shown(found.value)}: give {found.wanted}{'' if found.wanted[-1] == '?' else '.'}"
+    )
+
+
 def _changes(key: str, theirs: Override) -> bool:
     """Whether an override of ``key`` changes what a variant's own override sets: the same, around it, or inside it."""
     own, value = theirs.key_or_group, theirs.value()
@@ -677,6 +700,8 @@ def _compose_choices(name: str, choices: Sequence[str], folders: Sequence[Path])
 def _seeds(value: Any) -> tuple[int, ...]:
     remedy = "Give the number of seeds, such as seeds=10, or a list, such as seeds=[3,5]."
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        if value > MOST_SEEDS:
+            raise ConfigError(f"seeds={value}: more than {MOST_SEEDS} seeds. {remedy}")
         return tuple(range(value))
     if isinstance(value, list) and value and all(type(seed) is int and seed >= 0 for seed in value):
         repeated = sorted({seed for seed in value if value.count(seed) > 1})
@@ -715,6 +740,8 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     require(clip is None or is_positive(clip), "trainer.gradient_clip_val", clip, "null or a positive number")
     require(trainer["precision"] not in ("16-mixed", "16-true", 16, "16"), "trainer.precision", trainer["precision"],
              "32-true, bf16-mixed or 64-true: with 16-bit floats one seed's overflow would skip every seed's step")  # fmt: skip
+    if trainer["precision"] not in PRECISIONS:
+        _require_known("trainer.precision", trainer["precision"], PRECISIONS[:4])
     profiler = trainer.get("profiler")
     require(profiler in (None, *PROFILERS), "trainer.profiler", profiler, f"null, {' or '.join(PROFILERS)}: others write files into Lightning's folder, which is removed")  # fmt: skip
     require(config["select"] in ("last", "best"), "select", config["select"], "last or best")
