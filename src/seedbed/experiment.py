@@ -17,9 +17,8 @@ from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, InstantiationException, OverrideParseException
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
@@ -33,6 +32,7 @@ from seedbed.kinds import check_kinds
 from seedbed.known_keys import interpolated, is_task, unknown_key, unknown_keys
 from seedbed.lightning_modules import refuse_named_network, why_no_task
 from seedbed.lr_finder import AUTO, FinderSettings
+from seedbed.overrides import escaped, in_grammar, parse
 from seedbed.paths import config_groups, make_importable, project_folder, resources
 from seedbed.signatures import hydra_says_nothing, look_up
 from seedbed.stated import check_stated
@@ -140,7 +140,7 @@ def load_experiment(
             f"There is no experiment {name!r} in {' or '.join(str(f / 'experiments') for f in folders)}: "
             f"{near_misses(name, known)}"
         )
-    overrides = [as_list(text) for text in overrides]
+    overrides = in_grammar(overrides, config_dir)
     parsed = _parse(overrides)
     _refuse_misplaced(parsed, config_groups(folders))
     _refuse_shadowed(folders)
@@ -259,7 +259,8 @@ def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[s
 def build(config: Mapping[str, Any], place: str) -> Any:
     """Instantiate the object that the config node ``place`` describes; a failure is a ``ConfigError``."""
     try:
-        return instantiate(OmegaConf.create(dict(config)), _convert_="all")
+        # Escaped twice, as Hydra resolves a node before it calls what it names, and then reads it.
+        return instantiate(OmegaConf.create(escaped(escaped(dict(config)))), _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, ConfigError):
@@ -404,20 +405,6 @@ def _with_found_path(config: dict[str, Any], project: Path) -> dict[str, Any]:
     return config | {"data": {**cast(dict[str, Any], data), "path": str(found)}}
 
 
-def parse(overrides: Sequence[str]) -> list[Override]:
-    """Read overrides in Hydra's grammar, sweeps included; raises ``ConfigError``."""
-    parsed = []
-    for text in overrides:
-        try:
-            parsed += OverridesParser.create().parse_overrides([text])
-        except (OverrideParseException, ValueError) as error:
-            raise ConfigError(
-                f"Override {text!r} is not in Hydra's grammar: {str(error).splitlines()[0]}. "
-                "Write key=value, and quote a value with special characters twice: \"key='a=b#c'\"."
-            ) from error
-    return parsed
-
-
 def _parse(overrides: Sequence[str]) -> list[Override]:
     parsed = parse(overrides)
     for override in parsed:
@@ -427,12 +414,6 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
                 f"or write a list: {override.get_key_element()}=[...]."
             )
     return parsed
-
-
-def as_list(override: str) -> str:
-    """``variant=a,b`` picks variants: to Hydra it is a list, not a sweep."""
-    match = re.fullmatch(r"variant=([^\[\]'\"]+)", override)
-    return f"variant=[{match[1]}]" if match else override
 
 
 # ---- variants and collisions -----------------------------------------------------------------------------------------
