@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -25,9 +26,9 @@ from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
 from seedbed import choices
-from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require
+from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require, shown
 from seedbed.code import Code, check_code, code_of, reread
-from seedbed.errors import ConfigError, near_misses
+from seedbed.errors import ConfigError, near_misses, without_addresses
 from seedbed.kinds import check_kinds
 from seedbed.known_keys import interpolated, is_task, unknown_key, unknown_keys
 from seedbed.lightning_modules import refuse_named_network, why_no_task
@@ -37,7 +38,7 @@ from seedbed.paths import config_groups, make_importable, project_folder, resour
 from seedbed.signatures import hydra_says_nothing, look_up
 from seedbed.stated import check_stated
 from seedbed.trainer_settings import PRECISIONS, PROFILERS
-from seedbed.value_types import misfit, shown
+from seedbed.value_types import misfit
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2
@@ -54,6 +55,17 @@ NOT_IN_FINGERPRINT = {
 
 MOST_SEEDS = 1_000_000
 """Of one experiment; a number beyond is a mistake, and would fill the memory before anything is said."""
+
+
+NEEDED = {
+    "data", "split", "model", "task", "imbalance", "optimizer", "trainer", "tracking", "seeds", "report", "select", "monitor",
+    "patience", "lr_finder",
+    *(f"trainer.{key}" for key in ("max_epochs", "batch_size", "precision", "seeds_at_once", "steps_per_chunk")),
+    *(f"trainer.{key}" for key in ("accelerator", "devices", "gradient_clip_val")),
+    *(f"report.{key}" for key in ("metric", "baseline", "bars", "axis", "rope", "loss", "learned", "similar_to", "user")),
+    *(f"tracking.{key}" for key in ("checkpoints", "pictures")),
+}  # fmt: skip
+"""Parts of a config that no override can take away."""
 
 
 def can_change_results(key: str) -> bool:
@@ -265,11 +277,43 @@ def build(config: Mapping[str, Any], place: str) -> Any:
         cause = error.__cause__
         if isinstance(cause, ConfigError):
             raise cause from error
-        message = " ".join(str(cause or error).split())
+        if "Error locating target" in str(error) or "Error loading" in str(cause):
+            raise ConfigError(f"{place}: {_not_found(str(config.get('_target_')), f'{error} {cause}')}") from error
+        message = without_addresses(" ".join(str(cause or error).split()))
+        versions = _versions(message) if isinstance(cause, ImportError) else ""
         raise ConfigError(
-            f"{place}: cannot build {config.get('_target_')}: {message}{_installed(str(error), cause)} (The keys of the "
-            "config node are the arguments of its _target_; what is called later, such as a function, has _partial_: true.)"
+            f"{place}: cannot build {config.get('_target_')}: {message}{versions} (The keys of the config node are the "
+            "arguments of its _target_; what is called later, such as a function, has _partial_: true.)"
         ) from error
+
+
+PACKAGES = {"imblearn": "imbalanced-learn", "sklearn": "scikit-learn", "torch": "torch"}
+"""Of which two versions may not fit: modules and the names under which they are installed."""
+
+
+def _not_found(target: str, message: str) -> str:
+    """Why a ``_target_``, or one inside its node that the message names, cannot be loaded, and what to do."""
+    target = next(iter(re.findall(r"Error l(?:oading|ocating target) '([\w.]+)'", message)[::-1]), target)
+    module, _, name = target.rpartition(".")
+    try:
+        names = [known for known in vars(importlib.import_module(module)) if not known.startswith("_")]
+        return f"_target_={target}: {module} has no {name!r}, {near_misses(name, names)}{_versions(module)}"
+    except Exception as error:  # a module of the user's may raise anything
+        why = f"_target_={target}: {module} cannot be imported: {type(error).__name__}: {error}"
+    return f"{why}{_versions(why)}. A module of your own, and what it imports, lies in the folder that --config-dir names, or is installed."
+
+
+def _versions(message: str) -> str:
+    """Which versions are installed of packages that a message names, as two that do not fit are the usual reason."""
+    named = [package for package in PACKAGES if re.search(rf"\b{package}\b", message)]
+    named = list(PACKAGES)[:2] if {"imblearn", "sklearn"} & set(named) else named
+    versions = []
+    for package in (PACKAGES[module] for module in named):
+        try:
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            versions.append(f"{package} is not installed")
+    return f" (installed: {', '.join(versions)})" if versions else ""
 
 
 def missing_extra(config: Mapping[str, Any]) -> str:
@@ -282,12 +326,25 @@ def missing_extra(config: Mapping[str, Any]) -> str:
     return "" if needs is None or is_installed(needs[0]) else str(needs[1])
 
 
-def _installed(message: str, cause: BaseException | None) -> str:
-    """For an import that failed: which versions are installed, since two that do not fit are the usual reason."""
+PACKAGES = {"imblearn": "imbalanced-learn", "sklearn": "scikit-learn", "torch": "torch"}
+"""Of which two versions may not fit: modules and the names under which they are installed."""
+
+
+def _remedy(config: Mapping[str, Any], message: str, cause: BaseException | None) -> str:
+    """For an import that failed, where the module is looked for; of these packages, which versions are installed."""
     if not isinstance(cause, ImportError) and "Error locating target" not in message:
-        return ""
+        return (
+            " (The keys of the config node are the arguments of its _target_; what is called later, such as a function, has "
+            "_partial_: true.)"
+        )
+    module = str(config.get("_target_")).partition(".")[0]
+    if module not in PACKAGES:
+        return (
+            f". A module of your own, {module}.py, lies in the folder that --config-dir names or is installed; what it "
+            "imports must be installed too."
+        )
     versions = []
-    for package in ("imbalanced-learn", "scikit-learn", "torch"):
+    for package in PACKAGES.values():
         try:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
@@ -438,7 +495,11 @@ def _chosen_variants(parsed: Sequence[Override], known: Mapping[str, Sequence[st
     for override in parsed:
         if override.key_or_group == "variant":
             value = override.value()
-            wanted = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+            wanted = [] if value is None else list(map(str, value)) if isinstance(value, list) else [str(value)]
+            if value == []:
+                raise ConfigError(
+                    f"variant=[] picks no variant. Name some of {', '.join(known)}, or leave it out for all."
+                )
     for variant in wanted:
         if variant not in known:
             raise ConfigError(f"variant={variant}: there is no such variant, {near_misses(variant, known)}")
@@ -479,6 +540,16 @@ def _refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]
     """Overrides that Hydra would take, and that would not do what they seem to say."""
     for override in parsed:
         key, text = override.key_or_group, override.input_line
+        set_anew = any(item is not override and _same_or_inside(item.key_or_group, key) for item in parsed)
+        if override.is_delete() and key in NEEDED and not set_anew:
+            way = (
+                f"Write {key}=CHOICE, one of {', '.join(sorted(groups[key]))}"
+                if key in groups
+                else f"Write {key}=VALUE"
+            )
+            raise ConfigError(
+                f"Override {text!r}: {key}: nothing is chosen where every run needs something. {way}; or take the override back."
+            )
         if not key:
             raise ConfigError(f"Override {text!r} names no key: write key=value.")
         if re.match(r"hydra\b", key):
@@ -567,12 +638,13 @@ def _explain(
 ) -> ConfigError:
     """Find the override that Hydra stumbled over and say what it could have been."""
     groups = config_groups(folders)
-    for override, whose in [(item, "") for item in parsed] + [
+    last = {item.key_or_group: item for item in parsed}  # of two overrides of one key, the last one counts
+    for override, whose in [(item, "") for item in last.values()] + [
         (item, f" of variant {variant!r}") for item in _parse(own[variant])
     ]:
         key = override.key_or_group
         if key in groups:
-            choice = str(override.value())
+            choice = shown(override.value())
             if choice not in groups[key]:
                 return ConfigError(
                     f"Override {override.input_line!r}{whose}: group {key!r} has no choice {choice!r}, "
@@ -604,7 +676,9 @@ def _unknown_key(
     """``given`` are the choices of groups in the command."""
     key = override.key_or_group
     keys = {
-        other: set(flatten(OmegaConf.to_container(_compose(name, overrides, folders), resolve=False), inner=True))
+        other: set(
+            flatten(OmegaConf.to_container(_compose(name, [*overrides, *given], folders), resolve=False), inner=True)
+        )
         for other, overrides in own.items()
     }
     having = [other for other, known in keys.items() if key in known]
@@ -689,7 +763,9 @@ def _seeds(value: Any) -> tuple[int, ...]:
         if not repeated:
             return tuple(value)
         raise ConfigError(f"seeds={value}: seed {repeated[0]} stands there twice. {remedy}")
-    raise ConfigError(f"seeds={value}: not a number of seeds from 1 on, nor a list of numbers from 0 on. {remedy}")
+    raise ConfigError(
+        f"seeds={shown(value)}: not a number of seeds from 1 on, nor a list of numbers from 0 on. {remedy}"
+    )
 
 
 def _check_values(variant: Variant, variants: list[str]) -> None:
@@ -777,7 +853,7 @@ def _check_metric(metric: str, known: Sequence[str], split: str, tested: bool | 
 
 def _require_known(key: str, value: Any, known: Sequence[str]) -> None:
     if value not in known:
-        raise ConfigError(f"{key}={value}: there is no such name, {near_misses(str(value), known)}")
+        raise ConfigError(f"{key}={shown(value)}: there is no such name, {near_misses(str(value), known)}")
 
 
 def metrics_of(task: Mapping[str, Any]) -> list[str]:

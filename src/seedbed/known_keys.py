@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from seedbed.errors import ConfigError, near_misses
 from seedbed.paths import resources
 from seedbed.signatures import OF_HYDRA, arguments_of, look_up
-from seedbed.trainer_settings import check_keys
+from seedbed.trainer_settings import INSTEAD, LIGHTNING_ARGUMENTS, OWN_SETTINGS, check_keys
 
 PUBLISHED = ("source", "recipe", "unstated", "claims", "numbers", "curves", "findings", "learned")
 ENTRIES = {
@@ -74,7 +74,11 @@ def refuse_unknown_argument(node: Mapping[str, Any], place: str) -> None:
 
 def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> Iterator[Unknown]:
     known = _known()
-    yield from _beyond({key: value for key, value in config.items() if key not in referred_to}, known[""], "")
+    for key in config:
+        if key not in known[""] and key not in referred_to:
+            yield Unknown(
+                str(key), _of_trainer(str(key)) or f"there is no such setting, {near_misses(str(key), known[''])}"
+            )
     trainer = config.get("trainer")
     for key in trainer if isinstance(trainer, Mapping) else ():
         try:
@@ -91,6 +95,13 @@ def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> It
                 f"{name}.{next(iter(node))}", f"nothing is chosen for it to be a setting of. Write {name}=CHOICE."
             )
         yield from _unknown_arguments(node, name)
+
+
+def _of_trainer(key: str) -> str:
+    """What to write for a setting of ``trainer`` that stands beside it; "" for another key."""
+    if key in INSTEAD:
+        return f"seedbed does not take this setting of Lightning's; {INSTEAD[key]}."
+    return f"it is a setting of trainer: write trainer.{key}." if key in (*OWN_SETTINGS, *LIGHTNING_ARGUMENTS) else ""
 
 
 @cache

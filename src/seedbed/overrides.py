@@ -27,6 +27,7 @@ FILES = ("data.path", "data.root", "data.encoder.model", "search.storage", "sear
 LISTS = ("data.features", "data.exclude", "data.drop_classes")
 # What Hydra takes a backslash before for the character itself.
 _ESCAPED = re.compile(r"\\[\\(){}\[\]:=, \t]|\\\$\{")
+_ENTRY = re.compile(r"\s*(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\s*(?=,|$)|[^,]+")
 _OVERRIDE = re.compile(r"(\+{0,2})([\w.]+)=(.*)", re.DOTALL)
 _RESOLVER = re.compile(r"\$\{\s*([\w.]+)\s*:")
 
@@ -46,7 +47,7 @@ def in_grammar(
 def as_list(override: str) -> str:
     """``variant=a,b`` picks variants: to Hydra it is a list, not a sweep."""
     match = re.fullmatch(r"variant=([^\[\]'\"]+)", override)
-    return f"variant=[{match[1]}]" if match else override
+    return f"variant=[{match[1]}]" if match and match[1].lower() != "null" else override
 
 
 def parse(overrides: Sequence[str]) -> list[Override]:
@@ -153,9 +154,7 @@ def _are_plain(values: Any, typed: str) -> bool:
 
 def _parts(text: str) -> list[str]:
     """Parted at the commas that stand outside quotes."""
-    return [
-        found[0] for found in re.finditer(r"(?:\s*(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\s*(?=,|$)|[^,])+", text)
-    ]
+    return [found[0] for found in _ENTRY.finditer(text)]
 
 
 def _entry(typed: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
 
+from seedbed.checks import shown
 from seedbed.errors import near_misses
 from seedbed.known_keys import OBJECTS, parameters_of
 from seedbed.lr_finder import AUTO
@@ -243,12 +244,3 @@ def _guess(value: Any, members: Sequence[Any]) -> str:
         return ""
     guess = near_misses(text, choices)
     return guess.replace("'", "") if guess.startswith("did you mean") else ""
-
-
-def shown(value: Any) -> str:
-    """A value as it is typed."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, list):
-        return f"[{','.join(map(shown, value))}]"
-    return str(value)
