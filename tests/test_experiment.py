@@ -10,8 +10,10 @@ import pytest
 from hypothesis import strategies
 from torch import nn
 
-from seedbed.errors import ConfigError
-from seedbed.experiment import Template, build, experiment_names, load_experiment, parse, recipe_of
+from seedbed.checks import shown
+from seedbed.errors import ConfigError, without_addresses
+from seedbed.experiment import Template, build, experiment_names, load_experiment, recipe_of
+from seedbed.overrides import parse
 from seedbed.paths import project_folder, resources
 from tests.properties import Examine
 
@@ -41,7 +43,7 @@ INPUTS = {"data": "d"}
         (["variants.none=[]"], ["stand in its file", "variant=NAME"]),
         (["data.encoder=hashing"], ["write data/encoder=hashing"]),
         (["seeds=0"], ["seeds=0", "seeds=10"]),
-        (["seeds=[true]"], ["seeds=[True]"]),
+        (["seeds=[true]"], ["seeds=[true]"]),
         (["report.axis=[a,1]"], ["report.axis"]),
         (["~trainer.batch_size"], ["batch_size"]),
         (["~trainer"], ["steps_per_chunk", "lacks a part"]),
@@ -62,7 +64,7 @@ INPUTS = {"data": "d"}
         (["trainer.precision=16-mixed"], ["16-mixed", "bf16-mixed"]),
         (["patience=0"], ["patience=0"]),
         (["split=folds"], ["split: Folds is for ratings", "SmsSpam gives labelled rows", "split=as_published, fixed, official, per_seed"]),
-        (["split=official", "split.test=0.3", "report.metric=val/accuracy"], ["split.test=0.3", "report.metric=test/accuracy"]),
+        (["split=official", "split.test=0.3", "report.metric=val/accuracy"], ["split.test=0.3: give published."]),
         (["split.test=0"], ["no test rows (split.test=0)", "Write report.metric=val/accuracy"]),
         (["report.metric=val/accuracy"], ["with split.test=0.2", "Write report.metric=test/accuracy"]),
         (["model=two_tower"], ["model: TwoTower is for ratings", "model=lenet, mlp, pixel_mlp, recurrent"]),
@@ -383,3 +385,60 @@ def test_findings_in_an_experiment_are_refused_with_their_place(tmp_path: Path) 
     )
     with pytest.raises(ConfigError, match=r"published\.findings=.*it is so.*experiments/mine/findings\.yaml"):
         load_experiment("mine", config_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["optimizer=sgd", "optimizer.momentm=0.9"], "did you mean 'momentum'"),
+        (["schedule=one_cycle", "schedule.dvi=3"], "did you mean 'div'"),
+        (["data/encoder=tfidf", "data.encoder.max_feature=3"], "did you mean 'max_features'"),
+        (["model.hiden=[3]", "model.hiden=[4]"], "Override 'model.hiden=[4]'"),
+        (["optimizer=sgd", "optimizer=sgdd"], "Override 'optimizer=sgdd'"),
+        (["split.per_seed=true", "split.per_seed=x"], "split.per_seed=x"),
+        (["~split"], "split: nothing is chosen where every run needs something. Write split=CHOICE"),
+        (["~data"], "Write data=CHOICE"),
+        (["~report.metric"], "Write report.metric=VALUE"),
+        (["~trainer.batch_size"], "Write trainer.batch_size=VALUE"),
+        (["split=null"], "no choice 'null', known: as_published"),
+        (["data=movielens_100k"], "Choose a task for ratings"),
+        (["variant=[]"], "variant=[] picks no variant"),
+        (["variants={}"], "its variants stand in its file"),
+        (["+max_epochs=3"], "write trainer.max_epochs"),
+        (["patience=true"], "patience=true"),
+    ],
+    ids=str,
+)
+def test_what_is_typed_is_answered_where_the_choice_was_made(overrides: list[str], said: str) -> None:
+    about_variants = any("variant" in override for override in overrides)
+    with pytest.raises(ConfigError) as error:
+        load_experiment(SPAM, [*([] if about_variants else ["variant=none"]), *overrides])
+    assert said in str(error.value)
+    assert "Error" not in str(error.value)
+
+
+def test_null_picks_all_variants() -> None:
+    assert len(load_experiment(SPAM, ["variant=null"]).variants) == 6
+
+
+def test_an_import_error_of_ones_own_class_names_the_module_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half_done.py").write_text("import no_such_package\n\n\nclass Split:\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError) as error:
+        build({"_target_": "half_done.Split"}, "split")
+    for part in ("split: _target_=half_done.Split", "No module named 'no_such_package'", "--config-dir"):
+        assert part in str(error.value)
+    for part in ("scikit-learn", "torch", "Are you sure"):
+        assert part not in str(error.value)
+
+
+def test_a_missing_name_is_compared_with_those_of_its_module() -> None:
+    with pytest.raises(ConfigError, match=r"seedbed.models.mlp has no 'mpl', did you mean 'mlp'"):
+        build({"_target_": "seedbed.models.mlp.mpl"}, "model")
+
+
+def test_no_message_shows_where_an_object_lies() -> None:
+    assert shown([test_null_picks_all_variants, object]) == "[test_null_picks_all_variants,<class 'object'>]"
+    assert without_addresses(f"got {Path.cwd!r} and {load_experiment}").endswith("and load_experiment")

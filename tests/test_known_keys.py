@@ -40,7 +40,9 @@ def test_keys_that_are_read_are_known() -> None:
 @pytest.mark.parametrize(
     ("place", "key", "why"),
     [
-        ("", "callbacks", "known: data, imbalance"),
+        ("", "zzz", "known: data, imbalance"),
+        ("", "callbacks", "callbacks would see a stack of seeds"),
+        ("", "max_epochs", "write trainer.max_epochs"),
         ("", "seed", "did you mean 'seeds'"),
         ("report", "metrik", "did you mean 'metric'"),
         ("trainer", "max_epoch", "did you mean 'max_epochs'"),
@@ -105,8 +107,8 @@ def test_an_argument_of_lightnings_trainer_is_refused_in_one_sentence_of_what_to
     [
         ("trainer.max_steps=100", "set trainer.max_epochs"),
         ("+trainer.max_steps=100", "set trainer.max_epochs"),
-        ("callbacks=x", "callbacks: there is no such setting"),
-        ("++callbacks=x", "callbacks: there is no such setting"),
+        ("callbacks=x", "callbacks: seedbed does not take this setting of Lightning's"),
+        ("++callbacks=x", "callbacks: seedbed does not take this setting of Lightning's"),
         ("+model.hiden=[3]", "did you mean 'hidden'"),
     ],
 )

@@ -7,19 +7,28 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from seedbed.errors import ConfigError, near_misses
+from seedbed.errors import ConfigError, near_misses, without_addresses
+
+
+def shown(value: Any) -> str:
+    """A value as it is typed."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, list):
+        return f"[{','.join(map(shown, value))}]"
+    return without_addresses(str(value))
 
 
 def require(holds: bool, key: str, value: Any, wanted: str) -> None:
     """``key`` is the dotted name under which the user gives the value, ``wanted`` what it must be."""
     if not holds:
-        raise ConfigError(f"{key}={value} cannot be used: it must be {wanted}.")
+        raise ConfigError(f"{key}={shown(value)} cannot be used: it must be {wanted}.")
 
 
 def require_choice(key: str, value: Any, known: Iterable[str]) -> None:
     """The value must be one of the few that the key knows."""
     if value not in (choices := tuple(known)):
-        raise ConfigError(f"{key}={value}: there is no such choice, {near_misses(str(value), choices)}")
+        raise ConfigError(f"{key}={shown(value)}: there is no such choice, {near_misses(shown(value), choices)}")
 
 
 def is_installed(package: str) -> bool:

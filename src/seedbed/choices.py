@@ -160,6 +160,8 @@ def takes(target: str, name: str, value: Any, *, unless_known: bool = True) -> b
 def _is_of_another_kind(value: Any, annotation: Any) -> bool:
     union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
     meant = set(typing.get_args(annotation) if union else [annotation]) - {type(None)}
+    if typing.get_origin(annotation) is typing.Literal:
+        meant = {type(choice) for choice in typing.get_args(annotation)}
     lists = {kind for kind in meant if typing.get_origin(kind) in (list, tuple, Sequence)}
     if isinstance(value, str):
         return meant <= {int, bool} | lists

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -20,6 +21,11 @@ class DataError(SeedbedError):
 
 class TrackingError(SeedbedError):
     """The tracking store refuses, or holds something else than what is asked for."""
+
+
+def without_addresses(text: str) -> str:
+    """A message in which Python's names of objects are those that a reader knows: no ``<function f at 0x7f3a...>``."""
+    return re.sub(r"<(?:\w+ )*?([\w.<>]+)(?: object)? at 0x[0-9a-fA-F]+>", r"\1", text)
 
 
 def near_misses(name: str, known: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -17,26 +18,27 @@ from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException, InstantiationException, OverrideParseException
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
 from seedbed import choices
-from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require
+from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require, shown
 from seedbed.code import Code, check_code, code_of, reread
-from seedbed.errors import ConfigError, near_misses
+from seedbed.errors import ConfigError, near_misses, without_addresses
 from seedbed.kinds import check_kinds
 from seedbed.known_keys import interpolated, is_task, unknown_key, unknown_keys
 from seedbed.lightning_modules import refuse_named_network, why_no_task
 from seedbed.lr_finder import AUTO, FinderSettings
+from seedbed.overrides import escaped, in_grammar, parse
 from seedbed.paths import config_groups, make_importable, project_folder, resources
 from seedbed.signatures import hydra_says_nothing, look_up
 from seedbed.stated import check_stated
-from seedbed.trainer_settings import PROFILERS
+from seedbed.trainer_settings import PRECISIONS, PROFILERS
+from seedbed.value_types import misfit
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2
@@ -58,6 +60,20 @@ ADDED_LATER: dict[str, Any] = {
 }  # fmt: skip
 # The same of one data set alone: others have had the key from the start.
 ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
+
+MOST_SEEDS = 1_000_000
+"""Of one experiment; a number beyond is a mistake, and would fill the memory before anything is said."""
+
+
+NEEDED = {
+    "data", "split", "model", "task", "imbalance", "optimizer", "trainer", "tracking", "seeds", "report", "select", "monitor",
+    "patience", "lr_finder",
+    *(f"trainer.{key}" for key in ("max_epochs", "batch_size", "precision", "seeds_at_once", "steps_per_chunk")),
+    *(f"trainer.{key}" for key in ("accelerator", "devices", "gradient_clip_val")),
+    *(f"report.{key}" for key in ("metric", "baseline", "bars", "axis", "rope", "loss", "learned", "similar_to", "user")),
+    *(f"tracking.{key}" for key in ("checkpoints", "pictures")),
+}  # fmt: skip
+"""Parts of a config that no override can take away."""
 
 
 def can_change_results(key: str) -> bool:
@@ -149,7 +165,7 @@ def load_experiment(
             f"There is no experiment {name!r} in {' or '.join(str(f / 'experiments') for f in folders)}: "
             f"{near_misses(name, known)}"
         )
-    overrides = [as_list(text) for text in overrides]
+    overrides = in_grammar(overrides, config_dir)
     parsed = _parse(overrides)
     _refuse_misplaced(parsed, config_groups(folders))
     _refuse_shadowed(folders)
@@ -171,6 +187,7 @@ def load_experiment(
         notes += left_out
         config = _with_found_path(_resolved(composed, name), project_folder(config_dir))
         _refuse_unknown(composed, config, name, picked, parsed, own_overrides, folders)
+        _refuse_misfit(config, name, picked, parsed, own_overrides)
         variants.append(Variant(picked, tuple(own_overrides[picked]), config))
     seeds = _seeds(variants[0].config.get("seeds"))
     for variant in variants:
@@ -215,6 +232,7 @@ class Template:
             raise _explain(error, experiment.name, self.variant.name, parsed, own, self._folders) from error
         config = _with_found_path(_resolved(composed, experiment.name), experiment.project)
         _refuse_unknown(composed, config, experiment.name, self.variant.name, parsed, own, self._folders)
+        _refuse_misfit(config, experiment.name, self.variant.name, parsed, own)
         varied = Variant(name, (*self.variant.overrides, *overrides), config)
         _check(varied, list(config["variants"]))
         return varied
@@ -266,16 +284,49 @@ def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[s
 def build(config: Mapping[str, Any], place: str) -> Any:
     """Instantiate the object that the config node ``place`` describes; a failure is a ``ConfigError``."""
     try:
-        return instantiate(OmegaConf.create(dict(config)), _convert_="all")
+        # Escaped twice, as Hydra resolves a node before it calls what it names, and then reads it.
+        return instantiate(OmegaConf.create(escaped(escaped(dict(config)))), _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, ConfigError):
             raise cause from error
-        message = " ".join(str(cause or error).split())
+        if "Error locating target" in str(error) or "Error loading" in str(cause):
+            raise ConfigError(f"{place}: {_not_found(str(config.get('_target_')), f'{error} {cause}')}") from error
+        message = without_addresses(" ".join(str(cause or error).split()))
+        versions = _versions(message) if isinstance(cause, ImportError) else ""
         raise ConfigError(
-            f"{place}: cannot build {config.get('_target_')}: {message}{_installed(str(error), cause)} (The keys of the "
-            "config node are the arguments of its _target_; what is called later, such as a function, has _partial_: true.)"
+            f"{place}: cannot build {config.get('_target_')}: {message}{versions} (The keys of the config node are the "
+            "arguments of its _target_; what is called later, such as a function, has _partial_: true.)"
         ) from error
+
+
+PACKAGES = {"imblearn": "imbalanced-learn", "sklearn": "scikit-learn", "torch": "torch"}
+"""Of which two versions may not fit: modules and the names under which they are installed."""
+
+
+def _not_found(target: str, message: str) -> str:
+    """Why a ``_target_``, or one inside its node that the message names, cannot be loaded, and what to do."""
+    target = next(iter(re.findall(r"Error l(?:oading|ocating target) '([\w.]+)'", message)[::-1]), target)
+    module, _, name = target.rpartition(".")
+    try:
+        names = [known for known in vars(importlib.import_module(module)) if not known.startswith("_")]
+        return f"_target_={target}: {module} has no {name!r}, {near_misses(name, names)}{_versions(module)}"
+    except Exception as error:  # a module of the user's may raise anything
+        why = f"_target_={target}: {module} cannot be imported: {type(error).__name__}: {error}"
+    return f"{why}{_versions(why)}. A module of your own, and what it imports, lies in the folder that --config-dir names, or is installed."
+
+
+def _versions(message: str) -> str:
+    """Which versions are installed of packages that a message names, as two that do not fit are the usual reason."""
+    named = [package for package in PACKAGES if re.search(rf"\b{package}\b", message)]
+    named = list(PACKAGES)[:2] if {"imblearn", "sklearn"} & set(named) else named
+    versions = []
+    for package in (PACKAGES[module] for module in named):
+        try:
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            versions.append(f"{package} is not installed")
+    return f" (installed: {', '.join(versions)})" if versions else ""
 
 
 def missing_extra(config: Mapping[str, Any]) -> str:
@@ -288,12 +339,25 @@ def missing_extra(config: Mapping[str, Any]) -> str:
     return "" if needs is None or is_installed(needs[0]) else str(needs[1])
 
 
-def _installed(message: str, cause: BaseException | None) -> str:
-    """For an import that failed: which versions are installed, since two that do not fit are the usual reason."""
+PACKAGES = {"imblearn": "imbalanced-learn", "sklearn": "scikit-learn", "torch": "torch"}
+"""Of which two versions may not fit: modules and the names under which they are installed."""
+
+
+def _remedy(config: Mapping[str, Any], message: str, cause: BaseException | None) -> str:
+    """For an import that failed, where the module is looked for; of these packages, which versions are installed."""
     if not isinstance(cause, ImportError) and "Error locating target" not in message:
-        return ""
+        return (
+            " (The keys of the config node are the arguments of its _target_; what is called later, such as a function, has "
+            "_partial_: true.)"
+        )
+    module = str(config.get("_target_")).partition(".")[0]
+    if module not in PACKAGES:
+        return (
+            f". A module of your own, {module}.py, lies in the folder that --config-dir names or is installed; what it "
+            "imports must be installed too."
+        )
     versions = []
-    for package in ("imbalanced-learn", "scikit-learn", "torch"):
+    for package in PACKAGES.values():
         try:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
@@ -411,20 +475,6 @@ def _with_found_path(config: dict[str, Any], project: Path) -> dict[str, Any]:
     return config | {"data": {**cast(dict[str, Any], data), "path": str(found)}}
 
 
-def parse(overrides: Sequence[str]) -> list[Override]:
-    """Read overrides in Hydra's grammar, sweeps included; raises ``ConfigError``."""
-    parsed = []
-    for text in overrides:
-        try:
-            parsed += OverridesParser.create().parse_overrides([text])
-        except (OverrideParseException, ValueError) as error:
-            raise ConfigError(
-                f"Override {text!r} is not in Hydra's grammar: {str(error).splitlines()[0]}. "
-                "Write key=value, and quote a value with special characters twice: \"key='a=b#c'\"."
-            ) from error
-    return parsed
-
-
 def _parse(overrides: Sequence[str]) -> list[Override]:
     parsed = parse(overrides)
     for override in parsed:
@@ -434,12 +484,6 @@ def _parse(overrides: Sequence[str]) -> list[Override]:
                 f"or write a list: {override.get_key_element()}=[...]."
             )
     return parsed
-
-
-def as_list(override: str) -> str:
-    """``variant=a,b`` picks variants: to Hydra it is a list, not a sweep."""
-    match = re.fullmatch(r"variant=([^\[\]'\"]+)", override)
-    return f"variant=[{match[1]}]" if match else override
 
 
 # ---- variants and collisions -----------------------------------------------------------------------------------------
@@ -464,7 +508,11 @@ def _chosen_variants(parsed: Sequence[Override], known: Mapping[str, Sequence[st
     for override in parsed:
         if override.key_or_group == "variant":
             value = override.value()
-            wanted = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+            wanted = [] if value is None else list(map(str, value)) if isinstance(value, list) else [str(value)]
+            if value == []:
+                raise ConfigError(
+                    f"variant=[] picks no variant. Name some of {', '.join(known)}, or leave it out for all."
+                )
     for variant in wanted:
         if variant not in known:
             raise ConfigError(f"variant={variant}: there is no such variant, {near_misses(variant, known)}")
@@ -505,6 +553,16 @@ def _refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]
     """Overrides that Hydra would take, and that would not do what they seem to say."""
     for override in parsed:
         key, text = override.key_or_group, override.input_line
+        set_anew = any(item is not override and _same_or_inside(item.key_or_group, key) for item in parsed)
+        if override.is_delete() and key in NEEDED and not set_anew:
+            way = (
+                f"Write {key}=CHOICE, one of {', '.join(sorted(groups[key]))}"
+                if key in groups
+                else f"Write {key}=VALUE"
+            )
+            raise ConfigError(
+                f"Override {text!r}: {key}: nothing is chosen where every run needs something. {way}; or take the override back."
+            )
         if not key:
             raise ConfigError(f"Override {text!r} names no key: write key=value.")
         if re.match(r"hydra\b", key):
@@ -552,6 +610,23 @@ def _refuse_unknown(
     raise ConfigError(f"{place}: {found.key}: {found.why}")
 
 
+def _refuse_misfit(
+    config: Mapping[str, Any], name: str, variant: str, parsed: Sequence[Override], own: Mapping[str, Sequence[str]]
+) -> None:
+    """A value of another kind than its key takes would count as something that nobody meant."""
+    found = misfit(config)
+    if found is None:
+        return
+    key = re.sub(r"\[\d+\]", "", found.key)
+    typed = any(_same_or_inside(key, item.key_or_group.replace("/", ".")) for item in parsed)
+    by_variant = next((text for text in own[variant] if _same_or_inside(key, text.partition("=")[0].lstrip("+"))), None)
+    place = "" if typed else f"experiments/{name}.yaml, variant {variant!r}: "
+    place = f"{place}{by_variant!r}: " if by_variant and not typed else place
+    raise ConfigError(
+        f"{place}{found.key}={shown(found.value)}: give {found.wanted}{'' if found.wanted[-1] == '?' else '.'}"
+    )
+
+
 def _changes(key: str, theirs: Override) -> bool:
     """Whether an override of ``key`` changes what a variant's own override sets: the same, around it, or inside it."""
     own, value = theirs.key_or_group, theirs.value()
@@ -576,12 +651,13 @@ def _explain(
 ) -> ConfigError:
     """Find the override that Hydra stumbled over and say what it could have been."""
     groups = config_groups(folders)
-    for override, whose in [(item, "") for item in parsed] + [
+    last = {item.key_or_group: item for item in parsed}  # of two overrides of one key, the last one counts
+    for override, whose in [(item, "") for item in last.values()] + [
         (item, f" of variant {variant!r}") for item in _parse(own[variant])
     ]:
         key = override.key_or_group
         if key in groups:
-            choice = str(override.value())
+            choice = shown(override.value())
             if choice not in groups[key]:
                 return ConfigError(
                     f"Override {override.input_line!r}{whose}: group {key!r} has no choice {choice!r}, "
@@ -613,7 +689,9 @@ def _unknown_key(
     """``given`` are the choices of groups in the command."""
     key = override.key_or_group
     keys = {
-        other: set(flatten(OmegaConf.to_container(_compose(name, overrides, folders), resolve=False), inner=True))
+        other: set(
+            flatten(OmegaConf.to_container(_compose(name, [*overrides, *given], folders), resolve=False), inner=True)
+        )
         for other, overrides in own.items()
     }
     having = [other for other, known in keys.items() if key in known]
@@ -690,13 +768,17 @@ def _compose_choices(name: str, choices: Sequence[str], folders: Sequence[Path])
 def _seeds(value: Any) -> tuple[int, ...]:
     remedy = "Give the number of seeds, such as seeds=10, or a list, such as seeds=[3,5]."
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        if value > MOST_SEEDS:
+            raise ConfigError(f"seeds={value}: more than {MOST_SEEDS} seeds. {remedy}")
         return tuple(range(value))
     if isinstance(value, list) and value and all(type(seed) is int and seed >= 0 for seed in value):
         repeated = sorted({seed for seed in value if value.count(seed) > 1})
         if not repeated:
             return tuple(value)
         raise ConfigError(f"seeds={value}: seed {repeated[0]} stands there twice. {remedy}")
-    raise ConfigError(f"seeds={value}: not a number of seeds from 1 on, nor a list of numbers from 0 on. {remedy}")
+    raise ConfigError(
+        f"seeds={shown(value)}: not a number of seeds from 1 on, nor a list of numbers from 0 on. {remedy}"
+    )
 
 
 def _check_values(variant: Variant, variants: list[str]) -> None:
@@ -728,6 +810,8 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     require(clip is None or is_positive(clip), "trainer.gradient_clip_val", clip, "null or a positive number")
     require(trainer["precision"] not in ("16-mixed", "16-true", 16, "16"), "trainer.precision", trainer["precision"],
              "32-true, bf16-mixed or 64-true: with 16-bit floats one seed's overflow would skip every seed's step")  # fmt: skip
+    if trainer["precision"] not in PRECISIONS:
+        _require_known("trainer.precision", trainer["precision"], PRECISIONS[:4])
     profiler = trainer.get("profiler")
     require(profiler in (None, *PROFILERS), "trainer.profiler", profiler, f"null, {' or '.join(PROFILERS)}: others write files into Lightning's folder, which is removed")  # fmt: skip
     require(config["select"] in ("last", "best"), "select", config["select"], "last or best")
@@ -782,7 +866,7 @@ def _check_metric(metric: str, known: Sequence[str], split: str, tested: bool | 
 
 def _require_known(key: str, value: Any, known: Sequence[str]) -> None:
     if value not in known:
-        raise ConfigError(f"{key}={value}: there is no such name, {near_misses(str(value), known)}")
+        raise ConfigError(f"{key}={shown(value)}: there is no such name, {near_misses(str(value), known)}")
 
 
 def metrics_of(task: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from seedbed.errors import ConfigError, near_misses
 from seedbed.paths import resources
 from seedbed.signatures import OF_HYDRA, arguments_of, look_up
-from seedbed.trainer_settings import check_keys
+from seedbed.trainer_settings import INSTEAD, LIGHTNING_ARGUMENTS, OWN_SETTINGS, check_keys
 
 PUBLISHED = ("source", "recipe", "unstated", "claims", "numbers", "curves", "findings", "learned")
 ENTRIES = {
@@ -28,6 +28,8 @@ ENTRIES = {
 """Of ``published``: the keys of each entry of a list."""
 OBJECTS = ("data", "split", "model", "task", "imbalance", "optimizer", "schedule")
 """Nodes that are built of what their ``_target_`` names."""
+READING = "seedbed.data.records.Reading"
+"""How a user's file is read: what data sets made of one take beside their own arguments."""
 # Arguments of a task that it gets from elsewhere in the config, or from the data, whatever its own node says.
 GIVEN_TO_TASKS = ("network", "optimizer", "inputs", "seeds", "clip_norm", "schedule", "epochs", "steps_per_epoch")
 
@@ -72,7 +74,11 @@ def refuse_unknown_argument(node: Mapping[str, Any], place: str) -> None:
 
 def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> Iterator[Unknown]:
     known = _known()
-    yield from _beyond({key: value for key, value in config.items() if key not in referred_to}, known[""], "")
+    for key in config:
+        if key not in known[""] and key not in referred_to:
+            yield Unknown(
+                str(key), _of_trainer(str(key)) or f"there is no such setting, {near_misses(str(key), known[''])}"
+            )
     trainer = config.get("trainer")
     for key in trainer if isinstance(trainer, Mapping) else ():
         try:
@@ -89,6 +95,13 @@ def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> It
                 f"{name}.{next(iter(node))}", f"nothing is chosen for it to be a setting of. Write {name}=CHOICE."
             )
         yield from _unknown_arguments(node, name)
+
+
+def _of_trainer(key: str) -> str:
+    """What to write for a setting of ``trainer`` that stands beside it; "" for another key."""
+    if key in INSTEAD:
+        return f"seedbed does not take this setting of Lightning's; {INSTEAD[key]}."
+    return f"it is a setting of trainer: write trainer.{key}." if key in (*OWN_SETTINGS, *LIGHTNING_ARGUMENTS) else ""
 
 
 @cache
@@ -147,6 +160,24 @@ def _arguments(target: str) -> set[str] | None:
     return None if arguments is None or arguments.takes_any else set(arguments.parameters)
 
 
+def parameters_of(called: Any) -> dict[str, inspect.Parameter]:
+    """The arguments that a config can give to a class or function, by name, as far as they can be known."""
+    arguments = arguments_of(called)
+    found = {} if arguments is None else dict(arguments.parameters)
+    if is_task(called):
+        return {name: each for name, each in _of_tasks(called).items() if name not in GIVEN_TO_TASKS}
+    if arguments is not None and arguments.takes_any and _hands_on_reading(called):
+        reading = arguments_of(look_up(READING))
+        found |= {} if reading is None else reading.parameters
+    return found
+
+
+def _hands_on_reading(called: Any) -> bool:
+    """Whether further arguments say how a file is read, as those of seedbed's data sets made of a user's file."""
+    of_class = inspect.signature(called).parameters.values()
+    return any(each.kind is each.VAR_KEYWORD and each.name == "reading" for each in of_class)
+
+
 def is_task(found: Any) -> bool:
     """Whether it is a class of seedbed's tasks, which is not imported here."""
     return any(
@@ -155,16 +186,35 @@ def is_task(found: Any) -> bool:
 
 
 def _arguments_of_task(kind: type) -> set[str] | None:
+    """Their names; None where a class of the user's takes any."""
+    for base in kind.__mro__:
+        if "__init__" in vars(base) and not _hands_on(base):
+            return set(_of_tasks(kind)) - set(GIVEN_TO_TASKS)
+        if "__init__" in vars(base) and not base.__module__.startswith("seedbed."):
+            return None
+    return None
+
+
+def _of_tasks(kind: type) -> dict[str, inspect.Parameter]:
     """seedbed's tasks hand on to their base class what they have no argument of their own for."""
-    names: set[str] = set()
+    found: dict[str, inspect.Parameter] = {}
     for base in kind.__mro__:
         if "__init__" not in vars(base):
             continue
-        parameters = inspect.signature(base).parameters.values()
         # What the data give has no default.
-        names |= {item.name for item in parameters if item.default is not item.empty}
-        if not any(item.kind is item.VAR_KEYWORD for item in parameters):
-            return names - set(GIVEN_TO_TASKS)
-        if not base.__module__.startswith("seedbed."):
-            return None
-    return None
+        own = {name: each for name, each in _parameters(base).items() if each.default is not each.empty}
+        found = own | found
+        if not _hands_on(base):
+            break
+    return found
+
+
+def _hands_on(base: type) -> bool:
+    return any(each.kind is each.VAR_KEYWORD for each in inspect.signature(base).parameters.values())
+
+
+def _parameters(base: type) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(base, eval_str=True).parameters
+    except NameError:  # of an annotation that only a type checker reads
+        return inspect.signature(base).parameters

@@ -29,7 +29,8 @@ from omegaconf import DictConfig
 
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.experiment import as_list, hydra_arguments, hydra_settings, load_experiment, parse
+from seedbed.experiment import hydra_arguments, hydra_settings, load_experiment
+from seedbed.overrides import in_grammar, parse
 from seedbed.paths import project_folder, resources
 from seedbed.progress import Display
 from seedbed.report import table_text
@@ -56,7 +57,7 @@ def run_jobs(
     A failing job does not stop the others, unless ``fail_fast``: then no job is started after it. An interrupt or
     SIGTERM ends all jobs; in any case what is finished is kept, and no run of theirs stays RUNNING.
     """
-    overrides = [as_list(text) for text in overrides]
+    overrides = in_grammar(overrides, config_dir, sweeps=True)
     hydra = launcher_settings(name, overrides, config_dir)
     jobs = _jobs(hydra, overrides)
     experiments = [load_experiment(name, job, config_dir) for job in jobs]  # finds bad input in any, before the first

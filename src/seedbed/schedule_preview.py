@@ -16,9 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seedbed.errors import ConfigError, near_misses
-from seedbed.experiment import build, flatten, parse
+from seedbed.experiment import build, flatten
 from seedbed.figures import rendered
 from seedbed.lr_finder import AUTO
+from seedbed.overrides import parse
 from seedbed.paths import config_groups, make_importable, resources
 from seedbed.schedules import Schedule
 

@@ -13,6 +13,8 @@ OWN_SETTINGS = ("batch_size", "gradient_clip_val", "seeds_at_once", "steps_per_c
 LIGHTNING_ARGUMENTS = (
     "max_epochs", "precision", "accelerator", "devices", "deterministic", "benchmark", "detect_anomaly", "profiler",
 )  # fmt: skip
+PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "64-true", "32", "64", "bf16", 32, 64, "transformer-engine")
+"""Of Lightning's, the usual names first; those of 16-bit floats are refused with their reason."""
 PROFILERS = ("simple", "advanced")
 """Of Lightning's: their report is printed after each fit."""
 

@@ -6,7 +6,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seedbed.errors import ConfigError
-from seedbed.experiment import parse
+from seedbed.overrides import parse
 from seedbed.search.space import as_override, read_space
 
 

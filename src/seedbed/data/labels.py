@@ -89,7 +89,7 @@ class LabelRules:
         if self.join_labels:
             names = self._joined(names, notes)
         else:
-            notes += _look_alikes(names)
+            notes += look_alikes(names)
         left_out = self._left_out(names, place)
         if left_out.any():
             counts["dropped_of_classes"] = int(left_out.sum())
@@ -210,7 +210,7 @@ def _alike(label: str) -> str:
     return f"{value:.17g}" if math.isfinite(value) else bare(label)
 
 
-def _look_alikes(names: Sequence[str]) -> list[str]:
+def look_alikes(names: Sequence[str]) -> list[str]:
     """A sentence where classes look alike, with a way to join them."""
     counts = Counter(name for name in names if name)
     by_form: dict[str, list[str]] = defaultdict(list)

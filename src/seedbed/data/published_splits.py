@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,7 +25,12 @@ class OfficialSplit:
     """
 
     def __init__(
-        self, *, val: int | float | str = "auto", test: str = "published", per_seed: bool = True, seed: int = 0
+        self,
+        *,
+        val: int | float | str = "auto",
+        test: Literal["published"] = "published",
+        per_seed: bool = True,
+        seed: int = 0,
     ) -> None:
         """``val`` is a share or a number of the published training rows, or "auto": the published part, else a tenth.
 
@@ -96,7 +101,12 @@ class AsPublished:
     """
 
     def __init__(
-        self, *, val: int = 5000, test: str = "published", buffer: int = 10_000, batch_size: int | None = None
+        self,
+        *,
+        val: int = 5000,
+        test: Literal["published"] = "published",
+        buffer: int = 10_000,
+        batch_size: int | None = None,
     ) -> None:
         """Raises ``ConfigError``."""
         require(is_whole(val), "split.val", val, "a number of rows, such as 5000")

@@ -13,7 +13,7 @@ import click
 
 from seedbed.databases import file_of
 from seedbed.errors import ConfigError, TrackingError
-from seedbed.experiment import parse
+from seedbed.overrides import in_grammar, parse
 from seedbed.paths import project_folder
 from seedbed.search.settings import storage_of
 
@@ -25,7 +25,7 @@ def serve(overrides: Sequence[str], port: int, config_dir: str | PathLike[str] |
     """
     if importlib.util.find_spec("optuna_dashboard") is None:
         raise ConfigError("--dashboard: optuna-dashboard is not installed. pip install optuna-dashboard")
-    given = [item.value() for item in parse(overrides) if item.key_or_group == "search.storage"]
+    given = [item.value() for item in parse(in_grammar(overrides, config_dir)) if item.key_or_group == "search.storage"]
     where = storage_of({"storage": given[-1] if given else None}, project_folder(config_dir))
     file = file_of(where)
     if file is not None and not file.is_file():

@@ -9,7 +9,8 @@ from os import PathLike
 
 from seedbed.databases import without_password
 from seedbed.errors import ConfigError
-from seedbed.experiment import Experiment, Template, Variant, as_list, load_experiment, parse
+from seedbed.experiment import Experiment, Template, Variant, load_experiment
+from seedbed.overrides import in_grammar, parse
 from seedbed.search.settings import Settings, read_settings
 from seedbed.search.space import WAYS, Space, read_space
 
@@ -28,7 +29,7 @@ class Plan:
 
 def read_plan(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> Plan:
     """Read the experiment, the space and the settings of a search; raises ``ConfigError``."""
-    given = [as_list(text) for text in overrides]
+    given = in_grammar(overrides, config_dir, sweeps=True)
     swept = [item.input_line or "" for item in parse(given) if item.is_sweep_override()]
     plain = [text for text in given if text not in swept]
     experiment = load_experiment(name, plain, config_dir)

@@ -17,7 +17,6 @@ from omegaconf import DictConfig
 
 from seedbed.databases import without_password
 from seedbed.errors import ConfigError
-from seedbed.experiment import as_list, parse
 from seedbed.multirun import (
     is_for_hydra,
     launch,
@@ -27,6 +26,7 @@ from seedbed.multirun import (
     own_folder,
     threads_of_a_job,
 )
+from seedbed.overrides import in_grammar, parse
 from seedbed.paths import project_folder
 from seedbed.progress import Display
 from seedbed.search import Found, prepare, search
@@ -44,7 +44,7 @@ def search_by_processes(
 
     What is wrong is found before any process starts; what they leave undone, this one does.
     """
-    overrides = [as_list(text) for text in overrides]
+    overrides = in_grammar(overrides, config_dir, sweeps=True)
     hydra = launcher_settings(name, overrides, config_dir)
     asked = [*_from_sweeper(hydra), *(str(item.input_line) for item in parse(overrides) if not is_for_hydra(item))]
     if any(text != without_password(text) for text in asked):

@@ -13,7 +13,8 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Overrid
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seedbed.errors import ConfigError
-from seedbed.experiment import can_change_results, parse
+from seedbed.experiment import can_change_results
+from seedbed.overrides import FILES, parse
 
 WAYS = "choice(a, b), range(10, 50, step=10), interval(0.0, 0.5) or tag(log, interval(1e-4, 1e-1))"
 
@@ -75,6 +76,11 @@ def _refuse_pointless(key: str) -> None:
     if plain == "split" or plain.startswith("split."):
         raise ConfigError(
             f"search: {key} would give each trial other validation rows, so that their values could not be compared."
+        )
+    if plain in FILES:
+        raise ConfigError(
+            f"search: {key} is given several values, and a search is about one. Name one; where its name has a comma in it, "
+            f"quote it twice: \"{key}='a, b'\"."
         )
     if not can_change_results(plain):
         raise ConfigError(f"search: {key} cannot change a result, so there is nothing to search. Leave it out.")

@@ -1,0 +1,109 @@
+"""Columns of a file, and what their values look like: numbers, dates, labels, texts or names."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from seedbed.data.labels import MOST_CLASSES, look_alikes
+from seedbed.data.numbers import MISSING_WORDS, number
+from seedbed.data.text_forms import seen, unseen_in
+
+MOSTLY = 0.9
+"""Share of the values from which on a column is of a kind, and the others are named."""
+ROWS_OF_A_CLASS = 4
+"""In a column of labels a value occurs so often, on average."""
+SHOWN = 30
+"""Characters of a value that are shown."""
+_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}.*)?")
+
+
+def _is_whole(text: str) -> bool:
+    value = number(text)
+    return value is not None and value.is_integer() and text.lstrip("+-").replace(".0", "").isdigit()
+
+
+KINDS: dict[str, Callable[[str], object]] = {
+    "whole numbers": _is_whole,
+    "numbers": lambda text: number(text) is not None,
+    "numbers with a decimal comma": lambda text: number(text, "comma") is not None,
+    "dates": _DATE.fullmatch,
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as it stands in the file."""
+
+    name: str
+    kind: str
+    """One of ``KINDS``, "text" or "no values"."""
+    rows: int
+    values: int
+    """Rows that have one."""
+    counts: Counter[str]
+    """How often each value occurs, as a reader sees it."""
+    others: tuple[str, ...]
+    """Values of another kind than most, each once, in the order of the file."""
+    words: float
+    """Words of a value, on average."""
+    unseen: tuple[str, ...]
+    """Characters that are not seen, as "U+200B"."""
+
+    @property
+    def could_be_labels(self) -> bool:
+        """Few values, each in several rows."""
+        return 2 <= len(self.counts) <= min(MOST_CLASSES, max(2, self.values // ROWS_OF_A_CLASS))
+
+    @property
+    def could_be_texts(self) -> bool:
+        return self.kind == "text" and self.words >= 2 and not self.could_be_labels
+
+    @property
+    def could_be_names(self) -> bool:
+        """Of users or items: each occurs in several rows, and there are more of them than there are classes."""
+        return self.kind in ("text", "whole numbers") and self.words < 6 and 2 <= len(self.counts) <= self.values // 2
+
+    @property
+    def has_numbers(self) -> bool:
+        return "numbers" in self.kind
+
+    @property
+    def look_alikes(self) -> list[str]:
+        """For a column that could be one of labels, which of them look alike, as sentences."""
+        return look_alikes(list(self.counts.elements())) if self.could_be_labels else []
+
+    def examples(self, most: int = 3) -> str:
+        """The most frequent values, with how often each occurs where any does so twice."""
+        found = self.counts.most_common(most)
+        often = bool(found) and found[0][1] > 1
+        shown = [f"{cut(value)!r}{f' ({times})' if often else ''}" for value, times in found]
+        return ", ".join(shown) + (", ..." if len(self.counts) > most else "")
+
+
+def column(name: str, strings: Sequence[str]) -> Column:
+    """What the N strings of a column, "" where there is no value, look like."""
+    counts = Counter(map(seen, strings))
+    absent = [value for value in counts if value.casefold() in MISSING_WORDS]
+    values = len(strings) - sum(counts.pop(value) for value in absent)
+    kind, others = _kind(counts, values)
+    words = sum(len(value.split()) * times for value, times in counts.items()) / max(values, 1)
+    unseen = dict.fromkeys(sign for text in dict.fromkeys(strings) if not text.isascii() for sign in unseen_in(text))
+    return Column(name, kind, len(strings), values, counts, others, words, tuple(unseen))
+
+
+def cut(value: str, most: int = SHOWN) -> str:
+    """A value as it is shown where there is little room."""
+    return value if len(value) <= most else f"{value[: most - 3]}..."
+
+
+def _kind(counts: Counter[str], values: int) -> tuple[str, tuple[str, ...]]:
+    """The first kind that most values are of, and those that are not; a later kind where all are of that."""
+    if not values:
+        return "no values", ()
+    others = {kind: tuple(value for value in counts if not fits(value)) for kind, fits in KINDS.items()}
+    amiss = {kind: sum(map(counts.__getitem__, found)) for kind, found in others.items()}
+    best = min(amiss, key=lambda kind: amiss[kind])  # of equals the first, which is the narrowest
+    return (best, others[best]) if amiss[best] <= (1 - MOSTLY) * values else ("text", ())
