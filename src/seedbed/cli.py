@@ -782,10 +782,35 @@ def data_fetch(name: str) -> None:
         click.echo(note)
 
 
-@data.command("check", cls=WithExamples, examples="seedbed data check")
+@data.command(
+    "check",
+    cls=WithExamples,
+    examples="""
+    seedbed data check                                            the published data sets that are here
+    seedbed data check reviews.csv                                the columns of a file, and what they could be
+    seedbed data check reviews.csv text=body label=stars          what training would see of it
+    seedbed data check ratings.tsv user=customer item=product rating=stars decimal=comma
+    seedbed data check patients.csv data=feature_csv label=diagnosis missing_values=[-1,99]
+    """,
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("settings", nargs=-1)
 @debug_option
-def data_check() -> None:
-    """Compare every file that is here with the digest of the genuine one; exit code 1 if one differs."""
+def data_check(file: Path | None, settings: tuple[str, ...]) -> None:
+    """Say what is in FILE: encoding, delimiter, columns, look-alikes, and what training would leave out and why.
+
+    SETTINGS are those of the data configs (conf/data/text_csv.yaml and its like), as KEY=VALUE. Exit code 2 where
+    training would refuse the file as it stands.
+
+    Without FILE, compare the published data sets that are here with the digests of the genuine ones; exit code 1 if one
+    differs.
+    """
+    if file is not None:
+        from seedbed.file_check import check_file
+
+        for line in check_file(file, settings):
+            click.echo(line)
+        return
     damaged = False
     for description in _descriptions():
         click.echo(

@@ -15,6 +15,8 @@ MOSTLY = 0.9
 """Share of the values from which on a column is of a kind, and the others are named."""
 ROWS_OF_A_CLASS = 4
 """In a column of labels a value occurs so often, on average."""
+EARLIEST = 500_000_000
+"""Seconds since 1970 that are taken for a time: in the year 1985."""
 SHOWN = 30
 """Characters of a value that are shown."""
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}.*)?")
@@ -25,10 +27,11 @@ def _is_whole(text: str) -> bool:
     return value is not None and value.is_integer() and text.lstrip("+-").replace(".0", "").isdigit()
 
 
+COMMA = "numbers with a decimal comma"
 KINDS: dict[str, Callable[[str], object]] = {
     "whole numbers": _is_whole,
     "numbers": lambda text: number(text) is not None,
-    "numbers with a decimal comma": lambda text: number(text, "comma") is not None,
+    COMMA: lambda text: number(text, "comma") is not None,
     "dates": _DATE.fullmatch,
 }
 
@@ -67,13 +70,18 @@ class Column:
         return self.kind in ("text", "whole numbers") and self.words < 6 and 2 <= len(self.counts) <= self.values // 2
 
     @property
+    def could_be_times(self) -> bool:
+        """Dates, or seconds since 1970 of this century or the years before it."""
+        return self.kind == "dates" or (self.kind == "whole numbers" and min(map(_value, self.counts)) > EARLIEST)
+
+    @property
     def has_numbers(self) -> bool:
         return "numbers" in self.kind
 
     @property
     def look_alikes(self) -> list[str]:
         """For a column that could be one of labels, which of them look alike, as sentences."""
-        return look_alikes(list(self.counts.elements())) if self.could_be_labels else []
+        return look_alikes(list(self.counts.elements())) if self.could_be_labels and self.kind == "text" else []
 
     def examples(self, most: int = 3) -> str:
         """The most frequent values, with how often each occurs where any does so twice."""
@@ -83,12 +91,19 @@ class Column:
         return ", ".join(shown) + (", ..." if len(self.counts) > most else "")
 
 
+def _value(text: str) -> float:
+    return number(text) or 0.0
+
+
 def column(name: str, strings: Sequence[str]) -> Column:
     """What the N strings of a column, "" where there is no value, look like."""
     counts = Counter(map(seen, strings))
-    absent = [value for value in counts if value.casefold() in MISSING_WORDS]
-    values = len(strings) - sum(counts.pop(value) for value in absent)
-    kind, others = _kind(counts, values)
+    del counts[""]
+    absent = {value: times for value, times in counts.items() if value.casefold() in MISSING_WORDS}
+    kind, others = _kind(counts - Counter(absent))
+    if kind != "text":  # in a text, NA and its like may be words
+        counts -= Counter(absent)
+    values = counts.total()
     words = sum(len(value.split()) * times for value, times in counts.items()) / max(values, 1)
     unseen = dict.fromkeys(sign for text in dict.fromkeys(strings) if not text.isascii() for sign in unseen_in(text))
     return Column(name, kind, len(strings), values, counts, others, words, tuple(unseen))
@@ -99,11 +114,11 @@ def cut(value: str, most: int = SHOWN) -> str:
     return value if len(value) <= most else f"{value[: most - 3]}..."
 
 
-def _kind(counts: Counter[str], values: int) -> tuple[str, tuple[str, ...]]:
-    """The first kind that most values are of, and those that are not; a later kind where all are of that."""
-    if not values:
+def _kind(counts: Counter[str]) -> tuple[str, tuple[str, ...]]:
+    """The kind that most values are of, of equals the narrowest, and the values that are not."""
+    if not counts:
         return "no values", ()
     others = {kind: tuple(value for value in counts if not fits(value)) for kind, fits in KINDS.items()}
     amiss = {kind: sum(map(counts.__getitem__, found)) for kind, found in others.items()}
-    best = min(amiss, key=lambda kind: amiss[kind])  # of equals the first, which is the narrowest
-    return (best, others[best]) if amiss[best] <= (1 - MOSTLY) * values else ("text", ())
+    best = min(amiss, key=lambda kind: amiss[kind])
+    return (best, others[best]) if amiss[best] <= (1 - MOSTLY) * counts.total() else ("text", ())

@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -206,8 +207,8 @@ def _shown(label: str) -> str:
 
 
 def _alike(label: str) -> str:
-    value = _number(bare(label))
-    return f"{value:.17g}" if math.isfinite(value) else bare(label)
+    form = bare(label)
+    return str(Fraction(form)) if math.isfinite(_number(form)) else form
 
 
 def look_alikes(names: Sequence[str]) -> list[str]:
