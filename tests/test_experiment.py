@@ -10,7 +10,7 @@ import pytest
 from torch import nn
 
 from seedbed.errors import ConfigError
-from seedbed.experiment import Template, build, experiment_names, load_experiment
+from seedbed.experiment import Template, build, experiment_names, load_experiment, recipe_of
 from seedbed.paths import project_folder, resources
 
 SPAM = "spam_imbalance"
@@ -271,6 +271,12 @@ def test_a_fingerprint_ignores_what_cannot_change_the_result(override: str) -> N
 
 def test_equal_values_have_one_fingerprint() -> None:
     assert fingerprint("optimizer.weight_decay=1") == fingerprint("optimizer.weight_decay=1.0")
+
+
+def test_a_younger_setting_is_in_a_fingerprint_where_it_changes_something() -> None:
+    config = {"data": {"path": "a.csv", "label": "b"}}
+    assert recipe_of({"data": {**config["data"], "skip_lines": 0}}) == recipe_of(config)
+    assert recipe_of({"data": {**config["data"], "skip_lines": 1}}) != recipe_of(config)
 
 
 @pytest.mark.parametrize("override", ["optimizer.lr=0.002", "model.hidden=[64]", "select=best", "split=fixed"])
