@@ -308,6 +308,12 @@ def test_equal_values_have_one_fingerprint() -> None:
     assert fingerprint("optimizer.weight_decay=1") == fingerprint("optimizer.weight_decay=1.0")
 
 
+def test_a_younger_setting_is_in_a_fingerprint_where_it_changes_something() -> None:
+    config = {"data": {"path": "a.csv", "label": "b"}}
+    assert recipe_of({"data": {**config["data"], "skip_lines": 0}}) == recipe_of(config)
+    assert recipe_of({"data": {**config["data"], "skip_lines": 1}}) != recipe_of(config)
+
+
 @pytest.mark.parametrize("override", ["optimizer.lr=0.002", "model.hidden=[64]", "select=best", "split=fixed"])
 def test_a_fingerprint_depends_on_the_recipe(override: str) -> None:
     assert fingerprint(override) != fingerprint()

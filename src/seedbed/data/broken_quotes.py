@@ -18,7 +18,8 @@ UNCLOSED = "a field opens with a quote that is never closed"
 MISPLACED = "a quote is closed in the midst of its field"
 QUOTE_FAULTS = (SWALLOWS, UNCLOSED, MISPLACED)
 KNOWN_BY = 2000  # lines that the columns are known by
-NEARLY_ALL = 0.95  # of a column's values
+FEWEST = 6  # lines that a column can be known by
+MISFITS = 0.05  # share of a column's values that may be of another kind, such as those of lines within a text
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 Parsed = tuple[int, int, list[str] | None, str]
@@ -176,15 +177,16 @@ class _Columns:
         rows = [fields for fields in alone if fields is not None and len(fields) == width]
         self.known: dict[int, frozenset[str] | None] = {}
         """By the place of a column: its values, or None where they are numbers; other columns are not there."""
-        for at, values in enumerate(zip(*rows, strict=True)) if len(rows) > 1 else ():
+        for at, values in enumerate(zip(*rows, strict=True)) if len(rows) >= FEWEST else ():
             self._know(at, [value.strip() for value in values])
 
     def _know(self, at: int, values: Sequence[str]) -> None:
         numbers = sum(bool(_NUMBER.fullmatch(value)) for value in values)
-        often = {value: count for value, count in Counter(values).items() if count > 1}
-        if numbers >= NEARLY_ALL * len(values):
+        often = {value: count for value, count in Counter(values).items() if value and count > 1}
+        enough = len(values) - max(2, MISFITS * len(values))
+        if numbers >= enough:
             self.known[at] = None
-        elif len(often) <= len(values) / 3 and sum(often.values()) >= NEARLY_ALL * len(values):
+        elif len(often) <= len(values) / 3 and sum(often.values()) >= enough:
             self.known[at] = frozenset(often)
 
     def fit(self, fields: Sequence[str] | None) -> bool:
@@ -201,10 +203,17 @@ class _Columns:
         return bool(self.known) and (self.fit(fields) or self.fit(self._alone(f'{line}"')))
 
     def are_records(self, lines: Sequence[str]) -> bool:
-        """Whether the lines of one record look like a record each."""
-        if not self.known or not self._may_be_record(lines[1]):
+        """Whether the first line of a record looks like one by itself, and so do at least half of the others."""
+        others = lines[1:]
+        # A number before a comma is not enough: texts have lists.
+        if len(self.known) < 2 and not any(self.known.values()):
             return False
-        return all(self.fit(self._alone(line)) for line in (f'{lines[0]}"', *lines[1:]))
+        if 2 * sum(map(self._may_be_record, others)) < len(others):
+            return False
+        return self.fit(self._alone(f'{lines[0]}"')) and 2 * sum(map(self._is_record, others)) >= len(others)
+
+    def _is_record(self, line: str) -> bool:
+        return self.fit(self._alone(line)) or self.begins(line)
 
     def _may_be_record(self, line: str) -> bool:
         """False for most lines that are none, without parsing them."""

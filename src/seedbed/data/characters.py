@@ -141,7 +141,8 @@ def _wide(content: bytes) -> str | None:
         low = np.frombuffer(content, dtype=np.uint8)[: len(units) * size].reshape(-1, size)[:, 0 if "<" in unit else -1]
         lines, feeds = int(np.count_nonzero(units == ord("\n"))), int(np.count_nonzero(low == ord("\n")))
         ascii_units = int(np.count_nonzero((units > 0) & (units < 128)))
-        if lines and lines >= 0.9 * feeds and ascii_units > int(np.count_nonzero(units == 0)):
+        many = lines >= 0.5 * feeds or ascii_units >= 0.05 * len(units)
+        if lines and many and ascii_units > int(np.count_nonzero(units == 0)):
             return encoding
     return None
 

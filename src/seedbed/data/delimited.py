@@ -21,6 +21,7 @@ OFTEN_UNQUOTED = ("\t", "|")
 SAMPLE = 200_000  # characters of a file that a delimiter is judged by
 SHORT_SAMPLE = 20_000  # and that lines above a header are looked for in
 MOST_ABOVE = 30  # lines above a header that are looked for
+COMMENTS = ("#", "%")  # what a line above a header may begin with
 DOUBLED = ("::", "||", ";;", ",,", "\t\t")
 # Stand for a delimiter of several characters where a text is parsed: the first that the text does not hold.
 _STAND_INS = "\x1f\x1e\x1d\x1c\x01\x02\x03\x04\x05\x06\x07"
@@ -263,9 +264,11 @@ def _best_delimiter(path: Path, sample: str, reading: Reading, wanted: Sequence[
         if scan.width > 1:
             fits = set(wanted) <= set(_columns(scan, reading.header))
             judged.append((fits, -scan.lines_amiss, scan.width, delimiter))
-    if judged:
-        return max(judged, key=lambda found: found[:3])[3]
-    return BLANKS if _is_aligned(path, sample, reading) else None
+    best = max(judged, key=lambda found: found[:3]) if judged else None
+    mostly_amiss = best is None or -2 * best[1] > sample.count("\n")
+    if mostly_amiss and _is_aligned(path, sample, reading):
+        return BLANKS
+    return best[3] if best else None
 
 
 def _candidates(sample: str) -> list[str]:
@@ -304,7 +307,7 @@ def _lines_above(path: Path, text: str, reading: Reading) -> str:
     sample = _sample(text, SHORT_SAMPLE)
     lines = _lines(sample)
     for skipped in range(reading.skip_lines + 1, min(len(lines) - 2, MOST_ABOVE)):
-        if not lines[skipped].strip():
+        if not lines[skipped].strip() or lines[skipped].startswith(COMMENTS):
             continue
         rest = "\n" * skipped + "\n".join(lines[skipped:])
         delimiter = DELIMITERS.get(reading.delimiter, reading.delimiter)

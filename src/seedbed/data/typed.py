@@ -119,7 +119,10 @@ def _values_of(path: Path, name: str, column: pa.ChunkedArray) -> list[Any]:
         return [None if value is None else float(str(np.float32(value))) for value in column.to_pylist()]
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
         column = pc.cast(column, pa.timestamp("us", kind.tz)) if _whole_microseconds(column) else column
-    values = column.to_pylist()
+    try:
+        values = column.to_pylist()
+    except (ValueError, OverflowError) as error:  # a date that no calendar has, for one
+        raise DataError(_not_single(path, name, f"that cannot be read ({error})")) from error
     if pa.types.is_decimal(kind):
         return [None if value is None else Digits(format(value, "f")) for value in values]
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
