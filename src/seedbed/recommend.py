@@ -120,8 +120,8 @@ def _read_ratings(path: Path, table: RatingTable) -> GivenRatings:
         )
     rows: dict[int, float] = {}
     names_of_items = Names(table.item_names)
-    for number, (name, value) in enumerate(zip(columns[item][first:], columns[rating][first:], strict=True), 1):
-        place = f"--ratings {path}, rating {number}:"
+    for at, (name, value) in enumerate(zip(columns[item][first:], columns[rating][first:], strict=True), 1):
+        place = f"--ratings {path}, rating {at}:"
         row = names_of_items.row(name.strip(), place, f"{table.name} has no item of that name")
         if row in rows:
             raise DataError(f"{place} {table.item_names[row - 1]!r} is rated twice. Leave one of the two out.")

@@ -266,7 +266,7 @@ def _check_rows(variant: Variant, table: Dataset, rows: Mapping[int, Rows], stra
     for seed, of_seed in rows.items():
         if len(of_seed.val) == 0:
             raise ConfigError(
-                f"split: seed {seed} has no validation rows. Raise split.val: curves and selection need it."
+                f"split: seed {seed} has no validation rows. Raise split.val (and lower split.train where the shares add up to 1): curves and selection need them."
             )
         try:
             task.check(table, of_seed, strategy)

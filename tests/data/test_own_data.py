@@ -7,7 +7,8 @@ import pytest
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError
 from seedbed.experiment import build, load_experiment
-from seedbed.runner import run
+from seedbed.progress import Display
+from seedbed.runner import load_table, run
 
 FEW = ["seeds=2", "trainer.max_epochs=2", "trainer.seeds_at_once=2", "model.hidden=[8]", "trainer.accelerator=cpu"]
 
@@ -68,6 +69,38 @@ def test_the_remedies_of_errors_are_in_hydra_s_grammar(tmp_path):
         "data.delimiter=';'",
     ]
     assert table("feature_imbalance", *overrides).features.tolist() == [[1.5], [2.5]]
+
+
+def test_labels_are_named_in_hydra_s_grammar(reviews):
+    given = [f"data.path={reviews}", "data.text=body", "data.label=stars", "data/encoder=hashing"]
+    found = table("text_imbalance", *given, "data.labels={1: not so good, 5: n/a.}", "data.positive=n/a.")
+    assert (found.classes, found.positive) == (("n/a.", "not so good"), 0)
+
+
+def test_what_needs_a_look_is_said_on_the_screen(tmp_path, capsys):
+    path = tmp_path / "messages.csv"
+    labels = ["ham", "Ham", "spam"] * 8
+    rows = [f"{label},text {row // 2}" + "\u200b" * (row % 2) for row, label in enumerate(labels)]
+    path.write_text("\n".join(["l,t", *rows]))
+    given = [f"data.path={path}", "data.text=t", "data.label=l", "data/encoder=hashing"]
+    load_table(load_experiment("text_imbalance", given).config["data"], Display())
+    said = capsys.readouterr().err
+    assert "Classes that look alike: 'ham' (8 rows), 'Ham' (8 rows)" in said
+    assert "12 rows with a text that looks like that of another row" in said
+
+
+def test_clicks_without_ratings(tmp_path, project):
+    draw = random.Random(0)
+    rows = [f"u{user},i{item}" for user in range(20) for item in draw.sample(range(15), 8)]
+    (tmp_path / "clicks.csv").write_text("\n".join(["user,item", *rows]))
+    given = [f"data.path={tmp_path / 'clicks.csv'}", "data.user=user", "data.item=item"]
+    few = ["seeds=2", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
+    clicks = [*given, *few, "data=ratings_csv", "variant=two_tower,popular", "report.user=null"]
+    outcome = run("two_tower_retrieval", clicks, project)
+    assert outcome.failures == {}
+    assert outcome.cells["val/ndcg_at_10"].notna().all()
+    with pytest.raises(ConfigError, match=r"data\.rating is not set: .*'user', 'item'.*task=retrieval"):
+        run("ratings", [*given, *few], project)
 
 
 @pytest.mark.parametrize("experiment", ["text_imbalance", "feature_imbalance"])

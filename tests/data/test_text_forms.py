@@ -41,7 +41,7 @@ def test_texts_are_compared_without_variants_of_a_character():
 
 
 @pytest.mark.parametrize(
-    "label", ["Ham", "HAM ", "ham.", "'ham'", "(ham)", "\ufeffham", "ｈａｍ", "ham!", "“ham”", "ham\u200b."]
+    "label", ["Ham", "HAM ", "ham.", "'ham'", "(ham)", "\ufeffham", "ｈａｍ", "ham!", "“ham”", "ham\u200b.", "h\u0430m"]
 )
 def test_the_bare_form_of_labels_that_look_alike(label):
     assert bare(label) == "ham"

@@ -301,6 +301,17 @@ def test_of_two_equally_frequent_classes_none_is_rarer(make_results, tmp_path):
         assert f"those of class spam, {which}." in (tmp_path / "report.md").read_text()
 
 
+def test_the_positive_class_that_was_chosen_is_named_as_such(make_results, tmp_path):
+    data = make_results().data | {
+        "classes": ["ham", "spam"],
+        "minority": "ham",
+        "counts": {"rows_ham": 9, "rows_spam": 3},
+    }
+    config = plain_config() | {"data": {"positive": "ham"}}
+    write_report(make_results(config=config, data=data), tmp_path, formats=["md"])
+    assert "those of class ham, as data.positive says." in (tmp_path / "report.md").read_text()
+
+
 def test_a_fixed_split_is_tested_by_the_paired_tests(make_results, tmp_path):
     split = {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False, "seed": 0}
     write_report(make_results(config=make_config(split=split)), tmp_path)

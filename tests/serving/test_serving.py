@@ -37,6 +37,7 @@ from seedbed.runner import run
 from seedbed.serving.building import predictor_of
 from seedbed.serving.classifier import Classifier
 from seedbed.serving.export import PACKAGES, Exported, export
+from seedbed.serving.inputs import Numbers
 from seedbed.serving.loading import load_predictor
 from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender
@@ -494,3 +495,11 @@ def test_a_model_of_numbers_says_which_columns_it_takes(folder: Path, tmp_path: 
 def test_what_mlflow_refuses_to_register_is_said(folder: Path) -> None:
     with pytest.raises(SeedbedError, match="--register a/b: MLflow refuses it"):
         export("hashed", register="a/b", config_dir=folder)
+
+
+def test_values_that_stand_for_none_do_so_when_served(tmp_path):
+    inputs = Numbers(["a", "b"], [0.0, 0.0], 1, "median", None, missing_values=[-1, 99])
+    stored = json.loads(json.dumps(inputs.write(tmp_path)))
+    assert Numbers.read(tmp_path, stored, seeds=0).missing_values.given == ["-1", "99"]
+    [features] = inputs.features(pd.DataFrame({"a": [1.0, 99.0], "b": [-1.0, 2.0]}))
+    assert np.isnan(features).tolist() == [[False, True], [True, False]]

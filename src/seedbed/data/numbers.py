@@ -67,8 +67,8 @@ class MissingValues:
             read for text in self.texts for decimal in DECIMALS if (read := number(text, decimal)) is not None
         }
 
-    def __contains__(self, value: str | float) -> bool:
-        return value.casefold() in self.texts if isinstance(value, str) else value in self.numbers
+    def __contains__(self, text: str) -> bool:
+        return text.casefold() in self.texts
 
     def in_array(self, values: np.ndarray) -> np.ndarray:
         """Booleans of the same shape."""
@@ -153,12 +153,15 @@ def read_numbers(written: Sequence[str], decimal: str = "point", missing: Missin
     codes, distinct = pd.factorize(np.array(written, dtype=object))
     values, unreadable, named = (np.zeros(len(distinct), dtype=kind) for kind in (float, bool, bool))
     for at, value in enumerate(distinct):
-        text = seen(value)
-        read = number(text, decimal)
-        named[at] = text in missing or (read is not None and read in missing)
-        absent = named[at] or text.casefold() in MISSING_WORDS
-        values[at] = np.nan if absent or read is None else read
-        unreadable[at] = not absent and read is None
+        read = number(value, decimal)
+        if read is None:
+            text = seen(value)
+            read = number(text, decimal)
+            named[at] = text in missing
+            unreadable[at] = read is None and not named[at] and text.casefold() not in MISSING_WORDS
+        values[at] = np.nan if read is None else read
+    named |= missing.in_array(values)
+    values[named] = np.nan
     return Numbers(written, values[codes], unreadable[codes], int(named[codes].sum()), decimal)
 
 

@@ -25,6 +25,8 @@ _JOINED = re.compile(
 )
 _BLANKS = re.compile(r"[\s\u2800]+")
 _OPENING, _CLOSING = "\"'`([{«»“”„‘’‚…", "\"'`)]}«»“”„‘’‚….,;:!?"
+# Cyrillic letters, and a Greek one, that look like Latin ones.
+_LATIN = str.maketrans("асеһіјорѕхуԁԛԝο", "acehijopsxydqwo")
 _PARTED = re.compile(r"(?<=[^\W\d_])(?:[ _]|[-‐‑])(?=[^\W\d_])")
 
 
@@ -51,11 +53,11 @@ def compared(text: str) -> str:
 
 
 def bare(text: str) -> str:
-    """As ``folded``, without quotes, brackets and stops around it, and with one kind of blank between words.
+    """As ``folded``, without quotes, brackets and stops around it, and with one kind of blank between words and of letters.
 
     Signs that say something, as in "C++", "A-" or "<5", stay.
     """
-    whole = folded(text)
+    whole = folded(text).translate(_LATIN)
     inner = whole.lstrip(_OPENING + " ").rstrip(_CLOSING + " ")
     return _PARTED.sub(" ", inner.strip("_ ")) or whole
 
