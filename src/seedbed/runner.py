@@ -179,7 +179,7 @@ class Planner:
                 _check_pairing(first, variant, table, rows)
             _check_rows(variant, table, rows, strategy)
             plan.append(plan_variant(variant, table, rows, strategy))
-            for note in plan[-1].trainer.notes:
+            for note in plan[-1].notes:
                 self.display.say_once(note)
         return plan
 
@@ -268,11 +268,13 @@ def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strate
     """Put together all that the cells of a variant need, ``rows`` by seed; the model and optimizer are tried."""
     inputs = {"data": table.digest, **table.made_with, "strategy": " ".join(strategy.describe())}
     code = variant.code()
+    trainer = StackTrainer(variant.config, table)
+    trainer.check_rows(rows)
     return PlannedVariant(
         variant=variant,
         table=table,
         strategy=strategy,
-        trainer=StackTrainer(variant.config, table),
+        trainer=trainer,
         rows=rows,
         fingerprints={seed: variant.fingerprint(seed, inputs, code) for seed in rows},
         recipes={seed: variant.fingerprint(seed, inputs) for seed in rows},
@@ -401,7 +403,9 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
     launch.artifact(tracking.CONFIG, tracking.to_yaml(config))
     launch.artifact(tracking.DATA, json.dumps(_describe_data(plan[0])))
     launch.artifact(tracking.CODE, json.dumps({planned.name: planned.code.as_dict() for planned in plan}))
-    launch.artifact(tracking.NOTES, json.dumps({planned.name: planned.strategy.describe() for planned in plan}))
+    launch.artifact(
+        tracking.NOTES, json.dumps({planned.name: [*planned.strategy.describe(), *planned.notes] for planned in plan})
+    )
     launch.artifact(tracking.ENVIRONMENT, json.dumps(environment()))
     launch.log(tags={tracking.READABLE: "yes"})
 

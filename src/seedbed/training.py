@@ -21,6 +21,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
 from seedbed import devices
+from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
 from seedbed.experiment import build
@@ -39,8 +40,9 @@ from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.measure import fastest_stack, is_worth_measuring
 from seedbed.stacking.module import StackedModule
 from seedbed.stacking.optimizers import is_elementwise, is_row_sparse
+from seedbed.stacking.single_rows import Refused, refusal_of_one_row
 from seedbed.statistics import lower_is_better
-from seedbed.tasks.base import SeedData, Task
+from seedbed.tasks.base import SMALLEST_BATCH, SeedData, StackData, Task
 from seedbed.trainer_settings import OWN_SETTINGS, check_keys
 
 # What the stacked loop needs: nothing printed or saved by Lightning, no trial run of the validation.
@@ -256,9 +258,8 @@ class StackTrainer:
 
     def _steps(self, data: SeedData) -> int:
         """Optimizer steps of a seed in all its epochs."""
-        rows, settings = self.task.stack_data(self.table, [data]), {**self._task_settings, **self.settings}
-        steps = self.task.batches(rows, [data.seed], settings, torch.device("cpu")).steps
-        return int(self.settings["max_epochs"]) * steps
+        batches = self._batches(self.task.stack_data(self.table, [data]), [data.seed], torch.device("cpu"))
+        return int(self.settings["max_epochs"]) * batches.steps
 
     def _that_fit(self, data: SeedData, device: torch.device) -> int:
         """How many seeds like this one fit into half of the memory that is free to the device."""
@@ -284,7 +285,8 @@ class StackTrainer:
             raise ValueError("a network without a stacked form trains one seed at a time")
         rows = self.task.stack_data(self.table, data)
         evaluated_at_once = self._evaluated_at_once(len(seeds))
-        batches = self.task.batches(rows, seeds, {**self._task_settings, **self.settings}, device)
+        batches = self._batches(rows, seeds, device)
+        smallest = self._smallest(self._refused_evaluating)
         module = self._task(
             network,
             self._optimizer,
@@ -298,9 +300,26 @@ class StackTrainer:
         return (
             module,
             batches,
-            FixedBatches(rows.val, batch_size=evaluated_at_once, device=device, draw=rows.draw("val")),
-            FixedBatches(rows.test, batch_size=evaluated_at_once, device=device),
+            FixedBatches(
+                rows.val, batch_size=evaluated_at_once, device=device, draw=rows.draw("val"), smallest=smallest
+            ),
+            FixedBatches(rows.test, batch_size=evaluated_at_once, device=device, smallest=smallest),
         )
+
+    def _batches(self, rows: StackData, seeds: Sequence[int], device: torch.device) -> ShuffledBatches:
+        settings = {**self._task_settings, **self.settings, SMALLEST_BATCH: self._smallest(self._refused_training)}
+        batches = self.task.batches(rows, seeds, settings, device)
+        if min(batches.steps_of_seeds) == 0:
+            seed = seeds[int(np.argmin(batches.steps_of_seeds))]
+            raise ConfigError(
+                f"Seed {seed} has a single row to train on. {self._needs_two_rows(self._refused_training)}"
+            )
+        return batches
+
+    @staticmethod
+    def _smallest(refused: Refused | None) -> int:
+        """Rows of the smallest batch that the network can take."""
+        return 1 if refused is None else 2
 
     def _evaluated_at_once(self, seeds: int) -> int:
         """Rows of each seed of a stack that are evaluated at once."""
@@ -335,8 +354,66 @@ class StackTrainer:
         self.task.check_network(network, self._task_settings)
         self._is_fitted = isinstance(network, Fitted)
         self._elementwise = False
+        self._refused_training: Refused | None = None
+        self._refused_evaluating: Refused | None = None
         if not self._is_fitted:
             self._check_training(list(network.parameters()))
+            self._check_one_row(network)
+
+    def _check_one_row(self, network: nn.Module) -> None:
+        """What the network does with a batch of one row, in training and in evaluation."""
+        if self.task.FULL_BATCH:
+            return
+
+        def inputs(rows: int) -> tuple[Tensor, ...]:
+            return self.task.example(self.table, rows, torch.Generator().manual_seed(rows))
+
+        with global_stream(0, "trial"):
+            self._refused_training = refusal_of_one_row(network, inputs, training=True)
+            self._refused_evaluating = refusal_of_one_row(network, inputs, training=False)
+        refused = self._refused_training
+        if refused is not None and refused.always:
+            raise ConfigError(
+                f"model: {self._target('model')} {refused.why}, whatever the batch. Give it more values, or take "
+                "another norm, such as torch.nn.LayerNorm."
+            )
+        if refused is not None and self.settings["batch_size"] == 1:
+            raise ConfigError(f"trainer.batch_size=1: {self._needs_two_rows(refused)}")
+
+    def check_rows(self, rows: Mapping[int, Rows]) -> None:
+        """Raise ``ConfigError`` where a side of a seed is a single row, and the network needs two of them."""
+        for seed, of_seed in rows.items():
+            for side in ("train", "val", "test"):
+                refused = self._refused_training if side == "train" else self._refused_evaluating
+                if refused is not None and len(getattr(of_seed, side)) == 1:
+                    raise ConfigError(f"split: seed {seed} has a single {side} row. {self._needs_two_rows(refused)}")
+
+    def _needs_two_rows(self, refused: Refused | None) -> str:
+        assert refused is not None
+        return (
+            f"{self._target('model')} {refused.why}. Take batches of two rows or more, and rows enough for one; or another "
+            "network, such as one with torch.nn.LayerNorm."
+        )
+
+    def note_on_single_rows(self, rows: Mapping[int, int] | None) -> list[str]:
+        """What is done about a last batch of one row, where there is one; ``rows`` by seed, None: not known yet."""
+        size = self.settings["batch_size"]
+        if self._refused_training is None:
+            return []
+        if rows is None:
+            where = "where a seed's resampled rows leave one"
+        elif not (seeds := [seed for seed, count in rows.items() if count % size == 1]):
+            return []
+        else:
+            every = len(seeds) == len(rows)
+            where = (
+                f"as under {'every seed' if every else f'{len(seeds)} of {len(rows)} seeds'}: {rows[seeds[0]]} training rows"
+                + ("" if every else f" under seed {seeds[0]}")
+            )
+        return [
+            f"{self._target('model')} {self._refused_training.why}. A last batch of a single row (trainer.batch_size={size}, "
+            f"{where}) is left out of its epoch; rows are shuffled anew in every epoch, so that another row is left out each time."
+        ]
 
     def _check_training(self, parameters: list[nn.Parameter]) -> None:
         try:

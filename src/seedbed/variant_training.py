@@ -25,6 +25,7 @@ from seedbed.devices import numbers
 from seedbed.environment import in_one_line
 from seedbed.experiment import RECIPE_VERSION, Variant
 from seedbed.imbalance.base import Strategy
+from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.logger import LightningLogger
 from seedbed.progress import Display, EpochProgress
 from seedbed.stacking.module import StackedModule
@@ -68,6 +69,13 @@ class PlannedVariant:
     @property
     def name(self) -> str:
         return self.variant.name
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of how the network is used on these rows."""
+        keeps_rows = type(self.strategy) in (Strategy, ClassWeights)
+        rows = {seed: len(of_seed.train) for seed, of_seed in self.rows.items()} if keeps_rows else None
+        return [*self.trainer.notes, *self.trainer.note_on_single_rows(rows)]
 
 
 class Stopping(pl.Callback):

@@ -19,6 +19,9 @@ from seedbed.models.baselines import Fitted
 from seedbed.stacking.batches import Draw, ShuffledBatches
 from seedbed.stacking.module import StackedModule
 
+SMALLEST_BATCH = "smallest_batch"
+"""Among the settings of ``Task.batches``: a last training batch of fewer rows is dropped."""
+
 
 @dataclass(frozen=True)
 class SeedData:
@@ -93,9 +96,16 @@ class Task(StackedModule):
     def batches(
         cls, data: StackData, seeds: Sequence[int], settings: Mapping[str, Any], device: torch.device
     ) -> ShuffledBatches:
-        """The training batches of an epoch; ``settings`` are the task's own and those of the config's ``trainer``."""
-        size, steps, draw = settings["batch_size"], settings["steps_per_chunk"], data.draw("train")
-        return ShuffledBatches(data.train, seeds, batch_size=size, steps_per_chunk=steps, device=device, draw=draw)
+        """The training batches of an epoch; ``settings`` are the task's own, those of the config's ``trainer``, and ``SMALLEST_BATCH``."""
+        return ShuffledBatches(
+            data.train,
+            seeds,
+            batch_size=settings["batch_size"],
+            steps_per_chunk=settings["steps_per_chunk"],
+            device=device,
+            draw=data.draw("train"),
+            smallest=settings.get(SMALLEST_BATCH, 1),
+        )
 
     @classmethod
     def check_strategy(cls, strategy: Strategy) -> None:
