@@ -27,7 +27,7 @@ from seedbed.report import analyse, comparison_table, launch_page, table_text
 from seedbed.results import Results
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import Cell, Store, TrackedRun
-from seedbed.training import StackTrainer, task_class
+from seedbed.training import StackTrainer, task_class, watched_by
 from seedbed.variant_training import Failure, PlannedVariant, VariantTraining
 from seedbed.workers import Workers
 
@@ -262,6 +262,25 @@ def _check_rows(variant: Variant, table: Dataset, rows: Mapping[int, Rows], stra
             task.check(table, of_seed, strategy)
         except ConfigError as error:
             raise ConfigError(f"Variant {variant.name!r}, seed {seed}: {error}") from error
+    _check_defined(variant, table, rows)
+
+
+def _check_defined(variant: Variant, table: Dataset, rows: Mapping[int, Rows]) -> None:
+    """What is reported, and what is watched, has a value under one seed at least."""
+    config, task = variant.config, task_class(variant.config)
+    asked = {"report.metric": str(config["report"]["metric"])}
+    if watched := watched_by(config):
+        asked["monitor"] = str(config["monitor"])
+    for key, name in asked.items():
+        side, _, metric = name.partition("/")
+        of_side = [of_seed for of_seed in rows.values() if len(getattr(of_seed, side, ()))]
+        whys = [task.why_undefined(table, of_seed, side, metric, config["task"]) for of_seed in of_side]
+        if whys and all(whys):
+            used = f" ({watched})" if key == "monitor" else ""
+            raise ConfigError(
+                f"Variant {variant.name!r}: {key}={name}{used} is undefined under every seed: {whys[0]}. Take another "
+                f"metric, such as {key}={side}/{task.METRICS[0]}, or change the split."
+            )
 
 
 def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strategy: Strategy) -> PlannedVariant:

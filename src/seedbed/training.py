@@ -9,7 +9,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -104,11 +104,20 @@ class SeedResult:
     weights: dict[str, Tensor]
     found: FoundRate | None = None
     """Under ``optimizer.lr=auto``."""
+    error: str = ""
+    """Why the result cannot be used though the seed was trained; "" where it can."""
 
 
 def task_class(config: Mapping[str, Any]) -> type[Task]:
     """The class that the config's ``task._target_`` names."""
     return cast(type[Task], get_class(config["task"]["_target_"]))
+
+
+def watched_by(config: Mapping[str, Any]) -> str | None:
+    """The setting for which ``monitor`` is watched; None where it decides nothing."""
+    if config["select"] == "best":
+        return "select=best"
+    return None if config["patience"] is None else f"patience={config['patience']}"
 
 
 class StackTrainer:
@@ -201,12 +210,27 @@ class StackTrainer:
                 seconds = (time.perf_counter() - start) / len(seeds)
                 if len(test):
                     trainer.test(module, dataloaders=test, verbose=False)
-        return [
+        results = [
             _result(
                 module, position, seed, int(selection.chosen[position]), seconds, found[position] if found else None
             )
             for position, seed in enumerate(seeds)
         ]
+        return [
+            result
+            if watched_by(self.config) is None or result.outcome == "diverged" or selection.best_epoch[position] >= 0
+            else replace(result, error=self._never_a_value(data[position].rows))
+            for position, result in enumerate(results)
+        ]
+
+    def _never_a_value(self, rows: Rows) -> str:
+        monitor = self.config["monitor"]
+        metric = monitor.partition("/")[2]
+        why = self.task.why_undefined(self.table, rows, "val", metric, self._task_settings)
+        return (
+            f"monitor={monitor} ({watched_by(self.config)}) has no value after any epoch: "
+            f"{why or 'it was NaN or infinite every time'}. Watch another metric, such as monitor=val/loss, or change the split."
+        )
 
     def range_test(
         self, data: Sequence[SeedData], device: int | None = None, progress: Callable[[int], None] | None = None

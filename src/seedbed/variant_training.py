@@ -23,6 +23,7 @@ from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset, Progress
 from seedbed.devices import numbers
 from seedbed.environment import in_one_line
+from seedbed.errors import DataError
 from seedbed.experiment import RECIPE_VERSION, Variant
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
@@ -309,6 +310,8 @@ class VariantTraining:
                         self._record_seed(run, result, len(runs))
                         if result.outcome == tracking.PRUNED:
                             run.end("KILLED")
+                        elif result.error:
+                            raise DataError(result.error)
                     if result.outcome != tracking.PRUNED:
                         self._remember(run, result)
                 except Exception as error:  # what goes wrong with one seed's record must not take the others along

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +50,12 @@ def same_rows(one: Rows, other: Rows) -> bool:
     """Whether both put every row on the same side."""
     sides = all(np.array_equal(getattr(one, side), getattr(other, side)) for side in SIDES)
     return one is other or (sides and one.passes == other.passes)
+
+
+def none_of(classes: Sequence[str], present: np.ndarray) -> str:
+    """The classes of which no row is ``present`` (C,), for a sentence."""
+    absent = [repr(name) for name, there in zip(classes, present, strict=True) if not there]
+    return f"none of class{'es' if len(absent) > 1 else ''} {', '.join(absent)}"
 
 
 class GroupStratifiedSplit:

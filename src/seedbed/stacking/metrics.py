@@ -12,6 +12,10 @@ from torch.nn import functional
 CLASSIFICATION = (
     "loss", "accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "average_precision",
 )  # fmt: skip
+OF_ALL_CLASSES = ("mcc", "auroc")
+"""Undefined where all rows are of one class."""
+OF_ONE_CLASS = ("precision", "recall", "f1", "mcc", "auroc", "average_precision")
+"""Undefined where the one class that they are about has no row."""
 
 
 def row_losses(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> tuple[Tensor, Tensor]:

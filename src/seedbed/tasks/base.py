@@ -22,6 +22,9 @@ from seedbed.stacking.module import StackedModule
 SMALLEST_BATCH = "smallest_batch"
 """Among the settings of ``Task.batches``: a last training batch of fewer rows is dropped."""
 
+PARTS = {"train": "training", "val": "validation", "test": "test"}
+"""The sides of a split as sentences call them."""
+
 
 @dataclass(frozen=True)
 class SeedData:
@@ -114,6 +117,14 @@ class Task(StackedModule):
     @classmethod
     def check(cls, table: Any, rows: Rows, strategy: Strategy) -> None:
         """Raise ``ConfigError`` where one seed's rows or the strategy cannot work."""
+
+    @classmethod
+    def why_undefined(cls, table: Any, rows: Rows, side: str, metric: str, settings: Mapping[str, Any]) -> str:
+        """Why a metric is undefined on one seed's rows of a side, "val" or "test"; "" where it is defined.
+
+        ``settings`` are the task's own, by name.
+        """
+        return ""
 
     @classmethod
     def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seedbed.data.network_inputs import NetworkInputs, Vectors
-from seedbed.data.splits import Rows
+from seedbed.data.splits import Rows, none_of
 from seedbed.data.table import Prepared, Progress, Table
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
@@ -19,7 +20,7 @@ from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.stacking import metrics
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
-from seedbed.tasks.base import SeedData, StackData, Task
+from seedbed.tasks.base import PARTS, SeedData, StackData, Task
 
 OwnMetric = Callable[[Tensor, Tensor], Any]
 """From probabilities (N, C) and labels (N,) of one seed to one number."""
@@ -83,13 +84,15 @@ class Classification(Task):
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         logits, labels, mask = evaluated
         values = metrics.classification_metrics(logits, labels, mask, self.minority)
-        return values | {name: self._own(metric, logits, labels, mask) for name, metric in self.own_metrics.items()}
+        own = self.own_metrics.items()
+        return values | {name: self._own(name, metric, logits, labels, mask) for name, metric in own}
 
-    def _own(self, metric: OwnMetric, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+    @staticmethod
+    def _own(name: str, metric: OwnMetric, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
         """NaN for a seed that diverges: what a user's function makes of its logits must not end the others."""
         of_seeds = zip(logits.double().softmax(-1), labels, mask, strict=True)
         values = [
-            float(metric(scores[real], true[real])) if scores[real].isfinite().all() else torch.nan
+            _measured(name, metric, scores[real], true[real]) if scores[real].isfinite().all() else torch.nan
             for scores, true, real in of_seeds
         ]
         return torch.tensor(values, dtype=torch.float64, device=logits.device)
@@ -180,6 +183,14 @@ class Classification(Task):
             )
 
     @classmethod
+    def why_undefined(cls, table: Table, rows: Rows, side: str, metric: str, settings: Mapping[str, Any]) -> str:
+        present = np.bincount(table.labels[getattr(rows, side)], minlength=len(table.classes)) > 0
+        names = metrics.OF_ALL_CLASSES if present.sum() < 2 else ()
+        if len(table.classes) == 2 and not present[table.minority]:
+            names = metrics.OF_ONE_CLASS
+        return f"the {PARTS[side]} rows have {none_of(table.classes, present)}" if metric in names else ""
+
+    @classmethod
     def count_split(cls, table: Table, rows: Rows) -> dict[str, int]:
         """Rows that are equal to one on another side: of published parts, or where rows are drawn anew at every pass."""
         seen = np.isin(table.groups[rows.test], table.groups[np.concatenate([rows.train, rows.val])])
@@ -206,13 +217,24 @@ class Classification(Task):
         scores = torch.linspace(0, 1, 4 * classes * classes, dtype=torch.float64).view(-1, classes).softmax(-1)
         labels = torch.arange(len(scores)) % classes
         for name, metric in (settings.get("own_metrics") or {}).items():
-            try:
-                float(metric["function"](scores, labels))
-            except Exception as error:
-                raise ConfigError(
-                    f"task.own_metrics.{name}: the function fails on probabilities {tuple(scores.shape)} and labels "
-                    f"{tuple(labels.shape)} ({type(error).__name__}: {error}). It must give one number."
-                ) from error
+            _measured(name, metric["function"], scores, labels)
+
+
+def _measured(name: str, metric: OwnMetric, scores: Tensor, labels: Tensor) -> float:
+    """What a user's metric says of these probabilities and labels; raises ``ConfigError`` where it is no number."""
+    shapes = f"probabilities {tuple(scores.shape)} and labels {tuple(labels.shape)}"
+    wanted = "It must give one number, NaN where it is undefined."
+    try:
+        value = metric(scores, labels)
+        if isinstance(value, Tensor | np.ndarray | np.generic):
+            value = value.item()
+    except Exception as error:
+        raise ConfigError(
+            f"task.own_metrics.{name}: the function fails on {shapes} ({type(error).__name__}: {error}). {wanted}"
+        ) from error
+    if not isinstance(value, Real):
+        raise ConfigError(f"task.own_metrics.{name}: the function gives {value!r} of {shapes}. {wanted}")
+    return float(value)
 
 
 def _as_rows_of(table: np.ndarray, made: np.ndarray) -> np.ndarray:
