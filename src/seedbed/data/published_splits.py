@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seedbed.checks import is_number, is_whole, require, require_choice
-from seedbed.data.splits import SIDES, Rows, deal, members_of, narrow, none_of, rounded
+from seedbed.data.splits import SIDES, Rows, classes_of_few, deal, leave_out, members_of, narrow, none_of, rounded
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
@@ -57,7 +57,7 @@ class OfficialSplit:
         if not present.all():
             raise DataError(
                 f"{table.name}: the published training part has {none_of(table.classes, present)}, so that nothing can learn "
-                "to tell what is measured. Take split=per_seed, which draws from all rows, or leave the class out."
+                "to tell it from others. Take split=per_seed, which draws from all rows, or leave the class out."
             )
         notes = notes_on_classes(table, {"validation": val, "test": test})
         return Rows(narrow(train), narrow(val), narrow(test), notes=notes)
@@ -85,10 +85,15 @@ class OfficialSplit:
             present = np.bincount(labels[side == number], minlength=classes)
             if (present == 0).any():
                 label = table.classes[int(present.argmin())]
+                few = classes_of_few(table, 2, rows)
+                remedy = (
+                    f"No split.val can help: a class needs two distinct training rows. {leave_out(table, few)}"
+                    if few
+                    else f"{'Lower' if number == 0 else 'Raise'} split.val, or use data with more of it."
+                )
                 raise DataError(
                     f"{table.name}: class {label!r} has no {name} row under seed {seed} (split.val={self.val} of "
-                    f"{int(of_class[present.argmin()])} training rows of that class). Change split.val, or use data with "
-                    "more of it."
+                    f"{int(of_class[present.argmin()])} training rows of that class). {remedy}"
                 )
         return rows[side == 0], rows[side == 1]
 
