@@ -166,6 +166,7 @@ class Planner:
         self.seeds, self.display = tuple(seeds), display
         self._tables: dict[str, Dataset] = {}
         self._rows: dict[str, dict[int, Rows]] = {}
+        self._counts: dict[str, dict[str, int]] = {}
 
     def plan(self, variants: Sequence[Variant], beside: PlannedVariant | None = None) -> list[PlannedVariant]:
         """Check all that a run needs of the variants, which are to be paired (also with one planned before)."""
@@ -178,10 +179,22 @@ class Planner:
             if first := beside or next(iter(plan), None):
                 _check_pairing(first, variant, table, rows)
             _check_rows(variant, table, rows, strategy)
-            plan.append(plan_variant(variant, table, rows, strategy))
+            counts = self._tried(variant, table, rows, strategy)
+            plan.append(replace(plan_variant(variant, table, rows, strategy), counts=counts))
             for note in plan[-1].notes:
                 self.display.say_once(note)
         return plan
+
+    def _tried(self, variant: Variant, table: Dataset, rows: Mapping[int, Rows], strategy: Strategy) -> dict[str, int]:
+        """What is fitted or made of the first seed's training rows is tried; returns what the report counts of it."""
+        task, seed = task_class(variant.config), self.seeds[0]
+        key = json.dumps([variant.config[part] for part in ("data", "split", "task")], sort_keys=True)
+        if key not in self._counts:
+            self._counts[key] = task.try_preparation(table, rows[seed])
+            for what, count in self._counts[key].items():
+                self.display.say_once(f"{count} {what.replace('_', ' ')} (of seed {seed}).")
+        task.try_strategy(table, rows[seed], strategy, seed)
+        return self._counts[key]
 
     def _table(self, variant: Variant) -> Dataset:
         key = json.dumps(variant.config["data"], sort_keys=True)
@@ -436,7 +449,7 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "digest": planned.table.digest,
         "counts": planned.table.counts,
         "split": {"train": len(first.train), "val": len(first.val), "test": len(first.test)},
-        "split_counts": planned.trainer.task.count_split(planned.table, first),
+        "split_counts": planned.trainer.task.count_split(planned.table, first) | planned.counts,
         "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
         "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),
         "made_with": dict(planned.table.made_with),

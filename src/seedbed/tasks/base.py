@@ -33,6 +33,11 @@ class SeedData:
     seed: int
     rows: Rows
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What became of the rows that its strategy has made; {} where there is nothing to count."""
+        return {}
+
 
 @dataclass(frozen=True)
 class StackData:
@@ -117,6 +122,15 @@ class Task(StackedModule):
     @classmethod
     def check(cls, table: Any, rows: Rows, strategy: Strategy) -> None:
         """Raise ``ConfigError`` where one seed's rows or the strategy cannot work."""
+
+    @classmethod
+    def try_preparation(cls, table: Any, rows: Rows) -> dict[str, int]:
+        """What the report counts of how one seed's rows are prepared; raises ``DataError`` where that cannot work."""
+        return {}
+
+    @classmethod
+    def try_strategy(cls, table: Any, rows: Rows, strategy: Strategy, seed: int) -> None:
+        """Raise ``ConfigError`` where the strategy cannot work on one seed's rows, as a few of them may show."""
 
     @classmethod
     def why_undefined(cls, table: Any, rows: Rows, side: str, metric: str, settings: Mapping[str, Any]) -> str:

@@ -14,7 +14,8 @@ from torch import Tensor
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.splits import Rows, none_of
 from seedbed.data.table import Prepared, Progress, Table
-from seedbed.errors import ConfigError
+from seedbed.data.texts import FittedTexts
+from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.stacking import metrics
@@ -22,6 +23,8 @@ from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.tasks.base import PARTS, SeedData, StackData, Task
 
+MOST_UNKNOWN = 0.5
+"""The largest share of a class's training texts of which a fitted encoder may know no word."""
 OwnMetric = Callable[[Tensor, Tensor], Any]
 """From probabilities (N, C) and labels (N,) of one seed to one number."""
 
@@ -33,6 +36,10 @@ class LabelledRows(SeedData):
     resampled: Resampled
     features: np.ndarray | None = None
     """(N, ...): all rows of the table as this seed sees them; None where the table's own features serve all seeds."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return self.resampled.counts
 
 
 class Classification(Task):
@@ -115,16 +122,43 @@ class Classification(Task):
         if table.preparation is not None:
             prepared = table.preparation.fit(table, rows.train)
         encode = prepared.encode
-        training = TrainingRows(
-            features=lambda: prepared.features[rows.train],
+        training = cls._training_rows(table, rows, lambda: prepared.features[rows.train])
+        resampled = strategy.apply(training, seed, (lambda texts: encode(texts, progress)) if encode else None)
+        return LabelledRows(seed, rows, resampled, None if table.preparation is None else prepared.features)
+
+    @staticmethod
+    def _training_rows(table: Table, rows: Rows, features: Callable[[], np.ndarray]) -> TrainingRows:
+        return TrainingRows(
+            features=features,
             labels=table.labels[rows.train],
             classes=table.classes,
             texts=None if table.texts is None else tuple(table.texts[row] for row in rows.train),
             rows=rows.train,
             minority=table.minority,
         )
-        resampled = strategy.apply(training, seed, (lambda texts: encode(texts, progress)) if encode else None)
-        return LabelledRows(seed, rows, resampled, None if table.preparation is None else prepared.features)
+
+    @classmethod
+    def try_preparation(cls, table: Table, rows: Rows) -> dict[str, int]:
+        """Fits the encoder of texts, where there is one to fit, and counts the texts of which it knows nothing."""
+        if not isinstance(table.preparation, FittedTexts) or table.texts is None:
+            return {}
+        encoder = table.preparation.encoder
+        known = encoder.known(encoder.fit([table.texts[row] for row in rows.train]), table.texts)
+        for label, name in enumerate(table.classes):
+            own = rows.train[table.labels[rows.train] == label]
+            unknown = own[~known[own]]
+            if len(unknown) > MOST_UNKNOWN * len(own):
+                raise DataError(
+                    f"data.encoder: {encoder.name} knows no word of {len(unknown)} of the {len(own)} training texts of class "
+                    f"{name!r}, such as {table.texts[unknown[0]][:60]!r}: they would all look alike. Let the encoder know more "
+                    "(a lower data.encoder.min_df or min_count, more features or words), or take another, such as "
+                    "data/encoder=use."
+                )
+        return {"texts_without_a_known_word": int((~known).sum())} if not known.all() else {}
+
+    @classmethod
+    def try_strategy(cls, table: Table, rows: Rows, strategy: Strategy, seed: int) -> None:
+        strategy.try_out(cls._training_rows(table, rows, lambda: table.features[rows.train]), seed)
 
     @classmethod
     def for_training(cls, table: Table) -> Table:
