@@ -190,9 +190,9 @@ class Planner:
         task, seed = task_class(variant.config), self.seeds[0]
         key = json.dumps([variant.config[part] for part in ("data", "split", "task")], sort_keys=True)
         if key not in self._counts:
-            self._counts[key] = task.try_preparation(table, rows[seed])
-            for what, count in self._counts[key].items():
-                self.display.say_once(f"{count} {what.replace('_', ' ')} (of seed {seed}).")
+            self._counts[key], said = task.try_preparation(table, rows[seed])
+            for sentence in said:
+                self.display.say_once(sentence)
         task.try_strategy(table, rows[seed], strategy, seed)
         return self._counts[key]
 
@@ -449,7 +449,7 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "digest": planned.table.digest,
         "counts": planned.table.counts,
         "split": {"train": len(first.train), "val": len(first.val), "test": len(first.test)},
-        "split_counts": planned.trainer.task.count_split(planned.table, first) | planned.counts,
+        "split_counts": planned.trainer.task.count_split(planned.table, first) | dict(planned.counts),
         "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
         "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),
         "made_with": dict(planned.table.made_with),

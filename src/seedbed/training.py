@@ -425,18 +425,15 @@ class StackTrainer:
         if self._refused_training is None:
             return []
         if rows is None:
-            where = "where a seed's resampled rows leave one"
+            where = f"where a seed's resampled rows leave one of trainer.batch_size={size}"
         elif not (seeds := [seed for seed, count in rows.items() if count % size == 1]):
             return []
         else:
-            every = len(seeds) == len(rows)
-            where = (
-                f"as under {'every seed' if every else f'{len(seeds)} of {len(rows)} seeds'}: {rows[seeds[0]]} training rows"
-                + ("" if every else f" under seed {seeds[0]}")
-            )
+            of = "every seed" if len(seeds) == len(rows) else f"{len(seeds)} of {len(rows)} seeds"
+            where = f"here under {of}: {rows[seeds[0]]} training rows under seed {seeds[0]}, trainer.batch_size={size}"
         return [
-            f"{self._target('model')} {self._refused_training.why}. A last batch of a single row (trainer.batch_size={size}, "
-            f"{where}) is left out of its epoch; rows are shuffled anew in every epoch, so that another row is left out each time."
+            f"{self._target('model')} {self._refused_training.why}: a last batch of a single row ({where}) is left out of its "
+            "epoch. Rows are shuffled anew for every epoch, so that another row is left out each time."
         ]
 
     def _check_training(self, parameters: list[nn.Parameter]) -> None:

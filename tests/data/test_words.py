@@ -157,9 +157,11 @@ def test_what_is_fitted_is_tried_on_the_training_texts_before_training() -> None
 
     rows = Rows(np.arange(8), np.array([8]), np.array([9]))
     texts = ["red apple", "green apple"] * 5
-    assert Classification.try_preparation(table(texts, TfidfEncoder()), rows) == {}
+    assert Classification.try_preparation(table(texts, TfidfEncoder()), rows) == ({}, [])
     texts[0] = texts[8] = "?"
-    assert Classification.try_preparation(table(texts, TfidfEncoder()), rows) == {"texts_without_a_known_word": 2}
+    counts, said = Classification.try_preparation(table(texts, TfidfEncoder()), rows)
+    assert counts == {"texts_without_a_known_word": 2}
+    assert said[0].startswith("2 of 10 texts hold no word that tfidf-sklearn-")
     texts[2] = texts[4] = "!"
     with pytest.raises(DataError, match=r"knows no word of 3 of the 4 training texts of class 'a', such as '\?'"):
         Classification.try_preparation(table(texts, TfidfEncoder()), rows)

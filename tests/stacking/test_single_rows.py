@@ -152,7 +152,7 @@ def test_a_network_that_fails_on_one_row_gets_none() -> None:
 def test_the_rule_is_said_with_the_seeds_that_it_is_about() -> None:
     trainer = trainer_of(Stacked, 23)
     (note,) = trainer.note_on_single_rows({0: 70, 1: 69, 2: 70})
-    assert "(trainer.batch_size=23, as under 2 of 3 seeds: 70 training rows under seed 0) is left out" in note
+    assert "(here under 2 of 3 seeds: 70 training rows under seed 0, trainer.batch_size=23) is left out" in note
     assert "where a seed's resampled rows leave one" in trainer.note_on_single_rows(None)[0]
     assert trainer.note_on_single_rows({0: 69}) == []
 

@@ -318,7 +318,7 @@ class TfidfEncoder(FittedEncoder):
         require_choice("data.encoder.analyzer", analyzer, ("word", "char", "char_wb"))
         _check_pattern(token_pattern, analyzer)
         self._dimensions = max_features
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "max_features": max_features,
             "ngram_range": tuple(ngram_range),
             "min_df": min_df,
@@ -432,7 +432,11 @@ def counts_of(encoder: Encoder, texts: Sequence[str]) -> dict[str, int]:
     except (OSError, ValueError):
         pass
     counts: dict[str, int] = encoder.counts(texts)
-    write_atomically(path, lambda part: part.write_text(json.dumps(counts), encoding="utf-8"))
+
+    def write(part: Path) -> None:
+        part.write_text(json.dumps(counts), encoding="utf-8")
+
+    write_atomically(path, write)
     return counts
 
 

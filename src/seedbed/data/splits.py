@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from seedbed.data.table import Table
+from seedbed.data.table import Table, rows_of
 from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
 
@@ -112,8 +112,7 @@ class GroupStratifiedSplit:
             groups = len(np.unique(table.groups[rows]))
             raise DataError(
                 f"{table.name}: class {table.classes[label]!r} has no row in the {SIDES[side]} split of "
-                f"seed {seed} (split.{SIDES[side]}={self.shares[side]:g} of its {len(rows)} rows, which "
-                f"are {groups} distinct ones). {self._remedy(table, seed)}"
+                f"seed {seed} (split.{SIDES[side]}={self.shares[side]:g} of its {rows_of(len(rows))}, {groups} distinct). {self._remedy(table, seed)}"
             )
 
     def _remedy(self, table: Table, seed: int) -> str:

@@ -92,7 +92,7 @@ def text_table(
     texts = found.texts
     if unescape_html:  # before texts are compared, so that both spellings count as one
         texts = [html.unescape(text) for text in texts]
-    unescaped = {"unescaped_html": sum(map(str.__ne__, texts, found.texts))} if unescape_html else {}
+    unescaped = {"texts_unescaped_from_html": sum(map(str.__ne__, texts, found.texts))} if unescape_html else {}
     labels = label_numbers(found.labels, classes)
     groups = group_numbers(normalise(text, case_sensitive=case_sensitive) for text in texts)
     preparation = FittedTexts(encoder) if isinstance(encoder, FittedEncoder) else None

@@ -82,7 +82,7 @@ class WordEncoder(FittedEncoder):
         return self._with(frequent[: self.max_words])
 
     def known(self, fitted: TextEncoder, texts: Sequence[str]) -> np.ndarray:
-        return (fitted(texts, None) > UNKNOWN).any(axis=1)
+        return np.asarray((fitted(texts, None) > UNKNOWN).any(axis=1))
 
     def save(self, fitted: TextEncoder, folder: Path) -> None:
         assert isinstance(fitted, FittedWords)

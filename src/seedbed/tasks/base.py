@@ -124,9 +124,12 @@ class Task(StackedModule):
         """Raise ``ConfigError`` where one seed's rows or the strategy cannot work."""
 
     @classmethod
-    def try_preparation(cls, table: Any, rows: Rows) -> dict[str, int]:
-        """What the report counts of how one seed's rows are prepared; raises ``DataError`` where that cannot work."""
-        return {}
+    def try_preparation(cls, table: Any, rows: Rows) -> tuple[dict[str, int], list[str]]:
+        """What the report counts of how one seed's rows are prepared, and a sentence for each count that is not zero.
+
+        Raises ``DataError`` where that cannot work.
+        """
+        return {}, []
 
     @classmethod
     def try_strategy(cls, table: Any, rows: Rows, strategy: Strategy, seed: int) -> None:

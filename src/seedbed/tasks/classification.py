@@ -138,10 +138,10 @@ class Classification(Task):
         )
 
     @classmethod
-    def try_preparation(cls, table: Table, rows: Rows) -> dict[str, int]:
+    def try_preparation(cls, table: Table, rows: Rows) -> tuple[dict[str, int], list[str]]:
         """Fits the encoder of texts, where there is one to fit, and counts the texts of which it knows nothing."""
         if not isinstance(table.preparation, FittedTexts) or table.texts is None:
-            return {}
+            return {}, []
         encoder = table.preparation.encoder
         known = encoder.known(encoder.fit([table.texts[row] for row in rows.train]), table.texts)
         for label, name in enumerate(table.classes):
@@ -154,7 +154,13 @@ class Classification(Task):
                     "(a lower data.encoder.min_df or min_count, more features or words), or take another, such as "
                     "data/encoder=use."
                 )
-        return {"texts_without_a_known_word": int((~known).sum())} if not known.all() else {}
+        if known.all():
+            return {}, []
+        count = int((~known).sum())
+        said = (
+            f"{count} of {len(known)} texts hold no word that {encoder.name} has learnt from a seed's training texts."
+        )
+        return {"texts_without_a_known_word": count}, [said]
 
     @classmethod
     def try_strategy(cls, table: Table, rows: Rows, strategy: Strategy, seed: int) -> None:
@@ -219,7 +225,7 @@ class Classification(Task):
     @classmethod
     def why_undefined(cls, table: Table, rows: Rows, side: str, metric: str, settings: Mapping[str, Any]) -> str:
         present = np.bincount(table.labels[getattr(rows, side)], minlength=len(table.classes)) > 0
-        names = metrics.OF_ALL_CLASSES if present.sum() < 2 else ()
+        names: tuple[str, ...] = metrics.OF_ALL_CLASSES if present.sum() < 2 else ()
         if len(table.classes) == 2 and not present[table.minority]:
             names = metrics.OF_ONE_CLASS
         return f"the {PARTS[side]} rows have {none_of(table.classes, present)}" if metric in names else ""
