@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from seedbed.checks import is_installed, is_positive, is_whole, require, require_choice
 from seedbed.data.ratings import RatingTable
@@ -240,6 +241,13 @@ class Retrieval(OfRatings):
             raise ConfigError(
                 f"model: {type(network).__name__} has no method {' and no '.join(lacking)}, by which task=retrieval "
                 "ranks and trains. Take model=two_tower, or give yours the methods of seedbed.models.two_tower.TwoTower."
+            )
+        norms = [name for name, part in network.named_modules() if isinstance(part, _BatchNorm)]
+        if norms and settings.get("loss", LOSSES[0]) == "in_batch_softmax":
+            raise ConfigError(
+                f"model: {type(network).__name__} holds batch norm ({norms[0]}), and task.loss=in_batch_softmax gives it each "
+                "distinct user and item of a batch once, beside padding, which are no rows to take statistics of. Take "
+                "another norm, such as torch.nn.LayerNorm, or task.loss=bpr."
             )
 
     @classmethod
