@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tests.tasks.test_rating import DOT, TABLE, config, rows_of
+from torch import nn
 
 from seedbed import experiment
 from seedbed.data.ratings import RatingTable
