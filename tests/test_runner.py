@@ -502,3 +502,18 @@ def test_jobs_that_share_their_data_speak_of_it_once(monkeypatch, keys, job, sai
     monkeypatch.setenv(runner.SWEEP, json.dumps({"keys": keys}))
     monkeypatch.setenv(runner.JOB, job)
     assert runner._speaks_of_data() == said
+
+
+def test_copies_that_are_unchanged_are_counted_in_the_notes_wherever_they_were_trained(project: Path) -> None:
+    (project / "shouting.py").write_text("def shout(text, rng): return text.upper()\n")
+    (project / "imbalance" / "shout.yaml").write_text(
+        "_target_: seedbed.imbalance.text_augment.TextAugment\ncopies: 1\ntries: 1\n"
+        "augmenter: {_target_: shouting.shout, _partial_: true}\n"
+    )
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("imbalance=oversample", "imbalance=shout"))
+    for seeds in (1, 2):
+        outcome = run("messages", [f"seeds={seeds}"], config_dir=project)
+        said = f"{14 * seeds} of {14 * seeds} copies ({seeds} seed{'s' * (seeds > 1)}) are unchanged, letter case and blanks aside."
+        assert outcome.results.notes["oversample"][-1] == said
+    assert outcome.results.notes["none"] == []

@@ -27,7 +27,7 @@ from seedbed.report import analyse, comparison_table, launch_page, table_text
 from seedbed.results import Results
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import Cell, Store, TrackedRun
-from seedbed.training import StackTrainer, task_class
+from seedbed.training import StackTrainer, task_class, watched_by
 from seedbed.variant_training import Failure, PlannedVariant, VariantTraining
 from seedbed.workers import Workers
 
@@ -166,6 +166,7 @@ class Planner:
         self.seeds, self.display = tuple(seeds), display
         self._tables: dict[str, Dataset] = {}
         self._rows: dict[str, dict[int, Rows]] = {}
+        self._counts: dict[str, dict[str, int]] = {}
 
     def plan(self, variants: Sequence[Variant], beside: PlannedVariant | None = None) -> list[PlannedVariant]:
         """Check all that a run needs of the variants, which are to be paired (also with one planned before)."""
@@ -178,10 +179,22 @@ class Planner:
             if first := beside or next(iter(plan), None):
                 _check_pairing(first, variant, table, rows)
             _check_rows(variant, table, rows, strategy)
-            plan.append(plan_variant(variant, table, rows, strategy))
-            for note in plan[-1].trainer.notes:
+            counts = self._tried(variant, table, rows, strategy)
+            plan.append(replace(plan_variant(variant, table, rows, strategy), counts=counts))
+            for note in plan[-1].notes:
                 self.display.say_once(note)
         return plan
+
+    def _tried(self, variant: Variant, table: Dataset, rows: Mapping[int, Rows], strategy: Strategy) -> dict[str, int]:
+        """What is fitted or made of the first seed's training rows is tried; returns what the report counts of it."""
+        task, seed = task_class(variant.config), self.seeds[0]
+        key = json.dumps([variant.config[part] for part in ("data", "split", "task")], sort_keys=True)
+        if key not in self._counts:
+            self._counts[key], said = task.try_preparation(table, rows[seed])
+            for sentence in said:
+                self.display.say_once(sentence)
+        task.try_strategy(table, rows[seed], strategy, seed)
+        return self._counts[key]
 
     def _table(self, variant: Variant) -> Dataset:
         key = json.dumps(variant.config["data"], sort_keys=True)
@@ -272,17 +285,38 @@ def _check_rows(variant: Variant, table: Dataset, rows: Mapping[int, Rows], stra
             task.check(table, of_seed, strategy)
         except ConfigError as error:
             raise ConfigError(f"Variant {variant.name!r}, seed {seed}: {error}") from error
+    _check_defined(variant, table, rows)
+
+
+def _check_defined(variant: Variant, table: Dataset, rows: Mapping[int, Rows]) -> None:
+    """What is reported, and what is watched, has a value under one seed at least."""
+    config, task = variant.config, task_class(variant.config)
+    asked = {"report.metric": str(config["report"]["metric"])}
+    if watched := watched_by(config):
+        asked["monitor"] = str(config["monitor"])
+    for key, name in asked.items():
+        side, _, metric = name.partition("/")
+        of_side = [of_seed for of_seed in rows.values() if len(getattr(of_seed, side, ()))]
+        whys = [task.why_undefined(table, of_seed, side, metric, config["task"]) for of_seed in of_side]
+        if whys and all(whys):
+            used = f" ({watched})" if key == "monitor" else ""
+            raise ConfigError(
+                f"Variant {variant.name!r}: {key}={name}{used} is undefined under every seed: {whys[0]}. Take another "
+                f"metric, such as {key}={side}/{task.METRICS[0]}, or change the split."
+            )
 
 
 def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strategy: Strategy) -> PlannedVariant:
     """Put together all that the cells of a variant need, ``rows`` by seed; the model and optimizer are tried."""
     inputs = {"data": table.digest, **table.made_with, "strategy": " ".join(strategy.describe())}
     code = variant.code()
+    trainer = StackTrainer(variant.config, table)
+    trainer.check_rows(rows)
     return PlannedVariant(
         variant=variant,
         table=table,
         strategy=strategy,
-        trainer=StackTrainer(variant.config, table),
+        trainer=trainer,
         rows=rows,
         fingerprints={seed: variant.fingerprint(seed, inputs, code) for seed in rows},
         recipes={seed: variant.fingerprint(seed, inputs) for seed in rows},
@@ -411,7 +445,9 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
     launch.artifact(tracking.CONFIG, tracking.to_yaml(config))
     launch.artifact(tracking.DATA, json.dumps(_describe_data(plan[0])))
     launch.artifact(tracking.CODE, json.dumps({planned.name: planned.code.as_dict() for planned in plan}))
-    launch.artifact(tracking.NOTES, json.dumps({planned.name: planned.strategy.describe() for planned in plan}))
+    launch.artifact(
+        tracking.NOTES, json.dumps({planned.name: [*planned.strategy.describe(), *planned.notes] for planned in plan})
+    )
     launch.artifact(tracking.ENVIRONMENT, json.dumps(environment()))
     launch.log(tags={tracking.READABLE: "yes"})
 
@@ -423,7 +459,7 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "digest": planned.table.digest,
         "counts": planned.table.counts,
         "split": {"train": len(first.train), "val": len(first.val), "test": len(first.test)},
-        "split_counts": planned.trainer.task.count_split(planned.table, first),
+        "split_counts": planned.trainer.task.count_split(planned.table, first) | dict(planned.counts),
         "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
         "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),
         "made_with": dict(planned.table.made_with),

@@ -45,6 +45,7 @@ from seedbed import databases
 from seedbed.code import Code
 from seedbed.errors import TrackingError, near_misses
 from seedbed.experiment import can_change_results, canonical, flatten, used
+from seedbed.imbalance.copies import said_of_copies
 from seedbed.paths import project_folder
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results, Search, TrainedAlone, Trial
 from seedbed.statistics import finite, summary
@@ -73,6 +74,8 @@ RANGE_TESTS = ".lr_find"
 ROUNDING, ROUNDING_RECORD = "rounding", "rounding.json"
 # On a seed run: why it was trained with lr_finder.fallback.
 LR_FALLBACK = f"{TAG}lr_fallback"
+# What is counted of the changed copies that a seed trains on.
+COPIES = "copies"
 # What MLflow's page of a run shows as its description, in Markdown.
 DESCRIPTION = MLFLOW_RUN_NOTE
 # What else is known of a run: the variant run above a seed run, and the seeds of its stack and the threads that trained.
@@ -256,6 +259,8 @@ class Cell:
     """None: it was made before this was recorded."""
     params: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Its config, flat, and more."""
+    copies: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    """What became of the changed copies that it trained on; see ``imbalance.base.said_of_copies``."""
 
     @property
     def usable(self) -> bool:
@@ -280,6 +285,7 @@ def _cell(run: Run) -> Cell:
         recipe=tags.get(WITHOUT_CODE, tags[f"{TAG}fingerprint"]),
         code=code_on(tags),
         params=run.data.params,
+        copies=json.loads(tags.get(f"{TAG}{COPIES}", "{}")),
     )
 
 
@@ -718,7 +724,7 @@ def read_results(store: Store, launch: Run, *, curves: bool = True, jobs: bool =
         cells=_cell_frame(store, launch.info.run_id, plan, finished),
         curves=pd.DataFrame(points, columns=list(CURVE_COLUMNS)),
         data=json.loads(run.text(DATA)),
-        notes=_with_notes_on_rates(json.loads(run.text(NOTES)), plan, own),
+        notes=_with_notes_on_copies(_with_notes_on_rates(json.loads(run.text(NOTES)), plan, own), plan, own),
         circumstances={variant: _common(plan[variant], own) for variant in plan},
         environment=json.loads(run.text(ENVIRONMENT)),
         jobs=[_job(store, job, plans[job.info.run_id], finished) for job in launches],
@@ -747,6 +753,18 @@ def _with_notes_on_rates(notes: dict[str, list[str]], plan: Plan, finished: Mapp
         if finds and (diverged := [cell for cell in cells if cell.outcome == "diverged"]):
             rates = ", ".join(f"seed {cell.seed} at {float(cell.lr):.2g}" for cell in diverged)
             noted[variant] = [*noted.get(variant, ()), f"Diverged at the rate that it trained with: {rates}."]
+    return noted
+
+
+def _with_notes_on_copies(
+    notes: dict[str, list[str]], plan: Plan, finished: Mapping[str, Cell]
+) -> dict[str, list[str]]:
+    """How many changed copies of texts are unchanged."""
+    noted = dict(notes)
+    for variant, planned in plan.items():
+        cells = [cell for _, fingerprint in planned if (cell := finished.get(fingerprint))]
+        if said := said_of_copies([cell.copies for cell in cells]):
+            noted[variant] = [*noted.get(variant, ()), *said]
     return noted
 
 

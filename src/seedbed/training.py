@@ -9,7 +9,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -21,6 +21,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
 from seedbed import devices
+from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
 from seedbed.experiment import build
@@ -39,8 +40,9 @@ from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.measure import fastest_stack, is_worth_measuring
 from seedbed.stacking.module import StackedModule
 from seedbed.stacking.optimizers import is_elementwise, is_row_sparse
+from seedbed.stacking.single_rows import Refused, refusal_of_one_row
 from seedbed.statistics import lower_is_better
-from seedbed.tasks.base import SeedData, Task
+from seedbed.tasks.base import SMALLEST_BATCH, SeedData, StackData, Task
 from seedbed.trainer_settings import OWN_SETTINGS, check_keys
 
 # What the stacked loop needs: nothing printed or saved by Lightning, no trial run of the validation.
@@ -102,11 +104,20 @@ class SeedResult:
     weights: dict[str, Tensor]
     found: FoundRate | None = None
     """Under ``optimizer.lr=auto``."""
+    error: str = ""
+    """Why the result cannot be used though the seed was trained; "" where it can."""
 
 
 def task_class(config: Mapping[str, Any]) -> type[Task]:
     """The class that the config's ``task._target_`` names."""
     return cast(type[Task], get_class(config["task"]["_target_"]))
+
+
+def watched_by(config: Mapping[str, Any]) -> str | None:
+    """The setting for which ``monitor`` is watched; None where it decides nothing."""
+    if config["select"] == "best":
+        return "select=best"
+    return None if config["patience"] is None else f"patience={config['patience']}"
 
 
 class StackTrainer:
@@ -199,12 +210,27 @@ class StackTrainer:
                 seconds = (time.perf_counter() - start) / len(seeds)
                 if len(test):
                     trainer.test(module, dataloaders=test, verbose=False)
-        return [
+        results = [
             _result(
                 module, position, seed, int(selection.chosen[position]), seconds, found[position] if found else None
             )
             for position, seed in enumerate(seeds)
         ]
+        return [
+            result
+            if watched_by(self.config) is None or result.outcome == "diverged" or selection.best_epoch[position] >= 0
+            else replace(result, error=self._never_a_value(data[position].rows))
+            for position, result in enumerate(results)
+        ]
+
+    def _never_a_value(self, rows: Rows) -> str:
+        monitor = self.config["monitor"]
+        metric = monitor.partition("/")[2]
+        why = self.task.why_undefined(self.table, rows, "val", metric, self._task_settings)
+        return (
+            f"monitor={monitor} ({watched_by(self.config)}) has no value after any epoch: "
+            f"{why or 'it was NaN or infinite every time'}. Watch another metric, such as monitor=val/loss, or change the split."
+        )
 
     def range_test(
         self, data: Sequence[SeedData], device: int | None = None, progress: Callable[[int], None] | None = None
@@ -256,9 +282,8 @@ class StackTrainer:
 
     def _steps(self, data: SeedData) -> int:
         """Optimizer steps of a seed in all its epochs."""
-        rows, settings = self.task.stack_data(self.table, [data]), {**self._task_settings, **self.settings}
-        steps = self.task.batches(rows, [data.seed], settings, torch.device("cpu")).steps
-        return int(self.settings["max_epochs"]) * steps
+        batches = self._batches(self.task.stack_data(self.table, [data]), [data.seed], torch.device("cpu"))
+        return int(self.settings["max_epochs"]) * batches.steps
 
     def _that_fit(self, data: SeedData, device: torch.device) -> int:
         """How many seeds like this one fit into half of the memory that is free to the device."""
@@ -284,7 +309,8 @@ class StackTrainer:
             raise ValueError("a network without a stacked form trains one seed at a time")
         rows = self.task.stack_data(self.table, data)
         evaluated_at_once = self._evaluated_at_once(len(seeds))
-        batches = self.task.batches(rows, seeds, {**self._task_settings, **self.settings}, device)
+        batches = self._batches(rows, seeds, device)
+        smallest = self._smallest(self._refused_evaluating)
         module = self._task(
             network,
             self._optimizer,
@@ -298,9 +324,26 @@ class StackTrainer:
         return (
             module,
             batches,
-            FixedBatches(rows.val, batch_size=evaluated_at_once, device=device, draw=rows.draw("val")),
-            FixedBatches(rows.test, batch_size=evaluated_at_once, device=device),
+            FixedBatches(
+                rows.val, batch_size=evaluated_at_once, device=device, draw=rows.draw("val"), smallest=smallest
+            ),
+            FixedBatches(rows.test, batch_size=evaluated_at_once, device=device, smallest=smallest),
         )
+
+    def _batches(self, rows: StackData, seeds: Sequence[int], device: torch.device) -> ShuffledBatches:
+        settings = {**self._task_settings, **self.settings, SMALLEST_BATCH: self._smallest(self._refused_training)}
+        batches = self.task.batches(rows, seeds, settings, device)
+        if min(batches.steps_of_seeds) == 0:
+            seed = seeds[int(np.argmin(batches.steps_of_seeds))]
+            raise ConfigError(
+                f"Seed {seed} has a single row to train on. {self._needs_two_rows(self._refused_training)}"
+            )
+        return batches
+
+    @staticmethod
+    def _smallest(refused: Refused | None) -> int:
+        """Rows of the smallest batch that the network can take."""
+        return 1 if refused is None else 2
 
     def _evaluated_at_once(self, seeds: int) -> int:
         """Rows of each seed of a stack that are evaluated at once."""
@@ -335,8 +378,63 @@ class StackTrainer:
         self.task.check_network(network, self._task_settings)
         self._is_fitted = isinstance(network, Fitted)
         self._elementwise = False
+        self._refused_training: Refused | None = None
+        self._refused_evaluating: Refused | None = None
         if not self._is_fitted:
             self._check_training(list(network.parameters()))
+            self._check_one_row(network)
+
+    def _check_one_row(self, network: nn.Module) -> None:
+        """What the network does with a batch of one row, in training and in evaluation."""
+        if self.task.FULL_BATCH:
+            return
+
+        def inputs(rows: int) -> tuple[Tensor, ...]:
+            return self.task.example(self.table, rows, torch.Generator().manual_seed(rows))
+
+        with global_stream(0, "trial"):
+            self._refused_training = refusal_of_one_row(network, inputs, training=True)
+            self._refused_evaluating = refusal_of_one_row(network, inputs, training=False)
+        refused = self._refused_training
+        if refused is not None and refused.always:
+            raise ConfigError(
+                f"model: {self._target('model')} {refused.why}, whatever the batch. Give it more values, or take "
+                "another norm, such as torch.nn.LayerNorm."
+            )
+        if refused is not None and self.settings["batch_size"] == 1:
+            raise ConfigError(f"trainer.batch_size=1: {self._needs_two_rows(refused)}")
+
+    def check_rows(self, rows: Mapping[int, Rows]) -> None:
+        """Raise ``ConfigError`` where a side of a seed is a single row, and the network needs two of them."""
+        for seed, of_seed in rows.items():
+            for side in ("train", "val", "test"):
+                refused = self._refused_training if side == "train" else self._refused_evaluating
+                if refused is not None and len(getattr(of_seed, side)) == 1:
+                    raise ConfigError(f"split: seed {seed} has a single {side} row. {self._needs_two_rows(refused)}")
+
+    def _needs_two_rows(self, refused: Refused | None) -> str:
+        assert refused is not None
+        return (
+            f"{self._target('model')} {refused.why}. Take batches of two rows or more, and rows enough for one; or another "
+            "network, such as one with torch.nn.LayerNorm."
+        )
+
+    def note_on_single_rows(self, rows: Mapping[int, int] | None) -> list[str]:
+        """What is done about a last batch of one row, where there is one; ``rows`` by seed, None: not known yet."""
+        size = self.settings["batch_size"]
+        if self._refused_training is None:
+            return []
+        if rows is None:
+            where = f"where a seed's resampled rows leave one of trainer.batch_size={size}"
+        elif not (seeds := [seed for seed, count in rows.items() if count % size == 1]):
+            return []
+        else:
+            of = "every seed" if len(seeds) == len(rows) else f"{len(seeds)} of {len(rows)} seeds"
+            where = f"here under {of}: {rows[seeds[0]]} training rows under seed {seeds[0]}, trainer.batch_size={size}"
+        return [
+            f"{self._target('model')} {self._refused_training.why}: a last batch of a single row ({where}) is left out of its "
+            "epoch. Rows are shuffled anew for every epoch, so that another row is left out each time."
+        ]
 
     def _check_training(self, parameters: list[nn.Parameter]) -> None:
         try:

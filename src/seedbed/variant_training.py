@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 import pytorch_lightning as pl
@@ -23,8 +23,11 @@ from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset, Progress
 from seedbed.devices import numbers
 from seedbed.environment import in_one_line
+from seedbed.errors import DataError
 from seedbed.experiment import RECIPE_VERSION, Variant
 from seedbed.imbalance.base import Strategy
+from seedbed.imbalance.class_weights import ClassWeights
+from seedbed.imbalance.copies import said_of_copies
 from seedbed.logger import LightningLogger
 from seedbed.progress import Display, EpochProgress
 from seedbed.stacking.module import StackedModule
@@ -64,10 +67,19 @@ class PlannedVariant:
     recipes: dict[int, str]
     """The fingerprints, but for the code: cells of one recipe and other code have them in common."""
     code: Code
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What the report counts of how the first seed's rows are prepared."""
 
     @property
     def name(self) -> str:
         return self.variant.name
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of how the network is used on these rows."""
+        keeps_rows = type(self.strategy) in (Strategy, ClassWeights)
+        rows = {seed: len(of_seed.train) for seed, of_seed in self.rows.items()} if keeps_rows else None
+        return [*self.trainer.notes, *self.trainer.note_on_single_rows(rows)]
 
 
 class Stopping(pl.Callback):
@@ -121,6 +133,8 @@ class VariantTraining:
             self._later(self._describe)
             for seeds in groups_of(missing, planned.trainer.seeds_in_memory):
                 data = self._seed_data(seeds)
+                for sentence in said_of_copies([item.counts for item in data]):
+                    self.display.say(f"{planned.name}: {sentence}")
                 if self._stopped:
                     break
                 if data:
@@ -267,7 +281,11 @@ class VariantTraining:
         """Runs that exist from the start, so that the UI shows what is being trained, and that end with ``exits``."""
         # Both change how sums are rounded: who wants the same bits again needs the same ones.
         rounding = {"stack": ",".join(str(item.seed) for item in stack), "threads": str(threads)}
-        return [exits.enter_context(ending(self._start_seed(item.seed, rounding))) for item in stack]
+        counted = [{tracking.COPIES: json.dumps(dict(item.counts))} if item.counts else {} for item in stack]
+        return [
+            exits.enter_context(ending(self._start_seed(item.seed, rounding | counts)))
+            for item, counts in zip(stack, counted, strict=True)
+        ]
 
     def _start_seed(self, seed: int, more: Mapping[str, str] | None = None) -> TrackedRun:
         planned = self.planned
@@ -301,6 +319,8 @@ class VariantTraining:
                         self._record_seed(run, result, len(runs))
                         if result.outcome == tracking.PRUNED:
                             run.end("KILLED")
+                        elif result.error:
+                            raise DataError(result.error)
                     if result.outcome != tracking.PRUNED:
                         self._remember(run, result)
                 except Exception as error:  # what goes wrong with one seed's record must not take the others along

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from seedbed.data.encoders import (
     SentenceTransformerEncoder,
     TfidfEncoder,
     UniversalSentenceEncoder,
+    counts_of,
     encode_cached,
+    notes_on_cut,
 )
 from seedbed.errors import ConfigError, DataError
 
@@ -134,9 +137,47 @@ def test_tfidf_settings():
     assert np.count_nonzero(encode(["Red apple pie red"], None)) == 3, "Red, apple and Red apple are in two texts"
 
 
-def test_tfidf_without_a_word():
-    with pytest.raises(DataError, match=r"2 training texts.*data\.encoder\.min_df"):
-        TfidfEncoder(min_df=2).fit(["a b", "c d"])
+@pytest.mark.parametrize(
+    ("settings", "texts", "said"),
+    [
+        ({"min_df": 2}, ["ab", "cd"], r"2 training texts.*: none is in data\.encoder\.min_df=2 of them\. Lower"),
+        ({}, ["a", "b", "1"], r"two or more letters or digits .* such as 'a', 'b', '1' have none.*token_pattern.*analyzer=char_wb"),
+        ({"token_pattern": "x+"}, ["aa"], r"a match of data\.encoder\.token_pattern for a word, and texts such as 'aa'"),
+        ({"ngram_range": [2, 3]}, ["aa"], r"none has the 2 words of data\.encoder\.ngram_range=\[2,3\]\. Begin with fewer, \[1,3\]"),
+    ],
+)  # fmt: skip
+def test_tfidf_without_a_term(settings, texts, said):
+    with pytest.raises(DataError, match=said):
+        TfidfEncoder(**settings).fit(texts)
+
+
+@pytest.mark.parametrize("settings", [{"token_pattern": r"\w+"}, {"analyzer": "char_wb"}, {"analyzer": "char"}])
+def test_what_is_advised_for_single_characters_helps(settings, tmp_path):
+    encoder = TfidfEncoder(**settings)
+    fitted = encoder.fit(["a", "b", "1"])
+    assert encoder.known(fitted, ["a", "1"]).all()
+    encoder.save(fitted, tmp_path)
+    assert np.array_equal(encoder.load(tmp_path)(["b", "a"], None), fitted(["b", "a"], None))
+
+
+def test_texts_of_which_an_encoder_knows_nothing():
+    encoder = TfidfEncoder()
+    assert encoder.known(encoder.fit(["red apple"]), ["apple", "pear", "a", ""]).tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("setting", "key"),
+    [
+        ({"analyzer": "letters"}, "analyzer"),
+        ({"token_pattern": "("}, "token_pattern"),
+        ({"token_pattern": "(a)(b)"}, "token_pattern"),
+        ({"token_pattern": 3}, "token_pattern"),
+        ({"token_pattern": "a", "analyzer": "char"}, "token_pattern"),
+    ],
+)
+def test_wrong_tfidf_words(setting, key):
+    with pytest.raises(ConfigError, match=f"data.encoder.{key}="):
+        TfidfEncoder(**setting)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +186,58 @@ def test_tfidf_without_a_word():
 def test_wrong_tfidf_settings(setting):
     with pytest.raises(ConfigError, match=f"data.encoder.{next(iter(setting))}="):
         TfidfEncoder(**setting)
+
+
+# ---- texts longer than an encoder reads ------------------------------------------------------------------------------
+
+
+class Short(CountingEncoder):
+    """Reads three letters."""
+
+    counted = 0
+
+    def counts(self, texts):
+        self.counted += 1
+        return {"cut_after_3_letters": sum(len(text) > 3 for text in texts)}
+
+
+def test_cut_texts_are_counted_once_for_texts_and_said():
+    encoder, texts = Short(), ["a", "abcd", "abcde"]
+    assert counts_of(encoder, texts) == counts_of(encoder, texts) == {"cut_after_3_letters": 2}
+    assert encoder.counted == 1
+    assert counts_of(encoder, ["a"]) == {"cut_after_3_letters": 0}
+    assert notes_on_cut(counts_of(encoder, texts), 3) == [
+        "2 of 3 texts are longer than the encoder reads: they are cut after 3 letters."
+    ]
+    assert notes_on_cut({"cut_after_3_letters": 0, "others": 4}, 3) == []
+    assert counts_of(HashEncoder(), texts) == {}
+
+
+@pytest.mark.parametrize("damage", ["", "[1]", '{"a": "b"}'])
+def test_damaged_counts_are_made_anew(cache, damage):
+    counts_of(Short(), ["abcd"])
+    (file,) = cached_files(cache)
+    file.write_text(damage)
+    assert counts_of(Short(), ["abcd"]) == {"cut_after_3_letters": 1}
+
+
+@pytest.mark.parametrize(("limit", "counts"), [(4, {"cut_after_4_tokens": 1}), (None, {}), (float("inf"), {})])
+def test_a_sentence_transformer_counts_tokens_and_not_words(monkeypatch, limit, counts):
+    """As Hugging Face's tokenizers are called; two of the tokens are those of beginning and end."""
+
+    def tokens(texts, *, truncation, verbose):
+        assert not truncation
+        return {"input_ids": [[0, *range(len(text.split())), 0] for text in texts]}
+
+    monkeypatch.setattr(encoders, "find_spec", lambda _: True)
+    encoder = SentenceTransformerEncoder(model="tiny")
+    encoder.__dict__["_loaded"] = SimpleNamespace(max_seq_length=limit, tokenizer=tokens)
+    assert encoder.counts(["one two", "one two three", "one"] * 1) == counts
+
+
+def test_one_thread_by_default():
+    assert UniversalSentenceEncoder().threads == 1
+    assert UniversalSentenceEncoder(threads=2).threads == 2
 
 
 # ---- sentence-transformers -------------------------------------------------------------------------------------------

@@ -162,3 +162,34 @@ def test_a_part_that_is_no_whole_batch_is_refused() -> None:
         AsPublished(val=500, batch_size=8).rows(table(), 0)
     with pytest.raises(ConfigError, match=r"split\.batch_size=None"):
         AsPublished(batch_size=None)
+
+
+# ---- parts that lack a class -----------------------------------------------------------------------------------------
+
+
+def test_a_published_part_that_lacks_a_class_is_noted() -> None:
+    found = table(val=8)
+    labels = found.labels.copy()
+    labels[found.parts == VAL] = 0
+    rows = OfficialSplit().rows(replace(found, labels=labels), 0)
+    assert len(rows.notes) == 1
+    assert rows.notes[0].startswith("The validation part has none of class 'b': metrics of a class without rows are")
+    labels[found.parts == TEST] = 1
+    assert len(OfficialSplit().rows(replace(found, labels=labels), 0).notes) == 2
+    assert OfficialSplit().rows(found, 0).notes == ()
+
+
+def test_a_published_training_part_that_lacks_a_class_is_refused() -> None:
+    found = table(val=8)
+    labels = found.labels.copy()
+    labels[found.parts == TRAIN] = 0
+    with pytest.raises(DataError, match=r"the published training part has none of class 'b'.*split=per_seed"):
+        OfficialSplit().rows(replace(found, labels=labels), 0)
+
+
+def test_the_published_pipeline_notes_a_test_part_that_lacks_a_class() -> None:
+    found = table()
+    labels = found.labels.copy()
+    labels[found.parts == TEST] = 0
+    rows = AsPublished(val=8, batch_size=4).rows(replace(found, labels=labels), 0)
+    assert rows.notes[-1].startswith("The test part has none of class 'b'")

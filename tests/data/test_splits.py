@@ -1,6 +1,5 @@
 """Splits: exact shares, no message on two sides, and errors that name the class, the split and the seed."""
 
-import dataclasses
 import re
 
 import numpy as np
@@ -135,13 +134,23 @@ def test_without_validation():
         ((0.7, 0.2, 0.2), "add up to 1.1"),
         ((0.9, -0.1, 0.2), "split.val=-0.1"),
         ((0.0, 0.5, 0.5), "split.train"),
-        ((0.9, 0.1, 0.0), "split.test"),
+        (
+            (0.7, 0.1, 0.0),
+            r"add up to 0.8, not to 1. split.test=0 means that no rows test.*split.train=0.9 and report.metric=val",
+        ),
+        ((0.7, 0.1, 0.1), "add up to 0.9, not to 1. Set split.train=0.8, or change another"),
         ((float("nan"), 0.5, 0.5), "split.train=nan"),
     ],
 )
 def test_wrong_shares(shares, part):
     with pytest.raises(ConfigError, match=part):
         GroupStratifiedSplit(train=shares[0], val=shares[1], test=shares[2])
+
+
+def test_without_test_rows():
+    table = distinct(10, 10)
+    rows = GroupStratifiedSplit(train=0.8, val=0.2, test=0.0).rows(table, seed=0)
+    assert by_class(table, rows) == [[8, 8], [2, 2], [0, 0]]
 
 
 def test_shares_that_add_up_but_for_rounding():
@@ -153,28 +162,63 @@ def test_an_empty_class_is_named():
         GroupStratifiedSplit().rows(distinct(ham=100, spam=3), seed=7)
 
 
-@pytest.mark.parametrize("spam", [3, 4, 5])
-def test_shares_that_are_named_work(spam):
-    table = distinct(ham=100, spam=spam)
-    with pytest.raises(DataError) as error:
-        GroupStratifiedSplit(train=0.8, val=0.05, test=0.15).rows(table, seed=7)
-    remedy = str(error.value).split("Set ")[1]
-    shares = dict(re.findall(r"split\.(\w+)=([\d.]+\d)", remedy))
-    assert set(shares) == {"train", "val"}
-    changed = {"train": 0.8, "val": 0.05, "test": 0.15} | {side: float(share) for side, share in shares.items()}
-    assert all(len(side) for side in sides(GroupStratifiedSplit(**changed).rows(table, seed=7)))
+def of_counts(*counts: int, dropped: tuple[str, ...] | None = ()) -> Table:
+    """So many distinct rows of numbers of each class."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    return Table(
+        name="made_up", digest="", features=np.zeros((len(labels), 1), dtype=np.float32), labels=labels,
+        classes=tuple("xyzw"[: len(counts)]), groups=np.arange(len(labels)), texts=None, counts={}, notes=(), dropped_classes=dropped,
+    )  # fmt: skip
 
 
-@pytest.mark.parametrize("spam", [1, 2])
-def test_no_shares_are_named_where_none_can_help(spam):
-    three = distinct(ham=100, spam=spam)
-    three = dataclasses.replace(
-        three, classes=("ham", "spam", "other"), labels=np.where(np.arange(100 + spam) < 50, 2, three.labels)
+@pytest.mark.parametrize(
+    ("counts", "remedy"),
+    [
+        ((50, 1, 50), "a class needs 3 distinct rows, one for each side. Leave it out, data.drop_classes=[y], or use"),
+        ((50, 2, 1), "Use data with more of it."),
+        ((50, 50, 2, 1), "Leave them out, data.drop_classes=[z,w], or use data with more of them."),
+        ((50, 2), "No shares can help: a class needs 3 distinct rows, one for each side. Use data with more of it."),
+    ],
+)
+def test_where_no_shares_can_help_the_class_is_left_out(counts, remedy):
+    with pytest.raises(DataError) as raised:
+        GroupStratifiedSplit().rows(of_counts(*counts), 0)
+    assert remedy in str(raised.value)
+    assert "Raise" not in str(raised.value)
+
+
+def test_no_class_is_left_out_of_data_that_cannot_do_without():
+    for dropped, remedy in (
+        (None, "one for each side. Use data with more of it."),
+        (("b c",), "data.drop_classes=['b c',y]"),
+    ):
+        with pytest.raises(DataError, match=re.escape(remedy)):
+            GroupStratifiedSplit().rows(of_counts(50, 1, 50, dropped=dropped), 0)
+
+
+def refusal(split, table, seed) -> str:
+    try:
+        split.rows(table, seed)
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+def test_the_shares_that_are_advised_help(examine):
+    def holds(counts, val, test, seed):
+        table = of_counts(*counts)
+        said = refusal(GroupStratifiedSplit(train=1 - val - test, val=val, test=test), table, seed)
+        advised = re.search(r"Set split.train=([\d.]+) split.val=([\d.]+) split.test=([\d.]+), or", said)
+        if advised:
+            shares = dict(zip(("train", "val", "test"), map(float, advised.groups()), strict=True))
+            assert refusal(GroupStratifiedSplit(**shares), table, seed) == ""
+        assert said == "" or bool(advised) == (min(counts) >= 3)
+
+    share = strategies.sampled_from([0.02, 0.05, 0.1, 0.2, 0.3])
+    examine(
+        holds,
+        counts=strategies.lists(strategies.integers(1, 12), min_size=2, max_size=4),
+        val=share,
+        test=share,
+        seed=strategies.integers(0, 5),
     )
-    table = dataclasses.replace(three, dropped_classes=("b c",))
-    with pytest.raises(DataError, match=r"No shares can help.*data\.drop_classes=\['b c',spam\]\", or use data"):
-        GroupStratifiedSplit().rows(table, seed=7)
-    with pytest.raises(DataError, match="a distinct row each: use data with more of it"):
-        GroupStratifiedSplit().rows(three, seed=7)
-    with pytest.raises(DataError, match="a distinct row each: use data with more of it"):  # one class would be left
-        GroupStratifiedSplit().rows(dataclasses.replace(distinct(ham=100, spam=spam), dropped_classes=()), seed=7)

@@ -11,9 +11,12 @@ import torch
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import NearMiss, RandomUnderSampler
 
+from seedbed.data.encoders import FittedEncoder, TfidfEncoder
 from seedbed.data.network_inputs import PADDING, UNKNOWN, Vectors, Words
-from seedbed.data.splits import GroupStratifiedSplit
+from seedbed.data.splits import GroupStratifiedSplit, Rows
+from seedbed.data.table import Table
 from seedbed.data.text_csv import TextCsv
+from seedbed.data.texts import LabelledTexts, text_table
 from seedbed.data.words import FittedWords, WordEncoder
 from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.resample import Resample
@@ -138,3 +141,29 @@ def test_an_imbalance_report_by_a_recurrent_network(reviews: Path, project: Path
     assert outcome.failures == {}
     assert outcome.trained == 6
     assert outcome.cells["test/loss"].notna().all()
+
+
+def test_texts_of_which_an_encoder_knows_no_word() -> None:
+    encoder = WordEncoder(min_count=2, length=2)
+    fitted = encoder.fit(["win win now", "now or never"])
+    assert encoder.known(fitted, ["win it", "or never", "it is now", ""]).tolist() == [True, False, False, False]
+
+
+def test_what_is_fitted_is_tried_on_the_training_texts_before_training() -> None:
+    def table(texts: list[str], encoder: FittedEncoder) -> Table:
+        labels = ["ab"[number % 2] for number in range(len(texts))]
+        found = LabelledTexts(texts=texts, labels=labels, place="x", counts={}, notes=())
+        return text_table(found, name="made_up", digest="d", classes=("a", "b"), encoder=encoder)
+
+    rows = Rows(np.arange(8), np.array([8]), np.array([9]))
+    texts = ["red apple", "green apple"] * 5
+    assert Classification.try_preparation(table(texts, TfidfEncoder()), rows) == ({}, [])
+    texts[0] = texts[8] = "?"
+    counts, said = Classification.try_preparation(table(texts, TfidfEncoder()), rows)
+    assert counts == {"texts_without_a_known_word": 2}
+    assert said[0].startswith("2 of 10 texts hold no word that tfidf-sklearn-")
+    texts[2] = texts[4] = "!"
+    with pytest.raises(DataError, match=r"knows no word of 3 of the 4 training texts of class 'a', such as '\?'"):
+        Classification.try_preparation(table(texts, TfidfEncoder()), rows)
+    with pytest.raises(DataError, match="finds no term"):
+        Classification.try_preparation(table(["a", "b"] * 5, TfidfEncoder()), rows)

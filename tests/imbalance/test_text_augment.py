@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import strategies
 
 from seedbed.data.encoders import HashEncoder
 from seedbed.data.table import normalise
 from seedbed.errors import ConfigError
 from seedbed.imbalance.augmenters import WordChanges
 from seedbed.imbalance.base import TrainingRows
+from seedbed.imbalance.copies import said_of_copies
 from seedbed.imbalance.text_augment import TextAugment
 
 OFFLINE = ["word_swap", "word_deletion", "word_repetition", "keyboard_typo"]
@@ -142,3 +144,64 @@ def test_data_without_texts():
     rows = TrainingRows(np.zeros((2, 3)), np.array([0, 1]), ("ham", "spam"), None, np.arange(2), 1)
     with pytest.raises(ConfigError, match="no texts"):
         TextAugment().apply(rows, 0, None)
+
+
+# ---- copies in which nothing is left, or nothing changed -------------------------------------------------------------
+
+
+def without_first(text, rng) -> str:
+    return " ".join(text.split()[1:])
+
+
+def test_an_augmenter_that_empties_texts_is_refused_before_training():
+    rows = training_rows(["win", "hello you", "prize", "bye now"], [1, 0, 1, 0])
+    strategy = TextAugment(copies=3, augmenter=without_first)
+    with pytest.raises(
+        ConfigError, match=r"without_first leaves nothing of the text in 2 of 2 copies .* such as of 'win'"
+    ):
+        strategy.try_out(rows, 0)
+    with pytest.raises(ConfigError, match=r"leaves nothing of the text in 6 of 6 copies"):
+        strategy.apply(rows, 0, HashEncoder(dimensions=8).encode)
+    augment().try_out(rows, 0)
+
+
+def test_a_few_emptied_texts_keep_their_words_and_are_counted():
+    texts = ["win", *(f"claim your prize {number}" for number in range(10)), "lunch at home"]
+    asked = []
+    made = TextAugment(copies=2, augmenter=without_first).apply(
+        training_rows(texts, [1] * 11 + [0]), 0, lambda new: asked.extend(new) or np.zeros((len(new), 8))
+    )
+    assert asked[:3] == ["win", "win", "your prize 0"]
+    assert made.counts == {"copies": 22, "unchanged": 2, "emptied": 2}
+    assert said_of_copies([made.counts, made.counts]) == [
+        "4 of 44 copies (2 seeds) are unchanged, letter case and blanks aside, in 4 of them because nothing would have been left."
+    ]
+
+
+def test_unchanged_copies_are_counted():
+    rows = training_rows(["645", "Win NOW", "hello"], [1, 1, 0])
+    made = TextAugment(copies=2, augmenter=lambda text, rng: text.upper()).apply(rows, 0, HashEncoder().encode)
+    assert made.counts == {"copies": 4, "unchanged": 4, "emptied": 0}
+    assert said_of_copies([made.counts]) == ["4 of 4 copies (1 seed) are unchanged, letter case and blanks aside."]
+    assert said_of_copies([augment().apply(rows, 0, HashEncoder().encode).counts, {}]) == []
+    assert said_of_copies([]) == []
+
+
+def test_no_copy_is_empty(examine):
+    """Whatever an augmenter makes of a text, blanks and nothing among it."""
+
+    def holds(text, answers, seed):
+        made = TextAugment(copies=3, augmenter=lambda text, rng: rng.choice(answers), tries=4)
+        copies = made.changed_copies(text, seed, 0)
+        assert all(normalise(copy) for copy in copies)
+        assert all(copy == text or copy in answers for copy in copies)
+        own = augment(copies=3).changed_copies(text, seed, 0)
+        assert all(normalise(copy) for copy in own)
+
+    texts = strategies.text(max_size=12).filter(lambda text: bool(normalise(text)))
+    answers = strategies.lists(
+        strategies.one_of(strategies.sampled_from(["", " ", "\t\n"]), strategies.text(max_size=4)),
+        min_size=1,
+        max_size=4,
+    )
+    examine(holds, text=texts, answers=answers, seed=strategies.integers(0, 9))

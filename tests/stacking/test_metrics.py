@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from decimal import Decimal, localcontext
+from typing import Any
+
 import pytest
 import torch
 import torchmetrics.functional.classification as tm
+from hypothesis import strategies
 from torch import Tensor
 
-from seedbed.stacking.metrics import CLASSIFICATION, classification_metrics
+from seedbed.stacking.metrics import CLASSIFICATION, classification_metrics, probabilities
+from tests.properties import Examine
 
 SEEDS, ROWS = 4, 60
 
@@ -85,7 +92,8 @@ def test_means_over_classes_equal_torchmetrics(coarse: bool) -> None:
     mask = torch.arange(ROWS) < torch.tensor([[ROWS], [41], [23], [ROWS]])
     stacked = classification_metrics(logits, labels, mask)
     for seed in range(SEEDS):
-        scores, true = logits[seed][mask[seed]].softmax(-1), labels[seed][mask[seed]]
+        # A plain softmax parts rows that are tied by their last bits, which changes areas in the third decimal.
+        scores, true = probabilities(logits[seed][mask[seed]]), labels[seed][mask[seed]]
         predicted = scores.argmax(-1)
         expected = {
             "accuracy": tm.multiclass_accuracy(predicted, true, 4, average="micro"),
@@ -100,3 +108,89 @@ def test_means_over_classes_equal_torchmetrics(coarse: bool) -> None:
             expected["balanced_accuracy"] = tm.multiclass_accuracy(predicted, true, 4)
         for name, value in expected.items():
             assert float(stacked[name][seed]) == pytest.approx(float(value), abs=1e-6), name
+
+
+# ---- by definition, with ties and classes that have no rows ----------------------------------------------------------
+
+
+def by_definition(scores: list[list[Decimal]], predicted: list[int], labels: list[int], label: int) -> dict[str, float]:
+    """Of one class against the rest: pairs of a row of it and another, tied ones counted a half; and thresholds."""
+    own = [row[label] for row, true in zip(scores, labels, strict=True) if true == label]
+    others = [row[label] for row, true in zip(scores, labels, strict=True) if true != label]
+    found = sum(true == label == guess for true, guess in zip(labels, predicted, strict=True))
+    wins = sum((one > other) + 0.5 * (one == other) for one in own for other in others)
+    above = [[sum(score >= threshold for score in side) for side in (own, others)] for threshold in own]
+    nothing = math.nan
+    return {
+        "precision": (found / max(predicted.count(label), 1)) if own else nothing,
+        "recall": found / len(own) if own else nothing,
+        "f1": 2 * found / (len(own) + predicted.count(label)) if own else nothing,
+        "auroc": wins / (len(own) * len(others)) if own and others else nothing,
+        "average_precision": sum(hits / (hits + alarms) for hits, alarms in above) / len(own) if own else nothing,
+    }
+
+
+def exact_softmax(logits: list[float]) -> list[Decimal]:
+    """To 40 places, so that equal values are equal, whatever the order of the logits."""
+    with localcontext(prec=60):
+        powers = [Decimal(value).exp() for value in logits]
+        return [(power / sum(sorted(powers))).quantize(Decimal(1).scaleb(-40)) for power in powers]
+
+
+def mean_of_defined(values: list[float]) -> float:
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan
+
+
+@strategies.composite
+def few_logits(draw: Any) -> tuple[list[list[float]], list[int]]:
+    """Rows of two to four classes with many tied scores, and labels that may leave classes without a row."""
+    classes = draw(strategies.integers(2, 4))
+    row = strategies.lists(strategies.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.5]), min_size=classes, max_size=classes)
+    logits = draw(strategies.lists(row, min_size=1, max_size=25))
+    labels = strategies.lists(strategies.integers(0, classes - 1), min_size=len(logits), max_size=len(logits))
+    return logits, draw(labels)
+
+
+def test_metrics_are_those_of_their_definitions(examine: Examine) -> None:
+    def holds(rows: tuple[list[list[float]], list[int]]) -> None:
+        logits, labels = rows
+        scores, predicted = [exact_softmax(row) for row in logits], [row.index(max(row)) for row in logits]
+        of_classes = [by_definition(scores, predicted, labels, label) for label in range(len(logits[0]))]
+        inputs = torch.tensor([logits]), torch.tensor([labels]), torch.ones(1, len(labels), dtype=torch.bool)
+        means = classification_metrics(*inputs)
+        for name in of_classes[0]:
+            expected = mean_of_defined([of_class[name] for of_class in of_classes])
+            assert float(means[name]) == pytest.approx(expected, abs=1e-9, nan_ok=True), name
+            for label, of_class in enumerate(of_classes):
+                value = classification_metrics(*inputs, minority=label)[name]
+                assert float(value) == pytest.approx(of_class[name], abs=1e-9, nan_ok=True), (name, label)
+        recalls = mean_of_defined([of_class["recall"] for of_class in of_classes])
+        assert float(means["balanced_accuracy"]) == pytest.approx(recalls)
+        assert math.isnan(float(means["mcc"])) == (len(set(labels)) == 1)
+
+    examine(holds, rows=few_logits())
+
+
+def test_rows_whose_scores_are_tied_in_another_order_of_the_logits_are_tied() -> None:
+    """A softmax that is summed in the order of the classes parts some of these by one bit."""
+    rows = [list(order) for order in itertools.permutations([0.1, 0.7, 1.3, 2.9])]
+    scores = probabilities(torch.tensor([rows], dtype=torch.float64))
+    assert len(set(scores.flatten().tolist())) == 4
+    labels = torch.arange(len(rows)).unsqueeze(0) % 4
+    logits = torch.tensor([rows], dtype=torch.float64)
+    value = classification_metrics(logits, labels, torch.ones_like(labels, dtype=torch.bool))["auroc"]
+    of_classes = [
+        by_definition([exact_softmax(row) for row in rows], [0] * 24, labels[0].tolist(), label)["auroc"]
+        for label in range(4)
+    ]
+    assert float(value) == pytest.approx(sum(of_classes) / 4, abs=1e-12)
+
+
+def test_a_class_without_rows_has_no_values() -> None:
+    logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]]])
+    labels = torch.tensor([[0, 0, 0]])
+    values = classification_metrics(logits, labels, torch.ones(1, 3, dtype=torch.bool), minority=1)
+    undefined = {name for name, value in values.items() if math.isnan(float(value))}
+    assert undefined == {"precision", "recall", "f1", "mcc", "auroc", "average_precision"}
+    assert float(values["balanced_accuracy"]) == pytest.approx(2 / 3)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tests.tasks.test_rating import DOT, TABLE, config, rows_of
+from torch import nn
 
 from seedbed import experiment
 from seedbed.data.ratings import RatingTable
@@ -17,6 +18,7 @@ from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
+from seedbed.models.two_tower import TwoTower
 from seedbed.randomness import derive, global_stream
 from seedbed.runner import run
 from seedbed.serving.building import recommender_of
@@ -232,3 +234,11 @@ def test_a_run_from_a_file_of_ratings(project: Path, tmp_path: Path, monkeypatch
         assert len(found.found) == 5
         assert not rated & {row.item for row in found.found}
     assert again.for_user(0, 5).cold_start
+
+
+def test_batch_norm_is_refused_where_towers_see_distinct_users_and_items() -> None:
+    network = TwoTower(5, 6, factors=4, hidden=[4])
+    network.candidate.layers = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+    with pytest.raises(ConfigError, match=r"TwoTower holds batch norm \(candidate.layers.1\), and task.loss=in_batch"):
+        Retrieval.check_network(network, {})
+    Retrieval.check_network(network, {"loss": "bpr"})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -16,12 +18,14 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
-from seedbed.cores import available_cores
+from seedbed.checks import require, require_choice
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.sources import cache_dir, sha256, write_atomically
 from seedbed.data.table import Progress, TextEncoder, group_numbers
 from seedbed.errors import ConfigError, DataError
 
+CUT_AFTER = "cut_after_"
+"""How the name of a count begins that is of texts longer than an encoder reads; the limit and its unit follow."""
 BATCH = 256  # texts between two calls of a Progress; the model forms smaller batches of its own
 
 
@@ -68,6 +72,10 @@ class FittedEncoder(ABC):
     def fit(self, texts: Sequence[str]) -> TextEncoder:
         """Learn from ``texts``; raises ``DataError`` where nothing can be learnt from them."""
 
+    def known(self, fitted: TextEncoder, texts: Sequence[str]) -> np.ndarray:
+        """Which of n ``texts`` hold anything that ``fit`` has learnt, (n,); all, where the class does not say."""
+        return np.ones(len(texts), dtype=bool)
+
     def save(self, fitted: TextEncoder, folder: Path) -> None:
         """Write what ``fit`` has learnt into an empty folder, in files that run no code when they are read.
 
@@ -106,10 +114,13 @@ class UniversalSentenceEncoder:
     dimensions = 512
 
     def __init__(self, *, threads: int | None = None) -> None:
-        """``threads``: BLAS threads; None takes the available cores (more of them are slower by far)."""
+        """``threads``: BLAS threads; None takes one.
+
+        Two are hardly faster where the machine is idle, and several times as slow where other work shares its cores.
+        """
         if threads is not None and threads < 1:
-            raise ConfigError(f"data.encoder.threads={threads}: give a number from 1 on, or null for all cores.")
-        self.threads = threads or available_cores()
+            raise ConfigError(f"data.encoder.threads={threads}: give a number from 1 on, or null for one.")
+        self.threads = threads or 1
 
     @property
     def name(self) -> str:
@@ -215,6 +226,15 @@ class SentenceTransformerEncoder:
                 progress(stop, len(texts))
         return vectors
 
+    def counts(self, texts: Sequence[str]) -> dict[str, int]:
+        """How many texts have more tokens than the model reads, where it has a limit."""
+        limit, tokens = getattr(self._loaded, "max_seq_length", None), getattr(self._loaded, "tokenizer", None)
+        if limit is None or not math.isfinite(limit) or not callable(tokens):
+            return {}
+        batches = (list(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH))
+        lengths = [len(ids) for batch in batches for ids in tokens(batch, truncation=False, verbose=False)["input_ids"]]
+        return {f"{CUT_AFTER}{int(limit)}_tokens": sum(length > limit for length in lengths)}
+
     @cached_property
     def _commit(self) -> str:
         # What is here goes before asking the hub: a repeat is fast, and on the same weights.
@@ -277,10 +297,14 @@ class TfidfEncoder(FittedEncoder):
         ngram_range: Sequence[int] = (1, 1),
         min_df: int | float = 1,
         lowercase: bool = True,
+        analyzer: str = "word",
+        token_pattern: str | None = None,
     ) -> None:
         """The most frequent ``max_features`` terms of ``ngram_range`` words that are in ``min_df`` texts or more.
 
-        A ``min_df`` below 1 is a share of the texts. Raises ``ConfigError``.
+        A ``min_df`` below 1 is a share of the texts. ``analyzer`` "char" or "char_wb" takes characters for words, the latter
+        within words only. ``token_pattern``, a regular expression, says what a word is; None: two or more letters or
+        digits. Raises ``ConfigError``.
         """
         if not isinstance(max_features, int) or max_features < 1:
             raise ConfigError(f"data.encoder.max_features={max_features}: give a whole number from 1 on, such as 1000.")
@@ -291,12 +315,16 @@ class TfidfEncoder(FittedEncoder):
             )
         if not (0 <= min_df < 1 or (isinstance(min_df, int) and min_df >= 1)):
             raise ConfigError(f"data.encoder.min_df={min_df}: give a number of texts from 1 on, or a share below 1.")
+        require_choice("data.encoder.analyzer", analyzer, ("word", "char", "char_wb"))
+        _check_pattern(token_pattern, analyzer)
         self._dimensions = max_features
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "max_features": max_features,
             "ngram_range": tuple(ngram_range),
             "min_df": min_df,
             "lowercase": lowercase,
+            "analyzer": analyzer,
+            **({} if token_pattern is None else {"token_pattern": token_pattern}),
         }
 
     @property
@@ -308,16 +336,42 @@ class TfidfEncoder(FittedEncoder):
         return self._dimensions
 
     def fit(self, texts: Sequence[str]) -> TextEncoder:
-        vectorizer = TfidfVectorizer(**self._settings, dtype=np.float32)
+        vectorizer = self._vectorizer()
         try:
             vectorizer.fit(texts)
         except ValueError as error:
             raise DataError(
-                f"data/encoder=tfidf finds no term in the {len(texts)} training texts of a seed ({error}). Lower "
-                "data.encoder.min_df, or take another encoder, such as data/encoder=use."
+                f"data/encoder=tfidf finds no term in the {len(texts)} training texts of a seed{self._why_none(texts)} or "
+                "take another encoder, such as data/encoder=use."
             ) from error
-
         return FittedTfidf(vectorizer, self.dimensions)
+
+    def known(self, fitted: TextEncoder, texts: Sequence[str]) -> np.ndarray:
+        assert isinstance(fitted, FittedTfidf)
+        found: np.ndarray = fitted.vectorizer.transform(texts).getnnz(axis=1) > 0
+        return found
+
+    def _why_none(self, texts: Sequence[str]) -> str:
+        """Whether the texts have no words, or none that is in enough of them; and the remedy."""
+        terms, words = (self._vectorizer(**more).build_analyzer() for more in ({}, {"ngram_range": (1, 1)}))
+        if any(terms(text) for text in texts):
+            return f": none is in data.encoder.min_df={self._settings['min_df']} of them. Lower data.encoder.min_df,"
+        least, most = self._settings["ngram_range"]
+        if any(words(text) for text in texts):
+            return f": none has the {least} words of data.encoder.ngram_range=[{least},{most}]. Begin with fewer, [1,{most}],"
+        taken = (
+            "a match of data.encoder.token_pattern"
+            if "token_pattern" in self._settings
+            else "two or more letters or digits"
+        )
+        shown = ", ".join(repr(text[:20]) for text in texts[:3])
+        return (
+            f": it takes {taken} for a word, and texts such as {shown} have none. Let it take single ones, "
+            r"'+data.encoder.token_pattern=\w+', or characters, +data.encoder.analyzer=char_wb,"
+        )
+
+    def _vectorizer(self, **more: Any) -> TfidfVectorizer:
+        return TfidfVectorizer(**{**self._settings, **more}, dtype=np.float32)
 
     def save(self, fitted: TextEncoder, folder: Path) -> None:
         assert isinstance(fitted, FittedTfidf)
@@ -327,7 +381,7 @@ class TfidfEncoder(FittedEncoder):
 
     def load(self, folder: Path) -> TextEncoder:
         terms = json.loads((folder / "terms.json").read_text(encoding="utf-8"))
-        vectorizer = TfidfVectorizer(**self._settings, vocabulary=terms, dtype=np.float32)
+        vectorizer = self._vectorizer(vocabulary=terms)
         vectorizer.idf_ = np.load(folder / "idf.npy", allow_pickle=False)
         return FittedTfidf(vectorizer, self.dimensions)
 
@@ -346,6 +400,53 @@ class FittedTfidf:
         if progress:
             progress(len(texts), len(texts))
         return vectors
+
+
+def _check_pattern(pattern: Any, analyzer: str) -> None:
+    if pattern is None:
+        return
+    try:
+        fits = re.compile(pattern).groups <= 1
+    except (re.error, TypeError):
+        fits = False
+    require(
+        fits,
+        "data.encoder.token_pattern",
+        pattern,
+        r"a regular expression of a word with one group at most, such as \w+",
+    )
+    require(analyzer == "word", "data.encoder.token_pattern", pattern, f"null, since data.encoder.analyzer={analyzer} takes no words")  # fmt: skip
+
+
+def counts_of(encoder: Encoder, texts: Sequence[str]) -> dict[str, int]:
+    """What an encoder counts of texts, whatever it is fitted to; kept beside the vectors, since counting may take a model."""
+    if isinstance(encoder, FittedEncoder):
+        return encoder.counts(texts)
+    if not hasattr(encoder, "counts"):
+        return {}
+    path = _vector_file(encoder, list(texts)).with_suffix(".json")
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(kept, dict) and all(isinstance(count, int) for count in kept.values()):
+            return kept
+    except (OSError, ValueError):
+        pass
+    counts: dict[str, int] = encoder.counts(texts)
+
+    def write(part: Path) -> None:
+        part.write_text(json.dumps(counts), encoding="utf-8")
+
+    write_atomically(path, write)
+    return counts
+
+
+def notes_on_cut(counts: Mapping[str, int], texts: int) -> list[str]:
+    """A sentence for each count of texts that are longer than the encoder reads."""
+    return [
+        f"{count} of {texts} texts are longer than the encoder reads: they are cut after {what.removeprefix(CUT_AFTER).replace('_', ' ')}."
+        for what, count in counts.items()
+        if what.startswith(CUT_AFTER) and count
+    ]
 
 
 def encode_cached(encoder: SentenceEncoder, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seedbed.checks import is_number, is_whole, require, require_choice
-from seedbed.data.splits import SIDES, Rows, deal, members_of, narrow, rounded
+from seedbed.data.splits import SIDES, Rows, classes_of_few, deal, leave_out, members_of, narrow, none_of, rounded
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
@@ -58,7 +58,14 @@ class OfficialSplit:
             )
         if len(val) == 0:
             train, val = self._drawn(table, train, seed if self.per_seed else self.seed)
-        return Rows(narrow(train), narrow(val), narrow(test))
+        present = np.bincount(table.labels[train], minlength=len(table.classes)) > 0
+        if not present.all():
+            raise DataError(
+                f"{table.name}: the published training part has {none_of(table.classes, present)}, so that nothing can learn "
+                "to tell it from others. Take split=per_seed, which draws from all rows, or leave the class out."
+            )
+        notes = notes_on_classes(table, {"validation": val, "test": test})
+        return Rows(narrow(train), narrow(val), narrow(test), notes=notes)
 
     def _drawn(self, table: Table, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Part the published training rows into those that train and those that validate."""
@@ -82,12 +89,16 @@ class OfficialSplit:
         for number, name in enumerate(("training", "validation")):
             present = np.bincount(labels[side == number], minlength=classes)
             if (present == 0).any():
-                label = int(present.argmin())
-                few = len(np.unique(groups[labels == label])) < 2
-                change = "No split.val can help, as both need a distinct row: " if few else "Change split.val, or "
+                label = table.classes[int(present.argmin())]
+                few = classes_of_few(table, 2, rows)
+                remedy = (
+                    f"No split.val can help: a class needs two distinct training rows. {leave_out(table, few)}"
+                    if few
+                    else f"{'Lower' if number == 0 else 'Raise'} split.val, or use data with more of it."
+                )
                 raise DataError(
-                    f"{table.name}: class {table.classes[label]!r} has no {name} row under seed {seed} (split.val={self.val} of "
-                    f"{int(of_class[label])} training rows of that class). {change}use data with more of it."
+                    f"{table.name}: class {label!r} has no {name} row under seed {seed} (split.val={self.val} of "
+                    f"{int(of_class[present.argmin()])} training rows of that class). {remedy}"
                 )
         return rows[side == 0], rows[side == 1]
 
@@ -133,7 +144,7 @@ class AsPublished:
             np.sort(passes.val(0)),
             _whole_batches(test, self.batch_size),
             passes,
-            (self._note(passes, sizes),),
+            (self._note(passes, sizes), *notes_on_classes(table, {"test": _whole_batches(test, self.batch_size)})),
         )
 
     def _note(self, passes: ReshuffledPasses, sizes: dict[str, int]) -> str:
@@ -192,6 +203,19 @@ def buffer_shuffled(rows: np.ndarray, buffer: int, rng: np.random.Generator) -> 
     left = np.arange(size)
     left[places] = comes  # of several in one place, NumPy keeps the last
     return np.concatenate([rows[leaves], rows[rng.permutation(left)]])
+
+
+def notes_on_classes(table: Table, parts: dict[str, np.ndarray]) -> tuple[str, ...]:
+    """A sentence for each part, of row numbers, that lacks a class: what is measured there says nothing of it."""
+    notes = []
+    for name, rows in parts.items():
+        present = np.bincount(table.labels[rows], minlength=len(table.classes)) > 0
+        if not present.all():
+            notes.append(
+                f"The {name} part has {none_of(table.classes, present)}: metrics of a class without rows are undefined there "
+                "and left out, and means over the classes are over the others."
+            )
+    return tuple(notes)
 
 
 def published_parts(table: Any, name: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,6 +53,12 @@ def same_rows(one: Rows, other: Rows) -> bool:
     return one is other or (sides and one.passes == other.passes)
 
 
+def none_of(classes: Sequence[str], present: np.ndarray) -> str:
+    """The classes of which no row is ``present`` (C,), for a sentence."""
+    absent = [repr(name) for name, there in zip(classes, present, strict=True) if not there]
+    return f"none of class{'es' if len(absent) > 1 else ''} {', '.join(absent)}"
+
+
 class GroupStratifiedSplit:
     """Shares the rows of each class out to three sides, and never parts the rows of a group.
 
@@ -75,67 +82,96 @@ class GroupStratifiedSplit:
     def rows(self, table: Table, seed: int) -> Rows:
         """The rows of one seed; raises ``DataError`` when a side that should have rows lacks a class."""
         drawn_with = seed if self.per_seed else self.seed
-        side_of_row = self._dealt(table, self.shares, drawn_with)
+        side_of_row = _dealt(table, self.shares, drawn_with)
         self._check_classes(table, side_of_row, drawn_with)
         train, val, test = (np.flatnonzero(side_of_row == side) for side in range(len(SIDES)))
         return Rows(train, val, test)
-
-    @staticmethod
-    def _dealt(table: Table, shares: np.ndarray, seed: int) -> np.ndarray:
-        """The side of each row, (N,)."""
-        members = members_of(table.groups, table.labels, len(table.classes))
-        targets = np.array([rounded(shares * rows) for rows in members.sum(axis=0)])
-        sides: np.ndarray = deal(members, targets, shares, numpy_generator(seed, "split"))[table.groups]
-        return sides
 
     def _check_shares(self) -> None:
         given = ", ".join(f"split.{side}={share:g}" for side, share in zip(SIDES, self.shares, strict=True))
         if not np.all(self.shares >= 0):
             raise ConfigError(f"{given}: a share cannot be below 0. Give shares such as 0.7, 0.1 and 0.2.")
         if abs(self.shares.sum() - 1) > 1e-9:
-            raise ConfigError(f"{given} add up to {self.shares.sum():.10g}, not to 1. Change one of them.")
-        if not (self.shares[0] > 0 and self.shares[2] > 0):
-            raise ConfigError(f"{given}: split.train and split.test must be above 0.")
+            raise ConfigError(f"{given} add up to {self.shares.sum():.10g}, not to 1. {self._complete()}")
+        if not self.shares[0] > 0:
+            raise ConfigError(f"{given}: split.train must be above 0.")
+
+    def _complete(self) -> str:
+        """What makes the shares add up to 1."""
+        _, val, test = self.shares
+        rest = 1 - val - test
+        if test == 0 and rest > 0:
+            return (
+                f"split.test=0 means that no rows test, and that final values are those of the validation rows: then set "
+                f"split.train={rest:.10g} and report.metric=val/... too. To test, give it a share, such as split.test=0.2."
+            )
+        return f"Set split.train={rest:.10g}, or change another." if rest > 0 else "Change one of them."
 
     def _check_classes(self, table: Table, side_of_row: np.ndarray, seed: int) -> None:
-        for side in np.flatnonzero(self.shares):
-            present = np.bincount(table.labels[side_of_row == side], minlength=len(table.classes))
-            for label in np.flatnonzero(present == 0):
-                rows = np.flatnonzero(table.labels == label)
-                groups = len(np.unique(table.groups[rows]))
-                raise DataError(
-                    f"{table.name}: class {table.classes[label]!r} has no row in the {SIDES[side]} split of "
-                    f"seed {seed} (split.{SIDES[side]}={self.shares[side]:g} of its {rows_of(len(rows))}, "
-                    f"{groups} of them distinct). {self._remedy(table, int(label), int(side), groups, seed)}"
-                )
+        for side, label in _lacking(table, side_of_row, self.shares):
+            rows = np.flatnonzero(table.labels == label)
+            groups = len(np.unique(table.groups[rows]))
+            raise DataError(
+                f"{table.name}: class {table.classes[label]!r} has no row in the {SIDES[side]} split of "
+                f"seed {seed} (split.{SIDES[side]}={self.shares[side]:g} of its {rows_of(len(rows))}, {groups} distinct). {self._remedy(table, seed)}"
+            )
 
-    def _remedy(self, table: Table, label: int, side: int, groups: int, seed: int) -> str:
-        """What brings rows of the class to a side that has none; shares are tried before they are named."""
+    def _remedy(self, table: Table, seed: int) -> str:
+        """What gives every side a row of every class: other shares, where there are some, or fewer classes."""
         needed = int(np.count_nonzero(self.shares))
-        if groups < needed:
-            return f"No shares can help, as {needed} sides need a distinct row each: {without_small(table, needed)}."
-        taken_from_train = np.zeros(len(SIDES))
-        taken_from_train[[0, side]] = -1, 1
-        for step in range(1, 15):
-            shares = np.round(self.shares + 0.05 * step * taken_from_train, 6)
-            if side == 0 or shares[0] < 0.2:
-                break
-            dealt = self._dealt(table, shares, seed)
-            if len(np.unique(table.labels * len(SIDES) + dealt)) == needed * len(table.classes):
-                given = " ".join(f"split.{SIDES[at]}={shares[at]:g}" for at in (0, side))
-                return f"Set {given}, or use data with more of it."
+        if few := classes_of_few(table, needed):
+            return (
+                f"No shares can help: a class needs {needed} distinct rows, one for each side. {leave_out(table, few)}"
+            )
+        shares = self._shares_for_all(table, seed)
+        if shares is not None:
+            said = " ".join(f"split.{side}={share:g}" for side, share in zip(SIDES, shares, strict=True))
+            return f"Set {said}, or use data with more of it."
         return "Use data with more of it."
 
+    def _shares_for_all(self, table: Table, seed: int) -> np.ndarray | None:
+        """The nearest shares, in steps of 0.05, that give every side a row of every class under this seed."""
+        steps = np.arange(1, 20) / 20
+        vals, tests = (steps if share else steps[:1] * 0 for share in self.shares[1:])
+        found = [np.round([1 - val - test, val, test], 2) for val in vals for test in tests if val + test < 0.7]
+        found.sort(key=lambda shares: float(np.abs(shares - self.shares).sum()))
+        rows = np.bincount(table.labels, minlength=len(table.classes))
+        enough = [shares for shares in found if all((rounded(shares * count) > 0)[shares > 0].all() for count in rows)]
+        return next((few for few in enough[:5] if not _lacking(table, _dealt(table, few, seed), few)), None)
 
-def without_small(table: Table, least: int) -> str:
-    """How to do without the classes that have fewer distinct rows than ``least``."""
-    distinct = np.unique(np.stack([table.labels, table.groups]), axis=1)[0]
-    counts = np.bincount(distinct, minlength=len(table.classes))
-    small = [label for label, count in zip(table.classes, counts.tolist(), strict=True) if count < least]
-    if table.dropped_classes is None or len(table.classes) - len(small) < 2:
-        return "use data with more of it"
-    which = "the class" if len(small) == 1 else "such classes"
-    return f"leave {which} out, {override('data.drop_classes', [*table.dropped_classes, *small])}, or use data with more of it"
+
+def _dealt(table: Table, shares: np.ndarray, seed: int) -> np.ndarray:
+    """The side of every row, (N,)."""
+    members = members_of(table.groups, table.labels, len(table.classes))
+    targets = np.array([rounded(shares * rows) for rows in members.sum(axis=0)])
+    side_of_row: np.ndarray = deal(members, targets, shares, numpy_generator(seed, "split"))[table.groups]
+    return side_of_row
+
+
+def _lacking(table: Table, side_of_row: np.ndarray, shares: np.ndarray) -> list[tuple[int, int]]:
+    """Each side that has a share, and a class of which it has no row."""
+    return [
+        (int(side), int(label))
+        for side in np.flatnonzero(shares)
+        for label in np.flatnonzero(np.bincount(table.labels[side_of_row == side], minlength=len(table.classes)) == 0)
+    ]
+
+
+def classes_of_few(table: Table, needed: int, among: np.ndarray | None = None) -> list[str]:
+    """Names of the classes with fewer distinct rows than ``needed``, of the rows ``among`` or all."""
+    rows = np.arange(len(table.labels)) if among is None else among
+    pairs = np.unique(np.stack([table.groups[rows], table.labels[rows]]), axis=1)
+    counts = np.bincount(pairs[1], minlength=len(table.classes))
+    return [name for name, count in zip(table.classes, counts, strict=True) if count < needed]
+
+
+def leave_out(table: Table, classes: Sequence[str]) -> str:
+    """How to go on without these classes, for an error."""
+    if table.dropped_classes is None or len(table.classes) - len(classes) < 2:
+        return "Use data with more of it."
+    them = "it" if len(classes) == 1 else "them"
+    dropped = override("data.drop_classes", [*table.dropped_classes, *classes])
+    return f"Leave {them} out, {dropped}, or use data with more of {them}."
 
 
 def members_of(groups: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

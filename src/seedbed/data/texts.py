@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seedbed.data.encoders import Encoder, FittedEncoder, encode_cached
+from seedbed.data.encoders import Encoder, FittedEncoder, counts_of, encode_cached, notes_on_cut
 from seedbed.data.labels import LabelRules, equal_classes_note, label_numbers
 from seedbed.data.network_inputs import NetworkInputs
 from seedbed.data.records import Reading, Records, open_records
@@ -122,6 +122,7 @@ def text_table(
     texts = found.texts
     if unescape_html:  # before texts are compared, so that both spellings count as one
         texts = [html.unescape(text) for text in texts]
+    unescaped = {"texts_unescaped_from_html": sum(map(str.__ne__, texts, found.texts))} if unescape_html else {}
     labels = label_numbers(found.labels, classes)
     groups = group_numbers(normalise(text, case_sensitive=case_sensitive) for text in texts)
     preparation = FittedTexts(encoder) if isinstance(encoder, FittedEncoder) else None
@@ -130,7 +131,8 @@ def text_table(
         features, encode = encode_cached(encoder, texts, progress), partial(encode_cached, encoder)
     duplicates = {"exact_duplicates": len(texts) - len(set(texts))}
     look_alikes = look_alike_texts(texts, groups, case_sensitive=case_sensitive)
-    of_encoder = encoder.counts(texts) if isinstance(encoder, FittedEncoder) else {}
+    of_encoder = counts_of(encoder, texts) | unescaped
+    found = replace(found, notes=(*found.notes, *notes_on_cut(of_encoder, len(texts))))
     return Table(
         name=name,
         digest=digest,

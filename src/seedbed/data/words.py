@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from seedbed.checks import is_whole, require
-from seedbed.data.encoders import FittedEncoder
+from seedbed.data.encoders import CUT_AFTER, FittedEncoder
 from seedbed.data.network_inputs import PADDING, UNKNOWN, NetworkInputs, Words
 from seedbed.data.table import Progress, TextEncoder
 from seedbed.errors import DataError
@@ -62,7 +62,7 @@ class WordEncoder(FittedEncoder):
         return Words(self.max_words + 2, self.length)
 
     def counts(self, texts: Sequence[str]) -> dict[str, int]:
-        return {f"cut_after_{self.length}_words": sum(len(self.words(text)) > self.length for text in texts)}
+        return {f"{CUT_AFTER}{self.length}_words": sum(len(self.words(text)) > self.length for text in texts)}
 
     def words(self, text: str) -> list[str]:
         """All words of a text."""
@@ -73,12 +73,16 @@ class WordEncoder(FittedEncoder):
         counted = Counter(word for text in texts for word in self.words(text))
         frequent = [word for word, count in counted.items() if count >= self.min_count]
         if not frequent:
+            lower = "Lower data.encoder.min_count, or take" if self.min_count > 1 else "Take"
             raise DataError(
                 f"data/encoder=words finds no word {self.min_count} times or more in the {len(texts)} training texts of a "
-                "seed. Lower data.encoder.min_count, or take another encoder, such as data/encoder=use."
+                f"seed. {lower} another encoder, such as data/encoder=use."
             )
         frequent.sort(key=lambda word: (-counted[word], word))  # not by the order of the texts
         return self._with(frequent[: self.max_words])
+
+    def known(self, fitted: TextEncoder, texts: Sequence[str]) -> np.ndarray:
+        return np.asarray((fitted(texts, None) > UNKNOWN).any(axis=1))
 
     def save(self, fitted: TextEncoder, folder: Path) -> None:
         assert isinstance(fitted, FittedWords)

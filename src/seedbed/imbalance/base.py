@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -53,6 +53,8 @@ class Resampled:
     labels: np.ndarray | None = None
     origin: np.ndarray | None = None
     class_weights: np.ndarray | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Of changed copies, how many there are and what became of some: see ``imbalance.copies``."""
 
 
 class Strategy:
@@ -63,6 +65,9 @@ class Strategy:
 
     def check_inputs(self, inputs: NetworkInputs) -> None:
         """Raise a ``ConfigError`` when the strategy cannot work on rows of this kind."""
+
+    def try_out(self, rows: TrainingRows, seed: int) -> None:
+        """Raise a ``ConfigError`` when the strategy cannot work on these rows of one seed, which a few of them may show."""
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
         """Choose or make the rows to train on. All randomness comes from ``seed``."""

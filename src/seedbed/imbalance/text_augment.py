@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,17 +12,32 @@ from seedbed.data.table import normalise
 from seedbed.errors import ConfigError
 from seedbed.imbalance.augmenters import Augment, WordChanges, describe, name_of
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
+from seedbed.imbalance.copies import COPIES, EMPTIED, UNCHANGED
 from seedbed.randomness import derive
 
 SAMPLE = "Claim your free prize now: call 0800 123 before noon, or write to us at the office in London."
+
+TRIED_MESSAGES = 50
+"""Before training."""
+MOST_EMPTIED = 0.1
+"""The largest share of copies of which the augmenter may leave nothing, so that the original stands in their place."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One copy of a message."""
+
+    text: str
+    emptied: bool = False
+    """It is the message itself, since the augmenter left nothing of it."""
 
 
 class TextAugment(Strategy):
     """Adds ``copies`` changed copies of each training message of the rarest class.
 
     The ``augmenter`` changes them. A copy hangs on the seed, the message and its number in the table alone, never on
-    other messages. One that equals its original or a sister, letter case and blanks aside, is drawn again, up to
-    ``tries`` times; a message that cannot be changed is repeated.
+    other messages. One that equals its original or a sister, letter case and blanks aside, or in which nothing is left, is
+    drawn again, up to ``tries`` times; a message that cannot be changed is repeated, and counted.
     """
 
     def __init__(self, *, copies: int = 5, augmenter: Augment | None = None, tries: int = 20) -> None:
@@ -35,44 +51,75 @@ class TextAugment(Strategy):
         """Tries the augmenter on one text: what always fails is found before any training."""
         self._changed(SAMPLE, random.Random(0))
 
+    def try_out(self, rows: TrainingRows, seed: int) -> None:
+        """Makes a copy of some messages: an augmenter that leaves nothing of many is found before any training."""
+        if rows.texts is None:
+            return
+        some = np.flatnonzero(rows.labels == rows.minority)[:TRIED_MESSAGES]
+        made = [copy for at in some for copy in self._copies(rows.texts[at], seed, int(rows.rows[at]), 1)]
+        self._refuse_emptied(made, [rows.texts[at] for at in some])
+
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
-        """Raises ``ConfigError`` where the data are no texts, or the augmenter fails on one of them."""
+        """Raises ``ConfigError`` where the data are no texts, or the augmenter fails on one of them or empties many."""
         if rows.texts is None or encode is None:
             raise ConfigError(
                 "imbalance: text augmentation changes messages, but these data have no texts or no encoder. "
                 "Use it with text data such as data=sms_spam, or take another strategy."
             )
         minority = np.flatnonzero(rows.labels == rows.minority)
-        texts = [copy for at in minority for copy in self.changed_copies(rows.texts[at], seed, int(rows.rows[at]))]
+        made = [copy for at in minority for copy in self._copies(rows.texts[at], seed, int(rows.rows[at]), self.copies)]
+        originals = [rows.texts[at] for at in np.repeat(minority, self.copies)]
+        self._refuse_emptied(made, originals)
         return Resampled(
             source=np.arange(len(rows.labels)),
-            features=encode(texts),
-            labels=np.full(len(texts), rows.minority, dtype=np.int64),
+            features=encode([copy.text for copy in made]),
+            labels=np.full(len(made), rows.minority, dtype=np.int64),
             origin=np.repeat(minority, self.copies),
+            counts={
+                COPIES: len(made),
+                UNCHANGED: sum(_same(copy.text, of) for copy, of in zip(made, originals, strict=True)),
+                EMPTIED: sum(copy.emptied for copy in made),
+            },
         )
 
     def changed_copies(self, text: str, seed: int, row: int) -> list[str]:
         """``copies`` changed copies of one message, which is row number ``row`` of the table."""
-        made: list[str] = []
-        for number in range(self.copies):
-            made.append(self._new_copy(text, made, random.Random(derive(seed, "text_augment", row, number))))
+        return [copy.text for copy in self._copies(text, seed, row, self.copies)]
+
+    def _copies(self, text: str, seed: int, row: int, count: int) -> list[Copy]:
+        made: list[Copy] = []
+        for number in range(count):
+            sisters = [copy.text for copy in made]
+            made.append(self._new_copy(text, sisters, random.Random(derive(seed, "text_augment", row, number))))
         return made
 
     def describe(self) -> list[str]:
         made = f"Text augmentation: {self.copies} changed copies of each training message of the rarest class."
         return [made, *describe(self.augmenter)]
 
-    def _new_copy(self, text: str, sisters: Sequence[str], rng: random.Random) -> str:
+    def _new_copy(self, text: str, sisters: Sequence[str], rng: random.Random) -> Copy:
         original = normalise(text)
         taken = {original, *map(normalise, sisters)}
-        second_best = text
+        second_best, emptied = text, False
         for _ in range(self.tries):
             copy = self._changed(text, rng)
-            if normalise(copy) not in taken:
-                return copy
-            if normalise(copy) != original:  # equals a sister only
+            if not normalise(copy):
+                emptied = bool(original)
+            elif normalise(copy) not in taken:
+                return Copy(copy)
+            elif normalise(copy) != original:  # equals a sister only
                 second_best = copy
-        return second_best
+        return Copy(second_best, emptied and second_best == text)
+
+    def _refuse_emptied(self, made: Sequence[Copy], originals: Sequence[str]) -> None:
+        """An empty text would be trained as one of the rarest class."""
+        of = [text for copy, text in zip(made, originals, strict=True) if copy.emptied]
+        if len(of) > MOST_EMPTIED * len(made):
+            raise ConfigError(
+                f"imbalance.augmenter: {name_of(self.augmenter)} leaves nothing of the text in {len(of)} of {len(made)} copies "
+                f"({self.tries} tries each), such as of {_shown(of[0])}. Let it give the text itself where it cannot change "
+                "it, or take another augmenter."
+            )
 
     def _changed(self, text: str, rng: random.Random) -> str:
         try:
@@ -98,6 +145,10 @@ class TextAugment(Strategy):
                 f"imbalance.augmenter={self.augmenter}: it cannot be called with (text, rng). Name a class in its "
                 "_target_, such as seedbed.imbalance.augmenters.WordChanges, or a function and add _partial_: true."
             )
+
+
+def _same(one: str, other: str) -> bool:
+    return normalise(one) == normalise(other)
 
 
 def _shown(value: object) -> str:

@@ -387,7 +387,8 @@ def analyse(
     if chosen not in results.metrics and (results.metrics or metric is not None):
         raise ConfigError(
             f"report.metric={chosen!r}: no run of experiment {results.experiment!r} has this metric: "
-            f"{near_misses(str(chosen), results.metrics)} Recorded are {', '.join(results.metrics)}."
+            f"{near_misses(str(chosen), results.metrics)} Recorded are {', '.join(results.metrics)}. "
+            "A metric that is NaN or infinite for every seed is not recorded."
         )
     if against is not None and against not in results.variants:
         raise ConfigError(

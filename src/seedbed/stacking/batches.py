@@ -46,13 +46,20 @@ class Part:
     """N."""
 
 
+def rows_in_batches(rows: int, batch_size: int, smallest: int) -> int:
+    """How many of so many rows stand in batches when a last one of fewer than ``smallest`` rows is dropped."""
+    last = rows % batch_size
+    return rows - last if last < smallest else rows
+
+
 class ShuffledBatches:
     """Every seed's training rows in that seed's own order, drawn anew each epoch; iterate once per epoch.
 
     ``draw`` gives the rows of each epoch themselves where they are not the same ones at all.
     Seeds of unequal size have unequal numbers of batches: the shorter ones rest at the end of the epoch. The last
-    batch of an epoch may be smaller than ``batch_size``; none is dropped. The order is drawn on the host, so that it
-    is the same for every device, and goes to ``device`` once per epoch.
+    batch of an epoch may be smaller than ``batch_size``; it is dropped where it has fewer than ``smallest`` rows, which
+    are others in every epoch. The order is drawn on the host, so that it is the same for every device, and goes to
+    ``device`` once per epoch.
     """
 
     def __init__(
@@ -64,12 +71,15 @@ class ShuffledBatches:
         steps_per_chunk: int,
         device: torch.device | str = "cpu",
         draw: Sequence[Draw] | None = None,
+        smallest: int = 1,
     ) -> None:
         self.rows = [torch.from_numpy(narrow(of_seed)) for of_seed in rows]
         self.seeds, self.batch_size, self.steps_per_chunk = tuple(seeds), batch_size, steps_per_chunk
         self.device, self.draw = device, draw
         self.epoch = 0
-        self.steps_of_seeds = [math.ceil(len(of_seed) / batch_size) for of_seed in self.rows]
+        self.rows_of_seeds = [rows_in_batches(len(of_seed), batch_size, smallest) for of_seed in self.rows]
+        """That a seed takes in an epoch."""
+        self.steps_of_seeds = [math.ceil(rows / batch_size) for rows in self.rows_of_seeds]
         self.steps = max(self.steps_of_seeds)
 
     def __len__(self) -> int:
@@ -86,10 +96,10 @@ class ShuffledBatches:
     def _plan(self, epoch: int) -> tuple[Tensor, np.ndarray]:
         index = torch.zeros(self.steps * self.batch_size, len(self.seeds), dtype=_widest(self.rows))
         counts = np.zeros((self.steps, len(self.seeds)), dtype=np.int64)
-        for position, rows in enumerate(self.rows):
-            index[: len(rows), position] = self._in_order(position, epoch)
+        for position, rows in enumerate(self.rows_of_seeds):
+            index[:rows, position] = self._in_order(position, epoch)[:rows]
             starts = np.arange(self.steps) * self.batch_size
-            counts[:, position] = np.clip(len(rows) - starts, 0, self.batch_size)
+            counts[:, position] = np.clip(rows - starts, 0, self.batch_size)
         shaped = index.view(self.steps, self.batch_size, len(self.seeds)).transpose(1, 2)
         return shaped.contiguous(), counts
 
@@ -107,6 +117,7 @@ class FixedBatches:
     """Every seed's validation or test rows in order, in one pass, for evaluation.
 
     ``draw`` gives the rows of each pass, one after each epoch, where they are not the same ones; iterate once per epoch.
+    A last batch of fewer than ``smallest`` rows is joined to the one before.
     """
 
     def __init__(
@@ -116,21 +127,25 @@ class FixedBatches:
         batch_size: int,
         device: torch.device | str = "cpu",
         draw: Sequence[Draw] | None = None,
+        smallest: int = 1,
     ) -> None:
-        self.batch_size, self.device, self.draw = batch_size, device, draw
+        self.batch_size, self.device, self.draw, self.smallest = batch_size, device, draw, smallest
         self.epoch = 0
         self.index, self.mask = self._padded(rows)
 
     def __len__(self) -> int:
-        return math.ceil(self.index.shape[1] / self.batch_size)
+        rows = self.index.shape[1]
+        return math.ceil(max(rows_in_batches(rows, self.batch_size, self.smallest), min(rows, 1)) / self.batch_size)
 
     def __iter__(self) -> Iterator[Part]:
         if self.draw is not None:
             self.index, self.mask = self._padded([of_seed(self.epoch) for of_seed in self.draw])
             self.epoch += 1
-        for start in range(0, self.index.shape[1], self.batch_size):
-            stop = start + self.batch_size
-            yield Part(self.index[:, start:stop], self.mask[:, start:stop], start, self.index.shape[1])
+        rows, batches = self.index.shape[1], len(self)
+        for number in range(batches):
+            start = number * self.batch_size
+            stop = rows if number == batches - 1 else start + self.batch_size
+            yield Part(self.index[:, start:stop], self.mask[:, start:stop], start, rows)
 
     def _padded(self, rows: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
         """Row numbers and which of them are real, two (S, B)."""

@@ -19,7 +19,8 @@ class SeedSelection(pl.Callback):
 
     ``rule`` is ``last`` (keep the weights of the last epoch) or ``best`` (put each seed's best epoch back after the
     fit). ``patience`` is the number of epochs without improvement after which a seed takes no further step; None
-    never stops one. ``chosen`` holds the epoch (from 0) whose weights each seed ends with.
+    never stops one. An epoch in which the metric is NaN is never the best, and does not count for ``patience``. ``chosen``
+    holds the epoch (from 0) whose weights each seed ends with, -1 where none could be chosen.
     """
 
     def __init__(self, *, rule: str, monitor: str, minimize: bool, patience: int | None, seeds: int) -> None:
@@ -28,6 +29,8 @@ class SeedSelection(pl.Callback):
         self.best = np.full(seeds, np.inf)
         self.best_epoch = np.full(seeds, -1)
         self.last_epoch = np.full(seeds, -1)
+        self.since_best = np.zeros(seeds, dtype=int)
+        """Epochs with a value that was no improvement."""
         self._states: dict[int, dict[str, Tensor]] = {}
 
     @property
@@ -43,11 +46,12 @@ class SeedSelection(pl.Callback):
         better = value < self.best  # False for the NaN of a seed that rests
         self.last_epoch[task.running] = epoch
         self.best[better], self.best_epoch[better] = value[better], epoch
+        self.since_best = np.where(better, 0, self.since_best + ~np.isnan(value))
         if self.rule == "best":
             for position in np.flatnonzero(better):
                 self._states[int(position)] = task.network.seed_state(int(position))
         if self.patience is not None:
-            task.running &= epoch - self.best_epoch < self.patience
+            task.running &= self.since_best < self.patience
         if not task.running.any():
             trainer.should_stop = True
 

@@ -12,6 +12,10 @@ from torch.nn import functional
 CLASSIFICATION = (
     "loss", "accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "average_precision",
 )  # fmt: skip
+OF_ALL_CLASSES = ("mcc", "auroc")
+"""Undefined where all rows are of one class."""
+OF_ONE_CLASS = ("precision", "recall", "f1", "mcc", "auroc", "average_precision")
+"""Undefined where the one class that they are about has no row."""
 
 
 def row_losses(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -39,13 +43,17 @@ def _ratio(part: Tensor, whole: Tensor) -> Tensor:
 
 
 def matthews(counts: Tensor) -> Tensor:
-    """Matthews correlation coefficient from (S, C, C) counts (Gorodkin 2004); 0 where it is not defined."""
+    """Matthews correlation coefficient from (S, C, C) counts (Gorodkin 2004).
+
+    0 where all rows are predicted to be of one class, NaN where they are of one class.
+    """
     correct, total = counts.diagonal(dim1=1, dim2=2).sum(1), counts.sum((1, 2))
     true, predicted = counts.sum(2), counts.sum(1)
     covariance = correct * total - (true * predicted).sum(1)
     spread = ((total**2 - (predicted**2).sum(1)) * (total**2 - (true**2).sum(1))).clamp(min=0).sqrt()
     value = _ratio(covariance, spread)
-    return torch.where(correct == total, torch.ones_like(value), value)
+    value = torch.where(correct == total, torch.ones_like(value), value)
+    return value.masked_fill((true > 0).sum(1) < 2, torch.nan)
 
 
 def ranking(scores: Tensor, positive: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,32 +83,46 @@ def ranking(scores: Tensor, positive: Tensor, mask: Tensor) -> tuple[Tensor, Ten
     return area, (new_hits * precision).sum(1) / positives
 
 
+def probabilities(logits: Tensor) -> Tensor:
+    """The softmax of (..., C) logits in float64, of which rows with the same logits in another order have equal values.
+
+    Summed in the order of the classes, such rows differ in the last bit, and a ranking would part what is tied.
+    """
+    rising, order = logits.double().sort(dim=-1)
+    return torch.empty_like(rising).scatter_(-1, order, rising.softmax(-1))
+
+
 def classification_metrics(
     logits: Tensor, labels: Tensor, mask: Tensor, minority: int | None = None
 ) -> dict[str, Tensor]:
     """All metrics of S seeds: (S, N, C) logits, (S, N) labels and mask -> {name: (S,)}.
 
     Precision, recall, F1, AUROC and average precision are those of the class ``minority`` or, where that is None, the
-    means over all classes, each against the rest (torchmetrics' ``average="macro"``). The loss is the plain
+    means over the classes, each against the rest (torchmetrics' ``average="macro"``). The loss is the plain
     cross-entropy, without class weights, so that variants can be compared.
+
+    A class without rows has none of these values: they are NaN where it is ``minority``, and a mean, balanced accuracy's
+    too, leaves it out, where torchmetrics counts 0 for a class that is only predicted. AUROC and Matthews' coefficient are
+    NaN where all rows are of one class. Of two rows with equal scores AUROC counts a half, as torchmetrics does; but
+    torchmetrics takes a softmax whose last bits part rows that are tied (see ``probabilities``).
     """
     losses, _ = row_losses(logits, labels)
     classes = logits.shape[-1]
     counts = confusion(logits.argmax(-1), labels, mask, classes)
     correct, true, predicted = counts.diagonal(dim1=1, dim2=2), counts.sum(2), counts.sum(1)
     recalls, precisions = _ratio(correct, true), _ratio(correct, predicted)
-    scores = logits.double().softmax(-1)
+    scores = probabilities(logits)
     about = range(classes) if minority is None else [minority]
     ranked = [ranking(scores[..., label], labels == label, mask) for label in about]
-    # A class that is neither there nor predicted says nothing; among all classes, it does not count.
-    present = (true + predicted > 0)[:, about]
+    present = true > 0
+    of_interest = present[:, about]
     values = (
         (losses.double() * mask).sum(1) / mask.sum(1),
         _ratio(correct.sum(1), true.sum(1)),
-        recalls.mean(1),
-        _mean_of_present(precisions[:, about], present),
-        _mean_of_present(recalls[:, about], present),
-        _mean_of_present(_ratio(2 * correct, true + predicted)[:, about], present),
+        _mean_of_present(recalls, present),
+        _mean_of_present(precisions[:, about], of_interest),
+        _mean_of_present(recalls[:, about], of_interest),
+        _mean_of_present(_ratio(2 * correct, true + predicted)[:, about], of_interest),
         matthews(counts),
         torch.stack([area for area, _ in ranked]).nanmean(0),
         torch.stack([precision for _, precision in ranked]).nanmean(0),
@@ -109,5 +131,5 @@ def classification_metrics(
 
 
 def _mean_of_present(values: Tensor, present: Tensor) -> Tensor:
-    """(S, K) -> (S,): the mean over the classes that are present; 0 where none is."""
-    return _ratio((values * present).sum(1), present.sum(1))
+    """(S, K) -> (S,): the mean over the classes that are present; NaN where none is."""
+    return (values * present).sum(1) / present.sum(1)

@@ -19,6 +19,12 @@ from seedbed.models.baselines import Fitted
 from seedbed.stacking.batches import Draw, ShuffledBatches
 from seedbed.stacking.module import StackedModule
 
+SMALLEST_BATCH = "smallest_batch"
+"""Among the settings of ``Task.batches``: a last training batch of fewer rows is dropped."""
+
+PARTS = {"train": "training", "val": "validation", "test": "test"}
+"""The sides of a split as sentences call them."""
+
 
 @dataclass(frozen=True)
 class SeedData:
@@ -26,6 +32,11 @@ class SeedData:
 
     seed: int
     rows: Rows
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What became of the rows that its strategy has made; {} where there is nothing to count."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -93,9 +104,16 @@ class Task(StackedModule):
     def batches(
         cls, data: StackData, seeds: Sequence[int], settings: Mapping[str, Any], device: torch.device
     ) -> ShuffledBatches:
-        """The training batches of an epoch; ``settings`` are the task's own and those of the config's ``trainer``."""
-        size, steps, draw = settings["batch_size"], settings["steps_per_chunk"], data.draw("train")
-        return ShuffledBatches(data.train, seeds, batch_size=size, steps_per_chunk=steps, device=device, draw=draw)
+        """The training batches of an epoch; ``settings`` are the task's own, those of the config's ``trainer``, and ``SMALLEST_BATCH``."""
+        return ShuffledBatches(
+            data.train,
+            seeds,
+            batch_size=settings["batch_size"],
+            steps_per_chunk=settings["steps_per_chunk"],
+            device=device,
+            draw=data.draw("train"),
+            smallest=settings.get(SMALLEST_BATCH, 1),
+        )
 
     @classmethod
     def check_strategy(cls, strategy: Strategy) -> None:
@@ -104,6 +122,26 @@ class Task(StackedModule):
     @classmethod
     def check(cls, table: Any, rows: Rows, strategy: Strategy) -> None:
         """Raise ``ConfigError`` where one seed's rows or the strategy cannot work."""
+
+    @classmethod
+    def try_preparation(cls, table: Any, rows: Rows) -> tuple[dict[str, int], list[str]]:
+        """What the report counts of how one seed's rows are prepared, and a sentence for each count that is not zero.
+
+        Raises ``DataError`` where that cannot work.
+        """
+        return {}, []
+
+    @classmethod
+    def try_strategy(cls, table: Any, rows: Rows, strategy: Strategy, seed: int) -> None:
+        """Raise ``ConfigError`` where the strategy cannot work on one seed's rows, as a few of them may show."""
+
+    @classmethod
+    def why_undefined(cls, table: Any, rows: Rows, side: str, metric: str, settings: Mapping[str, Any]) -> str:
+        """Why a metric is undefined on one seed's rows of a side, "val" or "test"; "" where it is defined.
+
+        ``settings`` are the task's own, by name.
+        """
+        return ""
 
     @classmethod
     def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,19 @@ import torch
 from torch import Tensor
 
 from seedbed.data.network_inputs import NetworkInputs, Vectors
-from seedbed.data.splits import Rows
+from seedbed.data.splits import Rows, none_of
 from seedbed.data.table import Prepared, Progress, Table
-from seedbed.errors import ConfigError
+from seedbed.data.texts import FittedTexts
+from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.stacking import metrics
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
-from seedbed.tasks.base import SeedData, StackData, Task
+from seedbed.tasks.base import PARTS, SeedData, StackData, Task
 
+MOST_UNKNOWN = 0.5
+"""The largest share of a class's training texts of which a fitted encoder may know no word."""
 OwnMetric = Callable[[Tensor, Tensor], Any]
 """From probabilities (N, C) and labels (N,) of one seed to one number."""
 
@@ -32,6 +36,10 @@ class LabelledRows(SeedData):
     resampled: Resampled
     features: np.ndarray | None = None
     """(N, ...): all rows of the table as this seed sees them; None where the table's own features serve all seeds."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return self.resampled.counts
 
 
 class Classification(Task):
@@ -83,13 +91,15 @@ class Classification(Task):
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         logits, labels, mask = evaluated
         values = metrics.classification_metrics(logits, labels, mask, self.minority)
-        return values | {name: self._own(metric, logits, labels, mask) for name, metric in self.own_metrics.items()}
+        own = self.own_metrics.items()
+        return values | {name: self._own(name, metric, logits, labels, mask) for name, metric in own}
 
-    def _own(self, metric: OwnMetric, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+    @staticmethod
+    def _own(name: str, metric: OwnMetric, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
         """NaN for a seed that diverges: what a user's function makes of its logits must not end the others."""
         of_seeds = zip(logits.double().softmax(-1), labels, mask, strict=True)
         values = [
-            float(metric(scores[real], true[real])) if scores[real].isfinite().all() else torch.nan
+            _measured(name, metric, scores[real], true[real]) if scores[real].isfinite().all() else torch.nan
             for scores, true, real in of_seeds
         ]
         return torch.tensor(values, dtype=torch.float64, device=logits.device)
@@ -112,16 +122,49 @@ class Classification(Task):
         if table.preparation is not None:
             prepared = table.preparation.fit(table, rows.train)
         encode = prepared.encode
-        training = TrainingRows(
-            features=lambda: prepared.features[rows.train],
+        training = cls._training_rows(table, rows, lambda: prepared.features[rows.train])
+        resampled = strategy.apply(training, seed, (lambda texts: encode(texts, progress)) if encode else None)
+        return LabelledRows(seed, rows, resampled, None if table.preparation is None else prepared.features)
+
+    @staticmethod
+    def _training_rows(table: Table, rows: Rows, features: Callable[[], np.ndarray]) -> TrainingRows:
+        return TrainingRows(
+            features=features,
             labels=table.labels[rows.train],
             classes=table.classes,
             texts=None if table.texts is None else tuple(table.texts[row] for row in rows.train),
             rows=rows.train,
             minority=table.minority,
         )
-        resampled = strategy.apply(training, seed, (lambda texts: encode(texts, progress)) if encode else None)
-        return LabelledRows(seed, rows, resampled, None if table.preparation is None else prepared.features)
+
+    @classmethod
+    def try_preparation(cls, table: Table, rows: Rows) -> tuple[dict[str, int], list[str]]:
+        """Fits the encoder of texts, where there is one to fit, and counts the texts of which it knows nothing."""
+        if not isinstance(table.preparation, FittedTexts) or table.texts is None:
+            return {}, []
+        encoder = table.preparation.encoder
+        known = encoder.known(encoder.fit([table.texts[row] for row in rows.train]), table.texts)
+        for label, name in enumerate(table.classes):
+            own = rows.train[table.labels[rows.train] == label]
+            unknown = own[~known[own]]
+            if len(unknown) > MOST_UNKNOWN * len(own):
+                raise DataError(
+                    f"data.encoder: {encoder.name} knows no word of {len(unknown)} of the {len(own)} training texts of class "
+                    f"{name!r}, such as {table.texts[unknown[0]][:60]!r}: they would all look alike. Let the encoder know more "
+                    "(a lower data.encoder.min_df or min_count, more features or words), or take another, such as "
+                    "data/encoder=use."
+                )
+        if known.all():
+            return {}, []
+        count = int((~known).sum())
+        said = (
+            f"{count} of {len(known)} texts hold no word that {encoder.name} has learnt from a seed's training texts."
+        )
+        return {"texts_without_a_known_word": count}, [said]
+
+    @classmethod
+    def try_strategy(cls, table: Table, rows: Rows, strategy: Strategy, seed: int) -> None:
+        strategy.try_out(cls._training_rows(table, rows, lambda: table.features[rows.train]), seed)
 
     @classmethod
     def for_training(cls, table: Table) -> Table:
@@ -180,6 +223,14 @@ class Classification(Task):
             )
 
     @classmethod
+    def why_undefined(cls, table: Table, rows: Rows, side: str, metric: str, settings: Mapping[str, Any]) -> str:
+        present = np.bincount(table.labels[getattr(rows, side)], minlength=len(table.classes)) > 0
+        names: tuple[str, ...] = metrics.OF_ALL_CLASSES if present.sum() < 2 else ()
+        if len(table.classes) == 2 and not present[table.positive]:
+            names = metrics.OF_ONE_CLASS
+        return f"the {PARTS[side]} rows have {none_of(table.classes, present)}" if metric in names else ""
+
+    @classmethod
     def count_split(cls, table: Table, rows: Rows) -> dict[str, int]:
         """Rows that are equal to one on another side: of published parts, or where rows are drawn anew at every pass."""
         seen = np.isin(table.groups[rows.test], table.groups[np.concatenate([rows.train, rows.val])])
@@ -206,13 +257,24 @@ class Classification(Task):
         scores = torch.linspace(0, 1, 4 * classes * classes, dtype=torch.float64).view(-1, classes).softmax(-1)
         labels = torch.arange(len(scores)) % classes
         for name, metric in (settings.get("own_metrics") or {}).items():
-            try:
-                float(metric["function"](scores, labels))
-            except Exception as error:
-                raise ConfigError(
-                    f"task.own_metrics.{name}: the function fails on probabilities {tuple(scores.shape)} and labels "
-                    f"{tuple(labels.shape)} ({type(error).__name__}: {error}). It must give one number."
-                ) from error
+            _measured(name, metric["function"], scores, labels)
+
+
+def _measured(name: str, metric: OwnMetric, scores: Tensor, labels: Tensor) -> float:
+    """What a user's metric says of these probabilities and labels; raises ``ConfigError`` where it is no number."""
+    shapes = f"probabilities {tuple(scores.shape)} and labels {tuple(labels.shape)}"
+    wanted = "It must give one number, NaN where it is undefined."
+    try:
+        value = metric(scores, labels)
+        if isinstance(value, Tensor | np.ndarray | np.generic):
+            value = value.item()
+    except Exception as error:
+        raise ConfigError(
+            f"task.own_metrics.{name}: the function fails on {shapes} ({type(error).__name__}: {error}). {wanted}"
+        ) from error
+    if not isinstance(value, Real):
+        raise ConfigError(f"task.own_metrics.{name}: the function gives {value!r} of {shapes}. {wanted}")
+    return float(value)
 
 
 def _as_rows_of(table: np.ndarray, made: np.ndarray) -> np.ndarray:

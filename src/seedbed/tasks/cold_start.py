@@ -34,7 +34,7 @@ from seedbed.imbalance.base import Strategy
 from seedbed.randomness import numpy_generator
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
-from seedbed.tasks.base import SeedData, StackData
+from seedbed.tasks.base import PARTS, SeedData, StackData
 from seedbed.tasks.rating import UNKNOWN, Rating
 
 Method = Literal["mean_vector", "typical", "fold_in", "metadata", "metadata_fold_in", "mean_rating"]
@@ -237,6 +237,13 @@ class ColdStart(Rating):
                 "split: users and items of the validation and test rows train as well, so that nobody is new. Take "
                 "split=held_out."
             )
+
+    @classmethod
+    def why_undefined(cls, table: RatingTable, rows: Rows, side: str, metric: str, settings: Mapping[str, Any]) -> str:
+        newcomer, most = settings.get("side", "user"), max(settings["known"])
+        ids = (table.users if newcomer == "user" else table.items)[getattr(rows, side)]
+        enough = np.unique(ids, return_counts=True)[1] > most
+        return "" if enough.any() else f"no {newcomer} has more than {most} {PARTS[side]} rows (task.known)"
 
     @classmethod
     def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:

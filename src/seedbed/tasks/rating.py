@@ -14,7 +14,7 @@ from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
-from seedbed.tasks.base import SeedData, StackData
+from seedbed.tasks.base import PARTS, SeedData, StackData
 from seedbed.tasks.of_ratings import OfRatings
 
 UNKNOWN = 0
@@ -140,6 +140,14 @@ class Rating(OfRatings):
         vocabulary = settings.get("vocabulary", "file")
         if vocabulary not in ("file", "train"):
             raise ConfigError(f"task.vocabulary={vocabulary} cannot be used: it must be file or train.")
+
+    @classmethod
+    def why_undefined(cls, table: RatingTable, rows: Rows, side: str, metric: str, settings: Mapping[str, Any]) -> str:
+        evaluated: np.ndarray = getattr(rows, side)
+        if metric not in ("mse_warm", "rmse_warm"):
+            return f"there is no {PARTS[side]} row" if len(evaluated) == 0 else ""
+        known = (np.isin(ids[evaluated], np.unique(ids[rows.train])) for ids in (table.users, table.items))
+        return "" if np.logical_and(*known).any() else f"of no {PARTS[side]} row do both user and item train"
 
     @classmethod
     def count_split(cls, table: RatingTable, rows: Rows) -> dict[str, int]:

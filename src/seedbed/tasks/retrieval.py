@@ -9,22 +9,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from seedbed.checks import is_installed, is_positive, is_whole, require, require_choice
 from seedbed.data.ratings import RatingTable
+from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.models.baselines import Fitted
 from seedbed.randomness import derive, whole_numbers
 from seedbed.stacking.in_batch import Distinct, add_at, distinct, hard_negatives_softmax, in_batch_softmax
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
-from seedbed.stacking.ranking import ByUser, names, ranking_metrics, sampled_name
-from seedbed.tasks.base import SeedData, StackData
+from seedbed.stacking.ranking import LIST_CUTS, OF_ROWS, ByUser, names, ranking_metrics, sampled_name
+from seedbed.tasks.base import PARTS, SeedData, StackData
 from seedbed.tasks.of_ratings import OfRatings
 
 LOSSES = ("in_batch_softmax", "bpr")
 NEEDED: dict[str, tuple[str, ...]] = {"in_batch_softmax": ("queries", "candidates"), "bpr": ()}
 """Methods of a network that its loss calls."""
+DEFINED_ANYWHERE = (
+    "loss", "loss_last_batch", *OF_ROWS, "users_evaluated", "users_skipped", *(f"coverage_at_{k}" for k in LIST_CUTS),
+)  # fmt: skip
+"""Metrics that need no user with an item to find."""
 LEAST_COUNT = 0.5
 """Training rows that an item without any is taken to have, for the correction."""
 
@@ -237,6 +243,13 @@ class Retrieval(OfRatings):
                 f"model: {type(network).__name__} has no method {' and no '.join(lacking)}, by which task=retrieval "
                 "ranks and trains. Take model=two_tower, or give yours the methods of seedbed.models.two_tower.TwoTower."
             )
+        norms = [name for name, part in network.named_modules() if isinstance(part, _BatchNorm)]
+        if norms and settings.get("loss", LOSSES[0]) == "in_batch_softmax":
+            raise ConfigError(
+                f"model: {type(network).__name__} holds batch norm ({norms[0]}), and task.loss=in_batch_softmax gives it each "
+                "distinct user and item of a batch once, beside padding, which are no rows to take statistics of. Take "
+                "another norm, such as torch.nn.LayerNorm, or task.loss=bpr."
+            )
 
     @classmethod
     def fit(cls, network: Fitted, table: RatingTable, data: SeedData) -> None:
@@ -257,6 +270,17 @@ class Retrieval(OfRatings):
             require(none or is_whole(value), f"task.{key}", value, wanted)
         if loss == "bpr" and settings.get("hard_negatives") is not None:
             raise ConfigError("task.hard_negatives: task.loss=bpr draws its negatives. Set it to null.")
+
+    @classmethod
+    def why_undefined(cls, table: RatingTable, rows: Rows, side: str, metric: str, settings: Mapping[str, Any]) -> str:
+        if metric in DEFINED_ANYWHERE or table.pair_numbers is None:  # then no pair is on two sides
+            return ""
+        known = np.isin(table.pair_numbers[getattr(rows, side)], table.pair_numbers[rows.train])
+        return (
+            f"no user has an item among the {PARTS[side]} rows that is not among its training rows"
+            if known.all()
+            else ""
+        )
 
     @classmethod
     def bytes_of_a_seed(cls, table: RatingTable) -> int:
