@@ -148,7 +148,9 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
     where = shlex.join([experiment, *(["--config-dir", config_dir] if config_dir else [])])
     next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"
     if multirun:
-        if any(text.startswith("hydra/sweeper=optuna") for text in overrides):
+        from seedbed.multirun import is_search, run_jobs
+
+        if is_search(experiment, overrides, config_dir):
             from seedbed.search.processes import search_by_processes
 
             if fail_fast:
@@ -157,8 +159,6 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
                 )
             _show_search(experiment, search_by_processes(experiment, overrides, config_dir), config_dir)
             return
-        from seedbed.multirun import run_jobs
-
         code = run_jobs(experiment, overrides, config_dir, fail_fast=fail_fast)
         click.echo(next_steps, err=True)
         sys.exit(code)
