@@ -85,6 +85,11 @@ def test_a_job_whose_data_are_bad_input_says_why_and_stops_no_other(
     assert str(log) in done.stderr
     assert "Traceback" in log.read_text()
     assert "2 jobs: 1 done, 1 failed" in done.stderr
+    assert done.stderr.count("'spam'") == 1
+    (other,) = project.glob("multirun/messages/*/1/*.log")
+    assert "2 cells to train" in other.read_text()
+    assert "can't be told apart" in other.read_text() or "verdict" in other.read_text()
+    assert len(list(project.glob("multirun/messages/*/*/*.log"))) == 2
 
 
 def test_bad_hydra_settings_and_launchers_are_found_before_the_first_job(

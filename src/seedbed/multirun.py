@@ -330,7 +330,6 @@ def _job(_: DictConfig) -> None:
     if not failures:
         return
     add_failures(path, failures)
-    click.echo(f"Job {config.job.num} failed ({' '.join(overrides)}): {', '.join(failures)}. See {path}", err=True)
     if sweep["fail_fast"]:
         mark.touch()
         if launcher_name(config) == "BasicLauncher":
@@ -356,8 +355,10 @@ def add_failures(path: Path, failures: Mapping[str, str]) -> None:
     add_to(path, f"{FAILED} {', '.join(' '.join(where.split()) for where in failures)}")
 
 
-def _has_failed(log: Path) -> bool:
-    return log.read_text("utf-8", errors="replace").rstrip().rpartition("\n")[2].startswith(FAILED)
+def _why_failed(log: Path) -> str:
+    """What failed in a job, as the last line of its log has it; "" where nothing did."""
+    last = log.read_text("utf-8", errors="replace").rstrip().rpartition("\n")[2]
+    return f"{last.removeprefix(FAILED).strip(' .')}." if last.startswith(FAILED) else ""
 
 
 def _run(name: str, overrides: Sequence[str], log: Path, *, fail_fast: bool) -> dict[str, str]:
@@ -418,7 +419,7 @@ def _states(store: Store, sweep: str, jobs: int, folder: Path) -> list[str]:
     launches = sweep_launches(store, sweep)
     states = []
     for number in range(jobs):
-        failed = any(map(_has_failed, folder.rglob(log_name(number))))  # also where it failed before there was a launch
+        failed = any(map(_why_failed, folder.rglob(log_name(number))))  # also where it failed before there was a launch
         launch = launches.get(number)
         states.append("failed" if failed else STATES[true_status(launch)] if launch else "not started")
     return states
@@ -432,7 +433,10 @@ def _summary(states: Sequence[str], values: Sequence[str], folder: Path, stopped
     for number, state in enumerate(states):
         if state != "done":
             log = next(folder.rglob(log_name(number)), None)
-            lines.append(f"  job {number}  {values[number]}: {state}{f', see {log}' if log else ''}")
+            why = _why_failed(log) if log else ""
+            lines.append(
+                f"  job {number}  {values[number]}: {state}{f': {why}' if why else ''}{f' See {log}' if log else ''}"
+            )
     return "\n".join(lines)
 
 

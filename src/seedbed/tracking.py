@@ -825,7 +825,7 @@ def _jobs(store: Store, launch: Run) -> list[Run]:
     if not sweep:
         return []
     of_sweep = [run for run in store.launches() if run.data.tags.get(SWEEP) == sweep and READABLE in run.data.tags]
-    return sorted(of_sweep[::-1], key=lambda run: int(run.data.tags[f"{SWEEP}_job"]))
+    return sorted(of_sweep, key=lambda run: (int(run.data.tags[f"{SWEEP}_job"]), run.info.start_time))
 
 
 def sweep_launches(store: Store, sweep: str) -> dict[int, Run]:
