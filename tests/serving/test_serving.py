@@ -255,7 +255,7 @@ def test_a_file_like_the_one_that_was_trained_on_is_read_as_that(folder: Path, t
     )
     typed = ["data.text=Text (neu)", "data.encoding=cp1252", "data.delimiter=semicolon"]
     assert asked("fitted", other, *typed, folder=folder)["text"].tolist() == ["Grüße", "win; prize"]
-    with pytest.raises(SeedbedError, match="data.text=body"):
+    with pytest.raises(SeedbedError, match=r"data.text=body"):
         asked("fitted", other, "data.delimiter=semicolon", folder=folder)
 
 
@@ -265,7 +265,7 @@ def test_other_files_have_a_text_a_line(folder: Path, tmp_path: Path) -> None:
     assert asked("fitted", lines, folder=folder)["text"].tolist() == ["win, a prize", "see you\tat home"]
     lines.write_bytes("Grüße\n".encode("cp1252"))
     assert asked("fitted", lines, "data.encoding=cp1252", folder=folder)["text"].tolist() == ["Grüße"]
-    with pytest.raises(SeedbedError, match="such as data.encoding=cp1252"):
+    with pytest.raises(SeedbedError, match=r"such as data.encoding=cp1252"):
         asked("fitted", lines, folder=folder)
 
 
@@ -274,7 +274,7 @@ def test_numbers_are_read_by_the_same_settings(folder: Path, tmp_path: Path) -> 
     rows.write_text("b c;a\n1,5;2\n")
     asked_for = asked("feature_imbalance", rows, "data.delimiter=semicolon", "data.decimal=comma", folder=folder)
     assert asked_for.to_dict("records") == [{"a": 2.0, "b c": 1.5}]
-    with pytest.raises(SeedbedError, match="did you mean 'data.decimal'"):
+    with pytest.raises(SeedbedError, match=r"did you mean .data.decimal."):
         asked("feature_imbalance", rows, "data.decimals=comma", folder=folder)
 
 
