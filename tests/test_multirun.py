@@ -17,6 +17,7 @@ from seedbed import multirun
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError
 from seedbed.experiment import hydra_settings
+from seedbed.multirun import is_search, launcher_name, launcher_settings
 from seedbed.report import table_text
 from seedbed.runner import run
 from seedbed.status import experiment_status
@@ -83,10 +84,15 @@ def test_a_job_whose_data_are_bad_input_says_why_and_stops_no_other(
     assert "Traceback" not in done.stderr
     assert "'spam'" in done.stdout + done.stderr
     assert [launch.info.status for launch in runs(store_of(project, "messages"), "launch")] == ["FINISHED"]
-    (log,) = project.glob("multirun/messages/*/0/failures-of-job-0.log")
+    (log,) = project.glob("multirun/messages/*/0/job-0.log")
     assert str(log) in done.stderr
     assert "Traceback" in log.read_text()
     assert "2 jobs: 1 done, 1 failed" in done.stderr
+    assert done.stderr.count("'spam'") == 1
+    (other,) = project.glob("multirun/messages/*/1/*.log")
+    assert "2 cells to train" in other.read_text()
+    assert "can't be told apart" in other.read_text() or "verdict" in other.read_text()
+    assert len(list(project.glob("multirun/messages/*/*/*.log"))) == 2
 
 
 def test_bad_hydra_settings_and_launchers_are_found_before_the_first_job(
@@ -267,7 +273,55 @@ def test_jobs_may_run_elsewhere(
     done = seedbed("run", "failing_seed", "-m", "model.hidden=[4]", *launcher, cwd=project / "data")
     assert done.returncode == 1
     assert "1 job: 0 done, 1 failed" in done.stderr
-    logs = sorted(project.glob("multirun/failing_seed/*/*/failures-of-job-*.log"))
+    logs = sorted(project.glob("multirun/failing_seed/*/*/job-*.log"))
     assert ["no rows for seed 2" in log.read_text() for log in logs] == [True]
     store = store_of(project, "failing_seed")
     assert sorted(found.info.status for found in runs(store, "seed")) == ["FAILED"] + ["FINISHED"] * 5
+
+
+def in_file(project: Path, lines: str) -> None:
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("  - override /model: mlp\n", f"  - override /model: mlp\n{lines}"))
+
+
+def with_hydra(project: Path, node: str) -> None:
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(f"{path.read_text()}\nhydra: {node}\n")
+
+
+def test_the_sweeper_of_the_file_counts(bare_project: Path) -> None:
+    swept = ["model.hidden=[8],[16]"]
+    assert not is_search("messages", swept, bare_project)
+    in_file(bare_project, "  - override /hydra/sweeper: optuna\n")
+    assert is_search("messages", swept, bare_project)
+    assert not is_search("messages", [*swept, "hydra/sweeper=basic"], bare_project)
+
+
+def test_the_launcher_of_the_file_counts(bare_project: Path) -> None:
+    in_file(bare_project, "  - override /hydra/launcher: joblib\n")
+    assert launcher_name(launcher_settings("messages", [], bare_project)) == "JoblibLauncher"
+
+
+def test_a_launcher_of_the_file_that_is_not_installed_is_named(bare_project: Path) -> None:
+    in_file(bare_project, "  - override /hydra/launcher: ray_aws\n")
+    with pytest.raises(ConfigError, match=r"hydra/launcher: ray_aws: that launcher is not installed.*seedbed\[ray\]"):
+        launcher_settings("messages", [], bare_project)
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ("{sweeper: {params: {model.hidden: '[8],[16]'}}}", r"type: seedbed run messages -m model.hidden=\[8\],\[16\]"),
+        ("{sweep: {dir: /tmp/here}}", "hydra.sweep.dir=/tmp/here: seedbed makes a new folder"),
+        ("{sweeper: {_target_: tests.made_up.Messages}}", "hydra/sweeper=optuna"),
+    ],
+)
+def test_what_hydra_would_do_otherwise_is_refused_in_the_file(node: str, said: str, bare_project: Path) -> None:
+    with_hydra(bare_project, node)
+    with pytest.raises(ConfigError, match=said):
+        launcher_settings("messages", ["model.hidden=[8],[16]"], bare_project)
+
+
+def test_an_unknown_experiment_is_answered_with_near_misses(bare_project: Path) -> None:
+    with pytest.raises(ConfigError, match=r"There is no experiment .mesages.*messages"):
+        is_search("mesages", [], bare_project)

@@ -517,3 +517,22 @@ def test_copies_that_are_unchanged_are_counted_in_the_notes_wherever_they_were_t
         said = f"{14 * seeds} of {14 * seeds} copies ({seeds} seed{'s' * (seeds > 1)}) are unchanged, letter case and blanks aside."
         assert outcome.results.notes["oversample"][-1] == said
     assert outcome.results.notes["none"] == []
+
+
+def test_overrides_too_long_for_a_param_are_read_whole(project: Path) -> None:
+    words = "w" * 9000
+    typed = [f"question='{words}'", "model.dropout=0.25", "variant=none", "seeds=1"]
+    for text in (typed, [*typed, "model.hidden=[4]"]):
+        results = run("messages", text, project).results
+        assert results.config["question"] == words
+        assert [given for given in results.overrides if given.startswith("model.")] == text[1:2] + text[4:]
+    store = store_of(project, "messages")
+    for launch in runs(store, "launch"):
+        assert tracking.OVERRIDES in {file.path for file in store.client.list_artifacts(launch.info.run_id)}
+        assert tracking.overrides_of(launch, store.run(launch.info.run_id))[:2] == typed[:2]
+
+
+def test_a_default_that_is_typed_changes_no_recipe(project: Path) -> None:
+    typed = ["select=last", "model.hidden=[8]", "optimizer=adamw", "variant=none", "seeds=1", "trainer.max_epochs=1"]
+    results = run("messages", typed, project).results
+    assert results.overrides == ["trainer.max_epochs=1"]

@@ -10,12 +10,24 @@ import warnings
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies
 from pytorch_lightning.loggers import MLFlowLogger
 
 from seedbed import tracking
 from seedbed.errors import TrackingError
 from seedbed.logger import LightningLogger
-from seedbed.tracking import Cell, Store, TrackedRun, ending, metric_name, metric_names, param_text
+from seedbed.tracking import (
+    Cell,
+    Store,
+    TrackedRun,
+    ending,
+    from_parts,
+    in_parts,
+    metric_name,
+    metric_names,
+    param_text,
+)
+from tests.properties import Examine
 
 
 @pytest.fixture
@@ -240,3 +252,12 @@ def test_what_the_mean_of_found_rates_does_not_say_is_noted() -> None:
         "Diverged at the rate that it trained with: seed 2 at 0.5.",
     ]
     assert tracking._with_notes_on_rates({}, {"none": plan["none"][:1]}, finished) == {}
+
+
+def test_a_text_of_any_length_is_kept_in_tags(examine: Examine) -> None:
+    def holds(text: str, length: int) -> None:
+        tags = in_parts("seedbed.long", text * length)
+        assert from_parts({**tags, "seedbed.longer": "x"}, "seedbed.long") == text * length
+        assert all(len(part) <= 5000 for part in tags.values())
+
+    examine(holds, text=strategies.text(max_size=10), length=strategies.sampled_from([0, 1, 500, 5000]))

@@ -148,7 +148,9 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
     where = shlex.join([experiment, *(["--config-dir", config_dir] if config_dir else [])])
     next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"
     if multirun:
-        if any(text.startswith("hydra/sweeper=optuna") for text in overrides):
+        from seedbed.multirun import is_search, run_jobs
+
+        if is_search(experiment, overrides, config_dir):
             from seedbed.search.processes import search_by_processes
 
             if fail_fast:
@@ -157,8 +159,6 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
                 )
             _show_search(experiment, search_by_processes(experiment, overrides, config_dir), config_dir)
             return
-        from seedbed.multirun import run_jobs
-
         code = run_jobs(experiment, overrides, config_dir, fail_fast=fail_fast)
         click.echo(next_steps, err=True)
         sys.exit(code)
@@ -592,14 +592,16 @@ def recommend(
     seedbed predict spam_imbalance --text 'WINNER!! Claim your free prize now' --text 'Home for lunch?'
     seedbed predict spam_imbalance --variant smote --file messages.txt       one text a line
     seedbed predict feature_imbalance --file patients.csv                    columns of numbers, by their names
+    seedbed predict text_imbalance --file new.csv data.delimiter=semicolon   a table like the one that was trained on
     """,
 )
 @click.argument("experiment", shell_complete=completion.experiments)
+@click.argument("overrides", nargs=-1)
 @click.option("--text", "texts", multiple=True, help="A text; may be given several times.")
 @click.option(
     "--file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Texts, one a line; or a table of numbers, where the experiment is on such.",
+    help="Texts, one a line; or a table with the columns that were trained on.",
 )
 @variant_option
 @run_option
@@ -608,6 +610,7 @@ def recommend(
 @debug_option
 def predict(
     experiment: str,
+    overrides: tuple[str, ...],
     texts: tuple[str, ...],
     file: Path | None,
     variant: str | None,
@@ -617,15 +620,16 @@ def predict(
 ) -> None:
     """Ask the trained seeds of EXPERIMENT, a classifier, for the class of new texts, and say how far they agree.
 
-    Probabilities are means over the seeds. The answers are those that the exported model gives (seedbed export).
+    Probabilities are means over the seeds. The answers are those that the exported model gives (seedbed export). A table
+    is read as the one that was trained on; OVERRIDES say what is otherwise: data.encoding, data.delimiter, data.text, ...
     """
-    from seedbed.predict import prediction_text, questions_of
+    from seedbed.predict import FileOptions, prediction_text, questions_of
     from seedbed.serving.building import classifier_of
     from seedbed.trained import find_variant
 
     found = find_variant(experiment, variant, run_id, config_dir)
     classifier = classifier_of(found, seed)
-    questions = questions_of(classifier, texts, file, found.config["data"].get("decimal", "point"))
+    questions = questions_of(classifier, texts, file, FileOptions.of(found.config["data"], overrides))
     click.echo(prediction_text(classifier, questions))
 
 

@@ -134,6 +134,8 @@ class Experiment:
     config_dir: str | None = None
     notes: tuple[str, ...] = ()
     """What of the file's settings does not fit a choice that was made in place of the file's own, in sentences."""
+    restated: tuple[str, ...] = ()
+    """The overrides that give a key the value, or make the choice, that the file has anyway."""
 
     @property
     def command(self) -> str:
@@ -159,12 +161,7 @@ def load_experiment(
     if config_dir is not None:
         make_importable(folders[0])
     reread()
-    known = experiment_names(config_dir)
-    if name not in known:
-        raise ConfigError(
-            f"There is no experiment {name!r} in {' or '.join(str(f / 'experiments') for f in folders)}: "
-            f"{near_misses(name, known)}"
-        )
+    check_name(name, config_dir)
     overrides = in_grammar(overrides, config_dir)
     parsed = _parse(overrides)
     _refuse_misplaced(parsed, config_groups(folders))
@@ -199,7 +196,10 @@ def load_experiment(
     check_stated(variants[0].config.get("published"), list(own_overrides), measured)
     folder = None if config_dir is None else os.fspath(config_dir)
     found = tuple(dict.fromkeys(notes))
-    return Experiment(name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants), folder, found)
+    restated = tuple(str(item.input_line) for item in parsed if _restates(item, parsed, bare))
+    return Experiment(
+        name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants), folder, found, restated
+    )
 
 
 class Template:
@@ -258,6 +258,24 @@ def _check(variant: Variant, variants: list[str]) -> None:
         ) from error
 
 
+def _restates(override: Override, parsed: Sequence[Override], bare: DictConfig) -> bool:
+    """Whether the last override of this key gives it what it has without any."""
+    last = [item for item in parsed if item.key_or_group == override.key_or_group][-1]
+    if last.is_delete() or last.package is not None:
+        return False
+    if last.key_or_group in bare.hydra.runtime.choices:
+        return str(last.value()) == str(bare.hydra.runtime.choices[last.key_or_group])
+    try:
+        own = OmegaConf.select(bare, last.key_or_group, default=_NOTHING, throw_on_missing=False)
+    except OmegaConfBaseException:
+        return False
+    given = OmegaConf.create({"value": last.value()}).value
+    return own is not _NOTHING and own == given and type(own) is type(given)
+
+
+_NOTHING = object()
+
+
 def _refuse_findings(name: str, config: dict[str, Any]) -> None:
     """What was found belongs to results, and not to the experiment that any launch may run with other seeds."""
     published = config.get("published")
@@ -274,6 +292,13 @@ def _without_package(name: str, folders: Sequence[Path]) -> str:
     path = next(path for folder in folders if (path := folder / "experiments" / f"{name}.yaml").is_file())
     first = path.read_text("utf-8", errors="replace").lstrip("\ufeff").partition("\n")[0]
     return "" if "@package" in first else " (The file's first line must be: # @package _global_)"
+
+
+def check_name(name: str, config_dir: str | os.PathLike[str] | None = None) -> None:
+    """Raise ``ConfigError`` where there is no such experiment."""
+    if name not in (known := experiment_names(config_dir)):
+        places = " or ".join(str(folder / "experiments") for folder in _search_folders(config_dir))
+        raise ConfigError(f"There is no experiment {name!r} in {places}: {near_misses(name, known)}")
 
 
 def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[str]:
@@ -339,32 +364,6 @@ def missing_extra(config: Mapping[str, Any]) -> str:
     return "" if needs is None or is_installed(needs[0]) else str(needs[1])
 
 
-PACKAGES = {"imblearn": "imbalanced-learn", "sklearn": "scikit-learn", "torch": "torch"}
-"""Of which two versions may not fit: modules and the names under which they are installed."""
-
-
-def _remedy(config: Mapping[str, Any], message: str, cause: BaseException | None) -> str:
-    """For an import that failed, where the module is looked for; of these packages, which versions are installed."""
-    if not isinstance(cause, ImportError) and "Error locating target" not in message:
-        return (
-            " (The keys of the config node are the arguments of its _target_; what is called later, such as a function, has "
-            "_partial_: true.)"
-        )
-    module = str(config.get("_target_")).partition(".")[0]
-    if module not in PACKAGES:
-        return (
-            f". A module of your own, {module}.py, lies in the folder that --config-dir names or is installed; what it "
-            "imports must be installed too."
-        )
-    versions = []
-    for package in PACKAGES.values():
-        try:
-            versions.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            versions.append(f"{package} is not installed")
-    return f" (installed: {', '.join(versions)})"
-
-
 # ---- composition -----------------------------------------------------------------------------------------------------
 
 
@@ -394,7 +393,8 @@ def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.Pat
         return cast(DictConfig, _compose(name, overrides, _search_folders(config_dir), with_hydra=True).hydra)
     except (HydraException, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split("Config search path")[0].split())
-        raise ConfigError(f"{' '.join(overrides)}: Hydra refuses that: {reason}") from error
+        place = " ".join(overrides) or f"experiments/{name}.yaml"
+        raise ConfigError(f"{place}: Hydra refuses that: {reason}") from error
 
 
 def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path], *, with_hydra: bool = False) -> DictConfig:

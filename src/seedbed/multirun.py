@@ -8,6 +8,8 @@ import itertools
 import json
 import logging
 import os
+import re
+import shlex
 import sys
 import traceback
 import uuid
@@ -25,23 +27,27 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override, Quote, QuotedString
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.experiment import hydra_arguments, hydra_settings, load_experiment
+from seedbed.experiment import check_name, hydra_arguments, hydra_settings, load_experiment
 from seedbed.overrides import in_grammar, parse
 from seedbed.paths import project_folder, resources
-from seedbed.progress import Display
+from seedbed.progress import Display, add_to
 from seedbed.report import table_text
 from seedbed.runner import JOB, SWEEP, open_store, run
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import STATES, Store, sweep_launches, true_status
 
-_log = logging.getLogger(__name__)
-
 # Extra of seedbed that brings a launcher; the name of the package is made from it.
 LAUNCHERS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray", "ray_aws": "ray"}  # fmt: skip
+FAILED = "FAILED:"
+"""What the last line of a job's log begins with where something failed."""
+SEARCHES = "SharedStudySweeper"
+"""The class of the sweeper that searches."""
+HYDRAS_FOLDER = "multirun/${now:"
+"""What the folder of a multirun begins with to Hydra where nothing is set."""
 # Written into a multirun's folder by the first job that fails, where it is to stop the others.
 STOPPED = "stopped-by-a-failure"
 SECONDS_TO_END = 10.0
@@ -75,7 +81,9 @@ def run_jobs(
     stopped = ""
     try:
         environment = {SWEEP: json.dumps(sweep)}
-        stopped = launch(_job, name, [*_batches(hydra), *overrides], config_dir, folder, store, environment)
+        stopped = launch(
+            _job, name, [*_batches(hydra), *no_second_log(hydra), *overrides], config_dir, folder, store, environment
+        )
     finally:
         states = _states(store, str(sweep["id"]), len(jobs), folder)
         click.echo(_summary(states, _values(jobs, overrides), folder, stopped), err=True)
@@ -126,10 +134,52 @@ class Stopped(BaseException):
 
 
 def launcher_settings(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> DictConfig:
-    """Hydra's own settings under these overrides; raises ``ConfigError``, also where the launcher is not installed."""
+    """Hydra's own settings under these overrides and those of the experiment's file.
+
+    Raises ``ConfigError``, also where the launcher is not installed, and for what Hydra would do otherwise than seedbed.
+    """
+    check_name(name, config_dir)
     for_hydra = [str(item.input_line) for item in parse(overrides) if is_for_hydra(item)]
     _check_launcher(for_hydra)
-    return hydra_settings(name, for_hydra, config_dir)
+    try:
+        hydra = hydra_settings(name, for_hydra, config_dir)
+    except ConfigError as error:
+        for launcher, extra in LAUNCHERS.items():
+            if re.search(rf"hydra/launcher/{launcher}\b", str(error)):
+                raise ConfigError(
+                    _not_installed(f"experiments/{name}.yaml: hydra/launcher: {launcher}", extra)
+                ) from error
+        raise
+    _check_settings(hydra, name)
+    return hydra
+
+
+def is_search(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> bool:
+    """Whether what is typed, or the experiment's file, chooses the sweeper that searches; raises ``ConfigError``."""
+    hydra = launcher_settings(name, in_grammar(overrides, config_dir, sweeps=True), config_dir)
+    return _class_name(hydra.sweeper) == SEARCHES
+
+
+def _check_settings(hydra: DictConfig, name: str) -> None:
+    """Of what the experiment's file may set for Hydra too: sweeper, its values and the folder."""
+    sweeper, place = _class_name(hydra.sweeper), f"hydra/sweeper={hydra.runtime.choices.get('hydra/sweeper')}"
+    if sweeper not in (SEARCHES, "BasicSweeper"):
+        raise ConfigError(
+            f"{place}: seedbed runs one job for each combination of values (hydra/sweeper=basic), or searches "
+            "(hydra/sweeper=optuna). Choose one of the two."
+        )
+    if sweeper == "BasicSweeper" and hydra.sweeper.get("params"):
+        values = " ".join(f"{key}={value}" for key, value in hydra.sweeper.params.items())
+        raise ConfigError(
+            f"hydra.sweeper.params: jobs are those of the values that are typed. Take it out of experiments/{name}.yaml or "
+            f"the command, and type: seedbed run {name} -m {values}"
+        )
+    folder = OmegaConf.to_container(hydra.sweep, resolve=False)["dir"]  # type: ignore[call-overload,index]
+    if not str(folder).startswith(HYDRAS_FOLDER):
+        raise ConfigError(
+            f"hydra.sweep.dir={folder}: seedbed makes a new folder for each multirun, multirun/NAME/TIME in the project folder. "
+            f"Take it out of experiments/{name}.yaml; hydra.sweep.subdir is the name of a job's folder in it."
+        )
 
 
 def is_for_hydra(override: Override) -> bool:
@@ -146,9 +196,11 @@ def _check_launcher(for_hydra: Sequence[str]) -> None:
             )
         extra = LAUNCHERS.get(str(item.value())) if item.key_or_group == "hydra/launcher" else None
         if extra and not _is_installed(f"hydra-{extra}-launcher"):
-            raise ConfigError(
-                f"{item.input_line}: that launcher is not installed. Install it with: pip install 'seedbed[{extra}]'"
-            )
+            raise ConfigError(_not_installed(str(item.input_line), extra))
+
+
+def _not_installed(place: str, extra: str) -> str:
+    return f"{place}: that launcher is not installed. Install it with: pip install 'seedbed[{extra}]'"
 
 
 def _is_installed(package: str) -> bool:
@@ -221,9 +273,18 @@ def _batches(hydra: DictConfig) -> list[str]:
     return []
 
 
+def no_second_log(hydra: DictConfig) -> list[str]:
+    """Hydra would write a log file of its own for each job, which holds little; where another is chosen, it does."""
+    return ["hydra/job_logging=stdout"] if hydra.runtime.choices.get("hydra/job_logging") == "default" else []
+
+
 def launcher_name(hydra: Any) -> str:
     """The class of the launcher."""
-    return str(hydra.launcher._target_).rsplit(".", maxsplit=1)[-1]
+    return _class_name(hydra.launcher)
+
+
+def _class_name(node: Any) -> str:
+    return str(node._target_).rsplit(".", maxsplit=1)[-1]
 
 
 def _environment(config_dir: str | PathLike[str] | None) -> dict[str, str]:
@@ -262,34 +323,62 @@ def _job(_: DictConfig) -> None:
         torch.set_num_threads(sweep["threads"])
     name = config.runtime.choices["experiments"]
     overrides = [text for text in config.overrides.task if not text.startswith("experiments=")]
-    failures = _run(name, overrides, fail_fast=sweep["fail_fast"])
+    path = Path(config.runtime.output_dir) / log_name(config.job.num)
+    with logged(path):
+        add_to(path, f"seedbed run {shlex.join([name, *overrides])}")
+        failures = _run(name, overrides, path, fail_fast=sweep["fail_fast"])
     if not failures:
         return
-    path = Path(config.runtime.output_dir) / log_name(config.job.num)
-    path.write_text("\n\n".join(f"{where}\n{found}" for where, found in failures.items()), "utf-8")
-    _log.error("Job %s failed (%s): %s. See %s", config.job.num, " ".join(overrides), ", ".join(failures), path)
+    add_failures(path, failures)
     if sweep["fail_fast"]:
         mark.touch()
         if launcher_name(config) == "BasicLauncher":
             raise Stopped
 
 
-def _run(name: str, overrides: Sequence[str], *, fail_fast: bool) -> dict[str, str]:
+@contextlib.contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """What libraries log in between goes to the file too."""
+    handler = logging.FileHandler(path, "a", "utf-8")
+    handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def add_failures(path: Path, failures: Mapping[str, str]) -> None:
+    """End a job's log with what failed and the tracebacks; the last line says that it failed."""
+    add_to(path, "\n".join(f"\n{where}\n{found}" for where, found in failures.items()))
+    add_to(path, f"{FAILED} {', '.join(' '.join(where.split()) for where in failures)}")
+
+
+def _why_failed(log: Path) -> str:
+    """What failed in a job, as the last line of its log has it; "" where nothing did."""
+    last = log.read_text("utf-8", errors="replace").rstrip().rpartition("\n")[2]
+    return f"{last.removeprefix(FAILED).strip(' .')}." if last.startswith(FAILED) else ""
+
+
+def _run(name: str, overrides: Sequence[str], log: Path, *, fail_fast: bool) -> dict[str, str]:
     """What failed, and its traceback."""
     config_dir = os.environ.get("SEEDBED_CONFIG_DIR")
     try:
-        outcome = run(name, overrides, config_dir, display=Display(), curves=False, fail_fast=fail_fast)
+        outcome = run(name, overrides, config_dir, display=Display(log=log), curves=False, fail_fast=fail_fast)
     except SeedbedError as error:
         return {" ".join(str(error).split()): traceback.format_exc()}
     except Exception as error:
         return {f"{type(error).__name__}: {error}": traceback.format_exc()}
-    click.echo(f"\n{' '.join(overrides)}\n{table_text(outcome.results)}\n")
+    table = table_text(outcome.results)
+    click.echo(f"\n{' '.join(overrides)}\n{table}\n")
+    add_to(log, f"\n{table}")
     return {f"{where}: {why}": outcome.tracebacks[where] for where, why in outcome.failures.items()}
 
 
 def log_name(number: int) -> str:
-    """Of the file with what went wrong in a job."""
-    return f"failures-of-job-{number}.log"
+    """Of the file with what a job has said, and what went wrong in it."""
+    return f"job-{number}.log"
 
 
 # ---- after the last job ----------------------------------------------------------------------------------------------
@@ -330,7 +419,7 @@ def _states(store: Store, sweep: str, jobs: int, folder: Path) -> list[str]:
     launches = sweep_launches(store, sweep)
     states = []
     for number in range(jobs):
-        failed = any(folder.rglob(log_name(number)))  # also where it failed before there was a launch
+        failed = any(map(_why_failed, folder.rglob(log_name(number))))  # also where it failed before there was a launch
         launch = launches.get(number)
         states.append("failed" if failed else STATES[true_status(launch)] if launch else "not started")
     return states
@@ -344,7 +433,10 @@ def _summary(states: Sequence[str], values: Sequence[str], folder: Path, stopped
     for number, state in enumerate(states):
         if state != "done":
             log = next(folder.rglob(log_name(number)), None)
-            lines.append(f"  job {number}  {values[number]}: {state}{f', see {log}' if log else ''}")
+            why = _why_failed(log) if log else ""
+            lines.append(
+                f"  job {number}  {values[number]}: {state}{f': {why}' if why else ''}{f' See {log}' if log else ''}"
+            )
     return "\n".join(lines)
 
 

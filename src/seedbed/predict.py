@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from seedbed.checks import require_choice
 from seedbed.data.numbers import DECIMALS
 from seedbed.data.records import Reading, open_records
-from seedbed.errors import ConfigError, DataError
+from seedbed.errors import ConfigError, DataError, near_misses
+from seedbed.overrides import in_grammar, parse
 from seedbed.report.formatting import mean_text
 from seedbed.serving.classifier import Classifier
 from seedbed.serving.inputs import TEXT
@@ -42,13 +46,49 @@ def prediction_text(classifier: Classifier, questions: pd.DataFrame) -> str:
     return "\n".join([classifier.about, "", *_aligned([header, *rows])])
 
 
-def questions_of(
-    classifier: Classifier, texts: Sequence[str], file: Path | None, decimal: str = "point"
-) -> pd.DataFrame:
-    """The texts, and those of the file, one a line; for a classifier of numbers, the rows of a table in the file.
+TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
+"""Suffixes of files that are tables, where the texts that were trained on stood in one."""
 
-    Raises ``ConfigError`` and ``DataError``.
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How a file of questions is read: as the file that was trained on, by the keys of the launch's ``data``."""
+
+    reading: Reading = field(default_factory=Reading)
+    decimal: str = "point"
+    text: str | None = None
+    """The column of texts; None where each line is one."""
+    suffix: str = ""
+    """Of the file that was trained on."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], overrides: Sequence[str] = ()) -> FileOptions:
+        """Those of a launch's ``data`` under overrides such as ``data.encoding=cp1252``; raises ``ConfigError``."""
+        of_reading = [entry.name for entry in fields(Reading)]
+        known = {f"data.{name}": name for name in (*of_reading, "decimal", "text")}
+        given = {name: data[name] for name in known.values() if name in data}
+        for item in parse(in_grammar(overrides)):
+            if item.key_or_group not in known:
+                raise ConfigError(
+                    f"Override {item.input_line!r}: it says nothing of how --file is read, {near_misses(item.key_or_group, known)}"
+                )
+            given[known[item.key_or_group]] = item.value()
+        text, decimal = given.pop("text", None), given.pop("decimal", "point")
+        require_choice("data.decimal", decimal, DECIMALS)
+        path = data.get("path")
+        name = None if text is None else str(text)
+        return cls(Reading(**given), decimal, name, Path(path).suffix.lower() if isinstance(path, str) else "")
+
+
+def questions_of(
+    classifier: Classifier, texts: Sequence[str], file: Path | None, options: FileOptions | None = None
+) -> pd.DataFrame:
+    """The texts, and those of the file; for a classifier of numbers, the rows of a table in the file.
+
+    A file like the one that was trained on is read as that one was, any other has a text a line. Raises ``ConfigError``
+    and ``DataError``.
     """
+    options = options or FileOptions()
     is_of_texts = [column.name for column in classifier.questions] == [TEXT]
     if not is_of_texts:
         if texts or file is None:
@@ -56,26 +96,47 @@ def questions_of(
             raise ConfigError(
                 f"--text: this classifier takes rows of numbers. Give --file, a table with columns {names}."
             )
-        return _table(classifier, file, decimal)
-    lines = [*texts, *(_lines(file) if file else [])]
+        return _table(classifier, file, options)
+    lines = [*texts, *(_texts(file, options) if file else [])]
     if not lines:
         raise ConfigError("--text or --file: give a text, such as --text 'WINNER!! Claim your prize now'.")
     return pd.DataFrame({TEXT: lines})
 
 
-def _lines(file: Path) -> list[str]:
-    """Those that are not blank."""
+def _texts(file: Path, options: FileOptions) -> list[str]:
+    """Those that are not blank: of the column, or the lines where the file is no table or has one column of another name."""
+    suffix = file.suffix.lower()
+    if options.text is None or suffix not in (*TABLES, options.suffix) or not suffix:
+        return _lines(file, options.reading.encoding)
     try:
-        lines = file.read_text(encoding="utf-8").split("\n")
+        records = open_records(file, options.reading, [options.text])
+    except DataError:
+        if suffix in TABLES:
+            raise
+        return _lines(file, options.reading.encoding)
+    if options.text not in records.columns and len(records.columns) == 1:
+        return _lines(file, options.reading.encoding)
+    (found,) = records.strings([records.position(options.text, "data.text")])
+    return [text for text in found if text.strip()]
+
+
+def _lines(file: Path, encoding: str) -> list[str]:
+    """Those that are not blank."""
+    name = "utf-8" if encoding == "auto" else encoding
+    try:
+        lines = file.read_text(encoding=name).removeprefix("\ufeff").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"--file {file} cannot be read: {error}. Name a text file in UTF-8.") from error
+        raise DataError(
+            f"--file {file} cannot be read: {error}. Name a text file in {name.upper()}, or say what it is in, such as "
+            "data.encoding=cp1252."
+        ) from error
     return [line for line in lines if line.strip()]
 
 
-def _table(classifier: Classifier, file: Path, decimal: str) -> pd.DataFrame:
+def _table(classifier: Classifier, file: Path, options: FileOptions) -> pd.DataFrame:
     names = [column.name for column in classifier.questions]
-    records = open_records(file, Reading(), names)
-    numbers = records.numbers([records.position(name, "--file") for name in names], DECIMALS[decimal])
+    records = open_records(file, options.reading, names)
+    numbers = records.numbers([records.position(name, "--file") for name in names], DECIMALS[options.decimal])
     return pd.DataFrame({name: numbers.iloc[:, place] for place, name in enumerate(names)})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import TracebackType
 
 import pytorch_lightning as pl
@@ -13,8 +14,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 class Display:
     """Shows what a run does. All of it goes to standard error, so that standard output holds results only."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        self.quiet = quiet
+    def __init__(self, quiet: bool = False, log: Path | None = None) -> None:
+        """Lines that stay are also added to the file ``log``."""
+        self.quiet, self.log = quiet, log
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self.live = sys.stderr.isatty() and not quiet
         self._progress = Progress(
@@ -43,6 +45,8 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line that stays."""
+        if self.log is not None:
+            add_to(self.log, text)
         if not self.quiet:
             self.console.print(text, markup=False)
 
@@ -72,6 +76,12 @@ class Display:
         if self._whole is not None:
             text = f"{variant}  {unit} {epoch}/{epochs}  {seeds} seed{'s' if seeds != 1 else ''}"
             self._progress.update(self._whole, description=text, advance=advance)
+
+
+def add_to(log: Path, text: str) -> None:
+    """Add lines to a log file."""
+    with log.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"{text}\n")
 
 
 class EpochProgress(pl.Callback):

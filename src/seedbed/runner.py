@@ -362,7 +362,7 @@ def _sweep_tags(experiment: Experiment) -> dict[str, str]:
     values = {key: given[key] for key in sweep["keys"] if key in given}
     return {
         "sweep": sweep["id"],
-        "sweep_values": json.dumps(values),
+        **tracking.in_parts("sweep_values", json.dumps(values)),
         "sweep_jobs": str(sweep["jobs"]),
         "sweep_job": os.environ[JOB],
     }
@@ -435,12 +435,15 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
             "seeds": list(experiment.seeds),
             "variants": [planned.name for planned in plan],
             "overrides": list(experiment.overrides),
+            **({"restated": list(experiment.restated)} if experiment.restated else {}),
             **tracking.flat_params(
                 config, ("variants", "seeds", "variant", "published", "imbalance", "report", "search")
             ),
         },
         tags={f"{tracking.TAG}environment": in_one_line()},
     )
+    if tracking.is_cut(list(experiment.overrides)):
+        launch.artifact(tracking.OVERRIDES, json.dumps(list(experiment.overrides)))
     launch.artifact(tracking.PLAN, json.dumps({planned.name: sorted(planned.fingerprints.items()) for planned in plan}))
     launch.artifact(tracking.CONFIG, tracking.to_yaml(config))
     launch.artifact(tracking.DATA, json.dumps(_describe_data(plan[0])))

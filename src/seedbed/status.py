@@ -127,7 +127,7 @@ def _sweep_lines(store: Store, latest: Any) -> list[str]:
     rows = []
     for number, run in sorted(launches.items()):
         of_variants = _cell_counts(store, run.info.run_id, plans.get(number, {}), finished)
-        values = json.loads(run.data.tags[f"{tracking.SWEEP}_values"])
+        values = json.loads(tracking.from_parts(run.data.tags, f"{tracking.SWEEP}_values"))
         about = (
             STATES[true_status(run)],
             run.info.run_id[:8],

@@ -84,7 +84,8 @@ DATA_DIGEST = f"{TAG}data_digest"
 # On a seed run: the code that made it, as JSON, cut into as many tags as it takes; and the fingerprint without the code,
 # which is that of seed runs from before the code was recorded.
 CODE_TAG, WITHOUT_CODE = f"{TAG}code", f"{TAG}fingerprint_without_code"
-LONGEST_TAG = 5000
+LONGEST_TAG, MLFLOWS_LONGEST_TAG = 5000, 8000
+TRUNCATED = r"…\[truncated, sha256 [0-9a-f]{16}\]$"
 # Params of a seed run beside its config.
 AT_ONCE, CHOSEN_EPOCH = "trainer.seeds_at_once", "chosen_epoch"
 LAUNCHES, LATEST_FIRST = f"tags.`{TAG}kind` = 'launch'", "attributes.start_time DESC"
@@ -124,8 +125,18 @@ def param_text(value: Any) -> str:
     text = databases.without_password(value if isinstance(value, str) else json.dumps(value, default=str))
     if len(text) <= LONGEST_PARAM:
         return text
-    mark = f"…[truncated, sha256 {_digest(text)[:16]}]"
+    mark = f"…[truncated, sha256 {_digest(text)[:16]}]"  # as TRUNCATED finds it
     return text[: LONGEST_PARAM - len(mark)] + mark
+
+
+def is_cut(value: Any) -> bool:
+    """Whether a param holds only the start of this value."""
+    return re.search(TRUNCATED, param_text(value)) is not None
+
+
+def _cut(text: str) -> str:
+    """A tag that is only shown, cut to what stores take; one that is read back goes by ``in_parts``."""
+    return text if len(text) <= MLFLOWS_LONGEST_TAG else f"{text[: MLFLOWS_LONGEST_TAG - 1]}…"
 
 
 def param_key(key: str) -> str:
@@ -291,18 +302,27 @@ def _cell(run: Run) -> Cell:
 
 def code_tags(code: Code, recipe: str) -> dict[str, str]:
     """What ``Store.start`` is to write on a seed run of the code that makes it, and its fingerprint without that."""
-    text = json.dumps(code.as_dict(), sort_keys=True)
-    parts = [text[start : start + LONGEST_TAG] for start in range(0, len(text), LONGEST_TAG)]
-    tags = {f"{CODE_TAG}.{number}" if number else CODE_TAG: part for number, part in enumerate(parts)}
+    tags = in_parts(CODE_TAG, json.dumps(code.as_dict(), sort_keys=True))
     return {key.removeprefix(TAG): text for key, text in {**tags, WITHOUT_CODE: recipe}.items()}
+
+
+def in_parts(key: str, text: str) -> dict[str, str]:
+    """A text of any length as tags: ``key``, ``key.1``, ``key.2``, ..."""
+    parts = [text[start : start + LONGEST_TAG] for start in range(0, max(len(text), 1), LONGEST_TAG)]
+    return {f"{key}.{number}" if number else key: part for number, part in enumerate(parts)}
+
+
+def from_parts(tags: Mapping[str, str], key: str) -> str:
+    """The text that ``in_parts`` has made tags of."""
+    more = itertools.takewhile(lambda part: part in tags, (f"{key}.{number}" for number in itertools.count(1)))
+    return "".join(tags[part] for part in (key, *more))
 
 
 def code_on(tags: Mapping[str, str]) -> Code | None:
     """The code that the tags of a seed run say it was made by; None where they say nothing of it."""
     if CODE_TAG not in tags:
         return None
-    more = itertools.takewhile(lambda key: key in tags, (f"{CODE_TAG}.{number}" for number in itertools.count(1)))
-    return Code(**json.loads("".join(tags[key] for key in (CODE_TAG, *more))))
+    return Code(**json.loads(from_parts(tags, CODE_TAG)))
 
 
 def _circumstances(run: Run) -> dict[str, str]:
@@ -365,7 +385,7 @@ class Store:
     def start(self, name: str, kind: str, tags: Mapping[str, str], parent: str | None = None) -> TrackedRun:
         """Create a run that carries its process, so that a crash can be told from a live neighbour."""
         all_tags = {
-            f"{TAG}{key}": databases.without_password(value)
+            f"{TAG}{key}": _cut(databases.without_password(value))
             for key, value in {"kind": kind, **tags, **process_tags()}.items()
         }
         if parent is not None:
@@ -605,6 +625,8 @@ def mean_curves(points: Iterable[tuple[str, int, float]]) -> list[tuple[str, int
 # ---- what is read back -----------------------------------------------------------------------------------------------
 
 PLAN, CONFIG, DATA, ENVIRONMENT, NOTES = "plan.json", "config.yaml", "data.json", "environment.json", "notes.json"
+OVERRIDES = "overrides.json"
+"""Of a launch whose overrides are too long for a param."""
 CODE = "code.json"
 """Of a launch: the code of each variant; launches of earlier versions have none."""
 SEARCH_RECORD = "search.json"
@@ -730,7 +752,7 @@ def read_results(store: Store, launch: Run, *, curves: bool = True, jobs: bool =
         jobs=[_job(store, job, plans[job.info.run_id], finished) for job in launches],
         search=_search_of(store, launch),
         labels={name: label for cell in own.values() for name, label in cell.labels.items()},
-        overrides=_recipe_overrides(launch),
+        overrides=_recipe_overrides(launch, run),
         launch=launch.info.run_id,
         launches=[launch_row(run) for run in reversed(store.launches()) if run.info.run_id in used],
         rounding=store.trained_alone(own),
@@ -776,9 +798,24 @@ def _search_of(store: Store, launch: Run) -> Search | None:
     return Search(**{**found, "trials": [Trial(**trial) for trial in found["trials"]]})
 
 
-def _recipe_overrides(launch: Run) -> list[str]:
+def overrides_of(launch: Run, run: TrackedRun) -> list[str]:
+    """The overrides of a launch: from a file of its own where a param would cut them, else from the command's tag."""
+    given = launch.data.params.get("overrides", "[]")
+    if not re.search(TRUNCATED, given):
+        found: list[str] = json.loads(given)
+        return found
+    if any(file.path == OVERRIDES for file in run.client.list_artifacts(run.id)):
+        found = json.loads(run.text(OVERRIDES))
+        return found
+    words = shlex.split(launch.data.tags.get(f"{TAG}command", ""))[3:]  # of seedbed run NAME
+    return words[: words.index("--config-dir")] if "--config-dir" in words else words
+
+
+def _recipe_overrides(launch: Run, run: TrackedRun) -> list[str]:
     """The overrides of a launch but those that only say which cells are asked for, or how they are shown."""
-    given: list[str] = json.loads(launch.data.params.get("overrides", "[]"))
+    restated = launch.data.params.get("restated", "[]")
+    as_they_stand = set() if re.search(TRUNCATED, restated) else set(json.loads(restated))
+    given = [text for text in overrides_of(launch, run) if text not in as_they_stand]
     keys = {text: text.split("=", 1)[0].lstrip("+~").replace("/", ".") for text in given}
     return [text for text, key in keys.items() if can_change_results(key)]
 
@@ -801,12 +838,12 @@ def read_codes(store: Store, launch: Run) -> dict[str, Code] | None:
 
 
 def _jobs(store: Store, launch: Run) -> list[Run]:
-    """The launches of the sweep that this one belongs to, oldest first."""
+    """The launches of the sweep that this one belongs to, in the order in which their values were given."""
     sweep = launch.data.tags.get(SWEEP)
     if not sweep:
         return []
     of_sweep = [run for run in store.launches() if run.data.tags.get(SWEEP) == sweep and READABLE in run.data.tags]
-    return of_sweep[::-1]
+    return sorted(of_sweep, key=lambda run: (int(run.data.tags[f"{SWEEP}_job"]), run.info.start_time))
 
 
 def sweep_launches(store: Store, sweep: str) -> dict[int, Run]:
@@ -818,7 +855,7 @@ def sweep_launches(store: Store, sweep: str) -> dict[int, Run]:
 def _job(store: Store, launch: Run, plan: Plan, finished: Mapping[str, Cell]) -> Job:
     cells = _cell_frame(store, launch.info.run_id, plan, finished)
     circumstances = {variant: _common(planned, finished) for variant, planned in plan.items()}
-    values = json.loads(launch.data.tags[f"{SWEEP}_values"])
+    values = json.loads(from_parts(launch.data.tags, f"{SWEEP}_values"))
     return Job(launch.info.run_id, values, tuple(plan), cells, circumstances)
 
 

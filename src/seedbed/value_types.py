@@ -115,7 +115,7 @@ def _misfit_arguments(node: Any, place: str) -> Iterator[Misfit]:
             annotation = Any if known is None else known.annotation
             strict = _package(called) in CHECKED_PACKAGES
         if f"{place}.{key}" == "optimizer.lr" and annotation is not Any:
-            annotation |= Literal[AUTO]  # type: ignore[valid-type]
+            annotation |= Literal[AUTO]
         if not fits(value, annotation, strict=strict):
             yield Misfit(f"{place}.{key}", value, wanted(value, annotation))
         elif refused := _refused_by_scikit_learn(called, str(key), value):

@@ -14,7 +14,7 @@ from seedbed.report import analyse, comparison_table, launch_page, table_text, w
 from seedbed.report import search as search_report
 from seedbed.report.pictures import pictures
 from seedbed.report.power import power_text
-from seedbed.report.sweep import Setting, best_setting
+from seedbed.report.sweep import Setting, best_setting, in_order
 from seedbed.report.words import summary_sentences
 from seedbed.results import Search, Trial
 from seedbed.statistics import RESPLITS, compare, detectable_difference, ranking, summary
@@ -390,3 +390,12 @@ def test_a_variant_that_diverged_in_every_seed_is_not_called_incomplete(make_res
     text = text_of(with_lost(make_results, range(len(WAVE))))
     assert "`risky` diverged in every seed: n=0" in text
     assert "incomplete" not in text
+
+
+def test_rows_of_a_sweep_stand_in_the_order_of_their_values() -> None:
+    settings = [
+        Setting({"lr": lr, "width": width}, {}, 1)
+        for lr, width in (("1e-2", "b"), ("10", "b"), ("2", "a"), ("1e-2", "a"))
+    ]
+    ordered = [(found.values["lr"], found.values["width"]) for found in in_order(settings, ["lr", "width"])]
+    assert ordered == [("1e-2", "b"), ("1e-2", "a"), ("2", "a"), ("10", "b")]

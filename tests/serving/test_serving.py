@@ -33,8 +33,9 @@ from tests.test_recommend import ITEMS, RATED, train
 from seedbed.cli import main
 from seedbed.errors import DataError, SeedbedError, TrackingError
 from seedbed.paths import PACKAGE
+from seedbed.predict import FileOptions, questions_of
 from seedbed.runner import run
-from seedbed.serving.building import predictor_of
+from seedbed.serving.building import classifier_of, predictor_of
 from seedbed.serving.classifier import Classifier
 from seedbed.serving.export import PACKAGES, Exported, export
 from seedbed.serving.inputs import Numbers
@@ -235,6 +236,52 @@ def test_one_seed_alone_has_no_spread(folder: Path) -> None:
     assert answers["std_spam"].tolist() == [None]
     with pytest.raises(SeedbedError, match=r"--seed 7: variant 'none' has no such seed.*known: 0, 1"):
         predictor(folder, "hashed", seed=7)
+
+
+# ---- files of questions ----------------------------------------------------------------------------------------------
+
+
+def asked(experiment: str, file: Path, *overrides: str, folder: Path) -> pd.DataFrame:
+    found = find_variant(experiment, config_dir=folder)
+    return questions_of(predictor(folder, experiment), (), file, FileOptions.of(found.config["data"], overrides))  # type: ignore[arg-type]
+
+
+def test_a_file_like_the_one_that_was_trained_on_is_read_as_that(folder: Path, tmp_path: Path) -> None:
+    table = asked("fitted", folder / "texts.tsv", folder=folder)
+    assert len(table) == 60
+    assert table["text"][0] == "win a prize &amp; cash 0"
+    other = tmp_path / "other.csv"
+    other.write_bytes(
+        "nr;Text (neu)\n1;Grüße\n2;\n3;win; prize\n".replace("win; prize", '"win; prize"').encode("cp1252")
+    )
+    typed = ["data.text=Text (neu)", "data.encoding=cp1252", "data.delimiter=semicolon"]
+    assert asked("fitted", other, *typed, folder=folder)["text"].tolist() == ["Grüße", "win; prize"]
+    with pytest.raises(SeedbedError, match=r"data.text=body"):
+        asked("fitted", other, "data.delimiter=semicolon", folder=folder)
+
+
+def test_other_files_have_a_text_a_line(folder: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "messages.txt"
+    lines.write_text("win, a prize\n\nsee you\tat home\n")
+    assert asked("fitted", lines, folder=folder)["text"].tolist() == ["win, a prize", "see you\tat home"]
+    lines.write_bytes("Grüße\n".encode("cp1252"))
+    assert asked("fitted", lines, "data.encoding=cp1252", folder=folder)["text"].tolist() == ["Grüße"]
+    with pytest.raises(SeedbedError, match=r"such as data.encoding=cp1252"):
+        asked("fitted", lines, folder=folder)
+
+
+def test_numbers_are_read_by_the_same_settings(folder: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("b c;a\n1,5;2\n")
+    asked_for = asked("feature_imbalance", rows, "data.delimiter=semicolon", "data.decimal=comma", folder=folder)
+    assert asked_for.to_dict("records") == [{"a": 2.0, "b c": 1.5}]
+    with pytest.raises(SeedbedError, match=r"did you mean .data.decimal."):
+        asked("feature_imbalance", rows, "data.decimals=comma", folder=folder)
+
+
+def test_a_model_of_ratings_says_how_it_is_asked(folder: Path) -> None:
+    with pytest.raises(SeedbedError, match=r"seedbed recommend stars --user NAME"):
+        classifier_of(find_variant("stars", "plain", config_dir=folder))
 
 
 # ---- what it refuses -------------------------------------------------------------------------------------------------

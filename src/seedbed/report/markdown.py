@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
+from seedbed.experiment import used
+from seedbed.lr_finder import AUTO
 from seedbed.report.analysis import LEVEL, Analysis, Difference, absences, difference_text
 from seedbed.report.claims import Claim
 from seedbed.report.findings import Finding
@@ -490,7 +492,8 @@ def _variant_notes(analysis: Analysis) -> str:
 def _recipe(analysis: Analysis) -> str:
     """The config of the first variant, as YAML, with what the source leaves unstated."""
     config = analysis.results.config
-    shared = {key: value for key, value in config.items() if key not in _NO_RECIPE}
+    left_out = _NO_RECIPE | unused_parts(analysis.results)
+    shared = {key: value for key, value in config.items() if key not in left_out}
     if isinstance(shared.get("data"), dict):
         shared["data"] = {key: value for key, value in shared["data"].items() if key not in ("root", "path")}
     published = config.get("published") or {}
@@ -504,6 +507,15 @@ def _recipe(analysis: Analysis) -> str:
     if block and len(results.variants) > 1:
         block = [f"The config of `{results.variants[0]}`, the first variant:", *block]
     return _section("Recipe", ["\n".join(said)] if said else [], block)
+
+
+def unused_parts(results: Results) -> set[str]:
+    """Parts of the config that say how rates are found and settings searched, where nothing is."""
+    config = results.config
+    stated = config.get("variants")
+    own = [str(text) for texts in (stated.values() if isinstance(stated, dict) else ()) for text in texts or ()]
+    finds = "lr_finder" in used(config) or any(text.lstrip("+") == f"optimizer.lr={AUTO}" for text in own)
+    return {*(() if finds else ("lr_finder",)), *(() if results.search is not None else ("search",))}
 
 
 def _launches(analysis: Analysis) -> str:

@@ -8,6 +8,7 @@ from seedbed.report.analysis import LEVEL
 from seedbed.report.claims import UNTESTABLE, Claim, family_words
 from seedbed.report.findings import Finding
 from seedbed.report.footnotes import marked
+from seedbed.report.foreign import foreign_data
 from seedbed.report.formatting import (
     NOTHING,
     PLUS_MINUS,
@@ -68,12 +69,10 @@ def about_family(claims: Sequence[Claim]) -> str:
 
 
 def changed(results: Results) -> str:
-    """That this launch is by another recipe than the experiment's, which is that of the source."""
-    return (
-        f"; this launch changed its recipe: {listed(f'`{text}`' for text in results.overrides)}"
-        if results.overrides
-        else ""
-    )
+    """That this launch is by another recipe than the experiment's, which is that of the source, or on other data."""
+    recipe = f"; this launch changed its recipe: {listed(f'`{text}`' for text in results.overrides)}"
+    said = recipe if results.overrides else ""
+    return f"{said}; the data are not those of the source: see the first lines" if foreign_data(results) else said
 
 
 def published_section(numbers: list[Published], results: Results, picture: str) -> str:

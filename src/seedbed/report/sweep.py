@@ -47,10 +47,16 @@ def sweep_part(analysis: Analysis) -> tuple[str, list[Picture]]:
     if len(jobs) < 2 or not keys:
         return "", []
     variants = list(dict.fromkeys(variant for job in jobs for variant in job.variants))
-    settings = [_setting(analysis, job, variants) for job in jobs]
+    settings = in_order([_setting(analysis, job, variants) for job in jobs], keys)
     label = analysis.label()
     picture = Picture(SWEEP, "sweep", f"{label} over {listed(keys)}", lambda: sweep_figure(analysis, settings, keys))
     return _section(analysis, settings, keys), [picture]
+
+
+def in_order(settings: Sequence[Setting], keys: Sequence[str]) -> list[Setting]:
+    """By the values of the first key, then of the second, ...: numbers by size, others as they were given."""
+    places = {key: {value: place for place, value in enumerate(_in_order(settings, key))} for key in keys}
+    return sorted(settings, key=lambda setting: [places[key][setting.values.get(key, NOTHING)] for key in keys])
 
 
 def swept_keys(jobs: Sequence[Job]) -> list[str]:

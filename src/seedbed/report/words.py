@@ -16,6 +16,7 @@ from seedbed.report.analysis import (
     difference_text,
 )
 from seedbed.report.claims import FAILS, HOLDS, OPEN, UNTESTABLE, Claim
+from seedbed.report.foreign import foreign_data
 from seedbed.report.formatting import count_word, listed, mean_text
 from seedbed.report.pairs import LOWER
 
@@ -23,6 +24,7 @@ from seedbed.report.pairs import LOWER
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
     """What the runs say: who differs, who leads, what is incomplete, what became of the source's claims."""
     sentences = [
+        foreign_data(analysis.results),
         analysis.exploratory,
         _differences(analysis),
         *_no_verdicts(analysis),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import traceback
 from collections.abc import Sequence
@@ -18,11 +17,14 @@ from omegaconf import DictConfig
 from seedbed.databases import without_password
 from seedbed.errors import ConfigError
 from seedbed.multirun import (
+    add_failures,
     is_for_hydra,
     launch,
     launcher_name,
     launcher_settings,
     log_name,
+    logged,
+    no_second_log,
     own_folder,
     threads_of_a_job,
 )
@@ -33,8 +35,6 @@ from seedbed.search import Found, prepare, search
 
 ASKED = "SEEDBED_SEARCH"
 """What a process is to do: the overrides of the search, and how many threads it has."""
-
-_log = logging.getLogger(__name__)
 
 
 def search_by_processes(
@@ -59,7 +59,7 @@ def search_by_processes(
     folder = own_folder(project_folder(config_dir) / "multirun" / name)
     click.echo(f"{processes} process{'es' if processes > 1 else ''} for one study. Logs: {folder}", err=True)
     work = {"overrides": asked, "threads": threads_of_a_job(hydra, processes)}
-    given = [*overrides, f"hydra.sweeper.n_jobs={processes}"]
+    given = [*no_second_log(hydra), *overrides, f"hydra.sweeper.n_jobs={processes}"]
     if stopped := launch(_work, name, given, config_dir, folder, store, {ASKED: json.dumps(work)}):
         click.echo(stopped, err=True)
     return search(name, asked, config_dir, display=Display())
@@ -79,9 +79,12 @@ def _work(_: DictConfig) -> None:
     if asked["threads"]:
         torch.set_num_threads(asked["threads"])
     name = config.runtime.choices["experiments"]
+    path = Path(config.runtime.output_dir) / log_name(config.job.num)
+    shown, config_dir = Display(log=path), os.environ.get("SEEDBED_CONFIG_DIR")
     try:
-        search(name, asked["overrides"], os.environ.get("SEEDBED_CONFIG_DIR"), display=Display(), only_trials=True)
+        with logged(path):
+            search(name, asked["overrides"], config_dir, display=shown, only_trials=True)
     except Exception as error:  # the other processes, and at last the one above, go on
-        path = Path(config.runtime.output_dir) / log_name(config.job.num)
-        path.write_text(traceback.format_exc(), "utf-8")
-        _log.error("Process %s of the search ended: %s: %s. See %s", config.job.num, type(error).__name__, error, path)
+        said = f"{type(error).__name__}: {error}"
+        add_failures(path, {said: traceback.format_exc()})
+        click.echo(f"Process {config.job.num} of the search ended: {said}. See {path}", err=True)

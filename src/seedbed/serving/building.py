@@ -88,6 +88,12 @@ def _faiss(variant: str, scores: Scores) -> FaissIndex:
 
 def classifier_of(found: FoundVariant, seed: int | None = None) -> Classifier:
     """Raises a ``SeedbedError`` for another task, and for data whose encoder or transformer cannot be stored."""
+    if found.task.RECOMMENDS:
+        name = found.results.experiment
+        raise ConfigError(
+            f"{name!r} is about ratings, not about texts or rows of numbers. Ask it what users like: seedbed recommend {name} "
+            f"--user NAME, or --similar-to TITLE."
+        )
     if not issubclass(found.task, Classification):
         raise ConfigError(
             f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment with "
