@@ -8,11 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import psutil
 import pytest
 import yaml
@@ -20,9 +23,11 @@ import yaml
 from seedbed import tracking
 from seedbed.data.selection import SelectionSplit
 from seedbed.errors import ConfigError
+from seedbed.results import Trial
 from seedbed.search import Found, search
 from seedbed.search.plan import read_plan
-from seedbed.search.study import Measured, Study, _signed
+from seedbed.search.samplers import signed
+from seedbed.search.study import Measured, Study
 from seedbed.search.trials import Trials
 from tests.conftest import REPOSITORY, write_project
 from tests.search.conftest import BASE
@@ -134,6 +139,69 @@ def test_a_trial_left_running_by_a_kill_fails_and_its_point_is_tried_again(
     assert made_up_search("search.trials=6").search.trials == found.search.trials  # nothing is left to do
 
 
+class Killed(BaseException):
+    """Ends a process on the spot, as SIGKILL does."""
+
+
+@pytest.mark.parametrize(("sampler", "drawn"), [("tpe", 1), ("qmc", 2), ("grid", 0)])
+def test_a_kill_before_a_trial_is_signed_changes_nothing_for_those_who_go_on(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch, sampler: str, drawn: int
+) -> None:
+    """However many of its settings the sampler had drawn by then."""
+    monkeypatch.setattr(Trials, "run", pretended)
+    options = [f"search={sampler}", "search.trials=6"]
+    options += ["optimizer.lr=1e-3,1e-2,1e-1"] if sampler == "grid" else []
+    whole = made_up_search(*options, "search.study=whole")
+    suggest, sign = optuna.Trial._suggest, Study._sign
+
+    def until_the_kill(self: optuna.Trial, name: str, distribution: Any) -> Any:
+        if self.number == 2 and len(self._cached_frozen_trial.params) == drawn:
+            raise Killed
+        return suggest(self, name, distribution)
+
+    def not_signed(self: Study, trial_id: int, what: Any) -> None:
+        if any(trial._trial_id == trial_id and trial.number == 2 for trial in self._trials()):
+            raise Killed
+        sign(self, trial_id, what)
+
+    monkeypatch.setattr(optuna.Trial, "_suggest", until_the_kill)
+    monkeypatch.setattr(Study, "_sign", not_signed)
+    with pytest.raises(Killed):
+        made_up_search(*options)
+    monkeypatch.setattr(optuna.Trial, "_suggest", suggest)
+    monkeypatch.setattr(Study, "_sign", sign)
+    found = made_up_search(*options)
+    assert not found.shared
+    assert points(found) == points(whole)
+    assert [trial.state for trial in found.search.trials] == ["COMPLETE"] * 6
+    assert [trial.state.name for trial in opened(project)._trials()].count("FAIL") == 1
+
+
+def test_counts_and_the_best_are_read_at_one_moment(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process that ends its trial meanwhile waits for the lock."""
+    monkeypatch.setattr(Trials, "run", pretended)
+    made_up_search("search.trials=2")
+    study, other = opened(project), opened(project)
+    last = other.next()
+    assert last is not None
+    with ThreadPoolExecutor() as at_once:
+        records = study.records
+
+        def slowly() -> list[Trial]:
+            read = records()
+            at_once.submit(other.tell, last, Measured(values=(9.0,), mean=9.0, n=2))
+            time.sleep(0.5)
+            return read
+
+        monkeypatch.setattr(study, "records", slowly)
+        state = study.state()
+    assert (state.running, [trial.state for trial in state.trials]) == (1, ["COMPLETE", "COMPLETE", "RUNNING"])
+    assert state.best[0] in (0, 1)
+    assert opened(project).state().best == [2]
+
+
 def test_a_trial_of_a_living_process_is_left_alone(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,8 +218,6 @@ def opened(project: Path) -> Study:
     plan = read_plan("messages", [*BASE, "search.trials=6"], project)
     study = Study.__new__(Study)
     study.settings, study.space = plan.settings, plan.space
-    import optuna  # noqa: PLC0415
-
     study._study = optuna.load_study(study_name=plan.settings.study, storage=plan.settings.storage)
     study._storage = study._study._storage
     return study
@@ -186,7 +252,7 @@ def test_a_point_that_kills_its_process_again_and_again_is_given_up(
     for _ in range(3):
         lost = study.next()
         assert lost is not None
-        study._sign(lost._trial_id, {**_signed(study._frozen(lost)), "process": {**tracking.process_tags(), "process_start": "1.0"}})  # fmt: skip
+        study._sign(lost._trial_id, {**signed(study._frozen(lost)), "process": {**tracking.process_tags(), "process_start": "1.0"}})  # fmt: skip
         study.retry_killed()
     found = made_up_search("search.trials=3")
     assert [trial.state for trial in found.search.trials] == ["COMPLETE", "FAIL", "COMPLETE"]

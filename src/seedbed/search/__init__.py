@@ -25,7 +25,7 @@ from seedbed.results import Search
 from seedbed.runner import Outcome, repair, run_loaded
 from seedbed.search.plan import Plan, read_plan
 from seedbed.search.space import as_override
-from seedbed.search.study import Measured, Study
+from seedbed.search.study import Measured, State, Study
 from seedbed.search.trials import Trials
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import Store, TrackedRun
@@ -65,9 +65,9 @@ def search(
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
             trials, study, run = _opened(plan, store, shown, workers, records)
             _work(trials, study, run, plan, shown)
-        running = study.running
-        found = _record(study, plan, trials)
-        if only_trials or running or not study.claim_test():
+        state = study.state()
+        found = _record(state, plan, trials)
+        if only_trials or state.running or not study.claim_test():
             return Found(found, run.id, None, shared=not only_trials)
         found = _finish(study, run, found, plan)
         tested = _test(plan, found, run.id, shown) if found.best and plan.settings.fresh_seeds else None
@@ -223,7 +223,7 @@ def shown_number(value: Any) -> Any:
 # ---- what came of it -------------------------------------------------------------------------------------------------
 
 
-def _record(study: Study, plan: Plan, trials: Trials) -> Search:
+def _record(state: State, plan: Plan, trials: Trials) -> Search:
     settings = plan.settings
     return Search(
         study=settings.study,
@@ -238,8 +238,8 @@ def _record(study: Study, plan: Plan, trials: Trials) -> Search:
         seeds=list(plan.experiment.seeds),
         holdout=settings.holdout if trials.holds_out else None,
         trials_wanted=settings.trials,
-        trials=study.records(),
-        best=study.best(),
+        trials=state.trials,
+        best=state.best,
         command=plan.command,
     )
 

@@ -21,6 +21,7 @@ from seedbed.experiment import Experiment, build, metrics_of
 from seedbed.known_keys import refuse_unknown_argument
 from seedbed.randomness import derive
 from seedbed.results import SECONDS
+from seedbed.search.samplers import GridWithoutKilled, QMCAtPosition
 from seedbed.search.space import Space
 from seedbed.statistics import lower_is_better
 
@@ -58,7 +59,11 @@ class Settings:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             if self.sampler_name == QMCSampler.__name__:  # one sequence for all trials
-                return self._make_sampler(seed=self.seed, independent_sampler=RandomSampler(seed=drawn))
+                given = getattr(self._make_sampler, "keywords", {})
+                one_seed = {"seed": self.seed, "independent_sampler": RandomSampler(seed=drawn)}
+                return QMCAtPosition(position, {**given, **one_seed})
+            if self.sampler_name == BruteForceSampler.__name__:
+                return GridWithoutKilled(**{**getattr(self._make_sampler, "keywords", {}), "seed": drawn})
             return self._make_sampler(seed=drawn)
 
 
