@@ -158,12 +158,20 @@ class Study:
             self._study.enqueue_trial(_point(trial), user_attrs={ATTRIBUTE: retry})
         return len(lost)
 
+    def wants_more(self) -> bool:
+        """Whether ``next`` would give a trial, as far as other processes leave it."""
+        position, waiting = self._begun_and_waiting()
+        return waiting > 0 or position < self.settings.trials
+
+    def _begun_and_waiting(self) -> tuple[int, int]:
+        counted = [trial for trial in self._trials() if _counts(trial)]
+        waiting = sum(trial.state == TrialState.WAITING for trial in counted)
+        return len(counted) - waiting, waiting
+
     def next(self) -> optuna.Trial | None:
         """A trial to run, with its point; None when there are as many as the settings want."""
         with self.alone():
-            counted = [trial for trial in self._trials() if _counts(trial)]
-            waiting = sum(trial.state == TrialState.WAITING for trial in counted)
-            position = len(counted) - waiting
+            position, waiting = self._begun_and_waiting()
             if waiting == 0 and position >= self.settings.trials:
                 return None
             # A queued trial has its point: a sampler that keeps a sequence must not move on for it.
