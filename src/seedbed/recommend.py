@@ -14,7 +14,7 @@ from seedbed.cold_start import RIDGE, factor_model, is_factor_model, mean_vector
 from seedbed.data.names import Names
 from seedbed.data.ratings import RatingTable
 from seedbed.data.records import Reading, open_records
-from seedbed.errors import ConfigError, DataError
+from seedbed.errors import ConfigError, DataError, near_misses
 from seedbed.rankings import Ranked, most_alike, nearest, top
 from seedbed.report.formatting import mean_text, places
 from seedbed.serving.building import recommender_of
@@ -27,13 +27,20 @@ ITEM_COLUMNS = ("item", "title")
 
 
 def for_user(trained: TrainedVariant, user: str, k: int) -> str:
-    """A table of the k items with the highest mean prediction among those that the user has not rated in the file."""
+    """A table of the k items with the highest mean prediction among those that the user has not rated in the file.
+
+    As a served model does, it answers for a user who is not in the data as for anyone, and says so.
+    """
     _refuse_held_out(trained, ("user", "item"), "--user")
     recommender = recommender_of(trained)
-    row = recommender.users.row(user, "--user", f"{trained.table.name} has no such user")
-    answer = recommender.for_user(row, k)
-    title = f"For user {recommender.users.name(row)}, without the {answer.seen} items that this user has rated."
-    if answer.cold_start:
+    answer = recommender.for_user_of_name(user, k, "--user")
+    title = f"For user {answer.asked}, without the {answer.seen} items that this user has rated."
+    if not answer.known:
+        title = (
+            f"{trained.table.name} has no user {answer.asked!r}, {near_misses(user, recommender.users.names)} This is the "
+            "mean of what each seed says for those that it has trained on."
+        )
+    elif answer.cold_start:
         title += " No seed has trained on this user: this is the mean of what it says for those that it has."
     return _text(trained, title, "prediction" if trained.predicts_ratings else "score", answer.found, k)
 
@@ -45,11 +52,9 @@ MEASURES = {"cosine": (nearest, "cosine similarity"), "dot": (most_alike, "dot p
 def similar(trained: TrainedVariant, item: str, k: int, by: str = "cosine") -> str:
     """A table of the k items whose factors are most alike those of ``item``, by the mean of a measure of ``MEASURES``."""
     _refuse_held_out(trained, ("item",), "--similar-to")
-    recommender = recommender_of(trained)
-    row = recommender.items.row(item, "--similar-to", f"{trained.table.name} has no item of that name")
-    title = f"Most similar to {recommender.items.name(row)}."
     ranking, score = MEASURES[by]
-    return _text(trained, title, score, recommender.similar(row, k, ranking).found, k)
+    answer = recommender_of(trained).similar_to_name(item, k, "--similar-to", ranking)
+    return _text(trained, f"Most similar to {answer.asked}.", score, answer.found, k)
 
 
 def for_newcomer(trained: TrainedVariant, path: Path, k: int, ridge: float = RIDGE) -> str:
