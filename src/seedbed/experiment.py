@@ -121,6 +121,16 @@ class Experiment:
         return shlex.join(["seedbed", "run", self.name, *self.overrides, *folder])
 
     @property
+    def typed(self) -> set[str]:
+        """The groups and keys that the overrides give."""
+        return {item.key_or_group for item in parse(self.overrides)}
+
+    @property
+    def has_other_data(self) -> bool:
+        """Whether the overrides say something of the data, so that they may not be those that the file means."""
+        return any(key.split(".")[0] == "data" for key in self.typed)
+
+    @property
     def config(self) -> dict[str, Any]:
         """What all variants share: the settings that no variant can set for itself, such as report and seeds."""
         return self.variants[0].config
