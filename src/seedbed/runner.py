@@ -98,7 +98,7 @@ def run_loaded(
         shown.say_once(note)
     store = open_store(experiment)
     repair(store, shown)
-    experiment, plan = _plan(experiment, shown)
+    experiment, plan = _fitted(experiment, shown)
     done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
     missing = _missing(plan, done)
     count = sum(len(seeds) for seeds in missing.values())
@@ -151,8 +151,12 @@ def installed(experiment: Experiment, display: Display) -> Experiment:
     return replace(experiment, variants=kept)
 
 
-def _plan(experiment: Experiment, display: Display) -> tuple[Experiment, list[PlannedVariant]]:
-    """The experiment as these data allow it, and its variants."""
+def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
+    return _fitted(experiment, display)[1]
+
+
+def _fitted(experiment: Experiment, display: Display) -> tuple[Experiment, list[PlannedVariant]]:
+    """The experiment as its data allow it, and the plan of its variants."""
     plan = Planner(experiment.seeds, display).plan(experiment.variants, leave_out=may_leave_out(experiment))
     report = experiment.config["report"]
     if foreign := foreign_names(plan[0].table, report, experiment.typed) if experiment.has_other_data else {}:

@@ -144,7 +144,7 @@ def trials_csv(search: Search) -> str:
     header = ["trial", "outcome", *keys, *objectives, "mean", "std", "n", "seconds", "epochs", "same_as", "reason"]
     rows = []
     for trial in search.trials:
-        values = trial.values or [None] * len(search.metrics)
+        values: Sequence[float | None] = trial.values or [None] * len(search.metrics)
         rest = [trial.mean, trial.std, trial.n, trial.seconds, trial.epochs, trial.same_as, trial.reason]
         settings = [trial.params.get(key) for key in keys]
         rows.append([trial.number, outcome(search, trial), *settings, *values, *rest])

@@ -145,7 +145,8 @@ def _pinned(name: str) -> str:
 
 
 def _schema(columns: tuple[Column, ...]) -> Schema:
-    types = {column.name: AnyType() if column.type == "any" else column.type for column in columns}
+    any_type = AnyType()  # type: ignore[no-untyped-call]
+    types = {column.name: any_type if column.type == "any" else column.type for column in columns}
     return Schema([ColSpec(types[column.name], column.name, required=column.required) for column in columns])
 
 

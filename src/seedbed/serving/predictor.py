@@ -6,10 +6,10 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 import pandas as pd
 
 from seedbed.errors import DataError, near_misses
@@ -127,7 +127,7 @@ def _text(value: Any, place: str) -> str:
                 f"{place} holds half a character (a surrogate without its other half) and is no text."
             ) from error
         return value
-    if isinstance(value, bool) or not isinstance(value, Real) or not -HIGHEST < value < HIGHEST:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not -HIGHEST < value < HIGHEST:
         raise DataError(f"{place}={_shown(value)} cannot be used: it must be a text, or a number.")
     # A column of whole numbers with a gap comes as floats.
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
@@ -137,7 +137,7 @@ def _whole(value: Any, place: str) -> int:
     if isinstance(value, str) and value.isdecimal() and len(value) < LONGEST_NUMBER:
         value = int(value)
     whole = not isinstance(value, bool) and (
-        isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
+        isinstance(value, int | np.integer) or (isinstance(value, float) and value.is_integer())
     )
     if not whole or not 1 <= value <= HIGHEST_COUNT:
         raise DataError(f"{place}={_shown(value)} cannot be used: it must be a whole number from 1 on.")
