@@ -386,7 +386,7 @@ OTHER_PARTS: Places = {
 }
 PREPARATION, TRAINING, REST = "data preparation", "training", "rest"
 WATCHED: Places = {
-    PREPARATION: [(runner, "_plan"), (VariantTraining, "_seed_data")],
+    PREPARATION: [(runner, "_fitted"), (VariantTraining, "_seed_data")],
     TRAINING: [(StackTrainer, "train")],
     **OTHER_PARTS,
 }

@@ -12,12 +12,14 @@ from seedbed.cold_start import (
     factor_model,
     fold_in,
     is_factor_model,
+    matrix_model,
     mean_ratings,
     mean_vector,
     metadata_vectors,
     typical_vector,
     vector_of,
 )
+from seedbed.models.matrix import MatrixFactorization
 from seedbed.models.rating import DotProduct, EmbeddingNetwork
 
 DRAW = np.random.default_rng(0)
@@ -101,3 +103,18 @@ def test_other_networks_have_no_vectors_for_newcomers() -> None:
     assert not is_factor_model(network)
     with pytest.raises(ValueError, match="EmbeddingNetwork is no factor model"):
         factor_model(network)
+
+
+def test_a_factorized_matrix_gives_a_newcomer_what_it_gives_to_a_user_of_the_same_ratings() -> None:
+    torch.manual_seed(0)
+    network = MatrixFactorization(users=6, items=40, highest=5.0, factors=3)
+    for weight in network.parameters():
+        torch.nn.init.normal_(weight, std=0.4)
+    model, rows = matrix_model(network), np.arange(1, 40)
+    of_user = network(torch.full((39,), 2), torch.from_numpy(rows)).detach().double().numpy()
+    np.testing.assert_allclose(model.ratings(model.vectors[2], rows), of_user, atol=1e-5)
+    start = model.vectors[1:].mean(0)
+    known, left = rows[:30], rows[30:]
+    vector = vector_of(model, known, of_user[:30], start, ridge=0.01)
+    before = np.abs(model.ratings(start, left) - of_user[30:]).mean()
+    assert np.abs(model.ratings(vector, left) - of_user[30:]).mean() < 0.25 * before

@@ -130,8 +130,8 @@ def test_the_citation_names_this_version_and_licence() -> None:
 
 def test_constraints_pin_a_version_of_every_dependency_that_will_do() -> None:
     lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
-    pins = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line) for line in lines if not line.startswith("#")]
-    assert all(pins), "a line is not NAME==VERSION"
+    pins = [re.fullmatch(r"([\w.-]+)[=<]=([\w.]+)", line) for line in lines if not line.startswith("#")]
+    assert all(pins), "a line is not NAME==VERSION, or NAME<=VERSION where an extra needs an earlier one"
     versions = {canonicalize_name(pin[1]): pin[2] for pin in pins if pin}
     assert "seedbed" not in versions
     for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
@@ -139,6 +139,19 @@ def test_constraints_pin_a_version_of_every_dependency_that_will_do() -> None:
         pinned = versions.get(canonicalize_name(needed.name))
         assert pinned is not None, f"{needed.name} is not in constraints.txt; its first lines say how to make it anew"
         assert needed.specifier.contains(pinned), f"constraints.txt has {needed.name} {pinned}, not {needed.specifier}"
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("extra", [name for name in PROJECT["optional-dependencies"] if name != "dev"])
+def test_every_extra_can_be_installed_with_the_constraints(extra: str) -> None:
+    """By pip, which only looks up what it would install."""
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--constraint", "constraints.txt"]
+    looked_up = subprocess.run(
+        [*command, f".[{extra}]"], cwd=REPOSITORY, capture_output=True, text=True, timeout=590, check=False
+    )
+    if re.search("No matching distribution|connection|No module named pip", looked_up.stderr, re.IGNORECASE):
+        pytest.skip(f"pip reaches no index: {looked_up.stderr.splitlines()[-1]}")
+    assert looked_up.returncode == 0, looked_up.stderr
 
 
 def test_no_installed_package_asks_for_another_optuna() -> None:

@@ -158,8 +158,8 @@ def test_trained_seeds_recommend_and_find_neighbours(ask: Ask, project: Path, tm
 
     for arguments, said in (
         (("--user", "u3", "--by", "dot"), "--by dot: it is about items, so it goes with --similar-to"),
-        (("--user", "u33"), "--user 'u33': ratings has no such user, did you mean 'u3'"),
-        (("--similar-to", "Film"), "--similar-to 'Film': ratings has no item of that name, did you mean 'Film 5'"),
+        (("--user", " "), "--user: the name is empty"),
+        (("--similar-to", "Film"), "--similar-to 'Film': there is no item of that name, did you mean 'Film 5'"),
         (("--user", "u3", "--variant", "plane"), "no such variant, did you mean 'plain'?"),
         (("--user", "u3", "--similar-to", "Film 1"), "--user, --similar-to or --ratings: give one of the three"),
         ((), "--user, --similar-to or --ratings: give one of the three"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from seedbed.statistics import Summary, summary
 from seedbed.trained import TrainedVariant
 from seedbed.trained_seed import TrainedSeed
 
+NAMED = {"similar_to": "item_names", "user": "user_names"}
+"""What a report asks of data, and where a table of ratings has the names."""
 LISTED = 10
 HIGHEST = 5.0
 """Of the ratings that the rescaled rule gives."""
@@ -100,9 +102,24 @@ def answers(trained: TrainedVariant, similar_to: str | None, user: str | None, s
     return Asked(similar_to, similar, None if user is None else _of_user(trained, user, source))
 
 
+def foreign_names(table: Any, report: Mapping[str, Any], typed: Collection[str]) -> dict[str, Any]:
+    """What ``report.user`` and ``report.similar_to`` of an experiment's file say of other data than its own.
+
+    These are names that the data do not have, and the user where they are a file: the same number is somebody else there.
+    What was ``typed`` is meant.
+    """
+    found = {key: report.get(key) for key in NAMED if report.get(key) is not None and f"report.{key}" not in typed}
+    own_file = "data.path" in typed
+    return {
+        key: name
+        for key, name in found.items()
+        if (key == "user" and own_file) or str(name) not in getattr(table, NAMED[key], ())
+    }
+
+
 def check_names(table: Any, report: Mapping[str, Any]) -> None:
     """Raise ``ConfigError`` where ``report.similar_to`` or ``report.user`` is no name in the data."""
-    for key, names in (("similar_to", "item_names"), ("user", "user_names")):
+    for key, names in NAMED.items():
         if report.get(key) is not None:
             if not isinstance(table, RatingTable):
                 raise ConfigError(

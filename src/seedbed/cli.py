@@ -204,7 +204,8 @@ def search(
     trains all seeds and is judged by their mean on validation rows; where the experiment has no test rows, a tenth of
     each seed's training rows is held out to choose by. The same command goes on with a search that was stopped; in
     several terminals or machines at once, it shares the work. search= tpe, random, grid, qmc, cma_es or gp;
-    search/pruner= none, median or hyperband. Exit code: 0 done, 1 no trial came to an end, 2 bad input.
+    search/pruner= none, median or hyperband. search.first=[{key: value, ...}] are points to try before any other, and
+    after search.seconds=600 no further trial starts. Exit code: 0 done, 1 no trial came to an end, 2 bad input.
     """
     if dashboard:
         from seedbed.search.dashboard import serve
@@ -225,6 +226,8 @@ def _show_search(experiment: str, found: Found, config_dir: str | None) -> None:
     from seedbed.tracking import SEARCHES
 
     click.echo(search_text(found.search))
+    if found.out_of_time:
+        click.echo("No further trial was started, as search.seconds were over; the same command goes on.", err=True)
     if found.shared:
         click.echo("Another process is still at work on this study; the last one tests what they found.", err=True)
     if found.tested:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
 
+from seedbed.models.matrix import MatrixFactorization
 from seedbed.models.rating import DotProduct
 from seedbed.stacking.layers import SigmoidRange
 
@@ -81,6 +82,18 @@ def factor_model(network: nn.Module, state: Mapping[str, Tensor] | None = None, 
         offsets = weights[f"{other}_bias.weight"][:, 0]
     scale = network.scale
     return FactorModel(vectors, design, offsets, (scale.low, scale.high) if isinstance(scale, SigmoidRange) else None)
+
+
+def matrix_model(network: MatrixFactorization) -> FactorModel:
+    """Users as newcomers to a factorized matrix; the bias of a vector holds the global one too."""
+    weights = {name: value.cpu().double().numpy() for name, value in network.state_dict().items()}
+    user_bias = weights["user_bias.weight"] + weights["global_bias.weight"]
+    return FactorModel(
+        vectors=np.hstack([weights["user_factors.weight"], user_bias]),
+        design=np.hstack([weights["item_factors.weight"], np.ones_like(weights["item_bias.weight"])]),
+        offsets=weights["item_bias.weight"][:, 0],
+        y_range=(network.scale.low, network.scale.high),
+    )
 
 
 def mean_ratings(rows: Numbers, ratings: Array, size: int, ridge: float) -> FactorModel:

@@ -15,6 +15,10 @@ class ConfigError(SeedbedError):
     """A config, an override or an experiment file cannot be used as it stands."""
 
 
+class NotInTheData(ConfigError):
+    """A variant asks for something that these data do not have, such as metadata of users."""
+
+
 class DataError(SeedbedError):
     """A data file is missing, damaged, or cannot serve the experiment."""
 

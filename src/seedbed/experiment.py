@@ -30,7 +30,13 @@ from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, i
 from seedbed.code import Code, check_code, code_of, reread
 from seedbed.errors import ConfigError, near_misses, without_addresses
 from seedbed.kinds import check_kinds
-from seedbed.known_keys import interpolated, is_task, unknown_key, unknown_keys
+from seedbed.known_keys import (
+    interpolated,
+    is_task,
+    refuse_names_of_optuna_sweeper,
+    unknown_key,
+    unknown_keys,
+)
 from seedbed.lightning_modules import refuse_named_network, why_no_task
 from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.overrides import escaped, in_grammar, parse
@@ -42,6 +48,8 @@ from seedbed.value_types import misfit
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2
+
+OF_HYDRAS_SWEEPER = "hydra.sweeper."
 
 # What cannot change a cell's result: what is asked and shown, where things lie, and what it runs on.
 NOT_IN_FINGERPRINT = {
@@ -144,6 +152,16 @@ class Experiment:
         return shlex.join(["seedbed", "run", self.name, *self.overrides, *folder])
 
     @property
+    def typed(self) -> set[str]:
+        """The groups and keys that the overrides give."""
+        return {item.key_or_group for item in parse(self.overrides)}
+
+    @property
+    def has_other_data(self) -> bool:
+        """Whether the overrides say something of the data, so that they may not be those that the file means."""
+        return any(key.split(".")[0] == "data" for key in self.typed)
+
+    @property
     def config(self) -> dict[str, Any]:
         """What all variants share: the settings that no variant can set for itself, such as report and seeds."""
         return self.variants[0].config
@@ -169,6 +187,7 @@ def load_experiment(
     try:
         bare = _compose(name, [], folders, with_hydra=True)
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        refuse_names_of_optuna_sweeper(_keys_of_sweeper(name, folders), taken=())
         raise ConfigError(
             f"experiments/{name}.yaml cannot be read: {' '.join(str(error).split())}{_without_package(name, folders)}"
         ) from error
@@ -287,6 +306,15 @@ def _refuse_findings(name: str, config: dict[str, Any]) -> None:
         )
 
 
+def _keys_of_sweeper(name: str, folders: Sequence[Path]) -> list[str]:
+    """What the experiment's file sets of ``hydra.sweeper``; nothing where the file itself cannot be read."""
+    try:
+        sweeper = OmegaConf.select(choices.settings_of_file(name, folders), "hydra.sweeper")
+    except (OmegaConfBaseException, YAMLError):
+        return []
+    return [str(key) for key in sweeper] if isinstance(sweeper, DictConfig) else []
+
+
 def _without_package(name: str, folders: Sequence[Path]) -> str:
     """Hydra takes the package from the first line alone; without it the file's keys land under "experiments"."""
     path = next(path for folder in folders if (path := folder / "experiments" / f"{name}.yaml").is_file())
@@ -389,6 +417,8 @@ def _selection(name: str, folders: Sequence[Path]) -> list[str]:
 
 def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> DictConfig:
     """Hydra's own part of the config under the overrides that are for it: launcher, sweeper, job, ..."""
+    given = [item.key_or_group for item in parse(overrides)]
+    refuse_names_of_optuna_sweeper(key.split(".")[2] for key in given if key.startswith(OF_HYDRAS_SWEEPER))
     try:
         return cast(DictConfig, _compose(name, overrides, _search_folders(config_dir), with_hydra=True).hydra)
     except (HydraException, OmegaConfBaseException) as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -30,6 +30,22 @@ OBJECTS = ("data", "split", "model", "task", "imbalance", "optimizer", "schedule
 """Nodes that are built of what their ``_target_`` names."""
 READING = "seedbed.data.records.Reading"
 """How a user's file is read: what data sets made of one take beside their own arguments."""
+OF_OPTUNA_SWEEPER = {
+    "study_name": "search.study",
+    "storage": "search.storage",
+    "n_trials": "search.trials",
+    "n_jobs": "hydra.sweeper.n_jobs, with -m and hydra/sweeper=optuna",
+    "direction": "search.metrics, each of which has its better end",
+    "sampler": "search=tpe, random, grid, qmc, cma_es or gp",
+    "params": "search.params",
+    "search_space": "search.params",
+    "seed": "search.seed",
+    "custom_search_space": "search.params",
+    "max_failure_rate": "not needed (trials that fail are recorded, and others go on)",
+}
+"""What the settings of Hydra's own Optuna sweeper are called in seedbed."""
+OF_SWEEPER = ("n_jobs", "n_trials", "params")
+"""Of these, what ``conf/hydra/sweeper/optuna.yaml`` takes by the same name."""
 # Arguments of a task that it gets from elsewhere in the config, or from the data, whatever its own node says.
 GIVEN_TO_TASKS = ("network", "optimizer", "inputs", "seeds", "clip_norm", "schedule", "epochs", "steps_per_epoch")
 
@@ -64,6 +80,17 @@ def interpolated(text: str) -> set[str]:
 def unknown_argument(node: Mapping[str, Any], place: str) -> Unknown | None:
     """The first key in the node ``place``, or in one inside it, that its ``_target_`` has no argument for."""
     return next(_unknown_arguments(node, place), None)
+
+
+def refuse_names_of_optuna_sweeper(keys: Iterable[str], taken: Collection[str] = OF_SWEEPER) -> None:
+    """Raise ``ConfigError`` for a key of ``hydra.sweeper`` that Hydra's own Optuna sweeper has, and this one, with keys ``taken``, has not."""
+    for key in keys:
+        if key in OF_OPTUNA_SWEEPER and key not in taken:
+            raise ConfigError(f"hydra.sweeper.{key}: {_why_not(key)}")
+
+
+def _why_not(key: str) -> str:
+    return f"there is no such setting. What Hydra's own Optuna sweeper calls {key} is {OF_OPTUNA_SWEEPER[key]} here."
 
 
 def refuse_unknown_argument(node: Mapping[str, Any], place: str) -> None:
@@ -127,7 +154,9 @@ def _own(name: str) -> dict[str, Any]:
 def _beyond(node: Any, known: Collection[str], prefix: str) -> Iterator[Unknown]:
     for key in node if isinstance(node, Mapping) else ():
         if key not in known:
-            yield Unknown(f"{prefix}{key}", f"there is no such setting, {near_misses(str(key), known)}")
+            swept = prefix == "search." and key in OF_OPTUNA_SWEEPER
+            why = _why_not(key) if swept else f"there is no such setting, {near_misses(str(key), known)}"
+            yield Unknown(f"{prefix}{key}", why)
 
 
 def _unknown_entries(published: Any) -> Iterator[Unknown]:

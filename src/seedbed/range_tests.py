@@ -21,7 +21,7 @@ from seedbed.progress import Display
 from seedbed.report.files import csv_text, write_file
 from seedbed.report.pictures.lr_finder import range_tests_figure
 from seedbed.report.table import aligned
-from seedbed.runner import Planner, installed, repair
+from seedbed.runner import Planner, installed, may_leave_out, repair
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import Store, ending
 from seedbed.variant_training import PlannedVariant, groups_of, vectors_shown
@@ -95,18 +95,19 @@ def find_lr(
         experiment = installed(experiment, shown)
         for note in experiment.notes:
             shown.say_once(note)
-        plan = _that_train(Planner(experiment.seeds, shown).plan(experiment.variants), experiment, shown)
+        planned = Planner(experiment.seeds, shown).plan(experiment.variants, leave_out=may_leave_out(experiment))
+        plan = _that_train(planned, experiment, shown)
         project = experiment.project
         store = Store(tracking.store_uri(project), project, f"{experiment.name}{tracking.RANGE_TESTS}")
         repair(store, shown)
-        shown.begin(sum(FinderSettings.of(planned.variant.config).steps * len(planned.rows) for planned in plan))
+        shown.begin(sum(FinderSettings.of(each.variant.config).steps * len(each.rows) for each in plan))
         tests, runs = {}, {}
-        for planned in plan:
-            tags = {"variant": planned.name, "command": experiment.command, "data_digest": planned.table.digest}
-            with ending(store.start(planned.name, "lr_find", tags)) as run:
-                tests[planned.name] = _tested(planned, shown)
-                runs[planned.name] = run.id
-                _record(run, planned, tests[planned.name], experiment)
+        for tried in plan:
+            tags = {"variant": tried.name, "command": experiment.command, "data_digest": tried.table.digest}
+            with ending(store.start(tried.name, "lr_find", tags)) as run:
+                tests[tried.name] = _tested(tried, shown)
+                runs[tried.name] = run.id
+                _record(run, tried, tests[tried.name], experiment)
     return FoundRates(experiment, tests, runs)
 
 

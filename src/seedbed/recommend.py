@@ -10,17 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seedbed.cold_start import RIDGE, factor_model, is_factor_model, mean_vector, vector_of
+from seedbed.cold_start import RIDGE, factor_model, is_factor_model, matrix_model, mean_vector, vector_of
 from seedbed.data.names import Names
 from seedbed.data.numbers import number
 from seedbed.data.ratings import RatingTable
 from seedbed.data.records import Reading, open_records
 from seedbed.data.text_forms import seen
-from seedbed.errors import ConfigError, DataError
+from seedbed.errors import ConfigError, DataError, near_misses
+from seedbed.models.matrix import MatrixFactorization
 from seedbed.rankings import Ranked, most_alike, nearest, top
 from seedbed.report.formatting import mean_text, places
 from seedbed.serving.building import recommender_of
 from seedbed.tasks.cold_start import ColdStart
+from seedbed.tasks.matrix import RatingMatrix
 from seedbed.trained import TrainedVariant, seed_or_seeds
 from seedbed.trained_seed import TrainedSeed
 from seedbed.training import task_class
@@ -29,13 +31,20 @@ ITEM_COLUMNS = ("item", "title")
 
 
 def for_user(trained: TrainedVariant, user: str, k: int) -> str:
-    """A table of the k items with the highest mean prediction among those that the user has not rated in the file."""
+    """A table of the k items with the highest mean prediction among those that the user has not rated in the file.
+
+    As a served model does, it answers for a user who is not in the data as for anyone, and says so.
+    """
     _refuse_held_out(trained, ("user", "item"), "--user")
     recommender = recommender_of(trained)
-    row = recommender.users.row(user, "--user", f"{trained.table.name} has no such user")
-    answer = recommender.for_user(row, k)
-    title = f"For user {recommender.users.name(row)}, without the {answer.seen} items that this user has rated."
-    if answer.cold_start:
+    answer = recommender.for_user_of_name(user, k, "--user")
+    title = f"For user {answer.asked}, without the {answer.seen} items that this user has rated."
+    if not answer.known:
+        title = (
+            f"{trained.table.name} has no user {answer.asked!r}, {near_misses(user, recommender.users.names)} This is the "
+            "mean of what each seed says for those that it has trained on."
+        )
+    elif answer.cold_start:
         title += " No seed has trained on this user: this is the mean of what it says for those that it has."
     return _text(trained, title, "prediction" if trained.predicts_ratings else "score", answer.found, k)
 
@@ -47,11 +56,9 @@ MEASURES = {"cosine": (nearest, "cosine similarity"), "dot": (most_alike, "dot p
 def similar(trained: TrainedVariant, item: str, k: int, by: str = "cosine") -> str:
     """A table of the k items whose factors are most alike those of ``item``, by the mean of a measure of ``MEASURES``."""
     _refuse_held_out(trained, ("item",), "--similar-to")
-    recommender = recommender_of(trained)
-    row = recommender.items.row(item, "--similar-to", f"{trained.table.name} has no item of that name")
-    title = f"Most similar to {recommender.items.name(row)}."
     ranking, score = MEASURES[by]
-    return _text(trained, title, score, recommender.similar(row, k, ranking).found, k)
+    answer = recommender_of(trained).similar_to_name(item, k, "--similar-to", ranking)
+    return _text(trained, f"Most similar to {answer.asked}.", score, answer.found, k)
 
 
 def for_newcomer(trained: TrainedVariant, path: Path, k: int, ridge: float = RIDGE) -> str:
@@ -60,20 +67,20 @@ def for_newcomer(trained: TrainedVariant, path: Path, k: int, ridge: float = RID
     In each seed the user's vector is a ridge regression of the ratings, drawn towards the mean of the users that the
     seed has trained on: see ``seedbed.cold_start.fold_in``. An item that a seed has not trained on tells it nothing. The
     file has a column of items, by the names in the data, and one of ratings, with or without a header line (item or
-    title, rating). Raises ``ConfigError`` for a network that is no factor model, and ``DataError`` for such a file.
+    title, rating). A network that was trained on a whole matrix, in which a missing rating counts as 0 (``task.cells=all``),
+    is told so of the other items too. Raises ``ConfigError`` for a network that is no factor model of ratings, and
+    ``DataError`` for such a file.
     """
     _refuse_held_out(trained, ("item",), "--ratings")
-    if not all(is_factor_model(seed.network) for seed in trained.seeds):
-        raise ConfigError(
-            f"--ratings: the network of variant {trained.name!r} ({trained.config['model'].get('_target_')}) has no factors "
-            "that a new user's could be fitted to. Name a variant with model=dot_product with --variant."
-        )
+    _refuse_unfit(trained)
     given = _read_ratings(path, trained.table)
     predictions = np.stack([_predictions_for(trained, seed, given, ridge) for seed in trained.seeds])
     seen = np.zeros(trained.table.item_rows, dtype=bool)
     seen[given.items] = True
     count = f"{len(given.items)} {'rating' if len(given.items) == 1 else 'ratings'}"
     title = f"For a new user, by the {count} of {path}, without the items that are rated there."
+    if _counts_missing_as_0(trained):
+        title += " A missing rating counts as 0, as in training."
     return _text(trained, title, "prediction", top(predictions, seen[1:], k), k)
 
 
@@ -90,11 +97,46 @@ def _predictions_for(
 ) -> NDArray[np.float64]:
     """(I,): what a new user of these ratings would give to each item."""
     table, train = trained.table, trained.rows(seed.seed).train
-    model = factor_model(seed.network)
-    tells = np.isin(given.items, table.items[train])
+    network = seed.network
+    model = matrix_model(network) if isinstance(network, MatrixFactorization) else factor_model(network)
     start = mean_vector(model.vectors[np.unique(table.users[train])])
-    vector = vector_of(model, given.items[tells], given.ratings[tells], start, ridge)
+    told = _whole_row(given, table) if _counts_missing_as_0(trained) else _of_items(given, table.items[train])
+    vector = vector_of(model, told.items, told.ratings, start, ridge)
     return model.ratings(vector, seed.items[1:].numpy())
+
+
+def _of_items(given: GivenRatings, items: NDArray[np.integer]) -> GivenRatings:
+    tells = np.isin(given.items, items)
+    return GivenRatings(given.items[tells], given.ratings[tells])
+
+
+def _whole_row(given: GivenRatings, table: RatingTable) -> GivenRatings:
+    """A rating of every item: 0 where none is given."""
+    ratings = np.zeros(table.item_rows)
+    ratings[given.items] = given.ratings
+    items = np.arange(1, table.item_rows)
+    return GivenRatings(items, ratings[items])
+
+
+def _counts_missing_as_0(trained: TrainedVariant) -> bool:
+    return issubclass(task_class(trained.config), RatingMatrix) and trained.config["task"].get("cells", "all") == "all"
+
+
+def _refuse_unfit(trained: TrainedVariant) -> None:
+    if not trained.predicts_ratings:
+        raise ConfigError(
+            f"--ratings: variant {trained.name!r} ranks items and predicts no ratings (task=retrieval), so that no new user "
+            "can be fitted to ratings. Ask for what is like an item that they like, with --similar-to, or name an "
+            "experiment that predicts ratings, such as fastai_collab."
+        )
+    if not all(
+        is_factor_model(seed.network) or isinstance(seed.network, MatrixFactorization) for seed in trained.seeds
+    ):
+        raise ConfigError(
+            f"--ratings: the network of variant {trained.name!r} ({trained.config['model'].get('_target_')}) has no factors "
+            "that a new user's could be fitted to. Name a variant of model=dot_product or model=matrix_factorization with "
+            "--variant, in this or another experiment."
+        )
 
 
 def _read_ratings(path: Path, table: RatingTable) -> GivenRatings:

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from seedbed import other_code, tracking
-from seedbed.asked import check_names
+from seedbed.asked import check_names, foreign_names
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.environment import environment, in_one_line
-from seedbed.errors import ConfigError
+from seedbed.errors import ConfigError, NotInTheData
 from seedbed.experiment import RECIPE_VERSION, Experiment, Variant, build, load_experiment, missing_extra
 from seedbed.imbalance.base import Strategy
 from seedbed.progress import Display
@@ -98,7 +98,7 @@ def run_loaded(
         shown.say_once(note)
     store = open_store(experiment)
     repair(store, shown)
-    plan = _plan(experiment, shown)
+    experiment, plan = _fitted(experiment, shown)
     done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
     missing = _missing(plan, done)
     count = sum(len(seeds) for seeds in missing.values())
@@ -152,11 +152,31 @@ def installed(experiment: Experiment, display: Display) -> Experiment:
 
 
 def _plan(experiment: Experiment, display: Display) -> list[PlannedVariant]:
-    plan = Planner(experiment.seeds, display).plan(experiment.variants)
-    _check_report(experiment.config["report"], plan[0])
+    return _fitted(experiment, display)[1]
+
+
+def _fitted(experiment: Experiment, display: Display) -> tuple[Experiment, list[PlannedVariant]]:
+    """The experiment as its data allow it, and the plan of its variants."""
+    plan = Planner(experiment.seeds, display).plan(experiment.variants, leave_out=may_leave_out(experiment))
+    report = experiment.config["report"]
+    if foreign := foreign_names(plan[0].table, report, experiment.typed) if experiment.has_other_data else {}:
+        said = " and ".join(f"report.{key}={name}" for key, name in foreign.items())
+        display.say(f"{said}: left out of the report, as the experiment's file means its own data by it.")
+        report = {**report, **dict.fromkeys(foreign)}
+        plan = [replace(planned, variant=_with_report(planned.variant, report)) for planned in plan]
+    _check_report(report, plan[0])
     for planned in plan:
         _check_selection(planned)
-    return plan
+    return replace(experiment, variants=tuple(planned.variant for planned in plan)), plan
+
+
+def may_leave_out(experiment: Experiment) -> bool:
+    """Whether variants that ask for what the data do not have are left out: neither they nor the file's data were chosen."""
+    return experiment.has_other_data and experiment.config["variant"] is None
+
+
+def _with_report(variant: Variant, report: Mapping[str, Any]) -> Variant:
+    return replace(variant, config={**variant.config, "report": report})
 
 
 class Planner:
@@ -168,21 +188,37 @@ class Planner:
         self._rows: dict[str, dict[int, Rows]] = {}
         self._counts: dict[str, dict[str, int]] = {}
 
-    def plan(self, variants: Sequence[Variant], beside: PlannedVariant | None = None) -> list[PlannedVariant]:
-        """Check all that a run needs of the variants, which are to be paired (also with one planned before)."""
+    def plan(
+        self, variants: Sequence[Variant], beside: PlannedVariant | None = None, *, leave_out: bool = False
+    ) -> list[PlannedVariant]:
+        """Check all that a run needs of the variants, which are to be paired (also with one planned before).
+
+        With ``leave_out``, those that ask for what the data do not have are left out, with a word, if others remain.
+        """
         # Built first, since their settings can be wrong, and loading data may mean a download.
         parts = [(build(v.config["split"], "split"), _strategy(v)) for v in variants]
         plan: list[PlannedVariant] = []
+        unfit: dict[str, NotInTheData] = {}
         for variant, (split, strategy) in zip(variants, parts, strict=True):
             table = self._table(variant)
             rows = self._split(variant, split, table)
             if first := beside or next(iter(plan), None):
                 _check_pairing(first, variant, table, rows)
-            _check_rows(variant, table, rows, strategy)
+            try:
+                _check_rows(variant, table, rows, strategy)
+            except NotInTheData as error:
+                if not leave_out:
+                    raise
+                unfit[variant.name] = error
+                continue
             counts = self._tried(variant, table, rows, strategy)
             plan.append(replace(plan_variant(variant, table, rows, strategy), counts=counts))
             for note in plan[-1].notes:
                 self.display.say_once(note)
+        if unfit and not plan:
+            raise next(iter(unfit.values()))
+        for name, why in unfit.items():
+            self.display.say_once(f"{name} is left out: {why}")
         return plan
 
     def _tried(self, variant: Variant, table: Dataset, rows: Mapping[int, Rows], strategy: Strategy) -> dict[str, int]:
@@ -284,7 +320,7 @@ def _check_rows(variant: Variant, table: Dataset, rows: Mapping[int, Rows], stra
         try:
             task.check(table, of_seed, strategy)
         except ConfigError as error:
-            raise ConfigError(f"Variant {variant.name!r}, seed {seed}: {error}") from error
+            raise type(error)(f"Variant {variant.name!r}, seed {seed}: {error}") from error
     _check_defined(variant, table, rows)
 
 

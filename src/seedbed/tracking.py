@@ -649,7 +649,7 @@ def find_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_se
         launches = [run for run in launches if READABLE in run.data.tags and (SEARCH in run.data.tags) == of_search]
         if len(launches) > back:
             return launches[back]
-        if not launches and not of_search and any(SEARCH in run.data.tags for run in store.launches()):
+        if not of_search and only_searched(store):
             raise TrackingError(
                 f"{store.experiment!r} was not run by itself, only searched: 'seedbed report {store.experiment} --search' "
                 f"reports that, 'seedbed run {store.experiment}' runs it."
@@ -674,6 +674,12 @@ def find_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_se
             f"--run {run_id}: {len(matches)} launches of {store.experiment!r} have that id. Known: {known}."
         )
     return matches[0]
+
+
+def only_searched(store: Store) -> bool:
+    """Whether all launches that can be read are those which test what searches found."""
+    readable = [run for run in store.launches() if READABLE in run.data.tags]
+    return bool(readable) and all(SEARCH in run.data.tags for run in readable)
 
 
 def find_tracked(

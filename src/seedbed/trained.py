@@ -28,7 +28,17 @@ from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData, Task
 from seedbed.tasks.rating import UNKNOWN, Rating
-from seedbed.tracking import CONFIG, TAG, WEIGHTS, Store, code_on, find_launch, open_project_store, read_results
+from seedbed.tracking import (
+    CONFIG,
+    TAG,
+    WEIGHTS,
+    Store,
+    code_on,
+    find_launch,
+    only_searched,
+    open_project_store,
+    read_results,
+)
 from seedbed.trained_seed import TrainedSeed
 from seedbed.training import StackTrainer, task_class
 
@@ -153,9 +163,12 @@ def find_variant(
     run: str | None = None,
     config_dir: str | PathLike[str] | None = None,
 ) -> FoundVariant:
-    """A variant of a launch, of any task; default: the best one of the latest launch. Raises a ``SeedbedError``."""
+    """A variant of a launch, of any task; default: the best one of the latest launch. Raises a ``SeedbedError``.
+
+    Of an experiment that was only searched, the launch is that which tested what the search found.
+    """
     store = open_project_store(experiment, config_dir)
-    launch = find_launch(store, run)
+    launch = find_launch(store, run, of_search=run is None and only_searched(store))
     results = read_results(store, launch, curves=False)
     name, why = (variant, "") if variant is not None else _best_variant(results)
     run_id, config = _config_of(store, launch.info.run_id, results, name)

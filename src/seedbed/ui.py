@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from seedbed import tracking
+from seedbed import signals, tracking
 from seedbed.errors import TrackingError
 from seedbed.paths import project_folder
 
@@ -50,17 +48,8 @@ def serve(
         "--default-artifact-root", (project / "mlartifacts").as_uri(),
     ]  # fmt: skip
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    # The server starts workers of its own: one process group, so that all of them end with this command.
-    server = subprocess.Popen(command, env={**os.environ, **quiet}, stdout=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=_announce, args=(port, page, open_browser), daemon=True).start()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        return server.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
+    return signals.serve(command, env={**os.environ, **quiet}, stdout=subprocess.DEVNULL)
 
 
 def _announce(port: int, page: str, open_browser: bool) -> None:

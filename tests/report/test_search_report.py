@@ -426,3 +426,35 @@ def test_lines_and_bars_are_those_of_the_trials():
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["hidden", "lr", "my_|rule_"]
     rails = parallel_figure(make_search()).axes[0]
     assert [label.get_text() for label in rails.get_xticklabels()] == ["lr", "my_|rule_", "hidden", "val/accuracy"]
+
+
+def test_a_tie_is_said_with_which_of_the_equal_points_is_taken():
+    equal = make_search([make_trial(number, 0.9) for number in range(12)], best=(0,))
+    said = "All 12 points have the same val/accuracy, so that the search tells nothing: the first of them, trial 0, is taken."
+    assert said in search_text(equal)
+    some = make_search(
+        [make_trial(0, 0.8), make_trial(1, 0.9), make_trial(2, 0.9), make_trial(3, 0.9, same_as=1)], best=(1,)
+    )
+    assert "Two points share the best val/accuracy: the first of them, trial 1, is taken." in search_text(some)
+    assert "share the best" not in search_text(make_search())
+
+
+def test_a_table_that_is_cut_says_so_and_all_trials_are_in_a_file(make_results, tmp_path):
+    search = make_search([make_trial(number, 0.9 - number / 100) for number in range(25)], best=(0,))
+    said = "10 of 25 complete points are shown; all 25 trials stand in trials.csv."
+    assert said in search_text(search)
+    assert "are shown" not in search_text(make_search())
+    assert "trials.csv" not in search_part(analyse(make_launch(make_results, make_search())))[0]
+    results = make_launch(make_results, search)
+    assert "All trials stand in trials.csv." in search_part(analyse(results))[0]
+    write_report(results, tmp_path, formats=["csv"])
+    table = pd.read_csv(tmp_path / "trials.csv")
+    assert table["trial"].tolist() == list(range(25))
+    assert table["objective val/accuracy"].tolist() == [trial.values[0] for trial in search.trials]
+    assert table["optimizer.lr"].tolist() == [trial.params["optimizer.lr"] for trial in search.trials]
+    write_report(make_launch(make_results, make_search()), tmp_path, formats=["csv"])
+    assert pd.read_csv(tmp_path / "trials.csv")["outcome"].value_counts().to_dict() == {
+        "complete": 5,
+        "failed": 3,
+        "pruned": 1,
+    }

@@ -9,11 +9,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import psutil
 import pytest
 import yaml
@@ -21,10 +25,13 @@ import yaml
 from seedbed import tracking
 from seedbed.data.selection import SelectionSplit
 from seedbed.errors import ConfigError
+from seedbed.results import Trial
 from seedbed.search import Found, search
 from seedbed.search.plan import read_plan
+from seedbed.search.processes import search_by_processes
+from seedbed.search.samplers import signed
 from seedbed.search.space import read_space
-from seedbed.search.study import Measured, Study, _signed
+from seedbed.search.study import Measured, Study
 from seedbed.search.trials import Trials
 from tests.conftest import REPOSITORY, write_project
 from tests.search.conftest import BASE
@@ -136,6 +143,120 @@ def test_a_trial_left_running_by_a_kill_fails_and_its_point_is_tried_again(
     assert made_up_search("search.trials=6").search.trials == found.search.trials  # nothing is left to do
 
 
+class Killed(BaseException):
+    """Ends a process on the spot, as SIGKILL does."""
+
+
+@pytest.mark.parametrize(("sampler", "drawn"), [("tpe", 1), ("qmc", 2), ("grid", 0)])
+def test_a_kill_before_a_trial_is_signed_changes_nothing_for_those_who_go_on(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch, sampler: str, drawn: int
+) -> None:
+    """However many of its settings the sampler had drawn by then."""
+    monkeypatch.setattr(Trials, "run", pretended)
+    options = [f"search={sampler}", "search.trials=6"]
+    options += ["optimizer.lr=1e-3,1e-2,1e-1"] if sampler == "grid" else []
+    whole = made_up_search(*options, "search.study=whole")
+    suggest, sign = optuna.Trial._suggest, Study._sign
+
+    def until_the_kill(self: optuna.Trial, name: str, distribution: Any) -> Any:
+        if self.number == 2 and len(self._cached_frozen_trial.params) == drawn:
+            raise Killed
+        return suggest(self, name, distribution)
+
+    def not_signed(self: Study, trial_id: int, what: Any) -> None:
+        if any(trial._trial_id == trial_id and trial.number == 2 for trial in self._trials()):
+            raise Killed
+        sign(self, trial_id, what)
+
+    monkeypatch.setattr(optuna.Trial, "_suggest", until_the_kill)
+    monkeypatch.setattr(Study, "_sign", not_signed)
+    with pytest.raises(Killed):
+        made_up_search(*options)
+    monkeypatch.setattr(optuna.Trial, "_suggest", suggest)
+    monkeypatch.setattr(Study, "_sign", sign)
+    found = made_up_search(*options)
+    assert not found.shared
+    assert points(found) == points(whole)
+    assert [trial.state for trial in found.search.trials] == ["COMPLETE"] * 6
+    assert [trial.state.name for trial in opened(project)._trials()].count("FAIL") == 1
+
+
+def test_counts_and_the_best_are_read_at_one_moment(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process that ends its trial meanwhile waits for the lock."""
+    monkeypatch.setattr(Trials, "run", pretended)
+    made_up_search("search.trials=2")
+    study, other = opened(project), opened(project)
+    last = other.next()
+    assert last is not None
+    with ThreadPoolExecutor() as at_once:
+        records = study.records
+
+        def slowly() -> list[Trial]:
+            read = records()
+            at_once.submit(other.tell, last, Measured(values=(9.0,), mean=9.0, n=2))
+            time.sleep(0.5)
+            return read
+
+        monkeypatch.setattr(study, "records", slowly)
+        state = study.state()
+    assert (state.running, [trial.state for trial in state.trials]) == (1, ["COMPLETE", "COMPLETE", "RUNNING"])
+    assert state.best[0] in (0, 1)
+    assert opened(project).state().best == [2]
+
+
+def test_given_points_are_tried_first_and_once(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trials, "run", pretended)
+    first = "search.first=[{optimizer.lr: 0.02, model.hidden: [8]}, {model.hidden: '[4]', optimizer.lr: 1e-3}]"
+    found = made_up_search(first, "search.trials=3")
+    given = [{"optimizer.lr": 0.02, "model.hidden": "[8]"}, {"optimizer.lr": 1e-3, "model.hidden": "[4]"}]
+    assert points(found)[:2] == given
+    assert len(found.search.trials) == 3
+    again = made_up_search(first, "search.trials=5")
+    assert points(again)[:3] == points(found)
+    assert sum(point in given for point in points(again)) == 2
+
+
+def test_no_trial_starts_after_the_time_and_the_same_command_goes_on(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
+        time.sleep(0.6)
+        return pretended(self, trial, study, run)
+
+    monkeypatch.setattr(Trials, "run", slowly)
+    limit = time.time() - 600 + 1
+    stopped = made_up_search("search.trials=20", "search.seconds=600", began=limit)
+    assert stopped.out_of_time
+    assert len(stopped.search.trials) < 5
+    (top,) = runs(store_of(project, "messages.search"), "search")
+    assert top.info.status == ("FINISHED" if stopped.search.trials else "FAILED")
+    monkeypatch.setattr(Trials, "run", pretended)
+    whole = made_up_search("search.trials=7", "search.seconds=600")
+    assert not whole.out_of_time
+    assert len(whole.search.trials) == 7
+
+
+def test_a_trial_fails_where_one_of_its_seeds_diverges(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mean of those that are left would be no mean over the seeds."""
+    measure = Trials._measure
+
+    def one_diverged(self: Trials, planned: Any, training: Any) -> Measured:
+        print_ = planned.fingerprints[0]
+        self._done[print_] = replace(self._done[print_], outcome="diverged")
+        return measure(self, planned, training)
+
+    monkeypatch.setattr(Trials, "_measure", one_diverged)
+    found = made_up_search("search.trials=1")
+    assert [(trial.state, trial.reason) for trial in found.search.trials] == [("FAIL", "1 of 2 seeds diverged")]
+    assert found.search.best == []
+
+
 def test_a_trial_of_a_living_process_is_left_alone(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,8 +273,6 @@ def opened(project: Path) -> Study:
     plan = read_plan("messages", [*BASE, "search.trials=6"], project)
     study = Study.__new__(Study)
     study.settings, study.space = plan.settings, plan.space
-    import optuna  # noqa: PLC0415
-
     study._study = optuna.load_study(study_name=plan.settings.study, storage=plan.settings.storage)
     study._storage = study._study._storage
     return study
@@ -188,7 +307,7 @@ def test_a_point_that_kills_its_process_again_and_again_is_given_up(
     for _ in range(3):
         lost = study.next()
         assert lost is not None
-        study._sign(lost._trial_id, {**_signed(study._frozen(lost)), "process": {**tracking.process_tags(), "process_start": "1.0"}})  # fmt: skip
+        study._sign(lost._trial_id, {**signed(study._frozen(lost)), "process": {**tracking.process_tags(), "process_start": "1.0"}})  # fmt: skip
         study.retry_killed()
     found = made_up_search("search.trials=3")
     assert [trial.state for trial in found.search.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
@@ -393,6 +512,10 @@ def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: 
         (["search.holdout=1.5"], "a share between 0 and 1"),
         (["search.storage=study.txt"], "NAME.journal"),
         (["variant=none,oversample"], "Pick one: variant=NAME"),
+        (["search.first=[{optimizer.lr: 1}]"], "search.first[0] has no value of model.hidden"),
+        (["search.seconds=0"], "search.seconds=0 cannot be used: it must be a positive number"),
+        (["+search.n_trials=3"], "What Hydra's own Optuna sweeper calls n_trials is search.trials here"),
+        (["+search.study_name=a"], "What Hydra's own Optuna sweeper calls study_name is search.study here"),
     ],
 )
 def test_bad_input_is_refused_before_any_trial(
@@ -402,6 +525,17 @@ def test_bad_input_is_refused_before_any_trial(
         made_up_search("search.trials=2", *overrides)
     assert words in str(refused.value)
     assert not (project / "optuna.db").exists()
+
+
+@pytest.mark.parametrize("plus", ["+", ""])
+def test_names_of_hydras_optuna_sweeper_are_not_ignored(project: Path, plus: str) -> None:
+    overrides = [*BASE, "hydra/sweeper=optuna", f"{plus}hydra.sweeper.study_name=mine"]
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.study_name: .* is search\.study here"):
+        search_by_processes("messages", overrides, project)
+    path = project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text() + "hydra: {sweeper: {n_trials: 7}}\n")
+    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.n_trials: .* is search\.trials here"):
+        search("messages", BASE, project)
 
 
 def test_a_search_without_a_space_says_how_to_give_one(project: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seedbed.errors import ConfigError
 from seedbed.overrides import parse
-from seedbed.search.space import as_override, read_space
+from seedbed.search.space import as_override, read_points, read_space
+from tests.properties import Examine
 
 
 def test_the_grammar_of_hydras_sweeper_gives_optunas_distributions() -> None:
@@ -79,3 +83,58 @@ def test_bad_spaces_are_refused(typed: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words.replace("(", r"\(")) as refused:
         read_space({}, [typed])
     assert typed.split("=", 1)[0] in str(refused.value)
+
+
+SPACE = read_space(
+    {}, ["a=1e-3,1e-2", "b=[4],[8,16]", "c=interval(0.0,0.5)", "d=range(10,50,step=10)", "e=true,false"]
+)[0]
+
+
+def test_points_to_try_first_are_read_as_the_space_has_them() -> None:
+    typed = {"e": True, "a": "0.01", "b": [8, 16], "c": 0, "d": 20.0}
+    (point,) = read_points([typed], SPACE)
+    assert point == {"a": 1e-2, "b": "[8,16]", "c": 0.0, "d": 20, "e": True}
+    assert read_points([], SPACE) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"a": 1}, "search.first={'a': 1} cannot be used: it must be a list of points, such as [{a: 0.001, b: [4]"),
+        ([3], "search.first[0]=3 cannot be used: it must be a point"),
+        ([{"aa": 1}], "search.first[0]: aa is not searched, did you mean 'a'?"),
+        ([{"a": 1e-3}], "search.first[0] has no value of b: give one to each key that is searched"),
+        (
+            [WHOLE := {"a": 1e-3, "b": "[4]", "c": 0.1, "d": 10, "e": True}, WHOLE | {"d": 15}],
+            "search.first[1]: d=15 is",
+        ),
+        ([WHOLE | {"c": 0.6}], "search.first[0]: c=0.6 is not among the values that are searched: interval(0.0,0.5)"),
+        ([WHOLE | {"c": True}], "c=true is not among"),
+        ([WHOLE | {"c": float("nan")}], "c=nan is not among"),
+        ([WHOLE | {"e": 1}], "e=1 is not among"),
+        ([WHOLE | {"b": [4, 4]}], "b=[4, 4] is not among the values that are searched: [4],[8,16]"),
+    ],
+)
+def test_points_that_are_not_in_the_space_are_refused(given: Any, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_points(given, SPACE)
+    assert said in str(refused.value)
+
+
+def test_whatever_is_given_as_a_point_is_read_or_refused(examine: Examine) -> None:
+    leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+    anything = st.recursive(leaf, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
+    keys = st.sampled_from(list(SPACE.distributions))
+
+    def holds(given: Any) -> None:
+        try:
+            points = read_points(given, SPACE)
+        except ConfigError:
+            return
+        for point in points:
+            assert all(
+                SPACE.distributions[key]._contains(SPACE.distributions[key].to_internal_repr(value))
+                for key, value in point.items()
+            )
+
+    examine(holds, given=anything | st.lists(st.dictionaries(keys, anything, min_size=5)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import os
 import pickle
 import shutil
@@ -26,8 +27,12 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from hypothesis import strategies as st
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc.scoring_server import invocations
 from safetensors.torch import load_file, save_file
 from tests.conftest import write_project
+from tests.properties import Examine
 from tests.test_recommend import ITEMS, RATED, train
 
 from seedbed.cli import main
@@ -35,6 +40,7 @@ from seedbed.errors import DataError, SeedbedError, TrackingError
 from seedbed.paths import PACKAGE
 from seedbed.predict import FileOptions, questions_of
 from seedbed.runner import run
+from seedbed.search import search
 from seedbed.serving.building import classifier_of, predictor_of
 from seedbed.serving.classifier import Classifier
 from seedbed.serving.export import PACKAGES, Exported, export
@@ -292,6 +298,20 @@ def test_a_model_of_ratings_says_how_it_is_asked(folder: Path) -> None:
     [
         ("stars", {"user": ["u3"], "k": [0]}, "Row 0: k=0 cannot be used: it must be a whole number from 1 on"),
         ("stars", {"user": ["u3"], "k": [-2]}, "k=-2"),
+        ("stars", {"user": ["u3"], "k": [1.5]}, "k=1.5 cannot be used: it must be a whole number"),
+        ("stars", {"user": ["u3"], "k": [True]}, "k=true cannot be used"),
+        ("stars", {"user": ["u3"], "k": ["five"]}, 'k="five" cannot be used'),
+        ("stars", {"user": ["u3"], "k": [[5]]}, r"k=\[5\] cannot be used"),
+        ("stars", {"user": ["u3"], "k": [2**40]}, "k=1099511627776 cannot be used"),
+        ("stars", {"user": [["u3"]]}, r'Row 0: user=\["u3"\] cannot be used: it must be a text, or a number'),
+        ("stars", {"user": [True]}, "user=true cannot be used"),
+        ("stars", {"user": [" "]}, "Row 0: user: the name is empty"),
+        ("stars", {"user": []}, "no row"),
+        ("stars", {"similar_to": [{"title": "Film 1"}]}, "similar_to={.*} cannot be used"),
+        ("hashed", {"text": [["win"]]}, r'text=\["win"\] cannot be used: it must be a text'),
+        ("hashed", {"text": [{"a": "win"}]}, "cannot be used: it must be a text"),
+        ("hashed", {"text": [False]}, "text=false cannot be used"),
+        ("hashed", {"text": ["win \ud83d"]}, "holds half a character"),
         ("stars", {"similar_to": ["Film"]}, "similar_to 'Film': there is no item of that name, did you mean 'Film 5'"),
         ("stars", {"who": ["u3"]}, "needs the column 'user'"),
         ("stars", {"user": ["u3", None]}, "Row 1: give one of 'user' and 'similar_to'"),
@@ -307,7 +327,62 @@ def test_a_model_of_ratings_says_how_it_is_asked(folder: Path) -> None:
 )
 def test_questions_that_have_no_answer(folder: Path, experiment: str, asked: dict[str, list[Any]], said: str) -> None:
     with pytest.raises(DataError, match=said):
-        predictor(folder, experiment).predict(pd.DataFrame(asked))
+        predictor(folder, experiment).predict(pd.DataFrame(asked, dtype=object))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["u3", "Film 1", "2"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def answered(model: Any, body: str) -> tuple[int, str]:
+    """The status and the text that MLflow's server would send."""
+    try:
+        response = invocations(body, "application/json", model, model.metadata.get_input_schema())
+    except MlflowException as refused:
+        return refused.get_http_status_code(), refused.message
+    return response.status, response.response
+
+
+NONSENSE = {
+    "stars": [
+        {"user": ["u3"]}, {"user": True}, {"user": {"name": "u3"}}, {"user": ""}, {"user": None}, {"user": math.nan},
+        {"user": "u3", "k": 1.5}, {"user": "u3", "k": True}, {"user": "u3", "k": 0}, {"user": "u3", "k": -1},
+        {"user": "u3", "k": "many"}, {"user": "u3", "k": [5]}, {"similar_to": ["Film 1"]}, {"similar_to": "Film"},
+    ],
+    "hashed": [{"text": text} for text in (["win"], {"a": "win"}, True, False, "", None, math.nan, [])],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("experiment", NONSENSE)
+def test_nonsense_is_status_400_and_a_sentence(folder: Path, experiment: str) -> None:
+    model = mlflow.pyfunc.load_model(str(files(export(experiment, config_dir=folder), experiment, folder)))
+    for record in NONSENSE[experiment]:
+        status, said = answered(model, json.dumps({"dataframe_records": [record]}))
+        assert (status, "Row 0" in said) == (400, True), (record, said)
+    if experiment == "stars":  # one question with a number of items and one without
+        records = [{"user": "u3", "k": 2}, {"user": "u4"}]
+        status, said = answered(model, json.dumps({"dataframe_records": records}))
+        assert status == 200
+        counts = pd.DataFrame(json.loads(said)["predictions"])["question"].value_counts()
+        assert (counts[0], counts[1] > 2) == (2, True)
+
+
+@pytest.mark.parametrize("experiment", ["stars", "hashed", "feature_imbalance"])
+def test_every_request_gets_an_answer_or_status_400(folder: Path, experiment: str, examine: Examine) -> None:
+    """As MLflow's server asks a model, but for the network."""
+    model = mlflow.pyfunc.load_model(str(files(export(experiment, config_dir=folder), experiment, folder)))
+    names = ["user", "similar_to", "k", "text", "a", "b c"]
+
+    def holds(records: Any) -> None:
+        status, said = answered(model, json.dumps({"dataframe_records": records}))
+        assert (status == 200 and "predictions" in said) or (status == 400 and "unexpected error" not in said)
+
+    record = st.dictionaries(st.sampled_from(names), JSON, min_size=1)
+    alike = st.fixed_dictionaries(dict.fromkeys(model.metadata.get_input_schema().input_names(), JSON))
+    examine(holds, records=st.lists(record, max_size=3) | st.lists(alike, min_size=1, max_size=3))
 
 
 def _other_shape(model: Path) -> None:
@@ -414,6 +489,30 @@ def test_commands_that_are_refused(folder: Path, command: list[str], said: str) 
     done = ask(command[0], folder, *command[1:])
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_of_an_experiment_that_was_only_searched_what_the_search_tested_is_asked(folder: Path) -> None:
+    shutil.copy(folder / "experiments" / "hashed.yaml", folder / "experiments" / "sought.yaml")
+    data = ["data.path=texts.tsv", "data.text=body", "data.label=kind", "data/encoder=hashing", "model.hidden=[4]"]
+    space = ["optimizer.lr=1e-3,1e-2", "search.fresh_seeds=2"]
+    found = search("sought", [*data, *FEW, *space], folder)
+    assert found.tested is not None
+    asked = find_variant("sought", config_dir=folder)
+    assert asked.results.launch == found.tested.launch
+    assert asked.name in ("none", "tuned")
+    assert "tuned" in ask("predict", folder, "sought", "--variant", "tuned", "--text", "win").output
+    assert predictor(folder, "sought").seeds == (2, 3)
+
+
+def test_both_ways_to_ask_answer_alike_for_a_user_who_is_not_known(folder: Path) -> None:
+    printed = ask("recommend", folder, "stars", "--user", "u33", "-k", "3")
+    assert printed.exit_code == 0
+    assert "ratings has no user 'u33', did you mean 'u3'" in printed.output
+    answers = predictor(folder, "stars").predict(pd.DataFrame({"user": ["u33"], "k": [3]}))
+    assert answers["cold_start"].all()
+    assert [printed.output.index(f"{item} ") for item in answers["item"]] == sorted(
+        printed.output.index(f"{item} ") for item in answers["item"]
+    )
 
 
 def test_export_registers_new_versions(folder: Path) -> None:

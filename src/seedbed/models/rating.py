@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seedbed.errors import ConfigError, near_misses
+from seedbed.errors import ConfigError, NotInTheData, near_misses
 from seedbed.stacking.layers import KnownFeatures, SigmoidRange, Stackable
 
 YRange = Sequence[float] | None
@@ -146,7 +146,7 @@ def embedding(rows: int, width: int, init: str) -> nn.Embedding:
 def _known(user_features: np.ndarray | None, item_features: np.ndarray | None) -> Known:
     if user_features is None or item_features is None:
         which = "users" if user_features is None else "items"
-        raise ConfigError(f"model.metadata=true: this data set says nothing of its {which}. Set model.metadata=false.")
+        raise NotInTheData(f"model.metadata=true: this data set says nothing of its {which}. Set model.metadata=false.")
     return Known(user_features, item_features)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seedbed.errors import ConfigError
+from seedbed.errors import NotInTheData
 from seedbed.models.rating import embedding
 from seedbed.stacking.layers import KnownFeatures, Stackable
 
@@ -40,7 +40,7 @@ class TwoTower(Stackable):
         known = []
         for side, features in (("users", user_features), ("items", item_features)):
             if metadata and features is None:
-                raise ConfigError(f"model.metadata=true: this data set says nothing of its {side}. Set it to false.")
+                raise NotInTheData(f"model.metadata=true: this data set says nothing of its {side}. Set it to false.")
             known.append(features if metadata else None)
         self.query, self.candidate = Tower(users, factors, hidden, known[0], init), Tower(items, factors, hidden, known[1], init)  # fmt: skip
 

@@ -22,6 +22,7 @@ from seedbed.report.record import RECORD, portable, record_json
 from seedbed.report.search import search_latex, search_part
 from seedbed.report.sweep import sweep_part
 from seedbed.report.table import table_text
+from seedbed.report.trials import trials_csv
 from seedbed.results import Results
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def write_report(
             "published.csv": published_csv(numbers),
             RECORD: record_json(results, learned),
         }
+        contents |= {"trials.csv": trials_csv(results.search)} if results.search else {}
     for name, content in contents.items():
         write_file(folder / name, content if isinstance(content, bytes) else content.encode())
     return [folder / name for name in contents]

@@ -52,6 +52,7 @@ from seedbed.report.trials import (
     reasons,
     settings_text,
     short_keys,
+    tied,
     trials_that_are,
     winners,
 )
@@ -101,13 +102,16 @@ def search_text(search: Search) -> str:
             for trial, cells in zip(shown, _cells(search, shown), strict=True)
         ]
         lines += [aligned([header, *rows]), f"* {_what_the_best_are(search)}; {_columns(search)}."]
+        lines += [_cut_off(search)] if _cut_off(search) else []
     lines += [
         f"{outcome}: {count} x {reason}"
         for outcome in (FAILED, PRUNED)
         for count, reason in _first_reasons(search, outcome)
     ]
     lines += [f"best, trial {trial.number}: {settings_text(trial.params)}" for trial in winners(search)[:LONGEST_FRONT]]
-    lines += [sentence.replace("`", "") for sentence in (_no_winner(search) or _too_good(search),)]
+    lines += [
+        sentence.replace("`", "") for sentence in (_tie(search), _no_winner(search) or _too_good(search)) if sentence
+    ]
     return "\n".join(lines)
 
 
@@ -257,6 +261,26 @@ def _no_winner(search: Search) -> str:
     return "" if winners(search) else "No trial is complete, so there is no best one."
 
 
+def _cut_off(search: Search) -> str:
+    """That the table is not of all trials, and where all are; "" where it is."""
+    shown, total = len(_table_trials(search)), len(search.trials)
+    found = len(leaders(search) if len(search.metrics) == 1 else winners(search))
+    what = "complete points" if len(search.metrics) == 1 else "points of the front"
+    return f"{shown} of {found} {what} are shown; all {total} trials stand in trials.csv." if shown < found else ""
+
+
+def _tie(search: Search) -> str:
+    """That others are as good as the best trial; "" where none is."""
+    count, every = tied(search), len(leaders(search))
+    if count < 2:
+        return ""
+    what = f"{'worse end of ' if is_bound(search) else ''}{search.metrics[0]}"
+    taken = f"the first of them, trial {winners(search)[0].number}, is taken"
+    if count == every:
+        return f"All {count_word(count)} points have the same {what}, so that the search tells nothing: {taken}."
+    return f"{count_word(count).capitalize()} points share the best {what}: {taken}."
+
+
 def _about_table(search: Search) -> str:
     shown, found = _table_trials(search), leaders(search)
     how = f"{_columns(search)[0].upper()}{_columns(search)[1:]}."
@@ -264,13 +288,23 @@ def _about_table(search: Search) -> str:
         of = f"The {count_word(len(shown))} best of {len(found)} complete points" if len(shown) < len(found) else (
             "All complete points" if len(found) > 1 else "The one complete point"
         )  # fmt: skip
-        return f"{of}, the best bold. {how} Numbers are rounded here. None of these differences was tested."
+        said = [
+            f"{of}, the best bold.",
+            _tie(search),
+            how,
+            "Numbers are rounded here. None of these differences was tested.",
+        ]
+        return " ".join(filter(None, [*said, _all_trials(shown, found)]))
     rest = len(winners(search)) - len(shown)
-    left = f" {rest} more are left out here." if rest else ""
+    left = f" {rest} more are left out here: all trials stand in trials.csv." if rest else ""
     return (
         "The Pareto front: no other trial is at least as good in every objective and ahead in one. There is no single "
         f"winner; which of them to take is a choice between the objectives.{left} {how} None of these differences was tested."
     )
+
+
+def _all_trials(shown: Sequence[Trial], found: Sequence[Trial]) -> str:
+    return "All trials stand in trials.csv." if len(shown) < len(found) else ""
 
 
 def _best_part(search: Search, images: Mapping[str, str]) -> list[str]:

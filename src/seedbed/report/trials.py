@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from seedbed.report.files import csv_text
 from seedbed.report.formatting import NOTHING
 from seedbed.results import Search, Trial
 from seedbed.statistics import Summary, finite
@@ -47,6 +48,14 @@ def leaders(search: Search) -> list[Trial]:
     first = {number: place for place, number in enumerate(search.best)}
     alone = [trial for trial in complete_trials(search) if trial.same_as is None or trial.number in first]
     return sorted(alone, key=lambda trial: (sign * trial.values[0], first.get(trial.number, len(first)), trial.number))
+
+
+def tied(search: Search) -> int:
+    """How many points are as good as the best one, it among them; 0 where there is no single objective, or no best."""
+    if len(search.metrics) > 1 or not winners(search):
+        return 0
+    best = winners(search)[0].values[0]
+    return sum(trial.values[0] == best for trial in leaders(search))
 
 
 def distinct_points(search: Search) -> int:
@@ -126,3 +135,17 @@ def short_keys(keys: Sequence[str]) -> dict[str, str]:
 
 def _tells_apart(end: str, key: str, keys: Sequence[str]) -> bool:
     return not any(other == end or other.endswith(f".{end}") for other in keys if other != key)
+
+
+def trials_csv(search: Search) -> str:
+    """One row a trial, in their order, with every searched setting and objective in full."""
+    keys = list(search.space)
+    objectives = [f"objective {metric}" for metric in search.metrics]
+    header = ["trial", "outcome", *keys, *objectives, "mean", "std", "n", "seconds", "epochs", "same_as", "reason"]
+    rows = []
+    for trial in search.trials:
+        values: Sequence[float | None] = trial.values or [None] * len(search.metrics)
+        rest = [trial.mean, trial.std, trial.n, trial.seconds, trial.epochs, trial.same_as, trial.reason]
+        settings = [trial.params.get(key) for key in keys]
+        rows.append([trial.number, outcome(search, trial), *settings, *values, *rest])
+    return csv_text(header, rows)

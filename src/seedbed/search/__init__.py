@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -21,11 +22,12 @@ from seedbed.experiment import RECIPE_VERSION, Experiment, Variant, recipe_of
 from seedbed.progress import Display
 from seedbed.report.pictures import files_of
 from seedbed.report.search import search_pictures, search_text
+from seedbed.report.trials import trials_csv
 from seedbed.results import Search
 from seedbed.runner import Outcome, repair, run_loaded
 from seedbed.search.plan import Plan, read_plan
 from seedbed.search.space import as_override
-from seedbed.search.study import Measured, Study
+from seedbed.search.study import Measured, State, Study
 from seedbed.search.trials import Trials
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import Store, TrackedRun
@@ -43,6 +45,8 @@ class Found:
     """The launch that has tested the best trials on fresh seeds; None where there was nothing to test, or no wish to."""
     shared: bool = False
     """Whether another process is still at work on the study: the last of them tests the best."""
+    out_of_time: bool = False
+    """Whether ``search.seconds`` were over before there were as many trials as wanted."""
 
 
 def search(
@@ -52,26 +56,30 @@ def search(
     *,
     display: Display | None = None,
     only_trials: bool = False,
+    began: float | None = None,
 ) -> Found:
     """Search over settings of one variant of experiment ``name``, and test the best on fresh seeds.
 
     ``overrides`` are those of ``run``; those that give several values are searched, beside ``search.params`` of the
     config. A study that is there is gone on with. Bad input raises a ``SeedbedError`` before any trial.
-    ``only_trials`` leaves the test to another process that shares the study.
+    ``only_trials`` leaves the test to another process that shares the study. ``began`` is when ``search.seconds`` began,
+    as ``time.time`` has it; by default now.
     """
+    began = began or time.time()
     plan = read_plan(name, overrides, config_dir)
+    clock = Clock(began, plan.settings.seconds)
     with display or Display(quiet=True) as shown, ending_signals_interrupt():
         store = _store(plan, shown)
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
             trials, study, run = _opened(plan, store, shown, workers, records)
-            _work(trials, study, run, plan, shown)
-        running = study.running
-        found = _record(study, plan, trials)
-        if only_trials or running or not study.claim_test():
-            return Found(found, run.id, None, shared=not only_trials)
+            _work(trials, study, run, plan, shown, clock)
+        state = study.state()
+        found = _record(state, plan, trials)
+        if only_trials or state.running or not study.claim_test():
+            return Found(found, run.id, None, shared=not only_trials, out_of_time=clock.stopped)
         found = _finish(study, run, found, plan)
         tested = _test(plan, found, run.id, shown) if found.best and plan.settings.fresh_seeds else None
-    return Found(found, run.id, tested)
+    return Found(found, run.id, tested, out_of_time=clock.stopped)
 
 
 def prepare(name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None) -> Store:
@@ -150,15 +158,29 @@ def _search_run(store: Store, study: Study, plan: Plan) -> TrackedRun:
     return run
 
 
-def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, shown: Display) -> None:
-    """Run trials until there are as many as wanted."""
+@dataclass
+class Clock:
+    """The time of one search."""
+
+    began: float
+    seconds: float | None
+    stopped: bool = False
+    """Whether a trial that was wanted did not start because the time was over."""
+
+    def is_over(self) -> bool:
+        return self.seconds is not None and time.time() - self.began >= self.seconds
+
+
+def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, shown: Display, clock: Clock) -> None:
+    """Run trials until there are as many as wanted, or the time is over."""
+    study.enqueue(plan.settings.first)
     queued = study.retry_killed()
-    there = len(study.records()) - queued
+    there = sum(record.state != "WAITING" for record in study.records())
     wanted = plan.settings.trials
     _announce(study, plan, there, queued, shown)
     shown.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * plan.variant.config["trainer"]["max_epochs"])
     try:
-        while trial := _next(trials, study, run, shown):
+        while trial := _next(trials, study, run, shown, clock):
             measured = _run(trials, study, trial, run)
             study.tell(trial, measured)
             shown.say(_line(trial, measured, study, wanted))
@@ -179,12 +201,15 @@ def _announce(study: Study, plan: Plan, there: int, queued: int, shown: Display)
     )
 
 
-def _next(trials: Trials, study: Study, run: TrackedRun, shown: Display) -> optuna.Trial | None:
-    """The next trial; the points of a process that was killed meanwhile are tried again."""
+def _next(trials: Trials, study: Study, run: TrackedRun, shown: Display, clock: Clock) -> optuna.Trial | None:
+    """The next trial; the points of a process that was killed meanwhile are tried again. None: no more, or no time."""
     if queued := study.retry_killed():
         trials.store.repair()  # where the killed process was the last to go on with the search's run, that one too
         trials.store.reopen(run.id)
         shown.say(f"{queued} {'trials' if queued > 1 else 'trial'} of a killed process queued again.")
+    if study.wants_more() and clock.is_over():
+        clock.stopped = True
+        return None
     return study.next()
 
 
@@ -223,7 +248,7 @@ def shown_number(value: Any) -> Any:
 # ---- what came of it -------------------------------------------------------------------------------------------------
 
 
-def _record(study: Study, plan: Plan, trials: Trials) -> Search:
+def _record(state: State, plan: Plan, trials: Trials) -> Search:
     settings = plan.settings
     return Search(
         study=settings.study,
@@ -238,8 +263,8 @@ def _record(study: Study, plan: Plan, trials: Trials) -> Search:
         seeds=list(plan.experiment.seeds),
         holdout=settings.holdout if trials.holds_out else None,
         trials_wanted=settings.trials,
-        trials=study.records(),
-        best=study.best(),
+        trials=state.trials,
+        best=state.best,
         command=plan.command,
     )
 
@@ -248,6 +273,7 @@ def _finish(study: Study, run: TrackedRun, found: Search, plan: Plan) -> Search:
     """Record the search with its pictures, and end its run; gives the search with the names of what is to be tested."""
     found = replace(found, tuned=_names(found.best, plan.variant.config["variants"]))
     run.artifact(tracking.SEARCH_RECORD, json.dumps(dataclasses.asdict(found)))
+    run.artifact("trials.csv", trials_csv(found))
     run.log(tags={tracking.DESCRIPTION: f"```\n{search_text(found)}\n```"})
     if plan.variant.config["tracking"]["pictures"]:
         for name, content in files_of(search_pictures(found), kinds=("png",)).items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 from collections.abc import Sequence
 from os import PathLike
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from seedbed import signals
 from seedbed.databases import file_of
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.overrides import in_grammar, parse
@@ -31,8 +31,5 @@ def serve(overrides: Sequence[str], port: int, config_dir: str | PathLike[str] |
     if file is not None and not file.is_file():
         raise TrackingError(f"There are no studies in {where} yet: 'seedbed search NAME' makes the first one.")
     click.echo(f"Studies: http://127.0.0.1:{port}    (Ctrl-C ends it)")
-    try:
-        program = str(Path(sys.executable).with_name("optuna-dashboard"))
-        return subprocess.call([program, where, "--host", "127.0.0.1", "--port", str(port)])
-    except KeyboardInterrupt:
-        return 0
+    program = str(Path(sys.executable).with_name("optuna-dashboard"))
+    return signals.serve([program, where, "--host", "127.0.0.1", "--port", str(port)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import traceback
 from collections.abc import Sequence
 from os import PathLike
@@ -16,6 +17,7 @@ from omegaconf import DictConfig
 
 from seedbed.databases import without_password
 from seedbed.errors import ConfigError
+from seedbed.known_keys import refuse_names_of_optuna_sweeper
 from seedbed.multirun import (
     add_failures,
     is_for_hydra,
@@ -46,6 +48,7 @@ def search_by_processes(
     """
     overrides = in_grammar(overrides, config_dir, sweeps=True)
     hydra = launcher_settings(name, overrides, config_dir)
+    refuse_names_of_optuna_sweeper(map(str, hydra.sweeper))
     asked = [*_from_sweeper(hydra), *(str(item.input_line) for item in parse(overrides) if not is_for_hydra(item))]
     if any(text != without_password(text) for text in asked):
         raise ConfigError(
@@ -53,16 +56,17 @@ def search_by_processes(
             "the address, and give it in PGPASSWORD or ~/.pgpass."
         )
     store = prepare(name, asked, config_dir)
+    began = time.time()
     processes = 1 if launcher_name(hydra) == "BasicLauncher" else hydra.sweeper.n_jobs
     if not isinstance(processes, int) or processes < 1:
         raise ConfigError(f"hydra.sweeper.n_jobs={processes}: give a number of processes, from 1 on.")
     folder = own_folder(project_folder(config_dir) / "multirun" / name)
     click.echo(f"{processes} process{'es' if processes > 1 else ''} for one study. Logs: {folder}", err=True)
-    work = {"overrides": asked, "threads": threads_of_a_job(hydra, processes)}
+    work = {"overrides": asked, "threads": threads_of_a_job(hydra, processes), "began": began}
     given = [*no_second_log(hydra), *overrides, f"hydra.sweeper.n_jobs={processes}"]
     if stopped := launch(_work, name, given, config_dir, folder, store, {ASKED: json.dumps(work)}):
         click.echo(stopped, err=True)
-    return search(name, asked, config_dir, display=Display())
+    return search(name, asked, config_dir, display=Display(), began=began)
 
 
 def _from_sweeper(hydra: DictConfig) -> list[str]:
@@ -83,7 +87,7 @@ def _work(_: DictConfig) -> None:
     shown, config_dir = Display(log=path), os.environ.get("SEEDBED_CONFIG_DIR")
     try:
         with logged(path):
-            search(name, asked["overrides"], config_dir, display=shown, only_trials=True)
+            search(name, asked["overrides"], config_dir, display=shown, only_trials=True, began=asked["began"])
     except Exception as error:  # the other processes, and at last the one above, go on
         said = f"{type(error).__name__}: {error}"
         add_failures(path, {said: traceback.format_exc()})

@@ -14,14 +14,15 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, QMCSampler, RandomSampler
 
-from seedbed.checks import is_from_zero, is_whole, require, require_choice
+from seedbed.checks import is_from_zero, is_positive, is_whole, require, require_choice
 from seedbed.databases import is_postgresql, with_driver, without_password
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, build, metrics_of
 from seedbed.known_keys import refuse_unknown_argument
 from seedbed.randomness import derive
 from seedbed.results import SECONDS
-from seedbed.search.space import Space
+from seedbed.search.samplers import GridWithoutKilled, QMCAtPosition
+from seedbed.search.space import Space, read_points
 from seedbed.statistics import lower_is_better
 
 OBJECTIVES = ("mean", "bound")
@@ -37,6 +38,10 @@ class Settings:
     holdout: float
     trials: int
     """In all; no more than the space has points where each is tried."""
+    first: tuple[dict[str, Any], ...]
+    """Points to try before any other."""
+    seconds: float | None
+    """After which no further trial starts; None: no limit."""
     fresh_seeds: int
     seed: int
     study: str
@@ -58,7 +63,11 @@ class Settings:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             if self.sampler_name == QMCSampler.__name__:  # one sequence for all trials
-                return self._make_sampler(seed=self.seed, independent_sampler=RandomSampler(seed=drawn))
+                given = getattr(self._make_sampler, "keywords", {})
+                one_seed = {"seed": self.seed, "independent_sampler": RandomSampler(seed=drawn)}
+                return QMCAtPosition(position, {**given, **one_seed})
+            if self.sampler_name == BruteForceSampler.__name__:
+                return GridWithoutKilled(**{**getattr(self._make_sampler, "keywords", {}), "seed": drawn})
             return self._make_sampler(seed=drawn)
 
 
@@ -77,6 +86,9 @@ def read_settings(experiment: Experiment, variant: str, space: Space) -> Setting
         )
     trials = search["trials"]
     require(trials is None or is_whole(trials), "search.trials", trials, "a whole number from 1 on, or null")
+    seconds = search["seconds"]
+    require(seconds is None or is_positive(seconds), "search.seconds", seconds, "a positive number, or null")
+    first = read_points(search["first"], space)
     for key in ("sampler", "pruner"):
         refuse_unknown_argument(search[key], f"search.{key}")
     make_sampler = build(search["sampler"], "search.sampler")
@@ -102,6 +114,8 @@ def read_settings(experiment: Experiment, variant: str, space: Space) -> Setting
         objective=search["objective"],
         holdout=float(holdout),
         trials=min(count for count in (trials, space.size if exhaustive else None) if count is not None),
+        first=first,
+        seconds=seconds,
         fresh_seeds=search["fresh_seeds"],
         seed=search["seed"],
         study=str(search["study"] or f"{experiment.name}/{variant}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,7 +13,7 @@ from typing import Any
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from seedbed.errors import ConfigError
+from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import can_change_results
 from seedbed.overrides import FILES, parse
 
@@ -53,6 +54,57 @@ def read_space(params: Mapping[str, Any], typed: Sequence[str]) -> tuple[Space, 
     texts = {key: (item.input_line or "").split("=", 1)[1] for key, item in swept.items()}
     space = Space(texts, {key: _distribution(key, item) for key, item in swept.items()})
     return space, [item.input_line or "" for key, item in overrides.items() if key not in swept]
+
+
+def read_points(given: Any, space: Space) -> tuple[dict[str, Any], ...]:
+    """The points of ``search.first``, each a mapping from every searched key to one of its values.
+
+    Raises ``ConfigError``.
+    """
+    if not isinstance(given, list):
+        raise ConfigError(f"search.first={given} cannot be used: it must be a list of points, {_example(space)}.")
+    return tuple(_point(f"search.first[{place}]", point, space) for place, point in enumerate(given))
+
+
+def _point(place: str, given: Any, space: Space) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{place}={given} cannot be used: it must be a point, {_example(space)}.")
+    texts = {str(key): value for key, value in given.items()}
+    for key in texts:
+        if key not in space.distributions:
+            raise ConfigError(f"{place}: {key} is not searched, {near_misses(key, space.distributions)}")
+    for key in space.distributions:
+        if key not in texts:
+            raise ConfigError(
+                f"{place} has no value of {key}: give one to each key that is searched, {_example(space)}."
+            )
+    return {key: _value(place, key, texts[key], space) for key in space.distributions}
+
+
+def _example(space: Space) -> str:
+    point = ", ".join(f"{key}: {_text(_ends(found)[0])}" for key, found in space.distributions.items())
+    return f"such as [{{{point}}}]"
+
+
+def _value(place: str, key: str, value: Any, space: Space) -> Any:
+    """A value of the space as Optuna keeps it."""
+    distribution = space.distributions[key]
+    if isinstance(distribution, CategoricalDistribution):
+        same = [choice for choice in distribution.choices if _spelling(choice) == _spelling(value)]
+        if same:
+            return same[0]
+    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        kind = float if isinstance(distribution, FloatDistribution) else int
+        if kind(value) == value and distribution._contains(distribution.to_internal_repr(kind(value))):
+            return kind(value)
+    raise ConfigError(f"{place}: {key}={_text(value)} is not among the values that are searched: {space.texts[key]}.")
+
+
+def _spelling(value: Any) -> str:
+    """The same for a choice as it is typed and as YAML reads it; numbers are the same however they are written."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(float(value))
+    return re.sub(r"[\s'\"]", "", _text(value))
 
 
 def as_override(key: str, value: Any) -> str:

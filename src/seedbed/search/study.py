@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,19 +22,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from seedbed import databases, tracking
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.results import Trial
+from seedbed.search.samplers import ATTRIBUTE, signed
 from seedbed.search.settings import Settings
 from seedbed.search.space import Space, changes
 
-# The one user attribute of a study, and of a trial, that is seedbed's: each write takes a transaction.
-ATTRIBUTE = "seedbed"
 # The MLflow run of a study.
 RUN = "seedbed.run"
 # Which process tests what the study found.
 CLAIM = "seedbed.test"
 # After so many, a point is taken for what kills its process.
 MOST_KILLS = 3
-# A process writes who it is right after it has got a trial; a trial without that for so long is a dead one's.
-SECONDS_TO_SIGN = 60.0
 # Seedbed says what came of a trial itself; of Optuna, only what is wrong.
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -57,6 +53,18 @@ class Measured:
     same_as: int | None = None
     run: str = ""
     by_seed: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class State:
+    """A study as it is at one moment."""
+
+    trials: list[Trial]
+    """All that count, in their order."""
+    best: list[int]
+    """Number of the best trial; with several objectives, of all that no other is better than in every one."""
+    running: int
+    """Trials that some process works on."""
 
 
 class Study:
@@ -117,31 +125,53 @@ class Study:
         with databases.alone(self.settings.storage, f"study {self.settings.study}"):
             yield
 
+    def enqueue(self, points: Sequence[Mapping[str, Any]]) -> int:
+        """Queue the points that the study does not have yet, to be tried before any other; returns how many."""
+        with self.alone():
+            known = [_point(trial) for trial in self._trials()]
+            new = [dict(point) for point in points if point not in known]
+            for point in new:
+                self._study.enqueue_trial(point)
+            return len(new)
+
     def retry_killed(self) -> int:
-        """Fail the trials whose process is gone, and queue their points again; returns how many were queued."""
+        """Fail the trials whose process is gone, and queue their points again; returns how many were queued.
+
+        A process that ended before the sampler had drawn its whole point leaves no point to queue. Its trial does not
+        count, so that the sampler draws for that position again, and draws the same.
+        """
         with self.alone():
             return self._retry_killed()
 
     def _retry_killed(self) -> int:
         for trial in self._trials(TrialState.RUNNING):
             if _is_left(trial):
-                self._sign(trial._trial_id, _killed(_signed(trial)))
+                self._sign(trial._trial_id, _killed(trial, self.space.distributions))
                 self._study.sampler = RandomSampler()  # as in tell
                 self._study.tell(trial.number, state=TrialState.FAIL)
         trials = self._trials()
-        retried = {_signed(trial).get("retry_of") for trial in trials}
-        lost = [trial for trial in trials if _signed(trial).get("killed") and trial.number not in retried]
+        retried = {signed(trial).get("retry_of") for trial in trials}
+        killed = [trial for trial in trials if signed(trial).get("killed") and trial.number not in retried]
+        lost = [trial for trial in killed if _is_whole(trial, self.space.distributions)]
         for trial in lost:
-            signed = {"retry_of": trial.number, "kills": _signed(trial).get("kills", 0)}
-            self._study.enqueue_trial(trial.params, user_attrs={ATTRIBUTE: signed})
+            retry = {"retry_of": trial.number, "kills": signed(trial).get("kills", 0)}
+            self._study.enqueue_trial(_point(trial), user_attrs={ATTRIBUTE: retry})
         return len(lost)
+
+    def wants_more(self) -> bool:
+        """Whether ``next`` would give a trial, as far as other processes leave it."""
+        position, waiting = self._begun_and_waiting()
+        return waiting > 0 or position < self.settings.trials
+
+    def _begun_and_waiting(self) -> tuple[int, int]:
+        counted = [trial for trial in self._trials() if _counts(trial)]
+        waiting = sum(trial.state == TrialState.WAITING for trial in counted)
+        return len(counted) - waiting, waiting
 
     def next(self) -> optuna.Trial | None:
         """A trial to run, with its point; None when there are as many as the settings want."""
         with self.alone():
-            counted = [trial for trial in self._trials() if _counts(trial)]
-            waiting = sum(trial.state == TrialState.WAITING for trial in counted)
-            position = len(counted) - waiting
+            position, waiting = self._begun_and_waiting()
             if waiting == 0 and position >= self.settings.trials:
                 return None
             # A queued trial has its point: a sampler that keeps a sequence must not move on for it.
@@ -151,46 +181,48 @@ class Study:
                     trial = self._study.ask(self.space.distributions)
             except ValueError as error:
                 raise ConfigError(f"search: {self.settings.sampler_name} cannot search this: {error}") from error
-            self._sign(trial._trial_id, {**_signed(self._frozen(trial)), "process": tracking.process_tags()})
+            self._sign(trial._trial_id, {**signed(self._frozen(trial)), "process": tracking.process_tags()})
             return trial
 
     def tell(self, trial: optuna.Trial, measured: Measured) -> None:
         """Write down what came of a trial."""
-        signed = _signed(self._frozen(trial))
         usual = vars(Measured())
         what = {key: value for key, value in vars(measured).items() if value != usual[key]}
-        self._sign(trial._trial_id, signed | what)
         state = TrialState.COMPLETE if measured.values else TrialState.PRUNED if measured.pruned else TrialState.FAIL
-        # What samplers do after a trial is for Optuna's own loop: the one for small spaces would end it.
-        self._study.sampler = RandomSampler()
-        self._study.tell(trial, list(measured.values) or None, state)
+        with self.alone():
+            self._sign(trial._trial_id, signed(self._frozen(trial)) | what)
+            # What samplers do after a trial is for Optuna's own loop: the one for small spaces would end it.
+            self._study.sampler = RandomSampler()
+            self._study.tell(trial, list(measured.values) or None, state)
 
     def interrupted(self, trial: optuna.Trial) -> None:
         """Fail a trial that an interrupt ended; whoever goes on queues its point again."""
-        self._sign(trial._trial_id, {**_signed(self._frozen(trial)), "killed": True, "reason": "interrupted"})
+        self._sign(trial._trial_id, {**signed(self._frozen(trial)), "killed": True, "reason": "interrupted"})
         self._study.sampler = RandomSampler()  # as in tell
         self._study.tell(trial, state=TrialState.FAIL)
 
     def alive(self, trial: optuna.Trial) -> None:
         """Tell processes on other hosts that this one still works on the trial."""
-        signed = _signed(self._frozen(trial))
-        self._sign(trial._trial_id, {**signed, "process": {**signed["process"], **tracking.heartbeat()}})
+        written = signed(self._frozen(trial))
+        self._sign(trial._trial_id, {**written, "process": {**written["process"], **tracking.heartbeat()}})
 
     def same_point(self, point: str) -> tuple[int, Measured] | None:
         """A finished or pruned trial of the same point, and what came of it."""
         for trial in self._trials(TrialState.COMPLETE, TrialState.PRUNED):
-            signed = _signed(trial)
-            if signed.get("point") == point:
+            written = signed(trial)
+            if written.get("point") == point:
                 keys = vars(Measured())
-                known = {key: value for key, value in signed.items() if key in keys}
+                known = {key: value for key, value in written.items() if key in keys}
                 complete = trial.state == TrialState.COMPLETE
                 return trial.number, Measured(**{**known, "values": tuple(trial.values or ()) if complete else ()})
         return None
 
-    @property
-    def running(self) -> int:
-        """Trials that some process works on."""
-        return sum(not _is_left(trial) for trial in self._trials(TrialState.RUNNING))
+    def state(self) -> State:
+        """Trials and the best of them, read while no other process writes: they fit together."""
+        with self.alone():
+            running = self._trials(TrialState.RUNNING)
+            alive = sum(not _is_left(trial) for trial in running)
+            return State(self.records(), self.best(), alive)
 
     def claim_test(self) -> bool:
         """Whether this process is the one to test what the trials so far have found: one process is."""
@@ -212,7 +244,7 @@ class Study:
         if not complete:
             return []
         if len(self.settings.metrics) > 1:
-            return [trial.number for trial in self._study.best_trials if "same_as" not in _signed(trial)]
+            return [trial.number for trial in self._study.best_trials if "same_as" not in signed(trial)]
         sign = 1 if self.settings.lower_is_better[0] else -1
         return [min(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number)).number]
 
@@ -226,30 +258,37 @@ class Study:
         self._study._storage.set_trial_user_attr(trial_id, ATTRIBUTE, dict(what))
 
 
-def _signed(trial: FrozenTrial) -> dict[str, Any]:
-    return dict(trial.user_attrs.get(ATTRIBUTE, {}))
-
-
-def _killed(signed: Mapping[str, Any]) -> dict[str, Any]:
+def _killed(trial: FrozenTrial, searched: Collection[str]) -> dict[str, Any]:
     """What is written of a trial whose process is gone; a point that kills its process is not tried for ever."""
-    kills = signed.get("kills", 0) + 1
-    if kills < MOST_KILLS:
-        return {**signed, "kills": kills, "killed": True, "reason": "its process was killed"}
-    return {**signed, "kills": kills, "reason": f"its process was killed, {kills} times"}
+    before = signed(trial)
+    kills = before.get("kills", 0) + 1
+    if kills < MOST_KILLS or not _is_whole(trial, searched):
+        return {**before, "kills": kills, "killed": True, "reason": "its process was killed"}
+    return {**before, "kills": kills, "reason": f"its process was killed, {kills} times"}
 
 
 def _counts(trial: FrozenTrial) -> bool:
     """Whether a trial is one of those that were asked for: one that was killed counts in its next attempt."""
-    return not _signed(trial).get("killed")
+    return not signed(trial).get("killed")
+
+
+def _point(trial: FrozenTrial) -> dict[str, Any]:
+    """The trial's value by key, as far as there is one; those of a queued trial are no params of it until it runs."""
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+
+
+def _is_whole(trial: FrozenTrial, searched: Collection[str]) -> bool:
+    return set(_point(trial)) >= set(searched)
 
 
 def _is_left(trial: FrozenTrial) -> bool:
-    """Whether the process of a running trial is surely gone."""
-    process = _signed(trial).get("process")
-    if process is None:
-        started = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-        return time.time() - started > SECONDS_TO_SIGN
-    return _is_gone(process)
+    """Whether the process of a running trial is surely gone, for who has the lock (``Study.alone``).
+
+    A process takes a trial and writes down who it is under the same lock, which ends with it: who has the lock and finds
+    a trial that nobody has signed knows that its process ended in between.
+    """
+    process = signed(trial).get("process")
+    return process is None or _is_gone(process)
 
 
 def _is_gone(process: Mapping[str, str]) -> bool:
@@ -262,20 +301,20 @@ def _is_own(process: Mapping[str, str]) -> bool:
 
 
 def _record(trial: FrozenTrial) -> Trial:
-    signed, state = _signed(trial), trial.state
+    written, state = signed(trial), trial.state
     took = (trial.datetime_complete - trial.datetime_start).total_seconds() if trial.datetime_complete and trial.datetime_start else None  # fmt: skip
     return Trial(
         number=trial.number,
         state=state.name,
         params=dict(trial.params),
         values=list(trial.values or ()) if state == TrialState.COMPLETE else [],
-        mean=signed.get("mean"),
-        std=signed.get("std"),
-        n=signed.get("n", 0),
+        mean=written.get("mean"),
+        std=written.get("std"),
+        n=written.get("n", 0),
         seconds=took,
-        epochs=signed.get("epochs", 0),
-        reason=signed.get("reason", ""),
-        same_as=signed.get("same_as"),
+        epochs=written.get("epochs", 0),
+        reason=written.get("reason", ""),
+        same_as=written.get("same_as"),
     )
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from seedbed.errors import DataError
 from seedbed.serving.files import Networks
 from seedbed.serving.inputs import KINDS, Inputs
 from seedbed.serving.predictor import Column, Predictor, with_nulls
@@ -33,9 +32,7 @@ class Classifier(Predictor):
     @torch.inference_mode()
     def probabilities(self, questions: pd.DataFrame) -> NDArray[np.float64]:
         """(S, N, C); raises ``DataError`` for what cannot be answered."""
-        self.require_columns(questions)
-        if questions.empty:
-            raise DataError("There is no row to answer. Give at least one.")
+        self.require_questions(questions)
         features = self.inputs.features(questions)
         of_seeds = zip(self.networks.of_seeds.values(), features, strict=True)
         scores = [network(torch.from_numpy(rows)).double().softmax(-1).numpy() for network, rows in of_seeds]

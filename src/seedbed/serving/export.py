@@ -16,7 +16,7 @@ import mlflow.pyfunc
 from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import ColSpec, Schema
+from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from seedbed.checks import require_choice
 from seedbed.errors import TrackingError
@@ -145,7 +145,9 @@ def _pinned(name: str) -> str:
 
 
 def _schema(columns: tuple[Column, ...]) -> Schema:
-    return Schema([ColSpec(column.type, column.name, required=column.required) for column in columns])
+    any_type = AnyType()  # type: ignore[no-untyped-call]
+    types = {column.name: any_type if column.type == "any" else column.type for column in columns}
+    return Schema([ColSpec(types[column.name], column.name, required=column.required) for column in columns])
 
 
 def _own_code(config_dir: str | PathLike[str] | None) -> list[Path]:

@@ -155,7 +155,7 @@ class Numbers(Inputs):
     def features(self, questions: pd.DataFrame) -> list[np.ndarray]:
         try:
             values = questions[list(self.names)].to_numpy(dtype=np.float64, na_value=np.nan)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise DataError(f"The columns must hold numbers: {error}.") from error
         values = np.where(self.missing_values.in_array(values), np.nan, values)
         with np.errstate(over="ignore"):  # said below

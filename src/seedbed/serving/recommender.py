@@ -16,7 +16,7 @@ from seedbed.errors import ConfigError, DataError, TrackingError
 from seedbed.rankings import Ranked, nearest, top
 from seedbed.serving.files import REMEDY, read_arrays, read_json, write_arrays, write_json
 from seedbed.serving.index import FaissIndex
-from seedbed.serving.predictor import Column, Predictor, cells, with_nulls
+from seedbed.serving.predictor import Column, Predictor, cells, whole_numbers, with_nulls
 from seedbed.serving.scores import KINDS, Floats, Scores
 
 USER, SIMILAR_TO, COUNT = "user", "similar_to", "k"
@@ -52,6 +52,10 @@ class Answer:
     """How many items the user has rated, which are left out."""
     cold_start: bool = False
     """Whether it is what would be said of any user whom no seed has trained on."""
+    asked: str = ""
+    """The name of the user or item as the data has it, or as it was asked for where they don't have it."""
+    known: bool = True
+    """Whether the data have it."""
 
 
 class Recommender(Predictor):
@@ -66,6 +70,24 @@ class Recommender(Predictor):
         self.users, self.items, self.seen, self.scores, self.index = users, items, seen, scores, index
 
     # ---- one question ------------------------------------------------------------------------------------------------
+
+    def for_user_of_name(self, name: str, k: int, place: str) -> Answer:
+        """``for_user`` by the name, as people write it; one whom the data do not have gets what is said of anyone.
+
+        Raises a ``DataError`` that names ``place`` for an empty name, and for one that could be several users'.
+        """
+        if not name.strip():
+            raise DataError(f"{place}: the name is empty. Give a user's name, or leave the question out.")
+        row = self.users.find(name, place)
+        answer = self.for_user(row, k)
+        return replace(answer, asked=name if row is None else self.users.name(row), known=row is not None)
+
+    def similar_to_name(
+        self, name: str, k: int, place: str, ranking: Callable[[Floats, int, int], list[Ranked]] = nearest
+    ) -> Answer:
+        """``similar`` by the name; one that the data do not have is a ``DataError``."""
+        row = self.items.row(name, place, "there is no item of that name")
+        return replace(self.similar(row, k, ranking), asked=self.items.name(row))
 
     def for_user(self, user: int | None, k: int) -> Answer:
         """The k items with the highest mean score that the user with this row has not rated; None: a user not known."""
@@ -111,8 +133,7 @@ class Recommender(Predictor):
 
     @property
     def questions(self) -> tuple[Column, ...]:
-        """``k`` stands in every row of a request or in none: MLflow's "long" takes no gaps, and its "double" no whole numbers."""
-        return Column(USER, "string", False), Column(SIMILAR_TO, "string", False), Column(COUNT, "long", False)
+        return Column(USER, "string", False), Column(SIMILAR_TO, "string", False), Column(COUNT, "any", False)
 
     @property
     def answers(self) -> tuple[Column, ...]:
@@ -133,7 +154,7 @@ class Recommender(Predictor):
         return pd.DataFrame({USER: [self.users.name(1)], COUNT: [5]})
 
     def predict(self, questions: pd.DataFrame) -> pd.DataFrame:
-        self.require_columns(questions)
+        self.require_questions(questions)
         if not {USER, SIMILAR_TO} & set(questions.columns):
             raise DataError(f"A question needs the column {USER!r}, a user's name, or {SIMILAR_TO!r}, an item's.")
         rows = [row for question in self._asked(questions) for row in self._rows(*question)]
@@ -141,22 +162,22 @@ class Recommender(Predictor):
         return with_nulls(table, (USER, SIMILAR_TO, "std"))
 
     def _asked(self, questions: pd.DataFrame) -> Iterator[tuple[int, str | None, str | None, int]]:
-        counts = cells(questions, COUNT)
+        counts = whole_numbers(questions, COUNT)
         for number, (user, item, count) in enumerate(
             zip(cells(questions, USER), cells(questions, SIMILAR_TO), counts, strict=True)
         ):
             if (user is None) == (item is None):
                 raise DataError(f"Row {number}: give one of {USER!r} and {SIMILAR_TO!r}, not both and not neither.")
-            yield number, user, item, _count(number, count)
+            yield number, user, item, count or K
 
     def _rows(self, number: int, user: str | None, item: str | None, k: int) -> Iterator[tuple[Any, ...]]:
         if user is not None:
-            row = self.users.find(user, f"Row {number}: {USER}")
-            answer, user = self.for_user(row, k), user if row is None else self.users.name(row)
+            answer = self.for_user_of_name(user, k, f"Row {number}: {USER}")
+            user = answer.asked
         else:
             assert item is not None
-            row = self.items.row(item, f"Row {number}: {SIMILAR_TO}", "there is no item of that name")
-            answer, item = self.similar(row, k), self.items.name(row)
+            answer = self.similar_to_name(item, k, f"Row {number}: {SIMILAR_TO}")
+            item = answer.asked
         for rank, found in enumerate(answer.found, 1):
             score, name = found.score, self.items.name(found.item + 1)
             yield number, user, item, rank, name, score.mean, score.std, found.seeds, answer.cold_start
@@ -187,11 +208,3 @@ class Recommender(Predictor):
             )
         index = FaissIndex.load(folder) if description["index"] == "faiss" else None
         return cls(description["about"], users, items, seen, scores, index)
-
-
-def _count(number: int, text: str | None) -> int:
-    if text is None:
-        return K
-    if not text.isdecimal() or int(text) < 1:
-        raise DataError(f"Row {number}: {COUNT}={text} cannot be used: it must be a whole number from 1 on.")
-    return int(text)

@@ -29,7 +29,7 @@ from seedbed.cold_start import (
 )
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
-from seedbed.errors import ConfigError
+from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Strategy
 from seedbed.randomness import numpy_generator
 from seedbed.stacking.layers import Stacked
@@ -274,7 +274,7 @@ class ColdStart(Rating):
             )
         features = table.user_features if side == "user" else table.item_features
         if method in WITH_METADATA and features is None:
-            raise ConfigError(f"task.method={method}: {table.name} says nothing of its {side}s. Take another method.")
+            raise NotInTheData(f"task.method={method}: {table.name} says nothing of its {side}s. Take another method.")
 
     @classmethod
     def describe(cls, table: RatingTable) -> dict[str, Any]:
