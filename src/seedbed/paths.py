@@ -28,6 +28,26 @@ def config_groups(folders: Iterable[Path]) -> dict[str, set[str]]:
     return groups
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path with the home folder that ``~`` stands for; where there is none, or a folder is called so, as it is."""
+    given = Path(path)
+    if given.exists():
+        return given
+    try:
+        return given.expanduser()
+    except RuntimeError:  # "~x", and no user x; or nobody says where the home folder is
+        return given
+
+
+def home_folder() -> Path | None:
+    """The user's home folder; None for a number without an account and without HOME, as containers have."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home if home.is_absolute() else None
+
+
 def make_importable(folder: Path) -> None:
     """Code beside a user's configs is named by their ``_target_``."""
     if str(folder) not in sys.path:
@@ -42,7 +62,7 @@ def project_folder(config_dir: str | os.PathLike[str] | None = None) -> Path:
     """
     chosen = config_dir or os.environ.get("SEEDBED_PROJECT")
     if chosen:
-        return Path(chosen).expanduser().resolve()
+        return expanded(chosen).resolve()
     here = Path.cwd().resolve()
     for folder in (here, *here.parents):
         if (folder / "mlflow.db").is_file() or any(folder.glob("experiments/*.yaml")):

@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -23,7 +22,7 @@ from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
 from seedbed.experiment import build, recipe_of
 from seedbed.models.baselines import Fitted
 from seedbed.other_code import shortened
-from seedbed.paths import make_importable
+from seedbed.paths import expanded, make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData, Task
@@ -160,7 +159,7 @@ def find_variant(
     name, why = (variant, "") if variant is not None else _best_variant(results)
     run_id, config = _config_of(store, launch.info.run_id, results, name)
     if config_dir is not None:
-        make_importable(Path(config_dir).expanduser().resolve())
+        make_importable(expanded(config_dir).resolve())
     reread()
     return FoundVariant(store, results, name, why, config, run_id)
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from os import PathLike
-from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -22,7 +21,7 @@ from seedbed.devices import accelerator, numbers
 from seedbed.environment import environment
 from seedbed.errors import ConfigError, TrackingError, near_misses
 from seedbed.experiment import RECIPE_VERSION, Variant, build
-from seedbed.paths import make_importable
+from seedbed.paths import expanded, make_importable
 from seedbed.progress import Display
 from seedbed.results import SECONDS, TrainedAlone
 from seedbed.runner import load_table, plan_variant
@@ -219,7 +218,7 @@ def verify(
     if tolerance is not None and not tolerance >= 0:
         raise ConfigError(f"--tolerance {tolerance}: it must be a number from 0 on.")
     if config_dir is not None:
-        make_importable(Path(config_dir).expanduser().resolve())
+        make_importable(expanded(config_dir).resolve())
     reread()
     store, launch = tracking.find_tracked(asked, config_dir, run)
     with display or Display(quiet=True) as shown:

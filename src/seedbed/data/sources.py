@@ -21,6 +21,7 @@ import platformdirs
 import pooch
 
 from seedbed.errors import DataError
+from seedbed.paths import expanded
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class Description:
 def cache_dir() -> Path:
     """Where downloads and sentence vectors are kept: ``$SEEDBED_CACHE``, else the user's cache folder."""
     chosen = os.environ.get("SEEDBED_CACHE")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("seedbed")
+    return expanded(chosen) if chosen else platformdirs.user_cache_path("seedbed")
 
 
 def find(edition: Edition, root: str | Path | None, tried: list[str]) -> Source | None:
@@ -193,7 +194,7 @@ def not_found(edition: Edition, tried: list[str]) -> DataError:
 
 def local_places(edition: Edition, root: str | Path | None) -> list[Path]:
     """Where the file may lie on this machine, in order of preference."""
-    own = [Path(root).expanduser() / edition.name / edition.file] if root else []
+    own = [expanded(root) / edition.name / edition.file] if root else []
     return [*own, cached_file(edition)]
 
 

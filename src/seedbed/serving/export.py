@@ -20,7 +20,7 @@ from mlflow.types.schema import ColSpec, Schema
 
 from seedbed.checks import require_choice
 from seedbed.errors import TrackingError
-from seedbed.paths import PACKAGE
+from seedbed.paths import PACKAGE, expanded
 from seedbed.serving.building import INDEXES, predictor_of
 from seedbed.serving.predictor import Column, Predictor
 from seedbed.tracking import Store, TrackedRun, ending
@@ -152,7 +152,7 @@ def _own_code(config_dir: str | PathLike[str] | None) -> list[Path]:
     """The user's modules and packages at the top of ``config_dir`` that the variant has imported by now."""
     if config_dir is None:
         return []
-    folder = Path(config_dir).expanduser().resolve()
+    folder = expanded(config_dir).resolve()
     return [path for path in sorted(folder.iterdir()) if _is_imported(path)]
 
 

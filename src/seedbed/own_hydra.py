@@ -1,0 +1,55 @@
+"""Hydra with seedbed's configs, apart from the Hydra that the calling program may have initialised for its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.singleton import Singleton
+from hydra.version import VersionBase
+from omegaconf.basecontainer import BaseContainer
+
+from seedbed.paths import resources
+
+# What initialising Hydra sets anew; plugins and the config store are only ever added to.
+_SET_ANEW = (GlobalHydra, HydraConfig, VersionBase)
+
+
+@contextmanager
+def own_hydra(job_name: str = "app") -> Iterator[GlobalHydra]:
+    """Hydra on the shipped configs. The caller's (a notebook's, ``@hydra.main``'s, a job's) is back as it was afterwards."""
+    before: dict[type, Singleton] = {
+        kind: Singleton._instances[kind] for kind in _SET_ANEW if kind in Singleton._instances
+    }
+    resolvers = dict(BaseContainer._resolvers)
+    for kind in _SET_ANEW:
+        Singleton._instances.pop(kind, None)
+    try:
+        with initialize_config_dir(str(resources() / "conf"), job_name=job_name, version_base="1.3"):
+            yield GlobalHydra.instance()
+    finally:
+        for kind in _SET_ANEW:
+            Singleton._instances.pop(kind, None)
+        Singleton._instances.update(before)
+        BaseContainer._resolvers.update(resolvers)  # Hydra registers "now" and "hydra" again, whoever has them
+
+
+def search_path(folders: Sequence[Path]) -> str:
+    """The override that lets Hydra find configs in these folders too."""
+    return f"hydra.searchpath=[{','.join(quoted(f'file://{folder}') for folder in folders)}]"
+
+
+def quoted(text: str) -> str:
+    """Text as a value in Hydra's grammar, whatever characters it has."""
+    return str(QuotedString(text, Quote.single).with_quotes())
+
+
+def literal(text: str) -> str:
+    """Text that OmegaConf is to take as it stands, also where ``${...}`` is a part of it."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
