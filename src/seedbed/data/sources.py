@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +22,7 @@ import platformdirs
 import pooch
 
 from seedbed.errors import DataError
-from seedbed.paths import expanded
+from seedbed.paths import expanded, home_folder
 
 _log = logging.getLogger(__name__)
 
@@ -140,9 +141,24 @@ class Description:
 
 
 def cache_dir() -> Path:
-    """Where downloads and sentence vectors are kept: ``$SEEDBED_CACHE``, else the user's cache folder."""
-    chosen = os.environ.get("SEEDBED_CACHE")
-    return expanded(chosen) if chosen else platformdirs.user_cache_path("seedbed")
+    """Where downloads and sentence vectors are kept: ``$SEEDBED_CACHE``, else the user's cache folder.
+
+    A user without a home folder (a number without an account, in a container) has one below the system's temporary folder.
+    """
+    if chosen := os.environ.get("SEEDBED_CACHE"):
+        return expanded(chosen)
+    if home_folder() or os.environ.get("XDG_CACHE_HOME"):
+        return platformdirs.user_cache_path("seedbed")
+    folder = Path(tempfile.gettempdir()) / f"seedbed-{os.getuid()}"
+    _say_once(
+        f"You have no home folder: downloads and sentence vectors go to {folder}. SEEDBED_CACHE names another place."
+    )
+    return folder
+
+
+@cache
+def _say_once(sentence: str) -> None:
+    _log.warning(sentence)
 
 
 def find(edition: Edition, root: str | Path | None, tried: list[str]) -> Source | None:
@@ -243,6 +259,13 @@ _DISK_ERRORS = {
 }
 
 
+def why_not_written(error: OSError) -> str:
+    """What the disk refused, in words."""
+    cut = error.errno is None and "written" in str(error)  # so NumPy says that the disk is full
+    known = _DISK_ERRORS.get(errno.ENOSPC if cut else error.errno or 0)
+    return f"{known} ({error})" if known else str(error)
+
+
 @contextmanager
 def writable_folder(folder: Path) -> Iterator[Path]:
     """Make the folder, and turn the disk's refusals while it is written into a ``DataError``."""
@@ -250,10 +273,8 @@ def writable_folder(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
     except OSError as error:
-        if error.errno not in _DISK_ERRORS:
-            raise
         raise DataError(
-            f"The cache folder {folder} cannot take more data: {_DISK_ERRORS[error.errno]} ({error}). "
+            f"The cache folder {folder} cannot take more data: {why_not_written(error)}. "
             "Make room there, or set SEEDBED_CACHE to a folder with space that you may write."
         ) from error
 

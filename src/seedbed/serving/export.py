@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from os import PathLike
@@ -16,6 +19,7 @@ import mlflow.pyfunc
 from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from mlflow.types.schema import ColSpec, Schema
 
 from seedbed.checks import require_choice
@@ -166,9 +170,26 @@ def _is_imported(path: Path) -> bool:
 def _register(store: Store, name: str, uri: str, model_id: str, run_id: str) -> str:
     """Add a version of the model ``name`` to the registry."""
     try:
-        if not store.client.search_registered_models(f"name = '{name}'"):
-            store.client.create_registered_model(name)
-        registered = store.client.create_model_version(name, uri, run_id, model_id=model_id)
+        with _mlflows_own_address(store.address):
+            return _registered(store, name, uri, model_id, run_id)
     except MlflowException as error:
         raise TrackingError(f"--register {name}: MLflow refuses it: {error}") from error
+
+
+def _registered(store: Store, name: str, uri: str, model_id: str, run_id: str) -> str:
+    if not store.client.search_registered_models(f"name = '{name}'"):
+        store.client.create_registered_model(name)
+    registered = store.client.create_model_version(name, uri, run_id, model_id=model_id)
     return f"{name}/{registered.version}"
+
+
+@contextmanager
+def _mlflows_own_address(address: str) -> Iterator[None]:
+    """A registry in a database looks models up at the address that MLflow has for all of the process, not at its own."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    try:
+        with _use_tracking_uri(address):
+            yield
+    finally:
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
