@@ -168,6 +168,19 @@ def _copied(file: Path) -> Path:
     return folder / file.name
 
 
+@contextmanager
+def nothing_half_made(address: str) -> Iterator[None]:
+    """A file that is made in here is removed again where that fails."""
+    file = file_of(address)
+    is_new = file is not None and not (file.is_file() and file.stat().st_size)
+    try:
+        yield
+    except BaseException:
+        if is_new and file is not None:
+            file.unlink(missing_ok=True)
+        raise
+
+
 # ---- versions --------------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,10 @@ class TrackingError(SeedbedError):
     """The tracking store refuses, or holds something else than what is asked for."""
 
 
+class StoreFull(TrackingError):
+    """The disk of the store is full, so that nothing more can be recorded: what goes on would be lost."""
+
+
 def near_misses(name: str, known: Iterable[str]) -> str:
     """Say which known names look like ``name``, or which there are when none does."""
     names = sorted(set(known))

@@ -104,7 +104,7 @@ def launch(
     handed_over[JOB] = "${hydra:job.num}"
     arguments = [
         *hydra_arguments(name, config_dir),
-        f"hydra.sweep.dir={quoted(literal(str(folder)))}",
+        f"hydra.sweep.dir={quoted(str(folder))}",
         *(f"+hydra.job.env_set.{key}={quoted(value)}" for key, value in handed_over.items()),
         *overrides,
     ]
@@ -194,6 +194,11 @@ def _values(jobs: Sequence[Sequence[str]], overrides: Sequence[str]) -> list[str
 
 def own_folder(parent: Path) -> Path:
     """A new folder named by the time; launches of one second, on this or another machine, get one each."""
+    if "${" in str(parent):
+        raise ConfigError(
+            f"-m: {parent} has '${{' in its name, which Hydra takes for the name of a setting when it writes the jobs' logs. "
+            "Rename the folder; one run at a time, without -m, works in it."
+        )
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     for suffix in itertools.count(1):
         folder = parent / (now if suffix == 1 else f"{now}_{suffix}")

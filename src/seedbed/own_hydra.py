@@ -15,7 +15,7 @@ from hydra.core.singleton import Singleton
 from hydra.version import VersionBase
 from omegaconf.basecontainer import BaseContainer
 
-from seedbed.paths import resources
+from seedbed.paths import current_folder, resources
 
 # What initialising Hydra sets anew; plugins and the config store are only ever added to.
 _SET_ANEW = (GlobalHydra, HydraConfig, VersionBase)
@@ -24,6 +24,7 @@ _SET_ANEW = (GlobalHydra, HydraConfig, VersionBase)
 @contextmanager
 def own_hydra(job_name: str = "app") -> Iterator[GlobalHydra]:
     """Hydra on the shipped configs. The caller's (a notebook's, ``@hydra.main``'s, a job's) is back as it was afterwards."""
+    current_folder()  # Hydra asks for it, too
     before: dict[type, Singleton] = {
         kind: Singleton._instances[kind] for kind in _SET_ANEW if kind in Singleton._instances
     }

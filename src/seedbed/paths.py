@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from seedbed.errors import ConfigError
+
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -39,6 +41,14 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         return given
 
 
+def current_folder() -> Path:
+    """The folder in which the command is typed; raises ``ConfigError`` where it was deleted meanwhile."""
+    try:
+        return Path.cwd().resolve()
+    except FileNotFoundError as error:
+        raise ConfigError("The folder in which you are was deleted. Change to another one: cd ~") from error
+
+
 def home_folder() -> Path | None:
     """The user's home folder; None for a number without an account and without HOME, as containers have."""
     try:
@@ -63,7 +73,7 @@ def project_folder(config_dir: str | os.PathLike[str] | None = None) -> Path:
     chosen = config_dir or os.environ.get("SEEDBED_PROJECT")
     if chosen:
         return expanded(chosen).resolve()
-    here = Path.cwd().resolve()
+    here = current_folder()
     for folder in (here, *here.parents):
         if (folder / "mlflow.db").is_file() or any(folder.glob("experiments/*.yaml")):
             return folder

@@ -65,7 +65,10 @@ class FoundRates:
         kind = picture_kind(picture)
         beside = picture.with_suffix(".csv")
         table = csv_text(CURVE_COLUMNS, _curve_rows(self.tests))
-        contents = {picture.name: rendered(lambda: range_tests_figure(self.tests), kind), beside.name: table}
+        contents: dict[str, bytes | str] = {
+            picture.name: rendered(lambda: range_tests_figure(self.tests), kind),
+            beside.name: table,
+        }
         write_files(picture.parent, contents, "--plot")
         return picture, beside
 

@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from seedbed import databases
 from seedbed.databases import Program
-from seedbed.errors import TrackingError
+from seedbed.errors import StoreFull, TrackingError
 
 MLFLOW = Program("MLflow", "mlflow", "store/db_migrations", "experiments", "mlflow db upgrade {address}")
 STORE, ARTIFACTS = "mlflow.db", "mlartifacts"
@@ -73,20 +73,15 @@ class ProjectClient(MlflowClient):
         return True
 
     def open_for_writing(self) -> None:
-        """Make the store where it is missing; what is left of a failed attempt is removed."""
+        """Make the store where it is missing."""
         with self._lock, databases.alone(self.uri, "runs"):  # two that migrate an empty database at once break it
             if self._writes:
                 return
-            is_new = self._file is not None and not (self._file.is_file() and self._file.stat().st_size)
-            try:
+            with databases.nothing_half_made(self.uri):
                 if databases.is_database(self.uri):
                     databases.has_tables(self.uri, MLFLOW)
                 super().__init__(tracking_uri=self.uri)
                 self.search_experiments(max_results=1)
-            except BaseException:
-                if is_new and self._file is not None:
-                    self._file.unlink(missing_ok=True)
-                raise
             if self._own and self._file is not None:
                 _record_places(self._file, self.project)
             self._writes = True
@@ -105,8 +100,8 @@ class ProjectClient(MlflowClient):
             if not databases.is_full(error):
                 raise
             where = self.project if self._own else databases.without_password(self.uri)
-            raise TrackingError(
-                f"No space is left on the disk of {where} ({ARTIFACTS}/ lies in {self.project}). Make room there, and type the "
+            raise StoreFull(
+                f"No space is left on the disk of {where}, or of {self.project / ARTIFACTS}. Make room there, and type the "
                 "same command again: what was finished by now is kept, and is not trained again."
             ) from error
         finally:

@@ -771,6 +771,21 @@ Plan = dict[str, list[tuple[int, str]]]
 """Seed and fingerprint of each cell, by variant."""
 
 
+def read_config(store: Store, run_id: str) -> dict[str, Any]:
+    """The resolved config of a launch or a variant's run, with ``data.path`` where that file is now.
+
+    It is recorded as an absolute path; of a project that was moved, the file is looked for in the project.
+    """
+    config: dict[str, Any] = yaml.safe_load(store.run(run_id).text(CONFIG))
+    data = config.get("data")
+    path = data.get("path") if isinstance(data, dict) else None
+    if isinstance(data, dict) and isinstance(path, str) and path and not Path(path).exists():
+        parts = Path(path).parts[1:]
+        moved = (store.project.joinpath(*parts[start:]) for start in range(len(parts)))
+        data["path"] = str(next((place for place in moved if place.exists()), path))
+    return config
+
+
 def read_plan(launch: TrackedRun) -> Plan:
     plan: Plan = json.loads(launch.text(PLAN))
     return plan

@@ -9,7 +9,6 @@ from os import PathLike
 from typing import Any, cast
 
 import torch
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -27,7 +26,17 @@ from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData, Task
 from seedbed.tasks.rating import UNKNOWN, Rating
-from seedbed.tracking import CONFIG, TAG, WEIGHTS, Store, code_on, find_launch, open_project_store, read_results
+from seedbed.tracking import (
+    CONFIG,
+    TAG,
+    WEIGHTS,
+    Store,
+    code_on,
+    find_launch,
+    open_project_store,
+    read_config,
+    read_results,
+)
 from seedbed.trained_seed import TrainedSeed
 from seedbed.training import StackTrainer, task_class
 
@@ -193,7 +202,7 @@ def _config_of(store: Store, launch: str, results: Results, variant: str) -> tup
         )
     for run in store.children(launch):
         if run.data.tags.get(f"{TAG}variant") == variant and CONFIG in _artifacts(store, run.info.run_id):
-            return run.info.run_id, yaml.safe_load(store.run(run.info.run_id).text(CONFIG))
+            return run.info.run_id, read_config(store, run.info.run_id)
     raise TrackingError(
         f"Launch {launch[:8]} of {results.experiment!r} ended before its variant {variant!r}. Run "
         f"'seedbed run {results.experiment}' again, or name another variant with --variant."

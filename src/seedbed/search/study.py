@@ -69,8 +69,9 @@ class Study:
     def __init__(self, settings: Settings, space: Space, recipe: Mapping[str, Any]) -> None:
         """``recipe`` is what all trials share: where it or the space differ from the study's, ``ConfigError``."""
         self.settings, self.space = settings, space
+        # Two processes that make the tables at once break them.
         with usable(settings.storage), databases.alone(settings.storage, "studies"):
-            storage = _storage(settings.storage)  # two processes that make its tables at once break them
+            storage = _storage(settings.storage)
             directions = [
                 StudyDirection.MINIMIZE if lower else StudyDirection.MAXIMIZE for lower in settings.lower_is_better
             ]
@@ -309,10 +310,11 @@ def usable(where: str) -> Iterator[None]:
 def _storage(where: str) -> optuna.storages.BaseStorage:
     if "://" not in where:
         return optuna.storages.JournalStorage(JournalFileBackend(where))
-    databases.has_tables(where, OPTUNA)
     # A connection that a server has closed meanwhile is opened anew; SQLite waits for another process's write.
     options: dict[str, Any] = {"connect_args": {"timeout": 60}} if databases.is_sqlite(where) else {"pool_pre_ping": True}  # fmt: skip
-    return optuna.storages.RDBStorage(where, engine_kwargs=options)
+    with databases.nothing_half_made(where):
+        databases.has_tables(where, OPTUNA)
+        return optuna.storages.RDBStorage(where, engine_kwargs=options)
 
 
 @contextmanager
