@@ -210,8 +210,10 @@ def _forms(program: Program) -> tuple[str, frozenset[str]]:
     return str(steps.get_current_head()), frozenset(step.revision for step in steps.walk_revisions())
 
 
-def has_tables(address: str, program: Program) -> bool:
+def has_tables(address: str, program: Program, called: str | None = None) -> bool:
     """Whether the database holds the program's tables, in the form of the installed version; False where it is empty.
+
+    ``called`` is its address in messages, where that is another.
 
     Raises ``TrackingError`` where they are of an older or a newer version, or of another program: each would fail later,
     or be changed without a word.
@@ -223,7 +225,7 @@ def has_tables(address: str, program: Program) -> bool:
     if not tables or form is None:
         return program.table in tables
     head, known = _forms(program)
-    shown = without_password(address)
+    shown = without_password(called or address)
     if program.table not in tables:
         raise TrackingError(
             f"{shown} is no database of {program.name}'s: it holds the tables {', '.join(sorted(tables)[:4])} and others. "

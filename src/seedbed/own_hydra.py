@@ -8,17 +8,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.singleton import Singleton
+from hydra.core.utils import JobRuntime
 from hydra.version import VersionBase
 from omegaconf.basecontainer import BaseContainer
 
 from seedbed.paths import current_folder, resources
 
-# What initialising Hydra sets anew; plugins and the config store are only ever added to.
-_SET_ANEW = (GlobalHydra, HydraConfig, VersionBase)
+# What initialising Hydra sets anew; of plugins, it only registers more.
+_SET_ANEW = (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
+_OF_HYDRA = ("hydra", "_dummy_empty_config_.yaml")
+"""What Hydra and its plugins have in the config store."""
 
 
 @contextmanager
@@ -32,13 +36,29 @@ def own_hydra(job_name: str = "app") -> Iterator[GlobalHydra]:
     for kind in _SET_ANEW:
         Singleton._instances.pop(kind, None)
     try:
-        with initialize_config_dir(str(resources() / "conf"), job_name=job_name, version_base="1.3"):
+        with (
+            _without_own_configs(),
+            initialize_config_dir(str(resources() / "conf"), job_name=job_name, version_base="1.3"),
+        ):
             yield GlobalHydra.instance()
     finally:
         for kind in _SET_ANEW:
             Singleton._instances.pop(kind, None)
         Singleton._instances.update(before)
         BaseContainer._resolvers.update(resolvers)  # Hydra registers "now" and "hydra" again, whoever has them
+
+
+@contextmanager
+def _without_own_configs() -> Iterator[None]:
+    """Put aside what the caller has stored by Python: Hydra takes it for a part of configs of the same names."""
+    store = ConfigStore.instance()
+    before = store.repo
+    store.repo = {name: node for name, node in before.items() if name in _OF_HYDRA}
+    try:
+        yield
+    finally:
+        before.update({name: node for name, node in store.repo.items() if name in _OF_HYDRA})
+        store.repo = before
 
 
 def search_path(folders: Sequence[Path]) -> str:

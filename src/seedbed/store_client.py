@@ -67,7 +67,7 @@ class ProjectClient(MlflowClient):
     def open_for_reading(self) -> bool:
         """Whether there is a store; nothing is written, and no lock is taken where it is a file."""
         address = databases.for_reading(self.uri)
-        if databases.is_database(self.uri) and not databases.has_tables(address, MLFLOW):
+        if databases.is_database(self.uri) and not databases.has_tables(address, MLFLOW, self.uri):
             return False
         super().__init__(tracking_uri=address)
         return True
