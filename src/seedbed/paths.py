@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
+import logging
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -56,6 +59,28 @@ def home_folder() -> Path | None:
     except RuntimeError:
         return None
     return home if home.is_absolute() else None
+
+
+def ensure_home() -> None:
+    """Give a user whom the system does not know a home folder below the temporary one, and a name: packages ask for both.
+
+    Containers run under numbers without an account; MLflow, Matplotlib and PyTorch fail there.
+    """
+    if home_folder() is None:
+        folder = Path(tempfile.gettempdir()) / f"seedbed-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.getuid():  # somebody else's, in a folder that all may write
+            folder = Path(tempfile.mkdtemp(prefix="seedbed-"))
+        os.environ["HOME"] = str(folder)
+        logging.getLogger("seedbed").warning(
+            "The user %s has no home folder: caches go to %s. HOME names another folder, SEEDBED_CACHE one for seedbed's.",
+            os.getuid(),
+            folder,
+        )
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = str(os.getuid())
 
 
 def make_importable(folder: Path) -> None:

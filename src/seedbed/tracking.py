@@ -368,7 +368,7 @@ class Store:
             all_tags[MLFLOW_PARENT_RUN_ID] = parent
         all_tags |= {
             MLFLOW_RUN_NAME: name,
-            MLFLOW_USER: _user(),
+            MLFLOW_USER: getpass.getuser(),
             MLFLOW_SOURCE_NAME: "seedbed",
             MLFLOW_SOURCE_TYPE: "LOCAL",
         }
@@ -502,13 +502,6 @@ def _runs(client: MlflowClient, experiments: Sequence[str], query: str, order: s
         token = page.token
         if not token:
             return runs
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
-        return str(os.getuid())
 
 
 def process_tags() -> dict[str, str]:

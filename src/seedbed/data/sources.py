@@ -14,7 +14,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +21,7 @@ import platformdirs
 import pooch
 
 from seedbed.errors import DataError
-from seedbed.paths import expanded, home_folder
+from seedbed.paths import expanded
 
 _log = logging.getLogger(__name__)
 
@@ -141,24 +140,9 @@ class Description:
 
 
 def cache_dir() -> Path:
-    """Where downloads and sentence vectors are kept: ``$SEEDBED_CACHE``, else the user's cache folder.
-
-    A user without a home folder (a number without an account, in a container) has one below the system's temporary folder.
-    """
-    if chosen := os.environ.get("SEEDBED_CACHE"):
-        return expanded(chosen)
-    if home_folder() or os.environ.get("XDG_CACHE_HOME"):
-        return platformdirs.user_cache_path("seedbed")
-    folder = Path(tempfile.gettempdir()) / f"seedbed-{os.getuid()}"
-    _say_once(
-        f"You have no home folder: downloads and sentence vectors go to {folder}. SEEDBED_CACHE names another place."
-    )
-    return folder
-
-
-@cache
-def _say_once(sentence: str) -> None:
-    _log.warning(sentence)
+    """Where downloads and sentence vectors are kept: ``$SEEDBED_CACHE``, else the user's cache folder."""
+    chosen = os.environ.get("SEEDBED_CACHE")
+    return expanded(chosen) if chosen else platformdirs.user_cache_path("seedbed")
 
 
 def find(edition: Edition, root: str | Path | None, tried: list[str]) -> Source | None:
