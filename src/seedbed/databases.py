@@ -143,7 +143,7 @@ def for_reading(address: str) -> str:
     try:
         _look_into(file)
     except sqlite3.OperationalError:
-        if os.access(file.parent, os.W_OK):
+        if _can_be_written(file.parent):
             return address
         file = _copied(file)
     query = {"mode": "ro", "uri": "true"}
@@ -157,6 +157,10 @@ def _look_into(file: Path) -> None:
         connection.execute("select count(*) from sqlite_master").fetchone()
     finally:
         connection.close()
+
+
+def _can_be_written(folder: Path) -> bool:
+    return os.access(folder, os.W_OK)
 
 
 def _copied(file: Path) -> Path:

@@ -133,8 +133,9 @@ class ProjectClient(MlflowClient):
         except (MlflowException, OSError) as error:
             if databases.is_full(error):
                 raise
+            reason = " ".join(str(error).split())[:300]
             raise TrackingError(
-                f"The file {path} of run {run_id} cannot be read from {repository.artifact_uri}: {error} "
+                f"The file {path} of run {run_id} cannot be read from {repository.artifact_uri}: {reason} "
                 f"{ARTIFACTS}/ belongs to the store, and is moved or copied with it. Put the file back there."
             ) from error
 
