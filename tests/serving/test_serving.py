@@ -368,13 +368,17 @@ def test_commands_that_are_refused(folder: Path, command: list[str], said: str) 
     assert said in done.output
 
 
-def test_export_registers_new_versions(folder: Path) -> None:
+def test_export_registers_new_versions_from_any_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = folder.parent / "elsewhere"  # MLflow would make a store of its own there
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
     for number in (1, 2):
         done = ask("export", folder, "fitted", "--seed", "1", "--register", "spam")
         assert done.exit_code == 0, done.output
         assert f"registered as spam/{number}." in done.output
     assert "mlflow models serve -m models:/spam/2 --env-manager local" in done.output
     assert "seed 1 alone" in done.output
+    assert os.listdir(elsewhere) == []
 
 
 # ---- in a process of its own -----------------------------------------------------------------------------------------
