@@ -14,6 +14,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from seedbed.errors import ConfigError, DataError, SeedbedError, TrackingError
+from seedbed.paths import ensure_home
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 # step on idle cores a tenth longer. OpenMP reads this when PyTorch is imported.
 if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
     os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+
+ensure_home()
 
 __all__ = ["ConfigError", "DataError", "SeedbedError", "TrackingError", "compare", "find_lr", "load", "run"]
 

@@ -302,12 +302,15 @@ def report(
     words can be mended without training.
     """
     from seedbed.checks import require_choice
+    from seedbed.paths import project_folder
     from seedbed.report import FORMATS, write_report
+    from seedbed.report.files import check_writable
     from seedbed.report.findings import FILE, other_cells
 
     chosen = [name.strip() for name in formats.split(",")]
     for name in chosen:
         require_choice("--format", name, FORMATS)
+    check_writable(output or written or project_folder(config_dir) / "experiments" / experiment, "--output")
     if written is None:
         results, learned, folder = _tracked(experiment, run_id, of_search, config_dir)
     elif run_id is None and not of_search:
@@ -705,13 +708,16 @@ def schedule(
 
     OVERRIDES are those of seedbed run for the groups schedule, optimizer and trainer: schedule.div=10, optimizer.lr=0.1.
     """
+    from seedbed.report.files import check_writable, write_files
     from seedbed.schedule_preview import draw, preview, table
+
+    if plot:
+        check_writable(plot.parent, "--plot")
 
     shown = preview(name, overrides, steps_per_epoch=steps_per_epoch, config_dir=config_dir)
     click.echo(table(shown))
     if plot:
-        plot.parent.mkdir(parents=True, exist_ok=True)
-        plot.write_bytes(draw(shown))
+        write_files(plot.parent, {plot.name: draw(shown)}, "--plot")
         click.echo(f"\nPicture: {plot}", err=True)
 
 
@@ -744,10 +750,12 @@ def lr_find(experiment: str, overrides: tuple[str, ...], plot: Path | None, conf
     """
     from seedbed.progress import Display
     from seedbed.range_tests import find_lr, picture_kind
+    from seedbed.report.files import check_writable
 
     if plot is not None:
         plot = Path(f"{experiment}_lr_find.png") if str(plot) == DEFAULT_PLOT else plot
         picture_kind(plot)
+        check_writable(plot.parent, "--plot")
     found = find_lr(experiment, overrides, config_dir, display=Display())
     click.echo(found)
     where = shlex.join([f"{experiment}.lr_find", *(["--config-dir", config_dir] if config_dir else [])])

@@ -16,7 +16,7 @@ from click.shell_completion import (
     get_completion_class,
 )
 
-from seedbed.paths import config_groups, resources
+from seedbed.paths import config_groups, expanded, resources
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -125,7 +125,7 @@ def _experiment(ctx: click.Context) -> Mapping[str, Any]:
 def _own_folder(ctx: click.Context) -> list[Path]:
     """The folder of ``--config-dir``, where one is given."""
     chosen = ctx.params.get("config_dir")
-    return [Path(chosen).expanduser()] if chosen else []
+    return [expanded(chosen)] if chosen else []
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:

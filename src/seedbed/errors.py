@@ -32,6 +32,10 @@ def without_addresses(text: str) -> str:
     return re.sub(r"<(?:\w+ )*?([\w.<>]+)(?: object)? at 0x[0-9a-fA-F]+>", r"\1", text)
 
 
+class StoreFull(TrackingError):
+    """The disk of the store is full, so that nothing more can be recorded: what goes on would be lost."""
+
+
 def near_misses(name: str, known: Iterable[str]) -> str:
     """Say which known names look like ``name``, or which there are when none does."""
     names = sorted(set(known))

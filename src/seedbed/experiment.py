@@ -9,15 +9,13 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_class, instantiate
@@ -39,8 +37,9 @@ from seedbed.known_keys import (
 )
 from seedbed.lightning_modules import refuse_named_network, why_no_task
 from seedbed.lr_finder import AUTO, FinderSettings
-from seedbed.overrides import escaped, in_grammar, parse
-from seedbed.paths import config_groups, make_importable, project_folder, resources
+from seedbed.overrides import escaped, in_grammar, parse, quoted
+from seedbed.own_hydra import own_hydra, search_path
+from seedbed.paths import config_groups, expanded, make_importable, project_folder, resources
 from seedbed.signatures import hydra_says_nothing, look_up
 from seedbed.stated import check_stated
 from seedbed.trainer_settings import PRECISIONS, PROFILERS
@@ -399,7 +398,7 @@ def _search_folders(config_dir: str | os.PathLike[str] | None) -> list[Path]:
     """Folders that hold ``experiments/``: seedbed's own and the user's."""
     if config_dir is None:
         return [resources()]
-    folder = Path(config_dir).expanduser().resolve()
+    folder = expanded(config_dir).resolve()
     if not folder.is_dir():
         raise ConfigError(f"--config-dir {config_dir}: there is no such folder. Name one that holds experiments/.")
     return [folder, resources()]
@@ -411,8 +410,7 @@ def hydra_arguments(name: str, config_dir: str | os.PathLike[str] | None) -> lis
 
 
 def _selection(name: str, folders: Sequence[Path]) -> list[str]:
-    searchpath = ",".join(f"'file://{folder}'" for folder in folders)
-    return [f"hydra.searchpath=[{searchpath}]", f"experiments={name}"]
+    return [search_path(folders), f"experiments={quoted(name)}"]
 
 
 def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> DictConfig:
@@ -428,7 +426,7 @@ def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.Pat
 
 
 def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path], *, with_hydra: bool = False) -> DictConfig:
-    with _hydra_put_aside(), initialize_config_dir(str(resources() / "conf"), version_base="1.3"):
+    with own_hydra():
         return compose("config", [*_selection(name, folders), *overrides], return_hydra_config=with_hydra)
 
 
@@ -455,17 +453,6 @@ def _compose_fitting(
         [item.key_or_group for item in parsed if item.key_or_group not in groups],
     )
     return composed, [choices.note(name, group, made[group], settings) for group, settings in left_out.items()]
-
-
-@contextmanager
-def _hydra_put_aside() -> Iterator[None]:
-    """Inside a multirun job Hydra is in use already; let it compose anew, and go on with the job afterwards."""
-    instance = GlobalHydra.instance()
-    in_use, instance.hydra = instance.hydra, None
-    try:
-        yield
-    finally:
-        instance.hydra = in_use
 
 
 def _resolved(composed: DictConfig, name: str) -> dict[str, Any]:
@@ -500,7 +487,7 @@ def _with_found_path(config: dict[str, Any], project: Path) -> dict[str, Any]:
     path = data.get("path") if isinstance(data, dict) else None
     if not isinstance(path, str) or not path:
         return config
-    places = [folder / Path(path).expanduser() for folder in (Path.cwd(), project)]
+    places = [folder / expanded(path) for folder in (Path.cwd(), project)]
     found = next((place for place in places if place.exists()), places[0])
     return config | {"data": {**cast(dict[str, Any], data), "path": str(found)}}
 

@@ -23,22 +23,21 @@ from urllib.parse import urlsplit
 import click
 import psutil
 import torch
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.experiment import check_name, hydra_arguments, hydra_settings, load_experiment
-from seedbed.overrides import in_grammar, parse
-from seedbed.paths import project_folder, resources
+from seedbed.overrides import in_grammar, parse, quoted
+from seedbed.own_hydra import own_hydra
+from seedbed.paths import expanded, project_folder
 from seedbed.progress import Display, add_to
 from seedbed.report import table_text
 from seedbed.runner import JOB, SWEEP, open_store, run
 from seedbed.signals import ending_signals_interrupt
-from seedbed.tracking import STATES, Store, sweep_launches, true_status
+from seedbed.tracking import STATES, NothingTracked, Store, sweep_launches, true_status
 
 # Extra of seedbed that brings a launcher; the name of the package is made from it.
 LAUNCHERS = {"joblib": "joblib", "submitit_local": "submitit", "submitit_slurm": "submitit", "ray": "ray", "ray_aws": "ray"}  # fmt: skip
@@ -67,7 +66,14 @@ def run_jobs(
     hydra = launcher_settings(name, overrides, config_dir)
     jobs = _jobs(hydra, overrides)
     experiments = [load_experiment(name, job, config_dir) for job in jobs]  # finds bad input in any, before the first
-    store = open_store(experiments[0])
+
+    def store_of() -> Store | None:
+        """None as long as no job has made it: none got as far as that."""
+        try:
+            return open_store(experiments[0], create=False)
+        except NothingTracked:
+            return None
+
     threads = threads_of_a_job(hydra, len(jobs))
     folder = own_folder(project_folder(config_dir) / "multirun" / name)
     sweep = {
@@ -82,10 +88,10 @@ def run_jobs(
     try:
         environment = {SWEEP: json.dumps(sweep)}
         stopped = launch(
-            _job, name, [*_batches(hydra), *no_second_log(hydra), *overrides], config_dir, folder, store, environment
+            _job, name, [*_batches(hydra), *no_second_log(hydra), *overrides], config_dir, folder, store_of, environment
         )
     finally:
-        states = _states(store, str(sweep["id"]), len(jobs), folder)
+        states = _states(store_of(), str(sweep["id"]), len(jobs), folder)
         click.echo(_summary(states, _values(jobs, overrides), folder, stopped), err=True)
     return 0 if set(states) == {"done"} else 1
 
@@ -96,7 +102,7 @@ def launch(
     overrides: Sequence[str],
     config_dir: str | PathLike[str] | None,
     folder: Path,
-    store: Store,
+    store_of: Callable[[], Store | None],
     environment: Mapping[str, str],
 ) -> str:
     """Let Hydra's sweeper and launcher run the jobs; returns why the launcher gave up, "" where it did not.
@@ -104,19 +110,20 @@ def launch(
     ``environment`` is set in the process of each job.
     """
     handed_over = {**environment, **_environment(config_dir)}
+    handed_over[JOB] = "${hydra:job.num}"
     arguments = [
         *hydra_arguments(name, config_dir),
-        f"hydra.sweep.dir={_quoted(str(folder))}",
-        *(f"+hydra.job.env_set.{key}={_quoted(value)}" for key, value in handed_over.items()),
+        f"hydra.sweep.dir={quoted(str(folder))}",
+        *(f"+hydra.job.env_set.{key}={quoted(value)}" for key, value in handed_over.items()),
         *overrides,
     ]
     try:
         with (
             ending_signals_interrupt(),
-            _nothing_left_running(store),
-            initialize_config_dir(str(resources() / "conf"), job_name="seedbed", version_base="1.3"),
+            _nothing_left_running(store_of),
+            own_hydra("seedbed") as hydra,
         ):
-            GlobalHydra.instance().hydra.multirun("config", job, arguments)  # type: ignore[union-attr]
+            hydra.hydra.multirun("config", job, arguments)  # type: ignore[union-attr]
     except Stopped:
         pass
     except Exception as error:  # of the launcher: jobs let none out
@@ -240,6 +247,11 @@ def _values(jobs: Sequence[Sequence[str]], overrides: Sequence[str]) -> list[str
 
 def own_folder(parent: Path) -> Path:
     """A new folder named by the time; launches of one second, on this or another machine, get one each."""
+    if "${" in str(parent):
+        raise ConfigError(
+            f"-m: {parent} has '${{' in its name, which Hydra takes for the name of a setting when it writes the jobs' logs. "
+            "Rename the folder; one run at a time, without -m, works in it."
+        )
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     for suffix in itertools.count(1):
         folder = parent / (now if suffix == 1 else f"{now}_{suffix}")
@@ -290,21 +302,16 @@ def _class_name(node: Any) -> str:
 def _environment(config_dir: str | PathLike[str] | None) -> dict[str, str]:
     """What jobs need of this process, as Hydra sets it for each: they may run in other processes, folders, machines."""
     found = {
-        JOB: "${hydra:job.num}",
         "SEEDBED_PROJECT": str(project_folder(config_dir)),
         "SEEDBED_LAUNCH_FOLDER": str(Path.cwd()),
     }
     if config_dir is not None:
-        found["SEEDBED_CONFIG_DIR"] = str(Path(config_dir).expanduser().resolve())
+        found["SEEDBED_CONFIG_DIR"] = str(expanded(config_dir).resolve())
     for key in HANDED_OVER:
         # Hydra writes what it sets into the job's folder, where a password has no place.
         if (value := os.environ.get(key)) and not urlsplit(value).password:
             found[key] = value
     return found
-
-
-def _quoted(text: str) -> str:
-    return QuotedString(text, Quote.single).with_quotes()
 
 
 # ---- one job ---------------------------------------------------------------------------------------------------------
@@ -385,7 +392,7 @@ def log_name(number: int) -> str:
 
 
 @contextlib.contextmanager
-def _nothing_left_running(store: Store) -> Iterator[None]:
+def _nothing_left_running(store_of: Callable[[], Store | None]) -> Iterator[None]:
     """However the jobs end early, their processes end too, and none of their runs stays RUNNING."""
     others = set(psutil.Process().children(recursive=True))
     try:
@@ -394,7 +401,8 @@ def _nothing_left_running(store: Store) -> Iterator[None]:
         if "ray" in sys.modules:
             sys.modules["ray"].shutdown()
         _end([child for child in psutil.Process().children(recursive=True) if child not in others])
-        store.repair()
+        if store := store_of():
+            store.repair()
         raise
 
 
@@ -414,9 +422,9 @@ def _end(processes: Sequence[psutil.Process]) -> None:
     psutil.wait_procs(asked, SECONDS_TO_END)
 
 
-def _states(store: Store, sweep: str, jobs: int, folder: Path) -> list[str]:
+def _states(store: Store | None, sweep: str, jobs: int, folder: Path) -> list[str]:
     """What became of each job: done, failed, killed, running, or not started."""
-    launches = sweep_launches(store, sweep)
+    launches = sweep_launches(store, sweep) if store else {}
     states = []
     for number in range(jobs):
         failed = any(map(_why_failed, folder.rglob(log_name(number))))  # also where it failed before there was a launch

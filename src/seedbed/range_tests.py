@@ -18,7 +18,7 @@ from seedbed.experiment import Experiment, load_experiment
 from seedbed.figures import Kind, rendered
 from seedbed.lr_finder import AUTO, RULES, FinderSettings, RangeTest, Suggested, mean_curve
 from seedbed.progress import Display
-from seedbed.report.files import csv_text, write_file
+from seedbed.report.files import csv_text, write_files
 from seedbed.report.pictures.lr_finder import range_tests_figure
 from seedbed.report.table import aligned
 from seedbed.runner import Planner, installed, may_leave_out, repair
@@ -64,8 +64,12 @@ class FoundRates:
         """Draw all variants into a PNG or SVG file, with a table of all points beside it; the paths of both."""
         kind = picture_kind(picture)
         beside = picture.with_suffix(".csv")
-        write_file(picture, rendered(lambda: range_tests_figure(self.tests), kind))
-        write_file(beside, csv_text(CURVE_COLUMNS, _curve_rows(self.tests)).encode())
+        table = csv_text(CURVE_COLUMNS, _curve_rows(self.tests))
+        contents: dict[str, bytes | str] = {
+            picture.name: rendered(lambda: range_tests_figure(self.tests), kind),
+            beside.name: table,
+        }
+        write_files(picture.parent, contents, "--plot")
         return picture, beside
 
 

@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 
 from mlflow.entities import Run
 
 from seedbed import tracking
 from seedbed.data.table import Dataset
 from seedbed.errors import TrackingError
-from seedbed.paths import make_importable
+from seedbed.paths import expanded, make_importable
 from seedbed.progress import Display
 from seedbed.report import analyse
 from seedbed.report.rounding import Rounding, rounding_of
@@ -78,7 +77,7 @@ def measure_rounding(
     Raises a ``SeedbedError`` for what cannot be found, and where no cell was trained in a stack of several seeds.
     """
     if config_dir is not None:
-        make_importable(Path(config_dir).expanduser().resolve())
+        make_importable(expanded(config_dir).resolve())
     store, launch = tracking.find_tracked(asked, config_dir, run)
     with display or Display(quiet=True) as shown:
         stacked = _stacked(store, finished_cells(store, launch, variant), launch)

@@ -96,9 +96,9 @@ def run_loaded(
     experiment = installed(experiment, shown)
     for note in experiment.notes:
         shown.say_once(note)
+    experiment, plan = _fitted(experiment, shown)  # before the store: bad input leaves none behind
     store = open_store(experiment)
     repair(store, shown)
-    experiment, plan = _fitted(experiment, shown)
     done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
     missing = _missing(plan, done)
     count = sum(len(seeds) for seeds in missing.values())

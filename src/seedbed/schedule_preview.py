@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.errors import HydraException
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -20,7 +19,8 @@ from seedbed.experiment import build, flatten
 from seedbed.figures import rendered
 from seedbed.lr_finder import AUTO
 from seedbed.overrides import parse
-from seedbed.paths import config_groups, make_importable, resources
+from seedbed.own_hydra import own_hydra, search_path
+from seedbed.paths import config_groups, expanded, make_importable
 from seedbed.schedules import Schedule
 
 _COLOURS = {"lr": "#0b4f8a", "momentum": "#b35806"}
@@ -106,7 +106,7 @@ def _figure(shown: Preview) -> Figure:
 
 def _compose(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> DictConfig:
     """The groups that a schedule depends on, under the overrides that ``seedbed run`` takes for them."""
-    folders = [] if config_dir is None else [Path(config_dir).expanduser().resolve()]
+    folders = [] if config_dir is None else [expanded(config_dir).resolve()]
     if not all(folder.is_dir() for folder in folders):
         raise ConfigError(f"--config-dir {config_dir}: there is no such folder. Name one that holds schedule/.")
     for folder in folders:
@@ -124,9 +124,8 @@ def _compose(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[
     for group, choice in choices.items():
         if choice not in groups[group]:
             raise ConfigError(f"There is no {group} {choice!r}, {near_misses(choice, groups[group])}")
-    searched = ",".join(f"'file://{folder}'" for folder in folders)
-    base = [f"hydra.searchpath=[{searched}]", *(f"+{group}={choice}" for group, choice in choices.items())]
-    with initialize_config_dir(str(resources() / "conf"), version_base="1.3"):
+    base = [search_path(folders), *(f"+{group}={choice}" for group, choice in choices.items())]
+    with own_hydra():
         known = compose(overrides=base)
         try:
             return compose(overrides=[*base, *others])

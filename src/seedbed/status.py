@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from seedbed import tracking
@@ -14,7 +13,7 @@ from seedbed.code import reread
 from seedbed.errors import TrackingError
 from seedbed.experiment import experiment_names
 from seedbed.other_code import outdated
-from seedbed.paths import make_importable
+from seedbed.paths import expanded, make_importable
 from seedbed.tracking import (
     STATES,
     Cell,
@@ -54,7 +53,7 @@ def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) 
     Below the cells stand those that were made by other code than today's.
     """
     if config_dir is not None:
-        make_importable(Path(config_dir).expanduser().resolve())
+        make_importable(expanded(config_dir).resolve())
     reread()
     searches = _search_lines(name, config_dir)
     try:

@@ -15,15 +15,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-# MLflow would report to an outside host at its first import, and draw a bar for every small artifact.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# Before any of MLflow's: see there.
+from seedbed.store_client import ARTIFACTS, STORE, ProjectClient, usable  # isort: split
 
 import pandas as pd
 import psutil
@@ -39,7 +38,6 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_SOURCE_TYPE,
     MLFLOW_USER,
 )
-from sqlalchemy.exc import SQLAlchemyError
 
 from seedbed import databases
 from seedbed.code import Code
@@ -342,7 +340,7 @@ def _circumstances(run: Run) -> dict[str, str]:
 
 def store_uri(project: Path) -> str:
     """The tracking address: ``MLFLOW_TRACKING_URI``, or SQLite at an absolute path in the project folder."""
-    return databases.with_driver(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}")
+    return databases.with_driver(os.environ.get("MLFLOW_TRACKING_URI") or databases.sqlite_address(project / STORE))
 
 
 class NothingTracked(TrackingError):
@@ -350,14 +348,18 @@ class NothingTracked(TrackingError):
 
 
 class Store:
-    """One experiment in one MLflow store. Opening it creates what is missing, once, under a lock."""
+    """One experiment in one MLflow store. Opening it creates what is missing, once, under a lock.
+
+    Without ``create`` it is read, and nothing is written before ``start`` or another method that writes.
+    """
 
     def __init__(self, uri: str, project: Path, experiment: str, *, create: bool = True) -> None:
         self.project, self.experiment = project, experiment
+        self.address = uri
+        """With a password, where there is one."""
         self.uri = databases.without_password(uri)
-        if not create and not _may_exist(uri):
-            raise NothingTracked(f"There is no tracking store at {uri}: run 'seedbed run {experiment}' first.")
-        with _opened(uri) as self.client:
+        self.client: MlflowClient = opened(uri, project, f"run 'seedbed run {experiment}' first", create=create)
+        with usable(uri), databases.alone(uri, "runs") if create else nullcontext():
             self.experiment_id = self._experiment_id(create, databases.is_database(uri))
 
     def _experiment_id(self, create: bool, database: bool) -> str:
@@ -376,7 +378,7 @@ class Store:
                 f"No run of {self.experiment!r} is in {self.uri}, {near_misses(self.experiment, names)} "
                 f"Run 'seedbed run {self.experiment}' first."
             )
-        location = (self.project / "mlartifacts" / self.experiment).as_uri() if database else None
+        location = (self.project / ARTIFACTS / self.experiment).as_uri() if database else None
         tags = {MLFLOW_EXPERIMENT_KIND: TRAINING_PAGES}
         return self.client.create_experiment(self.experiment, artifact_location=location, tags=tags)
 
@@ -392,7 +394,7 @@ class Store:
             all_tags[MLFLOW_PARENT_RUN_ID] = parent
         all_tags |= {
             MLFLOW_RUN_NAME: name,
-            MLFLOW_USER: _user(),
+            MLFLOW_USER: getpass.getuser(),
             MLFLOW_SOURCE_NAME: "seedbed",
             MLFLOW_SOURCE_TYPE: "LOCAL",
         }
@@ -494,18 +496,19 @@ def open_project_store(experiment: str, config_dir: str | os.PathLike[str] | Non
     return Store(store_uri(project), project, experiment, create=False)
 
 
-@contextmanager
-def _opened(uri: str) -> Iterator[MlflowClient]:
-    """A client of the store; that it cannot be used is a ``TrackingError``, also while it is used in here."""
-    try:
-        with databases.alone(uri, "runs"):  # two processes that migrate an empty database at once break it
-            yield MlflowClient(tracking_uri=uri)
-    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-        reason = databases.without_password(" ".join(str(error).split())[:500])
-        raise TrackingError(
-            f"The tracking store {databases.without_password(uri)} cannot be used: {type(error).__name__}: {reason} "
-            f"{databases.remedy(uri)} name another in MLFLOW_TRACKING_URI."
-        ) from error
+def opened(uri: str, project: Path, remedy: str, *, create: bool = False) -> ProjectClient:
+    """A client of a project's store; that it cannot be used is a ``TrackingError``.
+
+    Without ``create`` it reads, and ``NothingTracked`` with the ``remedy`` is raised where there is no store.
+    """
+    client = ProjectClient(uri, project)
+    if create:
+        with client.writing():
+            return client
+    with usable(uri):
+        if not _may_exist(uri) or not client.open_for_reading():
+            raise NothingTracked(f"There is no tracking store at {databases.without_password(uri)}: {remedy}.")
+    return client
 
 
 def _may_exist(uri: str) -> bool:
@@ -525,13 +528,6 @@ def _runs(client: MlflowClient, experiments: Sequence[str], query: str, order: s
         token = page.token
         if not token:
             return runs
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
-        return str(os.getuid())
 
 
 def process_tags() -> dict[str, str]:
@@ -691,9 +687,8 @@ def find_tracked(
     """
     project = project_folder(config_dir)
     uri = store_uri(project)
-    if not _may_exist(uri):
-        raise NothingTracked(f"There is no tracking store at {uri}: run an experiment first, with 'seedbed run NAME'.")
-    with _opened(uri) as client:
+    client = opened(uri, project, "run an experiment first, with 'seedbed run NAME'")
+    with usable(uri):
         names = {found.experiment_id: found.name for found in client.search_experiments() if found.name != "Default"}
         name, back = _counted_back(asked)
         if name not in names.values():
@@ -828,6 +823,21 @@ def _recipe_overrides(launch: Run, run: TrackedRun) -> list[str]:
 
 Plan = dict[str, list[tuple[int, str]]]
 """Seed and fingerprint of each cell, by variant."""
+
+
+def read_config(store: Store, run_id: str) -> dict[str, Any]:
+    """The resolved config of a launch or a variant's run, with ``data.path`` where that file is now.
+
+    It is recorded as an absolute path; of a project that was moved, the file is looked for in the project.
+    """
+    config: dict[str, Any] = yaml.safe_load(store.run(run_id).text(CONFIG))
+    data = config.get("data")
+    path = data.get("path") if isinstance(data, dict) else None
+    if isinstance(data, dict) and isinstance(path, str) and path and not Path(path).exists():
+        parts = Path(path).parts[1:]
+        moved = (store.project.joinpath(*parts[start:]) for start in range(len(parts)))
+        data["path"] = str(next((place for place in moved if place.exists()), path))
+    return config
 
 
 def read_plan(launch: TrackedRun) -> Plan:

@@ -6,11 +6,9 @@ import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 from typing import Any, cast
 
 import torch
-import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -23,7 +21,7 @@ from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
 from seedbed.experiment import build, recipe_of
 from seedbed.models.baselines import Fitted
 from seedbed.other_code import shortened
-from seedbed.paths import make_importable
+from seedbed.paths import expanded, make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData, Task
@@ -37,6 +35,7 @@ from seedbed.tracking import (
     find_launch,
     only_searched,
     open_project_store,
+    read_config,
     read_results,
 )
 from seedbed.trained_seed import TrainedSeed
@@ -173,7 +172,7 @@ def find_variant(
     name, why = (variant, "") if variant is not None else _best_variant(results)
     run_id, config = _config_of(store, launch.info.run_id, results, name)
     if config_dir is not None:
-        make_importable(Path(config_dir).expanduser().resolve())
+        make_importable(expanded(config_dir).resolve())
     reread()
     return FoundVariant(store, results, name, why, config, run_id)
 
@@ -207,7 +206,7 @@ def _config_of(store: Store, launch: str, results: Results, variant: str) -> tup
         )
     for run in store.children(launch):
         if run.data.tags.get(f"{TAG}variant") == variant and CONFIG in _artifacts(store, run.info.run_id):
-            return run.info.run_id, yaml.safe_load(store.run(run.info.run_id).text(CONFIG))
+            return run.info.run_id, read_config(store, run.info.run_id)
     raise TrackingError(
         f"Launch {launch[:8]} of {results.experiment!r} ended before its variant {variant!r}. Run "
         f"'seedbed run {results.experiment}' again, or name another variant with --variant."

@@ -13,12 +13,16 @@ from os import PathLike
 from pathlib import Path
 
 import click
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
-from seedbed import signals, tracking
-from seedbed.errors import TrackingError
+from seedbed import databases, signals, tracking
+from seedbed.errors import SeedbedError, TrackingError
 from seedbed.paths import project_folder
 
 SECONDS_TO_START = 60
+# Each worker of MLflow's server says so of a module that MLflow imports: nothing that a user could mend.
+OF_THE_SERVER = ("ignore:starlette.middleware.wsgi is deprecated",)
 
 
 def serve(
@@ -31,10 +35,7 @@ def serve(
     if uri.startswith("http"):
         click.echo(f"The tracking server is {uri}")
         return 0
-    if experiment is None and uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
-        raise TrackingError(
-            f"There is no tracking store at {uri}: run an experiment first, such as 'seedbed run spam_imbalance'."
-        )
+    served = _served(uri, project)
     page = address
     if experiment is not None:
         page += f"/#/experiments/{tracking.open_project_store(experiment, config_dir).experiment_id}/runs?workflowType=machine_learning"
@@ -44,12 +45,26 @@ def serve(
                 f"--port {port}: something answers there already. Take another one, such as --port {port + 1}."
             )
     command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port),
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", served, "--host", "127.0.0.1", "--port", str(port),
         "--default-artifact-root", (project / "mlartifacts").as_uri(),
     ]  # fmt: skip
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    quiet = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "PYTHONWARNINGS": ",".join([*filter(None, [os.environ.get("PYTHONWARNINGS")]), *OF_THE_SERVER]),
+    }
     threading.Thread(target=_announce, args=(port, page, open_browser), daemon=True).start()
     return signals.serve(command, env={**os.environ, **quiet}, stdout=subprocess.DEVNULL)
+
+
+def _served(uri: str, project: Path) -> str:
+    """The address to serve; what is recorded of a project that was moved is mended first, where it may be written."""
+    client = tracking.opened(uri, project, "run an experiment first, such as 'seedbed run spam_imbalance'")
+    try:
+        client.open_for_writing()
+    except (OSError, SeedbedError, MlflowException, SQLAlchemyError):
+        return databases.for_reading(uri)
+    return uri
 
 
 def _announce(port: int, page: str, open_browser: bool) -> None:

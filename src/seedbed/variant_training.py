@@ -23,7 +23,7 @@ from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset, Progress
 from seedbed.devices import numbers
 from seedbed.environment import in_one_line
-from seedbed.errors import DataError
+from seedbed.errors import DataError, StoreFull
 from seedbed.experiment import RECIPE_VERSION, Variant
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
@@ -142,6 +142,8 @@ class VariantTraining:
         except (KeyboardInterrupt, SystemExit):
             self.variant_run.end("KILLED")
             raise
+        except StoreFull:
+            raise
         except Exception as error:  # a failing variant must not stop the others
             self._fail(error)
         self._later(self._finish, done, len(missing), time.perf_counter() - start)
@@ -160,6 +162,8 @@ class VariantTraining:
         def guarded() -> None:
             try:
                 write(*arguments)
+            except StoreFull:
+                raise
             except Exception as error:
                 self._fail(error)
 
@@ -179,6 +183,8 @@ class VariantTraining:
             for seed, cell in self.fresh.items():
                 done[self.planned.fingerprints[seed]] = cell
             self._aggregate(done)
+        except StoreFull:
+            raise
         except Exception as error:
             self._fail(error)
         if self.failures:
@@ -323,6 +329,8 @@ class VariantTraining:
                             raise DataError(result.error)
                     if result.outcome != tracking.PRUNED:
                         self._remember(run, result)
+                except StoreFull:
+                    raise
                 except Exception as error:  # what goes wrong with one seed's record must not take the others along
                     self.failures[f"{self.planned.name}, seed {result.seed}"] = Failure.of(error)
 

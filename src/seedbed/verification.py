@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from os import PathLike
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import yaml
 from mlflow.entities import Run
 
 from seedbed import tracking
@@ -22,7 +20,7 @@ from seedbed.devices import accelerator, numbers
 from seedbed.environment import environment
 from seedbed.errors import ConfigError, TrackingError, near_misses
 from seedbed.experiment import RECIPE_VERSION, Variant, build
-from seedbed.paths import make_importable
+from seedbed.paths import expanded, make_importable
 from seedbed.progress import Display
 from seedbed.results import SECONDS, TrainedAlone
 from seedbed.runner import load_table, plan_variant
@@ -219,7 +217,7 @@ def verify(
     if tolerance is not None and not tolerance >= 0:
         raise ConfigError(f"--tolerance {tolerance}: it must be a number from 0 on.")
     if config_dir is not None:
-        make_importable(Path(config_dir).expanduser().resolve())
+        make_importable(expanded(config_dir).resolve())
     reread()
     store, launch = tracking.find_tracked(asked, config_dir, run)
     with display or Display(quiet=True) as shown:
@@ -323,7 +321,7 @@ def stacks_of(store: Store, chosen: Sequence[Cell]) -> list[Stack]:
 
 
 def _stack(store: Store, variant_run: str, seeds: tuple[int, ...], cell: Cell, run: Run) -> Stack:
-    config = cast(dict[str, Any], yaml.safe_load(store.run(variant_run).text(tracking.CONFIG)))
+    config = tracking.read_config(store, variant_run)
     # One process trains one stack at a time, however many devices there were; it needs not all of them.
     config["trainer"] = config["trainer"] | {"devices": 1}
     recorded: dict[str, str] = json.loads(store.run(cell.launch).text(tracking.ENVIRONMENT))
@@ -416,7 +414,7 @@ def _changed_data(store: Store, stack: Stack, table: Dataset) -> list[str]:
     if recorded != table.digest:
         return [f"data {table.name}: SHA-256 {recorded[:16]} recorded, {table.digest[:16]} now"]
     # What is recorded of a launch is about its first variant.
-    if yaml.safe_load(launch.text(tracking.CONFIG))["data"] != stack.config["data"]:
+    if tracking.read_config(store, stack.launch)["data"] != stack.config["data"]:
         return []
     made_with = json.loads(launch.text(tracking.DATA)).get("made_with", dict(table.made_with))
     return _changed_entries(made_with, table.made_with, "data made with ")

@@ -515,13 +515,17 @@ def test_both_ways_to_ask_answer_alike_for_a_user_who_is_not_known(folder: Path)
     )
 
 
-def test_export_registers_new_versions(folder: Path) -> None:
+def test_export_registers_new_versions_from_any_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = folder.parent / "elsewhere"  # MLflow would make a store of its own there
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
     for number in (1, 2):
         done = ask("export", folder, "fitted", "--seed", "1", "--register", "spam")
         assert done.exit_code == 0, done.output
         assert f"registered as spam/{number}." in done.output
     assert "mlflow models serve -m models:/spam/2 --env-manager local" in done.output
     assert "seed 1 alone" in done.output
+    assert os.listdir(elsewhere) == []
 
 
 # ---- in a process of its own -----------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from seedbed.data.published_splits import TEST, TRAIN
 from seedbed.data.sources import Description, FetchFailed, Source
 from seedbed.data.table import Progress, Table
 from seedbed.errors import DataError
+from seedbed.paths import expanded
 
 NAME, FOLDER, META = "cifar10", "cifar-10-batches-bin", "batches.meta.txt"
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -104,7 +105,7 @@ class Cifar10:
 
     def _places(self) -> list[Path]:
         """Folders that may hold the files, in order of preference."""
-        own = Path(self.root).expanduser() if self.root else None
+        own = expanded(self.root) if self.root else None
         places = [own / FOLDER, own / NAME / FOLDER, own] if own else []
         return [*places, _cached(), sources.cache_dir() / NAME / FOLDER, sources.cache_dir() / FOLDER]
 

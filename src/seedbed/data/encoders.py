@@ -23,6 +23,7 @@ from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.sources import cache_dir, sha256, write_atomically
 from seedbed.data.table import Progress, TextEncoder, group_numbers
 from seedbed.errors import ConfigError, DataError
+from seedbed.paths import expanded
 
 CUT_AFTER = "cut_after_"
 """How the name of a count begins that is of texts longer than an encoder reads; the limit and its unit follow."""
@@ -187,7 +188,7 @@ class SentenceTransformerEncoder:
                 "data/encoder=sentence_transformers: the package is not installed. Type "
                 "pip install 'seedbed[sentence-transformers]', or take data/encoder=use."
             )
-        self.folder = Path(model).expanduser() if Path(model).expanduser().is_dir() else None
+        self.folder = expanded(model) if expanded(model).is_dir() else None
         if self.folder is None and model.startswith(("/", ".", "~")):
             raise ConfigError(
                 f"data.encoder.model={model}: there is no such folder. Name a folder, or a model on the hub."

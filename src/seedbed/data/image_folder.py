@@ -22,6 +22,7 @@ from seedbed.data.pictures import is_whole, keep, kept, picture_table
 from seedbed.data.published_splits import TEST, TRAIN, VAL
 from seedbed.data.table import Progress, Table, rows_of
 from seedbed.errors import ConfigError, DataError
+from seedbed.paths import expanded
 
 PARTS = {"train": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "test": TEST}
 """Names of folders that hold a part of the pictures, in folders of their classes."""
@@ -93,7 +94,7 @@ class ImageFolder:
         """The arguments are the keys of ``conf/data/image_folder.yaml``. Raises ``ConfigError``."""
         if not path:
             raise ConfigError("data.path is not set: name a folder with one subfolder of pictures for each class.")
-        self.path = Path(path).expanduser()
+        self.path = expanded(path)
         two = isinstance(size, Sequence) and len(size) == 2 and all(map(is_count, size))
         require(two, "data.size", size, "height and width in pixels, such as [32,32]")
         require_choice("data.fit", fit, FITS)

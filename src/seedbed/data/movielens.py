@@ -35,6 +35,7 @@ from seedbed.data.ratings import (
 from seedbed.data.sources import Description, FetchFailed, Origin, PublishedZip, Source, Wheel
 from seedbed.data.table import Progress
 from seedbed.errors import DataError
+from seedbed.paths import expanded
 
 HOME = "https://files.grouplens.org/datasets/movielens"
 LICENCE = "research use under the terms of its README"
@@ -253,7 +254,7 @@ class MovieLens:
     def _places(self) -> list[Path]:
         """Where the file of ratings may lie on this machine, in order of preference; the cache last."""
         folders, file = self.edition.folders, self.edition.layout.ratings
-        own = [Path(self.root).expanduser() / folder / file for folder in folders] if self.root else []
+        own = [expanded(self.root) / folder / file for folder in folders] if self.root else []
         return [*own, _cache(self.edition) / file]
 
     def _checked(self, path: Path) -> Source:

@@ -20,6 +20,7 @@ from seedbed.data.table import Progress, Table
 from seedbed.data.text_forms import bare
 from seedbed.data.texts import LabelledTexts, read_texts, text_table
 from seedbed.errors import ConfigError, DataError, near_misses
+from seedbed.paths import expanded
 
 CLASSES = ("ham", "spam")
 
@@ -71,7 +72,7 @@ class SmsSpam:
         """
         if edition not in EDITIONS:
             raise ConfigError(f"data.edition={edition} does not exist: {near_misses(edition, EDITIONS)}")
-        self.path = Path(path).expanduser() if path else None
+        self.path = expanded(path) if path else None
         self.root = root
         self.edition = edition
         self.encoder = check_encoder(encoder)

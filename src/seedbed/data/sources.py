@@ -21,6 +21,7 @@ import platformdirs
 import pooch
 
 from seedbed.errors import DataError
+from seedbed.paths import expanded
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class Description:
 def cache_dir() -> Path:
     """Where downloads and sentence vectors are kept: ``$SEEDBED_CACHE``, else the user's cache folder."""
     chosen = os.environ.get("SEEDBED_CACHE")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("seedbed")
+    return expanded(chosen) if chosen else platformdirs.user_cache_path("seedbed")
 
 
 def find(edition: Edition, root: str | Path | None, tried: list[str]) -> Source | None:
@@ -193,7 +194,7 @@ def not_found(edition: Edition, tried: list[str]) -> DataError:
 
 def local_places(edition: Edition, root: str | Path | None) -> list[Path]:
     """Where the file may lie on this machine, in order of preference."""
-    own = [Path(root).expanduser() / edition.name / edition.file] if root else []
+    own = [expanded(root) / edition.name / edition.file] if root else []
     return [*own, cached_file(edition)]
 
 
@@ -242,6 +243,13 @@ _DISK_ERRORS = {
 }
 
 
+def why_not_written(error: OSError) -> str:
+    """What the disk refused, in words."""
+    cut = error.errno is None and "written" in str(error)  # so NumPy says that the disk is full
+    known = _DISK_ERRORS.get(errno.ENOSPC if cut else error.errno or 0)
+    return f"{known} ({error})" if known else str(error)
+
+
 @contextmanager
 def writable_folder(folder: Path) -> Iterator[Path]:
     """Make the folder, and turn the disk's refusals while it is written into a ``DataError``."""
@@ -249,10 +257,8 @@ def writable_folder(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
     except OSError as error:
-        if error.errno not in _DISK_ERRORS:
-            raise
         raise DataError(
-            f"The cache folder {folder} cannot take more data: {_DISK_ERRORS[error.errno]} ({error}). "
+            f"The cache folder {folder} cannot take more data: {why_not_written(error)}. "
             "Make room there, or set SEEDBED_CACHE to a folder with space that you may write."
         ) from error
 

@@ -13,6 +13,7 @@ from seedbed.data.sources import sha256
 from seedbed.data.table import Progress, Table
 from seedbed.data.texts import read_texts, text_table
 from seedbed.errors import ConfigError
+from seedbed.paths import expanded
 
 
 class TextCsv:
@@ -68,4 +69,4 @@ def checked_path(path: str | None, example: str) -> Path:
     """The path of the user's file; raises ``ConfigError`` where none is named."""
     if not path:
         raise ConfigError(f"data.path is not set: name your file, as in {example}")
-    return Path(path).expanduser()
+    return expanded(path)

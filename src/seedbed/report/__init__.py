@@ -10,7 +10,7 @@ from seedbed.checks import require_choice
 from seedbed.figures import Kind
 from seedbed.report.analysis import Analysis, Difference, analyse, comparison_table
 from seedbed.report.claims import Claim, claims_of_source
-from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_file
+from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_files
 from seedbed.report.findings import FILE, Finding, read_findings
 from seedbed.report.html import html_report
 from seedbed.report.known import known_part
@@ -73,8 +73,7 @@ def write_report(
             RECORD: record_json(results, learned),
         }
         contents |= {"trials.csv": trials_csv(results.search)} if results.search else {}
-    for name, content in contents.items():
-        write_file(folder / name, content if isinstance(content, bytes) else content.encode())
+    write_files(folder, contents, "--output")
     return [folder / name for name in contents]
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from seedbed.errors import ConfigError
 from seedbed.report.formatting import exact
 from seedbed.report.published import Published
 from seedbed.results import CURVE_COLUMNS, IDENTITY, Results
@@ -19,6 +21,36 @@ PUBLISHED_COLUMNS = (
     "variant", "metric", "epoch", "published", "mean", "std", "n", "z", "reproduced",
     "low", "high", "half_width_relative", "verdict",
 )  # fmt: skip
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Refuse a folder that cannot take files, before any work; ``option`` is what names another one."""
+    made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        why = "it is a file" if folder.is_file() else error.strerror or error
+        raise ConfigError(
+            f"{folder} cannot take files: {why}. Name a folder that can be written with {option}."
+        ) from error
+    finally:
+        for parent in made:  # a report that is refused leaves no empty folder
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes | str], option: str) -> None:
+    """Write all of them; what the disk refuses is a ``ConfigError``."""
+    try:
+        for name, content in contents.items():
+            write_file(folder / name, content if isinstance(content, bytes) else content.encode())
+    except OSError as error:
+        raise ConfigError(
+            f"The files cannot be written to {folder}: {error.strerror or error}. Make room there, or name another folder with "
+            f"{option}; nothing that was trained is lost."
+        ) from error
 
 
 def write_file(path: Path, content: bytes) -> None:

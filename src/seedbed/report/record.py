@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import pandas as pd
 
 from seedbed.errors import ConfigError
+from seedbed.paths import home_folder
 from seedbed.report.plain import json_text, plain, restored
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, IDENTITY, Job, Results, Search
 
@@ -55,7 +56,7 @@ def portable(results: Results, learned: Learned | str | None) -> tuple[Results, 
 
 def _without_home(value: Any) -> Any:
     if isinstance(value, str):
-        home = str(Path.home()).rstrip("/")
+        home = str(home_folder() or "").rstrip("/")
         return value.replace(f"{home}/", "~/") if home else value
     if isinstance(value, dict):
         return {key: _without_home(found) for key, found in value.items()}

@@ -27,7 +27,7 @@ from seedbed.results import Search
 from seedbed.runner import Outcome, repair, run_loaded
 from seedbed.search.plan import Plan, read_plan
 from seedbed.search.space import as_override
-from seedbed.search.study import Measured, State, Study
+from seedbed.search.study import Measured, State, Study, usable
 from seedbed.search.trials import Trials
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import Store, TrackedRun
@@ -68,10 +68,9 @@ def search(
     began = began or time.time()
     plan = read_plan(name, overrides, config_dir)
     clock = Clock(began, plan.settings.seconds)
-    with display or Display(quiet=True) as shown, ending_signals_interrupt():
-        store = _store(plan, shown)
+    with display or Display(quiet=True) as shown, ending_signals_interrupt(), usable(plan.settings.storage):
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
-            trials, study, run = _opened(plan, store, shown, workers, records)
+            trials, study, run = _opened(plan, shown, workers, records)
             _work(trials, study, run, plan, shown, clock)
         state = study.state()
         found = _record(state, plan, trials)
@@ -85,11 +84,9 @@ def search(
 def prepare(name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None) -> Store:
     """Check all that ``search`` checks before its first trial, and make its study; gives the store of its runs."""
     plan = read_plan(name, overrides, config_dir)
-    shown = Display(quiet=True)
-    store = _store(plan, shown)
     with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
-        _opened(plan, store, shown, workers, records)
-    return store
+        trials, _, _ = _opened(plan, Display(quiet=True), workers, records)
+    return trials.store
 
 
 def _store(plan: Plan, shown: Display) -> Store:
@@ -100,11 +97,13 @@ def _store(plan: Plan, shown: Display) -> Store:
 
 
 def _opened(
-    plan: Plan, store: Store, shown: Display, workers: Workers, records: ThreadPoolExecutor
+    plan: Plan, shown: Display, workers: Workers, records: ThreadPoolExecutor
 ) -> tuple[Trials, Study, TrackedRun]:
-    trials = Trials(plan, store, shown, workers, records)
+    """All that is wrong with the input is found before study and store are made."""
+    trials = Trials(plan, shown, workers, records)
     study = Study(plan.settings, plan.space, _recipe(plan, trials))
-    return trials, study, _search_run(store, study, plan)
+    trials.record_in(_store(plan, shown))
+    return trials, study, _search_run(trials.store, study, plan)
 
 
 def _recipe(plan: Plan, trials: Trials) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def search_by_processes(
     click.echo(f"{processes} process{'es' if processes > 1 else ''} for one study. Logs: {folder}", err=True)
     work = {"overrides": asked, "threads": threads_of_a_job(hydra, processes), "began": began}
     given = [*no_second_log(hydra), *overrides, f"hydra.sweeper.n_jobs={processes}"]
-    if stopped := launch(_work, name, given, config_dir, folder, store, {ASKED: json.dumps(work)}):
+    if stopped := launch(_work, name, given, config_dir, folder, lambda: store, {ASKED: json.dumps(work)}):
         click.echo(stopped, err=True)
     return search(name, asked, config_dir, display=Display(), began=began)
 

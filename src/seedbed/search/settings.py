@@ -15,10 +15,11 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, QMCSampler, RandomSampler
 
 from seedbed.checks import is_from_zero, is_positive, is_whole, require, require_choice
-from seedbed.databases import is_postgresql, with_driver, without_password
+from seedbed.databases import is_postgresql, is_sqlite, sqlite_address, with_driver, without_password
 from seedbed.errors import ConfigError
 from seedbed.experiment import Experiment, build, metrics_of
 from seedbed.known_keys import refuse_unknown_argument
+from seedbed.paths import expanded
 from seedbed.randomness import derive
 from seedbed.results import SECONDS
 from seedbed.search.samplers import GridWithoutKilled, QMCAtPosition
@@ -133,14 +134,14 @@ def storage_of(search: Mapping[str, Any], project: Path) -> str:
 
 def _storage(given: Any, project: Path) -> str:
     if given is None:
-        return f"sqlite:///{project / 'optuna.db'}"
+        return sqlite_address(project / "optuna.db")
     text = str(given)
     if "://" in text:
-        known = text.startswith("sqlite:///") or is_postgresql(text)
+        known = is_sqlite(text) or is_postgresql(text)
         require(known, "search.storage", without_password(text), "a PostgreSQL server or SQLite: trials need a lock that several processes share")  # fmt: skip
         return with_driver(text)
     require(text.endswith(".journal"), "search.storage", text, "null, a URL such as postgresql://user@host/name, or a file NAME.journal")  # fmt: skip
-    return str((project / Path(text).expanduser()).resolve())
+    return str((project / expanded(text)).resolve())
 
 
 def _metrics(given: Any, config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from seedbed.search.samplers import ATTRIBUTE, signed
 from seedbed.search.settings import Settings
 from seedbed.search.space import Space, changes
 
+OPTUNA = databases.Program(
+    "Optuna", "optuna", "storages/_rdb/alembic", "studies", "optuna storage upgrade --storage {address}"
+)
 # The MLflow run of a study.
 RUN = "seedbed.run"
 # Which process tests what the study found.
@@ -73,7 +77,9 @@ class Study:
     def __init__(self, settings: Settings, space: Space, recipe: Mapping[str, Any]) -> None:
         """``recipe`` is what all trials share: where it or the space differ from the study's, ``ConfigError``."""
         self.settings, self.space = settings, space
-        with _opened(settings.storage) as storage:
+        # Two processes that make the tables at once break them.
+        with usable(settings.storage), databases.alone(settings.storage, "studies"):
+            storage = _storage(settings.storage)
             directions = [
                 StudyDirection.MINIMIZE if lower else StudyDirection.MAXIMIZE for lower in settings.lower_is_better
             ]
@@ -322,15 +328,20 @@ def _record(trial: FrozenTrial) -> Trial:
 
 
 @contextmanager
-def _opened(where: str) -> Iterator[optuna.storages.BaseStorage]:
-    """The storage, made where it is missing; that it cannot be used is a ``TrackingError``."""
+def usable(where: str) -> Iterator[None]:
+    """That the storage cannot be used, or its disk is full, is a ``TrackingError``."""
     try:
-        with databases.alone(where, "studies"):  # two processes that make the tables at once break them
-            yield _storage(where)
-    except (SQLAlchemyError, OptunaError, ImportError, OSError) as error:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, OptunaError, ImportError, OSError) as error:
+        shown = databases.without_password(where)
+        if databases.is_full(error):
+            raise TrackingError(
+                f"No space is left on the disk of {databases.file_of(where) or shown}. Make room there, and type the same "
+                "command again: trials that are finished are kept."
+            ) from error
         reason = databases.without_password(" ".join(str(error).split())[:400])
         raise TrackingError(
-            f"search.storage: {databases.without_password(where)} cannot be used: {type(error).__name__}: {reason} "
+            f"search.storage: {shown} cannot be used: {type(error).__name__}: {reason} "
             f"{databases.remedy(where)} name another in search.storage."
         ) from error
 
@@ -339,8 +350,10 @@ def _storage(where: str) -> optuna.storages.BaseStorage:
     if "://" not in where:
         return optuna.storages.JournalStorage(JournalFileBackend(where))
     # A connection that a server has closed meanwhile is opened anew; SQLite waits for another process's write.
-    options: dict[str, Any] = {"connect_args": {"timeout": 60}} if where.startswith("sqlite:") else {"pool_pre_ping": True}  # fmt: skip
-    return optuna.storages.RDBStorage(where, engine_kwargs=options)
+    options: dict[str, Any] = {"connect_args": {"timeout": 60}} if databases.is_sqlite(where) else {"pool_pre_ping": True}  # fmt: skip
+    with databases.nothing_half_made(where):
+        databases.has_tables(where, OPTUNA)
+        return optuna.storages.RDBStorage(where, engine_kwargs=options)
 
 
 @contextmanager

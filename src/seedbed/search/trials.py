@@ -39,10 +39,13 @@ OBJECTIVE = "objective"
 class Trials:
     """Trains trials of one study, one after the other."""
 
-    def __init__(self, plan: Plan, store: Store, display: Display, workers: Workers, records: Executor) -> None:
+    store: Store
+    """Where they are recorded, from ``record_in`` on."""
+
+    def __init__(self, plan: Plan, display: Display, workers: Workers, records: Executor) -> None:
         """Loads the data and checks points that together hold every choice and every end of the space."""
         self.settings, self.template, self.seeds = plan.settings, plan.template, plan.experiment.seeds
-        self.store, self.display, self.workers, self.records = store, display, workers, records
+        self.display, self.workers, self.records = display, workers, records
         self.planner = Planner(self.seeds, display)
         self.base = self.plan("base", {})
         """The variant as it stands, on the rows that trials see."""
@@ -54,7 +57,11 @@ class Trials:
             _check_pruning(self.base, len(self.seeds))
         self._last_sign = time.monotonic()
         # Of this study and of others, by fingerprint; those trained from here on are added.
-        self._done: dict[str, Cell] = store.cells()
+        self._done: dict[str, Cell] = {}
+
+    def record_in(self, store: Store) -> None:
+        """Record trials in this store, and train no cell again that it has."""
+        self.store, self._done = store, store.cells()
 
     @property
     def holds_out(self) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from os import PathLike
@@ -16,11 +19,12 @@ import mlflow.pyfunc
 from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from seedbed.checks import require_choice
 from seedbed.errors import TrackingError
-from seedbed.paths import PACKAGE
+from seedbed.paths import PACKAGE, expanded
 from seedbed.serving.building import INDEXES, predictor_of
 from seedbed.serving.predictor import Column, Predictor
 from seedbed.tracking import Store, TrackedRun, ending
@@ -154,7 +158,7 @@ def _own_code(config_dir: str | PathLike[str] | None) -> list[Path]:
     """The user's modules and packages at the top of ``config_dir`` that the variant has imported by now."""
     if config_dir is None:
         return []
-    folder = Path(config_dir).expanduser().resolve()
+    folder = expanded(config_dir).resolve()
     return [path for path in sorted(folder.iterdir()) if _is_imported(path)]
 
 
@@ -168,9 +172,26 @@ def _is_imported(path: Path) -> bool:
 def _register(store: Store, name: str, uri: str, model_id: str, run_id: str) -> str:
     """Add a version of the model ``name`` to the registry."""
     try:
-        if not store.client.search_registered_models(f"name = '{name}'"):
-            store.client.create_registered_model(name)
-        registered = store.client.create_model_version(name, uri, run_id, model_id=model_id)
+        with _mlflows_own_address(store.address):
+            return _registered(store, name, uri, model_id, run_id)
     except MlflowException as error:
         raise TrackingError(f"--register {name}: MLflow refuses it: {error}") from error
+
+
+def _registered(store: Store, name: str, uri: str, model_id: str, run_id: str) -> str:
+    if not store.client.search_registered_models(f"name = '{name}'"):
+        store.client.create_registered_model(name)
+    registered = store.client.create_model_version(name, uri, run_id, model_id=model_id)
     return f"{name}/{registered.version}"
+
+
+@contextmanager
+def _mlflows_own_address(address: str) -> Iterator[None]:
+    """A registry in a database looks models up at the address that MLflow has for all of the process, not at its own."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    try:
+        with _use_tracking_uri(address):
+            yield
+    finally:
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
