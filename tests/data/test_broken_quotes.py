@@ -130,6 +130,8 @@ def test_a_record_that_was_spoilt_is_lost_alone(examine, read):
         spoilt = rows[at][0] if fault == "field" else records[at].removesuffix('"')
         if spoilt == records[at]:  # nothing to be left open
             return
+        if any(delimiter in line for line in spoilt.split("\n")[1:]):  # a line that nothing tells from a record
+            return
         records[at] = spoilt
         found, about = read_back(read, records, delimiter=delimiter, quoting="csv")
         assert found == [row for number, row in enumerate(rows) if number not in (0, at)]
