@@ -124,11 +124,14 @@ TEXT = st.one_of(LINE, LINE, LINE, st.lists(LINE, min_size=2, max_size=3).map("\
 
 def test_a_record_that_was_spoilt_is_lost_alone(examine, read):
     def holds(texts, at, fault, delimiter, quoting):
+        texts = [*["plain"] * 12, *texts]  # by which it is known what labels are
         rows = [("label", "text"), *((LABELS[number % 2], text) for number, text in enumerate(texts))]
         records = written(rows, delimiter, quoting)
         at = at % len(texts) + 1
         spoilt = rows[at][0] if fault == "field" else records[at].removesuffix('"')
         if spoilt == records[at]:  # nothing to be left open
+            return
+        if any(delimiter in line for line in spoilt.split("\n")[1:]):  # a line that nothing tells from a record
             return
         records[at] = spoilt
         found, about = read_back(read, records, delimiter=delimiter, quoting="csv")

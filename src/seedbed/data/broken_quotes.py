@@ -173,12 +173,18 @@ class _Columns:
         self._delimiter, self._width = delimiter, width
         early = takewhile(lambda lines: lines[0] <= KNOWN_BY, over_lines)
         within = {number for first, last in early for number in range(first - 1, last)}
-        alone = (self._alone(line) for at, line in islice(enumerate(lines), 1, KNOWN_BY) if at not in within)
-        rows = [fields for fields in alone if fields is not None and len(fields) == width]
+        known_by = list(islice(enumerate(lines), 1, KNOWN_BY))
+        rows = self._rows(line for at, line in known_by if at not in within)
+        if len(rows) < FEWEST:  # one of these records may have swallowed most of the lines
+            rows = self._rows(line for _, line in known_by)
         self.known: dict[int, frozenset[str] | None] = {}
         """By the place of a column: its values, or None where they are numbers; other columns are not there."""
         for at, values in enumerate(zip(*rows, strict=True)) if len(rows) >= FEWEST else ():
             self._know(at, [value.strip() for value in values])
+
+    def _rows(self, lines: Iterable[str]) -> list[list[str]]:
+        alone = (self._alone(line) for line in lines)
+        return [fields for fields in alone if fields is not None and len(fields) == self._width]
 
     def _know(self, at: int, values: Sequence[str]) -> None:
         numbers = sum(bool(_NUMBER.fullmatch(value)) for value in values)
