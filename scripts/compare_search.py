@@ -27,6 +27,7 @@ from timing import count, others_cpu_seconds, positive, print_disturbance, print
 
 from seedbed.cores import available_cores
 from seedbed.data.ratings import RatingTable
+from seedbed.databases import sqlite_address
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.progress import Display
 from seedbed.randomness import global_stream
@@ -188,7 +189,7 @@ class StackedTrial:
 
 
 def trials_in(folder: Path, plan: Plan) -> list[StackedTrial]:
-    storage = f"sqlite:///{folder / 'optuna.db'}"
+    storage = sqlite_address(folder / "optuna.db")
     found = optuna.load_study(study_name=plan.settings.study, storage=storage).trials
     fits = fit_seconds(folder)
     trials = []

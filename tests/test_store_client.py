@@ -17,7 +17,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from sqlalchemy import create_engine
 
-from seedbed import databases, store_client, tracking
+from seedbed import databases, store_client, tracking, ui
 from seedbed.databases import file_of, sqlite_address
 from seedbed.errors import ConfigError, StoreFull, TrackingError
 from seedbed.search.study import OPTUNA
@@ -178,6 +178,20 @@ def test_what_is_recorded_of_models_moves_along(one_run: tuple[Path, str], tmp_p
     assert all(place.startswith(f"{moved.as_uri()}/mlartifacts/e") for place in recorded(moved))
     assert len(recorded(moved)) == 3
     assert (moved / "mlartifacts" / "e" / "models" / model.model_id / "artifacts" / "MLmodel").is_file()
+
+
+def test_mlflows_pages_of_a_moved_project(one_run: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    project, _ = one_run
+    moved = project.rename(project.parent / "second")
+    uri = tracking.store_uri(moved)
+    assert ui._served(uri, moved) == uri
+    assert all(place.startswith(f"{moved.as_uri()}/mlartifacts/e") for place in recorded(moved))
+
+    def refused(client: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(store_client.ProjectClient, "open_for_writing", refused)
+    assert "mode=ro" in ui._served(uri, moved)
 
 
 def test_data_of_a_moved_project_are_looked_for_in_it(one_run: tuple[Path, str]) -> None:
