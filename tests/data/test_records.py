@@ -294,3 +294,21 @@ def test_a_line_of_other_space_is_a_record_of_one_field(read, refusal, space):
     content = f"label,text\na,one\n{space}\nb,two\n"
     assert "line 3: 1 field" in refusal(content)
     assert read(content, bad_lines="drop")["text"] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "expected"),
+    [
+        ("label,text\na,one\n", "a.csv", {}),
+        ("label,text\na,one\nb\n", "a.csv", {"reading": "2"}),
+        (b"label,text\na,caf\xc3\xa9 caf\xc3\xa9 caf\xc3\xa9 caf\xc3\xa9 caf\xe9\n", "a.csv", {"reading": "2"}),
+        ('{"user": 76561198000000001}\n{"user": null}\n', "a.jsonl", {"reading": "2"}),
+    ],
+)
+def test_cells_of_files_that_were_read_otherwise_are_told_apart(read, content, name, expected):
+    assert read(content, name, bad_lines="drop")["records"].made_with == expected
+
+
+def test_columns_are_found_by_what_is_seen_of_their_names(read):
+    records = read("la\u200bbel,cafe\u0301,Label\na,one,x\n")["records"]
+    assert [records.position(name, "data.text") for name in ("label", "caf\u00e9", "Label")] == [0, 1, 2]

@@ -109,7 +109,7 @@ class FeatureCsv:
                 *equal_classes_note(labels, classes, positive),
             ),
             preparation=self._preparation(features, labels),
-            made_with=settled.made_with,
+            made_with={**records.made_with, **settled.made_with},
             columns=tuple(columns),
             positive_class=positive,
             dropped_classes=self.rules.dropped,

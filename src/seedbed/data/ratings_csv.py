@@ -113,7 +113,7 @@ class RatingsCsv:
                 *(scale_notes(ratings) if "rating" in numbers else [NO_RATINGS]),
                 *([] if times is None else time_notes(times)),
             ),
-            made_with=LOOK_ALIKES if users.altered or items.altered else {},
+            made_with=records.made_with | (LOOK_ALIKES if users.altered or items.altered else {}),
             unrated=self._unrated(records),
         )
 

@@ -11,10 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from seedbed.checks import require_choice
+from seedbed.data.text_forms import same_form
 from seedbed.errors import ConfigError, DataError, near_misses
 
 FORMATS = ("auto", "csv", "tsv", "parquet", "jsonl")
 DELIMITERS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+DELIMITED = "delimited text"
 BLANKS = "blanks"  # any number of spaces and tabs between two fields
 LONGEST_DELIMITER = 8
 QUOTINGS = ("auto", "csv", "none")
@@ -135,7 +137,7 @@ class Found:
     """What was found in a file, and what was given of how to read it."""
 
     format: str
-    """Such as "delimited text" or "Parquet"."""
+    """``DELIMITED``, "Parquet" or another."""
     encoding: str = ""
     """Of a text, with where it is from: "utf-16 (from its byte order mark)"."""
     delimiter: str = ""
@@ -191,6 +193,12 @@ class Records(ABC):
         """Sentences for the report: how the file was read, and what was replaced."""
         return (self.how, *(replaced.sentence() for replaced in self.found.replaced))
 
+    @property
+    def made_with(self) -> dict[str, str]:
+        """For ``Dataset.made_with``: {} where earlier releases read the same; of a type of their own they lost digits."""
+        as_before = self.found.format == DELIMITED and not (self.found.dropped or self.found.replaced)
+        return {} if as_before else {"reading": "2"}
+
     def with_dropped(self, dropped: Sequence[BadRecord]) -> None:
         """Note the records that were left out."""
         self.found = replace(self.found, dropped=tuple(dropped))
@@ -206,6 +214,7 @@ class Records(ABC):
     def position(self, name: str, key: str) -> int:
         """Where column ``name``, asked for by config key ``key``, is; raises ``DataError``."""
         found = [position for position, column in enumerate(self.columns) if column == name]
+        found = found or [position for position, column in enumerate(self.columns) if same_form(column, name)]
         if len(found) == 1:
             return found[0]
         if found:

@@ -10,7 +10,7 @@ from seedbed.data.characters import decoded
 from seedbed.data.contents import unpacked
 from seedbed.data.delimited import delimited
 from seedbed.data.foreign import refuse_binary, refuse_foreign
-from seedbed.data.reading import DELIMITERS, BadRecord, Found, Reading, Records, Replaced
+from seedbed.data.reading import DELIMITED, DELIMITERS, BadRecord, Found, Reading, Records, Replaced
 from seedbed.data.typed import ARROW, PARQUET, arrow, json_records, parquet
 from seedbed.errors import DataError
 
@@ -35,7 +35,7 @@ def open_records(path: Path, reading: Reading, wanted: Sequence[str] = ()) -> Re
         _refuse_skipping(path, kind, reading)
         return parquet(path, content) if kind == "parquet" else arrow(path, content)
     read = decoded(path, content, reading)
-    found = Found("delimited text", read.encoding, replaced=(read.replaced,) if read.replaced else ())
+    found = Found(DELIMITED, read.encoding, replaced=(read.replaced,) if read.replaced else ())
     if not read.text.strip():
         raise DataError(f"{path} is empty. Name a file that holds a header line and records.")
     # One kind of line end; a carriage return alone ends lines only where nothing else does.

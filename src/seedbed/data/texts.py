@@ -100,7 +100,7 @@ def read_texts(
             **records.counts,
         },
         notes=(*records.notes, *count_notes(counts, records.first_dropped), *settled.notes),
-        made_with={**settled.made_with, **(LOOK_ALIKES if unseen_only else {})},
+        made_with={**records.made_with, **settled.made_with, **(LOOK_ALIKES if unseen_only else {})},
     )
 
 
