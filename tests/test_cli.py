@@ -122,7 +122,7 @@ def test_multirun_runs_every_job_and_says_which_failed(seedbed: Command, project
     assert sorted(found.info.status for found in runs(store, "seed")) == ["FAILED"] * 2 + ["FINISHED"] * 10
     rows = [line for line in done.stdout.splitlines() if line.startswith("flaky ") and " ± " in line]
     assert ["n=2/3, 1 failed" in row for row in rows] == [True, True]
-    logs = sorted(project.glob("multirun/failing_seed/*/*/failures-of-job-*.log"))
+    logs = sorted(project.glob("multirun/failing_seed/*/*/job-*.log"))
     assert len(logs) == 2
     assert all("Traceback" in log.read_text() and str(log) in done.stderr for log in logs)
     assert len(list(project.rglob("mlflow.db"))) == 1

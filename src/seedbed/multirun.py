@@ -110,11 +110,11 @@ def launch(
     ``environment`` is set in the process of each job.
     """
     handed_over = {**environment, **_environment(config_dir)}
-    handed_over[JOB] = "${hydra:job.num}"
     arguments = [
         *hydra_arguments(name, config_dir),
         f"hydra.sweep.dir={quoted(str(folder))}",
         *(f"+hydra.job.env_set.{key}={quoted(value)}" for key, value in handed_over.items()),
+        f"+hydra.job.env_set.{JOB}='${{hydra:job.num}}'",
         *overrides,
     ]
     try:

@@ -128,6 +128,8 @@ def _refused_by_scikit_learn(called: Any, key: str, value: Any) -> str:
     rules = getattr(called, "_parameter_constraints", None)
     if not isinstance(rules, Mapping) or not isinstance(value, str | int | float) or key not in rules:
         return ""
+    if key == "sampling_strategy":  # imbalance/ has a clearer sentence
+        return ""
     if rules[key] == ["boolean"]:
         return "" if isinstance(value, bool) else wanted(value, bool)
     try:

@@ -479,7 +479,7 @@ def test_predict_prints_the_rarer_class_and_how_many_seeds_agree(folder: Path, t
         (["predict", "feature_imbalance", "--text", "win"], "takes rows of numbers. Give --file"),
         (
             ["predict", "stars", "--text", "win"],
-            "only an experiment with task=classification, task=rating or task=retrieval",
+            "is about ratings, not about texts or rows of numbers",
         ),
         (["export", "stars", "--index", "approximate"], "--index=approximate: there is no such choice"),
         (["export", "fitted", "--variant", "nine"], "no such variant"),
