@@ -89,8 +89,9 @@ def lower_is_better(metric: str, own: Mapping[str, Mapping[str, Any]] | None = N
 
     ``own``: a user's metrics, each of which says so itself.
     """
-    name = _base_name(metric)
-    return bool((own or {}).get(name, {}).get("lower_is_better", name in _MINIMISED))
+    if (entry := _own_entry(metric, own)) is not None:
+        return bool(entry.get("lower_is_better", False))
+    return _base_name(metric) in _MINIMISED
 
 
 def has_direction(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> bool:
@@ -98,21 +99,25 @@ def has_direction(metric: str, own: Mapping[str, Mapping[str, Any]] | None = Non
 
     ``own``: a user's metrics, each of which states its direction.
     """
-    name = _base_name(metric)
-    return name in (own or {}) or name not in _DESCRIPTIVE
+    return _own_entry(metric, own) is not None or _base_name(metric) not in _DESCRIPTIVE
 
 
 def bounds(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[float | None, float | None]:
     """Lowest and highest value that ``metric`` can take; None where there is no such end, or it is not known."""
     name = _base_name(metric)
-    if name in (own or {}):
-        low, high = (own or {})[name].get("bounds") or (None, None)
+    if (entry := _own_entry(metric, own)) is not None:
+        low, high = entry.get("bounds") or (None, None)
         return low, high
     if name in _MINIMISED:
         return 0.0, None
     if name in _SHARES:
         return 0.0, 1.0
     return (-1.0, 1.0) if name == "mcc" else (None, None)
+
+
+def _own_entry(metric: str, own: Mapping[str, Mapping[str, Any]] | None) -> Mapping[str, Any] | None:
+    """What a user says of a metric of theirs, whose name stands as they wrote it; None for seedbed's."""
+    return (own or {}).get(metric.rsplit("/", 1)[-1])
 
 
 def _base_name(metric: str) -> str:
