@@ -635,7 +635,8 @@ def predict(
 
     found = find_variant(experiment, variant, run_id, config_dir)
     classifier = classifier_of(found, seed)
-    questions = questions_of(classifier, texts, file, FileOptions.of(found.config["data"], overrides))
+    options = FileOptions.of(found.config["data"], overrides)
+    questions = questions_of(classifier, texts, file, options, say=lambda sentence: click.echo(sentence, err=True))
     click.echo(prediction_text(classifier, questions))
 
 

@@ -26,7 +26,7 @@ from yaml import YAMLError
 from seedbed import choices
 from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require, shown
 from seedbed.code import Code, check_code, code_of, reread
-from seedbed.errors import ConfigError, near_misses, without_addresses
+from seedbed.errors import ConfigError, check_storable, near_misses, without_addresses
 from seedbed.kinds import check_kinds
 from seedbed.known_keys import (
     interpolated,
@@ -211,6 +211,7 @@ def load_experiment(
             raise _explain(error, name, picked, parsed, own_overrides, folders) from error
         notes += left_out
         config = _with_found_path(_resolved(composed, name), project_folder(config_dir))
+        _refuse_unstorable(config, name)
         _refuse_unknown(composed, config, name, picked, parsed, own_overrides, folders)
         _refuse_misfit(config, name, picked, parsed, own_overrides)
         variants.append(Variant(picked, tuple(own_overrides[picked]), config))
@@ -639,6 +640,14 @@ def _refuse_unknown(
         whose = f"experiments/{name}.yaml sets it" if by_file else f"The config that is chosen for {node} sets it"
         raise ConfigError(f"{place}: {found.key}: {found.why} {whose}: leave it out by {dropped}.")
     raise ConfigError(f"{place}: {found.key}: {found.why}")
+
+
+def _refuse_unstorable(config: Mapping[str, Any], name: str) -> None:
+    """A text that the tracking store could not keep."""
+    for key, value in flatten(config).items():
+        text = json.dumps([key, value], ensure_ascii=False, default=str)
+        if not text.isascii():
+            check_storable(f"experiments/{name}.yaml: {key}={shown(value)}", text)
 
 
 def _refuse_misfit(

@@ -20,6 +20,7 @@ from seedbed.databases import without_password
 from seedbed.errors import SeedbedError
 from seedbed.experiment import RECIPE_VERSION, Experiment, Variant, recipe_of
 from seedbed.progress import Display
+from seedbed.report.formatting import number
 from seedbed.report.pictures import files_of
 from seedbed.report.search import search_pictures, search_text
 from seedbed.report.trials import trials_csv
@@ -237,8 +238,8 @@ def _run(trials: Trials, study: Study, trial: optuna.Trial, run: TrackedRun) -> 
 def _line(trial: optuna.Trial, measured: Measured, study: Study, wanted: int) -> str:
     point = " ".join(as_override(key, shown_number(value)) for key, value in trial.params.items())
     metric = study.settings.metrics[0]
-    spread = f" ± {measured.std:.4f}" if measured.std is not None else ""
-    mean = f"{metric} {measured.mean:.4f}{spread} (n={measured.n})" if measured.mean is not None else ""
+    spread = f" ± {number(measured.std, 4)}" if measured.std is not None else ""
+    mean = f"{metric} {number(measured.mean, 4)}{spread} (n={measured.n})" if measured.mean is not None else ""
     if measured.same_as is not None:
         what = f"{mean}, as trial {measured.same_as}: the same point"
     elif measured.values:

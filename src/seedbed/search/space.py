@@ -159,7 +159,9 @@ def _refuse_tags(place: str, value: Any) -> None:
     """Tags that would be lost: all but ``log``, which is the scale of numbers in order."""
     tags = set(getattr(value, "tags", ()))
     if other := sorted(tags - {"log"}):
-        raise ConfigError(f"{place}: a search knows no tag {other[0]!r}. Take it out; tag(log, ...) is a logarithmic scale.")
+        raise ConfigError(
+            f"{place}: a search knows no tag {other[0]!r}. Take it out; tag(log, ...) is a logarithmic scale."
+        )
     if tags and not (isinstance(value, IntervalSweep) or (isinstance(value, RangeSweep) and not value.shuffle)):
         raise ConfigError(
             f"{place}: choices have no scale, so tag(log, ...) says nothing of them. Take it out, or give an interval, such as "
@@ -209,7 +211,9 @@ def _log_range(place: str, start: float, stop: float, step: float) -> IntDistrib
 def _refuse_endless(place: str, low: float, high: float) -> None:
     """Optuna draws from what has two ends, a finite distance apart."""
     if not all(map(math.isfinite, (low, high, float(high) - float(low)))):
-        raise ConfigError(f"{place}: it has no end that a number could reach. Give two finite ends, such as interval(0.0, 0.5).")
+        raise ConfigError(
+            f"{place}: it has no end that a number could reach. Give two finite ends, such as interval(0.0, 0.5)."
+        )
 
 
 def _interval(place: str, value: IntervalSweep) -> BaseDistribution:
