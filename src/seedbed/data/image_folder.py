@@ -27,6 +27,8 @@ from seedbed.paths import expanded
 PARTS = {"train": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "test": TEST}
 """Names of folders that hold a part of the pictures, in folders of their classes."""
 FITS, COLOURS = ("crop", "pad", "stretch"), {"rgb": "RGB", "grey": "L"}
+MOST_PIXELS = 10_000
+"""Of a side; a number beyond is a mistake, and would fill the disk."""
 SHOWN = 5
 """Files that an error names."""
 
@@ -95,8 +97,9 @@ class ImageFolder:
         if not path:
             raise ConfigError("data.path is not set: name a folder with one subfolder of pictures for each class.")
         self.path = expanded(path)
-        two = isinstance(size, Sequence) and len(size) == 2 and all(map(is_count, size))
-        require(two, "data.size", size, "height and width in pixels, such as [32,32]")
+        two = isinstance(size, Sequence) and len(size) == 2 and all(map(is_count, size)) and max(size) <= MOST_PIXELS
+        wanted = f"height and width in pixels, at most {MOST_PIXELS} each, such as [32,32]"
+        require(two, "data.size", size, wanted)
         require_choice("data.fit", fit, FITS)
         require_choice("data.colours", colours, COLOURS)
         require_choice("data.bad_files", bad_files, ("error", "drop"))
