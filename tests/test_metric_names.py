@@ -36,7 +36,10 @@ def test_names_that_cannot_be_kept_are_refused(name: object, said: str) -> None:
 
 
 def test_two_of_ones_own_may_not_be_taken_for_each_other() -> None:
-    task = {"_target_": "seedbed.tasks.classification.Classification", "own_metrics": {"cost_n": FUNCTION, "cost": FUNCTION}}
+    task = {
+        "_target_": "seedbed.tasks.classification.Classification",
+        "own_metrics": {"cost_n": FUNCTION, "cost": FUNCTION},
+    }
     with pytest.raises(ConfigError, match=r"own_metrics\.cost_n=.* variant's cost beside its mean"):
         metrics_of(task)
 

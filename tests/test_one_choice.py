@@ -55,7 +55,9 @@ def test_wherever_it_stands(bare_project: Path) -> None:
     with pytest.raises(ConfigError, match=r"of variant 'oversample': .*; or write a variant for each"):
         load_experiment("messages", [], bare_project)
     path.write_text(text.replace("override /model: mlp", "override /model: [mlp, pixel_mlp]"))
-    with pytest.raises(ConfigError, match=r"messages\.yaml: its defaults list has 'override /model: \[mlp,pixel_mlp\]'"):
+    with pytest.raises(
+        ConfigError, match=r"messages\.yaml: its defaults list has 'override /model: \[mlp,pixel_mlp\]'"
+    ):
         load_experiment("messages", [], bare_project)
     path.write_text(text.replace("defaults:\n", "defaults:\n  - override /hydra/launcher: [basic, joblib]\n"))
     with pytest.raises(ConfigError, match=r"hydra/launcher: \[basic,joblib\]"):

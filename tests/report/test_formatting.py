@@ -6,10 +6,10 @@ import math
 
 import pytest
 from hypothesis import strategies
+from tests.properties import Examine
 
 from seedbed.report.formatting import interval_text, mean_text, number, places, shown_mean
 from seedbed.statistics import summary
-from tests.properties import Examine
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from tests.properties import Examine
         ([999_999.0, 999_998.0], "999998.50 \u00b1 0.71", "[999992.15, 1.00000485e+06]"),
         ([5e-5, 6e-5], "0.0000550 \u00b1 0.0000071", "[-0.0000085, 0.0001185]"),
         ([1e200, 2e200, 3e200], "2.0e+200 \u00b1 1.0e+200", "[-4.8e+199, 4.5e+200]"),
-        ([1_234_567.0, 1_234_569.0], "1.23456800e+06 \u00b1 1.41", "[1.23455529e+06, 1.23458071e+06]"),
+        ([1_234_567.0, 1_234_569.0], "1.2345680e+06 \u00b1 1.4", "[1.2345553e+06, 1.2345807e+06]"),
         ([2e7, 3e7], "2.50e+07 \u00b1 7.1e+06", "[-3.85e+07, 8.85e+07]"),
         ([1e300] * 3, "1e+300 \u00b1 0.00", "[1e+300, 1e+300]"),
         ([1e-9, 2e-9], "1.50e-09 \u00b1 7.1e-10", "[-4.85e-09, 7.85e-09]"),

@@ -26,9 +26,8 @@ from seedbed import tracking
 from seedbed.data.selection import SelectionSplit
 from seedbed.errors import ConfigError
 from seedbed.results import Trial
-from seedbed.search import Found, search
+from seedbed.search import Found, processes, search
 from seedbed.search.plan import read_plan
-from seedbed.search import processes
 from seedbed.search.processes import search_by_processes
 from seedbed.search.samplers import signed
 from seedbed.search.space import read_space
