@@ -19,9 +19,10 @@ def refuse_lists(overrides: Iterable[Override], groups: Collection[str], variant
     """Raise ``ConfigError`` where an override, of a ``variant`` or typed, gives a config group a list of choices."""
     for item in overrides:
         group = item.key_or_group
-        if group not in groups or item.is_delete() or item.is_sweep_override() or not isinstance(item.value(), list):
+        given = None if item.is_delete() or item.is_sweep_override() else item.value()
+        if group not in groups or not isinstance(given, list):
             continue
-        options = list(map(shown, item.value()))
+        options = list(map(shown, given))
         whose = f" of variant {variant!r}" if variant is not None else ""
         several = ""
         if len(options) > 1 and variant is not None:

@@ -150,8 +150,10 @@ def summary(values: ArrayLike) -> Summary:
     std = 0.0 if equal else float(scaled.std(ddof=1))
     reach = _t_quantile(array.size) * std / math.sqrt(array.size)
     low, high = (mean - reach) * unit, (mean + reach) * unit
-    ends = (low, high) if math.isfinite(low) and math.isfinite(high) else (None, None)
-    return Summary(array.size, mean * unit, min(std * unit, sys.float_info.max), *ends, missing)
+    std = min(std * unit, sys.float_info.max)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return Summary(array.size, mean * unit, std, None, None, missing)
+    return Summary(array.size, mean * unit, std, low, high, missing)
 
 
 def prediction_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval | None:

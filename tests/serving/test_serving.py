@@ -295,8 +295,8 @@ def test_what_stands_for_no_number_and_what_is_left_out(folder: Path, tmp_path: 
     table = questions_of(predictor(folder, "feature_imbalance"), (), rows, options, said.append)  # type: ignore[arg-type]
     assert table.fillna(-1).to_dict("records") == [{"a": 1.0, "b c": -1.0}, {"a": -1.0, "b c": 5.0}]
     assert said == [f"{rows}: 1 record left out (data.bad_lines=drop): line 3: 3 fields."]
-    rows.write_text("a,b c\n1,?\n2,3\n")
-    with pytest.raises(DataError, match=r"column 'b c' has '\?' in record 1, no number\. .*data\.missing_values"):
+    rows.write_text("a,b c\n1,n/k\n2,3\n")
+    with pytest.raises(DataError, match=r"column 'b c' has 'n/k' in record 1, no number\. .*data\.missing_values"):
         asked("feature_imbalance", rows, folder=folder)
 
 

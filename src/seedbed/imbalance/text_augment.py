@@ -159,4 +159,5 @@ def _same(one: str, other: str) -> bool:
 
 
 def _shown(value: object) -> str:
-    return shown if len(shown := repr(value)) <= 100 else f"{shown[:100]}..."
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."
