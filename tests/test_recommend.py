@@ -233,7 +233,7 @@ def test_a_new_user_is_served_by_the_ratings_of_a_file(ask: Ask, project: Path, 
         ("Film 0,5\nfilm 0,4\n", "rating 2: 'Film 0' is rated twice"),
         ("item,rating\n", "no rating stands below its header line"),
         ("who,item,stars\nme,Film 0,5\n", "header line that names them item (or title) and rating"),
-        ("Film 0,5\nFilm 4, The,1\n", "line 2 has another number of fields than the first line. A title with a comma"),
+        ("Film 0,5\nFilm 4, The,1\n", "my.csv: line 2: 3 fields"),
         ("", "is empty"),
     ):
         ratings.write_text(text)

@@ -411,3 +411,27 @@ def test_epochs_without_a_spread_have_no_z():
     assert found.z[1] == pytest.approx(0.0)
     assert found.limit is not None
     assert curve_distance(ours[:, :1], [0.1]) == ((None,), None)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("power", [-1000, -300, 300, 1000])
+def test_very_large_and_very_small_values_have_the_statistics_of_others(power):
+    a, b = np.array([1.0, 2.0, 3.0, 2.5, 1.5, 2.2, 1.9, 2.8]), np.array([1.2, 2.0, 3.4, 2.4, 1.9, 2.2, 2.3, 2.8])
+    scale = 2.0**power
+    usual, found = summary(a), summary(a * scale)
+    assert [found.mean, found.std, found.low, found.high] == [
+        value * scale for value in (usual.mean, usual.std, usual.low, usual.high)
+    ]
+    assert bootstrap_interval(a * scale)[:2] == tuple(end * scale for end in bootstrap_interval(a)[:2])
+    assert compare(a * scale, b * scale, design="fixed").p == pytest.approx(compare(a, b, design="fixed").p)
+    assert spread_p(a * scale, b * scale) == spread_p(a, b)
+    assert curve_distance([a * scale, b * scale, a * scale * 2], b * scale).z == pytest.approx(
+        curve_distance([a, b, a * 2], b).z
+    )
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_interval_beyond_all_numbers_is_none():
+    found = summary([1.6e308, -1.6e308])
+    assert (found.low, found.high) == (None, None)
+    assert math.isfinite(found.std)

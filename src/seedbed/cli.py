@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import shlex
@@ -109,6 +110,8 @@ def main() -> None:
     An experiment is one YAML file: its variants are trained under many seeds, all seeds of a variant at once,
     tracked in MLflow, and compared by a paired test.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names of files may hold what is no text
     said = logging.getLogger("seedbed")
     said.setLevel(logging.INFO)
     if not said.handlers:
@@ -635,7 +638,8 @@ def predict(
 
     found = find_variant(experiment, variant, run_id, config_dir)
     classifier = classifier_of(found, seed)
-    questions = questions_of(classifier, texts, file, FileOptions.of(found.config["data"], overrides))
+    options = FileOptions.of(found.config["data"], overrides)
+    questions = questions_of(classifier, texts, file, options, say=lambda sentence: click.echo(sentence, err=True))
     click.echo(prediction_text(classifier, questions))
 
 

@@ -32,6 +32,31 @@ def without_addresses(text: str) -> str:
     return re.sub(r"<(?:\w+ )*?([\w.<>]+)(?: object)? at 0x[0-9a-fA-F]+>", r"\1", text)
 
 
+_UNDECODED = re.compile("[\ud800-\udfff]")
+
+
+def readable(text: str) -> str:
+    """A text that can be written: bytes of a file's name that are not UTF-8 stand as they are typed, such as ``\\xe9``."""
+    return _UNDECODED.sub(lambda found: _byte_or_half(found[0]), text)
+
+
+def check_storable(place: str, text: str) -> None:
+    """Raise ``ConfigError`` for a text of which a part is no character, so that nothing of it could be recorded.
+
+    Python gives such parts to the bytes of an argument, or of a file's name, that are not UTF-8.
+    """
+    if found := _UNDECODED.search(text):
+        raise ConfigError(
+            f"{readable(place)}: {_byte_or_half(found[0])} is no character of UTF-8, in which all that is recorded is written. "
+            "Rename the file or folder, or mend the text."
+        )
+
+
+def _byte_or_half(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
 class StoreFull(TrackingError):
     """The disk of the store is full, so that nothing more can be recorded: what goes on would be lost."""
 

@@ -26,7 +26,7 @@ from yaml import YAMLError
 from seedbed import choices
 from seedbed.checks import is_from_zero, is_installed, is_number, is_positive, is_whole, require, shown
 from seedbed.code import Code, check_code, code_of, reread
-from seedbed.errors import ConfigError, near_misses, without_addresses
+from seedbed.errors import ConfigError, check_storable, near_misses, without_addresses
 from seedbed.kinds import check_kinds
 from seedbed.known_keys import (
     interpolated,
@@ -37,6 +37,8 @@ from seedbed.known_keys import (
 )
 from seedbed.lightning_modules import refuse_named_network, why_no_task
 from seedbed.lr_finder import AUTO, FinderSettings
+from seedbed.metric_names import wanted_of_own
+from seedbed.one_choice import refuse_lists, refuse_lists_in_files
 from seedbed.overrides import escaped, in_grammar, parse, quoted
 from seedbed.own_hydra import own_hydra, search_path
 from seedbed.paths import config_groups, expanded, make_importable, project_folder, resources
@@ -70,6 +72,10 @@ ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
 
 MOST_SEEDS = 1_000_000
 """Of one experiment; a number beyond is a mistake, and would fill the memory before anything is said."""
+MOST_EPOCHS = 1_000_000
+"""Of one training; a number beyond is a mistake."""
+LARGEST = 2**31 - 1
+"""Of a number of rows or steps: a larger one is a mistake, and some are kept in 32 bits."""
 
 
 NEEDED = {
@@ -181,8 +187,10 @@ def load_experiment(
     check_name(name, config_dir)
     overrides = in_grammar(overrides, config_dir)
     parsed = _parse(overrides)
-    _refuse_misplaced(parsed, config_groups(folders))
+    groups = config_groups(folders)
+    _refuse_misplaced(parsed, groups)
     _refuse_shadowed(folders)
+    refuse_lists_in_files(name, {}, groups, folders)
     try:
         bare = _compose(name, [], folders, with_hydra=True)
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
@@ -192,6 +200,8 @@ def load_experiment(
         ) from error
     own_overrides = _variant_overrides(name, bare)
     chosen = _chosen_variants(parsed, own_overrides)
+    for picked in chosen:
+        refuse_lists(_parse(own_overrides[picked]), groups, picked)
     _refuse_collisions(parsed, {variant: own_overrides[variant] for variant in chosen})
     variants, notes = [], []
     for picked in chosen:
@@ -201,6 +211,7 @@ def load_experiment(
             raise _explain(error, name, picked, parsed, own_overrides, folders) from error
         notes += left_out
         config = _with_found_path(_resolved(composed, name), project_folder(config_dir))
+        _refuse_unstorable(config, name)
         _refuse_unknown(composed, config, name, picked, parsed, own_overrides, folders)
         _refuse_misfit(config, name, picked, parsed, own_overrides)
         variants.append(Variant(picked, tuple(own_overrides[picked]), config))
@@ -416,6 +427,8 @@ def _selection(name: str, folders: Sequence[Path]) -> list[str]:
 def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> DictConfig:
     """Hydra's own part of the config under the overrides that are for it: launcher, sweeper, job, ..."""
     given = [item.key_or_group for item in parse(overrides)]
+    refuse_lists(parse(overrides), ("hydra/launcher", "hydra/sweeper"))
+    refuse_lists_in_files(name, {}, ("hydra/launcher", "hydra/sweeper"), _search_folders(config_dir))
     refuse_names_of_optuna_sweeper(key.split(".")[2] for key in given if key.startswith(OF_HYDRAS_SWEEPER))
     try:
         return cast(DictConfig, _compose(name, overrides, _search_folders(config_dir), with_hydra=True).hydra)
@@ -439,6 +452,7 @@ def _compose_fitting(
     """
     groups, parsed = config_groups(folders), _parse(overrides)
     made = {item.key_or_group: str(item.value()) for item in parsed if item.key_or_group in groups}
+    refuse_lists_in_files(name, {**bare.hydra.runtime.choices, **made}, groups, folders)
     configs = {group: choices.config_of(group, choice, folders) for group, choice in made.items()}
     by_file, own = choices.settings_of_file(name, folders), bare.hydra.runtime.choices
     composed = _compose(name, overrides, folders)
@@ -568,6 +582,7 @@ def _refuse_shadowed(folders: Sequence[Path]) -> None:
 
 def _refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]) -> None:
     """Overrides that Hydra would take, and that would not do what they seem to say."""
+    refuse_lists(parsed, groups)
     for override in parsed:
         key, text = override.key_or_group, override.input_line
         set_anew = any(item is not override and _same_or_inside(item.key_or_group, key) for item in parsed)
@@ -625,6 +640,14 @@ def _refuse_unknown(
         whose = f"experiments/{name}.yaml sets it" if by_file else f"The config that is chosen for {node} sets it"
         raise ConfigError(f"{place}: {found.key}: {found.why} {whose}: leave it out by {dropped}.")
     raise ConfigError(f"{place}: {found.key}: {found.why}")
+
+
+def _refuse_unstorable(config: Mapping[str, Any], name: str) -> None:
+    """A text that the tracking store could not keep."""
+    for key, value in flatten(config).items():
+        text = json.dumps([key, value], ensure_ascii=False, default=str)
+        if not text.isascii():
+            check_storable(f"experiments/{name}.yaml: {key}={shown(value)}", text)
 
 
 def _refuse_misfit(
@@ -807,14 +830,15 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
             )
     check_kinds(config)
     trainer = config["trainer"]
-    for key in ("max_epochs", "steps_per_chunk"):
-        require(is_whole(trainer[key]), f"trainer.{key}", trainer[key], "a whole number from 1 on")
+    for key, most in (("max_epochs", MOST_EPOCHS), ("steps_per_chunk", LARGEST)):
+        number = trainer[key]
+        require(is_whole(number) and number <= most, f"trainer.{key}", number, f"a whole number from 1 to {most}")
     size = trainer["batch_size"]
     require(
-        size is None or is_whole(size),
+        size is None or (is_whole(size) and size <= LARGEST),
         "trainer.batch_size",
         size,
-        "a whole number from 1 on, or null for a task whose steps take all rows",
+        f"a whole number from 1 to {LARGEST}, or null for a task whose steps take all rows",
     )
     at_once = trainer["seeds_at_once"]
     require(
@@ -903,7 +927,8 @@ def metrics_of(task: Mapping[str, Any]) -> list[str]:
     for name, entry in own.items():
         place = f"task.own_metrics.{name}"
         require(name not in built_in, place, entry, "called otherwise: the task has a metric of that name")
-        require(bool(re.fullmatch(r"\w+", name)), place, entry, "called by letters, digits and '_' only")
+        wanted = wanted_of_own(name, [other for other in (*built_in, *own) if other != name])
+        require(not wanted, place, entry, wanted)
         shape = isinstance(entry, dict) and isinstance(entry.get("function"), dict)
         known = shape and set(entry) <= {"function", "lower_is_better", "bounds"}
         require(

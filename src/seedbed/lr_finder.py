@@ -19,6 +19,8 @@ from seedbed.errors import ConfigError, near_misses
 from seedbed.schedules import Schedule
 
 AUTO = "auto"
+MOST_STEPS = 100_000
+"""Of one range test; a number beyond is a mistake."""
 """The ``optimizer.lr`` that asks for the rate that each seed's own range test suggests."""
 Array = NDArray[np.float64]
 
@@ -56,8 +58,8 @@ class FinderSettings:
         require(is_positive(self.min_lr), "lr_finder.min_lr", self.min_lr, "a positive number")
         above = is_positive(self.max_lr) and self.max_lr > self.min_lr
         require(above, "lr_finder.max_lr", self.max_lr, f"a number above lr_finder.min_lr={self.min_lr}")
-        many = is_whole(self.steps) and self.steps >= 2
-        require(many, "lr_finder.steps", self.steps, "a whole number from 2 on")
+        many = is_whole(self.steps) and 2 <= self.steps <= MOST_STEPS
+        require(many, "lr_finder.steps", self.steps, f"a whole number from 2 to {MOST_STEPS}")
         require_choice("lr_finder.spacing", self.spacing, ("exponential", "linear"))
         share = is_from_zero(self.smoothing) and self.smoothing < 1
         require(share, "lr_finder.smoothing", self.smoothing, "a number from 0 to below 1")

@@ -17,7 +17,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import OverrideParseException
 from omegaconf import OmegaConf
 
-from seedbed.errors import ConfigError
+from seedbed.errors import ConfigError, check_storable
 from seedbed.paths import project_folder
 
 REQUIRED = ("data.text", "data.label", "data.user", "data.item", "data.rating")
@@ -87,6 +87,7 @@ def _refuse_no_list(overrides: Any) -> None:
     for text in overrides:
         if not isinstance(text, str):
             raise ConfigError(f'overrides: {text!r} is no text. Each one is text, such as "seeds=30".')
+        check_storable(f"Override '{text}'", text)
 
 
 def _text(overrides: str | bytes) -> str:

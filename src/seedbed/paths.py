@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from seedbed.errors import ConfigError
+from seedbed.errors import ConfigError, check_storable
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -95,6 +95,12 @@ def project_folder(config_dir: str | os.PathLike[str] | None = None) -> Path:
     ``config_dir`` if given, else ``SEEDBED_PROJECT``, else the nearest folder upwards that holds ``mlflow.db`` or
     ``experiments/``, so that a command works from anywhere inside a project; else the current folder.
     """
+    folder = _project_folder(config_dir)
+    check_storable(f"The project folder {folder}", str(folder))
+    return folder
+
+
+def _project_folder(config_dir: str | os.PathLike[str] | None) -> Path:
     chosen = config_dir or os.environ.get("SEEDBED_PROJECT")
     if chosen:
         return expanded(chosen).resolve()

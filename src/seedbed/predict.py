@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from seedbed.checks import require_choice
-from seedbed.data.numbers import DECIMALS
-from seedbed.data.records import Reading, open_records
+from seedbed.data.numbers import DECIMALS, MissingValues, read_numbers
+from seedbed.data.records import Reading, Records, open_records
 from seedbed.errors import ConfigError, DataError, near_misses
 from seedbed.overrides import in_grammar, parse
 from seedbed.report.formatting import mean_text
@@ -56,6 +56,7 @@ class FileOptions:
 
     reading: Reading = field(default_factory=Reading)
     decimal: str = "point"
+    missing_values: MissingValues = field(default_factory=MissingValues)
     text: str | None = None
     """The column of texts; None where each line is one."""
     suffix: str = ""
@@ -65,7 +66,7 @@ class FileOptions:
     def of(cls, data: Mapping[str, Any], overrides: Sequence[str] = ()) -> FileOptions:
         """Those of a launch's ``data`` under overrides such as ``data.encoding=cp1252``; raises ``ConfigError``."""
         of_reading = [entry.name for entry in fields(Reading)]
-        known = {f"data.{name}": name for name in (*of_reading, "decimal", "text")}
+        known = {f"data.{name}": name for name in (*of_reading, "decimal", "missing_values", "text")}
         given = {name: data[name] for name in known.values() if name in data}
         for item in parse(in_grammar(overrides)):
             if item.key_or_group not in known:
@@ -75,18 +76,23 @@ class FileOptions:
             given[known[item.key_or_group]] = item.value()
         text, decimal = given.pop("text", None), given.pop("decimal", "point")
         require_choice("data.decimal", decimal, DECIMALS)
+        missing = MissingValues(given.pop("missing_values", None))
         path = data.get("path")
         name = None if text is None else str(text)
-        return cls(Reading(**given), decimal, name, Path(path).suffix.lower() if isinstance(path, str) else "")
+        return cls(Reading(**given), decimal, missing, name, Path(path).suffix.lower() if isinstance(path, str) else "")
 
 
 def questions_of(
-    classifier: Classifier, texts: Sequence[str], file: Path | None, options: FileOptions | None = None
+    classifier: Classifier,
+    texts: Sequence[str],
+    file: Path | None,
+    options: FileOptions | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> pd.DataFrame:
     """The texts, and those of the file; for a classifier of numbers, the rows of a table in the file.
 
-    A file like the one that was trained on is read as that one was, any other has a text a line. Raises ``ConfigError``
-    and ``DataError``.
+    A file like the one that was trained on is read as that one was, any other has a text a line; ``say`` is told what of
+    it was left out or replaced. Raises ``ConfigError`` and ``DataError``.
     """
     options = options or FileOptions()
     is_of_texts = [column.name for column in classifier.questions] == [TEXT]
@@ -96,14 +102,14 @@ def questions_of(
             raise ConfigError(
                 f"--text: this classifier takes rows of numbers. Give --file, a table with columns {names}."
             )
-        return _table(classifier, file, options)
-    lines = [*texts, *(_texts(file, options) if file else [])]
+        return _table(classifier, file, options, say)
+    lines = [*texts, *(_texts(file, options, say) if file else [])]
     if not lines:
         raise ConfigError("--text or --file: give a text, such as --text 'WINNER!! Claim your prize now'.")
     return pd.DataFrame({TEXT: lines})
 
 
-def _texts(file: Path, options: FileOptions) -> list[str]:
+def _texts(file: Path, options: FileOptions, say: Callable[[str], None]) -> list[str]:
     """Those that are not blank: of the column, or the lines where the file is no table or has one column of another name."""
     suffix = file.suffix.lower()
     if options.text is None or suffix not in (*TABLES, options.suffix) or not suffix:
@@ -117,6 +123,7 @@ def _texts(file: Path, options: FileOptions) -> list[str]:
     if options.text not in records.columns and len(records.columns) == 1:
         return _lines(file, options.reading.encoding)
     (found,) = records.strings([records.position(options.text, "data.text")])
+    _say_what_is_lost(records, file, say)
     return [text for text in found if text.strip()]
 
 
@@ -133,11 +140,33 @@ def _lines(file: Path, encoding: str) -> list[str]:
     return [line for line in lines if line.strip()]
 
 
-def _table(classifier: Classifier, file: Path, options: FileOptions) -> pd.DataFrame:
+def _table(classifier: Classifier, file: Path, options: FileOptions, say: Callable[[str], None]) -> pd.DataFrame:
     names = [column.name for column in classifier.questions]
     records = open_records(file, options.reading, names)
-    numbers = records.numbers([records.position(name, "--file") for name in names], DECIMALS[options.decimal])
-    return pd.DataFrame({name: numbers.iloc[:, place] for place, name in enumerate(names)})
+    positions = [records.position(name, "--file") for name in names]
+    numbers = records.numbers(positions, DECIMALS[options.decimal])
+    _say_what_is_lost(records, file, say)
+    return pd.DataFrame(
+        {name: _column(records, at, numbers[at], file, options) for name, at in zip(names, positions, strict=True)}
+    )
+
+
+def _column(records: Records, at: int, numbers: pd.Series[Any], file: Path, options: FileOptions) -> Any:
+    """The numbers of a column, NaN where there is none, or what ``data.missing_values`` names."""
+    if pd.api.types.is_numeric_dtype(numbers):
+        return numbers
+    read = read_numbers(records.strings([at])[0], options.decimal, options.missing_values)
+    if read.unreadable.any():
+        raise DataError(f"--file {file}: column {records.columns[at]!r} has {read.shown()}, no number. {read.remedy()}")
+    return read.values
+
+
+def _say_what_is_lost(records: Records, file: Path, say: Callable[[str], None]) -> None:
+    if records.dropped:
+        count = f"{records.dropped} record{'' if records.dropped == 1 else 's'}"
+        say(f"{file}: {count} left out (data.bad_lines=drop): {'; '.join(records.found.dropped_sentences())}.")
+    for replaced in records.found.replaced:
+        say(f"{file}: {replaced.sentence()}")
 
 
 def _described(questions: pd.DataFrame, number: int) -> str:

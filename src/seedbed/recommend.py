@@ -144,8 +144,8 @@ def _read_ratings(path: Path, table: RatingTable) -> GivenRatings:
     records = open_records(path, Reading(header=False, bad_lines="drop"))
     if records.dropped:
         raise DataError(
-            f"--ratings {path}: {records.first_dropped} has another number of fields than the first line. A title with a "
-            "comma stands in quotes."
+            f"--ratings {path}: {'; '.join(records.found.dropped_sentences())}. Mend the file: every line has as many fields as "
+            "the first one, and a title with a comma stands in quotes."
         )
     columns = records.strings(range(len(records.columns)))
     names = [column[0].strip().casefold() for column in columns]

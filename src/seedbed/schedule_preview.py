@@ -18,11 +18,13 @@ from seedbed.errors import ConfigError, near_misses
 from seedbed.experiment import build, flatten
 from seedbed.figures import rendered
 from seedbed.lr_finder import AUTO
+from seedbed.one_choice import refuse_lists
 from seedbed.overrides import parse
 from seedbed.own_hydra import own_hydra, search_path
 from seedbed.paths import config_groups, expanded, make_importable
 from seedbed.schedules import Schedule
 
+MOST_STEPS = 10_000_000
 _COLOURS = {"lr": "#0b4f8a", "momentum": "#b35806"}
 _LABELS = {"lr": "learning rate", "momentum": "momentum"}
 
@@ -63,6 +65,11 @@ def preview(
         raise ConfigError(f"optimizer.lr={lr} cannot be used: it must be a positive number.")
     schedule.check(epochs)
     steps = epochs * steps_per_epoch
+    if steps > MOST_STEPS:
+        raise ConfigError(
+            f"trainer.max_epochs={epochs}: {steps} steps are more than can be shown ({MOST_STEPS}). Give fewer epochs, or fewer "
+            "--steps-per-epoch."
+        )
     rows = [schedule.at(step, steps=steps, steps_per_epoch=steps_per_epoch, lr=lr) for step in range(steps)]
     return Preview(name, steps_per_epoch, {key: np.array([row[key] for row in rows]) for key in rows[0]})
 
@@ -114,6 +121,7 @@ def _compose(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[
     groups = config_groups(folders)
     choices = {"optimizer": "adamw", "trainer": "default", "schedule": name}
     others = []
+    refuse_lists(parse(overrides), groups)
     for override in parse(overrides):
         if override.key_or_group == "schedule":
             raise ConfigError(f"Override {override.input_line!r}: the schedule is the command's first argument.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,8 +90,9 @@ def lower_is_better(metric: str, own: Mapping[str, Mapping[str, Any]] | None = N
 
     ``own``: a user's metrics, each of which says so itself.
     """
-    name = _base_name(metric)
-    return bool((own or {}).get(name, {}).get("lower_is_better", name in _MINIMISED))
+    if (entry := _own_entry(metric, own)) is not None:
+        return bool(entry.get("lower_is_better", False))
+    return _base_name(metric) in _MINIMISED
 
 
 def has_direction(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> bool:
@@ -98,21 +100,25 @@ def has_direction(metric: str, own: Mapping[str, Mapping[str, Any]] | None = Non
 
     ``own``: a user's metrics, each of which states its direction.
     """
-    name = _base_name(metric)
-    return name in (own or {}) or name not in _DESCRIPTIVE
+    return _own_entry(metric, own) is not None or _base_name(metric) not in _DESCRIPTIVE
 
 
 def bounds(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[float | None, float | None]:
     """Lowest and highest value that ``metric`` can take; None where there is no such end, or it is not known."""
     name = _base_name(metric)
-    if name in (own or {}):
-        low, high = (own or {})[name].get("bounds") or (None, None)
+    if (entry := _own_entry(metric, own)) is not None:
+        low, high = entry.get("bounds") or (None, None)
         return low, high
     if name in _MINIMISED:
         return 0.0, None
     if name in _SHARES:
         return 0.0, 1.0
     return (-1.0, 1.0) if name == "mcc" else (None, None)
+
+
+def _own_entry(metric: str, own: Mapping[str, Mapping[str, Any]] | None) -> Mapping[str, Any] | None:
+    """What a user says of a metric of theirs, whose name stands as they wrote it; None for seedbed's."""
+    return (own or {}).get(metric.rsplit("/", 1)[-1])
 
 
 def _base_name(metric: str) -> str:
@@ -135,13 +141,19 @@ def summary(values: ArrayLike) -> Summary:
     array, missing = _counted(values)
     if array.size == 0:
         return Summary(0, None, None, None, None, missing)
-    mean = float(array.mean())
+    unit = _unit(array)
+    scaled = array / unit
+    mean = float(scaled.mean())
     if array.size == 1:
-        return Summary(1, mean, None, None, None, missing)
-    equal = np.ptp(array) <= ROUNDING * np.abs(array).max()
-    std = 0.0 if equal else float(array.std(ddof=1))
+        return Summary(1, mean * unit, None, None, None, missing)
+    equal = np.ptp(scaled) <= ROUNDING * np.abs(scaled).max()
+    std = 0.0 if equal else float(scaled.std(ddof=1))
     reach = _t_quantile(array.size) * std / math.sqrt(array.size)
-    return Summary(array.size, mean, std, mean - reach, mean + reach, missing)
+    low, high = (mean - reach) * unit, (mean + reach) * unit
+    std = min(std * unit, sys.float_info.max)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return Summary(array.size, mean * unit, std, None, None, missing)
+    return Summary(array.size, mean * unit, std, low, high, missing)
 
 
 def prediction_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval | None:
@@ -170,6 +182,8 @@ class CurveDistance(NamedTuple):
 def curve_distance(ours: ArrayLike, curve: ArrayLike, confidence: float = CONFIDENCE) -> CurveDistance:
     """Set ``curve`` (epochs,) beside (n, epochs) curves of ours; from two curves on."""
     runs, other = np.asarray(ours, dtype=float), np.asarray(curve, dtype=float)
+    unit = _unit(runs)
+    runs, other = runs / unit, other / unit
     mean, std = runs.mean(axis=0), runs.std(axis=0, ddof=1)
     spread = np.ptp(runs, axis=0) > ROUNDING * np.abs(runs).max(axis=0)
     z = tuple(
@@ -191,6 +205,7 @@ def largest_z_limit(
     Source: Davison and Hinkley, Bootstrap methods and their application, 1997, section 2.2 and chapter 4.
     """
     runs = np.asarray(ours, dtype=float)
+    runs = runs / _unit(runs)
     n = len(runs)
     deviations = runs - runs.mean(axis=0)
     deviations /= np.sqrt((deviations**2).sum(axis=0))  # their products over the n curves are the correlations
@@ -245,12 +260,13 @@ def bootstrap_interval(values: ArrayLike, resamples: int = 9999, seed: int = 0) 
     if n < LEAST_BOOTSTRAPPED or np.ptp(array) <= ROUNDING * np.abs(array).max():
         return None
     level = 1 - 2 * float(stats.norm.cdf(-_t_quantile(n) * math.sqrt(n / (n - 1))))
+    unit = _unit(array)
     found = stats.bootstrap(
-        (array,), np.mean, n_resamples=resamples, method="BCa", confidence_level=level, random_state=seed
+        (array / unit,), np.mean, n_resamples=resamples, method="BCa", confidence_level=level, random_state=seed
     ).confidence_interval
     if not np.isfinite(found).all():
         return None
-    return Interval(float(found.low), float(found.high), RUNS)
+    return Interval(float(found.low) * unit, float(found.high) * unit, RUNS)
 
 
 def population_interval(values: ArrayLike, test_to_train: float, about: str = POPULATION) -> Interval | None:
@@ -458,7 +474,8 @@ def spread_p(a: ArrayLike, b: ArrayLike) -> float | None:
     """
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     paired = finite(first) & finite(second)
-    first, second = first[paired], second[paired]
+    unit = _unit(np.concatenate([first[paired], second[paired]]))
+    first, second = first[paired] / unit, second[paired] / unit
     if first.size < 3 or min(np.ptp(first - second), np.ptp(first + second)) <= ROUNDING * _scale(first, second):
         return None
     return float(stats.pearsonr(first + second, first - second).pvalue)
@@ -619,6 +636,17 @@ def _counted(values: ArrayLike) -> tuple[NDArray[np.float64], int]:
     array = np.asarray(values, dtype=float).ravel()
     kept = finite(array)
     return array[kept], int((~kept).sum())
+
+
+def _unit(values: NDArray[np.float64]) -> float:
+    """What to measure values in so that their squares and cubes neither overflow nor vanish: mostly 1, else a power of two.
+
+    Dividing by a power of two rounds nothing.
+    """
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    if largest == 0 or 1e-60 < largest < 1e60:
+        return 1.0
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1)
 
 
 def _with_digits(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:

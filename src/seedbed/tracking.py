@@ -44,12 +44,13 @@ from seedbed.code import Code
 from seedbed.errors import TrackingError, near_misses
 from seedbed.experiment import can_change_results, canonical, flatten, used
 from seedbed.imbalance.copies import said_of_copies
+from seedbed.metric_names import LONGEST_KEY, metric_name
 from seedbed.paths import project_folder
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results, Search, TrainedAlone, Trial
 from seedbed.statistics import finite, summary
 
 PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
-LONGEST_PARAM, LONGEST_KEY = 6000, 250
+LONGEST_PARAM = 6000
 # Heartbeats come with validations, and an epoch of a large model may take hours.
 STALE_AFTER_SECONDS = 24 * 3600
 # Has the UI open an experiment on its table of runs, and not on pages for language models.
@@ -92,15 +93,6 @@ READABLE = f"{TAG}readable"
 
 
 # ---- names and values ------------------------------------------------------------------------------------------------
-
-
-def metric_name(label: str) -> str:
-    """The one name of a metric in MLflow, CSV and overrides: "val/top@10" -> "val/top_at_10", "acc%" -> "acc_percent".
-
-    Letters, digits, '_', '-', '.' and '/' stay; '@' and '%' become words; all else becomes one '_'.
-    """
-    worded = label.replace("@", "_at_").replace("%", "_percent")
-    return re.sub(r"_+", "_", re.sub(r"[^\w./-]+", "_", worded, flags=re.ASCII)).strip("_")
 
 
 def metric_names(labels: Iterable[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 import logging
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -369,8 +370,8 @@ class StackTrainer:
         try:
             with global_stream(0, "trial"):
                 network = self.network()
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ConfigError(f"model: cannot build {self._target('model')}: {error}") from error
+        except (TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
+            raise ConfigError(f"model: cannot build {self._target('model')}: {_why_not_built(error)}") from error
         refuse_as_network(type(network), self._target("model"))
         self.notes = tuple(_parts_used_by_forward_alone(network, self._target("model")))
         self._check_batch_size()
@@ -529,6 +530,14 @@ class StackTrainer:
 
     def _target(self, node: str) -> Any:
         return self.config[node].get("_target_")
+
+
+def _why_not_built(error: Exception) -> str:
+    """An error of a network's, in words; PyTorch says in many ways that a size is beyond the memory, or any."""
+    text = str(error)
+    if isinstance(error, MemoryError | OverflowError) or re.search(r"allocat|[Oo]verflow", text):
+        return "one network alone needs more memory than this machine has. Give its layers smaller sizes."
+    return text
 
 
 def _parts_used_by_forward_alone(network: nn.Module, target: Any) -> Iterator[str]:

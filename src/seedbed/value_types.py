@@ -42,6 +42,8 @@ SETTINGS: dict[str, Any] = {
     "search.study": str | int | None,
     "search.storage": str | None,
     "search.trials": int | None,
+    "search.first": list[dict[str, Any]],
+    "search.seconds": float | None,
 }
 OF_CALLS: dict[str, Any] = {"_partial_": bool, "_recursive_": bool}
 """Of ``OF_HYDRA``, the switches."""
@@ -225,12 +227,19 @@ def _said(kind: Any) -> list[str]:
     return ["a mapping, such as {key: value}" if (origin or kind) in _MAPPINGS else NODE]
 
 
-_SEVERAL = {bool: "true or false", int: "whole numbers", float: "numbers", str: "texts", type(None): "null"}
+_SEVERAL = {
+    bool: "true or false",
+    int: "whole numbers",
+    float: "numbers",
+    str: "texts",
+    type(None): "null",
+    dict: "mappings, such as {key: value}",
+}
 
 
 def _several(entries: Iterable[Any]) -> str:
     kinds = dict.fromkeys(member for entry in entries for member in _members(entry))
-    return " or ".join(dict.fromkeys(_SEVERAL.get(kind, "lists") for kind in kinds))
+    return " or ".join(dict.fromkeys(_SEVERAL.get(typing.get_origin(kind) or kind, "lists") for kind in kinds))
 
 
 def _guess(value: Any, members: Sequence[Any]) -> str:

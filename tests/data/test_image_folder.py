@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,7 @@ def test_folders_that_hold_no_classes_are_refused(folder: Path, tmp_path: Path) 
     [
         ({"size": [32]}, r"data\.size=\[32\]"),
         ({"size": [0, 4]}, r"data\.size=\[0,4\]"),
+        ({"size": [10**9, 4]}, r"data\.size=\[1000000000,4\] cannot be used: .*at most 10000 each"),
         ({"size": 32}, r"data\.size=32"),
         ({"fit": "squeeze"}, r"data\.fit=squeeze"),
         ({"colours": "cmyk"}, r"data\.colours=cmyk"),
@@ -293,3 +295,22 @@ def test_folders_that_hold_no_classes_are_refused(folder: Path, tmp_path: Path) 
 def test_wrong_settings_are_refused(settings: dict[str, Any], error: str) -> None:
     with pytest.raises(ConfigError, match=error):
         ImageFolder(**{"path": "pics", **settings})
+
+
+def test_folders_of_classes_that_look_alike_are_noted(folder: Path) -> None:
+    assert not any("look alike" in note for note in load(folder).notes)
+    for number, name in enumerate(["Cats", "cats ", "caf\u00e9", "cafe\u0301"]):
+        plain(folder / name / "0.png", (9, number, 9))
+    (note,) = [note for note in load(folder).notes if "look alike" in note]
+    assert "'cats' (3 rows), 'Cats' (1 row), 'cats ' (1 row); " in note
+    assert "'caf\u00e9'" in note
+    assert "'cafe\u0301'" in note
+    assert note.endswith("move their pictures into one folder.")
+
+
+def test_names_that_are_no_text_are_refused_for_classes_and_shown_for_files(folder: Path) -> None:
+    (folder / "cats" / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"x")
+    assert load(folder).notes[1].endswith(r"(first: cats/caf\xe9.txt).")
+    plain(folder / os.fsdecode(b"caf\xe9") / "0.png")
+    with pytest.raises(ConfigError, match=r"the folder 'caf\\xe9' of a class: \\xe9 is no character of UTF-8"):
+        load(folder)

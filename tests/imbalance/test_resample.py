@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,7 @@ def test_under_sampling_above_the_count_gives_both_numbers(strategy: Any, target
     assert "under-sampling adds none" in message
 
 
-@pytest.mark.parametrize("ratio", [2.0, 2, 0, 0.0, -0.5, float("nan"), False])
+@pytest.mark.parametrize("ratio", [2.0, 2, 0, 0.0, -0.5, float("nan")])
 def test_an_impossible_ratio_is_refused_by_the_constructor(ratio: float) -> None:
     with pytest.raises(ConfigError, match=rf"imbalance\.sampler\.sampling_strategy={ratio}: .*\(0, 1\]"):
         Resample(SMOTE(sampling_strategy=ratio))
@@ -392,3 +393,17 @@ def test_a_random_state_of_its_own_is_refused(sampler: Any, key: str) -> None:
     """It would be overridden in silence, or be the same for all seeds."""
     with pytest.raises(ConfigError, match=rf"imbalance\.sampler\.{key}"):
         Resample(sampler)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "said"),
+    [
+        ({"spam": True}, "class 'spam' is to have true rows. Give a whole number"),
+        (True, "sampling_strategy=true: give a ratio"),
+        ({"ham": 10**9}, "for class 'ham', asks for 1000000000 rows where there are 120 to train on"),
+    ],
+)
+@pytest.mark.parametrize("sampler", [SMOTE, RandomOverSampler, RandomUnderSampler, SMOTETomek])
+def test_numbers_of_rows_that_cannot_be_are_refused_before_any_are_made(sampler: Any, strategy: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        Resample(sampler(sampling_strategy=strategy)).check({"ham": 100, "spam": 20})

@@ -205,3 +205,11 @@ def test_no_copy_is_empty(examine):
         max_size=4,
     )
     examine(holds, text=texts, answers=answers, seed=strategies.integers(0, 9))
+
+
+def test_copies_that_no_memory_holds_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"imbalance\.copies=1000000000: give a whole number from 1 to 10000"):
+        TextAugment(copies=10**9)
+    with pytest.raises(ConfigError, match=r"imbalance\.copies=10000 asks for 3000000 rows where there are 2300"):
+        TextAugment(copies=10_000).check({"ham": 2000, "spam": 300})
+    TextAugment(copies=5).check({"ham": 2000, "spam": 300})

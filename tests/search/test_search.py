@@ -26,7 +26,7 @@ from seedbed import tracking
 from seedbed.data.selection import SelectionSplit
 from seedbed.errors import ConfigError
 from seedbed.results import Trial
-from seedbed.search import Found, search
+from seedbed.search import Found, processes, search
 from seedbed.search.plan import read_plan
 from seedbed.search.processes import search_by_processes
 from seedbed.search.samplers import signed
@@ -508,7 +508,9 @@ def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: 
         (["search.storage=mysql://host/name"], "a PostgreSQL server or SQLite"),
         (["hydra/sweeper=optuna"], "Add -m"),
         (["search.objective=median"], "there is no such choice"),
-        (["search.trials=0"], "a whole number from 1 on"),
+        (["search.trials=0"], "a whole number from 1 to 1000000"),
+        (["search.trials=1000000000000"], "a whole number from 1 to 1000000"),
+        (["search=grid", "model.hidden=[4],[8]", "optimizer.lr=range(0.0,1.0,step=1e-9)"], "more than 1000000"),
         (["search.holdout=1.5"], "a share between 0 and 1"),
         (["search.storage=study.txt"], "NAME.journal"),
         (["variant=none,oversample"], "Pick one: variant=NAME"),
@@ -525,6 +527,18 @@ def test_bad_input_is_refused_before_any_trial(
         made_up_search("search.trials=2", *overrides)
     assert words in str(refused.value)
     assert not (project / "optuna.db").exists()
+
+
+def test_what_a_sampler_learns_in_several_processes_is_said_once(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes, "launch", lambda *_: "")
+    monkeypatch.setattr(processes, "search", lambda *_, **__: None)
+    monkeypatch.setattr(processes, "launcher_name", lambda _: "JoblibLauncher")
+    for sampler, count, said in (("tpe", 2, 1), ("random", 2, 0), ("qmc", 2, 0), ("tpe", 1, 0)):
+        study = [f"search={sampler}", f"search.study={sampler}{count}", f"hydra.sweeper.n_jobs={count}"]
+        search_by_processes("messages", [*BASE, "search.trials=2", "hydra/sweeper=optuna", *study], project)
+        assert capsys.readouterr().err.count("TPESampler learns from the trials that are finished") == said
 
 
 @pytest.mark.parametrize("plus", ["+", ""])

@@ -76,6 +76,16 @@ def test_values_go_back_into_hydras_grammar() -> None:
         ("batch=glob(*)", "does not know this way"),
         ("split.val=0.1,0.2", "other validation rows"),
         ("seeds=5,10", "cannot change a result"),
+        ("k=tag(log, range(0, 10))", "one of whole numbers from 1 on, without steps"),
+        ("k=tag(log, range(1, 10, step=3))", "one of whole numbers from 1 on, without steps"),
+        ("k=tag(log, range(0.1, 0.9, step=0.1))", "one of whole numbers from 1 on, without steps"),
+        ("k=tag(log, choice(1, 10))", "choices have no scale"),
+        ("k=tag(log, shuffle(range(1, 10)))", "choices have no scale"),
+        ("k=tag(lin, interval(0, 10))", "knows no tag 'lin'"),
+        ("k=interval(0, inf)", "two finite ends"),
+        ("k=interval(-inf, 0)", "two finite ends"),
+        ("k=range(0, inf)", "two finite ends"),
+        ("k=interval(-1e308, 1e308)", "two finite ends"),
         ("trainer.devices=1,2", "cannot change a result"),
     ],
 )
@@ -138,3 +148,9 @@ def test_whatever_is_given_as_a_point_is_read_or_refused(examine: Examine) -> No
             )
 
     examine(holds, given=anything | st.lists(st.dictionaries(keys, anything, min_size=5)))
+
+
+def test_a_range_of_whole_numbers_may_have_a_logarithmic_scale() -> None:
+    space, _ = read_space({}, ["k=tag(log, range(1, 1000000000000))"])
+    assert space.distributions["k"] == IntDistribution(1, 10**12, log=True)
+    assert space.size == 10**12

@@ -285,6 +285,21 @@ def test_numbers_are_read_by_the_same_settings(folder: Path, tmp_path: Path) -> 
         asked("feature_imbalance", rows, "data.decimals=comma", folder=folder)
 
 
+def test_what_stands_for_no_number_and_what_is_left_out(folder: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("a,b c\n1,?\n2,3,4\nn/k,5\n")
+    options = FileOptions.of(
+        {"bad_lines": "drop", "missing_values": ["?", "n/k"], "missing": "median", "path": "rows.csv"}
+    )
+    said: list[str] = []
+    table = questions_of(predictor(folder, "feature_imbalance"), (), rows, options, said.append)  # type: ignore[arg-type]
+    assert table.fillna(-1).to_dict("records") == [{"a": 1.0, "b c": -1.0}, {"a": -1.0, "b c": 5.0}]
+    assert said == [f"{rows}: 1 record left out (data.bad_lines=drop): line 3: 3 fields."]
+    rows.write_text("a,b c\n1,n/k\n2,3\n")
+    with pytest.raises(DataError, match=r"column 'b c' has 'n/k' in record 1, no number\. .*data\.missing_values"):
+        asked("feature_imbalance", rows, folder=folder)
+
+
 def test_a_model_of_ratings_says_how_it_is_asked(folder: Path) -> None:
     with pytest.raises(SeedbedError, match=r"seedbed recommend stars --user NAME"):
         classifier_of(find_variant("stars", "plain", config_dir=folder))

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
-from seedbed.checks import require, require_choice
+from seedbed.checks import is_whole, require, require_choice, shown
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.sources import cache_dir, sha256, write_atomically
 from seedbed.data.table import Progress, TextEncoder, group_numbers
@@ -27,6 +27,8 @@ from seedbed.paths import expanded
 
 CUT_AFTER = "cut_after_"
 """How the name of a count begins that is of texts longer than an encoder reads; the limit and its unit follow."""
+MOST_DIMENSIONS = 1_000_000
+"""Of a vector; a number beyond is a mistake, and one table of such vectors fills any memory."""
 BATCH = 256  # texts between two calls of a Progress; the model forms smaller batches of its own
 
 
@@ -147,8 +149,7 @@ class HashEncoder:
     """Hashed character counts, unit length: no model to load, for tests and trials, not for results."""
 
     def __init__(self, *, dimensions: int = 64) -> None:
-        if dimensions < 1:
-            raise ConfigError(f"data.encoder.dimensions={dimensions}: give a number from 1 on, such as 64.")
+        _check_size("dimensions", dimensions, 64)
         self.dimensions = dimensions
         self._vectorizer = HashingVectorizer(n_features=dimensions, analyzer="char_wb", ngram_range=(1, 4))
 
@@ -307,8 +308,7 @@ class TfidfEncoder(FittedEncoder):
         within words only. ``token_pattern``, a regular expression, says what a word is; None: two or more letters or
         digits. Raises ``ConfigError``.
         """
-        if not isinstance(max_features, int) or max_features < 1:
-            raise ConfigError(f"data.encoder.max_features={max_features}: give a whole number from 1 on, such as 1000.")
+        _check_size("max_features", max_features, 1000)
         if len(ngram_range) != 2 or not 1 <= ngram_range[0] <= ngram_range[1]:
             raise ConfigError(
                 f"data.encoder.ngram_range={list(ngram_range)}: give the least and the largest number of words in a "
@@ -401,6 +401,14 @@ class FittedTfidf:
         if progress:
             progress(len(texts), len(texts))
         return vectors
+
+
+def _check_size(key: str, size: int, usual: int) -> None:
+    """Of a vector: every text has one of so many numbers."""
+    if not is_whole(size) or size > MOST_DIMENSIONS:
+        raise ConfigError(
+            f"data.encoder.{key}={shown(size)}: give a whole number from 1 to {MOST_DIMENSIONS}, such as {usual}."
+        )
 
 
 def _check_pattern(pattern: Any, analyzer: str) -> None:

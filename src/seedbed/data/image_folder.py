@@ -17,16 +17,18 @@ from PIL import Image, ImageOps
 from seedbed.checks import is_whole as is_count
 from seedbed.checks import require, require_choice
 from seedbed.data import sources
-from seedbed.data.labels import LabelRules
+from seedbed.data.labels import LabelRules, look_alikes
 from seedbed.data.pictures import is_whole, keep, kept, picture_table
 from seedbed.data.published_splits import TEST, TRAIN, VAL
 from seedbed.data.table import Progress, Table, rows_of
-from seedbed.errors import ConfigError, DataError
+from seedbed.errors import ConfigError, DataError, check_storable, readable
 from seedbed.paths import expanded
 
 PARTS = {"train": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "test": TEST}
 """Names of folders that hold a part of the pictures, in folders of their classes."""
 FITS, COLOURS = ("crop", "pad", "stretch"), {"rgb": "RGB", "grey": "L"}
+MOST_PIXELS = 10_000
+"""Of a side; a number beyond is a mistake, and would fill the disk."""
 SHOWN = 5
 """Files that an error names."""
 
@@ -95,8 +97,9 @@ class ImageFolder:
         if not path:
             raise ConfigError("data.path is not set: name a folder with one subfolder of pictures for each class.")
         self.path = expanded(path)
-        two = isinstance(size, Sequence) and len(size) == 2 and all(map(is_count, size))
-        require(two, "data.size", size, "height and width in pixels, such as [32,32]")
+        two = isinstance(size, Sequence) and len(size) == 2 and all(map(is_count, size)) and max(size) <= MOST_PIXELS
+        wanted = f"height and width in pixels, at most {MOST_PIXELS} each, such as [32,32]"
+        require(two, "data.size", size, wanted)
         require_choice("data.fit", fit, FITS)
         require_choice("data.colours", colours, COLOURS)
         require_choice("data.bad_files", bad_files, ("error", "drop"))
@@ -126,10 +129,13 @@ class ImageFolder:
                 f"The folder has parts of its own: {sizes}. split=official keeps to them; others draw from all."
             )
         if bad:
-            notes.append(f"{rows_of(len(bad))} left out: no readable picture (first: {first[0]}, {first[1]}).")
+            notes.append(
+                f"{rows_of(len(bad))} left out: no readable picture (first: {readable(first[0])}, {first[1]})."
+            )
+        notes += look_alikes([file.label for file in found], "to join them, move their pictures into one folder.")
         if passed_over:
             notes.append(
-                f"{len(passed_over)} other files passed over, by their names no pictures (first: {passed_over[0]})."
+                f"{len(passed_over)} other files passed over, by their names no pictures (first: {readable(passed_over[0])})."
             )
         return picture_table(
             stored,
@@ -208,6 +214,8 @@ class ImageFolder:
 
     def _classes(self, found: Sequence[Found]) -> tuple[str, ...]:
         classes = tuple(sorted({file.label for file in found}))
+        for label in classes:
+            check_storable(f"{self.path}: the folder '{label}' of a class", label)
         if len(classes) < 2:
             raise DataError(
                 f"{self.path} holds one class only, {', '.join(classes)}. There must be a folder for each of two or more."
@@ -237,7 +245,7 @@ class ImageFolder:
             keep(stored, (len(found), *self.look.shape), lambda whole: self._fill(whole, found, bad, progress))
             sources.write_atomically(beside, partial(_write_json, bad))
         if bad and self.bad_files == "error":
-            listed = "; ".join(f"{name} ({why})" for name, why in list(bad.items())[:SHOWN])
+            listed = "; ".join(f"{readable(name)} ({why})" for name, why in list(bad.items())[:SHOWN])
             more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
             raise DataError(
                 f"{self.path}: {len(bad)} of {len(found)} files are no readable pictures: {listed}{more}. Mend or remove "

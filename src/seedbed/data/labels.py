@@ -211,7 +211,10 @@ def _alike(label: str) -> str:
     return str(Fraction(form)) if math.isfinite(_number(form)) else form
 
 
-def look_alikes(names: Sequence[str]) -> list[str]:
+TO_JOIN = "data.join_labels=true joins them, data.labels={...} says which belong together."
+
+
+def look_alikes(names: Sequence[str], to_join: str = TO_JOIN) -> list[str]:
     """A sentence where classes look alike, with a way to join them."""
     counts = Counter(name for name in names if name)
     by_form: dict[str, list[str]] = defaultdict(list)
@@ -222,10 +225,7 @@ def look_alikes(names: Sequence[str]) -> list[str]:
         return []
     shown = "; ".join(", ".join(f"{name!r} ({_rows(counts[name])})" for name in same) for same in alike[:3])
     more = f"; and {len(alike) - 3} more sets" if len(alike) > 3 else ""
-    return [
-        f"Classes that look alike: {shown}{more}. Each counts as a class of its own; data.join_labels=true joins them, "
-        "data.labels={...} says which belong together."
-    ]
+    return [f"Classes that look alike: {shown}{more}. Each counts as a class of its own; {to_join}"]
 
 
 def _class_named(wanted: Any, names: Iterable[str], key: str, place: str) -> str:

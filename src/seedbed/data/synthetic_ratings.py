@@ -13,6 +13,7 @@ from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
 from seedbed.randomness import numpy_generator
 
+MOST = 2_000_000_000
 CHUNK = 1_000_000  # ratings that are made at a time
 POPULARITY, ACTIVITY = 1.0, 0.7  # exponents of the power laws of items and users: share ~ (rank + SHIFT) ** -exponent
 SHIFT = 50  # flattens the head, so that no item is rated by nearly everyone
@@ -44,6 +45,8 @@ class SyntheticRatings:
         for key, value in {"ratings": ratings, "users": users, "items": items, "factors": factors}.items():
             if value < 1:
                 raise ConfigError(f"data.{key}={value}: at least 1 is needed.")
+            if value > MOST:
+                raise ConfigError(f"data.{key}={value}: they would fill the memory. Give at most {MOST}.")
         if not noise >= 0:
             raise ConfigError(f"data.noise={noise}: a standard deviation is not below 0.")
         if not max(users, items) <= ratings <= users * items / 2:

@@ -18,6 +18,8 @@ from seedbed.data.table import Progress, TextEncoder
 from seedbed.errors import DataError
 
 # Letters, also around an apostrophe; digits; or any other character by itself, so that "£1,000!!" is £ 1 , 000 ! !
+MOST = 10_000_000
+"""Words of a vocabulary, or of a text; a number beyond is a mistake."""
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[^\w\s]|_")
 _DIGIT = re.compile(r"\d")
 
@@ -45,7 +47,8 @@ class WordEncoder(FittedEncoder):
         length are one word. Raises ``ConfigError``.
         """
         for key, value in (("max_words", max_words), ("min_count", min_count), ("length", length)):
-            require(is_whole(value), f"data.encoder.{key}", value, "a whole number from 1 on")
+            few = is_whole(value) and value <= MOST
+            require(few, f"data.encoder.{key}", value, f"a whole number from 1 to {MOST}")
         self.max_words, self.min_count, self.length = max_words, min_count, length
         self.lowercase, self.mask_digits = lowercase, mask_digits
 

@@ -9,8 +9,21 @@ from functools import cached_property
 import numpy as np
 
 from seedbed.data.network_inputs import NetworkInputs
+from seedbed.errors import ConfigError
 
+ALWAYS_ALLOWED, MOST_TIMES = 1_000_000, 10
+"""Rows that a strategy may make: so many in any case, and so many times the training rows."""
 Encode = Callable[[Sequence[str]], np.ndarray]
+
+
+def check_asked_rows(place: str, asked: int, rows: int) -> None:
+    """Raise a ``ConfigError`` where a setting asks for many more rows than the ``rows`` to train on: they would fill the memory."""
+    most = max(ALWAYS_ALLOWED, MOST_TIMES * rows)
+    if asked > most:
+        raise ConfigError(
+            f"{place} asks for {asked} rows where there are {rows} to train on. Ask for at most {most}: a million, or "
+            f"{MOST_TIMES} times the training rows."
+        )
 
 
 class TrainingRows:

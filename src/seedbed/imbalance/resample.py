@@ -12,9 +12,10 @@ from imblearn.under_sampling import RandomUnderSampler
 from imblearn.utils import check_sampling_strategy
 from sklearn.base import clone
 
+from seedbed.checks import shown
 from seedbed.data.network_inputs import NetworkInputs, Vectors
-from seedbed.errors import ConfigError
-from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
+from seedbed.errors import ConfigError, without_addresses
+from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows, check_asked_rows
 from seedbed.randomness import derive
 
 OVER, UNDER = "over-sampling", "under-sampling"  # imbalanced-learn's names for what a sampler does
@@ -55,7 +56,7 @@ class Resample(Strategy):
             # KMeansSMOTE raises it where no cluster suits: the data decide that, not the counts.
             with contextlib.suppress(RuntimeError):
                 sampler.fit_resample(_overlapping_clouds(labels), labels)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ConfigError(self._refusal(error, rows_by_class)) from error
 
     def check_inputs(self, inputs: NetworkInputs) -> None:
@@ -143,7 +144,7 @@ class Resample(Strategy):
         return key, _number(params.get(key))
 
     def _refusal(self, error: Exception, rows_by_class: Mapping[str, int]) -> str:
-        reason = " ".join(str(error).split())
+        reason = without_addresses(" ".join(str(error).split()))
         return (
             f"imbalance.sampler: {self._name} refuses training rows {dict(rows_by_class)}: {reason.rstrip('.')}. "
             "Change the sampler's settings or take another strategy."
@@ -188,6 +189,8 @@ class Resample(Strategy):
     def _check_targets(self, targets: Mapping[int, int], counts: np.ndarray, classes: tuple[str, ...]) -> None:
         strategy = self.sampler.get_params()["sampling_strategy"]
         for label, target in targets.items():
+            place = f"imbalance.sampler.sampling_strategy={strategy}, for class {classes[label]!r},"
+            check_asked_rows(place, target, int(counts.sum()))
             asked = (
                 f"imbalance.sampler.sampling_strategy={strategy} asks {self._name} for {target} rows of class "
                 f"{classes[label]!r}, which has {counts[label]}"
@@ -204,6 +207,12 @@ class Resample(Strategy):
 
 def _check_strategy(strategy: Any) -> None:
     place = f"imbalance.sampler.sampling_strategy={strategy}"
+    known = strategy is None or callable(strategy) or isinstance(strategy, str | float | int | list | Mapping)
+    if isinstance(strategy, bool) or not known:
+        raise ConfigError(
+            f"imbalance.sampler.sampling_strategy={shown(strategy)}: give a ratio in (0, 1], 'auto', a list of classes, or a "
+            "mapping from class to number of rows."
+        )
     if isinstance(strategy, float | int) and not 0 < strategy <= 1:
         raise ConfigError(
             f"{place}: a ratio of minority to majority rows must lie in (0, 1]. "
@@ -211,9 +220,9 @@ def _check_strategy(strategy: Any) -> None:
         )
     if isinstance(strategy, Mapping):
         for name, rows in strategy.items():
-            if not isinstance(rows, int) or rows < 0:
+            if not isinstance(rows, int) or isinstance(rows, bool) or rows < 0:
                 raise ConfigError(
-                    f"{place}: class {name!r} is to have {rows!r} rows. Give a whole number, such as 2000."
+                    f"{place}: class {name!r} is to have {shown(rows)} rows. Give a whole number, such as 2000."
                 )
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seedbed.checks import is_whole, shown
 from seedbed.data.table import normalise
 from seedbed.errors import ConfigError
 from seedbed.imbalance.augmenters import Augment, WordChanges, describe, name_of
-from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
+from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows, check_asked_rows
 from seedbed.imbalance.copies import COPIES, EMPTIED, UNCHANGED
 from seedbed.randomness import derive
 
@@ -19,6 +20,8 @@ SAMPLE = "Claim your free prize now: call 0800 123 before noon, or write to us a
 
 TRIED_MESSAGES = 50
 """Before training."""
+MOST = 10_000
+"""Copies of a message, and tries at one: more would take for ever."""
 MOST_EMPTIED = 0.1
 """The largest share of copies of which the augmenter may leave nothing, so that the original stands in their place."""
 
@@ -49,6 +52,8 @@ class TextAugment(Strategy):
 
     def check(self, rows_by_class: Mapping[str, int]) -> None:
         """Tries the augmenter on one text: what always fails is found before any training."""
+        rows = min(rows_by_class.values(), default=0)
+        check_asked_rows(f"imbalance.copies={self.copies}", self.copies * rows, sum(rows_by_class.values()))
         self._changed(SAMPLE, random.Random(0))
 
     def try_out(self, rows: TrainingRows, seed: int) -> None:
@@ -138,8 +143,10 @@ class TextAugment(Strategy):
 
     def _check_values(self) -> None:
         for key, value, usual in (("copies", self.copies, 5), ("tries", self.tries, 20)):
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"imbalance.{key}={value}: give a whole number from 1 on, such as {usual}.")
+            if not is_whole(value) or value > MOST:
+                raise ConfigError(
+                    f"imbalance.{key}={shown(value)}: give a whole number from 1 to {MOST}, such as {usual}."
+                )
         if not callable(self.augmenter):
             raise ConfigError(
                 f"imbalance.augmenter={self.augmenter}: it cannot be called with (text, rng). Name a class in its "
@@ -152,4 +159,5 @@ def _same(one: str, other: str) -> bool:
 
 
 def _shown(value: object) -> str:
-    return shown if len(shown := repr(value)) <= 100 else f"{shown[:100]}..."
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."

@@ -14,30 +14,59 @@ PLUS_MINUS = "±"
 _COUNT_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
+LARGE, SMALL, MOST_DECIMALS = 1e6, 1e-4, 8
+"""Numbers from ``LARGE`` on are written with a power of ten, and those below ``SMALL`` that so many decimals do not show."""
+
+
 def places(summaries: Iterable[Summary]) -> int:
     """Decimals of a column of means and spreads: two digits of the smallest spread, and at least four.
 
-    A column with values from 10 on has two.
+    A column with values from 10 on has two, and one with values from ``LARGE`` on may have less than none: -3 shows
+    thousands. Where all values are below ``SMALL``, there are as many as it takes.
     """
     shown = [summary for summary in summaries if summary.mean is not None]
-    large = max((abs(summary.mean or 0.0) for summary in shown), default=0.0) >= 10
+    largest = max((abs(summary.mean or 0.0) for summary in shown), default=0.0)
     smallest = min((summary.std for summary in shown if summary.std), default=None)
-    needed = 1 - math.floor(math.log10(smallest)) if smallest else 0
-    return min(8, max(2 if large else 4, needed if not large else 0))
+    needed = 1 - _exponent(smallest) if smallest else 0
+    if largest >= LARGE and smallest:
+        return min(2, needed)
+    if largest >= 10:
+        return 2
+    return max(4, needed) if 0 < largest < SMALL else min(MOST_DECIMALS, max(4, needed))
 
 
 def single_places(value: float) -> int:
     """Decimals of a single run: three digits, as its spread is not known; at least three below 10."""
     if value == 0:
         return 3
-    return min(8, max(2 if abs(value) >= 10 else 3, 2 - math.floor(math.log10(abs(value)))))
+    needed = 2 - _exponent(value)
+    if abs(value) >= LARGE or abs(value) < SMALL:
+        return needed
+    return min(MOST_DECIMALS, max(2 if abs(value) >= 10 else 3, needed))
 
 
 def number(value: float | None, decimals: int) -> str:
-    """``value`` with so many decimals; "-" where there is none, never "nan" and never "-0.0000"."""
+    """``value`` with so many decimals; "-" where there is none, never "nan" and never "-0.0000".
+
+    Very large and very small numbers have a power of ten, "1.23e+07", and the digits that these decimals leave of them.
+    """
     if value is None or not math.isfinite(value):
         return NOTHING
+    is_small = decimals > MOST_DECIMALS and abs(value) < SMALL
+    if value != 0 and (abs(value) >= LARGE or is_small or decimals < 0):
+        return _with_power(value, decimals)
+    decimals = min(MOST_DECIMALS, max(0, decimals))
     return f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def _with_power(value: float, decimals: int) -> str:
+    wanted = _exponent(value) + decimals
+    mantissa, _, power = f"{value:.{min(MOST_DECIMALS, max(1, wanted))}e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.') if wanted > MOST_DECIMALS else mantissa}e{power}"
+
+
+def _exponent(value: float) -> int:
+    return math.floor(math.log10(abs(value)))
 
 
 def mean_text(summary: Summary, decimals: int, plus_minus: str = PLUS_MINUS) -> str:
@@ -51,7 +80,8 @@ def mean_text(summary: Summary, decimals: int, plus_minus: str = PLUS_MINUS) -> 
 
 def interval_text(interval: Summary | Interval | None, decimals: int) -> str:
     """ "[0.9871, 0.9893]"; "-" where there is no spread."""
-    if interval is None or interval.low is None or interval.high is None:
+    ends = () if interval is None else (interval.low, interval.high)
+    if interval is None or not all(end is not None and math.isfinite(end) for end in ends):
         return NOTHING
     return f"[{number(interval.low, decimals)}, {number(interval.high, decimals)}]"
 
@@ -60,7 +90,7 @@ def shown_mean(summary: Summary, decimals: int) -> float | None:
     """The mean as a reader sees it: what decides ties for the best value."""
     if summary.mean is None:
         return None
-    return round(summary.mean, single_places(summary.mean) if summary.std is None else decimals)
+    return float(number(summary.mean, single_places(summary.mean) if summary.std is None else decimals))
 
 
 def p_text(p: float | None) -> str:

@@ -20,12 +20,14 @@ from seedbed.databases import without_password
 from seedbed.errors import SeedbedError
 from seedbed.experiment import RECIPE_VERSION, Experiment, Variant, recipe_of
 from seedbed.progress import Display
+from seedbed.report.formatting import number
 from seedbed.report.pictures import files_of
 from seedbed.report.search import search_pictures, search_text
 from seedbed.report.trials import trials_csv
 from seedbed.results import Search
 from seedbed.runner import Outcome, repair, run_loaded
 from seedbed.search.plan import Plan, read_plan
+from seedbed.search.settings import Settings
 from seedbed.search.space import as_override
 from seedbed.search.study import Measured, State, Study, usable
 from seedbed.search.trials import Trials
@@ -71,6 +73,8 @@ def search(
     with display or Display(quiet=True) as shown, ending_signals_interrupt(), usable(plan.settings.storage):
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
             trials, study, run = _opened(plan, shown, workers, records)
+            if not only_trials and plan.settings.learns and study.state().running:
+                shown.say(NOT_REPEATABLE.format(sampler=plan.settings.sampler_name))
             _work(trials, study, run, plan, shown, clock)
         state = study.state()
         found = _record(state, plan, trials)
@@ -81,12 +85,21 @@ def search(
     return Found(found, run.id, tested, out_of_time=clock.stopped)
 
 
-def prepare(name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None) -> Store:
-    """Check all that ``search`` checks before its first trial, and make its study; gives the store of its runs."""
+NOT_REPEATABLE = (
+    "{sampler} learns from the trials that are finished when it draws the next point. With several processes that depends on "
+    "which is done first, so the same command may try other points another time."
+)
+"""What is said once where processes share a study."""
+
+
+def prepare(
+    name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None
+) -> tuple[Settings, Store]:
+    """Check all that ``search`` checks before its first trial, and make its study; gives the store of its runs too."""
     plan = read_plan(name, overrides, config_dir)
     with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
         trials, _, _ = _opened(plan, Display(quiet=True), workers, records)
-    return trials.store
+    return plan.settings, trials.store
 
 
 def _store(plan: Plan, shown: Display) -> Store:
@@ -225,8 +238,8 @@ def _run(trials: Trials, study: Study, trial: optuna.Trial, run: TrackedRun) -> 
 def _line(trial: optuna.Trial, measured: Measured, study: Study, wanted: int) -> str:
     point = " ".join(as_override(key, shown_number(value)) for key, value in trial.params.items())
     metric = study.settings.metrics[0]
-    spread = f" ± {measured.std:.4f}" if measured.std is not None else ""
-    mean = f"{metric} {measured.mean:.4f}{spread} (n={measured.n})" if measured.mean is not None else ""
+    spread = f" ± {number(measured.std, 4)}" if measured.std is not None else ""
+    mean = f"{metric} {number(measured.mean, 4)}{spread} (n={measured.n})" if measured.mean is not None else ""
     if measured.same_as is not None:
         what = f"{mean}, as trial {measured.same_as}: the same point"
     elif measured.values:

@@ -33,7 +33,7 @@ from seedbed.multirun import (
 from seedbed.overrides import in_grammar, parse
 from seedbed.paths import project_folder
 from seedbed.progress import Display
-from seedbed.search import Found, prepare, search
+from seedbed.search import NOT_REPEATABLE, Found, prepare, search
 
 ASKED = "SEEDBED_SEARCH"
 """What a process is to do: the overrides of the search, and how many threads it has."""
@@ -55,13 +55,15 @@ def search_by_processes(
             "search.storage: Hydra writes a job's settings into its folder, where a password has no place. Leave it out of "
             "the address, and give it in PGPASSWORD or ~/.pgpass."
         )
-    store = prepare(name, asked, config_dir)
+    settings, store = prepare(name, asked, config_dir)
     began = time.time()
     processes = 1 if launcher_name(hydra) == "BasicLauncher" else hydra.sweeper.n_jobs
     if not isinstance(processes, int) or processes < 1:
         raise ConfigError(f"hydra.sweeper.n_jobs={processes}: give a number of processes, from 1 on.")
     folder = own_folder(project_folder(config_dir) / "multirun" / name)
     click.echo(f"{processes} process{'es' if processes > 1 else ''} for one study. Logs: {folder}", err=True)
+    if processes > 1 and settings.learns:
+        click.echo(NOT_REPEATABLE.format(sampler=settings.sampler_name), err=True)
     work = {"overrides": asked, "threads": threads_of_a_job(hydra, processes), "began": began}
     given = [*no_second_log(hydra), *overrides, f"hydra.sweeper.n_jobs={processes}"]
     if stopped := launch(_work, name, given, config_dir, folder, lambda: store, {ASKED: json.dumps(work)}):

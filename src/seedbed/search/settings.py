@@ -27,6 +27,10 @@ from seedbed.search.space import Space, read_points
 from seedbed.statistics import lower_is_better
 
 OBJECTIVES = ("mean", "bound")
+MOST_TRIALS = 1_000_000
+"""Of one study; a number beyond is a mistake, and samplers keep all trials in memory."""
+LEARN_NOTHING = (RandomSampler, QMCSampler, BruteForceSampler)
+"""Samplers whose points do not hang on what trials have found."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,12 @@ class Settings:
     sampler_name: str
     pruner: BasePruner
     _make_sampler: Callable[..., BaseSampler]
+
+    @property
+    def learns(self) -> bool:
+        """Whether the next point hangs on which trials are finished, so that several processes find different ones."""
+        kind = getattr(self._make_sampler, "func", self._make_sampler)
+        return not (inspect.isclass(kind) and issubclass(kind, LEARN_NOTHING))
 
     @property
     def prunes(self) -> bool:
@@ -86,7 +96,8 @@ def read_settings(experiment: Experiment, variant: str, space: Space) -> Setting
             search[key] == 0 or is_whole(search[key]), f"search.{key}", search[key], "0 or a whole number from 1 on"
         )
     trials = search["trials"]
-    require(trials is None or is_whole(trials), "search.trials", trials, "a whole number from 1 on, or null")
+    few = trials is None or (is_whole(trials) and trials <= MOST_TRIALS)
+    require(few, "search.trials", trials, f"a whole number from 1 to {MOST_TRIALS}, or null")
     seconds = search["seconds"]
     require(seconds is None or is_positive(seconds), "search.seconds", seconds, "a positive number, or null")
     first = read_points(search["first"], space)
@@ -176,6 +187,11 @@ def _check_sampler(kind: Any, space: Space, objectives: int, trials: int | None)
     if trials is None and space.size is None:
         raise ConfigError(
             "search.trials=null means every point of the space, and this one has no end of them. Give a number."
+        )
+    if issubclass(kind, BruteForceSampler) and space.size is not None and space.size > MOST_TRIALS:
+        raise ConfigError(
+            f"search=grid (or search.trials=null) goes through every point of the space, and this one has more than "
+            f"{MOST_TRIALS}. Give fewer values, or take search=tpe and a number of trials."
         )
     if issubclass(kind, CmaEsSampler):
         choices = [key for key, found in space.distributions.items() if isinstance(found, CategoricalDistribution)]

@@ -30,7 +30,7 @@ class Space:
     @property
     def size(self) -> int | None:
         """Number of points; None where a key takes any number of an interval."""
-        counts = [len(values) if (values := _values(found)) else None for found in self.distributions.values()]
+        counts = [_count(found) for found in self.distributions.values()]
         return None if None in counts else math.prod(count for count in counts if count)
 
     def corners(self) -> list[dict[str, Any]]:
@@ -140,6 +140,7 @@ def _refuse_pointless(key: str) -> None:
 
 def _distribution(key: str, item: Override) -> BaseDistribution:
     value, place = item.value(), f"search: {item.input_line}"
+    _refuse_tags(place, value)
     try:
         if isinstance(value, ChoiceSweep) or (isinstance(value, RangeSweep) and value.shuffle):
             choices = value.list if isinstance(value, ChoiceSweep) else value.range()
@@ -149,9 +150,23 @@ def _distribution(key: str, item: Override) -> BaseDistribution:
             return _range(place, value)
         if isinstance(value, IntervalSweep):
             return _interval(place, value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ConfigError(f"{place}: {error}. Give values such as {WAYS}.") from error
     raise ConfigError(f"{place}: a search does not know this way to give values. Give them as {WAYS}.")
+
+
+def _refuse_tags(place: str, value: Any) -> None:
+    """Tags that would be lost: all but ``log``, which is the scale of numbers in order."""
+    tags = set(getattr(value, "tags", ()))
+    if other := sorted(tags - {"log"}):
+        raise ConfigError(
+            f"{place}: a search knows no tag {other[0]!r}. Take it out; tag(log, ...) is a logarithmic scale."
+        )
+    if tags and not (isinstance(value, IntervalSweep) or (isinstance(value, RangeSweep) and not value.shuffle)):
+        raise ConfigError(
+            f"{place}: choices have no scale, so tag(log, ...) says nothing of them. Take it out, or give an interval, such as "
+            "tag(log, interval(1e-4, 1e-1))."
+        )
 
 
 def _categorical(place: str, values: list[Any]) -> CategoricalDistribution:
@@ -172,7 +187,10 @@ def _range(place: str, value: RangeSweep) -> BaseDistribution:
     start, stop, step = value.start, value.stop, value.step
     if start is None or stop is None or step <= 0 or not stop > start:
         raise ConfigError(f"{place}: a range rises from its start to its end, such as range(10, 50, step=10).")
+    _refuse_endless(place, start, stop)
     steps = math.floor((stop - start) / step + 1e-9)
+    if "log" in value.tags:
+        return _log_range(place, start, stop, step)
     if any(isinstance(number, float) for number in (start, stop, step)):
         # In decimals: 0.0 + 3 * 0.3 is a little less than 0.9, and Optuna would cut the range there.
         end = Decimal(str(start)) + steps * Decimal(str(step))
@@ -180,10 +198,29 @@ def _range(place: str, value: RangeSweep) -> BaseDistribution:
     return IntDistribution(int(start), int(start + steps * step), step=int(step))
 
 
+def _log_range(place: str, start: float, stop: float, step: float) -> IntDistribution:
+    """Whole numbers on a logarithmic scale, which has no steps but those of 1."""
+    if not all(isinstance(number, int) for number in (start, stop, step)) or step != 1 or start < 1:
+        raise ConfigError(
+            f"{place}: a range on a logarithmic scale is one of whole numbers from 1 on, without steps. Give such a one, as "
+            f"tag(log, range(1, {max(2, math.ceil(stop))})), or an interval, as tag(log, interval(1e-4, 1e-1))."
+        )
+    return IntDistribution(int(start), int(stop), log=True)
+
+
+def _refuse_endless(place: str, low: float, high: float) -> None:
+    """Optuna draws from what has two ends, a finite distance apart."""
+    if not all(map(math.isfinite, (low, high, float(high) - float(low)))):
+        raise ConfigError(
+            f"{place}: it has no end that a number could reach. Give two finite ends, such as interval(0.0, 0.5)."
+        )
+
+
 def _interval(place: str, value: IntervalSweep) -> BaseDistribution:
     low, high, log = value.start, value.end, "log" in value.tags
     if low is None or high is None or not high > low:
         raise ConfigError(f"{place}: an interval rises from its low to its high end, such as interval(0.0, 0.5).")
+    _refuse_endless(place, low, high)
     if log and low <= 0:
         raise ConfigError(
             f"{place}: a logarithmic scale has no {low:g}. Start above 0, such as tag(log, interval(1e-4, {high:g}))."
@@ -193,18 +230,15 @@ def _interval(place: str, value: IntervalSweep) -> BaseDistribution:
     return FloatDistribution(float(low), float(high), log=log)
 
 
-def _values(distribution: BaseDistribution) -> list[Any]:
-    """All values, [] for those of an interval of numbers."""
+def _count(distribution: BaseDistribution) -> int | None:
+    """How many values there are; None for an interval of numbers."""
     if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    if isinstance(distribution, IntDistribution) and not distribution.log:
-        return list(range(distribution.low, distribution.high + 1, distribution.step))
+        return len(distribution.choices)
     if isinstance(distribution, IntDistribution):
-        return list(range(distribution.low, distribution.high + 1))
+        return (distribution.high - distribution.low) // distribution.step + 1
     if isinstance(distribution, FloatDistribution) and distribution.step is not None:
-        count = round((distribution.high - distribution.low) / distribution.step) + 1
-        return [distribution.low + place * distribution.step for place in range(count)]
-    return []
+        return round((distribution.high - distribution.low) / distribution.step) + 1
+    return None
 
 
 def _ends(distribution: BaseDistribution) -> list[Any]:
