@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from seedbed.data.columns import COMMA, Column, column, cut
 from seedbed.data.encoders import TfidfEncoder
 from seedbed.data.feature_csv import FeatureCsv
@@ -62,6 +64,7 @@ def check_file(path: Path, settings: Sequence[str] = ()) -> Iterator[str]:
     """
     chosen, given = _given(settings)
     if path.is_dir():
+        _refuse_others(PICTURES, given, f"{path} is a folder, as of {PICTURES.what}, which")
         yield from _made(PICTURES, path, given, settings)
         return
     use = _use(chosen, given)
@@ -95,12 +98,23 @@ def _given(settings: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
         if item.key_or_group == "data":
             chosen = str(item.value())
         else:
-            given[item.key_or_group.removeprefix("data.")] = item.value()
+            given[item.key_or_group.removeprefix("data.")] = _plain(item.value())
     known = {key for use in (*USES, PICTURES) for key in _keys(use)}
     for key in given:
         if key.partition(".")[0] not in known:
             raise ConfigError(f"{key}: no data of one's own have such a setting, {near_misses(key, known)}")
     return chosen, given
+
+
+def _plain(value: Any) -> Any:
+    """A value as a config has it, where ``\\${`` is ``${``."""
+    return OmegaConf.to_container(OmegaConf.create([value]), resolve=True)[0]  # type: ignore[index]
+
+
+def _refuse_others(use: Use, given: Mapping[str, Any], what: str) -> None:
+    """Raise ``ConfigError`` for a setting that these data do not have."""
+    if others := [key for key in given if key.partition(".")[0] not in _keys(use)]:
+        raise ConfigError(f"{', '.join(others)}: {what} has no such setting. Leave it out, or name another file.")
 
 
 def _keys(use: Use) -> set[str]:
@@ -116,6 +130,7 @@ def _use(chosen: str | None, given: Mapping[str, Any]) -> Use | None:
             raise ConfigError(
                 f"data={chosen}: not a choice for a file, {near_misses(chosen, [use.data for use in USES])}"
             )
+        _refuse_others(found[0], given, f"data={chosen}")
         return found[0]
     fitting = [use for use in USES if set(given) - {key for key in given if "." in key} <= _keys(use)]
     if not fitting:

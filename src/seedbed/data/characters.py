@@ -30,7 +30,8 @@ _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),  # before UTF-16, whose mark begins theirs
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8"),
 )  # fmt: skip
-_CONTROLS = bytes(code for code in range(1, 32) if code not in b"\t\n\v\f\r")
+# Hive parts fields by \x01; \x1c to \x1f are separators by their names.
+_CONTROLS = bytes(code for code in range(1, 32) if code not in b"\t\n\v\f\r\x01\x1c\x1d\x1e\x1f")
 _HALF = re.compile("[\ud800-\udfff]")
 _LETTER = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e"
 _SYMBOL = "\u00b3\u00b9\u00b2\u00bf\u00bc\u00bd\u00be\u00a5\u00a6\u00ac\u00b1\u00b6\u00b8\u00a8\u00af\u00a3\u00a2\u00a4"
