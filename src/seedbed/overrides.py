@@ -155,11 +155,25 @@ def _names(typed: str) -> str:
 
 
 def _pairs(typed: str) -> str:
-    """A mapping of names, as a list of pairs where Hydra, whose keys are letters and digits, takes it for none."""
+    """A mapping of names, as a list of pairs where Hydra takes it for none or has names in it that are numbers or the like."""
     inner = typed.strip()[1:-1]
-    if _read(typed) is not None or not re.fullmatch(r"\s*\{.*\}\s*", typed) or not re.fullmatch(f"(?:{_PAIR.pattern})+", inner):
+    read = _read(typed)
+    if (
+        (read is not None and _as_written(read))
+        or not re.fullmatch(r"\s*\{.*\}\s*", typed)
+        or not re.fullmatch(f"(?:{_PAIR.pattern})+", inner)
+    ):
         return typed
     return f"[{','.join(f'[{_named(one)},{_named(other)}]' for one, other in _PAIR.findall(inner))}]"
+
+
+def _as_written(item: Override) -> bool:
+    """Whether it is no mapping, or one of texts and whole numbers as they are typed."""
+    if item.is_sweep_override() or not isinstance(item.value(), dict) or None in item.value().values():
+        return True
+    parts = [part for pair in item.value().items() for part in pair]
+    typed = set(re.findall(r"[^\s{}:,]+", item.input_line or ""))
+    return all(isinstance(part, str) or (type(part) is int and str(part) in typed) for part in parts)
 
 
 def _named(typed: str) -> str:

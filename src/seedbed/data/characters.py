@@ -25,7 +25,14 @@ USUAL = (
     "cp1252", "cp1250", "cp1251", "cp932", "gb18030", "big5", "cp949", "euc_jp", "cp1253", "cp1254", "cp1255", "cp1256",
     "cp1257", "koi8_r", "cp850", "cp852", "cp866", "mac_roman",
 )  # fmt: skip
-_WESTERN = ("ascii", "cp1252", "cp1254", "latin_1", "iso8859_9", "iso8859_15")  # a guess comes after these were ruled out
+_WESTERN = (
+    "ascii",
+    "cp1252",
+    "cp1254",
+    "latin_1",
+    "iso8859_9",
+    "iso8859_15",
+)  # a guess comes after these were ruled out
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),  # before UTF-16, whose mark begins theirs
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8"),

@@ -191,7 +191,8 @@ def _without_nuls(text: str, scan: Scan) -> Scan:
     lines = _lines(text)
     hold = {starts.get(number, number) for number, line in enumerate(lines, 1) if "\0" in line}
     named = [
-        replace(bad, why=NUL) if any("\0" in line for line in lines[bad.first - 1 : bad.last]) else bad for bad in scan.bad
+        replace(bad, why=NUL) if any("\0" in line for line in lines[bad.first - 1 : bad.last]) else bad
+        for bad in scan.bad
     ]
     found = [BadRecord(first, ends.get(first, first), NUL) for first in sorted(hold - known)]
     gone = {bad.first for bad in found}
@@ -453,6 +454,8 @@ def _refuse_bad(path: Path, text: str, reading: Reading, dialect: Dialect, scan:
         above = _lines_above(path, text, reading) if not dialect.written else ""
         remedy = f"skip what stands above it: {above}" if above else "delete what stands above it"
         question = f" Is the first line the header? If not, {remedy}."
+        if _header_lacks_names(scan):
+            question += f" If it is, name all columns in it, or go by their numbers from 0 on: data.skip_lines={scan.header_line} data.header=false."
     remedies = ["Mend the line", *_other_quoting(text, reading, dialect, scan)]
     if bad.why == broken_quotes.SWALLOWS and _fits(text, dialect, replace(reading, quoting="csv"), scan):
         remedies.append("let the lines be one record (data.quoting=csv)")
@@ -460,6 +463,13 @@ def _refuse_bad(path: Path, text: str, reading: Reading, dialect: Dialect, scan:
     can_drop = bad.first > scan.header_line and left > 0
     drop = ", or leave such records out: data.bad_lines=drop" if can_drop else ""
     raise DataError(f"{path}, {bad.place}: {what}{more}.{question} {', '.join(remedies)}{drop}.")
+
+
+def _header_lacks_names(scan: Scan) -> bool:
+    """Whether all records have as many fields as each other and more than the header."""
+    widths = {bad.why for bad in scan.bad}
+    fields = re.fullmatch(r"(\d+) fields", next(iter(widths)))
+    return len(widths) == 1 and scan.records == 1 and fields is not None and int(fields[1]) > scan.width
 
 
 def _other_quotes(text: str, dialect: Dialect, scan: Scan) -> str | None:

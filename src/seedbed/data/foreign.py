@@ -57,7 +57,9 @@ _ERROR_KEYS = {
     "title",
     "type",
 }
-_MARKUP = re.compile(r"<(?:(!doctype|html|head|body|script|table|title|meta|\?xml|svg|rss|kml|gpx)\b|!--)", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"<(?:(!doctype|html|head|body|script|table|title|meta|\?xml|svg|rss|kml|gpx)\b|!--)", re.IGNORECASE
+)
 _LIBSVM = re.compile(r"[-+]?[0-9.]+(?:,[0-9.]+)*(?:[ \t]+qid:\d+)?(?:[ \t]+\d+:[-+]?[0-9.]\S*)+[ \t]*(?:#.*)?")
 
 
@@ -113,7 +115,14 @@ def _markup(start: str) -> tuple[str, str] | None:
     found = _MARKUP.match(start)
     if not found:
         return None
-    is_page = "html" in start[:1024].casefold() or (found[1] or "").casefold() in ("head", "body", "script", "table", "title", "meta")
+    is_page = "html" in start[:1024].casefold() or (found[1] or "").casefold() in (
+        "head",
+        "body",
+        "script",
+        "table",
+        "title",
+        "meta",
+    )
     if is_page:
         title = re.search(r"<title>\s*([^<]{1,60})", start, re.IGNORECASE)
         named = f" with the title {' '.join(title[1].split())!r}" if title else ""

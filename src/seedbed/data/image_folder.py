@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from seedbed.checks import is_whole as is_count
 from seedbed.checks import require, require_choice
 from seedbed.data import sources
-from seedbed.data.labels import LabelRules
+from seedbed.data.labels import LabelRules, look_alikes
 from seedbed.data.pictures import is_whole, keep, kept, picture_table
 from seedbed.data.published_splits import TEST, TRAIN, VAL
 from seedbed.data.table import Progress, Table, rows_of
@@ -131,6 +131,7 @@ class ImageFolder:
             notes.append(
                 f"{len(passed_over)} other files passed over, by their names no pictures (first: {passed_over[0]})."
             )
+        notes += look_alikes([file.label for file in found], "put their pictures into one folder to join them")
         return picture_table(
             stored,
             name=self.path.resolve().name,

@@ -77,7 +77,11 @@ class LabelRules:
     @property
     def given(self) -> str:
         """The keys that join classes or leave some out, as they are set; "" where none is."""
-        keys = {"data.labels": self.labels, "data.join_labels": self.join_labels, "data.drop_classes": self.drop_classes}
+        keys = {
+            "data.labels": self.labels,
+            "data.join_labels": self.join_labels,
+            "data.drop_classes": self.drop_classes,
+        }
         return " and ".join(key for key, value in keys.items() if value)
 
     @property
@@ -126,7 +130,9 @@ class LabelRules:
             return []
         listed = " and ".join(f"{name!r} ({_rows(rows)})" for name, rows in counts.items())
         leave_out = override("data.drop_classes", [*self.dropped, *counts])
-        return [f"{listed} may stand for no label, but {'is a class' if len(counts) == 1 else 'are classes'}: {leave_out} leaves such rows out."]
+        return [
+            f"{listed} may stand for no label, but {'is a class' if len(counts) == 1 else 'are classes'}: {leave_out} leaves such rows out."
+        ]
 
     def _mapped(self, names: list[str], place: str, notes: list[str]) -> list[str]:
         if not self.labels:
@@ -181,7 +187,9 @@ def classes_of(labels: Sequence[str], place: str, given: str = "") -> tuple[str,
     counts = Counter(labels)
     if given and len(counts) < 2:
         left = f"one class only, {labels[0]!r}," if counts else "no row"
-        raise DataError(f"{place}: {given} leave{'' if ' and ' in given else 's'} {left} where two classes are needed. Set less of it.")
+        raise DataError(
+            f"{place}: {given} leave{'' if ' and ' in given else 's'} {left} where two classes are needed. Set less of it."
+        )
     if not counts:
         raise DataError(
             f"{place}: no row has all that is needed, each lacks a value. Name other columns or another file."
@@ -234,7 +242,10 @@ def _alike(label: str) -> str:
     return str(Fraction(form)) if math.isfinite(_number(form)) else form
 
 
-def look_alikes(names: Sequence[str]) -> list[str]:
+JOIN = "data.join_labels=true joins them, data.labels={...} says which belong together"
+
+
+def look_alikes(names: Sequence[str], join: str = JOIN) -> list[str]:
     """A sentence where classes look alike, with a way to join them."""
     counts = Counter(name for name in names if name)
     by_form: dict[str, list[str]] = defaultdict(list)
@@ -245,10 +256,7 @@ def look_alikes(names: Sequence[str]) -> list[str]:
         return []
     shown = "; ".join(", ".join(f"{name!r} ({_rows(counts[name])})" for name in same) for same in alike[:3])
     more = f"; and {len(alike) - 3} more sets" if len(alike) > 3 else ""
-    return [
-        f"Classes that look alike: {shown}{more}. Each counts as a class of its own; data.join_labels=true joins them, "
-        "data.labels={...} says which belong together."
-    ]
+    return [f"Classes that look alike: {shown}{more}. Each counts as a class of its own; {join}."]
 
 
 def _class_named(wanted: Any, names: Iterable[str], key: str, place: str) -> str:
@@ -266,7 +274,9 @@ def _class_named(wanted: Any, names: Iterable[str], key: str, place: str) -> str
 
 def _are_pairs(given: Any) -> bool:
     is_list = isinstance(given, Sequence) and not isinstance(given, str)
-    return is_list and all(isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2 for pair in given)  # noqa: PLR2004
+    return is_list and all(
+        isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2 for pair in given
+    )
 
 
 def _text(value: Any) -> str:

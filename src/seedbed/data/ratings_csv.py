@@ -88,7 +88,7 @@ class RatingsCsv:
             digest=sha256(self.path),
             users=user_rows,
             items=item_rows,
-            ratings=ratings.astype(np.float32),
+            ratings=ratings.astype(np.float32) + np.float32(0),  # so that -0 becomes 0, its equal
             timestamps=None if times is None else times.astype(np.int64),
             user_names=user_names,
             item_names=item_names,
