@@ -169,9 +169,10 @@ def _pairs(typed: str) -> str:
 
 def _as_written(item: Override) -> bool:
     """Whether it is no mapping, or one of texts and whole numbers as they are typed."""
-    if item.is_sweep_override() or not isinstance(item.value(), dict) or None in item.value().values():
+    value = item.value()
+    if not isinstance(value, dict) or None in value.values():
         return True
-    parts = [part for pair in item.value().items() for part in pair]
+    parts = [part for pair in value.items() for part in pair]
     typed = set(re.findall(r"[^\s{}:,]+", item.input_line or ""))
     return all(isinstance(part, str) or (type(part) is int and str(part) in typed) for part in parts)
 

@@ -160,7 +160,7 @@ def test_a_part_that_is_no_whole_batch_is_refused() -> None:
         AsPublished(val=50, batch_size=32).rows(table(), 0)
     with pytest.raises(DataError, match="0 rows to train"):
         AsPublished(val=500, batch_size=8).rows(table(), 0)
-    with pytest.raises(ConfigError, match=r"split\.batch_size=None"):
+    with pytest.raises(ConfigError, match=r"split\.batch_size=(None|null)"):
         AsPublished(batch_size=None)
 
 

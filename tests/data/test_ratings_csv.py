@@ -234,7 +234,7 @@ def test_tasks_that_predict_ratings_need_them(load):
 def test_texts_that_stand_for_no_user_are_left_out_and_numbers_are_users(load):
     table = load("who,what,stars\nnan,tea,1\n99,tea,2\nbob,tea,99\nbob,milk,-0\n", missing_values=["nan", 99])
     assert table.user_names == ("99", "bob")
-    assert table.counts["without_user"] == 1
+    assert "1 row left out: no user." in table.notes
     assert not np.signbit(table.ratings).any()
 
 
