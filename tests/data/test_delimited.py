@@ -175,5 +175,6 @@ def test_a_header_that_lacks_a_name(read, refusal):
     content = "label,text\n" + "1,ham,a b\n2,spam,c d\n"
     message = refusal(content)
     assert "name all columns in it, or go by their numbers from 0 on: data.skip_lines=1 data.header=false" in message
+    assert message.count("skip_lines") == 1
     assert "bad_lines=drop" not in message  # it would leave nothing
     assert read(content, skip_lines=1, header=False)["1"] == ["ham", "spam"]

@@ -455,7 +455,13 @@ def _refuse_bad(path: Path, text: str, reading: Reading, dialect: Dialect, scan:
         remedy = f"skip what stands above it: {above}" if above else "delete what stands above it"
         question = f" Is the first line the header? If not, {remedy}."
         if _header_lacks_names(scan):
-            question += f" If it is, name all columns in it, or go by their numbers from 0 on: data.skip_lines={scan.header_line} data.header=false."
+            by_number = f"data.skip_lines={scan.header_line} data.header=false"
+            name_all = f"name all columns in it, or go by their numbers from 0 on: {by_number}."
+            question = (
+                f" Is the first line the header? If so, {name_all}"
+                if above == by_number
+                else f"{question} If it is, {name_all}"
+            )
     remedies = ["Mend the line", *_other_quoting(text, reading, dialect, scan)]
     if bad.why == broken_quotes.SWALLOWS and _fits(text, dialect, replace(reading, quoting="csv"), scan):
         remedies.append("let the lines be one record (data.quoting=csv)")
