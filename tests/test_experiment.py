@@ -46,7 +46,7 @@ INPUTS = {"data": "d"}
         (["seeds=[true]"], ["seeds=[true]"]),
         (["report.axis=[a,1]"], ["report.axis"]),
         (["~trainer.batch_size"], ["batch_size"]),
-        (["~trainer"], ["steps_per_chunk", "lacks a part"]),
+        (["~trainer"], ["trainer=CHOICE", "nothing is chosen"]),
         (["data=null"], ["data"]),
         (["task._target_=foo.Bar"], ["task._target_=foo.Bar"]),
         (["tracking.checkpoints=maybe"], ["true or false"]),
@@ -318,7 +318,7 @@ def test_equal_values_have_one_fingerprint() -> None:
 
 
 def test_a_younger_setting_is_in_a_fingerprint_where_it_changes_something() -> None:
-    config = {"data": {"path": "a.csv", "label": "b"}}
+    config = {"data": {"_target_": "seedbed.data.text_csv.TextCsv", "path": "a.csv", "label": "b"}}
     assert recipe_of({"data": {**config["data"], "skip_lines": 0}}) == recipe_of(config)
     assert recipe_of({"data": {**config["data"], "skip_lines": 1}}) != recipe_of(config)
 

@@ -69,7 +69,7 @@ def test_what_is_left_out_and_what_looks_alike_is_said(written):
     assert "'body' holds what is not seen: U+200B." in said
     assert "2 rows with a text that looks like" in said or "1 row with a text that looks like" in said
     assert "Classes that look alike: 'good' (21 rows), 'Good' (1 row)" in said
-    assert "1 class of fewer than 3 rows" in said
+    assert "1 class of fewer than 3 distinct rows" in said
     assert "drop_classes=[Good]" in said
 
 
@@ -161,3 +161,39 @@ def test_any_json_lines_can_be_looked_at(examine: Examine, tmp_path: Path):
 
     keys = strategies.fixed_dictionaries({"a": plain, "b": plain})
     examine(holds, rows=strategies.lists(keys, min_size=1, max_size=9))
+
+
+def test_a_name_of_any_characters(written):
+    file = written(reviews().replace("body", "${body}").replace("good", "${x}"))
+    assert any("40 rows" in line for line in lines("text=${body}", "label=stars", "positive=${x}", of=file))
+
+
+def test_classes_of_few_distinct_rows_are_said(written):
+    said = "\n".join(lines("text=body", "label=stars", of=written(reviews(40, *["odd,the same"] * 5))))
+    assert "1 class of fewer than 3 distinct rows ('odd')" in said
+    assert "data.drop_classes=[odd]" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "settings"),
+    [
+        ("{}", "a.json", []),
+        ("[{}, {}]", "a.json", []),
+        ("user,item\na,b\n", "a.csv", ["data=ratings_csv", "text=user"]),
+    ],
+)
+def test_what_cannot_be_checked_is_refused(written, content, name, settings):
+    with pytest.raises((ConfigError, DataError)):
+        lines(*settings, of=written(content, name))
+
+
+def test_settings_that_pictures_do_not_have(tmp_path):
+    with pytest.raises(ConfigError, match=r"text, label: .* is a folder"):
+        lines("text=a", "label=b", of=tmp_path)
+
+
+def test_two_columns_of_numbers_are_no_users(written):
+    content = "a,b,y\n" + "".join(f"{row / 10},{row % 7},{'xy'[row % 2]}\n" for row in range(40))
+    said = "\n".join(lines(of=written(content)))
+    assert "It could be rows of numbers" in said
+    assert "ratings" not in said

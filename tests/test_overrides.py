@@ -142,3 +142,33 @@ def test_names_reach_the_data_set_through_hydra(tmp_path: Path) -> None:
     assert found.label == "Class (0/1)"
     assert found.exclude == ["${msg}", "1e5", "a (b)"]
     assert found.features == ["true", "$x{${y}"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "pairs"),
+    [
+        ("{ham!: ham}", [["ham!", "ham"]]),
+        ('{it\'s: its, "a, b": c}', [["it's", "its"], ["a, b", "c"]]),
+        ("{'\"ham\"': ham, ｈａｍ: ham}", [['"ham"', "ham"], ["ｈａｍ", "ham"]]),
+        ("{${x}: a}", [["${x}", "a"]]),
+        ("{spam.: spam}", {"spam.": "spam"}),
+        ("{1e5: a, True: 01}", [["1e5", "a"], ["True", "01"]]),
+        ("{1: 2}", {1: 2}),
+        ("{a: null}", {"a": None}),
+        ("null", None),
+    ],
+)
+def test_labels_of_any_characters_are_joined_as_typed(typed: str, pairs: Any) -> None:
+    assert as_read(f"data.labels={typed}") == [pairs]
+    once = in_grammar([f"data.labels={typed}"])
+    assert in_grammar(once) == once
+
+
+def test_any_label_can_be_joined(examine: Examine) -> None:
+    def holds(name: str) -> None:
+        if is_a_name(name) and name == name.strip() and not set(name) & set(",:"):
+            found = as_read(f"data.labels={{{name}: other}}")[0]
+            pairs = found.items() if isinstance(found, dict) else found
+            assert [[str(one), other] for one, other in pairs] == [[name, "other"]]
+
+    examine(holds, name=NAMED)

@@ -104,7 +104,7 @@ def test_what_fits_is_taken(group: str, node: dict[str, Any]) -> None:
         "report.loss=maybe", "report=3", "published=3", "trainer.precision=abc", "trainer.max_epochs=2.5",
         "trainer.batch_size=all", "trainer.gradient_clip_val=x", "tracking.pictures=yes", "tracking.checkpoints=3",
         "search.trials=abc", "search.fresh_seeds=1.5", "search.params=3", "lr_finder.steps=x", "lr_finder=3",
-        "question=[a]", "variant={a:1}", "+trainer.benchmark=maybe", "trainer.seeds_at_once=2.5",
+        "variant={a:1}", "+trainer.benchmark=maybe", "trainer.seeds_at_once=2.5",
     ],
 )  # fmt: skip
 def test_a_typed_value_of_another_kind_is_refused_and_named(override: str) -> None:

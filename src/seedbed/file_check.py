@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from seedbed.data.columns import COMMA, Column, column, cut
 from seedbed.data.encoders import TfidfEncoder
 from seedbed.data.feature_csv import FeatureCsv
@@ -19,6 +21,7 @@ from seedbed.data.ratings import RatingTable
 from seedbed.data.ratings_csv import RatingsCsv
 from seedbed.data.records import Reading, Records, open_records
 from seedbed.data.remedies import override
+from seedbed.data.splits import classes_of_few, leave_out
 from seedbed.data.table import Table, rows_of
 from seedbed.data.text_csv import TextCsv
 from seedbed.errors import ConfigError, DataError, near_misses
@@ -27,6 +30,8 @@ from seedbed.report.table import aligned
 
 SIDES = 3
 """A split has rows for training, validation and test."""
+FEWEST_NAMES = 3
+"""A column of users or items has more values than the two of most columns of labels."""
 MOST_COLUMNS = 40
 """Columns that are shown, half of them the first ones, the others the last."""
 
@@ -62,6 +67,7 @@ def check_file(path: Path, settings: Sequence[str] = ()) -> Iterator[str]:
     """
     chosen, given = _given(settings)
     if path.is_dir():
+        _refuse_others(PICTURES, given, f"{path} is a folder, as of {PICTURES.what}, which")
         yield from _made(PICTURES, path, given, settings)
         return
     use = _use(chosen, given)
@@ -95,12 +101,23 @@ def _given(settings: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
         if item.key_or_group == "data":
             chosen = str(item.value())
         else:
-            given[item.key_or_group.removeprefix("data.")] = item.value()
+            given[item.key_or_group.removeprefix("data.")] = _plain(item.value())
     known = {key for use in (*USES, PICTURES) for key in _keys(use)}
     for key in given:
         if key.partition(".")[0] not in known:
             raise ConfigError(f"{key}: no data of one's own have such a setting, {near_misses(key, known)}")
     return chosen, given
+
+
+def _plain(value: Any) -> Any:
+    """A value as a config has it, where ``\\${`` is ``${``."""
+    return OmegaConf.to_container(OmegaConf.create([value]), resolve=True)[0]  # type: ignore[index]
+
+
+def _refuse_others(use: Use, given: Mapping[str, Any], what: str) -> None:
+    """Raise ``ConfigError`` for a setting that these data do not have."""
+    if others := [key for key in given if key.partition(".")[0] not in _keys(use)]:
+        raise ConfigError(f"{', '.join(others)}: {what} has no such setting. Leave it out, or name another file.")
 
 
 def _keys(use: Use) -> set[str]:
@@ -116,6 +133,7 @@ def _use(chosen: str | None, given: Mapping[str, Any]) -> Use | None:
             raise ConfigError(
                 f"data={chosen}: not a choice for a file, {near_misses(chosen, [use.data for use in USES])}"
             )
+        _refuse_others(found[0], given, f"data={chosen}")
         return found[0]
     fitting = [use for use in USES if set(given) - {key for key in given if "." in key} <= _keys(use)]
     if not fitting:
@@ -146,7 +164,7 @@ def _strings(records: Records) -> list[list[str]]:
 
 
 def _of_records(records: Records, columns: Sequence[Column]) -> Iterator[str]:
-    yield f"{records.path.name}: {columns[0].rows} records of {_count(len(columns), 'column')}"
+    yield f"{records.path.name}: {_count(columns[0].rows, 'record')} of {_count(len(columns), 'column')}"
     yield from records.notes
     if records.dropped:
         yield f"{rows_of(records.dropped)} that cannot be read, and what is amiss:"
@@ -209,10 +227,11 @@ def _made(
     yield ""
     yield f"As {use.what} (data={use.data}): {_size(table)}."
     yield from (note for note in table.notes if note not in said)
-    if small := [name for name in getattr(table, "classes", ()) if table.counts[f"rows_{name}"] < SIDES]:
+    if isinstance(table, Table) and (few := classes_of_few(table, SIDES)):
+        names = ", ".join(map(repr, few))
         yield (
-            f"{_count(len(small), 'class')} of fewer than {SIDES} rows can't be on all sides of a split, which training "
-            f"refuses. Leave such out: {override('drop_classes', [*map(str, given.get('drop_classes') or ()), *small])}."
+            f"{_count(len(few), 'class')} of fewer than {SIDES} distinct rows ({names}) can't be on all sides of a split, which "
+            f"training refuses. {leave_out(table, few)}"
         )
     yield ""
     yield f"Train on it: {_command(use.experiment, path, settings)}"
@@ -264,7 +283,7 @@ def _as_texts(columns: Sequence[Column]) -> Iterator[Proposal]:
 
 
 def _as_ratings(columns: Sequence[Column]) -> Iterator[Proposal]:
-    names = [each for each in columns if each.could_be_names]
+    names = [each for each in columns if each.could_be_names and len(each.counts) >= FEWEST_NAMES]
     if len(names) < 2 or any(each.could_be_texts for each in columns):
         return
     keys = {"user": names[0].name, "item": names[1].name}
@@ -282,7 +301,8 @@ def _as_ratings(columns: Sequence[Column]) -> Iterator[Proposal]:
 
 def _as_numbers(columns: Sequence[Column]) -> Iterator[Proposal]:
     labels = [each for each in columns if each.could_be_labels]
-    numbers = [each for each in columns if each.has_numbers and not each.could_be_names]
+    rated = any(_as_ratings(columns))
+    numbers = [each for each in columns if each.has_numbers and not (rated and each.could_be_names)]
     if not labels or len(numbers) < 2 or any(each.could_be_texts for each in columns):
         return
     decimal = {"decimal": "comma"} if any(each.kind == COMMA for each in numbers) else {}

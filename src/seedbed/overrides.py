@@ -25,9 +25,13 @@ REQUIRED = ("data.text", "data.label", "data.user", "data.item", "data.rating")
 NAMES = (*REQUIRED, "data.timestamp", "data.positive", "data.delimiter", "report.user", "report.similar_to", "question")
 FILES = ("data.path", "data.root", "data.encoder.model", "search.storage", "search.study")
 LISTS = ("data.features", "data.exclude", "data.drop_classes")
+PAIRS = "data.labels"
+"""Names of classes, each with that of another one."""
 # What Hydra takes a backslash before for the character itself.
 _ESCAPED = re.compile(r"\\[\\(){}\[\]:=, \t]|\\\$\{")
 _ENTRY = re.compile(r"\s*(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\s*(?=,|$)|[^,]+")
+_IN_QUOTES = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_PAIR = re.compile(rf"\s*({_IN_QUOTES}|[^,]+?)\s*:\s*({_IN_QUOTES}|[^,]*?)\s*(?:,|$)")
 _OVERRIDE = re.compile(r"(\+{0,2})([\w.]+)=(.*)", re.DOTALL)
 _RESOLVER = re.compile(r"\$\{\s*([\w.]+)\s*:")
 
@@ -101,6 +105,8 @@ def _in_grammar(override: str, config_dir: str | PathLike[str] | None, sweeps: b
     added, key, typed = match.groups()
     if key in NAMES or key in FILES:
         return f"{added}{key}={_name(key, typed, config_dir, sweeps)}"
+    if key == PAIRS:
+        return f"{added}{key}={_pairs(typed)}"
     return f"{added}{key}={_names(typed)}" if key in LISTS else override
 
 
@@ -147,6 +153,33 @@ def _names(typed: str) -> str:
     if not (typed.startswith("[") and typed.endswith("]")):
         return quoted(typed) if whole is None else typed
     return f"[{','.join(_entry(part.strip()) for part in _parts(typed[1:-1]))}]"
+
+
+def _pairs(typed: str) -> str:
+    """A mapping of names, as a list of pairs where Hydra takes it for none or has names in it that are numbers or the like."""
+    inner = typed.strip()[1:-1]
+    read = _read(typed)
+    if (
+        (read is not None and _as_written(read))
+        or not re.fullmatch(r"\s*\{.*\}\s*", typed)
+        or not re.fullmatch(f"(?:{_PAIR.pattern})+", inner)
+    ):
+        return typed
+    return f"[{','.join(f'[{_named(one)},{_named(other)}]' for one, other in _PAIR.findall(inner))}]"
+
+
+def _as_written(item: Override) -> bool:
+    """Whether it is no mapping, or one of texts and whole numbers as they are typed."""
+    value = item.value()
+    if not isinstance(value, dict) or None in value.values():
+        return True
+    parts = [part for pair in value.items() for part in pair]
+    typed = set(re.findall(r"[^\s{}:,]+", item.input_line or ""))
+    return all(isinstance(part, str) or (type(part) is int and str(part) in typed) for part in parts)
+
+
+def _named(typed: str) -> str:
+    return typed if re.fullmatch(_IN_QUOTES, typed) else quoted(typed)
 
 
 def _are_plain(values: Any, typed: str) -> bool:

@@ -152,3 +152,21 @@ def test_any_byte_put_into_a_utf_8_file_is_named_or_fits(examine, read, refusal)
         at=st.integers(0, 8),
         byte=st.integers(0x80, 0xFF),
     )
+
+
+# ---- encodings that no guess is taken for -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp850"])
+def test_western_letters_of_mac_and_dos_are_shown_and_not_guessed(refusal, read, encoding):
+    words = ["déjà vu à l'été", "garçon naïf", "où est le café", "Noël à la forêt", "hôtel crème brûlée"]
+    texts = [f"{words[row % 5]} and some words in English, {row}" for row in range(40)]
+    content = "".join(["label;text\n", *(f"a;{text}\n" for text in texts)]).encode(encoding)
+    assert f"in {encoding}" in refusal(content)
+    assert read(content, encoding=encoding)["text"] == texts
+
+
+def test_utf_16_that_is_given_for_another_encoding_is_refused_with_the_right_one(refusal, read):
+    content = "label,text\nham,é è\n".encode()
+    assert "data.encoding=utf-8" in refusal(content, encoding="utf-16")
+    assert read(content.decode().encode("utf-16-le"), encoding="utf-16-le")["text"] == ["é è"]

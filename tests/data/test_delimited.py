@@ -123,3 +123,58 @@ def test_what_the_csv_module_writes_is_read_back(examine, read):
         end=st.sampled_from(["\n", "\r\n"]),
         encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "gb18030"]),
     )
+
+
+def rows(delimiter):
+    return "".join(delimiter.join((f"u{row}", f"x {row}", "3")) + "\n" for row in range(9))
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "typed"),
+    [("^", "\"data.delimiter='^'\""), ("~", "\"data.delimiter='~'\""), ("%%", "\"data.delimiter='%%'\""), ("¦", "\"data.delimiter='¦'\""),
+     ("--->", "\"data.delimiter='--->'\""), ("\x01", "data.delimiter=$'\\x01'")],
+)  # fmt: skip
+def test_a_rarer_delimiter_is_named(read, refusal, delimiter, typed):
+    assert f"such as {typed}" in refusal(rows(delimiter))
+    assert read(rows(delimiter), delimiter=delimiter, header=False)["1"][8] == "x 8"
+
+
+def test_any_sign_that_parts_every_line_is_named(examine, refusal):
+    def holds(delimiter):
+        assert "such as " in refusal(rows(delimiter))
+
+    sign = st.text("^~#$&%§¦*=!<>@+/:-", min_size=1, max_size=3)
+    examine(holds, delimiter=sign.filter(lambda delimiter: "::" not in delimiter))
+
+
+def test_no_delimiter_is_named_in_prose(refusal):
+    assert "such as" not in refusal("A first line!\nA second: with more (in it)\nand a third.\n")
+
+
+def test_a_blank_between_comma_and_quote(read):
+    found = read('label, text\nham, "a, b"\nspam, "c ""d"", e"\n')
+    assert found["text"] == ["a, b", 'c "d", e']
+    assert found["records"].made_with == {"reading": "2"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("label,text\n" + "ham,'a, b'\n" * 5, "single quotes"),
+        ("label,text\n" + 'ham,"a \\"b\\", c"\n' * 5, "a backslash stands before quotes"),
+        ("label,text\n" + 'ham,   "a, b"\n' * 5, "blanks stand before the quotes"),
+    ],
+)
+def test_another_way_of_quoting_is_named(refusal, content, said):
+    message = refusal(content)
+    assert said in message
+    assert "bad_lines" not in message
+
+
+def test_a_header_that_lacks_a_name(read, refusal):
+    content = "label,text\n" + "1,ham,a b\n2,spam,c d\n"
+    message = refusal(content)
+    assert "name all columns in it, or go by their numbers from 0 on: data.skip_lines=1 data.header=false" in message
+    assert message.count("skip_lines") == 1
+    assert "bad_lines=drop" not in message  # it would leave nothing
+    assert read(content, skip_lines=1, header=False)["1"] == ["ham", "spam"]

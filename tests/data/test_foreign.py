@@ -1,5 +1,6 @@
 """Files that are no table are named as what they are, with a remedy."""
 
+import gzip
 import io
 import json
 import pickle
@@ -36,6 +37,13 @@ POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:b51f\nsize 214
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ("PNG",)),
         (b"SQLite format 3\0" + bytes(84), ("SQLite", "Export the table")),
         (pickle.dumps([{"text": "x"}]), ("pickle", "Parquet or CSV")),
+        (pickle.dumps([{"text": "x"}], protocol=0), ("pickle",)),
+        (gzip.compress(gzip.compress(b"a,b\n1,2\n")), ("archive within an archive", "Unpack it")),
+        (gzip.compress(b"X\n\0\0\0\2\0\4"), ("R data file", "write.csv")),
+        (b"MATLAB 5.0 MAT-file" + bytes(120), ("MATLAB",)),
+        (b"ORC" + bytes(range(9)) + b"ORC\x1b", ("ORC",)),
+        (bytes(999), ("NUL bytes only", "Get it again")),
+        ("<table><tr><td>a,b</td></tr></table>", ("web page",)),
         (empty_zip(), ("empty zip",)),
         (b"\xfd7zXZ\0\0\x04", ("xz", "Unpack it")),
         (bytes(257) + b"ustar\x0000" + bytes(300), ("tar",)),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies
 
-from seedbed.data.labels import LabelRules, equal_classes_note
-from seedbed.errors import ConfigError
+from seedbed.data.labels import LabelRules, classes_of, equal_classes_note
+from seedbed.errors import ConfigError, DataError
 
 MESSY = ["ham"] * 5 + ["Ham"] * 2 + ["HAM "] + ["spam"] * 3 + ["spam."]
 
@@ -114,3 +114,29 @@ def test_labels_with_unseen_characters_are_one_class(examine):
         labels=strategies.lists(label, min_size=1, max_size=6),
         character=strategies.sampled_from(["\u200b", "\ufeff", "\u00ad", "\u2060", " "]),
     )
+
+
+def test_names_that_programs_write_for_no_value_are_said():
+    [note] = settled(["nan", "nan", "a", "b"]).notes
+    assert (
+        "'nan' (2 rows) may stand for no label, but is a class: \"data.drop_classes=['nan']\" leaves such rows out."
+        in note
+    )
+    assert settled(["nan", "a", "b"], drop_classes=["nan"]).notes == ("1 row of 'nan' left out (data.drop_classes).",)
+    assert settled(["none", "mild"]).notes == ()
+
+
+def test_labels_may_be_given_as_pairs():
+    assert settled(["é!", "b", "c"], labels=[["é!", "b"]]).names == ["b", "b", "c"]
+
+
+@pytest.mark.parametrize("pairs", ["ab", ["ab"], [["a"]], [["a", "b", "c"]]])
+def test_what_is_no_pair_is_refused(pairs):
+    with pytest.raises(ConfigError, match=r"data\.labels="):
+        LabelRules(pairs)
+
+
+@pytest.mark.parametrize(("labels", "left"), [([], "no row"), (["a", "a"], "one class only, 'a',")])
+def test_settings_that_leave_no_two_classes_are_named(labels, left):
+    with pytest.raises(DataError, match=f"data.drop_classes leaves {left} where two classes are needed"):
+        classes_of(labels, "f.csv", LabelRules(drop_classes=["b"]).given)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seedbed.data.rating_scales import scale_notes, time_notes
+from seedbed.data.rating_scales import name_notes, scale_notes, time_notes
 
 DRAW = np.random.default_rng(0)
 STARS = DRAW.integers(1, 6, 1000)
@@ -62,3 +62,11 @@ def test_what_needs_a_look_is_said(ratings, said):
 def test_units_of_timestamps(factor, unit):
     notes = time_notes(np.array([1.5e9, 1.7e9]) * factor)
     assert (unit is None and notes == []) or unit in notes[0]
+
+
+def test_names_that_have_lost_digits_or_stand_for_none():
+    lost, absent = name_notes("user", ["7.65612E+16", "7.65612E+16", "nan", "u1"])
+    assert "2 rows name their user by a number in scientific notation, such as '7.65612E+16'" in lost
+    assert "'nan' (1 row) may stand for no user" in absent
+    assert "\"data.missing_values=['nan']\"" in absent
+    assert name_notes("item", ["76561198000000001", "1.0", "e5", "2e", "none"]) == []

@@ -229,3 +229,16 @@ def test_tasks_that_predict_ratings_need_them(load):
     with pytest.raises(ConfigError, match=r"data\.rating is not set.*task=retrieval"):
         Rating.check(table, rows, Strategy())
     Retrieval.check(table, rows, Strategy())
+
+
+def test_texts_that_stand_for_no_user_are_left_out_and_numbers_are_users(load):
+    table = load("who,what,stars\nnan,tea,1\n99,tea,2\nbob,tea,99\nbob,milk,-0\n", missing_values=["nan", 99])
+    assert table.user_names == ("99", "bob")
+    assert "1 row left out: no user." in table.notes
+    assert not np.signbit(table.ratings).any()
+
+
+def test_values_that_are_all_unreadable_are_not_called_missing(load):
+    with pytest.raises(DataError, match="Is that the column") as error:
+        load("who,what,stars\na,b,4/5\na,c,3/5\n")
+    assert "missing_values" not in str(error.value)

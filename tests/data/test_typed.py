@@ -178,3 +178,26 @@ def test_texts_of_any_kind(examine, read):
             assert read(parquet(text=whole), "file.parquet")["text"] == whole
 
     examine(holds, rows=st.lists(st.text(st.characters(exclude_categories=())), min_size=1))
+
+
+def test_an_arrow_stream_is_read(read):
+    table = pa.table({"user": pa.array([2**63, 2**63 + 1], pa.uint64())})
+    stream = io.BytesIO()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    assert read(stream.getvalue(), "a.arrow")["user"] == ["9223372036854775808", "9223372036854775809"]
+
+
+@pytest.mark.parametrize("content", ["[{}, {}]", "{}\n{}\n"])
+def test_objects_without_a_value_are_refused(refusal, content):
+    assert "its objects are empty" in refusal(content, "a.json")
+
+
+def test_names_that_become_one_are_refused(refusal):
+    assert "line 1: two of its names differ only in half" in refusal('{"a\\ud83d": 1, "a\\ud83e": 2}', "a.jsonl")
+
+
+def test_lines_that_are_hardly_objects_are_not_to_be_dropped(refusal):
+    message = refusal('{\n"a": 1\n}\n{\n"a": 2\n}\n', "a.jsonl")
+    assert "Write one object a line" in message
+    assert "drop" not in message

@@ -25,11 +25,20 @@ USUAL = (
     "cp1252", "cp1250", "cp1251", "cp932", "gb18030", "big5", "cp949", "euc_jp", "cp1253", "cp1254", "cp1255", "cp1256",
     "cp1257", "koi8_r", "cp850", "cp852", "cp866", "mac_roman",
 )  # fmt: skip
+_WESTERN = (
+    "ascii",
+    "cp1252",
+    "cp1254",
+    "latin_1",
+    "iso8859_9",
+    "iso8859_15",
+)  # a guess comes after these were ruled out
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),  # before UTF-16, whose mark begins theirs
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8"),
 )  # fmt: skip
-_CONTROLS = bytes(code for code in range(1, 32) if code not in b"\t\n\v\f\r")
+# Hive parts fields by \x01; \x1c to \x1f are separators by their names.
+_CONTROLS = bytes(code for code in range(1, 32) if code not in b"\t\n\v\f\r\x01\x1c\x1d\x1e\x1f")
 _HALF = re.compile("[\ud800-\udfff]")
 _LETTER = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u00ff\u0152\u0153\u0160\u0161\u0178\u017d\u017e"
 _SYMBOL = "\u00b3\u00b9\u00b2\u00bf\u00bc\u00bd\u00be\u00a5\u00a6\u00ac\u00b1\u00b6\u00b8\u00a8\u00af\u00a3\u00a2\u00a4"
@@ -61,6 +70,7 @@ def decoded(path: Path, content: bytes, reading: Reading) -> Text:
     if reading.encoding != "auto":
         encoding, said = reading.encoding, f"{reading.encoding} (given)"
         _check_mark(path, encoding, marked)
+        _check_width(path, content, encoding, marked)
     elif marked:
         encoding, said = marked, f"{marked} (from its byte order mark)"
     else:
@@ -160,10 +170,11 @@ def _guessed(path: Path, content: bytes) -> str:
     matches = list(charset_normalizer.from_bytes(sample))
     if matches and outside >= FEW_BYTES:
         best = matches[0]
+        likely = best.encoding not in _WESTERN and not best.encoding.startswith("mac_")
         rivals = [match for match in matches[1:] if str(match) != str(best) and not match.encoding.startswith("utf")]
         coherent = best.coherence >= LEAST_COHERENCE
         alone = all(_is_worse(rival, best) for rival in rivals)
-        if alone and (coherent or best.multi_byte_usage > 0.2) and _decodes(content, best.encoding):
+        if likely and alone and (coherent or best.multi_byte_usage > 0.2) and _decodes(content, best.encoding):
             return best.encoding
     raise DataError(
         f"{path}: its encoding cannot be told for sure. {_samples(content, [*_guesses(content)[:2], 'cp1252', *_guesses(content)])} Give the one "
@@ -233,6 +244,17 @@ def _check_mark(path: Path, given: str, marked: str | None) -> None:
         raise DataError(
             f"{path} begins with the byte order mark of {marked}, but data.encoding={given}. Set "
             f"data.encoding={marked}, or leave it at auto."
+        )
+
+
+def _check_width(path: Path, content: bytes, given: str, marked: str | None) -> None:
+    """Every two bytes are a character of UTF-16, so that it can make a text of nearly any file."""
+    if marked or not codecs.lookup(given).name.startswith(("utf-16", "utf-32")) or b"\0" in content:
+        return
+    if b"\n" in content or b"\r" in content:
+        raise DataError(
+            f"{path} is not {given} (data.encoding={given}): its line ends take one byte each. "
+            f"{_give_encoding(path, content, given)}"
         )
 
 

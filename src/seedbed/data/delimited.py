@@ -14,7 +14,8 @@ import pandas as pd
 
 from seedbed.data import broken_quotes
 from seedbed.data.broken_quotes import Parsed, is_blank
-from seedbed.data.reading import BLANKS, DELIMITERS, BadRecord, Found, Reading, Records
+from seedbed.data.reading import BLANKS, DELIMITERS, LONGEST_DELIMITER, BadRecord, Found, Reading, Records
+from seedbed.data.remedies import override
 from seedbed.errors import DataError
 
 OFTEN_UNQUOTED = ("\t", "|")
@@ -29,6 +30,13 @@ _BLANKS = re.compile(r'("(?:[^"\n]|"")*"(?=[ \t\n]|$))|[ \t]+')
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|\?|nan|na", re.IGNORECASE)
 _SEPARATOR = re.compile(r'"?sep=(\\t|.)"?[ \t]*(?:\n|$)', re.IGNORECASE)
 NUL = "holds a NUL character"
+_SIGNS = re.compile(r"""(?:[^\w\s"'.]|[\x1c-\x1f])+""")  # of which a rarer delimiter may consist
+# Why hardly a record fits, where fields are quoted in another way than CSV has it.
+_OTHER_QUOTES = (
+    (re.compile(r"""(?:^|[,;\t|])'[^'\n]*'(?=[,;\t|\n])""", re.MULTILINE), "fields stand in single quotes: write double ones in the file"),
+    (re.compile(r'\\"'), 'a backslash stands before quotes within fields: double such quotes in the file ("")'),
+    (re.compile(r"""(?:[,;\t|]) +"[^"\n]*"(?=[,;\t|\n])"""), "blanks stand before the quotes that enclose fields: take them out of the file"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -180,7 +188,12 @@ def _without_nuls(text: str, scan: Scan) -> Scan:
     ends = dict(scan.over_lines)
     starts = {line: first for first, last in scan.over_lines for line in range(first, last + 1)}
     known = {line for bad in scan.bad for line in range(bad.first, bad.last + 1)}
-    hold = {starts.get(number, number) for number, line in enumerate(_lines(text), 1) if "\0" in line}
+    lines = _lines(text)
+    hold = {starts.get(number, number) for number, line in enumerate(lines, 1) if "\0" in line}
+    named = [
+        replace(bad, why=NUL) if any("\0" in line for line in lines[bad.first - 1 : bad.last]) else bad
+        for bad in scan.bad
+    ]
     found = [BadRecord(first, ends.get(first, first), NUL) for first in sorted(hold - known)]
     gone = {bad.first for bad in found}
     return replace(
@@ -188,7 +201,7 @@ def _without_nuls(text: str, scan: Scan) -> Scan:
         header_line=len(text) if scan.header_line in gone else scan.header_line,  # no header is left
         records=scan.records - len(found),
         over_lines=[lines for lines in scan.over_lines if lines[0] not in gone],
-        bad=sorted([*scan.bad, *found], key=lambda bad: bad.first),
+        bad=sorted([*named, *found], key=lambda bad: bad.first),
     )
 
 
@@ -248,11 +261,31 @@ def _found_delimiter(path: Path, text: str, reading: Reading, wanted: Sequence[s
         start = text.lstrip().split("\n", 1)[0][:60]
         above = _lines_above(path, text, reading)
         more = f" Where lines stand above the header, skip them: {above}." if above else ""
+        likely = _other_delimiter(path, _sample(text, SHORT_SAMPLE), reading)
+        such = "" if likely is None else f", such as {likely}"
         raise DataError(
             f"{path} begins {start!r}: no {', '.join(DELIMITERS)} parts it into columns. Set data.delimiter to the "
-            f"characters that do, or to {BLANKS}, or name a file with a column of labels.{more}"
+            f"characters that do{such}, or to {BLANKS}, or name a file with a column of labels.{more}"
         )
     return best
+
+
+def _other_delimiter(path: Path, sample: str, reading: Reading) -> str | None:
+    """The setting of a rarer delimiter that parts all lines into as many columns; None where there is none."""
+    first = sample.lstrip().split("\n", 1)[0]
+    runs = dict.fromkeys(run for run in _SIGNS.findall(first) if len(run) <= LONGEST_DELIMITER)
+    judged = []
+    for characters in dict.fromkeys([*runs, *(character for run in runs for character in run)]):
+        parted, dialect = _parted(path, sample, characters, reading)
+        _, scan = _found_quoting(parted, dialect, reading)
+        if scan.width > 1 and scan.records > 1 and not scan.bad:
+            judged.append((len(characters), scan.width, characters))
+    if not judged:
+        return None
+    characters = max(judged)[2]
+    if characters.isprintable():
+        return override("data.delimiter", characters)
+    return "data.delimiter=$'" + "".join(f"\\x{ord(character):02x}" for character in characters) + "'"
 
 
 def _best_delimiter(path: Path, sample: str, reading: Reading, wanted: Sequence[str]) -> str | None:
@@ -275,6 +308,8 @@ def _candidates(sample: str) -> list[str]:
     """Delimiters that may part the text: two equal characters in place of one that is always doubled."""
     found = list(DELIMITERS.values())
     first = sample.lstrip("\n").split("\n", 1)[0]
+    # A blank before a quote makes it one of the text, unless it is a part of the delimiter.
+    found += [f"{each} " for each in found if f'{each} "' in sample and f"{each} " in first]
     for pair in DOUBLED:
         doubled = sample.count(pair)
         often = first.count(pair) > (1 if pair[0] in DELIMITERS.values() else 0)
@@ -412,15 +447,44 @@ def _refuse_bad(path: Path, text: str, reading: Reading, dialect: Dialect, scan:
     more = f" (and {len(scan.bad) - 1} more such records)" if len(scan.bad) > 1 else ""
     mostly = len(scan.bad) > scan.records
     question = ""
+    other_quotes = _other_quotes(text, dialect, scan) if mostly else None
+    if other_quotes:
+        raise DataError(f"{path}, {bad.place}: {what}{more}. It seems that {other_quotes}.")
     if reading.header and mostly:
         above = _lines_above(path, text, reading) if not dialect.written else ""
         remedy = f"skip what stands above it: {above}" if above else "delete what stands above it"
         question = f" Is the first line the header? If not, {remedy}."
+        if _header_lacks_names(scan):
+            by_number = f"data.skip_lines={scan.header_line} data.header=false"
+            name_all = f"name all columns in it, or go by their numbers from 0 on: {by_number}."
+            question = (
+                f" Is the first line the header? If so, {name_all}"
+                if above == by_number
+                else f"{question} If it is, {name_all}"
+            )
     remedies = ["Mend the line", *_other_quoting(text, reading, dialect, scan)]
     if bad.why == broken_quotes.SWALLOWS and _fits(text, dialect, replace(reading, quoting="csv"), scan):
         remedies.append("let the lines be one record (data.quoting=csv)")
-    drop = ", or leave such records out: data.bad_lines=drop" if bad.first > scan.header_line else ""
+    left = scan.records - reading.header
+    can_drop = bad.first > scan.header_line and left > 0
+    drop = ", or leave such records out: data.bad_lines=drop" if can_drop else ""
     raise DataError(f"{path}, {bad.place}: {what}{more}.{question} {', '.join(remedies)}{drop}.")
+
+
+def _header_lacks_names(scan: Scan) -> bool:
+    """Whether all records have as many fields as each other and more than the header."""
+    widths = {bad.why for bad in scan.bad}
+    fields = re.fullmatch(r"(\d+) fields", next(iter(widths)))
+    return len(widths) == 1 and scan.records == 1 and fields is not None and int(fields[1]) > scan.width
+
+
+def _other_quotes(text: str, dialect: Dialect, scan: Scan) -> str | None:
+    """How fields seem to be quoted where most bad records are quoted otherwise than in CSV; None where they are not."""
+    if dialect.written:
+        return None
+    lines = _lines(text)
+    bad = ["\n".join(lines[each.first - 1 : each.last]) + "\n" for each in scan.bad]
+    return next((why for way, why in _OTHER_QUOTES if 2 * sum(map(bool, map(way.search, bad))) > len(bad)), None)
 
 
 def _other_quoting(text: str, reading: Reading, dialect: Dialect, scan: Scan) -> list[str]:

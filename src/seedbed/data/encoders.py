@@ -25,6 +25,7 @@ from seedbed.data.table import Progress, TextEncoder, group_numbers
 from seedbed.errors import ConfigError, DataError
 from seedbed.paths import expanded
 
+_LETTER = re.compile(r"\w")
 CUT_AFTER = "cut_after_"
 """How the name of a count begins that is of texts longer than an encoder reads; the limit and its unit follow."""
 MOST_DIMENSIONS = 1_000_000
@@ -366,9 +367,10 @@ class TfidfEncoder(FittedEncoder):
             else "two or more letters or digits"
         )
         shown = ", ".join(repr(text[:20]) for text in texts[:3])
+        single = r"single ones, '+data.encoder.token_pattern=\w+', or " if any(map(_LETTER.search, texts)) else ""
         return (
-            f": it takes {taken} for a word, and texts such as {shown} have none. Let it take single ones, "
-            r"'+data.encoder.token_pattern=\w+', or characters, +data.encoder.analyzer=char_wb,"
+            f": it takes {taken} for a word, and texts such as {shown} have none. Let it take {single}characters, "
+            "+data.encoder.analyzer=char_wb,"
         )
 
     def _vectorizer(self, **more: Any) -> TfidfVectorizer:

@@ -35,7 +35,16 @@ _BEGINNINGS = (
     (b"\0\x05\x16\x07", "what macOS keeps beside a file (its name begins with ._)", _NO_TABLE),
     (b"\x7fELF", "a program", _NO_TABLE),
 )  # fmt: skip
+_MARKED = (  # known by more than their first letters, which a table may begin with
+    (re.compile(rb"ORC.*ORC.?\Z", re.DOTALL), "an ORC file", "Write it as Parquet, and name that file"),
+    (re.compile(rb"MATLAB 5\.0 MAT-file"), "a MATLAB file", "Write its table by writetable, and name that file"),
+    (re.compile(rb"[AX]\n(?:\0\0\0[\2\3]|[23]\n\d+\n)"), "an R data file (RDS)", "Write its table by write.csv, and name that file"),
+    (re.compile(rb"PK\x03\x04"), "an archive within an archive", _UNPACK),
+    (re.compile(rb"\x1f\x8b"), "an archive within an archive", _UNPACK),
+    (re.compile(rb"\0+\Z"), "a file of NUL bytes only, as a copy that was broken off leaves it", "Get it again"),
+)  # fmt: skip
 _PICKLE = re.compile(rb"\x80[\x02-\x05]")
+_OLD_PICKLE = re.compile(rb"\(?[dl]p\d+\n|\(?c\w+(?:\.\w+)*\n\w+\n")  # of protocol 0
 _ERROR_KEYS = {
     "message",
     "error",
@@ -48,7 +57,9 @@ _ERROR_KEYS = {
     "title",
     "type",
 }
-_MARKUP = re.compile(r"<(?:(!doctype|html|head|body|script|\?xml|svg|rss)\b|!--)", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"<(?:(!doctype|html|head|body|script|table|title|meta|\?xml|svg|rss|kml|gpx)\b|!--)", re.IGNORECASE
+)
 _LIBSVM = re.compile(r"[-+]?[0-9.]+(?:,[0-9.]+)*(?:[ \t]+qid:\d+)?(?:[ \t]+\d+:[-+]?[0-9.]\S*)+[ \t]*(?:#.*)?")
 
 
@@ -57,7 +68,10 @@ def refuse_binary(path: Path, content: bytes) -> None:
     for beginning, what, remedy in _BEGINNINGS:
         if content.startswith(beginning) and not (beginning.isalnum() and _is_ascii(content)):
             raise DataError(f"{path} is {what}, not a table of text. {remedy}.")
-    if _PICKLE.match(content) and content.endswith(b"."):
+    for known, what, remedy in _MARKED:
+        if known.match(content):
+            raise DataError(f"{path} is {what}, not a table of text. {remedy}.")
+    if (_PICKLE.match(content) or _OLD_PICKLE.match(content)) and content.endswith(b"."):
         raise DataError(
             f"{path} is a pickle of Python, which is not read since reading one can run anything. Write it as Parquet or "
             "CSV, and name that file."
@@ -101,7 +115,14 @@ def _markup(start: str) -> tuple[str, str] | None:
     found = _MARKUP.match(start)
     if not found:
         return None
-    is_page = "html" in start[:1024].casefold() or (found[1] or "").casefold() in ("head", "body", "script")
+    is_page = "html" in start[:1024].casefold() or (found[1] or "").casefold() in (
+        "head",
+        "body",
+        "script",
+        "table",
+        "title",
+        "meta",
+    )
     if is_page:
         title = re.search(r"<title>\s*([^<]{1,60})", start, re.IGNORECASE)
         named = f" with the title {' '.join(title[1].split())!r}" if title else ""

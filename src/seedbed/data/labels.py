@@ -17,6 +17,8 @@ from seedbed.data.text_forms import LOOK_ALIKES, bare, folded, named_in_file, se
 from seedbed.errors import ConfigError, DataError, near_misses
 
 MOST_CLASSES = 100
+NO_LABEL = frozenset({"nan", "NaN", "NAN", "NA", "N/A", "n/a", "null", "NULL", "None", "<NA>", "#N/A", "NaT"})
+"""What programs write for no value; as people may name a class so, it is one, and said."""
 _WHOLE = re.compile(r"([-+]?\d+)\.0+")
 
 
@@ -49,8 +51,8 @@ class LabelRules:
     are one class in any case.
     """
 
-    labels: Mapping[Any, Any] | None = None
-    """The class that a label of the file belongs to, by the label."""
+    labels: Mapping[Any, Any] | Sequence[Any] | None = None
+    """The class that a label of the file belongs to, by the label; or pairs of both, which may have any characters."""
     join_labels: bool = False
     """Whether labels that look alike are one class: those that differ in letter case or in stops and quotes around them."""
     drop_classes: Sequence[Any] | None = ()
@@ -62,7 +64,7 @@ class LabelRules:
         """Raises ``ConfigError``."""
         if not isinstance(self.join_labels, bool):
             raise ConfigError(f"data.join_labels={self.join_labels}: give true or false.")
-        if not (self.labels is None or isinstance(self.labels, Mapping)):
+        if not (self.labels is None or isinstance(self.labels, Mapping) or _are_pairs(self.labels)):
             raise ConfigError(
                 f"data.labels={self.labels}: give the class of each label that is to be another one, as in "
                 "data.labels={spam.: spam}."
@@ -71,6 +73,16 @@ class LabelRules:
             raise ConfigError(f"data.drop_classes={self.drop_classes}: give a list, such as data.drop_classes=[other].")
         if isinstance(self.positive, Mapping | list | tuple):
             raise ConfigError(f"data.positive={self.positive}: name one class.")
+
+    @property
+    def given(self) -> str:
+        """The keys that join classes or leave some out, as they are set; "" where none is."""
+        keys = {
+            "data.labels": self.labels,
+            "data.join_labels": self.join_labels,
+            "data.drop_classes": self.drop_classes,
+        }
+        return " and ".join(key for key, value in keys.items() if value)
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -91,6 +103,7 @@ class LabelRules:
             names = self._joined(names, notes)
         else:
             notes += look_alikes(names)
+        notes += self._absent(names)
         left_out = self._left_out(names, place)
         if left_out.any():
             counts["dropped_of_classes"] = int(left_out.sum())
@@ -110,13 +123,24 @@ class LabelRules:
             )
         return wanted
 
+    def _absent(self, names: Sequence[str]) -> list[str]:
+        """A sentence on classes that may be rows without a label, as programs write them."""
+        counts = Counter(name for name in names if name in NO_LABEL and name not in self.dropped)
+        if not counts:
+            return []
+        listed = " and ".join(f"{name!r} ({_rows(rows)})" for name, rows in counts.items())
+        leave_out = override("data.drop_classes", [*self.dropped, *counts])
+        return [
+            f"{listed} may stand for no label, but {'is a class' if len(counts) == 1 else 'are classes'}: {leave_out} leaves such rows out."
+        ]
+
     def _mapped(self, names: list[str], place: str, notes: list[str]) -> list[str]:
         if not self.labels:
             return names
         there = set(names) - {""}
         target = {
             _class_named(label, there, "data.labels", place): clean_label(_text(name))
-            for label, name in self.labels.items()
+            for label, name in (self.labels.items() if isinstance(self.labels, Mapping) else self.labels)
         }
         if empty := [label for label, name in target.items() if not name]:
             raise ConfigError(f"data.labels: {empty[0]!r} has no class. Name one, or use data.drop_classes.")
@@ -153,12 +177,19 @@ def equal_classes_note(labels: np.ndarray, classes: Sequence[str], positive: str
     ]
 
 
-def classes_of(labels: Sequence[str], place: str) -> tuple[str, ...]:
+def classes_of(labels: Sequence[str], place: str, given: str = "") -> tuple[str, ...]:
     """The distinct labels, sorted; by value where all are numbers.
+
+    ``given`` are the keys that have joined some or left some out (``LabelRules.given``).
 
     Raises ``DataError`` when ``place``, the column they come from, cannot be one of classes.
     """
     counts = Counter(labels)
+    if given and len(counts) < 2:
+        left = f"one class only, {labels[0]!r}," if counts else "no row"
+        raise DataError(
+            f"{place}: {given} leave{'' if ' and ' in given else 's'} {left} where two classes are needed. Set less of it."
+        )
     if not counts:
         raise DataError(
             f"{place}: no row has all that is needed, each lacks a value. Name other columns or another file."
@@ -239,6 +270,13 @@ def _class_named(wanted: Any, names: Iterable[str], key: str, place: str) -> str
             several = " and ".join(map(repr, found[:3]))
             raise ConfigError(f"{key}: {label!r} could be {several} of {place}. Write it as it stands there.")
     raise ConfigError(f"{key}: {place} has no label {label!r}, {near_misses(label, there)}")
+
+
+def _are_pairs(given: Any) -> bool:
+    is_list = isinstance(given, Sequence) and not isinstance(given, str)
+    return is_list and all(
+        isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2 for pair in given
+    )
 
 
 def _text(value: Any) -> str:

@@ -70,6 +70,10 @@ class MissingValues:
     def __contains__(self, text: str) -> bool:
         return text.casefold() in self.texts
 
+    def is_no_name(self, name: str) -> bool:
+        """Whether a name of a user or an item is among them: a number is none, since it may well be one's name."""
+        return name in self and number(name) is None
+
     def in_array(self, values: np.ndarray) -> np.ndarray:
         """Booleans of the same shape."""
         return np.isin(values, np.array(list(self.numbers), dtype=values.dtype))
@@ -131,7 +135,8 @@ class Numbers:
         other = self.other_decimal
         if other is None:
             missing = override("data.missing_values", list(self.distinct))
-            named = f"; or, where they stand for no value, name them: {missing}" if len(self.distinct) <= NAMED else ""
+            few = len(self.distinct) <= NAMED and not self.is_mostly_text
+            named = f"; or, where they stand for no value, name them: {missing}" if few else ""
             return f"Write them in the file as plain numbers, such as 4.5{named}."
         read = {seen(self.written[row]) for row in np.flatnonzero(~np.isnan(self.values)).tolist()}
         if not all(number(text, other) is not None for text in read):

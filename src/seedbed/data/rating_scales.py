@@ -1,14 +1,20 @@
-"""What looks odd about a column of ratings or of timestamps: values that stand for none, two scales, other units."""
+"""What looks odd about a column of ratings, timestamps or names: values that stand for none, two scales, lost digits."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable
+
 import numpy as np
 
+from seedbed.data.labels import NO_LABEL
 from seedbed.data.remedies import override
 from seedbed.data.table import rows_of
 
 STARS, MARKS = (5, 10), (50, 100)
 """Ends of scales that people rate on, short and long ones."""
+_SCIENTIFIC = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+?\d+")
 UNITS = ((1e17, "nanoseconds"), (1e14, "microseconds"), (1e11, "milliseconds"))
 """From these numbers on, timestamps of our days are no seconds: 1e11 seconds are 3000 years."""
 
@@ -44,6 +50,26 @@ def time_notes(times: np.ndarray) -> list[str]:
         if typical >= least:
             return [f"The timestamps look like {unit}: they count as they are, and splits go by their order alone."]
     return []
+
+
+def name_notes(what: str, names: Iterable[str]) -> list[str]:
+    """Sentences about the user or item (``what``) of each row: numbers that have lost digits, and what stands for none."""
+    counts = Counter(names)
+    notes = []
+    cut = {name: rows for name, rows in counts.items() if _SCIENTIFIC.fullmatch(name)}
+    if cut:
+        notes.append(
+            f"{rows_of(sum(cut.values()))} name their {what} by a number in scientific notation, such as {next(iter(cut))!r}: "
+            f"digits that told {what}s apart may be lost. Write the file anew with whole numbers or texts there."
+        )
+    absent = {name: rows for name, rows in counts.items() if name in NO_LABEL}
+    if absent:
+        listed = " and ".join(f"{name!r} ({rows_of(rows)})" for name, rows in absent.items())
+        notes.append(
+            f"{listed} may stand for no {what}, but {'is taken for one' if len(absent) == 1 else 'are taken for such'}: "
+            f"{override('data.missing_values', list(absent))} leaves such rows out."
+        )
+    return notes
 
 
 def _placeholders(values: np.ndarray, counts: np.ndarray) -> list[int]:

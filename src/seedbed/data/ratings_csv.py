@@ -12,7 +12,7 @@ import pandas as pd
 
 from seedbed.data.labels import clean_label
 from seedbed.data.numbers import MOST_UNREADABLE, MissingValues, Numbers, check_decimal, column_numbers
-from seedbed.data.rating_scales import scale_notes, time_notes
+from seedbed.data.rating_scales import name_notes, scale_notes, time_notes
 from seedbed.data.ratings import RatingTable, check_duplicates, rating_table
 from seedbed.data.records import Reading, Records, open_records
 from seedbed.data.sources import sha256
@@ -69,8 +69,8 @@ class RatingsCsv:
             if read.too_many:
                 raise DataError(self._unreadable(key, read))
         lacking = {
-            "without_user": np.array([not name for name in users.names])[users.codes],
-            "without_item": np.array([not name for name in items.names])[items.codes],
+            "without_user": self._without_name(users)[users.codes],
+            "without_item": self._without_name(items)[items.codes],
             **{f"without_{key}": np.isnan(read.values) & ~read.unreadable for key, read in numbers.items()},
             **{f"unreadable_{key}": read.unreadable for key, read in numbers.items()},
         }
@@ -88,7 +88,7 @@ class RatingsCsv:
             digest=sha256(self.path),
             users=user_rows,
             items=item_rows,
-            ratings=ratings.astype(np.float32),
+            ratings=ratings.astype(np.float32) + np.float32(0),  # so that -0 becomes 0, its equal
             timestamps=None if times is None else times.astype(np.int64),
             user_names=user_names,
             item_names=item_names,
@@ -109,6 +109,8 @@ class RatingsCsv:
                 ),
                 *users.notes("user"),
                 *items.notes("item"),
+                *name_notes("user", np.array(users.names, dtype=object)[users.codes[kept]]),
+                *name_notes("item", np.array(items.names, dtype=object)[items.codes[kept]]),
                 *self.missing_values.notes(sum(read.named_missing for read in numbers.values())),
                 *(scale_notes(ratings) if "rating" in numbers else [NO_RATINGS]),
                 *([] if times is None else time_notes(times)),
@@ -116,6 +118,10 @@ class RatingsCsv:
             made_with=records.made_with | (LOOK_ALIKES if users.altered or items.altered else {}),
             unrated=self._unrated(records),
         )
+
+    def _without_name(self, named: Named) -> np.ndarray:
+        """For each distinct name whether it stands for none."""
+        return np.array([not name or self.missing_values.is_no_name(name) for name in named.names], dtype=bool)
 
     def _numbers(self, records: Records, key: str, position: int, written: Sequence[str]) -> Numbers:
         found = column_numbers(records, position, written, self.decimal, self.missing_values)

@@ -197,6 +197,7 @@ class Records(ABC):
     def made_with(self) -> dict[str, str]:
         """For ``Dataset.made_with``: {} where earlier releases read the same; of a type of their own they lost digits."""
         as_before = self.found.format == DELIMITED and not (self.found.dropped or self.found.replaced)
+        as_before = as_before and not self.found.delimiter.endswith(" '")  # a blank in the delimiter was not found
         return {} if as_before else {"reading": "2"}
 
     def with_dropped(self, dropped: Sequence[BadRecord]) -> None:

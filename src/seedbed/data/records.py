@@ -11,7 +11,7 @@ from seedbed.data.contents import unpacked
 from seedbed.data.delimited import delimited
 from seedbed.data.foreign import refuse_binary, refuse_foreign
 from seedbed.data.reading import DELIMITED, DELIMITERS, BadRecord, Found, Reading, Records, Replaced
-from seedbed.data.typed import ARROW, PARQUET, arrow, json_records, parquet
+from seedbed.data.typed import ARROW, ARROW_STREAM, PARQUET, arrow, json_records, parquet
 from seedbed.errors import DataError
 
 __all__ = ["DELIMITERS", "BadRecord", "Found", "Reading", "Records", "Replaced", "open_records"]
@@ -52,7 +52,7 @@ def open_records(path: Path, reading: Reading, wanted: Sequence[str] = ()) -> Re
 
 def _format(content: bytes, name: str, reading: Reading) -> str:
     """Of "auto", by the first bytes and then by the name."""
-    by_content = {PARQUET: "parquet", ARROW: "arrow"}
+    by_content = {PARQUET: "parquet", ARROW: "arrow", ARROW_STREAM: "arrow"}
     binary = next((kind for beginning, kind in by_content.items() if content.startswith(beginning)), None)
     if binary or reading.format != "auto":
         return binary or reading.format

@@ -28,7 +28,7 @@ class TextCsv:
         encoder: Encoder,
         unescape_html: bool = False,
         case_sensitive: bool = False,
-        labels: Mapping[Any, Any] | None = None,
+        labels: Mapping[Any, Any] | Sequence[Any] | None = None,
         join_labels: bool = False,
         drop_classes: Sequence[Any] | None = (),
         positive: Any = None,
@@ -50,7 +50,7 @@ class TextCsv:
     def load(self, progress: Progress | None = None) -> Table:
         """Read the texts and encode them; raises ``ConfigError`` and ``DataError``."""
         found = read_texts(self.path, self.reading, self.text, self.label, self.rules)
-        classes = classes_of(found.labels, found.place)
+        classes = classes_of(found.labels, found.place, self.rules.given)
         return text_table(
             found,
             name=self.path.stem,

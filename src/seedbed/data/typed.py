@@ -23,7 +23,7 @@ from seedbed.data.characters import halves_in, without_halves
 from seedbed.data.reading import BadRecord, Found, Reading, Records, Replaced
 from seedbed.errors import DataError
 
-PARQUET, ARROW = b"PAR1", b"ARROW1\0\0"
+PARQUET, ARROW, ARROW_STREAM = b"PAR1", b"ARROW1\0\0", b"\xff\xff\xff\xff"
 _ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -79,8 +79,9 @@ def parquet(path: Path, content: bytes) -> Records:
 
 
 def arrow(path: Path, content: bytes) -> Records:
-    """The records of an Arrow file, also named Feather; raises ``DataError``."""
-    return _of_table(path, content, "Arrow", lambda stream: pa.ipc.open_file(stream).read_all())
+    """The records of an Arrow file, also named Feather, or of an Arrow stream; raises ``DataError``."""
+    opened = pa.ipc.open_file if content.startswith(ARROW) else pa.ipc.open_stream
+    return _of_table(path, content, "Arrow", lambda stream: opened(stream).read_all())
 
 
 def _of_table(path: Path, content: bytes, format: str, read: Callable[[io.BytesIO], pa.Table]) -> Records:
@@ -159,18 +160,22 @@ def json_records(path: Path, text: str, found: Found, reading: Reading) -> Recor
     is_array = text.lstrip().startswith("[")
     kind, unit = ("a JSON array", "element") if is_array else ("JSON lines", "line")
     rows, bad = _elements(path, text) if is_array else _lines(text)
-    if bad and not reading.drops:
+    if bad and not (reading.drops and rows):
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        few = len(bad) <= len(rows)
+        remedy = "Mend it, or leave such ones out: data.bad_lines=drop" if few else f"Write one object a {unit}"
         raise DataError(
             f"{path}, {bad[0].place} {bad[0].why}{more}: each {unit} must be an object such as "
-            '{"text": "...", "label": "..."}. Mend it, or leave such ones out: data.bad_lines=drop.'
+            f'{{"text": "...", "label": "..."}}. {remedy}.'
         )
     how = f"{path.name} was read as {kind}: encoding {found.encoding}."
     if not rows:
         raise DataError(f"{path} has no records. ({how})")
-    halves = _without_halves(rows, unit) if _ESCAPED_HALF.search(text) else None
+    halves = _without_halves(path, rows, unit) if _ESCAPED_HALF.search(text) else None
     replaced = (*found.replaced, *([halves] if halves else []))
     names = list(dict.fromkeys(name for _, row in rows for name in row))
+    if not names:
+        raise DataError(f"{path}: its objects are empty. Name a file whose objects hold values. ({how})")
 
     def values(position: int) -> list[Any]:
         name = names[position]
@@ -247,8 +252,8 @@ def _elements(path: Path, text: str) -> tuple[Rows, list[BadRecord]]:
     return rows, [BadRecord(number, number, "is no object", "element") for number in others]
 
 
-def _without_halves(rows: Rows, unit: str) -> Replaced | None:
-    """Put U+FFFD, in place, for each half of a surrogate pair in names and texts."""
+def _without_halves(path: Path, rows: Rows, unit: str) -> Replaced | None:
+    """Put U+FFFD, in place, for each half of a surrogate pair in names and texts; raises ``DataError``."""
     count, where = 0, []
     for at, (number, row) in enumerate(rows):
         halves = sum(halves_in(text) for text in _texts(row.items()))
@@ -257,6 +262,10 @@ def _without_halves(rows: Rows, unit: str) -> Replaced | None:
                 without_halves(name): without_halves(value) if type(value) is str else value
                 for name, value in row.items()
             }
+            if len(mended) < len(row):
+                raise DataError(
+                    f"{path}, {unit} {number}: two of its names differ only in half of a character. Rename one of them."
+                )
             rows[at] = (number, mended)
             count += halves
             where.append(number)
