@@ -517,13 +517,14 @@ def _may_exist(uri: str) -> bool:
     return file is None or file.is_file()
 
 
-def _runs(client: MlflowClient, experiments: Sequence[str], query: str, order: str) -> list[Run]:
+def _runs(client: ProjectClient, experiments: Sequence[str], query: str, order: str) -> list[Run]:
     runs: list[Run] = []
     token = None
     while True:
-        page = client.search_runs(
-            list(experiments), query, ViewType.ACTIVE_ONLY, max_results=1000, order_by=[order], page_token=token
-        )
+        with usable(client.uri):
+            page = client.search_runs(
+                list(experiments), query, ViewType.ACTIVE_ONLY, max_results=1000, order_by=[order], page_token=token
+            )
         runs += page
         token = page.token
         if not token:

@@ -35,6 +35,25 @@ def test_labels_that_look_alike(twins):
     assert names[0] == names[1] != names[2]
 
 
+def test_a_label_is_given_one_class():
+    with pytest.raises(ConfigError, match=r"data.labels: 'ham' is given \['a'\]"):
+        LabelRules(labels={"ham": ["a"]})
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ({"drop_classes": ["ham", "spam"]}, "data.drop_classes: of the 2 labels of f.csv.* none is left"),
+        ({"drop_classes": ["ham"]}, "data.drop_classes: .* only 'spam' is left as a class. Keep two"),
+        ({"labels": {"ham": "spam"}}, "data.labels: .* only 'spam' is left"),
+    ],
+)
+def test_settings_that_leave_no_two_classes_are_named(rules, said):
+    with pytest.raises(ConfigError, match=said):
+        settled(["ham", "spam", ""], **rules)
+    assert settled(["ham", "ham"], labels={"ham": "spam"}).names == ["spam", "spam"]  # the file's fault, said elsewhere
+
+
 @pytest.mark.parametrize("apart", [("c", "c++"), ("a", "a-"), ("<5", ">5"), ("1", "-1"), ("+", "-")])
 def test_labels_that_do_not_look_alike(apart):
     found = settled(apart, join_labels=True)

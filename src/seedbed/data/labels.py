@@ -67,6 +67,9 @@ class LabelRules:
                 f"data.labels={self.labels}: give the class of each label that is to be another one, as in "
                 "data.labels={spam.: spam}."
             )
+        for label, name in (self.labels or {}).items():
+            if isinstance(name, Mapping | list | tuple):
+                raise ConfigError(f"data.labels: {label!r} is given {name}. Name one class for each label.")
         if isinstance(self.drop_classes, str) or not isinstance(self.drop_classes or (), Sequence):
             raise ConfigError(f"data.drop_classes={self.drop_classes}: give a list, such as data.drop_classes=[other].")
         if isinstance(self.positive, Mapping | list | tuple):
@@ -85,13 +88,14 @@ class LabelRules:
         if joined:
             counts["joined_labels"] = len(joined)
             notes.append(_of_unseen(cleaned, names, joined))
-        altered = names != cleaned
+        altered, written = names != cleaned, names
         names = self._mapped(names, place, notes)
         if self.join_labels:
             names = self._joined(names, notes)
         else:
             notes += look_alikes(names)
         left_out = self._left_out(names, place)
+        self._refuse_no_choice(written, [name for name, gone in zip(names, left_out, strict=True) if not gone], place)
         if left_out.any():
             counts["dropped_of_classes"] = int(left_out.sum())
             gone = ", ".join(repr(name) for name in dict.fromkeys(np.array(names, dtype=object)[left_out].tolist()))
@@ -135,6 +139,17 @@ class LabelRules:
             for label, rows in counts.items()
         ]
         return new
+
+    def _refuse_no_choice(self, written: Sequence[str], kept: Sequence[str], place: str) -> None:
+        """Raise ``ConfigError`` where the settings leave fewer than two of a file's classes."""
+        there, left = set(written) - {""}, set(kept) - {""}
+        settings = {"labels": self.labels, "join_labels": self.join_labels, "drop_classes": self.dropped}
+        given = [f"data.{key}" for key, value in settings.items() if value]
+        if given and len(left) < 2 <= len(there):
+            few = f"only {next(iter(left))!r}" if left else "none"
+            raise ConfigError(
+                f"{' and '.join(given)}: of the {len(there)} labels of {place} {few} is left as a class. Keep two classes or more."
+            )
 
     def _left_out(self, names: Sequence[str], place: str) -> np.ndarray:
         there = set(names) - {""}
