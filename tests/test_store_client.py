@@ -191,7 +191,9 @@ def test_artifacts_that_cannot_be_written_are_one_sentence(
         raise PermissionError(errno.EPERM, "Operation not permitted", "mlartifacts/e")
 
     monkeypatch.setattr(LocalArtifactRepository, "log_artifact", refuse)
-    with pytest.raises(TrackingError, match="mlartifacts: it cannot be written: .*not permitted.*work on a copy of it"):
+    with pytest.raises(
+        TrackingError, match=r"mlartifacts: it cannot be written: .*not permitted.*work on a copy of it"
+    ):
         run.artifact("notes/b.txt", "said")
 
 
@@ -199,7 +201,7 @@ def test_a_store_of_which_a_table_is_gone_is_one_sentence(one_run: tuple[Path, s
     project, _ = one_run
     with sqlite3.connect(project / "mlflow.db") as connection:
         connection.execute("drop table runs")
-    with pytest.raises(TrackingError, match="cannot be used: .*runs.* Mend or move it"):
+    with pytest.raises(TrackingError, match=r"cannot be used: .*runs.* Mend or move it"):
         opened(project, create=False)._search("")
 
 

@@ -608,7 +608,9 @@ def _refuse_no_choice(items: Sequence[Override], groups: Mapping[str, set[str]],
                 f"to run one job for each, write {key}={','.join(map(shown, value)) or 'A,B'} with -m."
             )
         if key in groups and not isinstance(value, str) and value is not None and shown(value) in groups[key]:
-            raise ConfigError(f"{place}: to Hydra {shown(value)} is no name. Write it in quotes: \"{key}='{shown(value)}'\".")
+            raise ConfigError(
+                f"{place}: to Hydra {shown(value)} is no name. Write it in quotes: \"{key}='{shown(value)}'\"."
+            )
         if key in groups and item.is_add() and "/" not in key:
             raise ConfigError(f"{place}: something is chosen for {key} already. Write {key}={shown(value)}.")
         if item.package is not None:
@@ -727,9 +729,7 @@ def _unknown_key(
     """``given`` are the choices of groups in the command."""
     key = override.key_or_group
     keys = {
-        other: flatten(
-            OmegaConf.to_container(_compose(name, [*overrides, *given], folders), resolve=False), inner=True
-        )
+        other: flatten(OmegaConf.to_container(_compose(name, [*overrides, *given], folders), resolve=False), inner=True)
         for other, overrides in own.items()
     }
     having = [other for other, known in keys.items() if key in known]

@@ -42,7 +42,9 @@ class FinderSettings:
         node = config.get("lr_finder")
         known = [entry.name for entry in fields(cls)]
         if not isinstance(node, Mapping):
-            raise ConfigError(f"lr_finder={shown(node)}: it must have the keys {', '.join(known)}. Take back the override.")
+            raise ConfigError(
+                f"lr_finder={shown(node)}: it must have the keys {', '.join(known)}. Take back the override."
+            )
         for key in node:
             if key not in known:
                 raise ConfigError(f"lr_finder.{key}: there is no such setting, {near_misses(str(key), known)}")

@@ -182,7 +182,7 @@ def _forget_another_file(file: Path | None) -> None:
         for kind in (TrackingStore, RegistryStore):
             for address in [known for known in kind._engine_map if databases.file_of(known) == place]:
                 kind._engine_map.pop(address).dispose()
-        for registry in (_tracking_store_registry, _get_store_registry()):
+        for registry in (_tracking_store_registry, _get_store_registry()):  # type: ignore[no-untyped-call]
             registry._get_store_with_resolved_uri.cache_clear()
     _OPENED[place] = found
 

@@ -358,7 +358,7 @@ class Store:
         self.address = uri
         """With a password, where there is one."""
         self.uri = databases.without_password(uri)
-        self.client: MlflowClient = opened(uri, project, f"run 'seedbed run {experiment}' first", create=create)
+        self.client: ProjectClient = opened(uri, project, f"run 'seedbed run {experiment}' first", create=create)
         with usable(uri), databases.alone(uri, "runs") if create else nullcontext():
             self.experiment_id = self._experiment_id(create, databases.is_database(uri))
 

@@ -588,7 +588,9 @@ class StackTrainer:
 def _why(error: Exception) -> str:
     """What an error of a user's code says; its kind, too, where that alone says little, as a ``KeyError`` of a name."""
     said = without_addresses(" ".join(str(error).split()))
-    return said if said and isinstance(error, TypeError | ValueError | RuntimeError) else f"{type(error).__name__}: {said}"
+    return (
+        said if said and isinstance(error, TypeError | ValueError | RuntimeError) else f"{type(error).__name__}: {said}"
+    )
 
 
 def _refuse_no_network(network: Any, target: Any) -> None:
