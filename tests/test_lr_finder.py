@@ -77,7 +77,7 @@ def test_bad_settings_are_named(change: dict[str, Any], said: str) -> None:
 def test_a_missing_setting_is_named() -> None:
     with pytest.raises(ConfigError, match=r"lr_finder\.rule is missing"):
         FinderSettings.of({"lr_finder": {key: value for key, value in vars(SETTINGS).items() if key != "rule"}})
-    with pytest.raises(ConfigError, match="lr_finder=None"):
+    with pytest.raises(ConfigError, match="lr_finder=null"):
         FinderSettings.of({})
 
 

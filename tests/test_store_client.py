@@ -164,6 +164,47 @@ def test_a_copy_keeps_off_the_original(one_run: tuple[Path, str]) -> None:
         store.run(run_id).text("notes/a.txt")
 
 
+def test_a_new_project_in_the_place_of_one_that_was_moved(one_run: tuple[Path, str], empty_store: Path) -> None:
+    """Under the same process, as in a notebook; the new one's store is made from nothing, too."""
+    project, first = one_run
+    project.rename(project.with_name("moved"))
+    before = content(project.with_name("moved"))
+    for _ in range(2):
+        project.mkdir()
+        run = opened(project).start("r", "launch", {})
+        run.artifact("notes/a.txt", "new")
+        run.end("FINISHED")
+        assert [row.info.run_id for row in opened(project, create=False)._search("")] == [run.id] != [first]
+        shutil.rmtree(project)
+    with pytest.raises(NothingTracked):
+        opened(project, create=False)
+    assert content(project.with_name("moved")) == before
+
+
+def test_artifacts_that_cannot_be_written_are_one_sentence(
+    one_run: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = one_run
+    run = opened(project).start("r", "launch", {})
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", "mlartifacts/e")
+
+    monkeypatch.setattr(LocalArtifactRepository, "log_artifact", refuse)
+    with pytest.raises(
+        TrackingError, match=r"mlartifacts: it cannot be written: .*not permitted.*work on a copy of it"
+    ):
+        run.artifact("notes/b.txt", "said")
+
+
+def test_a_store_of_which_a_table_is_gone_is_one_sentence(one_run: tuple[Path, str]) -> None:
+    project, _ = one_run
+    with sqlite3.connect(project / "mlflow.db") as connection:
+        connection.execute("drop table runs")
+    with pytest.raises(TrackingError, match=r"cannot be used: .*runs.* Mend or move it"):
+        opened(project, create=False)._search("")
+
+
 def test_what_is_recorded_of_models_moves_along(one_run: tuple[Path, str], tmp_path: Path) -> None:
     project, run_id = one_run
     client = opened(project, create=False).client

@@ -62,6 +62,8 @@ def watch(values: list[float], **settings: Any) -> tuple[int, int]:
         ([0.5, math.nan, math.nan, math.nan, 0.6], 4, 5),
         ([0.5, math.nan, 0.4, math.nan, 0.3, 0.6], 0, 5),
         ([math.nan] * 4, -1, 4),
+        ([math.inf, 0.4, math.inf, math.inf, 0.5], 4, 5),
+        ([0.5, -math.inf, -math.inf], 0, 3),
     ],
 )
 def test_nan_never_wins_and_never_counts(values: list[float], chosen: int, epochs: int) -> None:
@@ -71,7 +73,7 @@ def test_nan_never_wins_and_never_counts(values: list[float], chosen: int, epoch
 def test_selection_is_that_of_the_epochs_with_a_value(examine: Examine) -> None:
     def holds(values: list[float], patience: int) -> None:
         chosen, epochs = watch(values, rule="best", patience=patience)
-        defined = {epoch: value for epoch, value in enumerate(values[:epochs]) if not math.isnan(value)}
+        defined = {epoch: value for epoch, value in enumerate(values[:epochs]) if value < math.inf}
         assert chosen == max(defined, key=lambda epoch: (defined[epoch], -epoch), default=-1)
         assert sum(epoch > chosen for epoch in defined) <= patience
         assert epochs == len(values) or sum(epoch > chosen for epoch in defined) == patience

@@ -189,6 +189,7 @@ def load_experiment(
     parsed = _parse(overrides)
     groups = config_groups(folders)
     _refuse_misplaced(parsed, groups)
+    _refuse_no_choice(parsed, groups)
     _refuse_shadowed(folders)
     refuse_lists_in_files(name, {}, groups, folders)
     try:
@@ -203,6 +204,8 @@ def load_experiment(
     for picked in chosen:
         refuse_lists(_parse(own_overrides[picked]), groups, picked)
     _refuse_collisions(parsed, {variant: own_overrides[variant] for variant in chosen})
+    for picked in chosen:
+        _refuse_no_choice(_parse(own_overrides[picked]), groups, f" of variant {picked!r}")
     variants, notes = [], []
     for picked in chosen:
         try:
@@ -609,6 +612,20 @@ def _refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]
             raise ConfigError(f"Override {text!r}: {key} is a config group, write {group}={override.value()}.")
 
 
+def _refuse_no_choice(items: Sequence[Override], groups: Mapping[str, set[str]], whose: str = "") -> None:
+    """A name that is a number to Hydra, a second choice of a group, or one at another place than its own."""
+    for item in items:
+        key, value, place = item.key_or_group, item.value(), f"Override {item.input_line!r}{whose}"
+        if key in groups and not isinstance(value, str) and value is not None and shown(value) in groups[key]:
+            raise ConfigError(
+                f"{place}: to Hydra {shown(value)} is no name. Write it in quotes: \"{key}='{shown(value)}'\"."
+            )
+        if key in groups and item.is_add() and "/" not in key:
+            raise ConfigError(f"{place}: something is chosen for {key} already. Write {key}={shown(value)}.")
+        if item.package is not None:
+            raise ConfigError(f"{place}: a choice stands at its own place only. Leave out '@{item.package}'.")
+
+
 def _refuse_unknown(
     composed: DictConfig,
     config: Mapping[str, Any],
@@ -729,13 +746,16 @@ def _unknown_key(
     """``given`` are the choices of groups in the command."""
     key = override.key_or_group
     keys = {
-        other: set(
-            flatten(OmegaConf.to_container(_compose(name, [*overrides, *given], folders), resolve=False), inner=True)
-        )
+        other: flatten(OmegaConf.to_container(_compose(name, [*overrides, *given], folders), resolve=False), inner=True)
         for other, overrides in own.items()
     }
     having = [other for other, known in keys.items() if key in known]
-    if having and variant not in having:
+    if variant in having:  # Hydra puts a mapping into what is there, and only into a mapping
+        return ConfigError(
+            f"Override {override.input_line!r}{whose}: {key} is {shown(keys[variant][key])}, no mapping that another one could "
+            f"be put into. Give a value of its kind."
+        )
+    if having:
         return ConfigError(
             f"Override {override.input_line!r}: variant {variant!r} ({', '.join(own[variant])}) has no key {key!r}, only "
             f"{', '.join(having)} {'have' if len(having) > 1 else 'has'} it. Pick them with variant={','.join(having)}."
@@ -866,7 +886,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
     split, tested = _test_part(config["split"])
     require(tested is not False or config["select"] == "last", "select", config["select"],
              f"last where there are no test rows ({split}): the value of the epoch that validation likes best is no fair estimate")  # fmt: skip
-    _check_metric(str(report["metric"]), metrics, split, tested)
+    _check_metric(shown(report["metric"]), metrics, split, tested)
     _require_known("report.bars", report["bars"], ["2std", "std", "ci95"])
     if report["baseline"] is not None:
         _require_known("report.baseline", report["baseline"], variants)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seedbed.checks import is_from_zero, is_number, is_positive, is_whole, require, require_choice
+from seedbed.checks import is_from_zero, is_number, is_positive, is_whole, require, require_choice, shown
 from seedbed.errors import ConfigError, near_misses
 from seedbed.schedules import Schedule
 
@@ -44,7 +44,9 @@ class FinderSettings:
         node = config.get("lr_finder")
         known = [entry.name for entry in fields(cls)]
         if not isinstance(node, Mapping):
-            raise ConfigError(f"lr_finder={node}: it must have the keys {', '.join(known)}. Take back the override.")
+            raise ConfigError(
+                f"lr_finder={shown(node)}: it must have the keys {', '.join(known)}. Take back the override."
+            )
         for key in node:
             if key not in known:
                 raise ConfigError(f"lr_finder.{key}: there is no such setting, {near_misses(str(key), known)}")

@@ -255,9 +255,17 @@ def own_folder(parent: Path) -> Path:
     now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     for suffix in itertools.count(1):
         folder = parent / (now if suffix == 1 else f"{now}_{suffix}")
-        with contextlib.suppress(FileExistsError):
+        try:
             folder.mkdir(parents=True)
             return folder
+        except FileExistsError:
+            if not parent.is_dir():
+                raise ConfigError(f"-m: {parent}, where the jobs' logs go, is no folder. Move what is there.") from None
+        except OSError as error:
+            raise ConfigError(
+                f"-m: {folder}, where the jobs' logs go, cannot be made: {error.strerror}. Make it possible to write there, or "
+                "work on a copy of the project in a folder that can be written (--config-dir names it)."
+            ) from error
     raise AssertionError("counting does not end")
 
 

@@ -206,13 +206,13 @@ class Planner:
                 _check_pairing(first, variant, table, rows)
             try:
                 _check_rows(variant, table, rows, strategy)
+                counts = self._tried(variant, table, rows, strategy)
+                plan.append(replace(plan_variant(variant, table, rows, strategy), counts=counts))
             except NotInTheData as error:
                 if not leave_out:
                     raise
                 unfit[variant.name] = error
                 continue
-            counts = self._tried(variant, table, rows, strategy)
-            plan.append(replace(plan_variant(variant, table, rows, strategy), counts=counts))
             for note in plan[-1].notes:
                 self.display.say_once(note)
         if unfit and not plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import os
@@ -22,6 +23,10 @@ from mlflow import MlflowClient
 from mlflow.entities import FileInfo
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
+from mlflow.tracking._model_registry.utils import _get_store_registry
+from mlflow.tracking._tracking_service.utils import _tracking_store_registry
 from sqlalchemy.exc import SQLAlchemyError
 
 from seedbed import databases
@@ -66,6 +71,7 @@ class ProjectClient(MlflowClient):
 
     def open_for_reading(self) -> bool:
         """Whether there is a store; nothing is written, and no lock is taken where it is a file."""
+        _forget_another_file(self._file)
         address = databases.for_reading(self.uri)
         if databases.is_database(self.uri) and not databases.has_tables(address, MLFLOW, self.uri):
             return False
@@ -77,6 +83,7 @@ class ProjectClient(MlflowClient):
         with self._lock, databases.alone(self.uri, "runs"):  # two that migrate an empty database at once break it
             if self._writes:
                 return
+            _forget_another_file(self._file)
             with databases.nothing_half_made(self.uri):
                 if databases.is_database(self.uri):
                     databases.has_tables(self.uri, MLFLOW)
@@ -84,6 +91,7 @@ class ProjectClient(MlflowClient):
                 self.search_experiments(max_results=1)
             if self._own and self._file is not None:
                 _record_places(self._file, self.project)
+            _forget_another_file(self._file)  # it may have been made just now
             self._writes = True
 
     @contextmanager
@@ -97,6 +105,8 @@ class ProjectClient(MlflowClient):
                     self.open_for_writing()
             yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+            if _is_forbidden(error):
+                raise TrackingError(f"{databases.without_password(self.uri)} or {self.project / ARTIFACTS}: {_FORBIDDEN.format(error)}") from error  # fmt: skip
             if not databases.is_full(error):
                 raise
             where = self.project if self._own else databases.without_password(self.uri)
@@ -156,6 +166,27 @@ class ProjectClient(MlflowClient):
         return self._repositories[owner]
 
 
+# Which file stood at the place of a store when this process opened it last.
+_OPENED: dict[Path, tuple[int, int] | None] = {}
+
+
+def _forget_another_file(file: Path | None) -> None:
+    """Have MLflow, which keeps a connection to each address, connect anew where another file than before stands there now:
+    a project was moved or its store deleted, and a new one began in the same place under the same process.
+    """
+    if file is None:
+        return
+    place = file.absolute()
+    found = (place.stat().st_dev, place.stat().st_ino) if place.is_file() else None
+    if _OPENED.get(place) not in (None, found):
+        for kind in (TrackingStore, RegistryStore):
+            for address in [known for known in kind._engine_map if databases.file_of(known) == place]:
+                kind._engine_map.pop(address).dispose()
+        for registry in (_tracking_store_registry, _get_store_registry()):  # type: ignore[no-untyped-call]
+            registry._get_store_with_resolved_uri.cache_clear()
+    _OPENED[place] = found
+
+
 def _opening_first(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def write(client: ProjectClient, *arguments: Any, **named: Any) -> Any:
@@ -179,10 +210,29 @@ def usable(uri: str) -> Iterator[None]:
         if databases.is_full(error):
             raise
         reason = databases.without_password(" ".join(str(error).split())[:500])
+        if _is_forbidden(error):
+            raise TrackingError(f"The tracking store {databases.without_password(uri)}: {_FORBIDDEN.format(error)}") from error  # fmt: skip
         raise TrackingError(
             f"The tracking store {databases.without_password(uri)} cannot be used: {type(error).__name__}: {reason} "
             f"{databases.remedy(uri)} name another in MLFLOW_TRACKING_URI."
         ) from error
+
+
+_FORBIDDEN = (
+    "it cannot be written: {}. What is there can be read (seedbed report NAME --output FOLDER). To run more, make the folder one "
+    "that you can write, or work on a copy of it, which --config-dir names."
+)
+
+
+def _is_forbidden(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that a file or folder cannot be written."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return True
+        if "attempt to write a readonly database" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _is_no_full_disk(record: logging.LogRecord) -> bool:

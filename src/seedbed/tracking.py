@@ -350,7 +350,7 @@ class Store:
         self.address = uri
         """With a password, where there is one."""
         self.uri = databases.without_password(uri)
-        self.client: MlflowClient = opened(uri, project, f"run 'seedbed run {experiment}' first", create=create)
+        self.client: ProjectClient = opened(uri, project, f"run 'seedbed run {experiment}' first", create=create)
         with usable(uri), databases.alone(uri, "runs") if create else nullcontext():
             self.experiment_id = self._experiment_id(create, databases.is_database(uri))
 
@@ -509,13 +509,14 @@ def _may_exist(uri: str) -> bool:
     return file is None or file.is_file()
 
 
-def _runs(client: MlflowClient, experiments: Sequence[str], query: str, order: str) -> list[Run]:
+def _runs(client: ProjectClient, experiments: Sequence[str], query: str, order: str) -> list[Run]:
     runs: list[Run] = []
     token = None
     while True:
-        page = client.search_runs(
-            list(experiments), query, ViewType.ACTIVE_ONLY, max_results=1000, order_by=[order], page_token=token
-        )
+        with usable(client.uri):
+            page = client.search_runs(
+                list(experiments), query, ViewType.ACTIVE_ONLY, max_results=1000, order_by=[order], page_token=token
+            )
         runs += page
         token = page.token
         if not token:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from seedbed import devices
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
-from seedbed.errors import ConfigError
+from seedbed.errors import ConfigError, DataError, without_addresses
 from seedbed.experiment import build
 from seedbed.lightning_modules import is_lightning_module, refuse_as_network
 from seedbed.lr_finder import AUTO, FinderSettings, LossCurve, RangeTest, RisingRates
@@ -69,6 +69,10 @@ EVALUATED_AT_ONCE = 1024
 EVALUATED_BYTES = 2**22
 """What the inputs of all seeds may take then: a convolution makes several times as much of them, and memory that is asked
 of the system anew for each batch costs more than the arithmetic."""
+MOST_ROWS_PADDED = 10**6
+"""Rows of a batch that may be padding."""
+ROWS_TRIED = 5
+"""Made-up rows on which a network is tried."""
 CurvePoints = list[tuple[str, int, float]]
 """Metric, epoch, value."""
 # Stack sizes found by measurement in this process, by what decides the time of a step.
@@ -368,11 +372,15 @@ class StackTrainer:
 
     def _check(self) -> None:
         try:
-            with global_stream(0, "trial"):
+            with global_stream(0, "trial"), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Initializing zero-element")  # refused below
                 network = self.network()
-        except (TypeError, ValueError, RuntimeError, OverflowError, MemoryError) as error:
-            raise ConfigError(f"model: cannot build {self._target('model')}: {_why_not_built(error)}") from error
+        except (ConfigError, DataError):
+            raise
+        except Exception as error:  # the network may be a user's, and raise anything
+            raise ConfigError(f"model: cannot build {self._target('model')}: {_why(error)}") from error
         refuse_as_network(type(network), self._target("model"))
+        _refuse_no_network(network, self._target("model"))
         self.notes = tuple(_parts_used_by_forward_alone(network, self._target("model")))
         self._check_batch_size()
         self.task.check_settings(self.table, self._task_settings)
@@ -384,6 +392,7 @@ class StackTrainer:
         if not self._is_fitted:
             self._check_training(list(network.parameters()))
             self._check_one_row(network)
+            self._check_output(network)
 
     def _check_one_row(self, network: nn.Module) -> None:
         """What the network does with a batch of one row, in training and in evaluation."""
@@ -405,8 +414,39 @@ class StackTrainer:
         if refused is not None and self.settings["batch_size"] == 1:
             raise ConfigError(f"trainer.batch_size=1: {self._needs_two_rows(refused)}")
 
+    def _check_output(self, network: nn.Module) -> None:
+        """What the network gives is of the task's shape and hangs on its weights; one that fails here is not judged."""
+        wanted = self.task.output_shape(self.table, ROWS_TRIED)
+        if wanted is None:
+            return
+        try:
+            with global_stream(0, "trial"):
+                given = network.eval()(*self.task.example(self.table, ROWS_TRIED, torch.Generator().manual_seed(0)))
+        except Exception:  # of a user's code on made-up rows
+            return
+        target = self._target("model")
+        shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+        if shape != wanted:
+            raise ConfigError(
+                f"model: {target} gives {shape} for {ROWS_TRIED} rows, and {self._target('task')} wants {wanted}. Let its "
+                "forward return one tensor of that shape."
+            )
+        if not given.requires_grad:
+            raise ConfigError(
+                f"model: what {target} gives does not depend on weights that can be trained. Let its forward use them without "
+                "detach() or no_grad(), and leave requires_grad=True to some of them."
+            )
+
     def check_rows(self, rows: Mapping[int, Rows]) -> None:
-        """Raise ``ConfigError`` where a side of a seed is a single row, and the network needs two of them."""
+        """Raise ``ConfigError`` where a batch is far larger than the training rows; or where a side of a seed is a single
+        row, and the network needs two of them.
+        """
+        size, most = self.settings["batch_size"] or 1, max((len(of_seed.train) for of_seed in rows.values()), default=0)
+        if size > max(MOST_ROWS_PADDED, 10 * most):
+            raise ConfigError(
+                f"trainer.batch_size={size}: there are {most} training rows, and memory would be taken for all {size} of a batch. "
+                f"Give {most} for batches of all rows, or fewer."
+            )
         for seed, of_seed in rows.items():
             for side in ("train", "val", "test"):
                 refused = self._refused_training if side == "train" else self._refused_evaluating
@@ -438,6 +478,8 @@ class StackTrainer:
         ]
 
     def _check_training(self, parameters: list[nn.Parameter]) -> None:
+        if not parameters:
+            raise ConfigError(f"model: {self._target('model')} has no weights, so that there is nothing to train.")
         try:
             optimizer = self._optimizer(parameters)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -516,8 +558,9 @@ class StackTrainer:
         if self._network_key in _STACKABLE:
             return
         try:
-            difference = stacking_error(self.network, lambda draw: self.task.example(self.table, 5, draw))
+            difference = stacking_error(self.network, lambda draw: self.task.example(self.table, ROWS_TRIED, draw))
         except (TypeError, ValueError, RuntimeError, IndexError) as error:
+            self._refuse_failing(error)
             raise ConfigError(
                 f"model: {self._target('model')} cannot be stacked: {str(error).rstrip('.')}. {NOT_STACKABLE}"
             ) from error
@@ -528,16 +571,50 @@ class StackTrainer:
             )
         _STACKABLE[self._network_key] = build_stacked(self.network, (0, 1)) is not None
 
+    def _refuse_failing(self, error: Exception) -> None:
+        """Raise ``ConfigError`` where a single network fails as its stack did: other counting of axes would not mend that."""
+        try:
+            with global_stream(0, "trial"), torch.no_grad():
+                self.network().eval()(*self.task.example(self.table, ROWS_TRIED, torch.Generator().manual_seed(0)))
+        except Exception as alone:
+            raise ConfigError(
+                f"model: {self._target('model')} fails on {ROWS_TRIED} rows of the shape that these data have: {_why(alone).rstrip('.')}. "
+                "Mend its layers or its forward."
+            ) from error
+
     def _target(self, node: str) -> Any:
         return self.config[node].get("_target_")
 
 
-def _why_not_built(error: Exception) -> str:
-    """An error of a network's, in words; PyTorch says in many ways that a size is beyond the memory, or any."""
-    text = str(error)
-    if isinstance(error, MemoryError | OverflowError) or re.search(r"allocat|[Oo]verflow", text):
+def _why(error: Exception) -> str:
+    """What an error of a user's code says; its kind, too, where that alone says little, as a ``KeyError`` of a name."""
+    said = without_addresses(" ".join(str(error).split()))
+    # PyTorch says in many ways that a size is beyond the memory, or beyond any.
+    if isinstance(error, MemoryError | OverflowError) or re.search(r"allocat|[Oo]verflow", said):
         return "one network alone needs more memory than this machine has. Give its layers smaller sizes."
-    return text
+    return (
+        said if said and isinstance(error, TypeError | ValueError | RuntimeError) else f"{type(error).__name__}: {said}"
+    )
+
+
+def _refuse_no_network(network: Any, target: Any) -> None:
+    """Raise ``ConfigError`` where what was built is no network, or one with a layer that has no units or no size yet."""
+    if not isinstance(network, nn.Module):
+        raise ConfigError(
+            f"model._target_: {target} gives {type(network).__name__}, which is no network. Name a class derived from "
+            "torch.nn.Module, or a function that returns one."
+        )
+    for name, weight in network.named_parameters():
+        if isinstance(weight, nn.UninitializedParameter):
+            raise ConfigError(
+                f"model: {target} has a weight {name} whose size its first batch would say. seedbed needs all sizes when the "
+                "network is built: take in_features and out_features, and torch.nn.Linear in place of torch.nn.LazyLinear."
+            )
+        if weight.numel() == 0:
+            raise ConfigError(
+                f"model: {target} has a layer without units: its weight {name} is of shape {tuple(weight.shape)}. Give sizes "
+                "from 1 on."
+            )
 
 
 def _parts_used_by_forward_alone(network: nn.Module, target: Any) -> Iterator[str]:

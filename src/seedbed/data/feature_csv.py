@@ -79,7 +79,7 @@ class FeatureCsv:
         settled = self.rules.settled(records.strings([label_at])[0], place)
         kept, dropped = self._complete(settled, features, columns)
         names, features = [settled.names[row] for row in kept], features[kept]
-        classes = classes_of(names, place, self.rules.given)
+        classes = classes_of(names, place)
         positive = self.rules.positive_class(classes, place)
         labels = label_numbers(names, classes)
         dropped = {"dropped_bad_lines": records.dropped, **dropped}

@@ -209,7 +209,7 @@ class ImageFolder:
             if other := sorted({folder.name for folder in _folders(part)} - trained):
                 raise DataError(
                     f"{part} has the class {other[0]!r}, which the training part lacks. Its classes are "
-                    f"{', '.join(sorted(trained))}."
+                    f"{', '.join(sorted(trained))}. Put pictures of it into the training part, or move that folder away."
                 )
 
     def _classes(self, found: Sequence[Found]) -> tuple[str, ...]:

@@ -69,20 +69,13 @@ class LabelRules:
                 f"data.labels={self.labels}: give the class of each label that is to be another one, as in "
                 "data.labels={spam.: spam}."
             )
+        for label, name in dict(self.labels or {}).items():
+            if isinstance(name, Mapping | list | tuple):
+                raise ConfigError(f"data.labels: {label!r} is given {name}. Name one class for each label.")
         if isinstance(self.drop_classes, str) or not isinstance(self.drop_classes or (), Sequence):
             raise ConfigError(f"data.drop_classes={self.drop_classes}: give a list, such as data.drop_classes=[other].")
         if isinstance(self.positive, Mapping | list | tuple):
             raise ConfigError(f"data.positive={self.positive}: name one class.")
-
-    @property
-    def given(self) -> str:
-        """The keys that join classes or leave some out, as they are set; "" where none is."""
-        keys = {
-            "data.labels": self.labels,
-            "data.join_labels": self.join_labels,
-            "data.drop_classes": self.drop_classes,
-        }
-        return " and ".join(key for key, value in keys.items() if value)
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -97,7 +90,7 @@ class LabelRules:
         if joined:
             counts["joined_labels"] = len(joined)
             notes.append(_of_unseen(cleaned, names, joined))
-        altered = names != cleaned
+        altered, written = names != cleaned, names
         names = self._mapped(names, place, notes)
         if self.join_labels:
             names = self._joined(names, notes)
@@ -105,6 +98,7 @@ class LabelRules:
             notes += look_alikes(names)
         notes += self._absent(names)
         left_out = self._left_out(names, place)
+        self._refuse_no_choice(written, [name for name, gone in zip(names, left_out, strict=True) if not gone], place)
         if left_out.any():
             counts["dropped_of_classes"] = int(left_out.sum())
             gone = ", ".join(repr(name) for name in dict.fromkeys(np.array(names, dtype=object)[left_out].tolist()))
@@ -160,6 +154,17 @@ class LabelRules:
         ]
         return new
 
+    def _refuse_no_choice(self, written: Sequence[str], kept: Sequence[str], place: str) -> None:
+        """Raise ``ConfigError`` where the settings leave fewer than two of a file's classes."""
+        there, left = set(written) - {""}, set(kept) - {""}
+        settings = {"labels": self.labels, "join_labels": self.join_labels, "drop_classes": self.dropped}
+        given = [f"data.{key}" for key, value in settings.items() if value]
+        if given and len(left) < 2 <= len(there):
+            few = f"only {next(iter(left))!r}" if left else "none"
+            raise ConfigError(
+                f"{' and '.join(given)}: of the {len(there)} labels of {place} {few} is left as a class. Keep two classes or more."
+            )
+
     def _left_out(self, names: Sequence[str], place: str) -> np.ndarray:
         there = set(names) - {""}
         gone = {_class_named(each, there, "data.drop_classes", place) for each in self.drop_classes or ()}
@@ -177,19 +182,12 @@ def equal_classes_note(labels: np.ndarray, classes: Sequence[str], positive: str
     ]
 
 
-def classes_of(labels: Sequence[str], place: str, given: str = "") -> tuple[str, ...]:
+def classes_of(labels: Sequence[str], place: str) -> tuple[str, ...]:
     """The distinct labels, sorted; by value where all are numbers.
-
-    ``given`` are the keys that have joined some or left some out (``LabelRules.given``).
 
     Raises ``DataError`` when ``place``, the column they come from, cannot be one of classes.
     """
     counts = Counter(labels)
-    if given and len(counts) < 2:
-        left = f"one class only, {labels[0]!r}," if counts else "no row"
-        raise DataError(
-            f"{place}: {given} leave{'' if ' and ' in given else 's'} {left} where two classes are needed. Set less of it."
-        )
     if not counts:
         raise DataError(
             f"{place}: no row has all that is needed, each lacks a value. Name other columns or another file."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -18,6 +19,8 @@ _log = logging.getLogger(__name__)
 ORDERS = ("time", "random")
 HELD_OUT = ("user", "item")
 FOLDS = 5
+FEWEST_HELD_OUT_FROM = 3
+"""Users, or items, of which one can validate, one test and one train."""
 
 
 class RatingSplit(ABC):
@@ -283,9 +286,21 @@ class HeldOut(RatingSplit):
             if share > 0 and int(share * enough) == 0:
                 raise DataError(
                     f"{table.name}: split.{key}={share:g} of its {enough} {self.side}s with split.at_least="
-                    f"{self.at_least} ratings or more is not one. Raise split.{key}, or lower split.at_least."
+                    f"{self.at_least} ratings or more is not one. {self._more_held_out(table, key, share, enough)}"
                 )
         return int(self.val * enough), int(self.test * enough)
+
+    def _more_held_out(self, table: RatingTable, key: str, share: float, enough: int) -> str:
+        """What makes the share one user, or item, at least."""
+        numbers = np.sort(np.bincount(self._ids(table)))[::-1]
+        wanted = math.ceil(1 / share)
+        ways = []
+        if wanted <= len(numbers) and numbers[wanted - 1] > 0:
+            ways.append(f"lower split.at_least to {numbers[wanted - 1]}")
+        if enough >= FEWEST_HELD_OUT_FROM:
+            ways.append(f"raise split.{key} above {1 / enough:.2g}")
+        said = ", or ".join(ways) or f"use ratings of more {self.side}s"
+        return f"{said[0].upper()}{said[1:]}."
 
 
 def _checked(val: float, test: float) -> tuple[float, float]:

@@ -50,7 +50,7 @@ class TextCsv:
     def load(self, progress: Progress | None = None) -> Table:
         """Read the texts and encode them; raises ``ConfigError`` and ``DataError``."""
         found = read_texts(self.path, self.reading, self.text, self.label, self.rules)
-        classes = classes_of(found.labels, found.place, self.rules.given)
+        classes = classes_of(found.labels, found.place)
         return text_table(
             found,
             name=self.path.stem,

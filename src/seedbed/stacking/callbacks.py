@@ -19,7 +19,7 @@ class SeedSelection(pl.Callback):
 
     ``rule`` is ``last`` (keep the weights of the last epoch) or ``best`` (put each seed's best epoch back after the
     fit). ``patience`` is the number of epochs without improvement after which a seed takes no further step; None
-    never stops one. An epoch in which the metric is NaN is never the best, and does not count for ``patience``. ``chosen``
+    never stops one. An epoch in which the metric is NaN, or infinitely good, is never the best, and does not count for ``patience``. ``chosen``
     holds the epoch (from 0) whose weights each seed ends with, -1 where none could be chosen.
     """
 
@@ -43,10 +43,11 @@ class SeedSelection(pl.Callback):
             return
         epoch = trainer.current_epoch
         value = self.sign * task.history[-1][self.monitor]
-        better = value < self.best  # False for the NaN of a seed that rests
+        undefined = np.isnan(value) | np.isneginf(value)  # a seed that rests has NaN; no metric is infinitely good
+        better = (value < self.best) & ~undefined
         self.last_epoch[task.running] = epoch
         self.best[better], self.best_epoch[better] = value[better], epoch
-        self.since_best = np.where(better, 0, self.since_best + ~np.isnan(value))
+        self.since_best = np.where(better, 0, self.since_best + ~undefined)
         if self.rule == "best":
             for position in np.flatnonzero(better):
                 self._states[int(position)] = task.network.seed_state(int(position))

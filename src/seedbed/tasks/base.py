@@ -84,6 +84,11 @@ class Task(StackedModule):
         """Inputs of one network for a few made-up ``rows``: what its ``forward`` is called with."""
 
     @classmethod
+    def output_shape(cls, table: Any, rows: int) -> tuple[int, ...] | None:
+        """The shape of what a network's ``forward`` must give for a few rows; None where the task asks for other things."""
+        return None
+
+    @classmethod
     @abstractmethod
     def seed_data(
         cls, table: Any, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None

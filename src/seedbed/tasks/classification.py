@@ -115,6 +115,11 @@ class Classification(Task):
         return (table.inputs.example(rows, generator),)
 
     @classmethod
+    def output_shape(cls, table: Table, rows: int) -> tuple[int, ...] | None:
+        own_loss = cls.row_losses is not Classification.row_losses  # of a user's, for outputs of another kind
+        return None if own_loss else (rows, cls.network_arguments(table)["out_features"])
+
+    @classmethod
     def seed_data(
         cls, table: Table, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None
     ) -> LabelledRows:

@@ -76,6 +76,10 @@ class Rating(OfRatings):
             self.register_buffer(name, values, persistent=False)
         self.vocabulary = vocabulary
 
+    @classmethod
+    def output_shape(cls, table: Any, rows: int) -> tuple[int, ...] | None:
+        return (rows,) if cls is Rating else None
+
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
         losses = (self._predicted(*self._pairs(index)) - self._of(self.ratings, index)) ** 2
         return losses, torch.ones_like(losses)
