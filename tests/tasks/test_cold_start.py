@@ -187,7 +187,7 @@ def test_a_seed_whose_weights_are_not_finite_diverges_alone() -> None:
     [
         ({"method": "fold"}, r"task\.method=fold: .*'fold_in'"),
         ({"ridge": 0}, r"task\.ridge=0 .* a positive number"),
-        ({"known": [0, 3, 3]}, r"task\.known=\[0, 3, 3\]"),
+        ({"known": [0, 3, 3]}, r"task\.known=\[0,3,3\]"),
         ({"known": []}, r"task\.known=\[\]"),
         ({"known": [0, 6]}, r"split\.at_least=6 no rating of some users would be left.*split\.at_least above 6"),
         ({"side": "users"}, r"task\.side=users"),

@@ -166,7 +166,7 @@ def test_popular_items_are_ranked_by_their_training_ratings() -> None:
         (TOWERS, {"loss": "softmax"}, "task.loss=softmax"),
         (TOWERS, {"temperature": 0}, "task.temperature=0"),
         (TOWERS, {"hard_negatives": 0}, "task.hard_negatives=0"),
-        (TOWERS, {"evaluation_batch": None}, "task.evaluation_batch=None"),
+        (TOWERS, {"evaluation_batch": None}, "task.evaluation_batch=null"),
         (TOWERS, {"loss": "bpr", "hard_negatives": 3}, "draws its negatives"),
         (DOT, {}, "DotProduct has no method scores"),
         (TOWERS | {"init": "uniform"}, {}, "model.init=uniform"),
