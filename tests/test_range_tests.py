@@ -111,7 +111,7 @@ def test_linear_rates_are_drawn_on_a_linear_axis(project: Path, tmp_path: Path) 
     [
         (["lr_finder.rule=vally"], "did you mean 'valley'"),
         (["lr_finder.max_lr=1e-9"], "lr_finder.max_lr=1e-09"),
-        (["optimizer.lr=abc"], "optimizer.lr=abc cannot be used: it must be a number from 0 on, or auto"),
+        (["optimizer.lr=abc"], "optimizer.lr=abc: give a number or auto"),
         (["--plot", "seeds=3"], "--plot seeds=3: not the name of a picture"),
     ],
 )

@@ -24,7 +24,7 @@ def claim(check):
         ({"claims": "nothing"}, "published.claims=nothing"),
         ({"numbers": {"a": 1}}, "published.numbers="),
         ({"curves": 1.5}, "published.curves=1.5"),
-        ({"learned": True}, "published.learned=True"),
+        ({"learned": True}, "published.learned=true"),
         ({"claims": [5]}, "published.claims[0]=5"),
         (claim({"worse_then": ["none", "smote"]}), "did you mean 'worse_than'"),
         (claim({"worse_than": ["none", "smot"]}), "did you mean 'smote'"),

@@ -620,7 +620,7 @@ def _refuse_no_choice(items: Sequence[Override], groups: Mapping[str, set[str]],
             raise ConfigError(
                 f"{place}: to Hydra {shown(value)} is no name. Write it in quotes: \"{key}='{shown(value)}'\"."
             )
-        if key in groups and item.is_add() and "/" not in key:
+        if key in groups and item.is_add() and isinstance(value, str) and "/" not in key:
             raise ConfigError(f"{place}: something is chosen for {key} already. Write {key}={shown(value)}.")
         if item.package is not None:
             raise ConfigError(f"{place}: a choice stands at its own place only. Leave out '@{item.package}'.")
