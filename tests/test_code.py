@@ -403,7 +403,7 @@ def test_what_may_go_well_is_not_refused(text: str, mine: Path) -> None:
 def test_a_name_without_a_module_is_refused_with_near_misses(mine: Path) -> None:
     write(mine, mynet="")
     with pytest.raises(
-        ConfigError, match=r"model._target_=mynett\.Net: there is no module 'mynett', did you mean 'mynet'\?"
+        ConfigError, match=r"model._target_=mynett\.Net: there is no module 'mynett', did you mean 'mynet'"
     ):
         check_code({"model._target_": "mynett.Net"})
 

@@ -200,6 +200,8 @@ class Program:
     """One that each of its databases has."""
     upgrade: str
     """The command that brings a database up to date; ``{address}`` stands for it."""
+    others: tuple[str, ...] = ()
+    """Further tables, without which nothing can be read."""
 
 
 @cache
@@ -234,6 +236,11 @@ def has_tables(address: str, program: Program, called: str | None = None) -> boo
         raise TrackingError(
             f"{shown} is no database of {program.name}'s: it holds the tables {', '.join(sorted(tables)[:4])} and others. "
             "Name another one."
+        )
+    if form == head and (gone := set(program.others) - tables):
+        raise TrackingError(
+            f"{shown} is damaged: it cannot be used without its table {', '.join(sorted(gone))}. Mend or move it, or name "
+            "another."
         )
     if form in known and form != head:
         command = program.upgrade.format(address=shlex.quote(shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,12 @@ def _lists(
 
 def _defaults(path: Path) -> list[Any]:
     """The defaults list of a file; [] where it has none, or cannot be read, which is said elsewhere."""
+    state = path.stat()
+    return _read_defaults(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache  # a file is asked for with every variant
+def _read_defaults(path: Path, changed: int, size: int) -> list[Any]:
     try:
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except (OmegaConfBaseException, YAMLError, OSError, ValueError):

@@ -33,7 +33,14 @@ from seedbed import databases
 from seedbed.databases import Program
 from seedbed.errors import StoreFull, TrackingError
 
-MLFLOW = Program("MLflow", "mlflow", "store/db_migrations", "experiments", "mlflow db upgrade {address}")
+MLFLOW = Program(
+    "MLflow",
+    "mlflow",
+    "store/db_migrations",
+    "experiments",
+    "mlflow db upgrade {address}",
+    ("runs", "params", "tags", "metrics", "latest_metrics"),
+)
 STORE, ARTIFACTS = "mlflow.db", "mlartifacts"
 # What methods of MLflow's client that write are called.
 WRITING = ("create_", "delete_", "finalize_", "log_", "rename_", "restore_", "set_", "update_")
