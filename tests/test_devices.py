@@ -172,6 +172,7 @@ def test_two_devices_share_out_the_seeds(project: Path, tmp_path: Path, monkeypa
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.skipif(devices.available_cores() < 2, reason="needs two cores")
 def test_a_failure_on_one_device_leaves_the_others_results(project: Path) -> None:
     (project / "own_network.py").write_text(

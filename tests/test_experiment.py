@@ -308,8 +308,10 @@ def test_a_fingerprint_ignores_what_cannot_change_the_result(override: str) -> N
     ],
 )  # fmt: skip
 def test_settings_that_came_later_count_from_where_they_are_set(experiment, given, later) -> None:
+    first = load_experiment(experiment, given).variants[0].name
+
     def recipe(*more: str) -> dict[str, object]:
-        return recipe_of(load_experiment(experiment, [*given, *more]).variants[0].config)
+        return recipe_of(load_experiment(experiment, [*given, *more, f"variant={first}"]).variants[0].config)
 
     keys = {override.split("=")[0] for override in later}
     assert not keys & set(recipe())

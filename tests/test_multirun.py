@@ -76,6 +76,7 @@ def _cells(store: object, launch: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_a_job_whose_data_are_bad_input_says_why_and_stops_no_other(
     seedbed: Callable[..., subprocess.CompletedProcess[str]], project: Path
 ) -> None:

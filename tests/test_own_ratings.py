@@ -58,6 +58,7 @@ def test_every_experiment_on_ratings_takes_a_file_of_ones_own(own: Path, name: s
     assert all(planned.variant.config["report"] == fitted.config["report"] for planned in plan)
 
 
+@pytest.mark.extended
 def test_what_is_asked_for_by_name_is_refused_where_the_data_do_not_have_it(own: Path) -> None:
     for name, asked, said in (
         ("two_tower_retrieval", "variant=features", "this data set says nothing of its users"),
@@ -87,6 +88,7 @@ def ask(*command: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_report_and_recommendations_on_a_file_of_ones_own(own: Path) -> None:
     two = ["variant=two_tower,popular", "trainer.max_epochs=1"]
     matrix: list[Any] = ["trainer.max_epochs=2", "task.steps=5"]

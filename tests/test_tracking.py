@@ -181,6 +181,7 @@ def _open(arguments: tuple[str, Path]) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_many_processes_may_open_a_store_that_is_not_there_yet(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         found = pool.map(_open, [(tracking.store_uri(tmp_path), tmp_path)] * 3)

@@ -113,6 +113,7 @@ def test_two_processes_started_at_once_share_the_trials_and_the_runs(shared: Sha
     assert (shared.project / "mlartifacts" / "messages.search").is_dir()  # and not in the folder that one stood in
 
 
+@pytest.mark.extended
 def test_the_point_of_a_process_killed_meanwhile_is_tried_again_by_the_other(
     shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,7 +80,9 @@ def test_a_search_is_a_run_above_its_trials_and_their_seeds(project: Path, made_
     assert launch.info.run_id == found.tested.launch
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "qmc", "gp"])
+@pytest.mark.parametrize(
+    "sampler", ["tpe", "random", *(pytest.param(name, marks=pytest.mark.extended) for name in ("qmc", "gp"))]
+)
 def test_a_search_in_two_parts_tries_what_one_in_one_go_tries(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch, sampler: str
 ) -> None:
@@ -104,7 +106,7 @@ def test_cma_es_goes_on_without_repeating_a_point(project: Path, monkeypatch: py
     assert len({str(point) for point in points(found)}) == len(found.search.trials) == 12
 
 
-@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+@pytest.mark.parametrize("pruner", ["median", pytest.param("hyperband", marks=pytest.mark.extended)])
 def test_pruners_stop_what_is_worse_at_an_epoch(project: Path, made_up_search: Run, pruner: str) -> None:
     more = ["search.pruner.n_startup_trials=2"] if pruner == "median" else []
     found = made_up_search(
@@ -147,7 +149,14 @@ class Killed(BaseException):
     """Ends a process on the spot, as SIGKILL does."""
 
 
-@pytest.mark.parametrize(("sampler", "drawn"), [("tpe", 1), ("qmc", 2), ("grid", 0)])
+@pytest.mark.parametrize(
+    ("sampler", "drawn"),
+    [
+        pytest.param("tpe", 1, marks=pytest.mark.extended),
+        pytest.param("qmc", 2, marks=pytest.mark.extended),
+        ("grid", 0),
+    ],
+)
 def test_a_kill_before_a_trial_is_signed_changes_nothing_for_those_who_go_on(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch, sampler: str, drawn: int
 ) -> None:
@@ -529,6 +538,7 @@ def test_bad_input_is_refused_before_any_trial(
     assert not (project / "optuna.db").exists()
 
 
+@pytest.mark.extended
 def test_what_a_sampler_learns_in_several_processes_is_said_once(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
