@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from seedbed.cli import main
@@ -15,6 +16,7 @@ def typed(project: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, [*arguments, "--config-dir", str(project)])
 
 
+@pytest.mark.slow
 def test_a_search_its_report_and_the_same_command_again(project: Path) -> None:
     options = [*BASE, "search.trials=2", "search.fresh_seeds=2", "search/pruner=median", "tracking.pictures=true"]
     done = typed(project, "search", "messages", *options)

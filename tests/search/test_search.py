@@ -127,6 +127,7 @@ def pretended(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
     return Measured(values=(value,), mean=value, n=2)
 
 
+@pytest.mark.slow
 def test_a_trial_left_running_by_a_kill_fails_and_its_point_is_tried_again(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
