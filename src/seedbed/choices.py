@@ -26,13 +26,7 @@ class Setting:
 
 def settings_of_file(name: str, folders: Sequence[Path]) -> DictConfig:
     """What ``experiments/NAME.yaml`` sets, and the experiments that its defaults list names before it."""
-    path = next((found for folder in folders if (found := folder / "experiments" / f"{name}.yaml").is_file()), None)
-    content = OmegaConf.load(path) if path is not None else OmegaConf.create()
-    if not isinstance(content, DictConfig):
-        return OmegaConf.create()
-    defaults = content.pop("defaults", [])
-    parents = [entry for entry in defaults if isinstance(entry, str) and entry != "_self_"]
-    return typing.cast(DictConfig, OmegaConf.merge(*(settings_of_file(each, folders) for each in parents), content))
+    return config_of("experiments", name, folders)
 
 
 def config_of(group: str, choice: str, folders: Sequence[Path]) -> DictConfig:

@@ -202,14 +202,14 @@ def load_experiment(
     own_overrides = _variant_overrides(name, bare)
     chosen = _chosen_variants(parsed, own_overrides)
     for picked in chosen:
-        refuse_lists(_parse(own_overrides[picked]), groups, picked)
+        own = _parse(own_overrides[picked])
+        refuse_lists(own, groups, picked)
+        _refuse_no_choice(own, groups, f" of variant {picked!r}")
     _refuse_collisions(parsed, {variant: own_overrides[variant] for variant in chosen})
-    for picked in chosen:
-        _refuse_no_choice(_parse(own_overrides[picked]), groups, f" of variant {picked!r}")
     variants, notes = [], []
     for picked in chosen:
         try:
-            composed, left_out = _compose_fitting(name, [*own_overrides[picked], *overrides], folders, bare)
+            composed, left_out = _compose_fitting(name, [*own_overrides[picked], *overrides], folders, groups, bare)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise _explain(error, name, picked, parsed, own_overrides, folders) from error
         notes += left_out
@@ -274,7 +274,9 @@ class Template:
         texts = tuple(item.input_line or "" for item in choices)
         if texts not in self._composed:
             given = [*self.variant.overrides, *self.experiment.overrides, *texts]
-            self._composed[texts], notes = _compose_fitting(self.experiment.name, given, self._folders, self._bare)
+            self._composed[texts], notes = _compose_fitting(
+                self.experiment.name, given, self._folders, self._groups, self._bare
+            )
             self.notes += notes
         return deepcopy(self._composed[texts])
 
@@ -447,13 +449,14 @@ def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path], *, wi
 
 
 def _compose_fitting(
-    name: str, overrides: Sequence[str], folders: Sequence[Path], bare: DictConfig
+    name: str, overrides: Sequence[str], folders: Sequence[Path], groups: Mapping[str, set[str]], bare: DictConfig
 ) -> tuple[DictConfig, list[str]]:
     """The config under these overrides, and what was left out of it, since it does not fit a choice of theirs.
 
-    ``bare`` is the config without overrides, with Hydra's own part, which says what the file chooses.
+    ``groups`` are those of the folders, and ``bare`` is the config without overrides, with Hydra's own part, which says
+    what the file chooses.
     """
-    groups, parsed = config_groups(folders), _parse(overrides)
+    parsed = _parse(overrides)
     made = {item.key_or_group: str(item.value()) for item in parsed if item.key_or_group in groups}
     refuse_lists_in_files(name, {**bare.hydra.runtime.choices, **made}, groups, folders)
     configs = {group: choices.config_of(group, choice, folders) for group, choice in made.items()}

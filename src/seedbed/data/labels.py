@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from seedbed.data.remedies import override
+from seedbed.data.table import rows_of
 from seedbed.data.text_forms import LOOK_ALIKES, bare, folded, named_in_file, seen, unseen_in
 from seedbed.errors import ConfigError, DataError, near_misses
 
@@ -102,7 +103,7 @@ class LabelRules:
         if left_out.any():
             counts["dropped_of_classes"] = int(left_out.sum())
             gone = ", ".join(repr(name) for name in dict.fromkeys(np.array(names, dtype=object)[left_out].tolist()))
-            notes.append(f"{_rows(left_out.sum())} of {gone} left out (data.drop_classes).")
+            notes.append(f"{rows_of(left_out.sum())} of {gone} left out (data.drop_classes).")
         return Labels(names, left_out, counts, tuple(notes), dict(LOOK_ALIKES) if altered else {})
 
     def positive_class(self, classes: Sequence[str], place: str) -> str | None:
@@ -122,7 +123,7 @@ class LabelRules:
         counts = Counter(name for name in names if name in NO_LABEL and name not in self.dropped)
         if not counts:
             return []
-        listed = " and ".join(f"{name!r} ({_rows(rows)})" for name, rows in counts.items())
+        listed = " and ".join(f"{name!r} ({rows_of(rows)})" for name, rows in counts.items())
         leave_out = override("data.drop_classes", [*self.dropped, *counts])
         return [
             f"{listed} may stand for no label, but {'is a class' if len(counts) == 1 else 'are classes'}: {leave_out} leaves such rows out."
@@ -140,7 +141,7 @@ class LabelRules:
             raise ConfigError(f"data.labels: {empty[0]!r} has no class. Name one, or use data.drop_classes.")
         counts = Counter(names)
         notes += [
-            f"{_rows(counts[label])} of {label!r} count as {name!r} (data.labels)." for label, name in target.items()
+            f"{rows_of(counts[label])} of {label!r} count as {name!r} (data.labels)." for label, name in target.items()
         ]
         return [target.get(name, name) for name in names]
 
@@ -149,7 +150,7 @@ class LabelRules:
         counts = Counter(names[row] for row in changed)
         target = {names[row]: new[row] for row in changed}
         notes += [
-            f"{_rows(rows)} of {label!r} count as {target[label]!r} (data.join_labels)."
+            f"{rows_of(rows)} of {label!r} count as {target[label]!r} (data.join_labels)."
             for label, rows in counts.items()
         ]
         return new
@@ -177,7 +178,7 @@ def equal_classes_note(labels: np.ndarray, classes: Sequence[str], positive: str
     if positive is not None or len(classes) != 2 or counts[0] != counts[1]:
         return []
     return [
-        f"{classes[0]!r} and {classes[1]!r} have {_rows(counts[0])} each: precision, recall, F1, AUROC and average "
+        f"{classes[0]!r} and {classes[1]!r} have {rows_of(counts[0])} each: precision, recall, F1, AUROC and average "
         f"precision are those of {classes[0]!r}, the first by name. The other class: {override('data.positive', classes[1])}."
     ]
 
@@ -226,7 +227,7 @@ def _of_unseen(cleaned: Sequence[str], names: Sequence[str], rows: Sequence[int]
     first = next((row for row in rows if unseen_in(cleaned[row])), rows[0])
     what = (unseen_in(cleaned[first]) or unseen_in(names[first]) or ["blanks"])[0]
     return (
-        f"{_rows(len(rows))} with labels that differ from others of the file only in what is not seen (such as {what} in "
+        f"{rows_of(len(rows))} with labels that differ from others of the file only in what is not seen (such as {what} in "
         f"record {first + 1}): joined with {', '.join(repr(name) for name in dict.fromkeys(names[row] for row in rows))}."
     )
 
@@ -252,7 +253,7 @@ def look_alikes(names: Sequence[str], to_join: str = TO_JOIN) -> list[str]:
     alike = [same for same in by_form.values() if len(same) > 1]
     if not alike:
         return []
-    shown = "; ".join(", ".join(f"{name!r} ({_rows(counts[name])})" for name in same) for same in alike[:3])
+    shown = "; ".join(", ".join(f"{name!r} ({rows_of(counts[name])})" for name in same) for same in alike[:3])
     more = f"; and {len(alike) - 3} more sets" if len(alike) > 3 else ""
     return [f"Classes that look alike: {shown}{more}. Each counts as a class of its own; {to_join}"]
 
@@ -279,10 +280,6 @@ def _are_pairs(given: Any) -> bool:
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-
-
-def _rows(count: Any) -> str:
-    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _number(label: str) -> float:

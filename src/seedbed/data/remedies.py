@@ -6,6 +6,8 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from seedbed.overrides import quoted
+
 _PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_][A-Za-z0-9_]*|0|-?[1-9][0-9]{0,14}", re.IGNORECASE)
 
 
@@ -19,8 +21,4 @@ def override(key: str, value: str | Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    if _PLAIN.fullmatch(text):
-        return text
-    # A backslash is one unless it stands before a quote.
-    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)
-    return "'" + escaped.replace("${", "\\${") + "'"
+    return text if _PLAIN.fullmatch(text) else quoted(text)
