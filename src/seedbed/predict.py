@@ -9,9 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from seedbed.checks import require_choice
-from seedbed.data.numbers import DECIMALS, MissingValues, read_numbers
-from seedbed.data.records import Reading, Records, open_records
+from seedbed.data.numbers import DECIMALS, MissingValues, check_decimal, read_numbers
+from seedbed.data.records import SUFFIXES, Reading, Records, open_records
 from seedbed.errors import ConfigError, DataError, near_misses
 from seedbed.overrides import in_grammar, parse
 from seedbed.report.formatting import mean_text
@@ -46,7 +45,7 @@ def prediction_text(classifier: Classifier, questions: pd.DataFrame) -> str:
     return "\n".join([classifier.about, "", *_aligned([header, *rows])])
 
 
-TABLES = (".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".parquet", ".pq")
+TABLES = (".csv", *SUFFIXES)
 """Suffixes of files that are tables, where the texts that were trained on stood in one."""
 
 
@@ -75,7 +74,7 @@ class FileOptions:
                 )
             given[known[item.key_or_group]] = item.value()
         text, decimal = given.pop("text", None), given.pop("decimal", "point")
-        require_choice("data.decimal", decimal, DECIMALS)
+        check_decimal(decimal)
         missing = MissingValues(given.pop("missing_values", None))
         path = data.get("path")
         name = None if text is None else str(text)
