@@ -34,17 +34,18 @@ from timing import (
 )
 from torch.nn import functional
 
-from seedbed import runner, training
+from seedbed.config.experiment import load_experiment
 from seedbed.data.ratings import RatingTable
-from seedbed.devices import accelerator, numbers
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.experiment import load_experiment
-from seedbed.progress import Display
+from seedbed.running import runner
 from seedbed.stacking.layers import StackedEmbedding
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData
-from seedbed.variant_training import PlannedVariant
-from seedbed.workers import Workers, train_in_worker
+from seedbed.training.devices import accelerator, numbers
+from seedbed.training.progress import Display
+from seedbed.training.stack_trainer import stack_trainer
+from seedbed.training.variant import PlannedVariant
+from seedbed.training.workers import Workers, train_in_worker
 
 EXPERIMENT, VARIANT = "fastai_collab", "collab_learner_wd_0.1"
 WANTED_RATIO, WANTED_STEP = 20.0, 1.5
@@ -134,7 +135,7 @@ def train_stacked(
     planned: PlannedVariant, data: Sequence[SeedData], pool: Executor | None, devices: int
 ) -> list[float]:
     """The last validation MSE of each seed; the measurement of the stack size is part of it."""
-    training._MEASURED.clear()
+    stack_trainer._MEASURED.clear()
     size = min(planned.trainer.seeds_at_once(data), -(-len(data) // devices))
     stacks = [data[start : start + size] for start in range(0, len(data), size)]
     if pool is None:

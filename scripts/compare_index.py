@@ -21,7 +21,7 @@ from seedbed.errors import ConfigError, SeedbedError
 from seedbed.serving.building import recommender_of
 from seedbed.serving.index import PROBED, FaissIndex, check_faiss
 from seedbed.serving.recommender import LEAST_CANDIDATES
-from seedbed.trained import load_variant
+from seedbed.trained.loading import load_variant
 
 BEST = 10
 SHARES = (1 / 64, 1 / 32, 1 / 16, PROBED, 1 / 4)

@@ -30,22 +30,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
 
-from seedbed import cli, runner, tracking, training
+from seedbed import tracking
+from seedbed.cli.main import main as cli
+from seedbed.config.experiment import build, experiment_names, load_experiment
+from seedbed.config.trainer import OWN_SETTINGS
 from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table
-from seedbed.devices import lightning_settings, torch_device
 from seedbed.errors import ConfigError, SeedbedError, near_misses
-from seedbed.experiment import build, experiment_names, load_experiment
-from seedbed.one_process import one_process_trainer
-from seedbed.progress import Display
 from seedbed.randomness import global_stream
+from seedbed.running import runner
 from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.statistics import summary
 from seedbed.tasks.classification import Classification, LabelledRows
 from seedbed.tracking import Store, TrackedRun
-from seedbed.trainer_settings import OWN_SETTINGS
-from seedbed.training import StackTrainer
-from seedbed.variant_training import PlannedVariant, VariantTraining
+from seedbed.training.devices import lightning_settings, torch_device
+from seedbed.training.one_process import one_process_trainer
+from seedbed.training.progress import Display
+from seedbed.training.stack_trainer import StackTrainer, stack_trainer
+from seedbed.training.variant import PlannedVariant, VariantTraining
 
 SECONDS_UNTIL_IMPORTED = time.time() - psutil.Process().create_time()
 # The usual way evaluates this many rows at once, or batch_size where that is more.
@@ -212,7 +214,7 @@ class StackedWay:
 
     def train(self) -> dict[int, float]:
         """Test accuracy by seed."""
-        training._MEASURED.clear()  # a launch starts without: what it measures is timed every time
+        stack_trainer._MEASURED.clear()  # a launch starts without: what it measures is timed every time
         size = self.at_once = self.trainer.seeds_at_once(self.data)
         stacks = [self.data[start : start + size] for start in range(0, len(self.data), size)]
         results = [result for stack in stacks for result in self.trainer.train(stack)]
@@ -409,7 +411,7 @@ def measure_overhead(options: argparse.Namespace) -> None:
         watch = Stopwatch(WATCHED)
         others, start = others_cpu_seconds(), time.perf_counter()
         with watch.part(REST):
-            failed = cli.main(command, standalone_mode=False)
+            failed = cli(command, standalone_mode=False)
         seconds = time.perf_counter() - start
         others = (others_cpu_seconds() - others) / seconds
     if failed:

@@ -15,17 +15,17 @@ import torch
 from timing import count, data_of, others_cpu_seconds, positive, print_disturbance, print_machine
 from torch import Tensor
 
-from seedbed import runner
-from seedbed.devices import torch_device
+from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.experiment import load_experiment
 from seedbed.models.matrix import MatrixFactorization
-from seedbed.progress import Display
 from seedbed.randomness import global_stream
+from seedbed.running import runner
 from seedbed.stacking.matrix import AllCells
 from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.tasks.matrix import RatingMatrix
-from seedbed.variant_training import PlannedVariant
+from seedbed.training.devices import torch_device
+from seedbed.training.progress import Display
+from seedbed.training.variant import PlannedVariant
 
 
 def main() -> None:

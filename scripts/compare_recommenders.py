@@ -29,15 +29,16 @@ from timing import (
     print_machine,
 )
 
-from seedbed import runner, training
+from seedbed.config.experiment import load_experiment
 from seedbed.data.ratings import RatingTable
-from seedbed.devices import accelerator
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.experiment import load_experiment
-from seedbed.progress import Display
+from seedbed.running import runner
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData
-from seedbed.variant_training import PlannedVariant
+from seedbed.training.devices import accelerator
+from seedbed.training.progress import Display
+from seedbed.training.stack_trainer import stack_trainer
+from seedbed.training.variant import PlannedVariant
 
 EXPERIMENT, VARIANT = "two_tower_retrieval", "two_tower"
 WANTED_RATIO = 40.0
@@ -128,7 +129,7 @@ def written(planned: PlannedVariant, folder: Path) -> list[str]:
 
 def train_stacked(planned: PlannedVariant, data: Sequence[SeedData]) -> dict[str, list[float]]:
     """The last values of what both sides measure, by seed; measuring how many seeds to stack is part of it."""
-    training._MEASURED.clear()
+    stack_trainer._MEASURED.clear()
     size = planned.trainer.seeds_at_once(data)
     results = [
         result for start in range(0, len(data), size) for result in planned.trainer.train(data[start : start + size])

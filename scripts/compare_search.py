@@ -27,16 +27,16 @@ from timing import count, others_cpu_seconds, positive, print_disturbance, print
 
 from seedbed.cores import available_cores
 from seedbed.data.ratings import RatingTable
-from seedbed.databases import sqlite_address
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.progress import Display
 from seedbed.randomness import global_stream
 from seedbed.results import SECONDS
-from seedbed.runner import Planner
+from seedbed.running.runner import Planner
 from seedbed.search.plan import Plan, read_plan
 from seedbed.search.trials import _for_selection
 from seedbed.tracking import SEARCHES, Store, store_uri
-from seedbed.variant_training import PlannedVariant
+from seedbed.tracking.databases import sqlite_address
+from seedbed.training.progress import Display
+from seedbed.training.variant import PlannedVariant
 
 EXPERIMENT, VARIANT, MSE = "fastai_collab", "dot_product_bias", "val/mse"
 LR, DECAY = "optimizer.lr", "optimizer.weight_decay"
@@ -161,7 +161,7 @@ def timed() -> Iterator[Timing]:
 
 def search_stacked(overrides: Sequence[str], processes: int, folder: Path) -> Timing:
     """From the command to its end, in a project without a store."""
-    command = [sys.executable, "-m", "seedbed.cli", "search", EXPERIMENT, *overrides]
+    command = [sys.executable, "-m", "seedbed", "search", EXPERIMENT, *overrides]
     own = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     own |= {"SEEDBED_PROJECT": str(folder)} | (ONE_THREAD if processes > 1 else {})
     with timed() as timing, (folder / "said").open("w") as said:

@@ -13,9 +13,9 @@ from typing import Any
 
 import psutil
 
-from seedbed.environment import environment
 from seedbed.errors import ConfigError
-from seedbed.variant_training import PlannedVariant
+from seedbed.training.environment import environment
+from seedbed.training.variant import PlannedVariant
 
 # Up to this many cores used by other processes leave a timing as it is.
 QUIET = 0.1

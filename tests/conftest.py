@@ -110,7 +110,7 @@ def seedbed(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             [
                 sys.executable,
                 "-m",
-                "seedbed.cli",
+                "seedbed",
                 *arguments,
                 *(["--config-dir", str(project)] if arguments[0] in CONFIGURED else []),
             ],

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from seedbed.checks import is_installed
+from seedbed.config.experiment import load_experiment
 from seedbed.data import cifar10, movielens
-from seedbed.experiment import load_experiment
 from seedbed.paths import config_groups
-from seedbed.progress import Display
-from seedbed.runner import _plan
-from seedbed.search import search
+from seedbed.running.runner import _plan
 from seedbed.search.processes import search_by_processes
+from seedbed.search.runner import search
+from seedbed.training.progress import Display
 from tests import made_up
 
 # Split, model, optimizer and schedule are set as the shipped experiments set theirs, for other choices than the rows'.

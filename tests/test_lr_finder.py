@@ -29,7 +29,7 @@ from seedbed.tasks.cold_start import ColdStart
 from seedbed.tasks.matrix import RatingMatrix
 from seedbed.tasks.rating import Rating
 from seedbed.tasks.retrieval import Retrieval
-from seedbed.training import StackTrainer
+from seedbed.training.stack_trainer import StackTrainer
 from tests.stacking import test_against_reference as clouds
 from tests.tasks import test_cold_start as cold
 from tests.tasks import test_matrix as matrix

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from seedbed.asked import foreign_names
-from seedbed.cli import main
+from seedbed.cli.main import main
+from seedbed.config.experiment import load_experiment
 from seedbed.data.ratings_csv import RatingsCsv
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.experiment import load_experiment
-from seedbed.progress import Display
-from seedbed.runner import _fitted, run
+from seedbed.running.runner import _fitted, run
+from seedbed.trained.queries import foreign_names
+from seedbed.training.progress import Display
 
 OWN = ["data=ratings_csv", "data.path=own.csv", "data.user=who", "data.item=what", "data.rating=stars", "seeds=2"]
 QUICK = [*OWN, "trainer.accelerator=cpu", "tracking.pictures=false"]

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from seedbed import paths
-from seedbed.cli import main
+from seedbed.cli.main import main
+from seedbed.cli.ui import OF_THE_SERVER
 from seedbed.data import sources
 from seedbed.errors import ConfigError, DataError
 from seedbed.report.files import check_writable, write_files
-from seedbed.ui import OF_THE_SERVER
 from tests.conftest import REPOSITORY
 
 
@@ -67,7 +67,7 @@ def test_a_process_of_such_a_user_imports_all_packages(tmp_path: Path) -> None:
         "import pwd\n"
         "def unknown(uid): raise KeyError(uid)\n"
         "pwd.getpwuid = unknown\n"
-        "import seedbed.tracking, seedbed.figures, seedbed.training"
+        "import seedbed.tracking, seedbed.figures, seedbed.training.stack_trainer"
     )
     told = {"PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV"}
     environment = {key: value for key, value in os.environ.items() if key in told}

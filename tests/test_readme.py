@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 import seedbed
-from seedbed.experiment import load_experiment
+from seedbed.config.experiment import load_experiment
 from seedbed.report import table_text
 from seedbed.results import CURVE_COLUMNS, Results
 from tests.conftest import REPOSITORY

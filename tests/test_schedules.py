@@ -17,11 +17,11 @@ from click.testing import CliRunner
 from omegaconf import OmegaConf
 from torch.optim import lr_scheduler
 
-from seedbed.cli import main
+from seedbed.cli.main import main
+from seedbed.cli.schedule_preview import preview, table
+from seedbed.config.experiment import build
 from seedbed.errors import ConfigError
-from seedbed.experiment import build
 from seedbed.paths import resources
-from seedbed.schedule_preview import preview, table
 from seedbed.schedules import (
     Constant,
     CosineRestarts,

@@ -12,18 +12,18 @@ import pytest
 import torch
 from hypothesis import strategies
 
+from seedbed.config.experiment import Variant
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
-from seedbed.experiment import Variant
 from seedbed.imbalance.base import Strategy
-from seedbed.runner import _check_defined
+from seedbed.running.runner import _check_defined
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.metrics import classification_metrics
 from seedbed.tasks.classification import Classification
 from seedbed.tasks.cold_start import ColdStart
 from seedbed.tasks.rating import Rating
 from seedbed.tasks.retrieval import Retrieval
-from seedbed.training import SeedResult, StackTrainer
+from seedbed.training.stack_trainer import SeedResult, StackTrainer
 from tests.properties import Examine
 from tests.stacking.test_against_reference import TABLE, config, curve, rows_of
 

@@ -19,9 +19,9 @@ from seedbed.paths import ensure_home
 if TYPE_CHECKING:
     import pandas as pd
 
-    from seedbed.range_tests import FoundRates
     from seedbed.results import Results
-    from seedbed.runner import Outcome
+    from seedbed.running.lr_find import FoundRates
+    from seedbed.running.runner import Outcome
 
 # PyTorch's threads wait for each other in busy loops: where another process wants the cores too, a training step takes
 # up to ten times as long. So let them sleep, but (GNU's OpenMP) only after a short loop: to fall asleep at once makes a
@@ -50,8 +50,8 @@ def run(
     frames ``cells`` (variant x seed), ``curves`` and ``comparisons``, the MLflow id of its ``launch``, and
     ``failures``. Raises a ``SeedbedError`` for bad input, before any training.
     """
-    from seedbed.progress import Display
-    from seedbed.runner import run as run_experiment
+    from seedbed.running.runner import run as run_experiment
+    from seedbed.training.progress import Display
 
     return run_experiment(name, overrides, config_dir, display=Display(quiet))
 
@@ -67,8 +67,8 @@ def find_lr(
 
     The data frames ``curves`` and ``suggestions`` have every step and what each rule suggests to each seed.
     """
-    from seedbed.progress import Display
-    from seedbed.range_tests import find_lr as find
+    from seedbed.running.lr_find import find_lr as find
+    from seedbed.training.progress import Display
 
     return find(name, overrides, config_dir, display=Display(quiet))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seedbed.data.records import Reading, open_records
+from seedbed.data.files.records import Reading, open_records
 from seedbed.errors import DataError
 
 

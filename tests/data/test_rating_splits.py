@@ -5,12 +5,12 @@ import logging
 import numpy as np
 import pytest
 from hypothesis import strategies
-from tests.data.test_ratings import table_of
 
 from seedbed.data.rating_splits import ByTime, Folds, HeldOut, LeaveNOut, PermutationSplit, RandomSplit
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError, DataError
+from tests.data.test_ratings import table_of
 
 
 def distinct(rows: int) -> RatingTable:

@@ -21,7 +21,7 @@ from seedbed.data.words import FittedWords, WordEncoder
 from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.resample import Resample
 from seedbed.imbalance.text_augment import TextAugment
-from seedbed.runner import run
+from seedbed.running.runner import run
 from seedbed.tasks.classification import Classification
 
 FEW = ["seeds=2", "trainer.max_epochs=2", "trainer.accelerator=cpu", "trainer.seeds_at_once=2"]

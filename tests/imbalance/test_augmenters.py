@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 import torch
 
-from seedbed import runner
+from seedbed.config.experiment import build, load_experiment
 from seedbed.data.table import normalise
 from seedbed.errors import ConfigError
-from seedbed.experiment import build, load_experiment
 from seedbed.imbalance import augmenters
 from seedbed.imbalance.augmenters import NEIGHBOURS, LibraryAugmenter, NlpAug, TextAttack, WordChanges, describe
 from seedbed.imbalance.text_augment import TextAugment
-from seedbed.progress import Display
+from seedbed.running import runner
+from seedbed.training.progress import Display
 
 OFFLINE = ["word_swap", "word_deletion", "word_repetition", "keyboard_typo"]
 MESSAGE = "Claim your free prize now, call 0800 123 before noon"

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seedbed import runner
+from seedbed.config.experiment import Experiment, build, load_experiment
 from seedbed.data.encoders import HashEncoder
 from seedbed.data.sms_spam import SmsSpam
 from seedbed.data.splits import Rows
 from seedbed.data.table import Progress, Table, group_numbers, normalise
 from seedbed.errors import ConfigError
-from seedbed.experiment import Experiment, build, load_experiment
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.imbalance.text_augment import TextAugment
-from seedbed.progress import Display
+from seedbed.running import runner
 from seedbed.tasks.classification import Classification, LabelledRows
+from seedbed.training.progress import Display
 
 # Normal use prints nothing: a warning of imbalanced-learn or scikit-learn fails the test.
 pytestmark = pytest.mark.filterwarnings("error")

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.stacking.reference import made_up_table
-from tests.stacking.test_against_reference import config
 from torch import Tensor, nn
 
 from seedbed.data.network_inputs import PADDING, UNKNOWN, Words
@@ -19,7 +17,9 @@ from seedbed.imbalance.base import Strategy
 from seedbed.models.recurrent import Recurrent
 from seedbed.stacking.layers import StackedNetwork, build
 from seedbed.tasks.classification import Classification
-from seedbed.training import SeedResult, StackTrainer
+from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from tests.stacking.reference import made_up_table
+from tests.stacking.test_against_reference import config
 
 WORDS = Words(vocabulary=20, length=12)
 

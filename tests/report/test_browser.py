@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.browser import CHROMIUM, shown
 
 from seedbed.report import write_report
+from tests.browser import CHROMIUM, shown
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),

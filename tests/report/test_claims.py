@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from conftest import make_cells, make_config
 from seedbed.errors import ConfigError
 from seedbed.report import analyse
 from seedbed.report.analysis import Analysis
 from seedbed.report.claims import NEVER, OPEN, UNTESTABLE, check_claims, family_words
 from seedbed.results import Results
 from seedbed.statistics import compare, holm, mean_above_p
+from tests.report.conftest import make_cells, make_config
 
 pytestmark = pytest.mark.filterwarnings("error")
 VALUES = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.conftest import REPOSITORY
 
 from seedbed.report import write_report
 from seedbed.report.record import RECORD, read_record
 from seedbed.results import Results
+from tests.conftest import REPOSITORY
 
 FOLDERS = sorted((REPOSITORY / "experiments").glob("*/results.csv"))
 

@@ -9,13 +9,13 @@ import re
 import pandas as pd
 import pytest
 import yaml
-from committed import EXPERIMENTS, committed_results
 
-from conftest import make_cells, make_config
 from seedbed.errors import ConfigError
 from seedbed.paths import config_groups
 from seedbed.report import write_report
 from seedbed.report.findings import FILE, _mean, _together, cells_digest, digest_of, other_cells, read_findings
+from tests.report.committed import EXPERIMENTS, committed_results
+from tests.report.conftest import make_cells, make_config
 
 pytestmark = pytest.mark.filterwarnings("error")
 VALUES = {"a": {"test/accuracy": [0.25, 0.5, 0.75]}, "b": {"test/accuracy": [0.5, 0.75, 0.875]}}

@@ -6,10 +6,10 @@ import math
 
 import pytest
 from hypothesis import strategies
-from tests.properties import Examine
 
 from seedbed.report.formatting import interval_text, mean_text, number, places, shown_mean
 from seedbed.statistics import summary
+from tests.properties import Examine
 
 
 @pytest.mark.parametrize(

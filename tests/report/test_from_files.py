@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.test_recommend import train
 
 import seedbed
-from seedbed.cli import main
-from seedbed.runner import run
+from seedbed.cli.main import main
+from seedbed.running.runner import run
+from tests.cli.test_recommend import train
 
 Report = Callable[..., Result]
 

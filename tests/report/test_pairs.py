@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conftest import make_cells, make_config
 from seedbed.figures import short_names
 from seedbed.report import analyse, comparison_table, launch_page, table_text, write_report
 from seedbed.report import search as search_report
@@ -18,7 +17,8 @@ from seedbed.report.sweep import Setting, best_setting, in_order
 from seedbed.report.words import summary_sentences
 from seedbed.results import Search, Trial
 from seedbed.statistics import RESPLITS, compare, detectable_difference, ranking, summary
-from seedbed.trained import _best_variant
+from seedbed.trained.loading import _best_variant
+from tests.report.conftest import make_cells, make_config
 
 pytestmark = pytest.mark.filterwarnings("error")
 

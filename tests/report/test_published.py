@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from conftest import make_cells, make_config
 from seedbed import statistics
 from seedbed.errors import ConfigError
 from seedbed.report import write_report
@@ -23,6 +22,7 @@ from seedbed.report.published import (
     published_curves,
     published_numbers,
 )
+from tests.report.conftest import make_cells, make_config
 
 pytestmark = pytest.mark.filterwarnings("error")
 

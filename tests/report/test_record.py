@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.report.conftest import Factory, make_cells, make_values
-from tests.report.test_search_report import BETTER, make_launch, make_search
-from tests.test_learned import learned as made_up_learned
 
 from seedbed.errors import ConfigError
-from seedbed.learned import Learned
 from seedbed.report import write_report
 from seedbed.report.plain import json_text, plain, restored
 from seedbed.report.record import FORMAT, read_record
 from seedbed.results import CELL_COLUMNS, Job, Results, Search
 from seedbed.statistics import Summary, summary
+from seedbed.trained.inspection import Learned
+from tests.report.conftest import Factory, make_cells, make_values
+from tests.report.test_search_report import BETTER, make_launch, make_search
+from tests.trained.test_inspection import learned as made_up_learned
 
 QUICK = ("md", "csv")
 

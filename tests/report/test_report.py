@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from conftest import CLAIMS, MEANS, make_cells, make_config
 from seedbed.errors import ConfigError
 from seedbed.figures import rendered
 from seedbed.report import analyse, comparison_table, launch_page, table_text, write_report
@@ -30,6 +29,7 @@ from seedbed.report.sweep import sweep_part
 from seedbed.report.words import summary_sentences
 from seedbed.results import CELL_COLUMNS, Job
 from seedbed.statistics import power, seeds_needed, summary
+from tests.report.conftest import CLAIMS, MEANS, make_cells, make_config
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from conftest import make_config
 from seedbed.figures import rendered
 from seedbed.report import analyse, table_text, write_report
 from seedbed.report.pictures.search import (
@@ -38,6 +37,7 @@ from seedbed.report.trials import (
     winners,
 )
 from seedbed.results import Search, Trial
+from tests.report.conftest import make_config
 
 pytestmark = pytest.mark.filterwarnings("error")
 

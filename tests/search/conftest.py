@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seedbed.search import Found, search
+from seedbed.search.runner import Found, search
 
 SPACE = ("optimizer.lr=tag(log, interval(1e-4, 1e-1))", "model.hidden=[4],[8]")
 BASE = ("variant=none", "seeds=2", "trainer.seeds_at_once=2", "search.fresh_seeds=0", *SPACE)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from seedbed.cli import main
+from seedbed.cli.main import main
+from tests.running.test_runner import runs, store_of
 from tests.search.conftest import BASE
-from tests.test_runner import runs, store_of
 
 
 def typed(project: Path, *arguments: str) -> Result:

@@ -17,17 +17,17 @@ import optuna
 import pytest
 
 from seedbed import tracking
-from seedbed.databases import with_driver
 from seedbed.errors import TrackingError
-from seedbed.search import search
+from seedbed.search.runner import search
 from seedbed.search.study import Measured, Study
 from seedbed.search.trials import Trials
 from seedbed.tracking import Store
+from seedbed.tracking.databases import with_driver
 from tests.conftest import REPOSITORY
+from tests.running.test_runner import runs
 from tests.search.conftest import BASE
 from tests.search.postgres import PASSWORD, Server, running_server
 from tests.search.test_search import pretended
-from tests.test_runner import runs
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ class Shared:
         """A search in a process of its own."""
         arguments = ["search", "messages", *BASE, f"search.storage={self.studies}", *overrides]
         return subprocess.Popen(
-            [sys.executable, "-m", "seedbed.cli", *arguments, "--config-dir", str(self.project)],
+            [sys.executable, "-m", "seedbed", *arguments, "--config-dir", str(self.project)],
             cwd=self.project,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY), "MLFLOW_TRACKING_URI": self.runs},
             stdout=subprocess.PIPE,

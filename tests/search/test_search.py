@@ -26,16 +26,17 @@ from seedbed import tracking
 from seedbed.data.selection import SelectionSplit
 from seedbed.errors import ConfigError
 from seedbed.results import Trial
-from seedbed.search import Found, processes, search
+from seedbed.search import processes
 from seedbed.search.plan import read_plan
 from seedbed.search.processes import search_by_processes
+from seedbed.search.runner import Found, search
 from seedbed.search.samplers import signed
 from seedbed.search.space import read_space
 from seedbed.search.study import Measured, Study
 from seedbed.search.trials import Trials
 from tests.conftest import REPOSITORY, write_project
+from tests.running.test_runner import runs, store_of
 from tests.search.conftest import BASE
-from tests.test_runner import runs, store_of
 
 Run = Callable[..., Found]
 
@@ -610,7 +611,7 @@ def test_a_search_sees_no_test_rows_and_holds_out_of_the_training_rows_where_the
 
 KILLED_AT_THE_THIRD_TRIAL = """
 import os, signal, sys
-from seedbed.search import search
+from seedbed.search.runner import search
 from seedbed.search.trials import TrialWatch
 def kill(self, trainer, module):
     if self.trial.number == 2 and trainer.current_epoch == 1:

@@ -12,12 +12,12 @@ import torch
 from seedbed.data.names import Names
 from seedbed.errors import SeedbedError, TrackingError
 from seedbed.models.rating import DotProduct, EmbeddingNetwork
-from seedbed.rankings import Ranked
 from seedbed.serving.files import Networks
 from seedbed.serving.index import FaissIndex
 from seedbed.serving.loading import load_predictor
 from seedbed.serving.recommender import Recommender, Seen
 from seedbed.serving.scores import NetworkScores
+from seedbed.trained.rankings import Ranked
 
 USERS, ITEMS = 20, 4000
 MODEL = {"_target_": "seedbed.models.rating.DotProduct", "_partial_": True, "factors": 6, "init": "normal_1"}

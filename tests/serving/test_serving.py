@@ -31,16 +31,13 @@ from hypothesis import strategies as st
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc.scoring_server import invocations
 from safetensors.torch import load_file, save_file
-from tests.conftest import write_project
-from tests.properties import Examine
-from tests.test_recommend import ITEMS, RATED, train
 
-from seedbed.cli import main
+from seedbed.cli.main import main
+from seedbed.cli.predict import FileOptions, questions_of
 from seedbed.errors import DataError, SeedbedError, TrackingError
 from seedbed.paths import PACKAGE
-from seedbed.predict import FileOptions, questions_of
-from seedbed.runner import run
-from seedbed.search import search
+from seedbed.running.runner import run
+from seedbed.search.runner import search
 from seedbed.serving.building import classifier_of, predictor_of
 from seedbed.serving.classifier import Classifier
 from seedbed.serving.export import PACKAGES, Exported, export
@@ -49,7 +46,10 @@ from seedbed.serving.loading import load_predictor
 from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender
 from seedbed.tracking import open_project_store
-from seedbed.trained import find_variant, load_variant
+from seedbed.trained.loading import find_variant, load_variant
+from tests.cli.test_recommend import ITEMS, RATED, train
+from tests.conftest import write_project
+from tests.properties import Examine
 
 FEW = ["seeds=2", "variant=none", "trainer.max_epochs=2", "trainer.accelerator=cpu", "tracking.pictures=false"]
 OWN_NETWORK = """

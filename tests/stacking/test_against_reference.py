@@ -19,7 +19,7 @@ from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.randomness import derive
 from seedbed.stacking.layers import stack
 from seedbed.tasks.classification import Classification, LabelledRows
-from seedbed.training import SeedResult, StackTrainer
+from seedbed.training.stack_trainer import SeedResult, StackTrainer
 from tests.stacking.reference import made_up_table, plain_loop
 
 TABLE = made_up_table()
@@ -219,12 +219,16 @@ def test_the_stack_size_does_not_change_a_result(at_once: int) -> None:
 
 def test_auto_stacks_no_more_seeds_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     trainer, data = StackTrainer(config(), TABLE), data_of([0, 1, 2, 3])
-    monkeypatch.setattr("seedbed.training.fastest_stack", lambda build, seeds, device: len(seeds))
+    monkeypatch.setattr(
+        "seedbed.training.stack_trainer.stack_trainer.fastest_stack", lambda build, seeds, device: len(seeds)
+    )
     sizes = []
     for kilobytes in (1, 100, 1_000_000):
         free = SimpleNamespace(available=1000 * kilobytes)
-        monkeypatch.setattr("seedbed.training.psutil.virtual_memory", lambda free=free: free)
-        monkeypatch.setattr("seedbed.training._MEASURED", {})
+        monkeypatch.setattr(
+            "seedbed.training.stack_trainer.stack_trainer.psutil.virtual_memory", lambda free=free: free
+        )
+        monkeypatch.setattr("seedbed.training.stack_trainer.stack_trainer._MEASURED", {})
         sizes.append(trainer.seeds_at_once(data))
     weights = sum(parameter.nbytes for parameter in trainer.network().parameters())
     assert sizes == [1, 50_000 // (8 * weights + 32 * len(TABLE.labels)), 4]

@@ -21,7 +21,7 @@ from seedbed.stacking import Stackable
 from seedbed.stacking.convolution import StackedConvolution
 from seedbed.stacking.layers import StackedDropout, StackedNetwork, build, stack
 from seedbed.tasks.classification import Classification, LabelledRows
-from seedbed.training import SeedResult, StackTrainer
+from seedbed.training.stack_trainer import SeedResult, StackTrainer
 from tests.stacking.reference import PlainRun, made_up_pictures, plain_loop
 from tests.stacking.test_against_reference import config, curve
 
@@ -161,7 +161,7 @@ def test_a_large_stack_evaluates_fewer_rows_at_once_which_changes_no_result(monk
     of_a_row = 4 * 2 * 9 * 8
     rows_at_once, found = [], []
     for limit in (2**23, 2 * 7 * of_a_row, of_a_row):
-        monkeypatch.setattr("seedbed.training.EVALUATED_BYTES", limit)
+        monkeypatch.setattr("seedbed.training.stack_trainer.stack_trainer.EVALUATED_BYTES", limit)
         _, _, validation, test = trainer._module(data, torch.device("cpu"))
         assert validation.batch_size == test.batch_size
         rows_at_once.append(test.batch_size)

@@ -19,7 +19,7 @@ from seedbed.stacking.layers import (
     stack,
     stacking_error,
 )
-from seedbed.training import StackTrainer
+from seedbed.training.stack_trainer import StackTrainer
 from tests.stacking.test_against_reference import TABLE, config, train
 
 

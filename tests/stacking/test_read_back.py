@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seedbed.imbalance.class_weights import ClassWeights
-from seedbed.training import StackTrainer
+from seedbed.training.stack_trainer import StackTrainer
 from tests.stacking.test_against_reference import TABLE, config, data_of
 
 # Operations whose result, or its shape, depends on values: on a GPU, Python waits for each of them.

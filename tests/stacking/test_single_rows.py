@@ -18,7 +18,7 @@ from seedbed.randomness import derive
 from seedbed.stacking import Stackable
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.tasks.classification import Classification, LabelledRows
-from seedbed.training import StackTrainer
+from seedbed.training.stack_trainer import StackTrainer
 from tests.properties import Examine
 from tests.stacking.reference import made_up_table, plain_loop
 from tests.stacking.test_against_reference import config, curve
@@ -204,7 +204,7 @@ def test_every_row_is_evaluated_and_none_alone(examine: Examine) -> None:
 
 
 def test_what_is_measured_by_the_rows_beside_it_is_not_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seedbed.training.EVALUATED_AT_ONCE", 3)
+    monkeypatch.setattr("seedbed.training.stack_trainer.stack_trainer.EVALUATED_AT_ONCE", 3)
     rows = rows_of(0)
     rows = Rows(rows.train, rows.val, rows.test[:10])
     trainer = trainer_of(OwnStatistics, 3)

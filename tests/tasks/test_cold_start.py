@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.tasks.test_rating import DOT, NETWORK, config, table_of
 
-from seedbed.cold_start import factor_model, mean_vector, vector_of
 from seedbed.data.rating_splits import HeldOut
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
-from seedbed.runner import run
+from seedbed.models.fold_in import factor_model, mean_vector, vector_of
+from seedbed.running.runner import run
 from seedbed.tasks.cold_start import METHODS, ColdStart
-from seedbed.training import SeedResult, StackTrainer
+from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from tests.tasks.test_rating import DOT, NETWORK, config, table_of
 
 KNOWN = [0, 1, 2, 4]
 SPLITS = {side: HeldOut(side=side, val=0.2, test=0.2, at_least=6) for side in ("user", "item")}

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from tests.tasks.test_rating import DOT, TABLE, rows_of, table_of
-from tests.tasks.test_rating import config as rating_config
 
-from seedbed.asked import answers
-from seedbed.cli import main
+from seedbed.cli.main import main
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.imbalance.base import Strategy
 from seedbed.optimizers import KerasRMSprop
 from seedbed.randomness import global_stream
-from seedbed.runner import run
+from seedbed.running.runner import run
 from seedbed.tasks.matrix import RatingMatrix
-from seedbed.trained import load_variant
-from seedbed.training import SeedResult, StackTrainer
+from seedbed.trained.loading import load_variant
+from seedbed.trained.queries import answers
+from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from tests.tasks.test_rating import DOT, TABLE, rows_of, table_of
+from tests.tasks.test_rating import config as rating_config
 
 # One rating of each pair, as the 300 of the table hold some twice.
 ONCE = np.sort(np.unique(TABLE.pair_numbers, return_index=True)[1])

@@ -13,7 +13,6 @@ import torch
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from imblearn.under_sampling import RandomUnderSampler
 from PIL import Image
-from tests.stacking.test_against_reference import config, curve
 
 from seedbed.data.network_inputs import Pictures
 from seedbed.data.published_splits import AsPublished
@@ -24,12 +23,13 @@ from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.imbalance.resample import Resample
 from seedbed.report import analyse
-from seedbed.runner import run
+from seedbed.running.runner import run
 from seedbed.serving.building import predictor_of
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.tasks.classification import Classification, LabelledRows
-from seedbed.trained import find_variant
-from seedbed.training import StackTrainer
+from seedbed.trained.loading import find_variant
+from seedbed.training.stack_trainer import StackTrainer
+from tests.stacking.test_against_reference import config, curve
 
 MODEL = {"_target_": "seedbed.models.mlp.PixelMlp", "_partial_": True, "hidden": [8], "dropout": 0.0}
 

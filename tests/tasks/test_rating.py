@@ -17,11 +17,11 @@ from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.models.rating import DotProduct, EmbeddingNetwork, embedding_size
 from seedbed.randomness import derive, global_stream
-from seedbed.runner import run
+from seedbed.running.runner import run
 from seedbed.stacking.layers import build
 from seedbed.statistics import bounds, lower_is_better
 from seedbed.tasks.rating import Rating
-from seedbed.training import SeedResult, StackTrainer
+from seedbed.training.stack_trainer import SeedResult, StackTrainer
 
 
 def table_of(users: list[int], items: list[int], ratings: list[float], **more: Any) -> RatingTable:

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.tasks.test_rating import DOT, TABLE, config, rows_of
 from torch import nn
 
-from seedbed import experiment
+from seedbed.config import experiment
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
@@ -20,15 +19,16 @@ from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.models.two_tower import TwoTower
 from seedbed.randomness import derive, global_stream
-from seedbed.runner import run
+from seedbed.running.runner import run
 from seedbed.serving.building import recommender_of
 from seedbed.serving.recommender import Recommender
 from seedbed.stacking.ranking import OF_ROWS, OF_USERS
 from seedbed.statistics import bounds, lower_is_better
 from seedbed.tasks import retrieval
 from seedbed.tasks.retrieval import Retrieval
-from seedbed.trained import load_variant
-from seedbed.training import SeedResult, StackTrainer
+from seedbed.trained.loading import load_variant
+from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from tests.tasks.test_rating import DOT, TABLE, config, rows_of
 
 TOWERS = {"_target_": "seedbed.models.two_tower.TwoTower", "_partial_": True, "factors": 4}
 MODELS = {"ids": TOWERS, "features": TOWERS | {"metadata": True}, "layers": TOWERS | {"hidden": [5]}}

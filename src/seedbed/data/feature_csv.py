@@ -13,15 +13,15 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from seedbed.checks import require_choice
+from seedbed.data.files.records import Reading, Records, open_records
 from seedbed.data.labels import LabelRules, Labels, classes_of, equal_classes_note, label_numbers
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.numbers import DECIMALS, NAMED, MissingValues, Numbers, check_decimal, read_numbers
-from seedbed.data.records import Reading, Records, open_records
-from seedbed.data.remedies import override
 from seedbed.data.sources import sha256
 from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers
 from seedbed.data.text_csv import checked_path
 from seedbed.errors import ConfigError, DataError
+from seedbed.remedies import override
 
 MISSING = ("drop", "median", "mean")
 

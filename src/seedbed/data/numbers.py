@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from seedbed.checks import is_number, require_choice
-from seedbed.data.records import Records
-from seedbed.data.remedies import override
+from seedbed.data.files.records import Records
 from seedbed.data.text_forms import seen
 from seedbed.errors import ConfigError
+from seedbed.remedies import override
 
 DECIMALS = {"point": ".", "comma": ","}
 MISSING_WORDS = frozenset(

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from seedbed.data.labels import NO_LABEL
-from seedbed.data.remedies import override
 from seedbed.data.table import rows_of
+from seedbed.remedies import override
 
 STARS, MARKS = (5, 10), (50, 100)
 """Ends of scales that people rate on, short and long ones."""

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seedbed.data.files.records import Reading, Records, open_records
 from seedbed.data.labels import clean_label
 from seedbed.data.numbers import MOST_UNREADABLE, MissingValues, Numbers, check_decimal, column_numbers
 from seedbed.data.rating_scales import name_notes, scale_notes, time_notes
 from seedbed.data.ratings import RatingTable, check_duplicates, rating_table
-from seedbed.data.records import Reading, Records, open_records
 from seedbed.data.sources import sha256
 from seedbed.data.table import Progress, count_notes, rows_of
 from seedbed.data.text_csv import checked_path

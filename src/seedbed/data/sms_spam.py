@@ -13,8 +13,8 @@ from typing import Any
 
 from seedbed.data import sources
 from seedbed.data.encoders import Encoder, UniversalSentenceEncoder, check_encoder
+from seedbed.data.files.records import Reading
 from seedbed.data.labels import LabelRules
-from seedbed.data.records import Reading
 from seedbed.data.sources import Description, Edition, PublishedZip, Source, Wheel
 from seedbed.data.table import Progress, Table
 from seedbed.data.text_forms import bare

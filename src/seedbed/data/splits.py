@@ -8,10 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from seedbed.data.remedies import override
 from seedbed.data.table import Table, rows_of
 from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
+from seedbed.remedies import override
 
 SIDES = ("train", "val", "test")
 

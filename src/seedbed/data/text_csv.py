@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seedbed.data.encoders import Encoder, check_encoder
+from seedbed.data.files.records import Reading
 from seedbed.data.labels import LabelRules, classes_of
-from seedbed.data.records import Reading
 from seedbed.data.sources import sha256
 from seedbed.data.table import Progress, Table
 from seedbed.data.texts import read_texts, text_table

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from seedbed.data.encoders import Encoder, FittedEncoder, counts_of, encode_cached, notes_on_cut
+from seedbed.data.files.records import Reading, Records, open_records
 from seedbed.data.labels import LabelRules, equal_classes_note, label_numbers
 from seedbed.data.network_inputs import NetworkInputs
-from seedbed.data.records import Reading, Records, open_records
 from seedbed.data.table import (
     Prepared,
     Progress,

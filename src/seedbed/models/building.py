@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from seedbed.signatures import Arguments, arguments_of
+from seedbed.config.signatures import Arguments, arguments_of
 
 
 def build_network(model: Callable[..., nn.Module], offered: Mapping[str, Any]) -> nn.Module:

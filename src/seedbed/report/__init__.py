@@ -26,7 +26,7 @@ from seedbed.report.trials import trials_csv
 from seedbed.results import Results
 
 if TYPE_CHECKING:
-    from seedbed.learned import Learned
+    from seedbed.trained.inspection import Learned
 
 __all__ = [
     "FORMATS", "Analysis", "Claim", "Difference", "analyse", "comparison_table", "launch_page", "table_text",

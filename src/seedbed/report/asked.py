@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seedbed.asked import HIGHEST, LISTED, Asked, OfUser
-from seedbed.rankings import Ranked
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, markdown, markdown_table, mean_text, number, places
 from seedbed.statistics import Summary
-from seedbed.trained import seed_or_seeds
+from seedbed.trained.loading import seed_or_seeds
+from seedbed.trained.queries import HIGHEST, LISTED, Asked, OfUser
+from seedbed.trained.rankings import Ranked
 
 
 def asked_parts(asked: Asked, titles: Mapping[int, str], seeds: int) -> list[str]:

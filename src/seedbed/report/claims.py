@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any, NamedTuple
 
+from seedbed.config.published_values import entries_of, variants_in
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import LEVEL, Analysis, analyse
 from seedbed.report.formatting import NOTHING, count_word, listed, p_text
 from seedbed.report.pairs import PairedTest
 from seedbed.results import Results
-from seedbed.stated import entries_of, variants_in
 from seedbed.statistics import holm, lost_as_worst, mean_above_p, spread_p
 
 HOLDS, FAILS, OPEN, UNTESTABLE = "holds", "does not hold", "can't be told", "no test can tell"

@@ -10,16 +10,16 @@ import numpy as np
 from adjustText import adjust_text
 from matplotlib.figure import Figure
 
+from seedbed.config.published_values import entries_of
 from seedbed.errors import ConfigError
 from seedbed.figures import BLUE, GREY, GRID, VERMILION, plain
-from seedbed.learned import ACROSS, COMPONENTS, LISTED, NEIGHBOURS, Components, Learned, Predictions
-from seedbed.rankings import Ranked
 from seedbed.report.asked import asked_parts
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, markdown, markdown_table, mean_text, places
 from seedbed.report.pictures import Picture
 from seedbed.results import Results
-from seedbed.stated import entries_of
-from seedbed.trained import seed_or_seeds
+from seedbed.trained.inspection import ACROSS, COMPONENTS, LISTED, NEIGHBOURS, Components, Learned, Predictions
+from seedbed.trained.loading import seed_or_seeds
+from seedbed.trained.rankings import Ranked
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from seedbed.config.published_values import entries_of
 from seedbed.errors import ConfigError, near_misses
 from seedbed.results import Results
-from seedbed.stated import entries_of
 from seedbed.statistics import (
     CONFIDENCE,
     ROUNDING,

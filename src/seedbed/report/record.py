@@ -23,7 +23,7 @@ from seedbed.report.plain import json_text, plain, restored
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, IDENTITY, Job, Results, Search
 
 if TYPE_CHECKING:
-    from seedbed.learned import Learned
+    from seedbed.trained.inspection import Learned
 
 RECORD = "record.json"
 FORMAT = 1
@@ -155,7 +155,7 @@ def _damaged(path: Path, why: str) -> ConfigError:
 def _learned(content: Any) -> Learned | str | None:
     if content is None or isinstance(content, str):
         return content
-    from seedbed.learned import Learned  # noqa: PLC0415 - its packages take long to import
+    from seedbed.trained.inspection import Learned  # noqa: PLC0415 - its packages take long to import
 
     return restored(content, Learned)  # type: ignore[no-any-return]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
+from seedbed.config.experiment import Experiment, canonical, experiment_names, load_experiment, recipe_of
 from seedbed.errors import ConfigError
-from seedbed.experiment import Experiment, canonical, experiment_names, load_experiment, recipe_of
 from seedbed.report.formatting import listed
 from seedbed.results import Results, typed_about
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from seedbed import signals
-from seedbed.databases import file_of
+from seedbed.config.overrides import in_grammar, parse
 from seedbed.errors import ConfigError, TrackingError
-from seedbed.overrides import in_grammar, parse
 from seedbed.paths import project_folder
 from seedbed.search.settings import storage_of
+from seedbed.tracking.databases import file_of
 
 
 def serve(overrides: Sequence[str], port: int, config_dir: str | PathLike[str] | None = None) -> int:

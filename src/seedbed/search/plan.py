@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 
-from seedbed.databases import without_password
+from seedbed.config.experiment import Experiment, Template, Variant, load_experiment
+from seedbed.config.overrides import in_grammar, parse
 from seedbed.errors import ConfigError
-from seedbed.experiment import Experiment, Template, Variant, load_experiment
-from seedbed.overrides import in_grammar, parse
 from seedbed.search.settings import Settings, read_settings
 from seedbed.search.space import WAYS, Space, read_space
+from seedbed.tracking.databases import without_password
 
 
 @dataclass(frozen=True)

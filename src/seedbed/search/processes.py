@@ -15,10 +15,11 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from seedbed.databases import without_password
+from seedbed.config.keys import refuse_names_of_optuna_sweeper
+from seedbed.config.overrides import in_grammar, parse
 from seedbed.errors import ConfigError
-from seedbed.known_keys import refuse_names_of_optuna_sweeper
-from seedbed.multirun import (
+from seedbed.paths import project_folder
+from seedbed.running.multirun import (
     add_failures,
     is_for_hydra,
     launch,
@@ -30,10 +31,9 @@ from seedbed.multirun import (
     own_folder,
     threads_of_a_job,
 )
-from seedbed.overrides import in_grammar, parse
-from seedbed.paths import project_folder
-from seedbed.progress import Display
-from seedbed.search import NOT_REPEATABLE, Found, prepare, search
+from seedbed.search.runner import NOT_REPEATABLE, Found, prepare, search
+from seedbed.tracking.databases import without_password
+from seedbed.training.progress import Display
 
 ASKED = "SEEDBED_SEARCH"
 """What a process is to do: the overrides of the search, and how many threads it has."""

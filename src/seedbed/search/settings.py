@@ -15,16 +15,16 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, QMCSampler, RandomSampler
 
 from seedbed.checks import is_from_zero, is_positive, is_whole, require, require_choice
-from seedbed.databases import is_postgresql, is_sqlite, sqlite_address, with_driver, without_password
+from seedbed.config.experiment import Experiment, build, metrics_of
+from seedbed.config.keys import refuse_unknown_argument
 from seedbed.errors import ConfigError
-from seedbed.experiment import Experiment, build, metrics_of
-from seedbed.known_keys import refuse_unknown_argument
 from seedbed.paths import expanded
 from seedbed.randomness import derive
 from seedbed.results import SECONDS
 from seedbed.search.samplers import GridWithoutKilled, QMCAtPosition
 from seedbed.search.space import Space, read_points
 from seedbed.statistics import lower_is_better
+from seedbed.tracking.databases import is_postgresql, is_sqlite, sqlite_address, with_driver, without_password
 
 OBJECTIVES = ("mean", "bound")
 MOST_TRIALS = 1_000_000

@@ -20,12 +20,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from seedbed import databases, tracking
+from seedbed import tracking
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.results import Trial
 from seedbed.search.samplers import ATTRIBUTE, signed
 from seedbed.search.settings import Settings
 from seedbed.search.space import Space, changes
+from seedbed.tracking import databases
 
 OPTUNA = databases.Program(
     "Optuna", "optuna", "storages/_rdb/alembic", "studies", "optuna storage upgrade --storage {address}"

@@ -17,11 +17,10 @@ import optuna
 import pytorch_lightning as pl
 
 from seedbed import tracking
+from seedbed.config.experiment import Variant, build
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.experiment import Variant, build
-from seedbed.progress import Display
 from seedbed.results import SECONDS
-from seedbed.runner import Planner
+from seedbed.running.runner import Planner
 from seedbed.search.plan import Plan
 from seedbed.search.settings import Settings
 from seedbed.search.space import as_override
@@ -29,8 +28,9 @@ from seedbed.search.study import Measured, Study
 from seedbed.stacking.module import StackedModule
 from seedbed.statistics import lower_is_better, summary
 from seedbed.tracking import Cell, Store, TrackedRun
-from seedbed.variant_training import SECONDS_BETWEEN_FLUSHES, PlannedVariant, Stopping, VariantTraining
-from seedbed.workers import Workers
+from seedbed.training.progress import Display
+from seedbed.training.variant import SECONDS_BETWEEN_FLUSHES, PlannedVariant, Stopping, VariantTraining
+from seedbed.training.workers import Workers
 
 OBJECTIVE = "objective"
 """The metric of a trial's run that is optimized, so that MLflow's table can be sorted by it."""

@@ -22,8 +22,8 @@ from seedbed.serving.recommender import Recommender, Seen
 from seedbed.serving.scores import NetworkScores, Scores
 from seedbed.tasks.classification import Classification
 from seedbed.tasks.cold_start import ColdStart
-from seedbed.trained import FoundVariant, TrainedNetworks, TrainedVariant, rating_variant
-from seedbed.training import task_class
+from seedbed.trained.loading import FoundVariant, TrainedNetworks, TrainedVariant, rating_variant
+from seedbed.training.stack_trainer import task_class
 
 INDEXES = ("exact", "faiss")
 

@@ -28,7 +28,7 @@ from seedbed.paths import PACKAGE, expanded
 from seedbed.serving.building import INDEXES, predictor_of
 from seedbed.serving.predictor import Column, Predictor
 from seedbed.tracking import Store, TrackedRun, ending
-from seedbed.trained import FoundVariant, find_variant
+from seedbed.trained.loading import FoundVariant, find_variant
 
 CODE = Path(__file__).parent / "model.py"
 PACKAGES = (

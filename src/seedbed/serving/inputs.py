@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from seedbed.config.experiment import build
 from seedbed.data.encoders import Encoder, FittedEncoder, check_encoder
 from seedbed.data.feature_csv import transformer_of
 from seedbed.data.fitted import learnt, with_learnt
 from seedbed.data.numbers import MissingValues
 from seedbed.data.table import TextEncoder
 from seedbed.errors import DataError, TrackingError
-from seedbed.experiment import build
 from seedbed.serving.files import REMEDY, read_json, write_json
 from seedbed.serving.predictor import Column, cells
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from seedbed.data.names import Names
 from seedbed.errors import ConfigError, DataError, TrackingError
-from seedbed.rankings import Ranked, nearest, top
 from seedbed.serving.files import REMEDY, read_arrays, read_json, write_arrays, write_json
 from seedbed.serving.index import FaissIndex
 from seedbed.serving.predictor import Column, Predictor, cells, whole_numbers, with_nulls
 from seedbed.serving.scores import KINDS, Floats, Scores
+from seedbed.trained.rankings import Ranked, nearest, top
 
 USER, SIMILAR_TO, COUNT = "user", "similar_to", "k"
 K = 10

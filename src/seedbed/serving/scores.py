@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seedbed.models.rating import DotProduct
 from seedbed.models.two_tower import TwoTower
 from seedbed.serving.files import Networks, read_arrays, write_arrays
-from seedbed.trained_seed import TrainedSeed
+from seedbed.trained.seed import TrainedSeed
 
 Floats = NDArray[np.floating]
 NETWORKS, ARRAYS = "networks", "scores.safetensors"

@@ -12,7 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from seedbed.checks import is_positive, require, require_choice
-from seedbed.cold_start import (
+from seedbed.data.ratings import RatingTable
+from seedbed.data.splits import Rows
+from seedbed.errors import ConfigError, NotInTheData
+from seedbed.imbalance.base import Strategy
+from seedbed.models.fold_in import (
     RIDGE,
     SIDES,
     Array,
@@ -27,10 +31,6 @@ from seedbed.cold_start import (
     metadata_vectors,
     typical_vector,
 )
-from seedbed.data.ratings import RatingTable
-from seedbed.data.splits import Rows
-from seedbed.errors import ConfigError, NotInTheData
-from seedbed.imbalance.base import Strategy
 from seedbed.randomness import numpy_generator
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory

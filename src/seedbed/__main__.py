@@ -1,0 +1,7 @@
+"""The command line, as ``python -m seedbed``."""
+
+from __future__ import annotations
+
+from seedbed.cli.main import main
+
+main(prog_name="seedbed")

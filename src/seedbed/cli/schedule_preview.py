@@ -1,0 +1,150 @@
+"""What a schedule does, before anything trains: the values of every step, as a table and as a picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from hydra import compose
+from hydra.errors import HydraException
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seedbed.config.compose import own_hydra, search_path
+from seedbed.config.experiment import build, flatten
+from seedbed.config.overrides import parse
+from seedbed.config.single_choice import refuse_lists
+from seedbed.errors import ConfigError, near_misses
+from seedbed.figures import rendered
+from seedbed.lr_finder import AUTO
+from seedbed.paths import config_groups, expanded, make_importable
+from seedbed.schedules import Schedule
+
+MOST_STEPS = 10_000_000
+_COLOURS = {"lr": "#0b4f8a", "momentum": "#b35806"}
+_LABELS = {"lr": "learning rate", "momentum": "momentum"}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A schedule's values at every step of a training."""
+
+    name: str
+    steps_per_epoch: int
+    values: dict[str, NDArray[np.float64]]
+    """``lr``, and ``momentum`` where the schedule moves it: (steps,) each."""
+
+    @property
+    def steps(self) -> int:
+        return len(self.values["lr"])
+
+
+def preview(
+    name: str,
+    overrides: Sequence[str] = (),
+    *,
+    steps_per_epoch: int,
+    config_dir: str | os.PathLike[str] | None = None,
+) -> Preview:
+    """Run schedule ``name`` under overrides such as ``schedule.div=10 optimizer.lr=0.1 trainer.max_epochs=5``.
+
+    Raises ``ConfigError`` for an unknown schedule, optimizer or key, and values that cannot work.
+    """
+    config = _compose(name, overrides, config_dir)
+    schedule: Schedule = build(OmegaConf.to_container(config.schedule), "schedule")  # type: ignore[arg-type]
+    epochs, lr = config.trainer.max_epochs, config.optimizer.lr
+    if not isinstance(epochs, int) or epochs < 1:
+        raise ConfigError(f"trainer.max_epochs={epochs} cannot be used: it must be a whole number from 1 on.")
+    if lr == AUTO:
+        raise ConfigError(f"optimizer.lr={AUTO} is found by training: give a number to see the schedule with.")
+    if not isinstance(lr, int | float) or not lr > 0:
+        raise ConfigError(f"optimizer.lr={lr} cannot be used: it must be a positive number.")
+    schedule.check(epochs)
+    steps = epochs * steps_per_epoch
+    if steps > MOST_STEPS:
+        raise ConfigError(
+            f"trainer.max_epochs={epochs}: {steps} steps are more than can be shown ({MOST_STEPS}). Give fewer epochs, or fewer "
+            "--steps-per-epoch."
+        )
+    rows = [schedule.at(step, steps=steps, steps_per_epoch=steps_per_epoch, lr=lr) for step in range(steps)]
+    return Preview(name, steps_per_epoch, {key: np.array([row[key] for row in rows]) for key in rows[0]})
+
+
+def table(shown: Preview, rows: int = 12) -> str:
+    """About ``rows`` steps spread evenly, the first and the last, and the highest and lowest rate among them."""
+    rates = shown.values["lr"]
+    even = np.linspace(0, shown.steps - 1, min(rows, shown.steps)).round().astype(int)
+    chosen = sorted({*even.tolist(), int(rates.argmax()), int(rates.argmin())})
+    lines = [f"{'step':>8}  {'epoch':>7}" + "".join(f"  {key:>12}" for key in shown.values)]
+    for step in chosen:
+        cells = "".join(f"  {values[step]:>12.6g}" for values in shown.values.values())
+        lines.append(f"{step:>8}  {step / shown.steps_per_epoch:>7.2f}{cells}")
+    return "\n".join(lines)
+
+
+def draw(shown: Preview) -> bytes:
+    """The values over the epochs as the bytes of a PNG, one panel each."""
+    return rendered(lambda: _figure(shown), "png")
+
+
+def _figure(shown: Preview) -> Figure:
+    epochs = np.arange(shown.steps + 1) / shown.steps_per_epoch
+    figure = Figure(figsize=(6.4, 1.2 + 2.2 * len(shown.values)), layout="constrained")
+    panels = figure.subplots(len(shown.values), sharex=True, squeeze=False)[:, 0]
+    for axes, (key, values) in zip(panels, shown.values.items(), strict=True):
+        # A value holds until the next step: jumps are upright, and the last one reaches to the end.
+        held = np.append(values, values[-1])
+        axes.plot(epochs, held, color=_COLOURS[key], linewidth=1.6, drawstyle="steps-post", clip_on=False)
+        axes.set_ylabel(_LABELS[key])
+        axes.grid(color="#e6e6e6", linewidth=0.8)
+    panels[0].set_ylim(bottom=0)
+    title = f"{shown.name}: {shown.steps:,} steps, {shown.steps_per_epoch:,} an epoch"
+    panels[0].set_title(title, loc="left", fontsize=10.5)
+    panels[-1].set_xlabel("epoch")
+    return figure
+
+
+# ---- composition -----------------------------------------------------------------------------------------------------
+
+
+def _compose(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> DictConfig:
+    """The groups that a schedule depends on, under the overrides that ``seedbed run`` takes for them."""
+    folders = [] if config_dir is None else [expanded(config_dir).resolve()]
+    if not all(folder.is_dir() for folder in folders):
+        raise ConfigError(f"--config-dir {config_dir}: there is no such folder. Name one that holds schedule/.")
+    for folder in folders:
+        make_importable(folder)
+    groups = config_groups(folders)
+    choices = {"optimizer": "adamw", "trainer": "default", "schedule": name}
+    others = []
+    refuse_lists(parse(overrides), groups)
+    for override in parse(overrides):
+        if override.key_or_group == "schedule":
+            raise ConfigError(f"Override {override.input_line!r}: the schedule is the command's first argument.")
+        if override.key_or_group in choices:
+            choices[override.key_or_group] = str(override.value())
+        else:
+            others.append(str(override.input_line))
+    for group, choice in choices.items():
+        if choice not in groups[group]:
+            raise ConfigError(f"There is no {group} {choice!r}, {near_misses(choice, groups[group])}")
+    base = [search_path(folders), *(f"+{group}={choice}" for group, choice in choices.items())]
+    with own_hydra():
+        known = compose(overrides=base)
+        try:
+            return compose(overrides=[*base, *others])
+        except (HydraException, OmegaConfBaseException) as error:
+            raise _explain(error, others, known) from error
+
+
+def _explain(error: Exception, overrides: Sequence[str], known: DictConfig) -> ConfigError:
+    keys = flatten(OmegaConf.to_container(known), inner=True)
+    for override in parse(overrides):
+        key = override.key_or_group
+        if key not in keys and not override.is_add():
+            return ConfigError(f"Override {override.input_line!r}: there is no key {key!r}, {near_misses(key, keys)}")
+    return ConfigError(" ".join(str(error).split()))

@@ -1,0 +1,1 @@
+"""Configs: composed, checked and expanded into variants and seeds, before any work is done."""

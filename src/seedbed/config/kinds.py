@@ -1,0 +1,74 @@
+"""Which data, tasks, splits and models go together, by the kind of table that they give or take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+from omegaconf import OmegaConf
+
+from seedbed.config.signatures import arguments_of, look_up
+from seedbed.data.ratings import RatingTable
+from seedbed.data.table import Table
+from seedbed.errors import ConfigError
+from seedbed.paths import resources
+
+KINDS: dict[type, str] = {Table: "labelled rows", RatingTable: "ratings"}
+MOST = 6
+"""Choices that are named."""
+# What only a model of such data asks for, among its arguments.
+ASKED: dict[type, set[str]] = {
+    Table: {"in_features", "channels", "vocabulary", "out_features"},
+    RatingTable: {"users", "items"},
+}
+# The method that gives the table or takes it, and the name of what it gives or takes.
+_SIGNATURES = {"data": ("load", "return"), "task": ("seed_data", "table"), "split": ("rows", "table")}
+
+
+def check_kinds(config: Mapping[str, Any]) -> None:
+    """Raise ``ConfigError`` where task, split or model is for another kind of table than the data give.
+
+    A class that says nothing of it, such as one of the user's, goes with all.
+    """
+    given = _kind("data", config["data"])
+    for group in ("task", "split", "model"):
+        taken = _kind(group, config[group])
+        if given is not None and taken is not None and given is not taken:
+            raise ConfigError(
+                f"{group}: {_name(config[group])} is for {KINDS[taken]}, and data: {_name(config['data'])} gives "
+                f"{KINDS[given]}. Choose a {group} for {KINDS[given]} ({group}={_choices(group, given)}), or data of "
+                f"{KINDS[taken]} (data={_choices('data', taken)})."
+            )
+
+
+def _kind(group: str, config: Mapping[str, Any]) -> type | None:
+    """By the annotation of a method, or of a model by what it asks for; None where that says nothing."""
+    if group == "model":
+        return _kind_of_model(config)
+    method, name = _SIGNATURES[group]
+    try:
+        kind = get_type_hints(getattr(look_up(config.get("_target_")), method)).get(name)
+    except Exception:  # what is wrong with a target is said when it is built
+        return None
+    return kind if kind in KINDS else None
+
+
+def _kind_of_model(config: Mapping[str, Any]) -> type | None:
+    arguments = arguments_of(look_up(config.get("_target_")))
+    if arguments is None:  # what is wrong with a target is said when it is built
+        return None
+    asked = {name for name, each in arguments.parameters.items() if each.default is each.empty} - set(config)
+    found = [kind for kind, names in ASKED.items() if asked & names]
+    return found[0] if len(found) == 1 else None
+
+
+def _choices(group: str, kind: type) -> str:
+    """seedbed's own choices of a group for this kind of table, some of them where they are many."""
+    paths = sorted((resources() / "conf" / group).glob("*.yaml"))
+    targets = {path.stem: OmegaConf.select(OmegaConf.load(path), "_target_") for path in paths}
+    names = [name for name, target in targets.items() if _kind(group, {"_target_": target}) is kind]
+    return ", ".join(names[:MOST]) + (", ..." if len(names) > MOST else "")
+
+
+def _name(config: Mapping[str, Any]) -> str:
+    return str(config["_target_"]).rpartition(".")[2]

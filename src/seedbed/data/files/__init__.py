@@ -1,0 +1,1 @@
+"""Files of any form and encoding, read into records."""

@@ -1,0 +1,1 @@
+"""Commands that train: from an experiment to its records, one straight line each."""

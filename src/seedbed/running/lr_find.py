@@ -1,0 +1,290 @@
+"""Learning-rate range tests of an experiment's variants: all seeds at once, tracked, and what to do with what they find."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seedbed import tracking
+from seedbed.config.experiment import Experiment, load_experiment
+from seedbed.errors import ConfigError
+from seedbed.figures import Kind, rendered
+from seedbed.lr_finder import AUTO, RULES, FinderSettings, RangeTest, Suggested, mean_curve
+from seedbed.report.files import csv_text, write_files
+from seedbed.report.pictures.lr_finder import range_tests_figure
+from seedbed.report.table import aligned
+from seedbed.running.runner import Planner, installed, may_leave_out, repair
+from seedbed.signals import ending_signals_interrupt
+from seedbed.tracking import Store, ending
+from seedbed.training.progress import Display
+from seedbed.training.variant import PlannedVariant, groups_of, vectors_shown
+
+CURVE_COLUMNS = ("variant", "seed", "step", "lr", "loss", "smoothed")
+SUGGESTION_COLUMNS = ("variant", "seed", "rule", "lr")
+TABLE, PICTURE = "lr_find.csv", "lr_find.png"
+
+
+@dataclass(frozen=True)
+class FoundRates:
+    """What the range tests of an experiment's variants have found."""
+
+    experiment: Experiment
+    tests: dict[str, tuple[RangeTest, ...]]
+    """By variant, one a seed."""
+    runs: dict[str, str]
+    """The MLflow run of each variant's tests, in the MLflow experiment NAME.lr_find."""
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """CURVE_COLUMNS, one row a step; ``step`` counts from 0."""
+        return pd.DataFrame(_curve_rows(self.tests), columns=list(CURVE_COLUMNS))
+
+    @property
+    def suggestions(self) -> pd.DataFrame:
+        """SUGGESTION_COLUMNS, one row for each seed and rule; NaN where the rule finds no rate."""
+        rows = [
+            (variant, test.seed, rule, test.suggestion(rule))
+            for variant, tests in self.tests.items()
+            for test in tests
+            for rule in RULES
+        ]
+        return pd.DataFrame(rows, columns=list(SUGGESTION_COLUMNS)).astype({"lr": float})
+
+    def __str__(self) -> str:
+        return "\n\n".join(variant_text(self.experiment, variant, tests) for variant, tests in self.tests.items())
+
+    def write(self, picture: Path) -> tuple[Path, Path]:
+        """Draw all variants into a PNG or SVG file, with a table of all points beside it; the paths of both."""
+        kind = picture_kind(picture)
+        beside = picture.with_suffix(".csv")
+        table = csv_text(CURVE_COLUMNS, _curve_rows(self.tests))
+        contents: dict[str, bytes | str] = {
+            picture.name: rendered(lambda: range_tests_figure(self.tests), kind),
+            beside.name: table,
+        }
+        write_files(picture.parent, contents, "--plot")
+        return picture, beside
+
+
+def picture_kind(path: Path) -> Kind:
+    """By the ending of a picture's name; raises ``ConfigError`` for others than those that can be drawn."""
+    if path.suffix == ".png":
+        return "png"
+    if path.suffix == ".svg":
+        return "svg"
+    raise ConfigError(f"--plot {path}: not the name of a picture. Give a name that ends in .png or .svg.")
+
+
+def find_lr(
+    name: str,
+    overrides: Sequence[str] = (),
+    config_dir: str | PathLike[str] | None = None,
+    *,
+    display: Display | None = None,
+) -> FoundRates:
+    """Range tests of the variants of experiment ``name``, by its ``lr_finder``, under the overrides of ``run``.
+
+    Nothing that is trained, tracked or reported of the experiment changes. Raises a ``SeedbedError`` for bad input, before
+    any test.
+    """
+    experiment = load_experiment(name, overrides, config_dir)
+    with display or Display(quiet=True) as shown, ending_signals_interrupt():
+        experiment = installed(experiment, shown)
+        for note in experiment.notes:
+            shown.say_once(note)
+        planned = Planner(experiment.seeds, shown).plan(experiment.variants, leave_out=may_leave_out(experiment))
+        plan = _that_train(planned, experiment, shown)
+        project = experiment.project
+        store = Store(tracking.store_uri(project), project, f"{experiment.name}{tracking.RANGE_TESTS}")
+        repair(store, shown)
+        shown.begin(sum(FinderSettings.of(each.variant.config).steps * len(each.rows) for each in plan))
+        tests, runs = {}, {}
+        for tried in plan:
+            tags = {"variant": tried.name, "command": experiment.command, "data_digest": tried.table.digest}
+            with ending(store.start(tried.name, "lr_find", tags)) as run:
+                tests[tried.name] = _tested(tried, shown)
+                runs[tried.name] = run.id
+                _record(run, tried, tests[tried.name], experiment)
+    return FoundRates(experiment, tests, runs)
+
+
+def _that_train(plan: Sequence[PlannedVariant], experiment: Experiment, display: Display) -> list[PlannedVariant]:
+    """Without the variants that take no steps, which are refused where they are asked for by name or there are no others."""
+    training = [planned for planned in plan if planned.trainer.takes_steps]
+    if experiment.config["variant"] is not None or not training:
+        for planned in plan:
+            planned.trainer.check_range_test()
+        return list(plan)
+    if left_out := [planned.name for planned in plan if not planned.trainer.takes_steps]:
+        display.say(f"Left out, as they take no steps: {', '.join(left_out)}.")
+    return training
+
+
+def _tested(planned: PlannedVariant, display: Display) -> tuple[RangeTest, ...]:
+    """The tests of all seeds, as many at once as a training would stack."""
+    trainer, start = planned.trainer, time.perf_counter()
+    steps, tests = FinderSettings.of(planned.variant.config).steps, []
+    shown = vectors_shown(display, planned.name)
+
+    for seeds in groups_of(list(planned.rows), trainer.seeds_in_memory):
+        data = [
+            trainer.task.seed_data(planned.table, planned.rows[seed], planned.strategy, seed, shown) for seed in seeds
+        ]
+        for stack in groups_of(data, trainer.seeds_at_once(data)):
+            watched = _Steps(display, planned.name, steps, len(stack))
+            tests += trainer.range_test(stack, progress=watched.taken)
+            watched.end()
+    plural = "s" if len(tests) != 1 else ""
+    display.say(f"{planned.name}: {len(tests)} seed{plural} tested in {time.perf_counter() - start:.1f} s")
+    return tuple(tests)
+
+
+@dataclass
+class _Steps:
+    """Tells the display of the steps of a stack; those that a seed is spared count as done at the end."""
+
+    display: Display
+    variant: str
+    steps: int
+    seeds: int
+    done: int = 0
+
+    def taken(self, seeds: int) -> None:
+        self.done += seeds
+        self.display.at(self.variant, self.done // self.seeds, self.steps, self.seeds, seeds, "step")
+
+    def end(self) -> None:
+        left = self.steps * self.seeds - self.done
+        self.display.at(self.variant, self.steps, self.steps, self.seeds, left, "step")
+
+
+# ---- what is recorded ------------------------------------------------------------------------------------------------
+
+
+def _record(
+    run: tracking.TrackedRun, planned: PlannedVariant, tests: Sequence[RangeTest], experiment: Experiment
+) -> None:
+    config, of_variant = planned.variant.config, {planned.name: tests}
+    run.log(
+        params={
+            **tracking.flat_params(config, tracking.NOT_A_CELLS_PARAM),
+            **{f"lr_finder.{key}": value for key, value in config["lr_finder"].items()},
+            "seeds": [test.seed for test in tests],
+        },
+        curves=[*_mean_points(tests), *_seed_points(tests), *_suggested_points(tests)],
+        tags={tracking.DESCRIPTION: f"```\n{variant_text(experiment, planned.name, tests)}\n```"},
+    )
+    run.artifact(tracking.CONFIG, tracking.to_yaml(config))
+    run.artifact(TABLE, csv_text(CURVE_COLUMNS, _curve_rows(of_variant)))
+    if config["tracking"]["pictures"]:
+        run.artifact(PICTURE, rendered(lambda: range_tests_figure(of_variant), "png"))
+
+
+Points = list[tuple[str, int, float]]
+
+
+def _mean_points(tests: Sequence[RangeTest]) -> Points:
+    """The rates, and the mean over the seeds while all go on."""
+    rates, means = mean_curve(tests)
+    return [
+        (name, step, float(value))
+        for name, values in (("lr", rates), ("smoothed", means))
+        for step, value in enumerate(values)
+    ]
+
+
+def _seed_points(tests: Sequence[RangeTest]) -> Points:
+    return [
+        (f"seed_{test.seed}/{name}", step, float(value))
+        for test in tests
+        for name, values in (("loss", test.losses), ("smoothed", test.smoothed))
+        for step, value in enumerate(values)
+    ]
+
+
+def _suggested_points(tests: Sequence[RangeTest]) -> Points:
+    """By rule, at the step after the last: the geometric mean, the ends and the number of seeds that have a rate."""
+    points: Points = []
+    for rule in RULES:
+        found = Suggested.by(rule, tests)
+        if found.mean is not None:
+            values = {"": found.mean, "_low": min(found.rates), "_high": max(found.rates), "_n": len(found.rates)}
+            points += [(f"suggestion/{rule}{end}", tests[0].settings.steps, value) for end, value in values.items()]
+    return points
+
+
+def _curve_rows(tests: Mapping[str, Sequence[RangeTest]]) -> list[tuple[Any, ...]]:
+    return [
+        (variant, test.seed, step, float(lr), float(loss), float(smoothed))
+        for variant, of_variant in tests.items()
+        for test in of_variant
+        for step, (lr, loss, smoothed) in enumerate(zip(test.rates, test.losses, test.smoothed, strict=True))
+    ]
+
+
+# ---- what is said ----------------------------------------------------------------------------------------------------
+
+
+def variant_text(experiment: Experiment, variant: str, tests: Sequence[RangeTest]) -> str:
+    """One variant's suggestions as a table, which seeds diverged, and what to type next."""
+    settings = tests[0].settings
+    plural = "s" if len(tests) != 1 else ""
+    head = (
+        f"{variant}: {len(tests)} seed{plural}, {settings.steps} rates from {settings.min_lr:g} to {settings.max_lr:g} "
+        f"({settings.spacing}); the recipe has optimizer.lr={_recipe_lr(experiment, variant)}"
+    )
+    rows = [["rule", "rate (geometric mean)", "lowest", "highest", "seeds"]]
+    for rule in RULES:
+        found = Suggested.by(rule, tests)
+        ends = [_shown(min(found.rates)), _shown(max(found.rates))] if found.rates else ["-", "-"]
+        rows.append([rule, _shown(found.mean), *ends, f"{len(found.rates)} of {len(tests)}"])
+    return "\n".join([head, aligned(rows), _divergence(tests), *_next_steps(experiment, variant, tests)])
+
+
+def _divergence(tests: Sequence[RangeTest]) -> str:
+    at = [test.diverged_at for test in tests if test.diverged_at is not None]
+    if not at:
+        return f"No seed diverged up to {tests[0].settings.max_lr:g}."
+    where = f"at {_shown(at[0])}" if len(at) == 1 else f"at rates from {_shown(min(at))} to {_shown(max(at))}"
+    return f"{len(at)} of {len(tests)} seeds diverged, {where}."
+
+
+def _next_steps(experiment: Experiment, variant: str, tests: Sequence[RangeTest]) -> list[str]:
+    """The commands that train with what was found, under the same overrides."""
+    rule = tests[0].settings.rule
+    mean = Suggested.by(rule, tests).mean
+    if mean is None:
+        low = tests[0].settings.min_lr / 1000
+        other = f"lr_finder.min_lr={low:g}" if all(test.diverged_at for test in tests) else "lr_finder.max_lr=10"
+        remedy = f"Try other rates, such as {other}, more of them (lr_finder.steps=300) or a larger batch."
+        return [f"Rule {rule} finds no rate. {remedy}"]
+    own = next(found for found in experiment.variants if found.name == variant)
+    if any(text.lstrip("+").startswith("optimizer.lr=") for text in own.overrides):
+        return [f"The variant sets optimizer.lr itself: write {_shown(mean)} or {AUTO} there, in experiments/{experiment.name}.yaml."]  # fmt: skip
+    return [
+        f"By rule {rule}: {_command(experiment, variant, _shown(mean), of_finder=False)}",
+        f"Or each seed by its own test: {_command(experiment, variant, AUTO, of_finder=True)}",
+    ]
+
+
+def _command(experiment: Experiment, variant: str, lr: str, *, of_finder: bool) -> str:
+    dropped = ("variant=", "optimizer.lr=", *(() if of_finder else ("lr_finder.",)))
+    kept = [text for text in experiment.overrides if not text.lstrip("+").startswith(dropped)]
+    folder = ["--config-dir", experiment.config_dir] if experiment.config_dir else []
+    return shlex.join(["seedbed", "run", experiment.name, f"variant={variant}", *kept, f"optimizer.lr={lr}", *folder])
+
+
+def _recipe_lr(experiment: Experiment, variant: str) -> Any:
+    config = next(found.config for found in experiment.variants if found.name == variant)
+    return config["optimizer"].get("lr", "its default")
+
+
+def _shown(lr: float | None) -> str:
+    return "-" if lr is None else f"{lr:.2g}"

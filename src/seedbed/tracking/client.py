@@ -1,0 +1,281 @@
+"""MLflow's client of one project: artifacts lie in the project folder wherever that is now, and reading writes nothing."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+# MLflow would report to an outside host at its first import, and draw a bar for every small artifact.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+from mlflow import MlflowClient
+from mlflow.entities import FileInfo
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
+from mlflow.tracking._model_registry.utils import _get_store_registry
+from mlflow.tracking._tracking_service.utils import _tracking_store_registry
+from sqlalchemy.exc import SQLAlchemyError
+
+from seedbed.errors import StoreFull, TrackingError
+from seedbed.tracking import databases
+from seedbed.tracking.databases import Program
+
+MLFLOW = Program(
+    "MLflow",
+    "mlflow",
+    "store/db_migrations",
+    "experiments",
+    "mlflow db upgrade {address}",
+    ("runs", "params", "tags", "metrics", "latest_metrics"),
+)
+STORE, ARTIFACTS = "mlflow.db", "mlartifacts"
+# What methods of MLflow's client that write are called.
+WRITING = ("create_", "delete_", "finalize_", "log_", "rename_", "restore_", "set_", "update_")
+MOST_REPOSITORIES = 1024
+
+
+def here(uri: str, project: Path, experiment: str) -> str:
+    """Where artifacts of an experiment that were recorded at ``uri`` lie, if ``project`` is where its folder is now.
+
+    Addresses that do not lie in a folder mlartifacts/EXPERIMENT are those of another place, and stay.
+    """
+    if urlparse(uri).scheme not in ("", "file"):
+        return uri
+    path = url2pathname(urlparse(uri).path) if uri.startswith("file:") else uri
+    _, found, rest = f"{path}/".rpartition(f"/{ARTIFACTS}/{experiment}/")
+    return (project / ARTIFACTS / experiment / rest).as_uri() if found else uri
+
+
+class ProjectClient(MlflowClient):
+    """MLflow's client of the store of a project.
+
+    It begins with reading: of an SQLite file, through an address that cannot write. The first method that writes opens
+    the store for that. Where the store is the project's own file, recorded places of artifacts are those in the project
+    folder, though that was moved or copied meanwhile; what is recorded is mended when the store is opened for writing.
+    """
+
+    def __init__(self, uri: str, project: Path) -> None:
+        self.uri, self.project = uri, project
+        self._file = databases.file_of(uri) if databases.is_sqlite(uri) else None
+        self._own = self._file is not None and self._file.absolute() == project / STORE
+        self._lock = threading.RLock()
+        self._writes = False
+        self._names: dict[str, str] = {}
+        self._repositories: dict[str, Any] = {}
+
+    def open_for_reading(self) -> bool:
+        """Whether there is a store; nothing is written, and no lock is taken where it is a file."""
+        _forget_another_file(self._file)
+        address = databases.for_reading(self.uri)
+        if databases.is_database(self.uri) and not databases.has_tables(address, MLFLOW, self.uri):
+            return False
+        super().__init__(tracking_uri=address)
+        return True
+
+    def open_for_writing(self) -> None:
+        """Make the store where it is missing."""
+        with self._lock, databases.alone(self.uri, "runs"):  # two that migrate an empty database at once break it
+            if self._writes:
+                return
+            _forget_another_file(self._file)
+            with databases.nothing_half_made(self.uri):
+                if databases.is_database(self.uri):
+                    databases.has_tables(self.uri, MLFLOW)
+                super().__init__(tracking_uri=self.uri)
+                self.search_experiments(max_results=1)
+            if self._own and self._file is not None:
+                _record_places(self._file, self.project)
+            _forget_another_file(self._file)  # it may have been made just now
+            self._writes = True
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Open for writing; a disk that is full meanwhile is a ``TrackingError``, without MLflow's traceback of it."""
+        logger = logging.getLogger("mlflow.store.db.utils")
+        logger.addFilter(_is_no_full_disk)
+        try:
+            if not self._writes:
+                with usable(self.uri):
+                    self.open_for_writing()
+            yield
+        except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+            if _is_forbidden(error):
+                raise TrackingError(f"{databases.without_password(self.uri)} or {self.project / ARTIFACTS}: {_FORBIDDEN.format(error)}") from error  # fmt: skip
+            if not databases.is_full(error):
+                raise
+            where = self.project if self._own else databases.without_password(self.uri)
+            raise StoreFull(
+                f"No space is left on the disk of {where}, or of {self.project / ARTIFACTS}. Make room there, and type the "
+                "same command again: what was finished by now is kept, and is not trained again."
+            ) from error
+        finally:
+            logger.removeFilter(_is_no_full_disk)
+
+    # ---- artifacts
+
+    def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
+        with self.writing():
+            self._of_run(run_id).log_artifact(local_path, artifact_path)
+
+    def log_artifacts(self, run_id: str, local_dir: str, artifact_path: str | None = None) -> None:
+        with self.writing():
+            self._of_run(run_id).log_artifacts(local_dir, artifact_path)
+
+    def log_model_artifacts(self, model_id: str, local_dir: str, artifact_path: str | None = None) -> None:
+        with self.writing():
+            model = self.get_logged_model(model_id)
+            repository = self._repository(model_id, model.artifact_location, model.experiment_id)
+            repository.log_artifacts(local_dir, artifact_path)
+
+    def list_artifacts(self, run_id: str, path: str | None = None) -> list[FileInfo]:
+        return list(self._of_run(run_id).list_artifacts(path))
+
+    def download_artifacts(self, run_id: str, path: str, dst_path: str | None = None) -> str:
+        repository = self._of_run(run_id)
+        try:
+            return str(repository.download_artifacts(path, dst_path))
+        except (MlflowException, OSError) as error:
+            if databases.is_full(error):
+                raise
+            reason = " ".join(str(error).split())[:300]
+            raise TrackingError(
+                f"The file {path} of run {run_id} cannot be read from {repository.artifact_uri}: {reason} "
+                f"{ARTIFACTS}/ belongs to the store, and is moved or copied with it. Put the file back there."
+            ) from error
+
+    def _of_run(self, run_id: str) -> Any:
+        if found := self._repositories.get(run_id):
+            return found
+        run = self.get_run(run_id)
+        return self._repository(run_id, run.info.artifact_uri, run.info.experiment_id)
+
+    def _repository(self, owner: str, uri: str, experiment_id: str) -> Any:
+        if self._own:
+            if experiment_id not in self._names:
+                self._names[experiment_id] = self.get_experiment(experiment_id).name
+            uri = here(uri, self.project, self._names[experiment_id])
+        if len(self._repositories) >= MOST_REPOSITORIES:
+            self._repositories.clear()
+        self._repositories[owner] = get_artifact_repository(uri, tracking_uri=self.tracking_uri)
+        return self._repositories[owner]
+
+
+# Which file stood at the place of a store when this process opened it last.
+_OPENED: dict[Path, tuple[int, int] | None] = {}
+
+
+def _forget_another_file(file: Path | None) -> None:
+    """Have MLflow, which keeps a connection to each address, connect anew where another file than before stands there now:
+    a project was moved or its store deleted, and a new one began in the same place under the same process.
+    """
+    if file is None:
+        return
+    place = file.absolute()
+    found = (place.stat().st_dev, place.stat().st_ino) if place.is_file() else None
+    if _OPENED.get(place) not in (None, found):
+        for kind in (TrackingStore, RegistryStore):
+            for address in [known for known in kind._engine_map if databases.file_of(known) == place]:
+                kind._engine_map.pop(address).dispose()
+        for registry in (_tracking_store_registry, _get_store_registry()):  # type: ignore[no-untyped-call]
+            registry._get_store_with_resolved_uri.cache_clear()
+    _OPENED[place] = found
+
+
+def _opening_first(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def write(client: ProjectClient, *arguments: Any, **named: Any) -> Any:
+        with client.writing():
+            return method(client, *arguments, **named)
+
+    return write
+
+
+for _name, _method in list(vars(MlflowClient).items()):
+    if _name.startswith(WRITING) and _name not in vars(ProjectClient):
+        setattr(ProjectClient, _name, _opening_first(_method))
+
+
+@contextmanager
+def usable(uri: str) -> Iterator[None]:
+    """That the store at ``uri`` cannot be used is a ``TrackingError``."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, ImportError, OSError) as error:
+        if databases.is_full(error):
+            raise
+        reason = databases.without_password(" ".join(str(error).split())[:500])
+        if _is_forbidden(error):
+            raise TrackingError(f"The tracking store {databases.without_password(uri)}: {_FORBIDDEN.format(error)}") from error  # fmt: skip
+        raise TrackingError(
+            f"The tracking store {databases.without_password(uri)} cannot be used: {type(error).__name__}: {reason} "
+            f"{databases.remedy(uri)} name another in MLFLOW_TRACKING_URI."
+        ) from error
+
+
+_FORBIDDEN = (
+    "it cannot be written: {}. What is there can be read (seedbed report NAME --output FOLDER). To run more, make the folder one "
+    "that you can write, or work on a copy of it, which --config-dir names."
+)
+
+
+def _is_forbidden(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that a file or folder cannot be written."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return True
+        if "attempt to write a readonly database" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _is_no_full_disk(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and databases.is_full(record.exc_info[1]))
+
+
+# ---- what is recorded ------------------------------------------------------------------------------------------------
+
+_EXPERIMENT = "(select e.name from experiments as e where e.experiment_id = {id})"
+_OF_RUN = (
+    "(select e.name from experiments as e join runs as r on r.experiment_id = e.experiment_id where r.run_uuid = {id})"
+)
+_PLACES = (
+    ("experiments", "artifact_location", "name"),
+    ("runs", "artifact_uri", _EXPERIMENT.format(id="runs.experiment_id")),
+    ("logged_models", "artifact_location", _EXPERIMENT.format(id="logged_models.experiment_id")),
+    ("model_versions", "storage_location", _OF_RUN.format(id="model_versions.run_id")),
+    ("model_versions", "source", _OF_RUN.format(id="model_versions.run_id")),
+)
+"""Table and column of each recorded place of artifacts, and the name of its experiment."""
+
+
+def _record_places(store: Path, project: Path) -> None:
+    """Bring the recorded places of a project that was moved or copied up to date, for MLflow's own pages and commands."""
+    connection = sqlite3.connect(store, timeout=databases.SECONDS_TO_WAIT)
+    try:
+        names = connection.execute("select artifact_location, name from experiments").fetchall()
+        if all(place is None or here(place, project, name) == place for place, name in names):
+            return
+
+        def found(place: str | None, name: str | None) -> str | None:
+            return place if place is None or name is None else here(place, project, name)
+
+        connection.create_function("here", 2, found)
+        with connection:  # all or nothing
+            for table, column, name in _PLACES:
+                connection.execute(f"update {table} set {column} = here({column}, {name})")
+    finally:
+        connection.close()

@@ -1,0 +1,1 @@
+"""Trained seeds, built again from the store, and what they say."""

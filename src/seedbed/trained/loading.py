@@ -1,0 +1,325 @@
+"""The trained networks of a variant, built again from the tracking store."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from seedbed.config.code import check_code, code_of, reread
+from seedbed.config.experiment import build, recipe_of
+from seedbed.data.ratings import RatingTable
+from seedbed.data.splits import Rows
+from seedbed.data.table import Dataset
+from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
+from seedbed.models.baselines import Fitted
+from seedbed.paths import expanded, make_importable
+from seedbed.results import Results
+from seedbed.statistics import summary
+from seedbed.tasks.base import SeedData, Task
+from seedbed.tasks.rating import UNKNOWN, Rating
+from seedbed.tracking import (
+    CONFIG,
+    TAG,
+    WEIGHTS,
+    Store,
+    code_on,
+    find_launch,
+    only_searched,
+    open_project_store,
+    read_config,
+    read_results,
+)
+from seedbed.tracking.other_code import shortened
+from seedbed.trained.seed import TrainedSeed
+from seedbed.training.stack_trainer import StackTrainer, task_class
+
+
+@dataclass(frozen=True)
+class TrainedVariant:
+    """The seeds of one variant that ended well, and the ratings that they were trained on."""
+
+    name: str
+    about: str
+    """A sentence about which variant of which launch this is, and how many seeds it has."""
+    table: RatingTable
+    seeds: tuple[TrainedSeed, ...]
+    config: dict[str, Any]
+
+    @property
+    def predicts_ratings(self) -> bool:
+        """Whether its scores are ratings, and not only an order of the items."""
+        return issubclass(task_class(self.config), Rating)
+
+    def rows(self, seed: int) -> Rows:
+        """How this seed's ratings were split."""
+        return cast(Rows, self._split.rows(self.table, seed))
+
+    @cached_property
+    def _split(self) -> Any:
+        return build(self.config["split"], "split")
+
+
+@dataclass(frozen=True)
+class FoundVariant:
+    """A variant of a launch in the store, of any task; its networks are not built yet."""
+
+    store: Store
+    results: Results
+    name: str
+    chosen_by: str
+    """"" where the variant was named."""
+    config: dict[str, Any]
+    run: str
+    """Id of the variant's run in the launch."""
+
+    @property
+    def task(self) -> type[Task]:
+        return task_class(self.config)
+
+    def networks(self, seed: int | None = None) -> TrainedNetworks:
+        """The networks of all its seeds that ended well, or of one; raises a ``SeedbedError`` as ``load_variant`` does."""
+        results, name = self.results, self.name
+        cells = _cells_with_weights(self.store, results, name)
+        if seed is not None:
+            cells = _only(cells, seed, name)
+        unrecorded = _refuse_other_code(self, [run for _, run in cells])
+        table = _same_table(self.config, results)
+        # The weights may come from a machine with other devices.
+        cpu = self.config["trainer"] | {"accelerator": "cpu", "devices": 1}
+        trainer = StackTrainer(self.config | {"trainer": cpu}, table)
+        networks = tuple((of_seed, self._network(trainer, of_seed, run)) for of_seed, run in cells)
+        of_all = "" if len(cells) == len(results.cells_of(name)) else f" of {len(results.cells_of(name))}"
+        which = f"{len(cells)}{of_all} {seed_or_seeds(len(cells))}" if seed is None else f"seed {seed} alone"
+        about = f"{results.experiment}, launch {results.launch[:8]}: {name}{self.chosen_by}, {which}.{unrecorded}"
+        return TrainedNetworks(self, about, table, networks)
+
+    def _network(self, trainer: StackTrainer, seed: int, run: str) -> nn.Module:
+        network = trainer.network().eval()
+        if isinstance(network, Fitted) and not network.KEPT:
+            rows = build(self.config["split"], "split").rows(trainer.table, seed)
+            self.task.fit(network, trainer.table, SeedData(seed, rows))
+            return network
+        return _loaded(network, self.store, seed, run)
+
+
+@dataclass(frozen=True)
+class TrainedNetworks:
+    """Ordinary networks in evaluation mode, one a seed, and the data that they were trained on."""
+
+    found: FoundVariant
+    about: str
+    """A sentence about which variant of which launch this is, and how many seeds it has."""
+    table: Any
+    """Of the kind that the task is for."""
+    networks: tuple[tuple[int, nn.Module], ...]
+    """Seed and network, by rising seed."""
+
+    def rows(self, seed: int) -> Rows:
+        """How this seed's rows were split."""
+        return cast(Rows, build(self.found.config["split"], "split").rows(self.table, seed))
+
+
+def load_variant(
+    experiment: str,
+    variant: str | None = None,
+    run: str | None = None,
+    config_dir: str | PathLike[str] | None = None,
+    seed: int | None = None,
+) -> TrainedVariant:
+    """Build the networks of a variant from the store; default: the best one of the latest launch, and all its seeds.
+
+    Raises a ``SeedbedError`` for an unknown variant, an experiment without ratings, data that are not those of the
+    launch, and where no weights are stored.
+    """
+    return rating_variant(find_variant(experiment, variant, run, config_dir), seed)
+
+
+def rating_variant(found: FoundVariant, seed: int | None = None) -> TrainedVariant:
+    """The same of a variant that has been found."""
+    if not found.task.RECOMMENDS:
+        raise ConfigError(
+            f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment on "
+            "ratings (task=rating, task=retrieval) can recommend. Name such an experiment."
+        )
+    trained = found.networks(seed)
+    seeds = tuple(
+        TrainedSeed(of_seed, network, *_known_rows(trained, of_seed)) for of_seed, network in trained.networks
+    )
+    return TrainedVariant(found.name, trained.about, trained.table, seeds, found.config)
+
+
+def find_variant(
+    experiment: str,
+    variant: str | None = None,
+    run: str | None = None,
+    config_dir: str | PathLike[str] | None = None,
+) -> FoundVariant:
+    """A variant of a launch, of any task; default: the best one of the latest launch. Raises a ``SeedbedError``.
+
+    Of an experiment that was only searched, the launch is that which tested what the search found.
+    """
+    store = open_project_store(experiment, config_dir)
+    launch = find_launch(store, run, of_search=run is None and only_searched(store))
+    results = read_results(store, launch, curves=False)
+    name, why = (variant, "") if variant is not None else _best_variant(results)
+    run_id, config = _config_of(store, launch.info.run_id, results, name)
+    if config_dir is not None:
+        make_importable(expanded(config_dir).resolve())
+    reread()
+    return FoundVariant(store, results, name, why, config, run_id)
+
+
+def _best_variant(results: Results) -> tuple[str, str]:
+    """The variant with the best mean, of equal ones the first, and by what it is the best.
+
+    One that lacks seeds, as they diverged or failed, is taken only where all do.
+    """
+    metric = str(results.config["report"]["metric"])
+    found = {variant: summary(results.values(variant, metric)) for variant in results.variants}
+    complete = [variant for variant, of in found.items() if of.n and not of.missing]
+    means = {variant: found[variant].mean for variant in complete or found}
+    sign = -1 if results.lower_is_better(metric) else 1
+    quality = {variant: sign * mean for variant, mean in means.items() if mean is not None}
+    if not quality:
+        raise TrackingError(
+            f"No seed of {results.experiment!r} has a value of {metric}, by which the best variant is chosen. Look at "
+            f"'seedbed status {results.experiment}', or name a variant with --variant."
+        )
+    among = "" if len(complete) in (0, len(found)) else " of those that lack no seed"
+    return max(quality, key=lambda variant: quality[variant]), f" (the best variant by {metric}{among})"
+
+
+def _config_of(store: Store, launch: str, results: Results, variant: str) -> tuple[str, dict[str, Any]]:
+    """The variant's run in the launch, and the resolved config that it had there."""
+    if variant not in results.variants:
+        raise ConfigError(
+            f"--variant {variant}: launch {launch[:8]} of {results.experiment!r} has no such variant, "
+            f"{near_misses(variant, results.variants)}"
+        )
+    for run in store.children(launch):
+        if run.data.tags.get(f"{TAG}variant") == variant and CONFIG in _artifacts(store, run.info.run_id):
+            return run.info.run_id, read_config(store, run.info.run_id)
+    raise TrackingError(
+        f"Launch {launch[:8]} of {results.experiment!r} ended before its variant {variant!r}. Run "
+        f"'seedbed run {results.experiment}' again, or name another variant with --variant."
+    )
+
+
+def _cells_with_weights(store: Store, results: Results, variant: str) -> list[tuple[int, str]]:
+    """Seed and run of each cell that ended well and has its weights in the store, by rising seed."""
+    cells = results.cells_of(variant)
+    sound = cells[(cells["status"] == "FINISHED") & (cells["outcome"] == "ok")]
+    if sound.empty:
+        raise TrackingError(
+            f"No seed of variant {variant!r} of {results.experiment!r} ended well. Look at 'seedbed status "
+            f"{results.experiment}', or name another variant with --variant."
+        )
+    found = [
+        (int(seed), str(run))
+        for seed, run in zip(sound["seed"], sound["run"], strict=True)
+        if WEIGHTS in _artifacts(store, run)
+    ]
+    if not found:
+        raise TrackingError(
+            f"No weights of variant {variant!r} of {results.experiment!r} are in the store: it was trained with "
+            "tracking.checkpoints=false, or the files are gone. Train seeds that it does not have yet with "
+            f"tracking.checkpoints=true; or delete its seeds' runs in 'seedbed ui {results.experiment}', so that these "
+            "are trained again."
+        )
+    return found
+
+
+def _only(cells: list[tuple[int, str]], seed: int, variant: str) -> list[tuple[int, str]]:
+    """The cell of one seed."""
+    chosen = [cell for cell in cells if cell[0] == seed]
+    if not chosen:
+        raise ConfigError(
+            f"--seed {seed}: variant {variant!r} has no such seed that ended well and has its weights in the store, "
+            f"{near_misses(str(seed), [str(known) for known, _ in cells])}"
+        )
+    return chosen
+
+
+def _refuse_other_code(found: FoundVariant, runs: list[str]) -> str:
+    """Refuse to give weights to a network whose code is no longer that which they were trained by.
+
+    Returns a sentence where that cannot be known.
+    """
+    check_code(recipe_of(found.config))
+    now = code_of(recipe_of(_as_rebuilt(found.config))).modules
+    if not now:
+        return ""
+    recorded = [code_on(found.store.client.get_run(run).data.tags) for run in runs]
+    if None in recorded:
+        return f" They were trained before seedbed recorded the code of {shortened(now)}, which may be another by now."
+    changed = [name for name in now if any(code and code.modules.get(name) != now[name] for code in recorded)]
+    if not changed:
+        return ""
+    results = found.results
+    command = next(row["command"] for row in results.launches if row["id"] == results.launch)
+    raise ConfigError(
+        f"{shortened(changed)} {'has' if len(changed) == 1 else 'have'} changed since variant {found.name!r} of "
+        f"{results.experiment!r} was trained (launch {results.launch[:8]}), so that its weights may mean something else to "
+        f"the network as it is now. Put the file back as it was, or train with the new code: {command}"
+    )
+
+
+def _as_rebuilt(config: dict[str, Any]) -> dict[str, Any]:
+    """What a network and the rows that it is asked about are made by."""
+    task = {key: value for key, value in config["task"].items() if key != "own_metrics"}
+    return {**{key: config[key] for key in ("data", "split", "model")}, "task": task}
+
+
+def _artifacts(store: Store, run: str) -> set[str]:
+    return {artifact.path for artifact in store.client.list_artifacts(run)}
+
+
+def _same_table(config: dict[str, Any], results: Results) -> Dataset:
+    """The data, which must be those that were trained on: embeddings go by their rows, encoders are fitted to them."""
+    table: Dataset = build(config["data"], "data").load()
+    made_with = dict(table.made_with)
+    # Launches of earlier versions do not say what else the table was made with.
+    if table.digest != results.data["digest"] or results.data.get("made_with", made_with) != made_with:
+        what = "ratings" if isinstance(table, RatingTable) else "rows"
+        raise DataError(
+            f"The {what} of {table.name} are no longer those that {results.experiment!r} was trained on (SHA-256 "
+            f"{table.digest[:16]}, then {str(results.data['digest'])[:16]}, or other names of items, or another encoder). Put the file "
+            f"back, or run 'seedbed run {results.experiment}' on the new one."
+        )
+    return table
+
+
+def _loaded(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            network.load_state_dict(load_file(store.client.download_artifacts(run, WEIGHTS, folder)))
+    except (RuntimeError, SafetensorError) as error:
+        raise TrackingError(
+            f"The weights of seed {seed} (run {run}) cannot be loaded: {' '.join(str(error).split())[:500]} Delete the "
+            "run, and run the experiment again."
+        ) from error
+    return network
+
+
+def _known_rows(trained: TrainedNetworks, seed: int) -> tuple[Tensor, Tensor]:
+    """The rows of users and items; under task.vocabulary=train those that the seed has not trained on share one."""
+    table = cast(RatingTable, trained.table)
+    users, items = (torch.arange(rows, dtype=torch.int32) for rows in (table.user_rows, table.item_rows))
+    if trained.found.config["task"].get("vocabulary") != "train":
+        return users, items
+    train = trained.rows(seed).train
+    for rows, of_rating in ((users, table.users[train]), (items, table.items[train])):
+        rows[~torch.isin(rows, torch.from_numpy(of_rating))] = UNKNOWN
+    return users, items
+
+
+def seed_or_seeds(count: int) -> str:
+    return "seed" if count == 1 else "seeds"

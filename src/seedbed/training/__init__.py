@@ -1,0 +1,1 @@
+"""Seeds of a variant, trained at once and recorded."""

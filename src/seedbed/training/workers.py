@@ -1,0 +1,98 @@
+"""One process for each device, when several devices share out the stacks of a variant."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.queues import Queue
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from seedbed.config.code import Code, code_of
+from seedbed.config.experiment import recipe_of
+from seedbed.data.table import Dataset
+from seedbed.errors import ConfigError
+from seedbed.signals import ignore_warnings
+from seedbed.tasks.base import SeedData
+from seedbed.training.devices import accelerator
+from seedbed.training.stack_trainer import SeedResult, StackTrainer
+
+# The device of this process, where it is a worker.
+_device: list[int] = []
+
+
+class Workers:
+    """Worker processes by the devices that they train on; started when first asked for, ended with the context.
+
+    Starting one takes seconds (it imports PyTorch anew), so that all variants of a launch use the same ones.
+    """
+
+    def __init__(self) -> None:
+        self._pools: dict[tuple[str, ...], ProcessPoolExecutor] = {}
+        self._others = set(multiprocessing.active_children())
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+        if kind is not None and self._pools:  # an interrupt must not wait for stacks that nobody will record
+            for process in set(multiprocessing.active_children()) - self._others:
+                process.terminate()
+
+    def pool(
+        self, settings: Mapping[str, Any], devices: Sequence[int], threads: int | None = None
+    ) -> ProcessPoolExecutor:
+        """An executor with one process for each of the devices, of so many threads or of ``threads_of(devices)``."""
+        threads = threads or threads_of(devices)
+        key = (accelerator(settings), str(threads), *map(str, devices))
+        if key not in self._pools or _is_broken(self._pools[key]):
+            context = multiprocessing.get_context("spawn")  # a CUDA context does not survive a fork
+            queue: Queue[int] = context.Queue()
+            for device in devices:
+                queue.put(device)
+            self._pools[key] = ProcessPoolExecutor(
+                len(devices), mp_context=context, initializer=_take_device, initargs=(queue, threads)
+            )
+        return self._pools[key]
+
+
+def threads_of(devices: Sequence[int]) -> int:
+    """PyTorch's threads in each of the processes that train on these devices: their share of this process' own."""
+    return max(1, torch.get_num_threads() // len(devices))
+
+
+def train_in_worker(
+    config: Mapping[str, Any], table: Dataset, stack: Sequence[SeedData], code: Code
+) -> list[SeedResult]:
+    """Fit and test a stack on the device of this worker, which imports the user's modules as they are by now.
+
+    Raises ``ConfigError`` where they are no longer the ``code`` that the run began with.
+    """
+    if changed := code.changed(code_of(recipe_of(config))):
+        raise ConfigError(
+            f"{', '.join(changed)} changed while this run went on, and a process that starts now would train by the new code. "
+            "Type the same command again: it trains what is missing by the code as it is then."
+        )
+    return StackTrainer(config, table).train(stack, device=_device[0])
+
+
+def _take_device(queue: Queue[int], threads: int) -> None:
+    ignore_warnings()
+    _device.append(queue.get())
+    torch.set_num_threads(threads)
+
+
+def _is_broken(pool: ProcessPoolExecutor) -> bool:
+    try:
+        pool.submit(int).result()
+    except BrokenProcessPool:
+        return True
+    return False

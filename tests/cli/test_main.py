@@ -1,0 +1,234 @@
+"""The commands as they are typed, each in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from seedbed import tracking
+from seedbed.cli.main import data, main
+from seedbed.tracking import Store
+from tests.conftest import CONFIGURED
+from tests.running.test_runner import runs, statuses, store_of
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def typed(project: Path) -> Callable[..., Result]:
+    """The same in this process, for commands whose own process is not what is tested."""
+
+    def command(*arguments: str) -> Result:
+        own = ["--config-dir", str(project)] if arguments[0] in CONFIGURED else []
+        return CliRunner().invoke(main, [*arguments, *own])
+
+    return command
+
+
+def test_help_has_examples(typed: Callable[..., Result]) -> None:
+    commands = [[], *([name] for name in main.commands), *(["data", name] for name in data.commands)]
+    for command in commands:
+        done = CliRunner().invoke(main, [*command, "--help"])
+        assert done.exit_code == 0
+        assert f"Examples:\n  seedbed {' '.join(command)}" in done.output
+
+
+def test_heavy_packages_are_not_imported_for_help() -> None:
+    heavy = {"torch", "pytorch_lightning", "mlflow", "hydra", "omegaconf", "pandas", "numpy", "sklearn", "matplotlib"}
+    code = f"import sys, seedbed.cli.main; print(sorted({heavy} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_run_prints_its_table_and_little_else(seedbed: Command, project: Path) -> None:
+    """Output to a file: the table on standard output, and one line per variant beside it."""
+    done = seedbed("run", "messages", "trainer.max_epochs=30")
+    assert done.returncode == 0, done.stderr
+    assert "test/accuracy ± std" in done.stdout
+    assert [line.split()[0] for line in done.stdout.splitlines()[3:5]] == ["none", "oversample"]
+    assert len(done.stderr) < 5000
+    for variant in ("none:", "oversample:"):
+        assert sum(line.startswith(variant) for line in done.stderr.splitlines()) == 1
+    assert "poch" not in done.stderr
+
+
+def test_run_status_and_report(typed: Callable[..., Result], project: Path) -> None:
+    first = typed("run", "messages")
+    again = typed("run", "messages")
+    assert "nothing to do" in again.stderr
+    assert again.stdout == first.stdout
+    assert "FINISHED" in typed("status", "messages").stdout
+    assert "messages: 6 cells trained in 1 launch" in typed("status").stdout
+    folder = project / "experiments" / "messages"
+
+    def written() -> dict[str, bytes]:
+        done = typed("report", "messages")
+        assert done.exit_code == 0, done.stderr
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    files = written()
+    drawn = {f"{name}.{kind}" for name in ("accuracy", "seeds", "differences", "curves") for kind in ("png", "svg")}
+    tables = {*(f"{name}.csv" for name in ("results", "curves", "comparisons", "published")), "record.json"}
+    assert set(files) == {"report.md", "report.html", "report.tex"} | drawn | tables
+    assert written() == files
+    wrong = typed("report", "messages", "--metric", "test/acuracy")
+    assert wrong.exit_code == 2
+    assert "test/accuracy" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "mesages"), "did you mean 'messages'"),
+        (("run", "messages", "variant=nome"), "did you mean 'none'"),
+        (("run", "smote_only"), "max k = 13"),
+        (("report", "messages"), "seedbed run messages"),
+        (("status", "messages"), "seedbed run messages"),
+        (("data", "fetch", "sms_spm"), "did you mean 'sms_spam'"),
+    ],
+    ids=["experiment", "variant", "smote", "report", "status", "data"],
+)  # fmt: skip
+def test_bad_input_is_one_paragraph_and_exit_code_2(
+    typed: Callable[..., Result], arguments: tuple[str, ...], said: str
+) -> None:
+    done = typed(*arguments)
+    assert done.exit_code == 2
+    (paragraph,) = [line for line in done.stderr.splitlines() if line.startswith("seedbed: ")]
+    assert done.stderr.rstrip().endswith(paragraph)
+    assert said in paragraph
+    assert done.stdout == ""
+
+
+def test_only_debug_shows_a_traceback(seedbed: Command) -> None:
+    assert "Traceback" not in seedbed("run", "mesages").stderr
+    assert "Traceback" in seedbed("run", "mesages", "--debug").stderr
+
+
+def test_multirun_runs_every_job_and_says_which_failed(seedbed: Command, project: Path) -> None:
+    """In both jobs one seed fails: both run, both are in one store, and each job's log has its traceback."""
+    done = seedbed(
+        "run", "failing_seed", "-m", "model.hidden=[4],[8]", "variant=none,flaky", "seeds=3", "hydra.job.chdir=true"
+    )
+    assert done.returncode == 1
+    store = store_of(project, "failing_seed")
+    assert [found.info.status for found in runs(store, "launch")] == ["FAILED", "FAILED"]
+    assert len(runs(store, "launch")) == 2
+    assert sorted(found.info.status for found in runs(store, "seed")) == ["FAILED"] * 2 + ["FINISHED"] * 10
+    rows = [line for line in done.stdout.splitlines() if line.startswith("flaky ") and " ± " in line]
+    assert ["n=2/3, 1 failed" in row for row in rows] == [True, True]
+    logs = sorted(project.glob("multirun/failing_seed/*/*/job-*.log"))
+    assert len(logs) == 2
+    assert all("Traceback" in log.read_text() and str(log) in done.stderr for log in logs)
+    assert len(list(project.rglob("mlflow.db"))) == 1
+    assert seedbed("report", "failing_seed", "--format", "md").returncode == 0
+    page = (project / "experiments" / "failing_seed" / "report.md").read_text()
+    section = page.split("## Sweep")[1].split("## ")[0]
+    assert "one of two jobs of a sweep over `model.hidden`" in section
+    assert [line.split("|")[1].strip() for line in section.splitlines() if line.startswith(r"| \[")] == [
+        r"\[4\]",
+        r"\[8\]",
+    ]
+    assert (project / "experiments" / "failing_seed" / "sweep.png").stat().st_size > 1000
+
+
+def test_power_reads_what_is_tracked(typed: Callable[..., Result]) -> None:
+    typed("run", "messages")
+    done = typed("power", "messages", "--difference", "0.3", "--metric", "test/loss")
+    assert done.exit_code == 0, done.stderr
+    assert "seeds for 0.3" in done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[1].startswith("Exploratory: not the comparison that the experiment names")
+    assert any(line.startswith("oversample ") for line in lines)
+
+
+def test_multirun_finds_bad_input_before_the_first_job(typed: Callable[..., Result], project: Path) -> None:
+    done = typed("run", "messages", "-m", "model.hidden=[4],[8]", "trainer.batch_size=16,0")
+    assert done.exit_code == 2
+    assert "trainer.batch_size=0" in done.stderr
+    assert not (project / "multirun").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.extended
+def test_one_store_from_any_folder(seedbed: Command, project: Path, tmp_path: Path) -> None:
+    swept = seedbed("run", "messages", "-m", "variant=none", "seeds=1,2", "hydra.job.chdir=true", cwd=project / "data")
+    assert swept.returncode == 0, swept.stderr
+    once = seedbed("run", "messages", "variant=none", "seeds=3", cwd=tmp_path)
+    assert "2 of 3 trained already" in once.stderr
+    assert len(runs(store_of(project, "messages"), "seed")) == 3
+    assert [path.parent for path in tmp_path.rglob("mlflow.db")] == [project]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        pytest.param("SIGINT", "KILLED", marks=pytest.mark.extended),
+        pytest.param("SIGTERM", "KILLED", marks=pytest.mark.extended),
+        ("SIGKILL", "RUNNING"),
+    ],
+)
+def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: Path, name: str, status: str) -> None:
+    settings = f"_target_: tests.made_up.Signals\nname: {name}\nafter: {5 if name == 'SIGKILL' else 0}\n"
+    (project / "imbalance" / "signals.yaml").write_text(settings)
+    cut = seedbed("run", "interrupted")
+    assert cut.returncode != 0
+    assert "Traceback" not in cut.stderr
+    store = Store(tracking.store_uri(project), project, "interrupted")
+    assert statuses(store, "variant") == {"none": "FINISHED", "cut": status}
+    rest = seedbed("run", "interrupted", SEEDBED_TEST_SPARE="1")
+    assert rest.returncode == 0, rest.stderr
+    assert "none: 3 trained before" in rest.stderr
+    assert ("KILLED" in rest.stderr) == (status == "RUNNING")
+    assert not [
+        found for kind in ("launch", "variant", "seed") for found in runs(store, kind) if found.info.status == "RUNNING"
+    ]
+
+
+@pytest.mark.slow
+def test_slurms_warning_ends_a_fit_as_killed_and_leaves_no_checkpoint(seedbed: Command, project: Path) -> None:
+    """As --signal=USR1@60 sends it, in a job of several tasks; ``scontrol`` puts a job back that Lightning handles."""
+    (project / "model").mkdir()
+    (project / "model" / "signals.yaml").write_text(
+        "_target_: tests.made_up.SignalsWhileItTrains\n_partial_: true\nname: SIGUSR1\n"
+    )
+    path = project / "experiments" / "interrupted.yaml"
+    path.write_text(path.read_text().replace("cut: [imbalance=signals]", "cut: [model=signals, '~model.hidden']"))
+    before = {found.name for found in project.iterdir()}
+    job = {
+        "SLURM_JOB_NAME": "train", "SLURM_JOB_ID": "123", "SLURM_NTASKS": "1", "SLURM_PROCID": "0",
+        "SLURM_LOCALID": "0", "SLURM_NODEID": "0",
+    }  # fmt: skip
+    cut = seedbed("run", "interrupted", **job)
+    assert cut.returncode == 128 + signal.SIGUSR1
+    assert "ended by SIGUSR1" in cut.stderr
+    assert "Traceback" not in cut.stderr
+    store = store_of(project, "interrupted")
+    assert statuses(store, "variant") == {"none": "FINISHED", "cut": "KILLED"}
+    assert list(statuses(store, "launch").values()) == ["KILLED"]
+    assert {found.name for found in project.iterdir()} - before <= {"mlartifacts", "mlflow.db.lock"}
+    rest = seedbed("run", "interrupted", SEEDBED_TEST_SPARE="1", **job | {"SLURM_NTASKS": "4", "SLURM_PROCID": "3"})
+    assert rest.returncode == 0, rest.stderr
+    assert "none: 3 trained before" in rest.stderr
+
+
+def test_data_commands(typed: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data" / "sms_spam"
+    folder.mkdir(parents=True)
+    (folder / "SMSSpamCollection").write_text("ham\tnot the real file\n")
+    monkeypatch.setenv("SEEDBED_DATA", str(tmp_path / "data"))
+    listed = typed("data", "list")
+    assert "sms_spam:" in listed.stdout
+    assert "CC BY 4.0" in listed.stdout
+    checked = typed("data", "check")
+    assert checked.exit_code == 1
+    assert "wrong" in checked.stdout
+    refused = typed("data", "fetch", "sms_spam")
+    assert refused.exit_code == 2
+    assert "7d039a24" in refused.stderr
