@@ -111,4 +111,4 @@ def test_only_own_hydra_initialises_hydra() -> None:
     using = [
         path.name for path in source.rglob("*.py") if re.search(r"initialize_config|GlobalHydra", path.read_text())
     ]
-    assert using == ["own_hydra.py"]
+    assert using == ["compose.py"]

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import OverrideParseException
 from omegaconf import OmegaConf
 
 from seedbed.errors import ConfigError, check_storable
 from seedbed.paths import project_folder
+from seedbed.remedies import quoted
 
 REQUIRED = ("data.text", "data.label", "data.user", "data.item", "data.rating")
 """Columns: to such a key null is the column of that name, as it is not set anyway where nothing is typed."""
@@ -66,11 +67,6 @@ def parse(overrides: Sequence[str]) -> list[Override]:
                 "Write key=value, and quote a value with special characters twice: \"key='a=b#c'\"."
             ) from error
     return parsed
-
-
-def quoted(text: str) -> str:
-    """A value in Hydra's grammar that is this text, whatever characters it has."""
-    return str(QuotedString(escaped(text), Quote.single).with_quotes())
 
 
 def escaped(value: Any) -> Any:

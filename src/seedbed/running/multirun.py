@@ -29,10 +29,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from seedbed.config.compose import own_hydra
 from seedbed.config.experiment import check_name, hydra_arguments, hydra_settings, load_experiment
-from seedbed.config.overrides import in_grammar, parse, quoted
+from seedbed.config.overrides import in_grammar, parse
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.paths import expanded, project_folder
+from seedbed.remedies import quoted
 from seedbed.report import table_text
 from seedbed.running.runner import JOB, SWEEP, open_store, run
 from seedbed.signals import ending_signals_interrupt
