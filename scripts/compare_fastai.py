@@ -41,9 +41,9 @@ from seedbed.running import runner
 from seedbed.stacking.layers import StackedEmbedding
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData
+from seedbed.training import stack_trainer
 from seedbed.training.devices import accelerator, numbers
 from seedbed.training.progress import Display
-from seedbed.training.stack_trainer import stack_trainer
 from seedbed.training.variant import PlannedVariant
 from seedbed.training.workers import Workers, train_in_worker
 

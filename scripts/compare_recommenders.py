@@ -35,9 +35,9 @@ from seedbed.errors import ConfigError, SeedbedError
 from seedbed.running import runner
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData
+from seedbed.training import stack_trainer
 from seedbed.training.devices import accelerator
 from seedbed.training.progress import Display
-from seedbed.training.stack_trainer import stack_trainer
 from seedbed.training.variant import PlannedVariant
 
 EXPERIMENT, VARIANT = "two_tower_retrieval", "two_tower"

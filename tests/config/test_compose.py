@@ -21,8 +21,8 @@ from omegaconf import OmegaConf
 from seedbed.cli.schedule_preview import preview
 from seedbed.config.compose import own_hydra, search_path
 from seedbed.config.experiment import load_experiment
-from seedbed.config.overrides import escaped
 from seedbed.errors import ConfigError
+from seedbed.quoting import escaped
 from tests.conftest import write_project
 from tests.properties import Examine
 from tests.tracking.test_client import NAMES

@@ -25,7 +25,7 @@ from seedbed.data.splits import classes_of_few, leave_out
 from seedbed.data.table import Table, rows_of
 from seedbed.data.text_csv import TextCsv
 from seedbed.errors import ConfigError, DataError, near_misses
-from seedbed.remedies import override
+from seedbed.quoting import override
 from seedbed.report.table import aligned
 
 SIDES = 3

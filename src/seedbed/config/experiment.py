@@ -36,7 +36,7 @@ from seedbed.config.keys import (
 )
 from seedbed.config.kinds import check_kinds
 from seedbed.config.lightning_modules import refuse_named_network, why_no_task
-from seedbed.config.overrides import escaped, in_grammar, parse
+from seedbed.config.overrides import in_grammar, parse
 from seedbed.config.published_values import check_stated
 from seedbed.config.signatures import hydra_says_nothing, look_up
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
@@ -46,7 +46,7 @@ from seedbed.errors import ConfigError, check_storable, near_misses, without_add
 from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.metrics import wanted_of_own
 from seedbed.paths import config_groups, expanded, make_importable, project_folder, resources
-from seedbed.remedies import quoted
+from seedbed.quoting import escaped, quoted
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2

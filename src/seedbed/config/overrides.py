@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 
 from seedbed.errors import ConfigError, check_storable
 from seedbed.paths import project_folder
-from seedbed.remedies import quoted
+from seedbed.quoting import quoted
 
 REQUIRED = ("data.text", "data.label", "data.user", "data.item", "data.rating")
 """Columns: to such a key null is the column of that name, as it is not set anyway where nothing is typed."""
@@ -67,15 +67,6 @@ def parse(overrides: Sequence[str]) -> list[Override]:
                 "Write key=value, and quote a value with special characters twice: \"key='a=b#c'\"."
             ) from error
     return parsed
-
-
-def escaped(value: Any) -> Any:
-    """A value of a config with every text in it as OmegaConf reads it for what it is: ``${`` begins no interpolation."""
-    if isinstance(value, str):
-        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if "${" in value else value
-    if isinstance(value, dict):
-        return {key: escaped(each) for key, each in value.items()}
-    return [escaped(each) for each in value] if isinstance(value, list) else value
 
 
 def _refuse_no_list(overrides: Any) -> None:

@@ -21,7 +21,7 @@ from seedbed.data.sources import sha256
 from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers
 from seedbed.data.text_csv import checked_path
 from seedbed.errors import ConfigError, DataError
-from seedbed.remedies import override
+from seedbed.quoting import override
 
 MISSING = ("drop", "median", "mean")
 

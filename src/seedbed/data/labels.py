@@ -15,7 +15,7 @@ import numpy as np
 from seedbed.data.table import rows_of
 from seedbed.data.text_forms import LOOK_ALIKES, bare, folded, named_in_file, seen, unseen_in
 from seedbed.errors import ConfigError, DataError, near_misses
-from seedbed.remedies import override
+from seedbed.quoting import override
 
 MOST_CLASSES = 100
 NO_LABEL = frozenset({"nan", "NaN", "NAN", "NA", "N/A", "n/a", "null", "NULL", "None", "<NA>", "#N/A", "NaT"})

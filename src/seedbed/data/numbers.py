@@ -15,7 +15,7 @@ from seedbed.checks import is_number, require_choice
 from seedbed.data.files.records import Records
 from seedbed.data.text_forms import seen
 from seedbed.errors import ConfigError
-from seedbed.remedies import override
+from seedbed.quoting import override
 
 DECIMALS = {"point": ".", "comma": ","}
 MISSING_WORDS = frozenset(

@@ -10,7 +10,7 @@ import numpy as np
 
 from seedbed.data.labels import NO_LABEL
 from seedbed.data.table import rows_of
-from seedbed.remedies import override
+from seedbed.quoting import override
 
 STARS, MARKS = (5, 10), (50, 100)
 """Ends of scales that people rate on, short and long ones."""

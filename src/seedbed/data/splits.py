@@ -10,8 +10,8 @@ import numpy as np
 
 from seedbed.data.table import Table, rows_of
 from seedbed.errors import ConfigError, DataError
+from seedbed.quoting import override
 from seedbed.randomness import numpy_generator
-from seedbed.remedies import override
 
 SIDES = ("train", "val", "test")
 

@@ -33,7 +33,7 @@ from seedbed.config.overrides import in_grammar, parse
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.paths import expanded, project_folder
-from seedbed.remedies import quoted
+from seedbed.quoting import quoted
 from seedbed.report import table_text
 from seedbed.running.runner import JOB, SWEEP, open_store, run
 from seedbed.signals import ending_signals_interrupt

@@ -16,7 +16,7 @@ from seedbed.data.files import broken_quotes
 from seedbed.data.files.broken_quotes import Parsed, is_blank
 from seedbed.data.files.reading import BLANKS, DELIMITERS, LONGEST_DELIMITER, BadRecord, Found, Reading, Records
 from seedbed.errors import DataError
-from seedbed.remedies import override
+from seedbed.quoting import override
 
 OFTEN_UNQUOTED = ("\t", "|")
 SAMPLE = 200_000  # characters of a file that a delimiter is judged by
