@@ -46,7 +46,8 @@ from seedbed.tracking import Store, TrackedRun
 from seedbed.training.devices import lightning_settings, torch_device
 from seedbed.training.one_process import one_process_trainer
 from seedbed.training.progress import Display
-from seedbed.training.stack_trainer import StackTrainer, stack_trainer
+from seedbed.training import stack_trainer
+from seedbed.training.stack_trainer import StackTrainer
 from seedbed.training.variant import PlannedVariant, VariantTraining
 
 SECONDS_UNTIL_IMPORTED = time.time() - psutil.Process().create_time()
