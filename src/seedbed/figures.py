@@ -79,5 +79,5 @@ def _without_shared_words(names: Sequence[str]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Without Matplotlib's own markup: two dollar signs would start a formula."""
+    """The text without Matplotlib's markup: two dollar signs would start a formula."""
     return text.replace("$", r"\$")

@@ -150,7 +150,7 @@ class RangeTest:
         return RULES[rule](self)
 
     def why_no_suggestion(self, rule: str) -> str:
-        """In a sentence, for a rule that finds none."""
+        """Why a rule suggests no rate, in a sentence."""
         points = f"{len(self.rates)} point{'s' if len(self.rates) != 1 else ''}"
         return f"rule {rule} finds no rate in {points} of its range test: too few, or a loss that does not fall"
 
@@ -186,7 +186,7 @@ def minimum(test: RangeTest) -> float | None:
 
 
 def steepest(test: RangeTest) -> float | None:
-    """Where the smoothed loss falls fastest by the rate, as Lightning 2.5.3 to 2.6.6 suggests it.
+    """The rate at which the smoothed loss falls fastest, as Lightning 2.5.3 to 2.6.6 suggests it.
 
     Without the first ten points and the last. Between small rates any two losses make a steep slope, so that of noisy
     losses this is often one of the smallest rates: Lightning's way to smooth, which lets the first losses rise, hides some

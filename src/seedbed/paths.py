@@ -1,4 +1,4 @@
-"""Where things lie: the packaged configs, and the project folder that holds the store and the reports."""
+"""Folders: that of the packaged configs, and the project folder that holds the store and the reports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def config_groups(folders: Iterable[Path]) -> dict[str, set[str]]:
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
-    """A path with the home folder that ``~`` stands for; where there is none, or a folder is called so, as it is."""
+    """The path with ``~`` replaced by the home folder; unchanged where there is none, or a folder has that name."""
     given = Path(path)
     if given.exists():
         return given

@@ -125,7 +125,7 @@ class OneCycle(Schedule):
 
 @dataclass(frozen=True)
 class CosineRestarts(Schedule):
-    """From the optimizer's rate down to ``min_lr`` in half a cosine, again and again (SGDR; Loshchilov and Hutter 2017).
+    """Cosine annealing with restarts: from the optimizer's rate down to ``min_lr`` (SGDR; Loshchilov and Hutter 2017).
 
     The first cycle lasts ``cycle_len`` epochs, each other one ``cycle_mult`` times the one before; the rate changes at
     every step. With ``warmup``, as in fastai 0.7's ``fit(..., cycle_len=, cycle_mult=)``, a step has a hundredth of the
@@ -160,7 +160,7 @@ class CosineRestarts(Schedule):
 
 @dataclass(frozen=True)
 class Cyclic(Schedule):
-    """From ``min_lr`` up to ``max_lr`` and back in straight lines, again and again (Smith 2017).
+    """A cyclical rate: from ``min_lr`` up to ``max_lr`` and back in straight lines (Smith 2017).
 
     Up, or down, takes ``step_size`` steps (``per: step``) or epochs (``per: epoch``: the rate stands still within an
     epoch). A ``max_lr`` of None is the optimizer's own rate. Every cycle is as high as the first (``mode``
@@ -236,7 +236,7 @@ class Triangle(Schedule):
 
 @dataclass(frozen=True)
 class LinearWarmup(Schedule):
-    """In a straight line up to the optimizer's rate, then constant or in a straight line down to the end.
+    """Linear warm-up to the optimizer's rate, which then is constant or falls linearly to the end.
 
     The rate rises at every step from ``start_factor`` times the optimizer's, for ``warmup`` steps or epochs (``unit``).
     From there it goes to ``end_factor`` times the optimizer's, which it would reach one step after the last; 1 keeps it
@@ -278,7 +278,7 @@ def _peak(max_lr: float | None, lr: float) -> float:
 
 
 def _half_cosine(start: float, end: float, done: float) -> float:
-    """From ``start`` to ``end`` as ``done`` goes from 0 to 1, level at both."""
+    """Half a cosine from ``start`` to ``end`` as ``done`` goes from 0 to 1, level at both."""
     return start + (end - start) * (1 - math.cos(math.pi * done)) / 2
 
 

@@ -49,7 +49,7 @@ def ending_signals_interrupt() -> Iterator[None]:
 
 
 def ignore_warnings() -> None:
-    """In a process whose parent ends it: a batch system sends its warnings to both."""
+    """Ignore a batch system's warnings in a process that its parent ends: both get them."""
     for number in WARNINGS:
         signal.signal(number, signal.SIG_IGN)
 

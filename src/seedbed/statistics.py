@@ -157,7 +157,7 @@ def summary(values: ArrayLike) -> Summary:
 
 
 def prediction_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval | None:
-    """Where one more run on this data set would lie: mean +- t(0.975, n-1) s sqrt(1 + 1/n), of a ``confidence`` of 95 %.
+    """The interval in which one more run on this data set would lie: mean +- t(0.975, n-1) s sqrt(1 + 1/n), of a ``confidence`` of 95 %.
 
     None below two values.
 
@@ -270,7 +270,7 @@ def bootstrap_interval(values: ArrayLike, resamples: int = 9999, seed: int = 0) 
 
 
 def population_interval(values: ArrayLike, test_to_train: float, about: str = POPULATION) -> Interval | None:
-    """Where the expected value lies over data sets like this one, from (n,) values on splits that were drawn anew.
+    """An interval of the expected value over data sets like this one, from (n,) values on redrawn splits.
 
     The training sets of the n runs overlap, as all come from one data set. So the variance of their mean is taken as
     s^2 (1/n + n_test/n_train): Nadeau and Bengio, Inference for the generalization error, Machine Learning 52, 2003.
@@ -437,7 +437,7 @@ def least_wilcoxon_p(n: int) -> float:
 
 
 class Posterior(NamedTuple):
-    """Where the true difference a - b lies, as probabilities that add up to 1."""
+    """The posterior of the true difference a - b, as probabilities that add up to 1."""
 
     below: float
     """It is less than -rope."""
@@ -618,7 +618,7 @@ def detectable_difference(
 
 @lru_cache(maxsize=1024)
 def _detectable_effect(n: int, correction: float, level: float, wanted: float) -> float:
-    """The same in units of the std."""
+    """The smallest detectable effect, in units of the std."""
 
     def lacking(size: float) -> float:
         return power(size, 1.0, n, correction=correction, level=level) - wanted

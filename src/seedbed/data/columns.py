@@ -38,7 +38,7 @@ KINDS: dict[str, Callable[[str], object]] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column as it stands in the file."""
+    """A column of the file, before anything is made of it."""
 
     name: str
     kind: str
@@ -66,7 +66,7 @@ class Column:
 
     @property
     def could_be_names(self) -> bool:
-        """Of users or items: each occurs in several rows, and there are more of them than there are classes."""
+        """Whether the values could name users or items: each occurs in several rows, and there are more than classes."""
         return self.kind in ("text", "whole numbers") and self.words < 6 and 2 <= len(self.counts) <= self.values // 2
 
     @property
@@ -80,7 +80,7 @@ class Column:
 
     @property
     def look_alikes(self) -> list[str]:
-        """For a column that could be one of labels, which of them look alike, as sentences."""
+        """Sentences that name labels which look alike, for a column that could hold labels."""
         return look_alikes(list(self.counts.elements())) if self.could_be_labels and self.kind == "text" else []
 
     def examples(self, most: int = 3) -> str:

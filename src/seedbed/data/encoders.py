@@ -61,7 +61,7 @@ class FittedEncoder(ABC):
     @property
     @abstractmethod
     def dimensions(self) -> int:
-        """The same whatever texts it is fitted to."""
+        """Numbers in a vector, whatever texts the encoder is fitted to."""
 
     @property
     def inputs(self) -> NetworkInputs:
@@ -406,7 +406,7 @@ class FittedTfidf:
 
 
 def _check_size(key: str, size: int, usual: int) -> None:
-    """Of a vector: every text has one of so many numbers."""
+    """Raise ``DataError`` unless every text has a vector of this many numbers."""
     if not is_whole(size) or size > MOST_DIMENSIONS:
         raise ConfigError(
             f"data.encoder.{key}={shown(size)}: give a whole number from 1 to {MOST_DIMENSIONS}, such as {usual}."
@@ -491,7 +491,7 @@ def _read_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
 
 
 def _folder_digest(folder: Path) -> str:
-    """Of the names and contents of all files that are not hidden."""
+    """SHA-256 of the names and contents of all files in the folder that are not hidden."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)

@@ -13,7 +13,7 @@ from seedbed.errors import ConfigError
 
 
 def learnt(fitted: Pipeline) -> list[dict[str, Any]]:
-    """Of each step, by attribute; raises ``ConfigError`` for a step that has learnt more than numbers and texts."""
+    """What each step has learnt, by attribute; raises ``ConfigError`` where that is more than numbers and texts."""
     return [_learnt(step) for _, step in fitted.steps]
 
 

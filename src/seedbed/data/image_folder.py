@@ -199,7 +199,7 @@ class ImageFolder:
             )
 
     def _check_parts(self, parts: Sequence[Path]) -> None:
-        """The same part must not be there twice, nor a class that only tests."""
+        """Raise ``DataError`` where a part is there twice, or a class has test pictures only."""
         sides = [PARTS[part.name.lower()] for part in parts]
         if len(set(sides)) < len(sides):
             names = ", ".join(part.name for part in parts)

@@ -24,7 +24,7 @@ _WHOLE = re.compile(r"([-+]?\d+)\.0+")
 
 
 def clean_label(value: str) -> str:
-    """Without blanks at the ends; 1.0, as a whole number is written once some rows had none, becomes 1."""
+    """The label without blanks at its ends; 1.0, as a whole number is written once some rows had none, becomes 1."""
     label = value.strip()
     whole = _WHOLE.fullmatch(label)
     return whole[1] if whole else label

@@ -252,7 +252,7 @@ class MovieLens:
     # ---- files ---------------------------------------------------------------------------------------------------
 
     def _places(self) -> list[Path]:
-        """Where the file of ratings may lie on this machine, in order of preference; the cache last."""
+        """Paths at which the file of ratings may lie on this machine, in order of preference; the cache last."""
         folders, file = self.edition.folders, self.edition.layout.ratings
         own = [expanded(self.root) / folder / file for folder in folders] if self.root else []
         return [*own, _cache(self.edition) / file]
@@ -501,7 +501,7 @@ class Movie:
 
     @property
     def year(self) -> float:
-        """Of the release, NaN where the title does not say it."""
+        """The year of release, NaN where the title does not say it."""
         found = re.search(r"\((\d{4})\b[^()]*\)$", self.title)
         return float(found[1]) if found else np.nan
 

@@ -40,7 +40,7 @@ class Names:
         return None
 
     def row(self, wanted: str, place: str, unknown: str) -> int:
-        """The same; what is not there is a ``DataError`` that says ``unknown`` and which names look like it."""
+        """The row of a name; an unknown one is a ``DataError`` that says ``unknown`` and which names look like it."""
         found = self.find(wanted, place)
         if found is None:
             raise DataError(f"{place} {wanted!r}: {unknown}, {near_misses(wanted, self.names)}")

@@ -17,7 +17,7 @@ class NetworkInputs(Protocol):
 
     @property
     def bytes_of_a_row(self) -> int:
-        """As it lies on the device."""
+        """Bytes that one row takes on the device."""
         ...
 
     def arguments(self) -> dict[str, Any]:

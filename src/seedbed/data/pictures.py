@@ -51,7 +51,7 @@ def picture_table(
 
 
 def kept(key: str) -> Path:
-    """Where the pictures that ``key`` says all about are kept once they are read."""
+    """The file that keeps the pictures identified by ``key`` once they are read."""
     return sources.cache_dir() / "pictures" / f"{key}{SUFFIX}"
 
 

@@ -113,7 +113,7 @@ class PermutationSplit(RatingSplit):
 
 
 class LeaveNOut(RatingSplit):
-    """Of each user, n ratings test, ``val`` validate and the others train."""
+    """Leave-n-out: n ratings of each user test, ``val`` validate and the others train."""
 
     TESTED_BY = "n"
     """The argument that says whether there are test rows; None where there never are. Of other splits it is ``test``."""
@@ -153,7 +153,7 @@ class LeaveNOut(RatingSplit):
         return _by_side(side_of_row)
 
     def hold_out(self, table: RatingTable, train: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Under order=time, the last training rating of each user that has several, whatever the ``share``."""
+        """Set apart a ``share`` of the training ratings; under order=time the last one of each user with several, at any share."""
         if self.order != "time":
             return super().hold_out(table, train, share, seed)
         users = table.users[train]
@@ -226,7 +226,7 @@ class Folds(RatingSplit):
 
 
 class HeldOut(RatingSplit):
-    """Of some users, all ratings test, of others all validate; those of the rest train. Or likewise of items."""
+    """Held-out users or items: all ratings of some test, all of others validate, and those of the rest train."""
 
     def __init__(
         self,

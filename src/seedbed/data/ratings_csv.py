@@ -120,7 +120,7 @@ class RatingsCsv:
         )
 
     def _without_name(self, named: Named) -> np.ndarray:
-        """For each distinct name whether it stands for none."""
+        """Whether each distinct name means that there is none."""
         return np.array([not name or self.missing_values.is_no_name(name) for name in named.names], dtype=bool)
 
     def _numbers(self, records: Records, key: str, position: int, written: Sequence[str]) -> Numbers:
@@ -157,7 +157,7 @@ class RatingsCsv:
         )
 
     def _positions(self, records: Records) -> dict[str, int]:
-        """Where the columns are; raises ``ConfigError`` for one that is not named or is named twice."""
+        """Positions of the columns; raises ``ConfigError`` for one that is not named or is named twice."""
         for key in ("user", "item"):
             if key not in self.columns:
                 raise ConfigError(

@@ -140,7 +140,7 @@ class Description:
 
 
 def cache_dir() -> Path:
-    """Where downloads and sentence vectors are kept: ``$SEEDBED_CACHE``, else the user's cache folder."""
+    """The folder of downloads and sentence vectors: ``$SEEDBED_CACHE``, else the user's cache folder."""
     chosen = os.environ.get("SEEDBED_CACHE")
     return expanded(chosen) if chosen else platformdirs.user_cache_path("seedbed")
 
@@ -193,7 +193,7 @@ def not_found(edition: Edition, tried: list[str]) -> DataError:
 
 
 def local_places(edition: Edition, root: str | Path | None) -> list[Path]:
-    """Where the file may lie on this machine, in order of preference."""
+    """Paths at which the file may lie on this machine, in order of preference."""
     own = [expanded(root) / edition.name / edition.file] if root else []
     return [*own, cached_file(edition)]
 

@@ -212,7 +212,7 @@ def _side_for(
 ) -> int:
     """Draw a side with room for the group, in proportion to the shares; else the side that lacks most."""
     fits = (room >= group[:, None]).all(axis=0) & (shares > 0)
-    draw = rng.random()  # drawn in either case, so that later groups do not hang on this one
+    draw = rng.random()  # drawn in either case, so that later groups do not depend on this one
     if fits.any():
         upto = np.cumsum(shares * fits)
         return int(np.searchsorted(upto, draw * upto[-1], side="right"))

@@ -80,7 +80,7 @@ def unseen_in(text: str) -> list[str]:
 def named_in_file(
     written: Sequence[str], form: Callable[[str], str], times: Sequence[int] | None = None
 ) -> dict[str, str]:
-    """For every written name the one of the same form that is written most often; of equals the shortest, then that in small letters.
+    """The most frequent spelling among the names of one form, for every written name; of equals the shortest, then that in small letters.
 
     ``times`` is how often each is written, once without it. A name without anything to be seen, whose form is "",
     becomes "".

@@ -189,7 +189,7 @@ def _named(records: Records) -> tuple[str, ...]:
 
 
 def _places(records: Records, text: str | None, label: str | None) -> tuple[int, int]:
-    """Where the columns of text and label are."""
+    """Positions of the columns of text and label."""
     if text is None or label is None:
         missing = [key for key, name in (("data.text", text), ("data.label", label)) if name is None]
         raise ConfigError(

@@ -37,7 +37,7 @@ class Augmenter(ABC):
         """One changed text; ``text`` itself where it cannot be changed. All randomness comes from ``rng``."""
 
     def describe(self) -> list[str]:
-        """Sentences for the report.
+        """What the augmenter does, in sentences for the report.
 
         They are part of a cell's fingerprint: they name what decides the texts and stands in no config, such as the
         version of a library.

@@ -38,7 +38,7 @@ class Copy:
 class TextAugment(Strategy):
     """Adds ``copies`` changed copies of each training message of the rarest class.
 
-    The ``augmenter`` changes them. A copy hangs on the seed, the message and its number in the table alone, never on
+    The ``augmenter`` changes them. A copy depends on the seed, the message and its number in the table alone, never on
     other messages. One that equals its original or a sister, letter case and blanks aside, or in which nothing is left, is
     drawn again, up to ``tries`` times; a message that cannot be changed is repeated, and counted.
     """

@@ -61,7 +61,7 @@ class Popular(Fitted):
 
 
 class Random(Fitted):
-    """A score that hangs on seed, user and item alone."""
+    """A random score that depends on seed, user and item alone."""
 
     key: Tensor
 

@@ -25,7 +25,7 @@ def mlp(in_features: int, out_features: int, *, hidden: Sequence[int], dropout: 
 
 
 class PixelMlp(Stackable):
-    """The same on pictures, as if their pixels stood in one row: (B, channels, height, width) -> (B, out_features)."""
+    """A multilayer perceptron on pictures, whose pixels are one row of inputs: (B, channels, height, width) -> (B, out_features)."""
 
     def __init__(
         self,

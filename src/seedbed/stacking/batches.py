@@ -47,7 +47,7 @@ class Part:
 
 
 def rows_in_batches(rows: int, batch_size: int, smallest: int) -> int:
-    """How many of so many rows stand in batches when a last one of fewer than ``smallest`` rows is dropped."""
+    """The number of rows that are in batches when a last one of fewer than ``smallest`` rows is dropped."""
     last = rows % batch_size
     return rows - last if last < smallest else rows
 

@@ -64,7 +64,7 @@ class SeedSelection(pl.Callback):
 
 
 class RangeWatch(pl.Callback):
-    """Of chunks of one step: adds each seed's loss to its curve, and lets a seed rest that has diverged or seen all rates.
+    """Range-test watch on chunks of one step: records each seed's loss, and rests a seed that has diverged or seen all rates.
 
     The fit ends when all seeds rest.
     """

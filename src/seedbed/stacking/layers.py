@@ -60,7 +60,7 @@ class StackedLayerNorm(StackedLayer):
 
 
 class StackedDropout(nn.Module):
-    """Dropout whose masks belong to each seed: they hang on its number and on the steps that it has taken.
+    """Dropout whose masks belong to each seed: they depend on its number and on the steps that it has taken.
 
     A seed that takes no step draws nothing, so that its next mask is the one that it would get alone. ``of_channels``
     drops whole channels of (S, B, C, ...).
@@ -327,7 +327,7 @@ class StackedNetwork(nn.Module):
             layer.forget()
 
     def complete_gradients(self) -> None:
-        """Of what ``backward`` leaves elsewhere than at the parameters."""
+        """Complete the gradients that ``backward`` leaves elsewhere than at the parameters."""
         for layer in self._embeddings:
             layer.sum_gradients()
 

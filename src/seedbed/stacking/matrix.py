@@ -110,7 +110,7 @@ class AllCells(CellErrors):
         return sums, (users_gradient.mul_(2), items_gradient.mul_(2).transpose(1, 2).contiguous())
 
     def _error_and_slopes(self, seed: int, rows: slice, predicted: Tensor, slopes: Tensor) -> Tensor:
-        """The error of a block (b, I) whose logits stand in ``predicted``; half its derivatives by these go to ``slopes``.
+        """The error of a block (b, I) whose logits are in ``predicted``; half its derivatives by these go to ``slopes``.
 
         The error is that without ``squares``. First as if every cell were empty: p^2, and p^2 (1 - p); then the filled ones are put right.
         """

@@ -24,7 +24,7 @@ class StackedModule(pl.LightningModule):
     ``steps_per_epoch``. ``lrs``, where it is set before the fit, are the seeds' own learning rates (S,) in place of the
     optimizer's.
 
-    A task says what a row's loss is (``row_losses``; ``step_losses`` where it hangs on the whole batch), what is kept
+    A task says what a row's loss is (``row_losses``; ``step_losses`` where it depends on the whole batch), what is kept
     of an evaluated batch (``evaluate``) and which metrics come out of that (``metrics``). ``running`` says which seeds
     still train, ``diverged_at`` in which epoch a seed's loss left the finite numbers (it gets back the weights with
     which that epoch began, and rests). ``history`` holds, for each epoch, the values (S,) of every metric, NaN for a

@@ -82,7 +82,7 @@ class SeedOptimizer:
         self._network.clear_gradients()
 
     def hand_over_gradients(self, active: Sequence[bool], clip_norm: float | None) -> None:
-        """After ``backward``, make ready for a step of the ``active`` seeds (some at least): clip by each seed's own norm, if at all."""
+        """Prepare gradients after ``backward`` for a step of the ``active`` seeds (at least one): clip by each seed's own norm, if at all."""
         self._network.complete_gradients()
         if clip_norm is not None:
             self._clip(clip_norm)

@@ -48,7 +48,7 @@ class ByUser:
 
     @classmethod
     def of(cls, users: np.ndarray, items: np.ndarray, user_rows: int) -> ByUser:
-        """From the rows (N,) of the vocabularies, in which 0 stands for the unknown."""
+        """Build it from the rows (N,) of the vocabularies, in which 0 is the unknown."""
         order = np.lexsort((items, users))
         users, items = users[order].astype(np.int64), items[order].astype(np.int64)
         first = np.ones(len(order), dtype=bool)
@@ -129,7 +129,7 @@ def _without(scores: Tensor, items: Tensor, left_out: Tensor) -> Tensor:
 
 
 def _first(marked: Tensor, block: Block) -> Tensor:
-    """Of the marked ratings (S, B, R), the first one of each item."""
+    """The first of the marked ratings (S, B, R) of each item."""
     before = marked.cumsum(2) - marked.long()
     return marked & (before == before.gather(2, block.same_from.expand_as(before)))
 
@@ -250,7 +250,7 @@ class _Sums:
         return found
 
     def _add_lists(self, candidates: Tensor, rising: Tensor, has: Tensor, k: int) -> None:
-        """In whose list of k each item stands, or may stand where the last places of the list are tied for."""
+        """Mark the lists of k in which each item is, or may be where the last places are tied."""
         last = rising[..., max(rising.shape[-1] - k, 0)].unsqueeze(-1)
         above, tied = _place(rising, last)
         chance = ((k - above) / tied.clamp(min=1)).clamp(max=1)
@@ -269,7 +269,7 @@ class _Sums:
         self._add(f"novelty_at_{k}", (informed / length.clamp(min=1e-9)).view_as(has))
 
     def add_sampled(self, scores: Tensor, block: Block, count: int, keys: Tensor) -> None:
-        """After ``add`` of the same block."""
+        """Add sampled items, after ``add`` of the same block."""
         free = _without(torch.zeros_like(scores), block.items, self._rated).isfinite()
         items = scores.shape[-1]
         drawn = torch.stack(
@@ -307,7 +307,7 @@ def _information(trained: Tensor, ratings: ByUser, items: int) -> Tensor:
 
 
 def sampled_name(count: int) -> str:
-    """Of the hit rate among so many sampled items."""
+    """The metric's name: hit rate among this many sampled items."""
     return f"hit_rate_at_{SAMPLED_CUT}_s{count}"
 
 

@@ -54,7 +54,7 @@ class StackedRecurrent(StackedLayer):
         return states
 
     def _outputs(self, x: Tensor, sizes: Sequence[int]) -> Tensor:
-        """Of all steps, (S, P, E) -> (S, P, H), where ``sizes`` says how many of the P rows belong to each step."""
+        """Outputs of all steps, (S, P, E) -> (S, P, H); ``sizes`` says how many of the P rows belong to each step."""
         # What the inputs bring to the gates needs no state: one product for all steps.
         brought = torch.baddbmm(self.bias_ih_l0.unsqueeze(1), x, self.weight_ih_l0.transpose(1, 2))
         recurrent = self.weight_hh_l0.transpose(1, 2)
@@ -92,7 +92,7 @@ Backward = Callable[[Any, Tensor], tuple[Tensor | None, ...]]
 
 
 def _without_autocast(backward: Backward) -> Backward:
-    """As forward: backward may run where autocast is on."""
+    """Run backward without autocast, as forward ran."""
 
     @wraps(backward)
     def in_full(ctx: Any, of_outputs: Tensor) -> tuple[Tensor | None, ...]:
@@ -205,7 +205,7 @@ def _steps(sizes: Sequence[int]) -> Iterator[slice]:
 
 
 def _backwards(sizes: Sequence[int]) -> Iterator[tuple[slice, slice | None]]:
-    """From the last step on: its rows, and the same ones a step earlier, None for the first step."""
+    """Steps from the last to the first: a step's rows, and the same rows a step earlier, None for the first step."""
     steps = list(_steps(sizes))
     for number in range(len(steps) - 1, 0, -1):
         first = steps[number - 1].start

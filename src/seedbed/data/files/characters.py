@@ -118,7 +118,7 @@ def _refuse_controls(path: Path, content: bytes) -> None:
 
 
 def _found_encoding(path: Path, content: bytes) -> str:
-    """For a file without a byte order mark; raises ``DataError`` where it cannot be told."""
+    """The encoding of a file without a byte order mark; raises ``DataError`` where it cannot be told."""
     if b"\0" in content and (wide := _wide(content)):
         return wide
     _refuse_controls(path, content)

@@ -99,7 +99,7 @@ def _is_ascii(content: bytes) -> bool:
 
 
 def _pointer(start: str) -> tuple[str, str] | None:
-    """A small file that stands for a large one which was not fetched."""
+    """The error for a pointer file, whose large file was not fetched."""
     if start.startswith("version https://git-lfs.github.com/spec/"):
         size = re.search(r"^size (\d+)", start, re.MULTILINE)
         of = f" (of {int(size[1]):,} bytes)" if size else ""

@@ -109,13 +109,13 @@ class BadRecord:
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """The place in words, for messages."""
         return f"{self.unit} {self.first}" if self.first == self.last else f"{self.unit}s {self.first} to {self.last}"
 
 
 @dataclass(frozen=True)
 class Replaced:
-    """What stands for no character, and was read as U+FFFD."""
+    """Bytes that encode no character and were read as U+FFFD."""
 
     count: int
     lines: tuple[int, ...]
@@ -127,7 +127,7 @@ class Replaced:
     unit: str = "line"
 
     def sentence(self) -> str:
-        """For the report."""
+        """A sentence for the report."""
         where = numbered(self.lines, self.unit)
         return f"{self.what} {'was' if self.count == 1 else 'were'} replaced by U+FFFD, the replacement character ({where})."
 
@@ -180,7 +180,7 @@ class Records(ABC):
 
     @property
     def first_dropped(self) -> str:
-        """Where the first of them is."""
+        """The place of the first dropped record."""
         return self.found.dropped[0].place if self.found.dropped else ""
 
     @property
@@ -213,7 +213,7 @@ class Records(ABC):
         """Some columns, numeric where all their values are; labelled by position. NaN where there is no value."""
 
     def position(self, name: str, key: str) -> int:
-        """Where column ``name``, asked for by config key ``key``, is; raises ``DataError``."""
+        """The position of column ``name``, which config key ``key`` asks for; raises ``DataError``."""
         found = [position for position, column in enumerate(self.columns) if column == name]
         found = found or [position for position, column in enumerate(self.columns) if same_form(column, name)]
         if len(found) == 1:

@@ -57,7 +57,7 @@ def _string(value: Any) -> str:
 
 
 def _numeric(values: Sequence[Any]) -> pd.Series[Any]:
-    """As float64 where all values are numbers or booleans; else as strings, None where there is no value."""
+    """The values as float64 where all are numbers or booleans, else as strings; None where there is no value."""
     if all(value is None or isinstance(value, int | float | Digits) for value in values):
         return pd.Series([math.nan if value is None else _float(value) for value in values], dtype=np.float64)
     return pd.Series([None if value is None else _string(value) for value in values], dtype=object)
