@@ -17,7 +17,6 @@ from seedbed.errors import ConfigError
 from seedbed.running.runner import Outcome, run
 from seedbed.running.verify import verify
 from seedbed.search.runner import search
-from seedbed.tracking import code_on, code_tags
 from seedbed.tracking.names import PLAN
 from seedbed.tracking.other_code import beside
 from seedbed.tracking.runs import SeedRun
@@ -215,15 +214,6 @@ def test_a_broken_module_is_named_before_any_work(text: str, said: str, project:
     with pytest.raises(ConfigError, match=rf"layers/acts\.py, line 1: .*{said}"):
         run("messages", config_dir=project)
     assert not (project / "mlartifacts").exists()
-
-
-def test_long_records_are_cut_into_tags_and_read_whole() -> None:
-    code = Code({f"package/module_{number}.py": f"{number:016x}" for number in range(500)}, {"timm": "1.0"})
-    tags = {f"seedbed.{key}": value for key, value in code_tags(code, "f").items()}
-    assert max(map(len, tags.values())) <= 5000
-    assert len(tags) > 3
-    assert code_on(tags) == code
-    assert code_on({}) is None
 
 
 def test_sentences_count_cells_by_what_has_changed() -> None:
