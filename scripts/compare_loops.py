@@ -30,7 +30,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
 
-from seedbed import tracking
 from seedbed.cli.main import main as cli
 from seedbed.config.experiment import build, experiment_names, load_experiment
 from seedbed.config.trainer import OWN_SETTINGS
@@ -42,7 +41,8 @@ from seedbed.running import runner
 from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.statistics import summary
 from seedbed.tasks.classification import Classification, LabelledRows
-from seedbed.tracking import Store, TrackedRun
+from seedbed.tracking.store import Store, store_uri
+from seedbed.tracking.writing import TrackedRun
 from seedbed.training import stack_trainer
 from seedbed.training.devices import lightning_settings, torch_device
 from seedbed.training.one_process import one_process_trainer
@@ -385,7 +385,7 @@ OTHER_PARTS: Places = {
     "writing runs": [(Store, "start"), (TrackedRun, "log"), (TrackedRun, "artifact"), (TrackedRun, "end")],
     "aggregation": [(VariantTraining, "_aggregate")],
     "waiting for records": [(VariantTraining, "wait")],
-    "reading runs": [(tracking, "read_results"), (Store, "cells"), (Store, "repair")],
+    "reading runs": [(runner, "read_results"), (Store, "cells"), (Store, "repair")],
 }
 PREPARATION, TRAINING, REST = "data preparation", "training", "rest"
 WATCHED: Places = {
@@ -407,7 +407,7 @@ def measure_overhead(options: argparse.Namespace) -> None:
         os.environ["SEEDBED_PROJECT"] = project
         print_machine()
         start = time.perf_counter()
-        Store(tracking.store_uri(Path(project)), Path(project), options.experiment)
+        Store(store_uri(Path(project)), Path(project), options.experiment)
         store_seconds = time.perf_counter() - start
         watch = Stopwatch(WATCHED)
         others, start = others_cpu_seconds(), time.perf_counter()

@@ -33,8 +33,9 @@ from seedbed.results import SECONDS
 from seedbed.running.runner import Planner
 from seedbed.search.plan import Plan, read_plan
 from seedbed.search.trials import _for_selection
-from seedbed.tracking import SEARCHES, Store, store_uri
 from seedbed.tracking.databases import sqlite_address
+from seedbed.tracking.names import SEARCHES
+from seedbed.tracking.store import Store, store_uri
 from seedbed.training.progress import Display
 from seedbed.training.variant import PlannedVariant
 
@@ -209,14 +210,13 @@ def trials_in(folder: Path, plan: Plan) -> list[StackedTrial]:
 def fit_seconds(folder: Path) -> dict[int, float]:
     """How long Lightning's fit took, by trial."""
     store = Store(store_uri(folder), folder, f"{EXPERIMENT}{SEARCHES}", create=False)
-    runs = store._search("")
-    of_variants = {run.info.run_id: run.data.tags.get("seedbed.trial") for run in runs}
-    seconds: dict[int, float] = {}
-    for run in runs:
-        trial = of_variants.get(run.data.tags.get("mlflow.parentRunId", ""))
-        if trial is not None:  # seeds of a stack share its time
-            seconds[int(trial)] = seconds.get(int(trial), 0.0) + run.data.metrics[SECONDS]
-    return seconds
+    trials = [trial for search in store.searches() for trial in store.variants(search.id)]
+    # Seeds of a stack share its time.
+    return {
+        trial.trial: sum(seed.metrics[SECONDS] for seed in store.seeds(trial.id))
+        for trial in trials
+        if trial.trial is not None
+    }
 
 
 def print_overhead(trials: Sequence[StackedTrial]) -> None:

@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
-from seedbed.tracking import Store
+from seedbed.tracking.store import Store
 from tests.properties import Examine, for_a_minute, some_times
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -92,7 +92,9 @@ def load(
         from seedbed.report.record import read_record
 
         return read_record(name, folder).results
-    from seedbed.tracking import find_launch, open_project_store, read_results
+    from seedbed.tracking.launches import find_launch
+    from seedbed.tracking.reading import read_results
+    from seedbed.tracking.store import open_project_store
 
     store = open_project_store(name, config_dir)
     return read_results(store, find_launch(store, run), jobs=True)

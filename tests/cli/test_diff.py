@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from seedbed import tracking
 from seedbed.cli.diff import Side, _cut, _outcomes, differences
 from seedbed.cli.main import main
 from seedbed.errors import SeedbedError
 from seedbed.results import Results
 from seedbed.running.runner import run
 from seedbed.statistics import compare, summary
+from seedbed.tracking.names import ENVIRONMENT
 from tests.running.test_runner import store_of
+from tests.stored import client_of
 
 
 def section(text: str, title: str) -> dict[str, list[str]]:
@@ -83,17 +84,15 @@ def test_numbers_that_must_not_be_compared_have_a_footnote(project: Path) -> Non
     assert "Do not compare these means as if equal: the data and the selection of the epoch (select) differ." in text
     assert section(text, "data")["digest"][0].startswith("ddd")
     assert max(map(len, text.split("\n\n")[1].splitlines())) <= 60
-    store.client.set_tag(a, tracking.RECIPE, "1")
+    client_of(store).set_tag(a, "seedbed.recipe_version", "1")
     text = differences(a, b, config_dir=project)
     assert "recipe version: 1 in A, 2 in B" in text
     assert "(select) and the recipe version differ." in text
-    store.client.delete_tag(b, tracking.RECIPE)
+    client_of(store).delete_tag(b, "seedbed.recipe_version")
     text = differences(a, b, config_dir=project)
     assert "recipe version: 1 in A, not recorded in B" in text
     assert "The recipe version of B is not recorded" in text
-    store.run(b).artifact(
-        tracking.ENVIRONMENT, store.run(b).text(tracking.ENVIRONMENT).replace('"torch": "', '"torch": "x')
-    )
+    store.run(b).artifact(ENVIRONMENT, store.run(b).text(ENVIRONMENT).replace('"torch": "', '"torch": "x'))
     assert section(differences(a, b, config_dir=project), "environment").keys() == {"torch"}
     with pytest.raises(
         SeedbedError, match="--metric test/acuracy: neither launch has it, did you mean 'test/accuracy'"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from seedbed import tracking
 from seedbed.cli.main import data, main
-from seedbed.tracking import Store
+from seedbed.tracking.store import Store, store_uri
 from tests.conftest import CONFIGURED
-from tests.running.test_runner import runs, statuses, store_of
+from tests.running.test_runner import statuses, store_of
+from tests.stored import runs
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -180,7 +180,7 @@ def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: P
     cut = seedbed("run", "interrupted")
     assert cut.returncode != 0
     assert "Traceback" not in cut.stderr
-    store = Store(tracking.store_uri(project), project, "interrupted")
+    store = Store(store_uri(project), project, "interrupted")
     assert statuses(store, "variant") == {"none": "FINISHED", "cut": status}
     rest = seedbed("run", "interrupted", SEEDBED_TEST_SPARE="1")
     assert rest.returncode == 0, rest.stderr

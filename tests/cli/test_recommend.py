@@ -18,9 +18,10 @@ from seedbed.cli.recommend import for_newcomer, similar
 from seedbed.errors import SeedbedError
 from seedbed.models.fold_in import RIDGE
 from seedbed.running.runner import Outcome, run
-from seedbed.tracking import open_project_store
+from seedbed.tracking.store import open_project_store
 from seedbed.trained.loading import load_variant
 from seedbed.trained.rankings import most_alike, nearest, top
+from tests.stored import client_of
 from tests.tasks.test_cold_start import COLUMNS as COLD_COLUMNS
 from tests.tasks.test_cold_start import write_cold_project
 from tests.tasks.test_rating import EXPERIMENT
@@ -116,7 +117,9 @@ def weights(project: Path, outcome: Outcome, variant: str, folder: Path) -> dict
     store, states = open_project_store("stars", project), []
     for run_id in outcome.results.cells_of(variant)["run"]:
         (folder / run_id).mkdir()
-        states.append(load_file(store.client.download_artifacts(run_id, "weights.safetensors", str(folder / run_id))))
+        states.append(
+            load_file(client_of(store).download_artifacts(run_id, "weights.safetensors", str(folder / run_id)))
+        )
     return {name: torch.stack([state[name] for state in states]) for name in states[0]}
 
 

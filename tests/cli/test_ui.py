@@ -16,10 +16,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from seedbed import tracking
 from seedbed.running.runner import run
+from seedbed.tracking.store import store_uri
 from tests.browser import CHROMIUM, shown
 from tests.running.test_runner import store_of
+from tests.stored import children
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def served(project: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
-    process = subprocess.Popen([*command, "--backend-store-uri", tracking.store_uri(project)])
+    process = subprocess.Popen([*command, "--backend-store-uri", store_uri(project)])
     try:
         address = f"http://127.0.0.1:{port}"
         for _ in range(240):
@@ -53,7 +54,7 @@ def test_pages_of_a_launch_and_of_its_variants(project: Path, tmp_path: Path) ->
     with served(project) as address:
         place = f"{address}/#/experiments/{store.experiment_id}"
         launch = shown(f"{place}/runs/{outcome.launch}", tmp_path, milliseconds=20_000)
-        variants = [variant.info.run_id for variant in store.children(outcome.launch)]
+        variants = [variant.info.run_id for variant in children(store, outcome.launch)]
         asked = urlencode({"runs": json.dumps(variants), "experiments": json.dumps([store.experiment_id])})
         compared = shown(f"{address}/#/compare-runs?{asked}", tmp_path, milliseconds=20_000)
     assert "can't be told apart from <code>none</code>" in launch.dom

@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 import seedbed
-from seedbed import tracking
 from seedbed.cli.main import main
 from seedbed.cli.status import experiment_status
 from seedbed.config.experiment import load_experiment, recipe_of
@@ -22,10 +21,13 @@ from seedbed.running.lr_find import CURVE_COLUMNS, find_lr
 from seedbed.running.runner import run
 from seedbed.running.verify import verify
 from seedbed.search.plan import read_plan
-from seedbed.tracking import find_launch
+from seedbed.tracking.launches import find_launch
+from seedbed.tracking.names import RANGE_TESTS
+from seedbed.tracking.store import NothingTracked
 from tests.cli.test_completion import offered
-from tests.running.test_runner import runs, store_of
+from tests.running.test_runner import store_of
 from tests.running.test_verify import here
+from tests.stored import file_names, runs
 
 __all__ = ["here"]
 FAST = ("lr_finder.steps=30", "lr_finder.min_lr=1e-4", "lr_finder.max_lr=100", "lr_finder.smoothing=0.8")
@@ -69,11 +71,11 @@ def test_the_command_prints_draws_and_tracks_and_leaves_the_experiment_alone(pro
     assert first["step"].tolist() == list(range(len(first)))
     assert first["lr"].iloc[0] == pytest.approx(1e-4)
 
-    store = store_of(project, f"messages{tracking.RANGE_TESTS}")
+    store = store_of(project, f"messages{RANGE_TESTS}")
     (of_none,) = runs(store, "lr_find")
     assert (of_none.info.run_name, of_none.info.status) == ("none", "FINISHED")
     assert of_none.data.params["lr_finder.steps"] == "30"
-    assert {file.path for file in store.client.list_artifacts(of_none.info.run_id)} == {
+    assert file_names(store, of_none.info.run_id) == {
         "config.yaml", "lr_find.csv", "lr_find.png",
     }  # fmt: skip
     recorded = {(name, step): value for name, step, value in store.curves(of_none.info.run_id, ["seed_1/loss"])}
@@ -82,7 +84,7 @@ def test_the_command_prints_draws_and_tracks_and_leaves_the_experiment_alone(pro
     assert of_none.data.metrics["suggestion/valley_n"] == 3
 
     assert experiment_status("messages", project) == before
-    assert len(find_launch(store_of(project, "messages")).info.run_id) == 32
+    assert len(find_launch(store_of(project, "messages")).id) == 32
 
 
 def test_python_gives_data_frames(project: Path) -> None:
@@ -119,8 +121,8 @@ def test_bad_input_is_one_paragraph(typed: Any, project: Path, arguments: list[s
     done = typed("lr-find", "messages", *arguments)
     assert done.exit_code == 2
     assert said in done.stderr
-    with pytest.raises(tracking.NothingTracked):
-        store_of(project, f"messages{tracking.RANGE_TESTS}")
+    with pytest.raises(NothingTracked):
+        store_of(project, f"messages{RANGE_TESTS}")
 
 
 def test_variants_that_take_no_steps_are_left_out_unless_they_are_named(
@@ -224,7 +226,7 @@ def test_a_fallback_is_said_and_tagged(project: Path, capsys: pytest.CaptureFixt
     assert "none, seed 0: rule valley finds no rate in 4 points" in " ".join(capsys.readouterr().err.split())
     (seed,) = runs(store_of(project, "messages"), "seed")
     assert seed.data.params["optimizer.lr"] == "0.02"
-    assert "finds no rate" in seed.data.tags[tracking.LR_FALLBACK]
+    assert "finds no rate" in seed.data.tags["seedbed.lr_fallback"]
 
 
 def test_a_nested_config_finds_rates_selects_tests_and_is_taken_up_again(project: Path) -> None:

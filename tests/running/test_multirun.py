@@ -21,9 +21,10 @@ from seedbed.report import table_text
 from seedbed.running import multirun
 from seedbed.running.multirun import is_search, launcher_name, launcher_settings
 from seedbed.running.runner import run
-from seedbed.tracking import Store
+from seedbed.tracking.store import Store
 from tests.conftest import REPOSITORY
-from tests.running.test_runner import runs, statuses, store_of
+from tests.running.test_runner import statuses, store_of
+from tests.stored import client_of, runs
 
 
 def test_folders_of_one_second_do_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,12 +68,11 @@ def test_six_launches_at_once_write_six_folders_and_disturb_no_other(project: Pa
     assert [launch.info.status for launch in launches] == ["FINISHED"] * 6
     trained = [cell["run"] for launch in launches for cell in _cells(store, launch.info.run_id)]
     assert len(set(trained)) == len(trained) == 12
-    assert len(store.client.search_experiments()) == 2  # MLflow's default one, and ours
+    assert len(client_of(store).search_experiments()) == 2  # MLflow's default one, and ours
 
 
-def _cells(store: object, launch: str) -> list[dict[str, str]]:
-    variants = store.children(launch)  # type: ignore[attr-defined]
-    return [cell for run in variants for cell in json.loads(store.run(run.info.run_id).text("cells.json"))]  # type: ignore[attr-defined]
+def _cells(store: Store, launch: str) -> list[dict[str, str]]:
+    return [cell for run in store.variants(launch) for cell in json.loads(store.run(run.id).text("cells.json"))]
 
 
 @pytest.mark.slow

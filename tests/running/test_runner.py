@@ -8,30 +8,29 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from mlflow.entities import Run
 
 import seedbed
-from seedbed import tracking
 from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.report import table_text
 from seedbed.running import runner
 from seedbed.running.runner import _plan, run
-from seedbed.tracking import Store, TrackedRun
+from seedbed.tracking.launches import find_launch, overrides_of
+from seedbed.tracking.names import OVERRIDES
+from seedbed.tracking.processes import heartbeat
+from seedbed.tracking.store import Store, store_uri
+from seedbed.tracking.writing import TrackedRun
 from seedbed.training.progress import Display
 from seedbed.training.stack_trainer import StackTrainer
 from seedbed.training.variant import VariantTraining
 from tests import made_up
+from tests.stored import children, client_of, file_names, runs
 
 ALL_SIX = ["none", "class_weights", "undersample", "oversample", "smote", "text_augment"]
 
 
 def store_of(project: Path, name: str) -> Store:
-    return Store(tracking.store_uri(project), project, name, create=False)
-
-
-def runs(store: Store, kind: str) -> list[Run]:
-    return store._search(f"tags.`seedbed.kind` = '{kind}'")
+    return Store(store_uri(project), project, name, create=False)
 
 
 def statuses(store: Store, kind: str) -> dict[str, str]:
@@ -43,17 +42,17 @@ def test_launch_variants_and_seeds_in_mlflow(project: Path) -> None:
     assert (outcome.trained, outcome.failures) == (6, {})
     store = store_of(project, "messages")
     (launch,) = runs(store, "launch")
-    variants = store.children(launch.info.run_id)
+    variants = children(store, launch.info.run_id)
     assert [variant.info.run_name for variant in variants] == ["none", "oversample"]
     for variant in variants:
-        seeds = store.children(variant.info.run_id)
+        seeds = children(store, variant.info.run_id)
         assert [seed.data.tags["seedbed.seed"] for seed in seeds] == ["0", "1", "2"]
         for seed in seeds:
             assert seed.info.status == "FINISHED"
             assert seed.data.params["optimizer.lr"] == "0.001"
             assert {"seedbed.fingerprint", "seedbed.data_digest", "seedbed.environment"} <= set(seed.data.tags)
-            assert len(store.client.get_metric_history(seed.info.run_id, "val/loss")) == 2
-            assert [file.path for file in store.client.list_artifacts(seed.info.run_id)] == ["weights.safetensors"]
+            assert len(client_of(store).get_metric_history(seed.info.run_id, "val/loss")) == 2
+            assert file_names(store, seed.info.run_id) == {"weights.safetensors"}
         # One name per metric on every level, so that the compare page and searches work on all of them.
         assert set(seeds[0].data.metrics) <= set(variant.data.metrics)
         values = [seed.data.metrics["test/accuracy"] for seed in seeds]
@@ -61,7 +60,7 @@ def test_launch_variants_and_seeds_in_mlflow(project: Path) -> None:
         assert variant.data.metrics["test/accuracy_std"] == pytest.approx(pd.Series(values).std())
         assert variant.data.metrics["test/accuracy_n"] == 3
         assert variant.data.params["imbalance._target_"].startswith("seedbed.imbalance.")
-    artifacts = {file.path for file in store.client.list_artifacts(launch.info.run_id)}
+    artifacts = file_names(store, launch.info.run_id)
     assert {"config.yaml", "environment.json", "data.json", "plan.json"} <= artifacts
 
 
@@ -69,11 +68,11 @@ def test_a_launch_shows_its_answer_table_and_pictures_in_mlflow(project: Path) -
     overrides = ["seeds=2", "trainer.max_epochs=1", "tracking.pictures=true", "report.metric=test/loss"]
     outcome = run("messages", overrides, config_dir=project)
     store = store_of(project, "messages")
-    note = store.client.get_run(outcome.launch).data.tags["mlflow.note.content"]
+    note = client_of(store).get_run(outcome.launch).data.tags["mlflow.note.content"]
     assert "**Does it work?**" in note
     assert "`oversample` can't be told apart from `none` on `test/loss` with 2 seeds." in note
     assert "| variant | test/loss | n | 95 % interval of the mean |" in note
-    pictures = {file.path for file in store.client.list_artifacts(outcome.launch, "report")}
+    pictures = file_names(store, outcome.launch, "report")
     assert {"report/loss.png", "report/seeds.png", "report/differences.png"} <= pictures
 
 
@@ -106,7 +105,7 @@ def test_seeds_added_later_train_only_themselves(project: Path) -> None:
     alone = run("messages", ["variant=none", "seeds=[4]"], config_dir=project)
     assert (few.trained, more.trained, alone.trained) == (3, 2, 0)
     store = store_of(project, "messages")
-    variant = store.children(more.launch)[0]
+    variant = children(store, more.launch)[0]
     assert variant.data.metrics["test/accuracy_n"] == 5
     trained_in = json.loads(store.run(variant.info.run_id).text("cells.json"))
     assert [cell["launch"] for cell in trained_in] == [few.launch] * 3 + [more.launch] * 2
@@ -131,9 +130,9 @@ def test_python_gives_data_frames_and_ids(project: Path, capsys: pytest.CaptureF
     (row,) = outcome.comparisons.to_dict("records")
     assert (row["variant"], row["other"], row["n"]) == ("oversample", "none", 3)
     store = store_of(project, "messages")
-    assert store.client.get_run(outcome.launch).data.tags["seedbed.kind"] == "launch"
+    assert client_of(store).get_run(outcome.launch).data.tags["seedbed.kind"] == "launch"
     for cell in outcome.cells.to_dict("records"):
-        assert store.client.get_run(cell["run"]).data.tags["seedbed.fingerprint"] == cell["fingerprint"]
+        assert client_of(store).get_run(cell["run"]).data.tags["seedbed.fingerprint"] == cell["fingerprint"]
     loaded = seedbed.load("messages", config_dir=project)
     pd.testing.assert_frame_equal(seedbed.compare(loaded), outcome.comparisons)
     by_loss = seedbed.compare(outcome, metric="test/loss", baseline="oversample")
@@ -155,7 +154,7 @@ def test_own_metrics_are_tracked_compared_and_selected_by(project: Path) -> None
     assert outcome.results.bounds("test/error") == (0, 1)
     for (_, _), curve in outcome.curves[outcome.curves["metric"] == "val/error"].groupby(["variant", "seed"]):
         best = curve.sort_values("epoch")["value"].idxmin()
-        chosen = store_of(project, "messages").client.get_run(
+        chosen = client_of(store_of(project, "messages")).get_run(
             cells[(cells["variant"] == curve["variant"].iloc[0]) & (cells["seed"] == curve["seed"].iloc[0])][
                 "run"
             ].item()
@@ -252,7 +251,7 @@ def test_what_a_stopped_launch_finished_stays_and_the_rest_is_added(
     assert finished < set(rest.cells["run"])
     launches = {found.info.status for found in runs(store, "launch")}
     assert launches == {"KILLED", "FINISHED"}
-    variant = store.children(rest.launch)[0]
+    variant = children(store, rest.launch)[0]
     assert variant.data.metrics["test/accuracy_n"] == 5
     assert variant.data.metrics["test/accuracy"] == pytest.approx(rest.cells["test/accuracy"].mean())
     assert len(list(project.rglob("weights.safetensors"))) == 5
@@ -328,7 +327,7 @@ def test_another_question_of_the_same_cells_is_another_launch(project: Path) -> 
     assert other.launch != first.launch
     few = run("messages", ["variant=none"], config_dir=project)
     assert set(few.cells["variant"]) == {"none"}
-    assert tracking.find_launch(store_of(project, "messages")).info.run_id == few.launch
+    assert find_launch(store_of(project, "messages")).id == few.launch
 
 
 def test_a_record_that_fails_takes_no_other_seed_along(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,7 +355,7 @@ def test_a_seed_is_failed_where_the_store_takes_not_even_the_error(
     log = TrackedRun.log
 
     def locked(self: TrackedRun, **what: Any) -> None:
-        if what.get("params", {}).get("seed") == 1 or tracking.ERROR in (what.get("tags") or {}):
+        if what.get("params", {}).get("seed") == 1 or "seedbed.error" in (what.get("tags") or {}):
             raise TrackingError("the store is locked")
         log(self, **what)
 
@@ -374,11 +373,7 @@ def test_points_that_could_not_be_written_during_the_fit_are_written_after_it(
     log, flushes = TrackedRun.log, []
 
     def fails_once(self: TrackedRun, **what: Any) -> None:
-        if (
-            what.get("curves")
-            and not what.get("params")
-            and tracking.heartbeat().keys() <= (what.get("tags") or {}).keys()
-        ):
+        if what.get("curves") and not what.get("params") and heartbeat().keys() <= (what.get("tags") or {}).keys():
             flushes.append(self.id)
             if len(flushes) == 2:
                 raise TrackingError("the store is locked")
@@ -433,7 +428,7 @@ def test_bad_input_is_found_before_any_training(
     for part in said:
         assert part in str(error.value)
     with pytest.raises(TrackingError):
-        tracking.find_launch(store_of(project, name))
+        find_launch(store_of(project, name))
 
 
 def test_a_collision_is_refused(project: Path) -> None:
@@ -530,8 +525,8 @@ def test_overrides_too_long_for_a_param_are_read_whole(project: Path) -> None:
         assert [given for given in results.overrides if given.startswith("model.")] == text[1:2] + text[4:]
     store = store_of(project, "messages")
     for launch in runs(store, "launch"):
-        assert tracking.OVERRIDES in {file.path for file in store.client.list_artifacts(launch.info.run_id)}
-        assert tracking.overrides_of(launch, store.run(launch.info.run_id))[:2] == typed[:2]
+        assert OVERRIDES in file_names(store, launch.info.run_id)
+        assert overrides_of(store, store.launch(launch.info.run_id))[:2] == typed[:2]
 
 
 def test_a_default_that_is_typed_changes_no_recipe(project: Path) -> None:

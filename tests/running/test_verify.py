@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from seedbed import tracking
 from seedbed.cli.main import main
 from seedbed.errors import SeedbedError
 from seedbed.report import analyse
@@ -20,10 +19,14 @@ from seedbed.report.rounding import rounding_text
 from seedbed.running.rounding import _other_recipe
 from seedbed.running.runner import run
 from seedbed.running.verify import Allowance, Check, Difference, Verification, verify
-from seedbed.tracking import Store, TrackedRun
+from seedbed.tracking.names import ENVIRONMENT
+from seedbed.tracking.reading import read_results
+from seedbed.tracking.store import Store
+from seedbed.tracking.writing import TrackedRun
 from seedbed.training import workers
 from seedbed.training.workers import Workers
-from tests.running.test_runner import runs, store_of
+from tests.running.test_runner import store_of
+from tests.stored import client_of, runs
 from tests.tasks.test_rating import EXPERIMENT
 
 Verify = Callable[..., Result]
@@ -122,7 +125,7 @@ def test_cells_repeat_bit_for_bit_and_a_changed_record_is_named(here: None, type
     launch = run("messages", ["seeds=4", "trainer.seeds_at_once=1"], config_dir=project).launch
     store = store_of(project, "messages")
     before = counts(store)
-    tags = [store.client.get_run(seed_run(store, "none", seed).id).data.tags for seed in range(4)]
+    tags = [client_of(store).get_run(seed_run(store, "none", seed).id).data.tags for seed in range(4)]
     assert [tag["seedbed.stack"] for tag in tags] == ["0,1", "0,1", "2", "3"]
     assert {(tag["seedbed.threads"], tag["seedbed.recipe_version"]) for tag in tags} == {("1", "2")}
 
@@ -137,15 +140,12 @@ def test_cells_repeat_bit_for_bit_and_a_changed_record_is_named(here: None, type
     assert counts(store) == before
 
     changed = seed_run(store, "none", 0)
-    (point,) = store.client.get_metric_history(changed.id, "test/loss")
+    (point,) = client_of(store).get_metric_history(changed.id, "test/loss")
     changed.log(curves=[("test/loss", point.step, 0.125), ("val/loss", 1, 0.25)])
-    store.client.delete_tag(changed.id, "seedbed.stack")  # as earlier versions recorded it
+    client_of(store).delete_tag(changed.id, "seedbed.stack")  # as earlier versions recorded it
     wrong = typed("messages", "--run", launch, "--variant", "none", "--cells", "2")
     assert wrong.exit_code == 1
-    assert (
-        f"none, seed 0: DIFFERS in 2 of {len(store.values(store.client.get_run(changed.id))) + 2} values: "
-        in wrong.stdout
-    )
+    assert f"none, seed 0: DIFFERS in 2 of {len(store.values(store.seed(changed.id))) + 2} values: " in wrong.stdout
     assert f"test/loss: 0.125 recorded, {point.value!r} now" in wrong.stdout
     assert "val/loss epoch 1: 0.25 recorded, " in wrong.stdout
     assert "none, seed 1: identical" in wrong.stdout
@@ -163,12 +163,12 @@ def test_a_process_of_its_own_repeats_the_bits(typed: Verify, project: Path) -> 
 def test_other_versions_give_a_tolerance_and_are_named(here: None, project: Path) -> None:
     launch = run("messages", ["variant=none"], config_dir=project).launch
     store = store_of(project, "messages")
-    recorded = store.run(launch).text(tracking.ENVIRONMENT)
+    recorded = store.run(launch).text(ENVIRONMENT)
     version = recorded.split('"torch": "')[1].split('"')[0]
-    store.run(launch).artifact(tracking.ENVIRONMENT, recorded.replace(f'"torch": "{version}"', '"torch": "1.0"'))
-    (point,) = store.client.get_metric_history(seed_run(store, "none", 1).id, "test/loss")
+    store.run(launch).artifact(ENVIRONMENT, recorded.replace(f'"torch": "{version}"', '"torch": "1.0"'))
+    (point,) = client_of(store).get_metric_history(seed_run(store, "none", 1).id, "test/loss")
     seed_run(store, "none", 1).log(curves=[("test/loss", point.step, point.value + 1e-5)])
-    store.client.set_tag(seed_run(store, "none", 2).id, "seedbed.outcome", "diverged")
+    client_of(store).set_tag(seed_run(store, "none", 2).id, "seedbed.outcome", "diverged")
     found = verify("messages", config_dir=project)
     same, near, other = found.checks
     assert same.identical
@@ -185,7 +185,7 @@ def test_seeds_alone_are_measured_recorded_reported_and_allowed_for(here: None, 
     before, page = counts(store), measured_page(store, launch)
     assert page == ""
     seed = seed_run(store, "none", 1)  # as though it had been 0.0125 away in its stack
-    accuracy, loss = (store.client.get_metric_history(seed.id, f"test/{name}")[0] for name in ("accuracy", "loss"))
+    accuracy, loss = (client_of(store).get_metric_history(seed.id, f"test/{name}")[0] for name in ("accuracy", "loss"))
     seed.log(curves=[("test/accuracy", accuracy.step, accuracy.value - 0.0125)])
     done = typed("messages", "--alone", "--cells", "2")
     assert done.exit_code == 0, done.output
@@ -200,8 +200,8 @@ def test_seeds_alone_are_measured_recorded_reported_and_allowed_for(here: None, 
     )
 
     # Where the bits cannot be asked for, verify allows twice as much.
-    recorded = store.run(launch).text(tracking.ENVIRONMENT)
-    store.run(launch).artifact(tracking.ENVIRONMENT, recorded.replace('"torch": "', '"torch": "0.'))
+    recorded = store.run(launch).text(ENVIRONMENT)
+    store.run(launch).artifact(ENVIRONMENT, recorded.replace('"torch": "', '"torch": "0.'))
     found = verify("messages", config_dir=project)
     assert found.verified
     assert "none, seed 1: within what rounding makes (largest difference 0.01" in str(found)
@@ -219,8 +219,8 @@ def test_what_was_trained_alone_under_other_versions_is_not_recorded_as_rounding
 ) -> None:
     launch = run("messages", ["variant=none", "seeds=2"], config_dir=project).launch
     store = store_of(project, "messages")
-    recorded = store.run(launch).text(tracking.ENVIRONMENT)
-    store.run(launch).artifact(tracking.ENVIRONMENT, recorded.replace('"torch": "', '"torch": "0.'))
+    recorded = store.run(launch).text(ENVIRONMENT)
+    store.run(launch).artifact(ENVIRONMENT, recorded.replace('"torch": "', '"torch": "0.'))
     done = typed("messages", "--alone", "--cells", "1")
     assert done.exit_code == 0, done.output
     assert "Not recorded, as the differences may be more than rounding." in " ".join(done.stdout.split())
@@ -238,11 +238,11 @@ def test_code_that_has_changed_is_named_where_nothing_is_trained_alone() -> None
 
 
 def measured_page(store: Store, launch: str) -> str:
-    return rounding_text(analyse(tracking.read_results(store, store.client.get_run(launch))))
+    return rounding_text(analyse(read_results(store, store.launch(launch))))
 
 
 def spread(store: Store, launch: str) -> float:
-    results = tracking.read_results(store, store.client.get_run(launch))
+    results = read_results(store, store.launch(launch))
     return float(results.values("none", "test/accuracy").std())
 
 

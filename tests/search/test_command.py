@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seedbed.cli.main import main
-from tests.running.test_runner import runs, store_of
+from tests.running.test_runner import store_of
 from tests.search.conftest import BASE
+from tests.stored import file_names, runs
 
 
 def typed(project: Path, *arguments: str) -> Result:
@@ -30,10 +31,8 @@ def test_a_search_its_report_and_the_same_command_again(project: Path) -> None:
     page = (project / "experiments" / "messages" / "search" / "report.md").read_text()
     assert "## Search" in page
     assert (project / "experiments" / "messages" / "search" / "search_history.png").is_file()
-    pictures = store_of(project, "messages.search").client.list_artifacts(
-        runs(store_of(project, "messages.search"), "search")[0].info.run_id, "report"
-    )
-    assert "report/search_history.png" in [file.path for file in pictures]
+    store = store_of(project, "messages.search")
+    assert "report/search_history.png" in file_names(store, runs(store, "search")[0].info.run_id, "report")
     status = typed(project, "status", "messages").output
     assert "Latest launch" in status
     assert "only searched" in typed(project, "report", "messages").output

@@ -16,18 +16,19 @@ from typing import Any
 import optuna
 import pytest
 
-from seedbed import tracking
 from seedbed.errors import TrackingError
 from seedbed.search.runner import search
 from seedbed.search.study import Measured, Study
 from seedbed.search.trials import Trials
-from seedbed.tracking import Store
 from seedbed.tracking.databases import with_driver
+from seedbed.tracking.names import CONFIG, PLAN
+from seedbed.tracking.store import Store
+from seedbed.tracking.writing import TrackedRun
 from tests.conftest import REPOSITORY
-from tests.running.test_runner import runs
 from tests.search.conftest import BASE
 from tests.search.postgres import PASSWORD, Server, running_server
 from tests.search.test_search import pretended
+from tests.stored import children, runs
 
 pytestmark = pytest.mark.slow
 
@@ -94,21 +95,21 @@ def test_two_processes_started_at_once_share_the_trials_and_the_runs(shared: Sha
     store = shared.store("messages.search")
     (top,) = runs(store, "search")
     assert top.info.status == "FINISHED"
-    by_trial = {int(run.data.tags["seedbed.trial"]): run for run in store.children(top.info.run_id)}
+    by_trial = {int(run.data.tags["seedbed.trial"]): run for run in children(store, top.info.run_id)}
     assert sorted(by_trial) == list(range(6))
     for trial in trials:
         assert by_trial[trial.number].data.metrics["objective"] == trial.value
-        seeds = store.children(by_trial[trial.number].info.run_id)
+        seeds = children(store, by_trial[trial.number].info.run_id)
         assert [seed.info.status for seed in seeds] == ["FINISHED"] * 2
 
     # Who is last tests the best; where both were, they have tested the same cells.
     launches = runs(shared.store("messages"), "launch")
     assert len(launches) in (1, 2)
-    assert len({shared.store("messages").run(run.info.run_id).text(tracking.PLAN) for run in launches}) == 1
+    assert len({shared.store("messages").run(run.info.run_id).text(PLAN) for run in launches}) == 1
     assert [run.info.status for run in launches] == ["FINISHED"] * len(launches)
 
     written = [str(run.to_dictionary()) for of in (store, shared.store("messages")) for run in of._search("")]
-    written += [store.run(top.info.run_id).text(tracking.CONFIG), *said]
+    written += [store.run(top.info.run_id).text(CONFIG), *said]
     assert [words for words in written if PASSWORD in words] == []
     assert (shared.project / "mlartifacts" / "messages.search").is_dir()  # and not in the folder that one stood in
 
@@ -121,7 +122,7 @@ def test_the_point_of_a_process_killed_meanwhile_is_tried_again_by_the_other(
     killed = shared.start(*long)
     lost = trial_of(killed, shared)
 
-    def killing(self: Trials, trial: optuna.Trial, study: Study, run: tracking.TrackedRun) -> Measured:
+    def killing(self: Trials, trial: optuna.Trial, study: Study, run: TrackedRun) -> Measured:
         """A trial without any training, during the first of which the neighbour dies."""
         if killed.poll() is None:
             killed.send_signal(signal.SIGKILL)

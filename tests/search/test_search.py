@@ -22,9 +22,8 @@ import psutil
 import pytest
 import yaml
 
-from seedbed import tracking
 from seedbed.data.selection import SelectionSplit
-from seedbed.errors import ConfigError
+from seedbed.errors import ConfigError, TrackingError
 from seedbed.results import Trial
 from seedbed.search import processes
 from seedbed.search.plan import read_plan
@@ -34,9 +33,12 @@ from seedbed.search.samplers import signed
 from seedbed.search.space import read_space
 from seedbed.search.study import Measured, Study
 from seedbed.search.trials import Trials
+from seedbed.tracking.launches import find_launch
+from seedbed.tracking.processes import this_process
 from tests.conftest import REPOSITORY, write_project
-from tests.running.test_runner import runs, store_of
+from tests.running.test_runner import store_of
 from tests.search.conftest import BASE
+from tests.stored import children, file_names, runs
 
 Run = Callable[..., Found]
 
@@ -51,17 +53,17 @@ def test_a_search_is_a_run_above_its_trials_and_their_seeds(project: Path, made_
     store = store_of(project, "messages.search")
     (top,) = runs(store, "search")
     assert (top.info.run_id, top.info.status) == (found.run, "FINISHED")
-    children = store.children(top.info.run_id)
-    assert [child.info.run_name for child in children] == ["trial 0", "trial 1", "trial 2"]
-    for child, trial in zip(children, found.search.trials, strict=True):
-        seeds = store.children(child.info.run_id)
+    trials = children(store, top.info.run_id)
+    assert [trial.info.run_name for trial in trials] == ["trial 0", "trial 1", "trial 2"]
+    for child, trial in zip(trials, found.search.trials, strict=True):
+        seeds = children(store, child.info.run_id)
         values = [seed.data.metrics["val/accuracy"] for seed in seeds]
         assert child.data.metrics["objective"] == trial.values[0] == pytest.approx(np.mean(values))
         assert trial.std == pytest.approx(np.std(values, ddof=1))
         assert float(child.data.params["optimizer.lr"]) == trial.params["optimizer.lr"]
         # No trial has looked at a test row, and none keeps its weights.
         assert not any(name.startswith("test/") for seed in seeds for name in seed.data.metrics)
-        assert store.client.list_artifacts(seeds[0].info.run_id) == []
+        assert file_names(store, seeds[0].info.run_id) == set()
     best = max(found.search.trials, key=lambda trial: (trial.values[0], -trial.number))
     assert found.search.best == [best.number]
 
@@ -75,10 +77,10 @@ def test_a_search_is_a_run_above_its_trials_and_their_seeds(project: Path, made_
     assert results.config["report"]["baseline"] == "none"
     assert "test/accuracy" in results.metrics
     # Reports and status are still about the experiment, not about the search.
-    with pytest.raises(tracking.TrackingError):
-        tracking.find_launch(store_of(project, "messages"))
-    launch = tracking.find_launch(store_of(project, "messages"), of_search=True)
-    assert launch.info.run_id == found.tested.launch
+    with pytest.raises(TrackingError):
+        find_launch(store_of(project, "messages"))
+    launch = find_launch(store_of(project, "messages"), of_search=True)
+    assert launch.id == found.tested.launch
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_trial_left_running_by_a_kill_fails_and_its_point_is_tried_again(
     study = opened(project)
     lost = study.next()
     assert lost is not None
-    study._sign(lost._trial_id, {"process": {**tracking.process_tags(), "process_start": "1.0"}})
+    study._sign(lost._trial_id, {"process": {**this_process(), "process_start": "1.0"}})
     found = made_up_search("search.trials=6")
     states = [trial.state.name for trial in study._trials()]
     assert states == ["COMPLETE"] * 3 + ["FAIL"] + ["COMPLETE"] * 3
@@ -318,7 +320,7 @@ def test_a_point_that_kills_its_process_again_and_again_is_given_up(
     for _ in range(3):
         lost = study.next()
         assert lost is not None
-        study._sign(lost._trial_id, {**signed(study._frozen(lost)), "process": {**tracking.process_tags(), "process_start": "1.0"}})  # fmt: skip
+        study._sign(lost._trial_id, {**signed(study._frozen(lost)), "process": {**this_process(), "process_start": "1.0"}})  # fmt: skip
         study.retry_killed()
     found = made_up_search("search.trials=3")
     assert [trial.state for trial in found.search.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
@@ -346,7 +348,7 @@ def test_only_one_process_tests_what_was_found(
     study = opened(project)
     assert study.claim_test()
     assert study.claim_test()  # the same process may do it again
-    study._study.set_user_attr("seedbed.test", {"trials": 1, "process": {**tracking.process_tags(), "pid": "1", "process_start": f"{psutil.Process(1).create_time():.2f}"}})  # fmt: skip
+    study._study.set_user_attr("seedbed.test", {"trials": 1, "process": {**this_process(), "pid": "1", "process_start": f"{psutil.Process(1).create_time():.2f}"}})  # fmt: skip
     assert not study.claim_test()
 
 

@@ -45,11 +45,12 @@ from seedbed.serving.inputs import Numbers
 from seedbed.serving.loading import load_predictor
 from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender
-from seedbed.tracking import open_project_store
+from seedbed.tracking.store import open_project_store
 from seedbed.trained.loading import find_variant, load_variant
 from tests.cli.test_recommend import ITEMS, RATED, train
 from tests.conftest import write_project
 from tests.properties import Examine
+from tests.stored import client_of
 
 FEW = ["seeds=2", "variant=none", "trainer.max_epochs=2", "trainer.accelerator=cpu", "tracking.pictures=false"]
 OWN_NETWORK = """
@@ -155,14 +156,14 @@ def test_an_exported_model_gives_the_same_answers(
     for path in where.rglob("*.npy"):
         np.load(path, allow_pickle=False)
 
-    variant, model = (store.client.get_run(run_id) for run_id in _runs_of(exported, store))
+    variant, model = (client_of(store).get_run(run_id) for run_id in _runs_of(exported, store))
     assert (model.info.status, model.data.tags["seedbed.kind"]) == ("FINISHED", "model")
     assert variant.data.tags["seedbed.kind"] == "variant"
 
 
 def _runs_of(exported: Exported, store: Any) -> tuple[str, str]:
-    run_id = store.client.get_logged_model(exported.uri.removeprefix("models:/")).source_run_id
-    return store.client.get_run(run_id).data.tags["mlflow.parentRunId"], run_id
+    run_id = client_of(store).get_logged_model(exported.uri.removeprefix("models:/")).source_run_id
+    return client_of(store).get_run(run_id).data.tags["mlflow.parentRunId"], run_id
 
 
 # ---- what it answers -------------------------------------------------------------------------------------------------

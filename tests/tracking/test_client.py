@@ -10,21 +10,24 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
-import mlflow
 import pytest
 from hypothesis import strategies
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from sqlalchemy import create_engine
 
-from seedbed import tracking
-from seedbed.cli import ui
 from seedbed.errors import ConfigError, StoreFull, TrackingError
 from seedbed.search.study import OPTUNA
-from seedbed.tracking import NothingTracked, Store, TrackedRun, client, databases
+from seedbed.tracking import client, databases
 from seedbed.tracking.client import MLFLOW, here
 from seedbed.tracking.databases import file_of, sqlite_address
+from seedbed.tracking.launches import find_tracked, read_config
+from seedbed.tracking.names import CONFIG
+from seedbed.tracking.params import to_yaml
+from seedbed.tracking.store import NothingTracked, Store, address_to_serve, store_uri
+from seedbed.tracking.writing import TrackedRun
 from tests.properties import Examine
+from tests.stored import client_of, file_names
 
 AWKWARD = [
     "exp? 1", "exp%20b", "a#b", "o'brien", "a;b", "ünï", "a:b", "a&b=c", "[x]", "{y}", "$HOME", "~x", "end  ", "a\nb", "a+b",
@@ -36,7 +39,7 @@ NAMES = strategies.sampled_from(AWKWARD) | strategies.text(
 
 
 def opened(project: Path, *, create: bool = True) -> Store:
-    return Store(tracking.store_uri(project), project, "e", create=create)
+    return Store(store_uri(project), project, "e", create=create)
 
 
 @pytest.fixture
@@ -143,8 +146,8 @@ def test_a_moved_project_is_read_where_it_is_and_reading_writes_nothing(one_run:
     before = content(moved)
     store = opened(moved, create=False)
     assert store.run(run_id).text("notes/a.txt") == "said"
-    assert [file.path for file in store.client.list_artifacts(run_id, "notes")] == ["notes/a.txt"]
-    tracking.find_tracked(run_id[:8], moved)
+    assert file_names(store, run_id, "notes") == {"notes/a.txt"}
+    find_tracked(run_id[:8], moved)
     assert content(moved) == before
     assert not project.exists()
 
@@ -208,7 +211,7 @@ def test_a_store_of_which_a_table_is_gone_is_one_sentence(one_run: tuple[Path, s
 
 def test_what_is_recorded_of_models_moves_along(one_run: tuple[Path, str], tmp_path: Path) -> None:
     project, run_id = one_run
-    client = opened(project, create=False).client
+    client = client_of(opened(project, create=False))
     model = client.create_logged_model(client.get_run(run_id).info.experiment_id, "m", run_id)
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "MLmodel").write_text("x")
@@ -225,15 +228,15 @@ def test_what_is_recorded_of_models_moves_along(one_run: tuple[Path, str], tmp_p
 def test_mlflows_pages_of_a_moved_project(one_run: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
     project, _ = one_run
     moved = project.rename(project.parent / "second")
-    uri = tracking.store_uri(moved)
-    assert ui._served(uri, moved) == uri
+    uri = store_uri(moved)
+    assert address_to_serve(uri, moved) == uri
     assert all(place.startswith(f"{moved.as_uri()}/mlartifacts/e") for place in recorded(moved))
 
     def refused(client: object) -> None:
         raise PermissionError
 
     monkeypatch.setattr(client.ProjectClient, "open_for_writing", refused)
-    assert "mode=ro" in ui._served(uri, moved)
+    assert "mode=ro" in address_to_serve(uri, moved)
 
 
 def test_data_of_a_moved_project_are_looked_for_in_it(one_run: tuple[Path, str]) -> None:
@@ -241,9 +244,9 @@ def test_data_of_a_moved_project_are_looked_for_in_it(one_run: tuple[Path, str])
     (project / "tables").mkdir()
     (project / "tables" / "my.csv").write_text("text,label\n")
     config = {"data": {"path": str(project / "tables" / "my.csv")}}
-    opened(project).run(run_id).artifact(tracking.CONFIG, tracking.to_yaml(config))
+    opened(project).run(run_id).artifact(CONFIG, to_yaml(config))
     moved = project.rename(project.parent / "second")
-    found = tracking.read_config(opened(moved, create=False), run_id)
+    found = read_config(opened(moved, create=False), run_id)
     assert found["data"]["path"] == str(moved / "tables" / "my.csv")
 
 
@@ -257,7 +260,7 @@ def test_a_folder_that_cannot_be_written_is_read(one_run: tuple[Path, str], monk
     store = opened(project, create=False)
     assert store.run(run_id).text("notes/a.txt") == "said"
     assert content(project) == before
-    assert str(project) not in store.client.tracking_uri
+    assert str(project) not in client_of(store).tracking_uri
 
 
 def _cannot_be_read(file: Path) -> None:
@@ -268,7 +271,7 @@ def _cannot_be_read(file: Path) -> None:
 
 
 def test_reading_makes_no_store(tmp_path: Path) -> None:
-    for asked in (lambda: opened(tmp_path, create=False), lambda: tracking.find_tracked("e", tmp_path)):
+    for asked in (lambda: opened(tmp_path, create=False), lambda: find_tracked("e", tmp_path)):
         with pytest.raises(NothingTracked, match="no tracking store"):
             asked()
     (tmp_path / "mlflow.db").touch()  # as a process leaves it that was killed at its start
@@ -331,7 +334,7 @@ def test_a_full_disk_is_one_sentence(
     run: TrackedRun = opened(project).run(run_id)
     with sqlite3.connect(project / "mlflow.db") as connection:
         pages = connection.execute("pragma page_count").fetchone()[0]
-    engine = run.client._tracking_client.store.engine  # type: ignore[attr-defined]
+    engine = run._client._tracking_client.store.engine  # type: ignore[attr-defined]
     with engine.connect() as connection:
         connection.exec_driver_sql(f"pragma max_page_count = {pages}")
         connection.commit()
@@ -357,12 +360,3 @@ def test_a_store_for_which_there_is_no_room_leaves_no_half(tmp_path: Path, monke
     with pytest.raises(StoreFull, match="No space is left"):
         opened(tmp_path)
     assert not (tmp_path / "mlflow.db").exists()
-
-
-def test_mlflows_own_address_is_left_alone(one_run: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from seedbed.serving.export import _mlflows_own_address  # noqa: PLC0415 - takes long to import
-
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    with _mlflows_own_address("sqlite:////x/mlflow.db"):
-        assert mlflow.get_tracking_uri() == "sqlite:////x/mlflow.db"
-    assert mlflow.get_tracking_uri() == os.environ["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:1"

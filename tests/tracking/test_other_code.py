@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from seedbed import tracking
 from seedbed.cli.diff import differences
 from seedbed.cli.status import experiment_status
 from seedbed.config.code import Code, reread
@@ -18,13 +17,16 @@ from seedbed.errors import ConfigError
 from seedbed.running.runner import Outcome, run
 from seedbed.running.verify import verify
 from seedbed.search.runner import search
-from seedbed.tracking import Cell, code_on, code_tags
+from seedbed.tracking.names import PLAN
 from seedbed.tracking.other_code import beside
+from seedbed.tracking.runs import SeedRun
+from seedbed.tracking.store import Store
 from seedbed.trained.loading import find_variant
 from seedbed.training.progress import Display
 from tests.conftest import write_project
-from tests.running.test_runner import runs, store_of
+from tests.running.test_runner import store_of
 from tests.running.test_verify import here  # noqa: F401 - a fixture
+from tests.stored import client_of, runs
 
 NETWORK = """
 import torch
@@ -110,8 +112,9 @@ def test_changed_code_trains_anew_and_old_cells_are_not_averaged(trained: Traine
     assert "layers/acts.py has changed since; 2 cells (none) of the old one stand, and are never averaged with those of the new one." in lines  # fmt: skip
     store = store_of(project, "messages")
     assert len(runs(store, "seed")) == 8  # the old ones are still there
-    (tags,) = {tuple(sorted(code_on(found.data.tags).modules)) for found in runs(store, "seed")}  # type: ignore[union-attr]
-    assert {"layers/__init__.py", "layers/acts.py", "ownnet.py"} <= set(tags)
+    codes = [store.seed(found.info.run_id).code for found in runs(store, "seed")]
+    (modules,) = {tuple(sorted(code.modules)) for code in codes if code}
+    assert {"layers/__init__.py", "layers/acts.py", "ownnet.py"} <= set(modules)
 
 
 def test_status_names_what_has_changed(trained: Trained) -> None:
@@ -166,12 +169,12 @@ def test_cells_from_before_the_code_was_recorded(project: Path) -> None:
     launch = run("messages", ["seeds=1"], project).launch
     store = store_of(project, "messages")
     for found in runs(store, "seed"):
-        recipe = found.data.tags[tracking.WITHOUT_CODE]
-        store.client.set_tag(found.info.run_id, "seedbed.fingerprint", recipe)
-        for name in (tracking.CODE_TAG, tracking.WITHOUT_CODE):
-            store.client.delete_tag(found.info.run_id, name)
+        recipe = found.data.tags["seedbed.fingerprint_without_code"]
+        client_of(store).set_tag(found.info.run_id, "seedbed.fingerprint", recipe)
+        for name in ("seedbed.code", "seedbed.fingerprint_without_code"):
+            client_of(store).delete_tag(found.info.run_id, name)
     plan = {name: [(0, store_recipe(store, name))] for name in ("none", "oversample")}
-    store.run(launch).artifact(tracking.PLAN, json.dumps(plan))
+    store.run(launch).artifact(PLAN, json.dumps(plan))
     said = "2 cells were made before seedbed recorded the code of layers/__init__.py, layers/acts.py, ownnet.py"
     assert said in experiment_status("messages", project)
     about = find_variant("messages", "none", config_dir=project).networks().about
@@ -181,7 +184,7 @@ def test_cells_from_before_the_code_was_recorded(project: Path) -> None:
     assert [line for line in heard.lines if line.startswith(said)]
 
 
-def store_recipe(store: tracking.Store, variant: str) -> str:
+def store_recipe(store: Store, variant: str) -> str:
     """The fingerprint of the variant's only seed run."""
     (found,) = [run for run in runs(store, "seed") if run.data.tags["seedbed.variant"] == variant]
     return str(found.data.tags["seedbed.fingerprint"])
@@ -213,18 +216,9 @@ def test_a_broken_module_is_named_before_any_work(text: str, said: str, project:
     assert not (project / "mlartifacts").exists()
 
 
-def test_long_records_are_cut_into_tags_and_read_whole() -> None:
-    code = Code({f"package/module_{number}.py": f"{number:016x}" for number in range(500)}, {"timm": "1.0"})
-    tags = {f"seedbed.{key}": value for key, value in code_tags(code, "f").items()}
-    assert max(map(len, tags.values())) <= 5000
-    assert len(tags) > 3
-    assert code_on(tags) == code
-    assert code_on({}) is None
-
-
 def test_sentences_count_cells_by_what_has_changed() -> None:
-    def cell(seed: int, code: Code | None) -> Cell:
-        return Cell("run", "a", seed, f"old{seed}", "FINISHED", "ok", "l", {}, recipe=f"recipe{seed}", code=code)
+    def cell(seed: int, code: Code | None) -> SeedRun:
+        return SeedRun("run", "a", seed, f"old{seed}", "FINISHED", "ok", "l", {}, recipe=f"recipe{seed}", code=code)
 
     now = Code({"net.py": "1", "new.py": "1"}, {"timm": "1.1", "scikit-learn": "1.9.1"})
     plan = {"a": {"recipe0": "new0", "recipe1": "new1", "recipe2": "new2"}, "b": {"recipe3": "new3"}}

@@ -15,13 +15,13 @@ import pytest
 import torch
 from torch import nn
 
-from seedbed import tracking
 from seedbed.errors import ConfigError
 from seedbed.running.runner import run
 from seedbed.training import devices, workers
 from seedbed.training.stack_trainer import StackTrainer
-from tests.running.test_runner import runs, statuses, store_of
+from tests.running.test_runner import statuses, store_of
 from tests.stacking.test_against_reference import TABLE, config, curve, data_of, train
+from tests.stored import children, runs
 from tests.test_lr_finder import CASES
 from tests.training.test_one_process import LAUNCHERS
 
@@ -168,8 +168,8 @@ def test_two_devices_share_out_the_seeds(project: Path, tmp_path: Path, monkeypa
     pd.testing.assert_series_equal(shared.cells["fingerprint"], alone.cells["fingerprint"])
     pd.testing.assert_frame_equal(shared.curves, alone.curves, rtol=1e-4)
     store = store_of(other, "messages")
-    (variant, *_) = store.children(shared.launch)
-    assert [found.data.params["trainer.seeds_at_once"] for found in store.children(variant.info.run_id)] == ["2"] * 4
+    (variant, *_) = children(store, shared.launch)
+    assert [found.data.params["trainer.seeds_at_once"] for found in children(store, variant.info.run_id)] == ["2"] * 4
 
 
 @pytest.mark.slow
@@ -195,7 +195,7 @@ def test_a_failure_on_one_device_leaves_the_others_results(project: Path) -> Non
     assert len(found) == 6
     assert outcome.trained == list(found.values()).count("FINISHED")
     failed = [run for run in runs(store_of(project, "messages"), "seed") if run.info.status == "FAILED"]
-    assert all("an even seed" in run.data.tags[tracking.ERROR] for run in failed)
+    assert all("an even seed" in run.data.tags["seedbed.error"] for run in failed)
 
 
 gpu = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")]

@@ -10,10 +10,6 @@ from itertools import zip_longest
 from os import PathLike
 from typing import Any
 
-import yaml
-from mlflow.entities import Run
-
-from seedbed import tracking
 from seedbed.config.code import Code
 from seedbed.config.experiment import canonical, flatten, used
 from seedbed.errors import ConfigError, near_misses
@@ -23,7 +19,11 @@ from seedbed.report.pairs import Difference, family_of, paired_test, pairs_of, r
 from seedbed.report.table import aligned, columns
 from seedbed.results import Results
 from seedbed.statistics import summary
-from seedbed.tracking import TAG, Store
+from seedbed.tracking.launches import find_tracked, read_codes, read_recorded_config
+from seedbed.tracking.names import CONFIG
+from seedbed.tracking.reading import read_results
+from seedbed.tracking.runs import Launch
+from seedbed.tracking.store import Store
 
 NOT_SHOWN = ("variants", "variant", "seeds")
 """Keys of the config that have lines of their own."""
@@ -39,7 +39,7 @@ class Side:
 
     letter: str
     store: Store
-    launch: Run
+    launch: Launch
     results: Results
     configs: dict[str, dict[str, str]]
     """Flat config of each variant that got as far as having one."""
@@ -48,7 +48,7 @@ class Side:
 
     @property
     def recipe(self) -> str:
-        return str(self.launch.data.tags.get(tracking.RECIPE, "not recorded"))
+        return self.launch.recipe_version or "not recorded"
 
     @property
     def seeds(self) -> list[int]:
@@ -72,7 +72,7 @@ def differences(
     config_dir: str | PathLike[str] | None = None,
     width: int | None = None,
 ) -> str:
-    """What differs between two launches, named as ``tracking.find_tracked`` takes them, in lines of ``width``.
+    """What differs between two launches, named as ``tracking.launches.find_tracked`` takes them, in lines of ``width``.
 
     ``metric`` defaults to the one that the first launch is compared by. Raises a ``SeedbedError`` for what is not there.
     """
@@ -87,18 +87,17 @@ def differences(
 
 
 def _side(letter: str, asked: str, config_dir: str | PathLike[str] | None) -> Side:
-    store, launch = tracking.find_tracked(asked, config_dir)
-    results = tracking.read_results(store, launch, curves=False)
-    return Side(letter, store, launch, results, _configs(store, launch), tracking.read_codes(store, launch))
+    store, launch = find_tracked(asked, config_dir)
+    results = read_results(store, launch, curves=False)
+    return Side(letter, store, launch, results, _configs(store, launch), read_codes(store, launch.id))
 
 
-def _configs(store: Store, launch: Run) -> dict[str, dict[str, str]]:
-    found = {}
-    for run in store.children(launch.info.run_id):
-        if any(file.path == tracking.CONFIG for file in store.client.list_artifacts(run.info.run_id)):
-            config = yaml.safe_load(store.run(run.info.run_id).text(tracking.CONFIG))
-            found[run.data.tags[f"{TAG}variant"]] = _flat(config)
-    return found
+def _configs(store: Store, launch: Launch) -> dict[str, dict[str, str]]:
+    return {
+        run.variant: _flat(read_recorded_config(store, run.id))
+        for run in store.variants(launch.id)
+        if CONFIG in store.files(run.id)
+    }
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, str]:
@@ -112,10 +111,10 @@ def _flat(config: Mapping[str, Any]) -> dict[str, str]:
 def _heading(a: Side, b: Side) -> str:
     lines = []
     for side in (a, b):
-        row = tracking.launch_row(side.launch)
+        row = side.launch.row
         lines.append(GAP.join([side.letter, side.store.experiment, row["id"][:8], row["started"], row["status"]]))
         lines.append(f"   {row['command']}")
-    if a.launch.info.run_id == b.launch.info.run_id:
+    if a.launch.id == b.launch.id:
         lines.append("A and B are the same launch.")
     return "\n".join(lines)
 

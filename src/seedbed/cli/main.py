@@ -226,7 +226,7 @@ def _show_search(experiment: str, found: Found, config_dir: str | None) -> None:
     """Print what came of a search; exit code 1 where nothing did."""
     from seedbed.report import table_text
     from seedbed.report.search import search_text
-    from seedbed.tracking import SEARCHES
+    from seedbed.tracking.names import SEARCHES
 
     click.echo(search_text(found.search))
     if found.out_of_time:
@@ -335,7 +335,9 @@ def _tracked(
 ) -> tuple[Results, Learned | str | None, Path]:
     """What a report needs, from the store, and the folder that it goes to."""
     from seedbed.paths import project_folder
-    from seedbed.tracking import find_launch, open_project_store, read_results
+    from seedbed.tracking.launches import find_launch
+    from seedbed.tracking.reading import read_results
+    from seedbed.tracking.store import open_project_store
 
     store = open_project_store(experiment, config_dir)
     results = read_results(store, find_launch(store, run_id, of_search=of_search), jobs=True)
@@ -400,7 +402,9 @@ def power(
     """Say how many seeds a difference takes, from the spread between the variants of EXPERIMENT that was seen."""
     from seedbed.report import analyse
     from seedbed.report.power import power_text
-    from seedbed.tracking import find_launch, open_project_store, read_results
+    from seedbed.tracking.launches import find_launch
+    from seedbed.tracking.reading import read_results
+    from seedbed.tracking.store import open_project_store
 
     store = open_project_store(experiment, config_dir)
     results = read_results(store, find_launch(store, run_id), curves=False)

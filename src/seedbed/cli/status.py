@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any
 
-from seedbed import tracking
 from seedbed.config.code import reread
 from seedbed.config.experiment import experiment_names
 from seedbed.errors import TrackingError
 from seedbed.paths import expanded, make_importable
-from seedbed.tracking import (
-    STATES,
-    Cell,
-    NothingTracked,
-    Plan,
-    Store,
-    find_launch,
-    launch_row,
-    open_project_store,
-    read_plan,
-    sweep_launches,
-    true_status,
-)
+from seedbed.tracking.launches import Plan, find_launch, read_plan
+from seedbed.tracking.names import SEARCHES
 from seedbed.tracking.other_code import outdated
+from seedbed.tracking.runs import Launch, SeedRun
+from seedbed.tracking.store import NothingTracked, Store, open_project_store
 
 
 def project_status(config_dir: str | PathLike[str] | None = None) -> str:
@@ -65,12 +53,14 @@ def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) 
 
 
 def _all_launch_lines(store: Store) -> list[str]:
-    only_searched = all(tracking.SEARCH in run.data.tags for run in store.launches())
+    only_searched = all(launch.search is not None for launch in store.launches())
     latest = find_launch(store, of_search=only_searched)
-    of_sweep = f"{tracking.SWEEP}_jobs" in latest.data.tags
-    lines = _sweep_lines(store, latest) if of_sweep else _launch_lines(store, latest)
+    if latest.sweep is not None and latest.sweep.jobs is not None:
+        lines = _sweep_lines(store, latest, latest.sweep.id, latest.sweep.jobs)
+    else:
+        lines = _launch_lines(store, latest)
     lines += ["", "Launches, latest first"]
-    for row in map(launch_row, store.launches()):
+    for row in (launch.row for launch in store.launches()):
         lines.append(f"{row['id'][:8]}  {row['started']}  {row['status']:8}  {row['command']}")
     return lines
 
@@ -78,35 +68,32 @@ def _all_launch_lines(store: Store) -> list[str]:
 def _search_lines(name: str, config_dir: str | PathLike[str] | None) -> list[str]:
     """A line for each search: what became of it, and its trials that were trained."""
     try:
-        store = open_project_store(f"{name}{tracking.SEARCHES}", config_dir)
+        store = open_project_store(f"{name}{SEARCHES}", config_dir)
     except TrackingError:
         return []
     lines = ["", "Searches, latest first"]
     for run in store.searches():
-        trials = Counter(
-            "pruned" if trial.data.tags.get(tracking.OUTCOME) == tracking.PRUNED else STATES[true_status(trial)]
-            for trial in store.children(run.info.run_id)
-        )
-        wanted = run.data.tags.get(f"{tracking.TAG}trials", "?")
+        trials = Counter(trial.state for trial in store.variants(run.id))
+        wanted = "?" if run.trials is None else run.trials
         counts = ", ".join(f"{count} {state}" for state, count in trials.items()) or "none"
-        row = launch_row(run)
-        lines.append(f"{row['id'][:8]}  {row['started']}  {true_status(run):8}  {run.info.run_name}: trials trained: {counts}; {wanted} wanted  {row['command']}")  # fmt: skip
+        row = run.row
+        lines.append(f"{row['id'][:8]}  {row['started']}  {row['status']:8}  {run.name}: trials trained: {counts}; {wanted} wanted  {row['command']}")  # fmt: skip
     return lines
 
 
-def _launch_lines(store: Store, latest: Any) -> list[str]:
-    plan = read_plan(store.run(latest.info.run_id))
+def _launch_lines(store: Store, latest: Launch) -> list[str]:
+    plan = read_plan(store, latest.id)
     finished = _finished(store, [plan])
-    counts = _cell_counts(store, latest.info.run_id, plan, finished)
+    counts = _cell_counts(store, latest.id, plan, finished)
     return [
-        f"Latest launch {latest.info.run_id[:8]}",
+        f"Latest launch {latest.id[:8]}",
         *_table("variant", [(variant, (), counts[variant]) for variant in plan]),
-        *_outdated(store, [latest.info.run_id], plan, finished),
+        *_outdated(store, [latest.id], plan, finished),
     ]
 
 
 def _outdated(
-    store: Store, launches: Iterable[str], variants: Iterable[str], finished: Mapping[str, Cell]
+    store: Store, launches: Iterable[str], variants: Iterable[str], finished: Mapping[str, SeedRun]
 ) -> list[str]:
     """Which cells of the launches' recipes were made by other code than today's."""
     begun = [cell for launch in launches for cell in store.unfinished(launch)]
@@ -114,30 +101,21 @@ def _outdated(
     return outdated(store.cells_of_recipes(recipes), variants)
 
 
-def _sweep_lines(store: Store, latest: Any) -> list[str]:
+def _sweep_lines(store: Store, latest: Launch, sweep: str, jobs: int) -> list[str]:
     """One line a job: what it sets, what became of it, and its cells."""
-    launches = sweep_launches(store, latest.data.tags[tracking.SWEEP])
-    plans = {
-        number: read_plan(store.run(run.info.run_id))
-        for number, run in launches.items()
-        if tracking.READABLE in run.data.tags
-    }
+    launches = store.launches_of_sweep(sweep)
+    plans = {number: read_plan(store, launch.id) for number, launch in launches.items() if launch.readable}
     finished = _finished(store, plans.values())
     rows = []
-    for number, run in sorted(launches.items()):
-        of_variants = _cell_counts(store, run.info.run_id, plans.get(number, {}), finished)
-        values = json.loads(tracking.from_parts(run.data.tags, f"{tracking.SWEEP}_values"))
-        about = (
-            STATES[true_status(run)],
-            run.info.run_id[:8],
-            " ".join(f"{key}={value}" for key, value in values.items()),
-        )
+    for number, launch in sorted(launches.items()):
+        of_variants = _cell_counts(store, launch.id, plans.get(number, {}), finished)
+        values = launch.sweep.values if launch.sweep else {}
+        about = (launch.state, launch.id[:8], " ".join(f"{key}={value}" for key, value in values.items()))
         rows.append((str(number), about, sum(of_variants.values(), Counter[str]())))
     variants = {variant for plan in plans.values() for variant in plan}
-    of_sweep = [run.info.run_id for run in launches.values()]
-    jobs = int(latest.data.tags[f"{tracking.SWEEP}_jobs"])
+    of_sweep = [launch.id for launch in launches.values()]
     lines = [
-        f"Latest launch {latest.info.run_id[:8]}, of a sweep of {jobs} job{'s' if jobs != 1 else ''}",
+        f"Latest launch {latest.id[:8]}, of a sweep of {jobs} job{'s' if jobs != 1 else ''}",
         *_table("job", rows),
     ]
     if absent := jobs - len(launches):
@@ -157,11 +135,11 @@ def _table(first: str, rows: Sequence[tuple[str, Sequence[str], Counter[str]]]) 
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 
-def _finished(store: Store, plans: Iterable[Plan]) -> dict[str, Cell]:
+def _finished(store: Store, plans: Iterable[Plan]) -> dict[str, SeedRun]:
     return store.cells(fingerprint for plan in plans for cells in plan.values() for _, fingerprint in cells)
 
 
-def _cell_counts(store: Store, launch: str, plan: Plan, finished: Mapping[str, Cell]) -> dict[str, Counter[str]]:
+def _cell_counts(store: Store, launch: str, plan: Plan, finished: Mapping[str, SeedRun]) -> dict[str, Counter[str]]:
     """How many cells of each kind, by variant."""
     others = {(cell.variant, cell.seed): cell.status.lower() for cell in store.unfinished(launch)}
     counts: dict[str, Counter[str]] = {}

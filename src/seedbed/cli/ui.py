@@ -10,16 +10,13 @@ import threading
 import time
 import webbrowser
 from os import PathLike
-from pathlib import Path
 
 import click
-from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
 
-from seedbed import signals, tracking
-from seedbed.errors import SeedbedError, TrackingError
+from seedbed import signals
+from seedbed.errors import TrackingError
 from seedbed.paths import project_folder
-from seedbed.tracking import databases
+from seedbed.tracking.store import address_to_serve, open_project_store, store_uri
 
 SECONDS_TO_START = 60
 # Each worker of MLflow's server says so of a module that MLflow imports: nothing that a user could mend.
@@ -31,15 +28,15 @@ def serve(
 ) -> int:
     """Run ``mlflow server`` on 127.0.0.1 until it is interrupted; returns its exit code."""
     project = project_folder(config_dir)
-    uri = tracking.store_uri(project)
+    uri = store_uri(project)
     address = f"http://127.0.0.1:{port}"
     if uri.startswith("http"):
         click.echo(f"The tracking server is {uri}")
         return 0
-    served = _served(uri, project)
+    served = address_to_serve(uri, project)
     page = address
     if experiment is not None:
-        page += f"/#/experiments/{tracking.open_project_store(experiment, config_dir).experiment_id}/runs?workflowType=machine_learning"
+        page += f"/#/experiments/{open_project_store(experiment, config_dir).experiment_id}/runs?workflowType=machine_learning"
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise TrackingError(
@@ -56,16 +53,6 @@ def serve(
     }
     threading.Thread(target=_announce, args=(port, page, open_browser), daemon=True).start()
     return signals.serve(command, env={**os.environ, **quiet}, stdout=subprocess.DEVNULL)
-
-
-def _served(uri: str, project: Path) -> str:
-    """The address to serve; what is recorded of a project that was moved is mended first, where it may be written."""
-    client = tracking.opened(uri, project, "run an experiment first, such as 'seedbed run spam_imbalance'")
-    try:
-        client.open_for_writing()
-    except (OSError, SeedbedError, MlflowException, SQLAlchemyError):
-        return databases.for_reading(uri)
-    return uri
 
 
 def _announce(port: int, page: str, open_browser: bool) -> None:

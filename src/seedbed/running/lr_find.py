@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 
-from seedbed import tracking
 from seedbed.config.experiment import Experiment, load_experiment
 from seedbed.errors import ConfigError
 from seedbed.figures import Kind, rendered
@@ -22,7 +21,10 @@ from seedbed.report.pictures.lr_finder import range_tests_figure
 from seedbed.report.table import aligned
 from seedbed.running.runner import Planner, installed, may_leave_out, repair
 from seedbed.signals import ending_signals_interrupt
-from seedbed.tracking import Store, ending
+from seedbed.tracking.names import CONFIG, RANGE_TESTS
+from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
+from seedbed.tracking.store import Store, store_uri
+from seedbed.tracking.writing import TrackedRun, ending
 from seedbed.training.progress import Display
 from seedbed.training.variant import PlannedVariant, groups_of, vectors_shown
 
@@ -102,7 +104,7 @@ def find_lr(
         planned = Planner(experiment.seeds, shown).plan(experiment.variants, leave_out=may_leave_out(experiment))
         plan = _that_train(planned, experiment, shown)
         project = experiment.project
-        store = Store(tracking.store_uri(project), project, f"{experiment.name}{tracking.RANGE_TESTS}")
+        store = Store(store_uri(project), project, f"{experiment.name}{RANGE_TESTS}")
         repair(store, shown)
         shown.begin(sum(FinderSettings.of(each.variant.config).steps * len(each.rows) for each in plan))
         tests, runs = {}, {}
@@ -168,20 +170,18 @@ class _Steps:
 # ---- what is recorded ------------------------------------------------------------------------------------------------
 
 
-def _record(
-    run: tracking.TrackedRun, planned: PlannedVariant, tests: Sequence[RangeTest], experiment: Experiment
-) -> None:
+def _record(run: TrackedRun, planned: PlannedVariant, tests: Sequence[RangeTest], experiment: Experiment) -> None:
     config, of_variant = planned.variant.config, {planned.name: tests}
     run.log(
         params={
-            **tracking.flat_params(config, tracking.NOT_A_CELLS_PARAM),
+            **flat_params(config, NOT_A_CELLS_PARAM),
             **{f"lr_finder.{key}": value for key, value in config["lr_finder"].items()},
             "seeds": [test.seed for test in tests],
         },
         curves=[*_mean_points(tests), *_seed_points(tests), *_suggested_points(tests)],
-        tags={tracking.DESCRIPTION: f"```\n{variant_text(experiment, planned.name, tests)}\n```"},
+        description=f"```\n{variant_text(experiment, planned.name, tests)}\n```",
     )
-    run.artifact(tracking.CONFIG, tracking.to_yaml(config))
+    run.artifact(CONFIG, to_yaml(config))
     run.artifact(TABLE, csv_text(CURVE_COLUMNS, _curve_rows(of_variant)))
     if config["tracking"]["pictures"]:
         run.artifact(PICTURE, rendered(lambda: range_tests_figure(of_variant), "png"))

@@ -37,7 +37,7 @@ from seedbed.quoting import quoted
 from seedbed.report import table_text
 from seedbed.running.runner import JOB, SWEEP, open_store, run
 from seedbed.signals import ending_signals_interrupt
-from seedbed.tracking import STATES, NothingTracked, Store, sweep_launches, true_status
+from seedbed.tracking.store import NothingTracked, Store
 from seedbed.training.progress import Display, add_to
 
 # Extra of seedbed that brings a launcher; the name of the package is made from it.
@@ -433,12 +433,12 @@ def _end(processes: Sequence[psutil.Process]) -> None:
 
 def _states(store: Store | None, sweep: str, jobs: int, folder: Path) -> list[str]:
     """What became of each job: done, failed, killed, running, or not started."""
-    launches = sweep_launches(store, sweep) if store else {}
+    launches = store.launches_of_sweep(sweep) if store else {}
     states = []
     for number in range(jobs):
         failed = any(map(_why_failed, folder.rglob(log_name(number))))  # also where it failed before there was a launch
         launch = launches.get(number)
-        states.append("failed" if failed else STATES[true_status(launch)] if launch else "not started")
+        states.append("failed" if failed else launch.state if launch else "not started")
     return states
 
 

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 
-from mlflow.entities import Run
-
-from seedbed import tracking
 from seedbed.data.table import Dataset
 from seedbed.errors import TrackingError
 from seedbed.paths import expanded, make_importable
@@ -31,7 +28,12 @@ from seedbed.running.verify import (
     values_now,
 )
 from seedbed.statistics import finite
-from seedbed.tracking import Cell, Store
+from seedbed.tracking.aggregates import final_metrics
+from seedbed.tracking.launches import find_tracked
+from seedbed.tracking.names import metric_names
+from seedbed.tracking.reading import read_results
+from seedbed.tracking.runs import Launch, SeedRun
+from seedbed.tracking.store import Store
 from seedbed.training.progress import Display
 from seedbed.training.stack_trainer import SeedResult
 from seedbed.training.workers import Workers
@@ -73,25 +75,25 @@ def measure_rounding(
 ) -> Measured:
     """Train so many ``cells`` (None: all) of a launch again, each seed alone, and record what comes out beside the record.
 
-    ``asked`` and ``run`` name the launch: see ``tracking.find_tracked``. Cells that were trained alone are left out.
+    ``asked`` and ``run`` name the launch: see ``tracking.launches.find_tracked``. Cells that were trained alone are left out.
     Raises a ``SeedbedError`` for what cannot be found, and where no cell was trained in a stack of several seeds.
     """
     if config_dir is not None:
         make_importable(expanded(config_dir).resolve())
-    store, launch = tracking.find_tracked(asked, config_dir, run)
+    store, launch = find_tracked(asked, config_dir, run)
     with display or Display(quiet=True) as shown:
         stacked = _stacked(store, finished_cells(store, launch, variant), launch)
         chosen = stacked if cells is None else stacked[:cells]
         tables: dict[str, Dataset] = {}
         prepared = [prepare(store, stack, tables, shown) for stack in chosen]
         found, failures = _train_alone(store, prepared, shown)
-    unlike = {each.stack.cells[0][0].fingerprint for each in prepared if each.changed}
+    unlike = {each.stack.cells[0].fingerprint for each in prepared if each.changed}
     by_rounding = [cell for cell in found if cell.fingerprint not in unlike]
     if by_rounding:
         store.record_trained_alone(launch, by_rounding)
-    analysis = analyse(tracking.read_results(store, launch, curves=False))
+    analysis = analyse(read_results(store, launch, curves=False))
     about = (
-        f"{store.experiment}, launch {launch.info.run_id[:8]}: {len(chosen)} of {len(stacked)} cells that were trained in a "
+        f"{store.experiment}, launch {launch.id[:8]}: {len(chosen)} of {len(stacked)} cells that were trained in a "
         f"stack, again and each seed alone. Differences in {analysis.metric}:"
     )
     changed = dict.fromkeys(entry for each in prepared if each.planned for entry in each.changed)
@@ -99,21 +101,21 @@ def measure_rounding(
     return Measured(about, variants, tuple(changed), tuple(failures), bool(by_rounding))
 
 
-def _stacked(store: Store, cells: Sequence[Cell], launch: Run) -> list[Stack]:
+def _stacked(store: Store, cells: Sequence[SeedRun], launch: Launch) -> list[Stack]:
     """A stack of one for each cell that was trained beside other seeds, in the order of the cells."""
     alone = {
-        cell.run_id: replace(stack, seeds=(cell.seed,), guessed="", cells=[(cell, run)])
+        cell.id: replace(stack, seeds=(cell.seed,), guessed="", cells=[cell])
         for stack in stacks_of(store, cells)
         if len(stack.seeds) > 1
-        for cell, run in stack.cells
+        for cell in stack.cells
     }
     if not alone:
         raise TrackingError(
-            f"Launch {launch.info.run_id[:8]} of {store.experiment!r}: each of its {len(cells)} trained cells was trained "
+            f"Launch {launch.id[:8]} of {store.experiment!r}: each of its {len(cells)} trained cells was trained "
             "alone, so there is no stack to compare with. Cells of a launch with several seeds and trainer.seeds_at_once "
             "above 1 have one."
         )
-    return [alone[cell.run_id] for cell in cells if cell.run_id in alone]
+    return [alone[cell.id] for cell in cells if cell.id in alone]
 
 
 def _train_alone(store: Store, stacks: Sequence[Prepared], display: Display) -> tuple[list[TrainedAlone], list[str]]:
@@ -124,7 +126,7 @@ def _train_alone(store: Store, stacks: Sequence[Prepared], display: Display) -> 
     with Workers() as workers:
         for number, prepared in enumerate(stacks, 1):
             stack = prepared.stack
-            ((cell, run),) = stack.cells
+            (cell,) = stack.cells
             name = f"{cell.variant}, seed {cell.seed}"
             if failure := prepared.failure or _other_recipe(prepared, cell):
                 failures.append(f"{name}: {failure}")
@@ -135,14 +137,14 @@ def _train_alone(store: Store, stacks: Sequence[Prepared], display: Display) -> 
             display.at(stack.variant, epochs, epochs, 1, 0)
             try:
                 (result,) = train_again(stack, prepared.planned, workers, display)
-                found.append(_compared(store, cell, run, result, prepared))
+                found.append(_compared(store, cell, result, prepared))
             except Exception as error:  # the others count
                 failures.append(f"{name}: FAILED: {type(error).__name__}: {error}")
             display.at(stack.variant, epochs, epochs, 1, epochs_of(stack))
     return found, failures
 
 
-def _other_recipe(prepared: Prepared, cell: Cell) -> str:
+def _other_recipe(prepared: Prepared, cell: SeedRun) -> str:
     """Why a difference would not be one of rounding."""
     assert prepared.planned is not None
     if prepared.planned.fingerprints[cell.seed] == cell.fingerprint:
@@ -151,8 +153,8 @@ def _other_recipe(prepared: Prepared, cell: Cell) -> str:
     return f"NOT COMPARABLE, and not trained: {changed}. What differs would not be rounding alone."
 
 
-def _compared(store: Store, cell: Cell, run: Run, result: SeedResult, prepared: Prepared) -> TrainedAlone:
-    _, differences = differing(recorded_values(store, cell, run), values_now(result, prepared.stack.config))
+def _compared(store: Store, cell: SeedRun, result: SeedResult, prepared: Prepared) -> TrainedAlone:
+    _, differences = differing(recorded_values(store, cell), values_now(result, prepared.stack.config))
     largest: dict[str, float] = {}
     for difference in differences:
         if math.isfinite(difference.size):
@@ -171,10 +173,10 @@ def _compared(store: Store, cell: Cell, run: Run, result: SeedResult, prepared: 
 def _last_values(result: SeedResult) -> dict[str, float]:
     """The last value of each metric, by the store's names."""
     last = {label: value for label, _, value in result.curves} | dict(result.metrics)
-    names = tracking.metric_names(last)
+    names = metric_names(last)
     return {names[label]: value for label, value in last.items()}
 
 
 def _finals(metrics: dict[str, float]) -> dict[str, float]:
-    finals = tracking.final_metrics(metrics)
+    finals = final_metrics(metrics)
     return {name: value for name, value in finals.items() if name != SECONDS and bool(finite(value))}

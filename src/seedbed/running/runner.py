@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seedbed import tracking
 from seedbed.config.experiment import RECIPE_VERSION, Experiment, Variant, build, load_experiment, missing_extra
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
@@ -23,7 +22,14 @@ from seedbed.imbalance.base import Strategy
 from seedbed.report import analyse, comparison_table, launch_page, table_text
 from seedbed.results import Results
 from seedbed.signals import ending_signals_interrupt
-from seedbed.tracking import Cell, Store, TrackedRun, other_code
+from seedbed.tracking import other_code
+from seedbed.tracking.launches import launch_name
+from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, NOTES, OVERRIDES, PLAN, READABLE, in_parts
+from seedbed.tracking.params import flat_params, is_cut, to_yaml
+from seedbed.tracking.reading import read_results
+from seedbed.tracking.runs import Launch, SeedRun
+from seedbed.tracking.store import Store, store_uri
+from seedbed.tracking.writing import TrackedRun
 from seedbed.trained.queries import check_names, foreign_names
 from seedbed.training.environment import environment, in_one_line
 from seedbed.training.progress import Display
@@ -107,9 +113,9 @@ def run_loaded(
     # A job of a sweep is one of its launches, even where it has nothing to train.
     if count == 0 and SWEEP not in os.environ and (earlier := _latest_launch_with(store, key, of_search)):
         shown.say(f"All {len(done)} cells are trained already: nothing to do.")
-        return Outcome(tracking.read_results(store, earlier, curves=curves), earlier.info.run_id, 0, {})
+        return Outcome(read_results(store, earlier, curves=curves), earlier.id, 0, {})
     about = {"key": key, "command": experiment.command, "recipe_version": str(RECIPE_VERSION)}
-    launch = store.start(tracking.launch_name(), "launch", about | _sweep_tags(experiment) | dict(tags or {}))
+    launch = store.start(launch_name(), "launch", about | _sweep_tags(experiment) | dict(tags or {}))
     for name, content in (artifacts or {}).items():
         launch.artifact(name, content)
     shown.say(
@@ -118,7 +124,7 @@ def run_loaded(
     for sentence in _of_other_code(store, plan, missing):
         shown.say(sentence)
     failures, trained = _train_launch(store, launch, experiment, plan, done, missing, shown, fail_fast)
-    results = tracking.read_results(store, store.client.get_run(launch.id), curves=curves)
+    results = read_results(store, store.launch(launch.id), curves=curves)
     launch.artifact("table.txt", table_text(results))
     _describe_results(launch, results, shown)
     whys = {where: failure.why for where, failure in failures.items()}
@@ -126,7 +132,7 @@ def run_loaded(
 
 
 def open_store(experiment: Experiment, *, create: bool = True) -> Store:
-    return Store(tracking.store_uri(experiment.project), experiment.project, experiment.name, create=create)
+    return Store(store_uri(experiment.project), experiment.project, experiment.name, create=create)
 
 
 def repair(store: Store, display: Display) -> None:
@@ -360,7 +366,7 @@ def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strate
     )
 
 
-def _missing(plan: Sequence[PlannedVariant], done: Mapping[str, Cell]) -> dict[str, list[int]]:
+def _missing(plan: Sequence[PlannedVariant], done: Mapping[str, SeedRun]) -> dict[str, list[int]]:
     """Seeds to train, by variant; where two variants are the same recipe, the first one trains for both."""
     there = set(done)
     missing: dict[str, list[int]] = {}
@@ -398,17 +404,16 @@ def _sweep_tags(experiment: Experiment) -> dict[str, str]:
     values = {key: given[key] for key in sweep["keys"] if key in given}
     return {
         "sweep": sweep["id"],
-        **tracking.in_parts("sweep_values", json.dumps(values)),
+        **in_parts("sweep_values", json.dumps(values)),
         "sweep_jobs": str(sweep["jobs"]),
         "sweep_job": os.environ[JOB],
     }
 
 
-def _latest_launch_with(store: Store, key: str, of_search: str | None) -> Any:
+def _latest_launch_with(store: Store, key: str, of_search: str | None) -> Launch | None:
     """The latest launch if it is the same; an older one would leave ``report`` with another than the one shown."""
-    latest = next((run for run in store.launches() if run.data.tags.get(tracking.SEARCH) == of_search), None)
-    same = latest is not None and latest.data.tags.get(f"{tracking.TAG}key") == key
-    return latest if same and latest is not None and latest.info.status == "FINISHED" else None
+    latest = next((launch for launch in store.launches() if launch.search == of_search), None)
+    return latest if latest is not None and latest.key == key and latest.status == "FINISHED" else None
 
 
 # ---- training and recording ------------------------------------------------------------------------------------------
@@ -419,7 +424,7 @@ def _train_launch(
     launch: TrackedRun,
     experiment: Experiment,
     plan: Sequence[PlannedVariant],
-    done: dict[str, Cell],
+    done: dict[str, SeedRun],
     missing: Mapping[str, Sequence[int]],
     display: Display,
     fail_fast: bool,
@@ -472,23 +477,21 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
             "variants": [planned.name for planned in plan],
             "overrides": list(experiment.overrides),
             **({"restated": list(experiment.restated)} if experiment.restated else {}),
-            **tracking.flat_params(
-                config, ("variants", "seeds", "variant", "published", "imbalance", "report", "search")
-            ),
+            **flat_params(config, ("variants", "seeds", "variant", "published", "imbalance", "report", "search")),
         },
-        tags={f"{tracking.TAG}environment": in_one_line()},
+        tags={"environment": in_one_line()},
     )
-    if tracking.is_cut(list(experiment.overrides)):
-        launch.artifact(tracking.OVERRIDES, json.dumps(list(experiment.overrides)))
-    launch.artifact(tracking.PLAN, json.dumps({planned.name: sorted(planned.fingerprints.items()) for planned in plan}))
-    launch.artifact(tracking.CONFIG, tracking.to_yaml(config))
-    launch.artifact(tracking.DATA, json.dumps(_describe_data(plan[0])))
-    launch.artifact(tracking.CODE, json.dumps({planned.name: planned.code.as_dict() for planned in plan}))
+    if is_cut(list(experiment.overrides)):
+        launch.artifact(OVERRIDES, json.dumps(list(experiment.overrides)))
+    launch.artifact(PLAN, json.dumps({planned.name: sorted(planned.fingerprints.items()) for planned in plan}))
+    launch.artifact(CONFIG, to_yaml(config))
+    launch.artifact(DATA, json.dumps(_describe_data(plan[0])))
+    launch.artifact(CODE, json.dumps({planned.name: planned.code.as_dict() for planned in plan}))
     launch.artifact(
-        tracking.NOTES, json.dumps({planned.name: [*planned.strategy.describe(), *planned.notes] for planned in plan})
+        NOTES, json.dumps({planned.name: [*planned.strategy.describe(), *planned.notes] for planned in plan})
     )
-    launch.artifact(tracking.ENVIRONMENT, json.dumps(environment()))
-    launch.log(tags={tracking.READABLE: "yes"})
+    launch.artifact(ENVIRONMENT, json.dumps(environment()))
+    launch.log(tags={READABLE: "yes"})
 
 
 def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
@@ -511,7 +514,7 @@ def _describe_results(launch: TrackedRun, results: Results, display: Display) ->
     """Give the launch's page in MLflow the answer, the table and the pictures."""
     try:
         text, pictures = launch_page(results, with_pictures=results.config["tracking"]["pictures"])
-        launch.log(tags={tracking.DESCRIPTION: text})
+        launch.log(description=text)
         for name, content in pictures.items():
             launch.artifact(f"report/{name}", content)
     except Exception as error:  # what was trained is recorded, and must not be taken for failed

@@ -10,9 +10,6 @@ from itertools import zip_longest
 from os import PathLike
 from typing import Any
 
-from mlflow.entities import Run
-
-from seedbed import tracking
 from seedbed.config.code import Code, reread
 from seedbed.config.experiment import RECIPE_VERSION, Variant, build
 from seedbed.cores import available_cores
@@ -21,7 +18,11 @@ from seedbed.errors import ConfigError, TrackingError, near_misses
 from seedbed.paths import expanded, make_importable
 from seedbed.results import SECONDS, TrainedAlone
 from seedbed.running.runner import load_table, plan_variant
-from seedbed.tracking import TAG, Cell, Store
+from seedbed.tracking.aggregates import is_curve
+from seedbed.tracking.launches import find_tracked, read_config, read_data, read_environment, read_notes, read_plan
+from seedbed.tracking.names import metric_names
+from seedbed.tracking.runs import Launch, SeedRun
+from seedbed.tracking.store import Store
 from seedbed.training.devices import accelerator, numbers
 from seedbed.training.environment import environment
 from seedbed.training.progress import Display
@@ -209,7 +210,7 @@ def verify(
 ) -> Verification:
     """Train so many ``cells`` (None: all) of a launch again and compare every recorded value but the time.
 
-    ``asked`` and ``run`` name the launch: see ``tracking.find_tracked``. On a CPU with the same versions, hardware,
+    ``asked`` and ``run`` name the launch: see ``tracking.launches.find_tracked``. On a CPU with the same versions, hardware,
     threads and stack values must be the recorded ones bit for bit. Otherwise they may differ by ``tolerance``; None: by
     twice what ``rounding.measure_rounding`` has recorded of the variant, and at least by ``TOLERANCE``. Nothing is
     written to the store. Raises a ``SeedbedError`` for what cannot be found, and for data that are not there.
@@ -219,7 +220,7 @@ def verify(
     if config_dir is not None:
         make_importable(expanded(config_dir).resolve())
     reread()
-    store, launch = tracking.find_tracked(asked, config_dir, run)
+    store, launch = find_tracked(asked, config_dir, run)
     with display or Display(quiet=True) as shown:
         finished = finished_cells(store, launch, variant)
         chosen = finished if cells is None else finished[:cells]
@@ -227,15 +228,13 @@ def verify(
         stacks = [prepare(store, stack, tables, shown) for stack in stacks_of(store, chosen)]
         allowances = _allowances(store, launch, tolerance)
         checks = _train_and_compare(store, stacks, allowances, shown)
-    about = (
-        f"{store.experiment}, launch {launch.info.run_id[:8]}: {len(chosen)} of {len(finished)} trained cells again."
-    )
-    return Verification(about, tuple(checks[cell.run_id] for cell in chosen))
+    about = f"{store.experiment}, launch {launch.id[:8]}: {len(chosen)} of {len(finished)} trained cells again."
+    return Verification(about, tuple(checks[cell.id] for cell in chosen))
 
 
-def _allowances(store: Store, launch: Run, tolerance: float | None) -> dict[str, Allowance]:
+def _allowances(store: Store, launch: Launch, tolerance: float | None) -> dict[str, Allowance]:
     """What is allowed where bits cannot be asked for, by the fingerprint of each cell of the launch."""
-    plan = tracking.read_plan(store.run(launch.info.run_id))
+    plan = read_plan(store, launch.id)
     found: dict[str, Allowance] = {}
     for variant, cells in plan.items():
         prints = [print_ for _, print_ in cells]
@@ -267,14 +266,14 @@ def _reason(variant: str, cells: int, measured: Sequence[tuple[str, float]], com
     return f"{variant}: twice what rounding made of {of_cells}: {sizes}; all else {TOLERANCE:g}."
 
 
-def finished_cells(store: Store, launch: Run, variant: str | None) -> list[Cell]:
+def finished_cells(store: Store, launch: Launch, variant: str | None) -> list[SeedRun]:
     """Trained cells of the launch, wherever they were trained: the first seed of each variant, then the second ..."""
-    if tracking.READABLE not in launch.data.tags:
-        raise TrackingError(f"Launch {launch.info.run_id} ended before its first variant: there is nothing to verify.")
-    plan = tracking.read_plan(store.run(launch.info.run_id))
+    if not launch.readable:
+        raise TrackingError(f"Launch {launch.id} ended before its first variant: there is nothing to verify.")
+    plan = read_plan(store, launch.id)
     if variant is not None and variant not in plan:
         raise ConfigError(
-            f"--variant {variant}: launch {launch.info.run_id[:8]} of {store.experiment!r} has no such variant, "
+            f"--variant {variant}: launch {launch.id[:8]} of {store.experiment!r} has no such variant, "
             f"{near_misses(variant, plan)}"
         )
     planned = [cells for name, cells in plan.items() if variant in (None, name)]
@@ -282,7 +281,7 @@ def finished_cells(store: Store, launch: Run, variant: str | None) -> list[Cell]
     found = store.cells(prints)
     if not found:
         raise TrackingError(
-            f"Launch {launch.info.run_id[:8]} of {store.experiment!r} has no trained cell to verify"
+            f"Launch {launch.id[:8]} of {store.experiment!r} has no trained cell to verify"
             f"{f' of variant {variant!r}' if variant else ''}. Look at 'seedbed status {store.experiment}'."
         )
     return [found[print_] for print_ in dict.fromkeys(prints) if print_ in found]  # two variants may share a cell
@@ -304,49 +303,43 @@ class Stack:
     """Of the launch that trained it."""
     guessed: str = ""
     """That it is not recorded which seeds these were; "" where it is."""
-    cells: list[tuple[Cell, Run]] = field(default_factory=list)
+    cells: list[SeedRun] = field(default_factory=list)
 
 
-def stacks_of(store: Store, chosen: Sequence[Cell]) -> list[Stack]:
+def stacks_of(store: Store, chosen: Sequence[SeedRun]) -> list[Stack]:
     """One stack for all cells that were trained in it."""
     stacks: dict[tuple[str, tuple[int, ...]], Stack] = {}
     for cell in chosen:
-        run = store.client.get_run(cell.run_id)
-        variant_run = run.data.tags[tracking.PARENT]
-        seeds = _seeds_of_stack(store, variant_run, cell, run)
-        if (variant_run, seeds) not in stacks:
-            stacks[variant_run, seeds] = _stack(store, variant_run, seeds, cell, run)
-        stacks[variant_run, seeds].cells.append((cell, run))
+        seeds = _seeds_of_stack(store, cell)
+        if (cell.variant_run, seeds) not in stacks:
+            stacks[cell.variant_run, seeds] = _stack(store, seeds, cell)
+        stacks[cell.variant_run, seeds].cells.append(cell)
     return list(stacks.values())
 
 
-def _stack(store: Store, variant_run: str, seeds: tuple[int, ...], cell: Cell, run: Run) -> Stack:
-    config = tracking.read_config(store, variant_run)
+def _stack(store: Store, seeds: tuple[int, ...], cell: SeedRun) -> Stack:
+    config = read_config(store, cell.variant_run)
     # One process trains one stack at a time, however many devices there were; it needs not all of them.
     config["trainer"] = config["trainer"] | {"devices": 1}
-    recorded: dict[str, str] = json.loads(store.run(cell.launch).text(tracking.ENVIRONMENT))
-    threads = run.data.tags.get(tracking.THREADS, recorded["threads"])
+    recorded = read_environment(store, cell.launch)
+    threads = cell.threads or recorded["threads"]
     # More threads than cores would take turns, and each wait for the others.
     at_most = min(int(threads), available_cores())
-    known = tracking.STACK in run.data.tags or len(seeds) == 1
+    known = bool(cell.stack) or len(seeds) == 1
     guessed = "" if known else f"stack: {len(seeds)} seeds recorded, taken for {', '.join(map(str, seeds))} now"
     return Stack(cell.variant, seeds, at_most, config, cell.launch, recorded | {"threads": threads}, guessed)
 
 
-def _seeds_of_stack(store: Store, variant_run: str, cell: Cell, run: Run) -> tuple[int, ...]:
+def _seeds_of_stack(store: Store, cell: SeedRun) -> tuple[int, ...]:
     """The seeds trained with a cell, in their order: the size of a stack changes how sums are rounded.
 
     Earlier versions recorded the size only: then seeds of the same size are taken in groups, by rising seed.
     """
-    if stack := run.data.tags.get(tracking.STACK):
-        return tuple(map(int, stack.split(",")))
-    size = int(run.data.params.get(tracking.AT_ONCE, 1))
-    alike = [
-        int(other.data.tags[f"{TAG}seed"])
-        for other in store.children(variant_run)
-        if other.data.params.get(tracking.AT_ONCE) == str(size)
-    ]
-    alike = sorted({*alike, cell.seed})
+    if cell.stack:
+        return cell.stack
+    size = cell.seeds_at_once
+    beside = {other.seed for other in store.seeds(cell.variant_run) if other.seeds_at_once == size}
+    alike = sorted({*beside, cell.seed})
     start = alike.index(cell.seed) // size * size
     return tuple(alike[start : start + size])
 
@@ -402,7 +395,7 @@ def prepare(store: Store, stack: Stack, tables: dict[str, Dataset], display: Dis
 
 def _changed_code(stack: Stack, planned: PlannedVariant) -> list[str]:
     """What is other code today than that which trained the stack."""
-    trained_by = stack.cells[0][0].code
+    trained_by = stack.cells[0].code
     if trained_by is not None:
         return trained_by.changed(planned.code)
     return [f"{name} (then not recorded)" for name in Code().changed(planned.code)]
@@ -410,23 +403,23 @@ def _changed_code(stack: Stack, planned: PlannedVariant) -> list[str]:
 
 def _changed_data(store: Store, stack: Stack, table: Dataset) -> list[str]:
     """How the data are others than those that the stack was trained on."""
-    recorded, launch = stack.cells[0][1].data.tags[tracking.DATA_DIGEST], store.run(stack.launch)
+    recorded = stack.cells[0].data_digest
     if recorded != table.digest:
         return [f"data {table.name}: SHA-256 {recorded[:16]} recorded, {table.digest[:16]} now"]
     # What is recorded of a launch is about its first variant.
-    if tracking.read_config(store, stack.launch)["data"] != stack.config["data"]:
+    if read_config(store, stack.launch)["data"] != stack.config["data"]:
         return []
-    made_with = json.loads(launch.text(tracking.DATA)).get("made_with", dict(table.made_with))
+    made_with = read_data(store, stack.launch).get("made_with", dict(table.made_with))
     return _changed_entries(made_with, table.made_with, "data made with ")
 
 
 def _changed_recipe(store: Store, stack: Stack, planned: PlannedVariant) -> list[str]:
     """Why the fingerprint of a cell, but for the code, is another one today."""
-    if all(planned.recipes[cell.seed] == cell.recipe for cell, _ in stack.cells):
+    if all(planned.recipes[cell.seed] == cell.recipe for cell in stack.cells):
         return []
-    notes = json.loads(store.run(stack.launch).text(tracking.NOTES)).get(stack.variant, [])
+    notes = read_notes(store, stack.launch).get(stack.variant, [])
     described = {"strategy": " ".join(notes)}, {"strategy": " ".join(planned.strategy.describe())}
-    recipe = stack.cells[0][1].data.tags.get(tracking.RECIPE, "none")
+    recipe = stack.cells[0].recipe_version or "none"
     reasons = [
         *_changed_entries(*described),
         *_changed_entries({"recipe version": recipe}, {"recipe version": str(RECIPE_VERSION)}),
@@ -470,15 +463,15 @@ def _train_and_compare(
                     failure = f"FAILED: {type(error).__name__}: {error}"
                 display.at(prepared.stack.variant, *_position(prepared.stack), epochs_of(prepared.stack))
             by_seed = {result.seed: result for result in results}
-            for cell, run in prepared.stack.cells:
+            for cell in prepared.stack.cells:
                 name = f"{cell.variant}, seed {cell.seed}"
                 if failure:
-                    checks[cell.run_id] = Check(name, failure=failure)
+                    checks[cell.id] = Check(name, failure=failure)
                 else:
                     now = values_now(by_seed[cell.seed], prepared.stack.config)
-                    found = differing(recorded_values(store, cell, run), now)
+                    found = differing(recorded_values(store, cell), now)
                     allowance = prepared.allowance(allowances[cell.fingerprint])
-                    checks[cell.run_id] = Check(name, *found, prepared.changed, allowance, code=prepared.code)
+                    checks[cell.id] = Check(name, *found, prepared.changed, allowance, code=prepared.code)
     return checks
 
 
@@ -515,22 +508,22 @@ def epochs_of(stack: Stack) -> int:
 Values = dict[str, float | str]
 
 
-def recorded_values(store: Store, cell: Cell, run: Run) -> Values:
-    values = store.values(run)
-    chosen = run.data.params.get(tracking.CHOSEN_EPOCH)
-    return {"outcome": cell.outcome, **({CHOSEN_EPOCH: float(chosen)} if chosen else {}), **_named(values)}
+def recorded_values(store: Store, cell: SeedRun) -> Values:
+    """What is recorded of a cell; earlier versions did not record the chosen epoch."""
+    chosen = {} if cell.chosen_epoch is None else {CHOSEN_EPOCH: cell.chosen_epoch}
+    return {"outcome": cell.outcome, **chosen, **_named(store.values(cell))}
 
 
 def values_now(result: SeedResult, config: Mapping[str, Any]) -> Values:
     points = [point for point in recorded_points(result, config) if math.isfinite(point[2]) and point[0] != SECONDS]
-    names = tracking.metric_names(dict.fromkeys(name for name, _, _ in points))
+    names = metric_names(dict.fromkeys(name for name, _, _ in points))
     values = {(names[label], epoch): value for label, epoch, value in points}
     return {"outcome": result.outcome, CHOSEN_EPOCH: float(result.epoch), **_named(values)}
 
 
 def _named(values: Mapping[tuple[str, int], float]) -> Values:
     """Epochs as the store counts them, from 0; a final metric has none."""
-    return {f"{name} epoch {at}" if tracking.is_curve(name) else name: value for (name, at), value in values.items()}
+    return {f"{name} epoch {at}" if is_curve(name) else name: value for (name, at), value in values.items()}
 
 
 def differing(recorded: Values, now: Values) -> tuple[int, tuple[Difference, ...]]:

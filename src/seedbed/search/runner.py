@@ -15,7 +15,6 @@ from typing import Any
 import optuna
 from optuna.distributions import distribution_to_json
 
-from seedbed import tracking
 from seedbed.config.experiment import RECIPE_VERSION, Experiment, Variant, recipe_of
 from seedbed.errors import SeedbedError
 from seedbed.report.formatting import number
@@ -30,8 +29,11 @@ from seedbed.search.space import as_override
 from seedbed.search.study import Measured, State, Study, usable
 from seedbed.search.trials import Trials
 from seedbed.signals import ending_signals_interrupt
-from seedbed.tracking import Store, TrackedRun
 from seedbed.tracking.databases import without_password
+from seedbed.tracking.names import CONFIG, SEARCH_RECORD, SEARCHES
+from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
+from seedbed.tracking.store import Store, store_uri
+from seedbed.tracking.writing import TrackedRun
 from seedbed.training.progress import Display
 from seedbed.training.workers import Workers
 
@@ -104,7 +106,7 @@ def prepare(
 
 def _store(plan: Plan, shown: Display) -> Store:
     experiment = plan.experiment
-    store = Store(tracking.store_uri(experiment.project), experiment.project, f"{experiment.name}{tracking.SEARCHES}")
+    store = Store(store_uri(experiment.project), experiment.project, f"{experiment.name}{SEARCHES}")
     repair(store, shown)
     return store
 
@@ -149,7 +151,7 @@ def _search_run(store: Store, study: Study, plan: Plan) -> TrackedRun:
     settings = plan.settings
     with study.alone():
         if study.run and (run := store.reopen(study.run)):
-            run.log(tags={f"{tracking.TAG}trials": str(settings.trials)})
+            run.log(tags={"trials": str(settings.trials)})
             return run
         tags = {"study": settings.study, "command": plan.command, "trials": str(settings.trials)}
         run = store.start(settings.study, "search", tags)
@@ -163,10 +165,10 @@ def _search_run(store: Store, study: Study, plan: Plan) -> TrackedRun:
             "objective": settings.objective,
             "sampler": settings.sampler_name,
             "pruner": type(settings.pruner).__name__,
-            **tracking.flat_params(plan.variant.config, tracking.NOT_A_CELLS_PARAM),
+            **flat_params(plan.variant.config, NOT_A_CELLS_PARAM),
         }
     )
-    run.artifact(tracking.CONFIG, tracking.to_yaml(plan.variant.config))
+    run.artifact(CONFIG, to_yaml(plan.variant.config))
     return run
 
 
@@ -284,15 +286,15 @@ def _record(state: State, plan: Plan, trials: Trials) -> Search:
 def _finish(study: Study, run: TrackedRun, found: Search, plan: Plan) -> Search:
     """Record the search with its pictures, and end its run; gives the search with the names of what is to be tested."""
     found = replace(found, tuned=_names(found.best, plan.variant.config["variants"]))
-    run.artifact(tracking.SEARCH_RECORD, json.dumps(dataclasses.asdict(found)))
+    run.artifact(SEARCH_RECORD, json.dumps(dataclasses.asdict(found)))
     run.artifact("trials.csv", trials_csv(found))
-    run.log(tags={tracking.DESCRIPTION: f"```\n{search_text(found)}\n```"})
+    run.log(description=f"```\n{search_text(found)}\n```")
     if plan.variant.config["tracking"]["pictures"]:
         for name, content in files_of(search_pictures(found), kinds=("png",)).items():
             run.artifact(f"report/{name}", content)
     if len(found.best) == 1:
         best = next(trial for trial in found.trials if trial.number == found.best[0])
-        run.log(curves=[("objective", 0, best.values[0])], tags={f"{tracking.TAG}best": json.dumps(best.params)})
+        run.log(curves=[("objective", 0, best.values[0])], tags={"best": json.dumps(best.params)})
     run.end("FINISHED" if found.best else "FAILED")
     return found
 
@@ -315,7 +317,7 @@ def _test(plan: Plan, found: Search, run: str, shown: Display) -> Outcome:
         experiment,
         shown,
         tags={"command": plan.command, "search": run},
-        artifacts={tracking.SEARCH_RECORD: json.dumps(dataclasses.asdict(found))},
+        artifacts={SEARCH_RECORD: json.dumps(dataclasses.asdict(found))},
     )
 
 

@@ -20,13 +20,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from seedbed import tracking
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.results import Trial
 from seedbed.search.samplers import ATTRIBUTE, signed
 from seedbed.search.settings import Settings
 from seedbed.search.space import Space, changes
 from seedbed.tracking import databases
+from seedbed.tracking.processes import heartbeat, surely_gone, this_process
 
 OPTUNA = databases.Program(
     "Optuna", "optuna", "storages/_rdb/alembic", "studies", "optuna storage upgrade --storage {address}"
@@ -188,7 +188,7 @@ class Study:
                     trial = self._study.ask(self.space.distributions)
             except ValueError as error:
                 raise ConfigError(f"search: {self.settings.sampler_name} cannot search this: {error}") from error
-            self._sign(trial._trial_id, {**signed(self._frozen(trial)), "process": tracking.process_tags()})
+            self._sign(trial._trial_id, {**signed(self._frozen(trial)), "process": this_process()})
             return trial
 
     def tell(self, trial: optuna.Trial, measured: Measured) -> None:
@@ -211,7 +211,7 @@ class Study:
     def alive(self, trial: optuna.Trial) -> None:
         """Tell processes on other hosts that this one still works on the trial."""
         written = signed(self._frozen(trial))
-        self._sign(trial._trial_id, {**written, "process": {**written["process"], **tracking.heartbeat()}})
+        self._sign(trial._trial_id, {**written, "process": {**written["process"], **heartbeat()}})
 
     def same_point(self, point: str) -> tuple[int, Measured] | None:
         """A finished or pruned trial of the same point, and what came of it."""
@@ -234,7 +234,7 @@ class Study:
     def claim_test(self) -> bool:
         """Whether this process is the one to test what the trials so far have found: one process is."""
         with self.alone():
-            trials, process = len(self.records()), tracking.process_tags()
+            trials, process = len(self.records()), this_process()
             claim = self._study.user_attrs.get(CLAIM)
             if claim and claim["trials"] == trials and not _is_own(claim["process"]) and not _is_gone(claim["process"]):
                 return False
@@ -299,11 +299,11 @@ def _is_left(trial: FrozenTrial) -> bool:
 
 
 def _is_gone(process: Mapping[str, str]) -> bool:
-    return tracking.surely_gone({f"{tracking.TAG}{key}": value for key, value in process.items()})
+    return surely_gone(process)
 
 
 def _is_own(process: Mapping[str, str]) -> bool:
-    own = tracking.process_tags()
+    own = this_process()
     return all(process.get(key) == own[key] for key in ("host", "pid", "process_start"))
 
 

@@ -16,7 +16,6 @@ import numpy as np
 import optuna
 import pytorch_lightning as pl
 
-from seedbed import tracking
 from seedbed.config.experiment import Variant, build
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.results import SECONDS
@@ -27,7 +26,10 @@ from seedbed.search.space import as_override
 from seedbed.search.study import Measured, Study
 from seedbed.stacking.module import StackedModule
 from seedbed.statistics import lower_is_better, summary
-from seedbed.tracking import Cell, Store, TrackedRun
+from seedbed.tracking.processes import heartbeat
+from seedbed.tracking.runs import SeedRun
+from seedbed.tracking.store import Store
+from seedbed.tracking.writing import TrackedRun
 from seedbed.training.progress import Display
 from seedbed.training.variant import SECONDS_BETWEEN_FLUSHES, PlannedVariant, Stopping, VariantTraining
 from seedbed.training.workers import Workers
@@ -57,7 +59,7 @@ class Trials:
             _check_pruning(self.base, len(self.seeds))
         self._last_sign = time.monotonic()
         # Of this study and of others, by fingerprint; those trained from here on are added.
-        self._done: dict[str, Cell] = {}
+        self._done: dict[str, SeedRun] = {}
 
     def record_in(self, store: Store) -> None:
         """Record trials in this store, and train no cell again that it has."""
@@ -100,7 +102,7 @@ class Trials:
         training.run(self._done, missing)
         training.wait()
         if time.monotonic() - self._last_sign > SECONDS_BETWEEN_FLUSHES:
-            search_run.log(tags=tracking.heartbeat())
+            search_run.log(tags=heartbeat())
             self._last_sign = time.monotonic()
         run = training.variant_run
         if watch.stopped:
@@ -111,7 +113,7 @@ class Trials:
         else:
             measured = replace(self._measure(planned, training), run=run.id)
         labels = {key: str(value) for key, value in {"trial": trial.number, "reason": measured.reason[:4000]}.items()}
-        tags = {f"{tracking.TAG}{key}": value for key, value in labels.items() if value}
+        tags = {name: text for name, text in labels.items() if text}
         epochs = planned.variant.config["trainer"]["max_epochs"]
         run.log(tags=tags, curves=[(OBJECTIVE, epochs, measured.values[0])] if measured.values else [])
         return measured

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 
+from seedbed.tracking.models import TrackedModel, register_model, tracked_model, upload  # isort: split
+
 import mlflow.pyfunc
-from mlflow.entities import LoggedModelOutput
-from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
-from mlflow.tracking._tracking_service.utils import _use_tracking_uri
 from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from seedbed.checks import require_choice
-from seedbed.errors import TrackingError
 from seedbed.paths import PACKAGE, expanded
 from seedbed.serving.building import INDEXES, predictor_of
 from seedbed.serving.predictor import Column, Predictor
-from seedbed.tracking import Store, TrackedRun, ending
+from seedbed.tracking.writing import TrackedRun, ending
 from seedbed.trained.loading import FoundVariant, find_variant
 
 CODE = Path(__file__).parent / "model.py"
@@ -92,31 +87,22 @@ def export(
     tags = {"variant": found.name, "launch": found.results.launch}
     with ending(found.store.start(f"{found.name}, served", "model", tags, found.run)) as of_model:
         of_model.log(params={"seeds": list(predictor.seeds), "index": index, "kind": predictor.KIND})
-        model_id = _log(found, of_model, predictor, config_dir)
-        uri = f"models:/{model_id}"
-        registered = _register(found.store, register, uri, model_id, of_model.id) if register else ""
+        model = _log(found, of_model, predictor, config_dir)
+        registered = register_model(found.store, model, register) if register else ""
     query = json.dumps({"dataframe_records": predictor.example().to_dict("records")}, ensure_ascii=False)
-    return Exported(predictor.about, uri, found.store.uri, query, registered)
+    return Exported(predictor.about, model.uri, found.store.uri, query, registered)
 
 
-def _log(found: FoundVariant, run: TrackedRun, predictor: Predictor, config_dir: str | PathLike[str] | None) -> str:
-    """Write and upload the files; returns the model's id."""
-    client = found.store.client
+def _log(
+    found: FoundVariant, run: TrackedRun, predictor: Predictor, config_dir: str | PathLike[str] | None
+) -> TrackedModel:
+    """Write and upload the files."""
     name = re.sub(r"[^\w-]", "_", found.name)  # MLflow takes no '.' and the like here
-    logged = client.create_logged_model(found.store.experiment_id, name, run.id, model_type=predictor.KIND)
-    described = Model(
-        artifact_path=logged.artifact_location, model_uuid=logged.model_id, model_id=logged.model_id, run_id=run.id
-    )
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            save(predictor, Path(folder) / "model", described, _own_code(config_dir))
-            client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
-    except BaseException:
-        client.finalize_logged_model(logged.model_id, "FAILED")
-        raise
-    client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=0)])
-    return str(logged.model_id)
+    with tracked_model(found.store, run.id, name, predictor.KIND) as model, tempfile.TemporaryDirectory() as folder:
+        described = Model(artifact_path=model.location, model_uuid=model.id, model_id=model.id, run_id=run.id)
+        save(predictor, Path(folder) / "model", described, _own_code(config_dir))
+        upload(found.store, model, Path(folder) / "model")
+    return model
 
 
 def save(
@@ -167,31 +153,3 @@ def _is_imported(path: Path) -> bool:
     if path.suffix == ".py":
         return getattr(module, "__file__", None) == str(path)
     return path.is_dir() and str(path) in list(getattr(module, "__path__", []))
-
-
-def _register(store: Store, name: str, uri: str, model_id: str, run_id: str) -> str:
-    """Add a version of the model ``name`` to the registry."""
-    try:
-        with _mlflows_own_address(store.address):
-            return _registered(store, name, uri, model_id, run_id)
-    except MlflowException as error:
-        raise TrackingError(f"--register {name}: MLflow refuses it: {error}") from error
-
-
-def _registered(store: Store, name: str, uri: str, model_id: str, run_id: str) -> str:
-    if not store.client.search_registered_models(f"name = '{name}'"):
-        store.client.create_registered_model(name)
-    registered = store.client.create_model_version(name, uri, run_id, model_id=model_id)
-    return f"{name}/{registered.version}"
-
-
-@contextmanager
-def _mlflows_own_address(address: str) -> Iterator[None]:
-    """A registry in a database looks models up at the address that MLflow has for all of the process, not at its own."""
-    before = os.environ.get("MLFLOW_TRACKING_URI")
-    try:
-        with _use_tracking_uri(address):
-            yield
-    finally:
-        if before is not None:
-            os.environ["MLFLOW_TRACKING_URI"] = before

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import errno
 import functools
+import getpass
 import logging
 import os
 import sqlite3
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-# MLflow would report to an outside host at its first import, and draw a bar for every small artifact.
+# MLflow would report to an outside host at its first import, and draw a bar for every small artifact. Whatever else imports
+# MLflow imports this module first.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlflow import MlflowClient
-from mlflow.entities import FileInfo
+from mlflow.entities import FileInfo, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
 from mlflow.tracking._model_registry.utils import _get_store_registry
 from mlflow.tracking._tracking_service.utils import _tracking_store_registry
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+    MLFLOW_RUN_NOTE,
+    MLFLOW_SOURCE_NAME,
+    MLFLOW_SOURCE_TYPE,
+    MLFLOW_USER,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
-from seedbed.errors import StoreFull, TrackingError
+from seedbed.errors import SeedbedError, StoreFull, TrackingError
 from seedbed.tracking import databases
 from seedbed.tracking.databases import Program
 
@@ -45,6 +56,13 @@ STORE, ARTIFACTS = "mlflow.db", "mlartifacts"
 # What methods of MLflow's client that write are called.
 WRITING = ("create_", "delete_", "finalize_", "log_", "rename_", "restore_", "set_", "update_")
 MOST_REPOSITORIES = 1024
+PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
+# MLflow's tags of the run above a run, and of the Markdown that its page shows.
+PARENT, DESCRIPTION = MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
+# Has the UI open an experiment on its table of runs, and not on pages for language models.
+EXPERIMENT_KIND, TRAINING_PAGES = "mlflow.experimentKind", "custom_model_development"
+Metrics = Sequence[tuple[str, float, int, int]]
+"""Name, value, time in milliseconds and step of each point."""
 
 
 def here(uri: str, project: Path, experiment: str) -> str:
@@ -101,6 +119,14 @@ class ProjectClient(MlflowClient):
             _forget_another_file(self._file)  # it may have been made just now
             self._writes = True
 
+    def can_be_written(self) -> bool:
+        """Open for writing, and whether that was possible."""
+        try:
+            self.open_for_writing()
+        except (OSError, SeedbedError, MlflowException, SQLAlchemyError):
+            return False
+        return True
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Open for writing; a disk that is full meanwhile is a ``TrackingError``, without MLflow's traceback of it."""
@@ -124,7 +150,80 @@ class ProjectClient(MlflowClient):
         finally:
             logger.removeFilter(_is_no_full_disk)
 
+    # ---- experiments and runs
+
+    def experiment_names(self) -> dict[str, str]:
+        """Name of each experiment by its id, but for the one that MLflow makes."""
+        return {found.experiment_id: found.name for found in self.search_experiments() if found.name != "Default"}
+
+    def add_experiment(self, name: str, artifacts: str | None) -> str:
+        """Make an experiment, whose artifacts lie where MLflow puts them or at ``artifacts``; returns its id."""
+        tags = {EXPERIMENT_KIND: TRAINING_PAGES}
+        return self.create_experiment(name, artifact_location=artifacts, tags=tags)
+
+    def add_run(self, experiment_id: str, name: str, tags: Mapping[str, str], parent: str | None = None) -> str:
+        """Start a run, below ``parent``; returns its id."""
+        above = {} if parent is None else {PARENT: parent}
+        source = {MLFLOW_USER: getpass.getuser(), MLFLOW_SOURCE_NAME: "seedbed", MLFLOW_SOURCE_TYPE: "LOCAL"}
+        run = self.create_run(experiment_id, tags={**tags, **above, MLFLOW_RUN_NAME: name, **source}, run_name=name)
+        return str(run.info.run_id)
+
+    def find_run(self, run_id: str) -> Run | None:
+        """A run by its id; None where there is no such run."""
+        try:
+            return self.get_run(run_id)
+        except MlflowException:
+            return None
+
+    def runs(self, experiments: Sequence[str], query: str, order: str) -> list[Run]:
+        """All runs of the experiments, named by their ids, that the query finds."""
+        runs: list[Run] = []
+        token = None
+        while True:
+            with usable(self.uri):
+                page = self.search_runs(
+                    list(experiments), query, ViewType.ACTIVE_ONLY, max_results=1000, order_by=[order], page_token=token
+                )
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+    def write(self, run_id: str, metrics: Metrics, params: Sequence[tuple[str, str]], tags: Mapping[str, str]) -> None:
+        """Log to a run, in batches that MLflow takes; that it refuses one is a ``TrackingError``."""
+        points, items = [Metric(*point) for point in metrics], [Param(*item) for item in params]
+        labels = [RunTag(key, text) for key, text in tags.items()]
+        try:
+            for start in range(0, max(len(items), 1), PARAMS_PER_BATCH):
+                chunk = items[start : start + PARAMS_PER_BATCH]
+                first = points[:METRICS_PER_BATCH] if start == 0 else []
+                if chunk or first or (labels and start == 0):
+                    self.log_batch(run_id, metrics=first, params=chunk, tags=labels if start == 0 else [])
+        except MlflowException as error:
+            raise self._changed_params(run_id, params) or TrackingError(
+                f"MLflow refuses to log to run {run_id}: {error}"
+            ) from error
+        for start in range(METRICS_PER_BATCH, len(points), METRICS_PER_BATCH):
+            self.log_batch(run_id, metrics=points[start : start + METRICS_PER_BATCH])
+
+    def _changed_params(self, run_id: str, params: Sequence[tuple[str, str]]) -> TrackingError | None:
+        logged = self.get_run(run_id).data.params
+        changed = [(key, text) for key, text in params if logged.get(key, text) != text]
+        if not changed:
+            return None
+        shown = "; ".join(f"{key} was {logged[key]}, is now {text}" for key, text in changed[:5])
+        return TrackingError(
+            f"Run {run_id} has other params: {shown}. A run keeps its params; start a new run for the changed ones. "
+            "Metrics logged before are kept."
+        )
+
     # ---- artifacts
+
+    @contextmanager
+    def file(self, run_id: str, name: str) -> Iterator[Path]:
+        """A copy of a run's file, which lasts as long as the context."""
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(self.download_artifacts(run_id, name, folder))
 
     def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
         with self.writing():

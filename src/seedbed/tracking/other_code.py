@@ -7,28 +7,28 @@ from collections.abc import Iterable, Mapping
 from seedbed.config.code import Code, named_in, not_found
 from seedbed.config.code import code_of as code_today
 from seedbed.errors import ConfigError
-from seedbed.tracking import Cell
+from seedbed.tracking.runs import SeedRun
 
 NAMED = 5
 """Modules and packages in a sentence, at most."""
 
 
-def beside(plan: Mapping[str, Mapping[str, str]], code: Mapping[str, Code], cells: Iterable[Cell]) -> list[str]:
+def beside(plan: Mapping[str, Mapping[str, str]], code: Mapping[str, Code], cells: Iterable[SeedRun]) -> list[str]:
     """Sentences about the ``cells`` that stand beside those of a plan, made by the same recipes and other code.
 
     ``plan`` has the fingerprint of each cell by the one without code, by variant; ``code`` is that of each variant.
     """
     variant_of = {recipe: variant for variant, of_variant in plan.items() for recipe in of_variant}
-    planned = {print_ for of_variant in plan.values() for print_ in of_variant.values()}
+    planned = {fingerprint for of_variant in plan.values() for fingerprint in of_variant.values()}
     others = [cell for cell in cells if cell.recipe in variant_of and cell.fingerprint not in planned]
-    found = [(variant_of[cell.recipe], _why(cell, code[variant_of[cell.recipe]])) for cell in others]
-    return _sentences(found, list(plan))
+    reasons = [(variant_of[cell.recipe], _why(cell, code[variant_of[cell.recipe]])) for cell in others]
+    return _sentences(reasons, list(plan))
 
 
-def outdated(cells: Iterable[Cell], variants: Iterable[str]) -> list[str]:
+def outdated(cells: Iterable[SeedRun], variants: Iterable[str]) -> list[str]:
     """Sentences about those of ``cells`` that the same recipe would train anew, as the code is now."""
     now: dict[tuple[object, ...], Code | str] = {}
-    found, unknown = [], dict[str, None]()
+    reasons, unknown = [], dict[str, None]()
     for cell in cells:
         names = tuple(named_in(cell.params))
         if names not in now:
@@ -37,8 +37,8 @@ def outdated(cells: Iterable[Cell], variants: Iterable[str]) -> list[str]:
         if isinstance(code, str):
             unknown[code] = None
         else:
-            found.append((cell.variant, _why(cell, code)))
-    return [*_sentences(found, list(variants)), *unknown]
+            reasons.append((cell.variant, _why(cell, code)))
+    return [*_sentences(reasons, list(variants)), *unknown]
 
 
 def _today(recipe: Mapping[str, str]) -> Code | str:
@@ -54,7 +54,7 @@ def _today(recipe: Mapping[str, str]) -> Code | str:
         return str(error)
 
 
-def _why(cell: Cell, now: Code) -> str:
+def _why(cell: SeedRun, now: Code) -> str:
     """Why the code ``now`` would train the cell anew, with gaps for how many there are; "" where it would not."""
     if cell.code is not None:
         changed = cell.code.changed(now)
@@ -74,10 +74,10 @@ def shortened(names: Iterable[str]) -> str:
     return ", ".join([*names[:NAMED], *more])
 
 
-def _sentences(found: Iterable[tuple[str, str]], variants: list[str]) -> list[str]:
+def _sentences(reasons: Iterable[tuple[str, str]], variants: list[str]) -> list[str]:
     """A sentence for each reason, with the variants that it holds for where it does not for all."""
     by_reason: dict[str, list[str]] = {}
-    for variant, why in found:
+    for variant, why in reasons:
         if why:
             by_reason.setdefault(why, []).append(variant)
     sentences = []

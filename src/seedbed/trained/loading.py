@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -25,19 +24,11 @@ from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData, Task
 from seedbed.tasks.rating import UNKNOWN, Rating
-from seedbed.tracking import (
-    CONFIG,
-    TAG,
-    WEIGHTS,
-    Store,
-    code_on,
-    find_launch,
-    only_searched,
-    open_project_store,
-    read_config,
-    read_results,
-)
+from seedbed.tracking.launches import find_launch, only_searched, read_config
+from seedbed.tracking.names import CONFIG, WEIGHTS
 from seedbed.tracking.other_code import shortened
+from seedbed.tracking.reading import read_results
+from seedbed.tracking.store import Store, open_project_store
 from seedbed.trained.seed import TrainedSeed
 from seedbed.training.stack_trainer import StackTrainer, task_class
 
@@ -170,7 +161,7 @@ def find_variant(
     launch = find_launch(store, run, of_search=run is None and only_searched(store))
     results = read_results(store, launch, curves=False)
     name, why = (variant, "") if variant is not None else _best_variant(results)
-    run_id, config = _config_of(store, launch.info.run_id, results, name)
+    run_id, config = _config_of(store, launch.id, results, name)
     if config_dir is not None:
         make_importable(expanded(config_dir).resolve())
     reread()
@@ -204,9 +195,9 @@ def _config_of(store: Store, launch: str, results: Results, variant: str) -> tup
             f"--variant {variant}: launch {launch[:8]} of {results.experiment!r} has no such variant, "
             f"{near_misses(variant, results.variants)}"
         )
-    for run in store.children(launch):
-        if run.data.tags.get(f"{TAG}variant") == variant and CONFIG in _artifacts(store, run.info.run_id):
-            return run.info.run_id, read_config(store, run.info.run_id)
+    for run in store.variants(launch):
+        if run.variant == variant and CONFIG in store.files(run.id):
+            return run.id, read_config(store, run.id)
     raise TrackingError(
         f"Launch {launch[:8]} of {results.experiment!r} ended before its variant {variant!r}. Run "
         f"'seedbed run {results.experiment}' again, or name another variant with --variant."
@@ -225,7 +216,7 @@ def _cells_with_weights(store: Store, results: Results, variant: str) -> list[tu
     found = [
         (int(seed), str(run))
         for seed, run in zip(sound["seed"], sound["run"], strict=True)
-        if WEIGHTS in _artifacts(store, run)
+        if WEIGHTS in store.files(run)
     ]
     if not found:
         raise TrackingError(
@@ -257,7 +248,7 @@ def _refuse_other_code(found: FoundVariant, runs: list[str]) -> str:
     now = code_of(recipe_of(_as_rebuilt(found.config))).modules
     if not now:
         return ""
-    recorded = [code_on(found.store.client.get_run(run).data.tags) for run in runs]
+    recorded = [found.store.seed(run).code for run in runs]
     if None in recorded:
         return f" They were trained before seedbed recorded the code of {shortened(now)}, which may be another by now."
     changed = [name for name in now if any(code and code.modules.get(name) != now[name] for code in recorded)]
@@ -278,10 +269,6 @@ def _as_rebuilt(config: dict[str, Any]) -> dict[str, Any]:
     return {**{key: config[key] for key in ("data", "split", "model")}, "task": task}
 
 
-def _artifacts(store: Store, run: str) -> set[str]:
-    return {artifact.path for artifact in store.client.list_artifacts(run)}
-
-
 def _same_table(config: dict[str, Any], results: Results) -> Dataset:
     """The data, which must be those that were trained on: embeddings go by their rows, encoders are fitted to them."""
     table: Dataset = build(config["data"], "data").load()
@@ -299,8 +286,8 @@ def _same_table(config: dict[str, Any], results: Results) -> Dataset:
 
 def _loaded(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            network.load_state_dict(load_file(store.client.download_artifacts(run, WEIGHTS, folder)))
+        with store.file(run, WEIGHTS) as path:
+            network.load_state_dict(load_file(path))
     except (RuntimeError, SafetensorError) as error:
         raise TrackingError(
             f"The weights of seed {seed} (run {run}) cannot be loaded: {' '.join(str(error).split())[:500]} Delete the "

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
-from seedbed.tracking import TrackedRun
+from seedbed.tracking.writing import TrackedRun
 
 
 class LightningLogger(Logger):

@@ -17,7 +17,6 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import save as safetensors_bytes
 
-from seedbed import tracking
 from seedbed.config.code import Code
 from seedbed.config.experiment import RECIPE_VERSION, Variant
 from seedbed.data.splits import Rows
@@ -28,7 +27,13 @@ from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.imbalance.copies import said_of_copies
 from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SeedData
-from seedbed.tracking import Cell, Store, TrackedRun, ending
+from seedbed.tracking.aggregates import is_curve, mean_curves, variant_metrics
+from seedbed.tracking.names import AT_ONCE, CHOSEN_EPOCH, CONFIG, COPIES, ERROR, LR_FALLBACK, OUTCOME, PRUNED, WEIGHTS
+from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
+from seedbed.tracking.processes import heartbeat
+from seedbed.tracking.runs import SeedRun, code_tags
+from seedbed.tracking.store import Store
+from seedbed.tracking.writing import TrackedRun, ending
 from seedbed.training.devices import numbers
 from seedbed.training.environment import in_one_line
 from seedbed.training.logger import LightningLogger
@@ -115,14 +120,14 @@ class VariantTraining:
         self.variant_run = store.start(planned.name, "variant", tags, parent=launch.id)
         self.failures: dict[str, Failure] = {}
         """What failed, by variant or by "variant, seed n"."""
-        self.fresh: dict[int, Cell] = {}
+        self.fresh: dict[int, SeedRun] = {}
         self.curves: dict[int, CurvePoints] = {}
         """Of the seeds trained here, by seed."""
         self._pending: list[Future[None]] = []
         self._recorded: dict[str, set[int]] = {}
         """Epochs whose points were written while the fit went on, by run."""
 
-    def run(self, done: dict[str, Cell], missing: Sequence[int]) -> None:
+    def run(self, done: dict[str, SeedRun], missing: Sequence[int]) -> None:
         """Train the seeds ``missing``; what goes wrong is a failure, but for an interrupt.
 
         ``done`` are cells by fingerprint, to which those trained here are added. Where the first failure is to stop it,
@@ -171,14 +176,14 @@ class VariantTraining:
 
     def _describe(self) -> None:
         config = self.planned.variant.config
-        self.variant_run.log(params=tracking.flat_params(config, tracking.NOT_A_CELLS_PARAM))
-        self.variant_run.artifact(tracking.CONFIG, tracking.to_yaml(config))
+        self.variant_run.log(params=flat_params(config, NOT_A_CELLS_PARAM))
+        self.variant_run.artifact(CONFIG, to_yaml(config))
 
     def _fail(self, error: Exception) -> None:
         failure = self.failures[self.planned.name] = Failure.of(error)
         self.variant_run.artifact("error.txt", failure.traceback)
 
-    def _finish(self, done: dict[str, Cell], trained: int, seconds: float) -> None:
+    def _finish(self, done: dict[str, SeedRun], trained: int, seconds: float) -> None:
         try:
             for seed, cell in self.fresh.items():
                 done[self.planned.fingerprints[seed]] = cell
@@ -189,9 +194,9 @@ class VariantTraining:
             self._fail(error)
         if self.failures:
             whys = "; ".join(failure.why for failure in self.failures.values())
-            self.variant_run.log(tags={tracking.ERROR: whys[:4000]})
+            self.variant_run.log(tags={ERROR: whys[:4000]})
         if self._pruned and self.stopping is not None:
-            self.variant_run.log(curves=self.stopping.points, tags={tracking.OUTCOME: tracking.PRUNED})
+            self.variant_run.log(curves=self.stopping.points, tags={OUTCOME: PRUNED})
         self.variant_run.end("FAILED" if self.failures else "KILLED" if self._pruned else "FINISHED")
         if self.stopping is None:  # who watches the fit says what came of it
             self.display.say(self._line(trained, seconds))
@@ -250,7 +255,7 @@ class VariantTraining:
             callbacks = [curves, progress, *([self.stopping] if self.stopping else [])]
             results = planned.trainer.train(stack, callbacks, LightningLogger(self.variant_run))
             if self._pruned:
-                results = [replace(result, outcome=tracking.PRUNED) for result in results]
+                results = [replace(result, outcome=PRUNED) for result in results]
             self._later(self._record, exits.pop_all(), runs, results)
 
     def _train_on(self, devices: Sequence[int], stacks: Sequence[Sequence[SeedData]]) -> None:
@@ -281,13 +286,13 @@ class VariantTraining:
                         self._later(self._record, exits.pop_all(), runs, results)
                     self.display.at(planned.name, epochs, epochs, len(runs), epochs * len(runs))
                 for run in [self.launch, self.variant_run, *(run for runs, _ in training.values() for run in runs)]:
-                    run.log(tags=tracking.heartbeat())
+                    run.log(tags=heartbeat())
 
     def _start_stack(self, stack: Sequence[SeedData], exits: ExitStack, threads: int) -> list[TrackedRun]:
         """Runs that exist from the start, so that the UI shows what is being trained, and that end with ``exits``."""
         # Both change how sums are rounded: who wants the same bits again needs the same ones.
         rounding = {"stack": ",".join(str(item.seed) for item in stack), "threads": str(threads)}
-        counted = [{tracking.COPIES: json.dumps(dict(item.counts))} if item.counts else {} for item in stack]
+        counted = [{COPIES: json.dumps(dict(item.counts))} if item.counts else {} for item in stack]
         return [
             exits.enter_context(ending(self._start_seed(item.seed, rounding | counts)))
             for item, counts in zip(stack, counted, strict=True)
@@ -300,7 +305,7 @@ class VariantTraining:
             "seed": str(seed),
             "launch": self.launch.id,
             "fingerprint": planned.fingerprints[seed],
-            **tracking.code_tags(planned.code, planned.recipes[seed]),
+            **code_tags(planned.code, planned.recipes[seed]),
             "data_digest": planned.table.digest,
             "recipe_version": str(RECIPE_VERSION),
             "environment": in_one_line(),
@@ -311,10 +316,10 @@ class VariantTraining:
     def _record_so_far(self, runs: Sequence[TrackedRun], curves: Sequence[CurvePoints]) -> None:
         """Of a fit that goes on: the new points of each seed's curves, and that this process lives."""
         for run, points in zip(runs, curves, strict=True):
-            run.log(curves=points, tags=tracking.heartbeat())
+            run.log(curves=points, tags=heartbeat())
             self._recorded.setdefault(run.id, set()).update(epoch for _, epoch, _ in points)
         for run in (self.launch, self.variant_run):
-            run.log(tags=tracking.heartbeat())
+            run.log(tags=heartbeat())
 
     def _record(self, exits: ExitStack, runs: Sequence[TrackedRun], results: Sequence[SeedResult]) -> None:
         """Write what was not written during the fit, and end each run."""
@@ -323,11 +328,11 @@ class VariantTraining:
                 try:
                     with ending(run):
                         self._record_seed(run, result, len(runs))
-                        if result.outcome == tracking.PRUNED:
+                        if result.outcome == PRUNED:
                             run.end("KILLED")
                         elif result.error:
                             raise DataError(result.error)
-                    if result.outcome != tracking.PRUNED:
+                    if result.outcome != PRUNED:
                         self._remember(run, result)
                 except StoreFull:
                     raise
@@ -336,50 +341,50 @@ class VariantTraining:
 
     def _record_seed(self, run: TrackedRun, result: SeedResult, at_once: int) -> None:
         config = self.planned.variant.config
-        params = tracking.flat_params(config, tracking.NOT_A_CELLS_PARAM) | {
+        params = flat_params(config, NOT_A_CELLS_PARAM) | {
             "seed": result.seed,
-            tracking.AT_ONCE: at_once,
-            tracking.CHOSEN_EPOCH: result.epoch,
+            AT_ONCE: at_once,
+            CHOSEN_EPOCH: result.epoch,
         }
         recorded = self._recorded.get(run.id, set())
         points = [point for point in recorded_points(result, config) if point[1] not in recorded]
-        tags = {} if result.outcome == "ok" else {tracking.OUTCOME: result.outcome}
+        tags = {} if result.outcome == "ok" else {OUTCOME: result.outcome}
         if result.found:
             params["optimizer.lr"] = result.found.lr
         if result.found and result.found.why_fallback:
-            tags[tracking.LR_FALLBACK] = result.found.why_fallback
+            tags[LR_FALLBACK] = result.found.why_fallback
             where = f"{self.planned.name}, seed {result.seed}"
             self.display.say(
                 f"{where}: {result.found.why_fallback}. Trained with lr_finder.fallback={result.found.lr}."
             )
         run.log(params=params, curves=points, tags=tags)
         if config["tracking"]["checkpoints"]:
-            run.artifact(tracking.WEIGHTS, safetensors_bytes(result.weights))
+            run.artifact(WEIGHTS, safetensors_bytes(result.weights))
 
-    def _aggregate(self, done: Mapping[str, Cell]) -> None:
+    def _aggregate(self, done: Mapping[str, SeedRun]) -> None:
         """Mean, spread and n over all seeds asked for, wherever they were trained, on the variant's run."""
         prints = self.planned.fingerprints
         cells = [cell for print_ in prints.values() if (cell := done.get(print_))]
         epochs = self.planned.variant.config["trainer"]["max_epochs"]
-        means = [(name, epochs, value) for name, value in tracking.variant_metrics(cells).items()]
-        curves = tracking.mean_curves(point for cell in cells if cell.usable for point in self.curves_of(cell))
+        means = [(name, epochs, value) for name, value in variant_metrics(cells).items()]
+        curves = mean_curves(point for cell in cells if cell.usable for point in self.curves_of(cell))
         self.variant_run.log(curves=[*curves, *means])
         trained_in = [
-            {"seed": cell.seed, "run": cell.run_id, "launch": cell.launch, "outcome": cell.outcome} for cell in cells
+            {"seed": cell.seed, "run": cell.id, "launch": cell.launch, "outcome": cell.outcome} for cell in cells
         ]
         self.variant_run.artifact("cells.json", json.dumps(trained_in, indent=1))
 
-    def curves_of(self, cell: Cell) -> Iterable[tuple[str, int, float]]:
+    def curves_of(self, cell: SeedRun) -> Iterable[tuple[str, int, float]]:
         """Points under canonical names; reading them back takes long, so those of seeds trained here are at hand."""
         if cell.seed in self.curves:
             return self.curves[cell.seed]
-        return self.store.curves(cell.run_id, [name for name in cell.metrics if tracking.is_curve(name)])
+        return self.store.curves(cell.id, [name for name in cell.metrics if is_curve(name)])
 
     def _remember(self, run: TrackedRun, result: SeedResult) -> None:
         """Keep what the mean over the seeds needs of a seed that has just been recorded."""
         self.curves[result.seed] = [(run.labels[label], epoch, value) for label, epoch, value in result.curves]
-        self.fresh[result.seed] = Cell(
-            run_id=run.id,
+        self.fresh[result.seed] = SeedRun(
+            id=run.id,
             variant=self.planned.name,
             seed=result.seed,
             fingerprint=self.planned.fingerprints[result.seed],

@@ -1,0 +1,222 @@
+"""Launches: finding the one that is meant, and what is recorded of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seedbed.config.code import Code
+from seedbed.config.experiment import can_change_results
+from seedbed.errors import TrackingError, near_misses
+from seedbed.paths import project_folder
+from seedbed.tracking.client import usable
+from seedbed.tracking.databases import without_password
+from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, NOTES, OVERRIDES, PLAN
+from seedbed.tracking.params import is_cut_text
+from seedbed.tracking.runs import Launch, launch_of
+from seedbed.tracking.store import LATEST_FIRST, Store, of_kind, opened, store_uri
+
+Plan = dict[str, list[tuple[int, str]]]
+"""Seed and fingerprint of each cell, by variant."""
+
+
+def launch_name() -> str:
+    """What a launch that begins now is called."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+# ---- finding one -----------------------------------------------------------------------------------------------------
+
+
+def find_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_search: bool = False) -> Launch:
+    """A launch by its id or the start of it; else the latest, or the one so many ``back`` from it.
+
+    The latest is one of a search's best trials only where ``of_search`` asks for it, and then no other.
+    """
+    launches = store.launches()
+    if not launches:
+        raise TrackingError(
+            f"No launch of {store.experiment!r} is in {store.uri}. Run 'seedbed run {store.experiment}' first."
+        )
+    if run_id is not None:
+        return _named(launches, run_id, store.experiment)
+    candidates = [launch for launch in launches if launch.readable and (launch.search is not None) == of_search]
+    if len(candidates) <= back:
+        raise _no_launch(store, len(candidates), back, of_search=of_search)
+    return candidates[back]
+
+
+def _named(launches: Sequence[Launch], run_id: str, experiment: str) -> Launch:
+    matches = [launch for launch in launches if launch.id.startswith(run_id)]
+    if len(matches) != 1:
+        known = ", ".join(launch.id[:8] for launch in launches[:10])
+        raise TrackingError(f"--run {run_id}: {len(matches)} launches of {experiment!r} have that id. Known: {known}.")
+    return matches[0]
+
+
+def _no_launch(store: Store, count: int, back: int, *, of_search: bool) -> TrackingError:
+    """Why there is no launch so many ``back`` among ``count``."""
+    name = store.experiment
+    if not of_search and only_searched(store):
+        return TrackingError(
+            f"{name!r} was not run by itself, only searched: 'seedbed report {name} --search' "
+            f"reports that, 'seedbed run {name}' runs it."
+        )
+    if of_search:
+        return TrackingError(
+            f"No search of {name!r} has tested what it found: with search.fresh_seeds=0 none does, and what "
+            f"it found stands in its output and in 'seedbed ui {name}.search'. One that was stopped is gone on "
+            "with by the same command."
+        )
+    if count:
+        return TrackingError(
+            f"{name}~{back}: {name!r} has {count} launch{'es' if count != 1 else ''} that can be read, "
+            f"so ~{count - 1} is the first. 'seedbed status {name}' lists them."
+        )
+    return TrackingError(f"No launch of {name!r} got as far as its first variant. Run it again.")
+
+
+def only_searched(store: Store) -> bool:
+    """Whether all launches that can be read are those which test what searches found."""
+    readable = [launch for launch in store.launches() if launch.readable]
+    return bool(readable) and all(launch.search is not None for launch in readable)
+
+
+def find_tracked(
+    asked: str, config_dir: str | os.PathLike[str] | None = None, run_id: str | None = None
+) -> tuple[Store, Launch]:
+    """The launch meant by an experiment's NAME (its latest), by NAME~1 (the one before), or by an id or its start.
+
+    An id is looked for in all experiments of the store; ``run_id`` is one of the experiment NAME.
+    """
+    project = project_folder(config_dir)
+    uri = store_uri(project)
+    client = opened(uri, project, "run an experiment first, with 'seedbed run NAME'")
+    with usable(uri):
+        names = client.experiment_names()
+        name, back = _counted_back(asked)
+        if name not in names.values():
+            launches = [launch_of(run) for run in client.runs(list(names), of_kind("launch"), LATEST_FIRST)]
+            launch = _by_id(asked, launches, names, without_password(uri))
+            name, run_id = names[launch.experiment_id], launch.id
+    store = Store(uri, project, name, create=False)
+    return store, find_launch(store, run_id, back)
+
+
+def _counted_back(asked: str) -> tuple[str, int]:
+    match = re.fullmatch(r"(.+)~(\d+)", asked)
+    return (match[1], int(match[2])) if match else (asked, 0)
+
+
+def _by_id(asked: str, launches: Sequence[Launch], names: Mapping[str, str], uri: str) -> Launch:
+    matches = [launch for launch in launches if launch.id.startswith(asked)]
+    if len(matches) == 1:
+        return matches[0]
+    known = ", ".join(f"{launch.id[:8]} ({names[launch.experiment_id]})" for launch in (matches or launches)[:10])
+    if matches:
+        raise TrackingError(f"{asked}: {len(matches)} launches in {uri} have that id: {known}. Give more of it.")
+    raise TrackingError(
+        f"{asked!r} is neither an experiment that has been run nor a launch in {uri}: "
+        f"{near_misses(asked, names.values())} Launches, the latest first: {known or 'none'}. Give the name of an "
+        "experiment that has been run, or the id of a launch or the start of it, as 'seedbed status NAME' lists them."
+    )
+
+
+def jobs_of_sweep(store: Store, launch: Launch) -> list[Launch]:
+    """The launches of the sweep that this one belongs to, in the order in which their values were given; [] of none."""
+    if launch.sweep is None:
+        return []
+    jobs = [
+        (other.sweep.number, other.started, other)
+        for other in store.launches()
+        if other.readable and other.sweep and other.sweep.id == launch.sweep.id
+    ]
+    return [job for _, _, job in sorted(jobs, key=lambda job: job[:2])]
+
+
+# ---- what is recorded of one -----------------------------------------------------------------------------------------
+
+
+def read_plan(store: Store, launch: str) -> Plan:
+    """The cells that were asked for by the launch with this id."""
+    plan: Plan = json.loads(store.run(launch).text(PLAN))
+    return plan
+
+
+def read_config(store: Store, run_id: str) -> dict[str, Any]:
+    """The resolved config of a launch or a variant's run, with ``data.path`` where that file is now.
+
+    It is recorded as an absolute path; of a project that was moved, the file is looked for in the project.
+    """
+    config = read_recorded_config(store, run_id)
+    data = config.get("data")
+    path = data.get("path") if isinstance(data, dict) else None
+    if isinstance(data, dict) and isinstance(path, str) and path and not Path(path).exists():
+        parts = Path(path).parts[1:]
+        moved = (store.project.joinpath(*parts[start:]) for start in range(len(parts)))
+        data["path"] = str(next((place for place in moved if place.exists()), path))
+    return config
+
+
+def read_recorded_config(store: Store, run_id: str) -> dict[str, Any]:
+    """The resolved config of a launch or a variant's run, as it was when that began."""
+    config: dict[str, Any] = yaml.safe_load(store.run(run_id).text(CONFIG))
+    return config
+
+
+def read_data(store: Store, launch: str) -> dict[str, Any]:
+    """What a launch recorded of the data of its first variant."""
+    data: dict[str, Any] = json.loads(store.run(launch).text(DATA))
+    return data
+
+
+def read_notes(store: Store, launch: str) -> dict[str, list[str]]:
+    """Sentences about what each variant of a launch did."""
+    notes: dict[str, list[str]] = json.loads(store.run(launch).text(NOTES))
+    return notes
+
+
+def read_environment(store: Store, launch: str) -> dict[str, str]:
+    """Machine and versions of a launch."""
+    environment: dict[str, str] = json.loads(store.run(launch).text(ENVIRONMENT))
+    return environment
+
+
+def read_codes(store: Store, launch: str) -> dict[str, Code] | None:
+    """The code of each variant of a launch; None where the launch is from before this was recorded."""
+    if CODE not in store.files(launch):
+        return None
+    return {variant: Code(**code) for variant, code in json.loads(store.run(launch).text(CODE)).items()}
+
+
+def overrides_of(store: Store, launch: Launch) -> list[str]:
+    """The overrides of a launch: from a file of its own where a param would cut them, else from the command's tag."""
+    given = launch.params.get("overrides", "[]")
+    if not is_cut_text(given):
+        return _listed(given)
+    if OVERRIDES in store.files(launch.id):
+        return _listed(store.run(launch.id).text(OVERRIDES))
+    words = shlex.split(launch.command)[3:]  # of seedbed run NAME
+    return words[: words.index("--config-dir")] if "--config-dir" in words else words
+
+
+def recipe_overrides(store: Store, launch: Launch) -> list[str]:
+    """The overrides of a launch but those that only say which cells are asked for, or how they are shown."""
+    restated = launch.params.get("restated", "[]")
+    as_they_stand = set() if is_cut_text(restated) else set(_listed(restated))
+    given = [text for text in overrides_of(store, launch) if text not in as_they_stand]
+    keys = {text: text.split("=", 1)[0].lstrip("+~").replace("/", ".") for text in given}
+    return [text for text, key in keys.items() if can_change_results(key)]
+
+
+def _listed(text: str) -> list[str]:
+    listed: list[str] = json.loads(text)
+    return listed

@@ -1,0 +1,81 @@
+"""What a run writes, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from pathlib import Path
+
+import pytest
+
+from seedbed.errors import TrackingError
+from seedbed.metrics import metric_name
+from seedbed.tracking.params import param_text
+from seedbed.tracking.store import Store, store_uri
+from seedbed.tracking.writing import TrackedRun, ending
+from seedbed.training.logger import LightningLogger
+
+
+def logged(run: TrackedRun) -> dict[str, float]:
+    return dict(run._client.get_run(run.id).data.metrics)
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("val/top@10", "val/top_at_10"), ("f1 (macro)", "f1_macro"), ("acc%", "acc_percent"), ("test/loss", "test/loss"),
+        ("ndcg@5 é", "ndcg_at_5"),
+    ],
+)  # fmt: skip
+def test_one_canonical_name_in_both_paths(run: TrackedRun, label: str, name: str) -> None:
+    assert metric_name(label) == name
+    LightningLogger(run).log_metrics({label: 0.5, "epoch": 3})
+    run.log(curves=[(label, 4, 0.6)])
+    assert [(point.step, point.value) for point in run._client.get_metric_history(run.id, name)] == [(3, 0.5), (4, 0.6)]
+    tags = run._client.get_run(run.id).data.tags
+    assert tags.get(f"seedbed.label.{name}", name) == label
+
+
+def test_equal_params_may_be_logged_again_and_changed_ones_are_named(run: TrackedRun) -> None:
+    run.log(params={"lr": 1, "name": "x"}, curves=[("val/loss", 0, 0.5)])
+    run.log(params={"lr": 1.0})
+    with pytest.raises(TrackingError, match=r"lr was 1, is now 2.*new run"):
+        run.log(params={"lr": 2.0})
+    assert logged(run) == {"val/loss": 0.5}
+
+
+def test_many_and_long_params(run: TrackedRun) -> None:
+    first, second = [0] * 3500, [0] * 3499 + [1]
+    params = {f"key{number}": number for number in range(250)} | {"a": first, "b": second, "k" * 300: "long"}
+    run.log(params=params)
+    back = run._client.get_run(run.id).data.params
+    assert len(back) == 253
+    assert "…[truncated" in back["a"]
+    assert len(back["a"]) == 6000
+    assert back["a"] != back["b"]  # they differ in the last element only
+    assert param_text([1.0, 2]) == param_text([1, 2.0])
+
+
+def test_no_non_finite_value_is_written(run: TrackedRun) -> None:
+    run.log(curves=[("a", 0, math.nan), ("b", 0, math.inf), ("c", 0, 0.5)])
+    assert logged(run) == {"c": 0.5}
+
+
+def test_artifacts_in_folders_with_blanks_and_accents(tmp_path: Path) -> None:
+    project = tmp_path / "my runs" / "é"
+    store = Store(store_uri(project), project, "e")
+    run = store.start("r", "seed", {})
+    run.artifact("notes/a b.txt", "content é")
+    assert run.text("notes/a b.txt") == "content é"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(None, "FINISHED"), (ValueError("x"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (SystemExit(143), "KILLED")],
+    ids=["done", "error", "interrupt", "terminated"],
+)
+def test_the_final_status_is_true(run: TrackedRun, error: BaseException | None, status: str) -> None:
+    with contextlib.suppress(ValueError, KeyboardInterrupt, SystemExit), ending(run):
+        if error is not None:
+            raise error
+    assert run._client.get_run(run.id).info.status == status
