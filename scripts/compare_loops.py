@@ -32,7 +32,9 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 
 from seedbed import tracking
 from seedbed.cli.main import main as cli
-from seedbed.config.experiment import build, experiment_names, load_experiment
+from seedbed.config.building import build
+from seedbed.config.compose import experiment_names
+from seedbed.config.experiment import load_experiment
 from seedbed.config.trainer import OWN_SETTINGS
 from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table
@@ -43,10 +45,10 @@ from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.statistics import summary
 from seedbed.tasks.classification import Classification, LabelledRows
 from seedbed.tracking import Store, TrackedRun
+from seedbed.training import stack_trainer
 from seedbed.training.devices import lightning_settings, torch_device
 from seedbed.training.one_process import one_process_trainer
 from seedbed.training.progress import Display
-from seedbed.training import stack_trainer
 from seedbed.training.stack_trainer import StackTrainer
 from seedbed.training.variant import PlannedVariant, VariantTraining
 

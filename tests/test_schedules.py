@@ -19,7 +19,7 @@ from torch.optim import lr_scheduler
 
 from seedbed.cli.main import main
 from seedbed.cli.schedule_preview import preview, table
-from seedbed.config.experiment import build
+from seedbed.config.building import build
 from seedbed.errors import ConfigError
 from seedbed.paths import resources
 from seedbed.schedules import (

@@ -11,8 +11,11 @@ from hypothesis import strategies
 from torch import nn
 
 from seedbed.checks import shown
-from seedbed.config.experiment import Template, build, experiment_names, load_experiment, recipe_of
+from seedbed.config.building import build
+from seedbed.config.compose import experiment_names
+from seedbed.config.experiment import Template, load_experiment
 from seedbed.config.overrides import parse
+from seedbed.config.recipe import recipe_of
 from seedbed.errors import ConfigError, without_addresses
 from seedbed.paths import project_folder, resources
 from tests.properties import Examine

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import strategies
 from omegaconf import OmegaConf
 
-from seedbed.config.experiment import build, load_experiment
+from seedbed.config.building import build
+from seedbed.config.experiment import load_experiment
 from seedbed.config.overrides import LISTS, NAMES, REQUIRED, in_grammar, parse
 from seedbed.errors import ConfigError
 from tests.properties import Examine

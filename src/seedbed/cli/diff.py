@@ -15,7 +15,7 @@ from mlflow.entities import Run
 
 from seedbed import tracking
 from seedbed.config.code import Code
-from seedbed.config.experiment import canonical, flatten, used
+from seedbed.config.recipe import canonical, flatten, used
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import UNTESTED, Analysis
 from seedbed.report.formatting import count_word, difference_words, listed, mean_text, number, places, signed

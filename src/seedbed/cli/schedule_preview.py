@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seedbed.config.building import build
 from seedbed.config.compose import own_hydra, search_path
-from seedbed.config.experiment import build, flatten
 from seedbed.config.overrides import parse
+from seedbed.config.recipe import flatten
 from seedbed.config.single_choice import refuse_lists
 from seedbed.errors import ConfigError, near_misses
 from seedbed.figures import rendered

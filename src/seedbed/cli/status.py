@@ -10,7 +10,7 @@ from typing import Any
 
 from seedbed import tracking
 from seedbed.config.code import reread
-from seedbed.config.experiment import experiment_names
+from seedbed.config.compose import experiment_names
 from seedbed.errors import TrackingError
 from seedbed.paths import expanded, make_importable
 from seedbed.tracking import (

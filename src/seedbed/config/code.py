@@ -85,7 +85,7 @@ def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]
 
 
 def code_of(recipe: Mapping[str, Any]) -> Code:
-    """The code that a flat recipe names (``experiment.recipe_of``, or the params of a run), with all that it imports.
+    """The code that a flat recipe names (``recipe.recipe_of``, or the params of a run), with all that it imports.
 
     Comments, docstrings and layout do not count. Raises ``ConfigError`` for a module that is no Python.
     """

@@ -69,6 +69,21 @@ def parse(overrides: Sequence[str]) -> list[Override]:
     return parsed
 
 
+def parse_single(overrides: Sequence[str]) -> list[Override]:
+    parsed = parse(overrides)
+    for override in parsed:
+        if override.is_sweep_override():
+            raise ConfigError(
+                f"Override {override.input_line!r} gives several values. Add -m to run one job for each, "
+                f"or write a list: {override.get_key_element()}=[...]."
+            )
+    return parsed
+
+
+def same_or_inside(key: str, folder: str) -> bool:
+    return key == folder or key.startswith((f"{folder}.", f"{folder}/"))
+
+
 def _refuse_no_list(overrides: Any) -> None:
     if isinstance(overrides, str | bytes):
         raise ConfigError(f'overrides={overrides!r}: give a list of overrides, such as ["{_text(overrides)}"].')

@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from seedbed import tracking
-from seedbed.config.experiment import RECIPE_VERSION, Experiment, Variant, build, load_experiment, missing_extra
+from seedbed.config.building import build, missing_extra
+from seedbed.config.experiment import Experiment, Variant, load_experiment
+from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, NotInTheData

@@ -16,7 +16,8 @@ import optuna
 from optuna.distributions import distribution_to_json
 
 from seedbed import tracking
-from seedbed.config.experiment import RECIPE_VERSION, Experiment, Variant, recipe_of
+from seedbed.config.experiment import Experiment, Variant
+from seedbed.config.recipe import RECIPE_VERSION, recipe_of
 from seedbed.errors import SeedbedError
 from seedbed.report.formatting import number
 from seedbed.report.pictures import files_of

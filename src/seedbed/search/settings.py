@@ -15,8 +15,10 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, QMCSampler, RandomSampler
 
 from seedbed.checks import is_from_zero, is_positive, is_whole, require, require_choice
-from seedbed.config.experiment import Experiment, build, metrics_of
+from seedbed.config.building import build
+from seedbed.config.experiment import Experiment
 from seedbed.config.keys import refuse_unknown_argument
+from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError
 from seedbed.paths import expanded
 from seedbed.randomness import derive

@@ -17,7 +17,8 @@ import optuna
 import pytorch_lightning as pl
 
 from seedbed import tracking
-from seedbed.config.experiment import Variant, build
+from seedbed.config.building import build
+from seedbed.config.experiment import Variant
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.results import SECONDS
 from seedbed.running.runner import Planner

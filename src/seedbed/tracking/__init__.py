@@ -40,7 +40,7 @@ from mlflow.utils.mlflow_tags import (
 )
 
 from seedbed.config.code import Code
-from seedbed.config.experiment import can_change_results, canonical, flatten, used
+from seedbed.config.recipe import can_change_results, canonical, flatten, used
 from seedbed.errors import TrackingError, near_misses
 from seedbed.imbalance.copies import said_of_copies
 from seedbed.metrics import LONGEST_KEY, metric_name

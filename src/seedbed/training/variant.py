@@ -19,7 +19,8 @@ from safetensors.torch import save as safetensors_bytes
 
 from seedbed import tracking
 from seedbed.config.code import Code
-from seedbed.config.experiment import RECIPE_VERSION, Variant
+from seedbed.config.experiment import Variant
+from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset, Progress
 from seedbed.errors import DataError, StoreFull
