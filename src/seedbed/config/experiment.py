@@ -16,32 +16,19 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from seedbed.config.checking import (
-    check,
-    refuse_findings,
-    refuse_misfit,
-    refuse_unknown,
-    refuse_unstorable,
-    seeds_of,
-)
+from seedbed.config.checking import check_composed, check_variant, refuse_findings, seeds_of
 from seedbed.config.code import Code, code_of, reread
-from seedbed.config.compose import (
-    check_name,
-    compose_experiment,
-    compose_fitting,
-    resolved,
-    search_folders,
-    with_found_path,
-)
+from seedbed.config.compose import BaseConfig, Request, check_name, with_found_path
 from seedbed.config.explain import explain, explain_file
 from seedbed.config.metric_checks import metrics_of
 from seedbed.config.misplaced import refuse_collisions, refuse_misplaced, refuse_no_choice, refuse_shadowed
 from seedbed.config.overrides import in_grammar, parse, parse_single
 from seedbed.config.published_values import check_stated
 from seedbed.config.recipe import fingerprint, recipe_of
+from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
 from seedbed.errors import ConfigError, near_misses
-from seedbed.paths import config_groups, make_importable, project_folder
+from seedbed.paths import make_importable, project_folder
 
 
 @dataclass(frozen=True)
@@ -51,6 +38,14 @@ class Variant:
     name: str
     overrides: tuple[str, ...]
     config: dict[str, Any]
+
+    @property
+    def trainer(self) -> TrainerSettings:
+        return TrainerSettings.of(self.config)
+
+    @property
+    def tracking(self) -> TrackingSettings:
+        return TrackingSettings.of(self.config)
 
     def code(self) -> Code:
         """The user's modules and the packages that the recipe names; raises ``ConfigError``."""
@@ -97,6 +92,11 @@ class Experiment:
         """What all variants share: the settings that no variant can set for itself, such as report and seeds."""
         return self.variants[0].config
 
+    @property
+    def report(self) -> ReportSettings:
+        """How the results of all variants are reported."""
+        return ReportSettings.of(self.config)
+
 
 def load_experiment(
     name: str, overrides: Sequence[str] = (), config_dir: str | os.PathLike[str] | None = None
@@ -106,54 +106,55 @@ def load_experiment(
     Raises ``ConfigError`` for an unknown experiment, variant, group, choice or key, an override that collides with a
     variant's own, and values that cannot work.
     """
-    folders = search_folders(config_dir)
+    base = BaseConfig.of_experiment(name, config_dir)
     if config_dir is not None:
-        make_importable(folders[0])
+        make_importable(base.folders[0])
     reread()
     check_name(name, config_dir)
     overrides = in_grammar(overrides, config_dir)
-    parsed = parse_single(overrides)
-    groups = config_groups(folders)
-    refuse_misplaced(parsed, groups)
-    refuse_no_choice(parsed, groups)
-    refuse_shadowed(folders)
-    refuse_lists_in_files(name, {}, groups, folders)
+    typed = parse_single(overrides)
+    refuse_misplaced(typed, base.groups)
+    refuse_no_choice(typed, base.groups)
+    refuse_shadowed(base.folders)
+    refuse_lists_in_files(name, {}, base.groups, base.folders)
     try:
-        bare = compose_experiment(name, [], folders, with_hydra=True)
+        bare = base.bare
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise explain_file(error, name, folders) from error
-    own_overrides = _variant_overrides(name, bare)
-    chosen = _chosen_variants(parsed, own_overrides)
+        raise explain_file(error, base) from error
+    own_overrides = _variant_overrides(base.place, bare)
+    chosen = _chosen_variants(typed, own_overrides)
     for picked in chosen:
         own = parse_single(own_overrides[picked])
-        refuse_lists(own, groups, picked)
-        refuse_no_choice(own, groups, f" of variant {picked!r}")
-    refuse_collisions(parsed, {variant: own_overrides[variant] for variant in chosen})
+        refuse_lists(own, base.groups, picked)
+        refuse_no_choice(own, base.groups, f" of variant {picked!r}")
+    refuse_collisions(typed, {variant: own_overrides[variant] for variant in chosen})
     variants, notes = [], []
     for picked in chosen:
+        request = Request(base, typed, picked, own_overrides)
         try:
-            composed, left_out = compose_fitting(name, [*own_overrides[picked], *overrides], folders, groups, bare)
+            composed, left_out = base.compose_fitting([*request.own, *overrides])
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise explain(error, name, picked, parsed, own_overrides, folders) from error
+            raise explain(error, request) from error
         notes += left_out
-        config = with_found_path(resolved(composed, name), project_folder(config_dir))
-        refuse_unstorable(config, name)
-        refuse_unknown(composed, config, name, picked, parsed, own_overrides, folders)
-        refuse_misfit(config, name, picked, parsed, own_overrides)
-        variants.append(Variant(picked, tuple(own_overrides[picked]), config))
+        config = _checked(composed, request, project_folder(config_dir))
+        variants.append(Variant(picked, tuple(request.own), config))
     seeds = seeds_of(variants[0].config.get("seeds"))
     for variant in variants:
-        check(variant.config, variant.name, list(own_overrides))
+        check_variant(variant.config, variant.name)
     refuse_findings(name, variants[0].config)
     # Under another task the source's numbers stand for themselves.
-    own_task = not any(override.key_or_group.split(".")[0] == "task" for override in parsed)
+    own_task = not any(override.key_or_group.split(".")[0] == "task" for override in typed)
     measured = {variant.name: metrics_of(variant.config["task"]) for variant in variants if own_task}
     check_stated(variants[0].config.get("published"), list(own_overrides), measured)
-    folder = None if config_dir is None else os.fspath(config_dir)
-    found = tuple(dict.fromkeys(notes))
-    restated = tuple(str(item.input_line) for item in parsed if _restates(item, parsed, bare))
     return Experiment(
-        name, project_folder(config_dir), tuple(overrides), seeds, tuple(variants), folder, found, restated
+        name,
+        project_folder(config_dir),
+        tuple(overrides),
+        seeds,
+        tuple(variants),
+        None if config_dir is None else os.fspath(config_dir),
+        notes=tuple(dict.fromkeys(notes)),
+        restated=tuple(str(item.input_line) for item in typed if _restates(item, typed, bare)),
     )
 
 
@@ -165,43 +166,43 @@ class Template:
 
     def __init__(self, experiment: Experiment, variant: Variant) -> None:
         self.experiment, self.variant = experiment, variant
-        self._folders = search_folders(experiment.config_dir)
-        self._groups = config_groups(self._folders)
-        self._bare = compose_experiment(experiment.name, [], self._folders, with_hydra=True)
+        self._base = BaseConfig.of_experiment(experiment.name, experiment.config_dir)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self.notes: list[str] = []
         """What of the file's settings does not fit a choice that is varied, as far as it was composed by now."""
 
     def at(self, name: str, overrides: Sequence[str]) -> Variant:
         """The variant called ``name`` that also sets ``overrides``; raises ``ConfigError`` as ``load_experiment``."""
-        experiment, own = self.experiment, {self.variant.name: list(self.variant.overrides)}
-        parsed = parse_single(overrides)
-        refuse_misplaced(parsed, self._groups)
-        refuse_collisions(parsed, own)
+        typed, groups = parse_single(overrides), self._base.groups
+        request = Request(self._base, typed, self.variant.name, {self.variant.name: self.variant.overrides})
+        refuse_misplaced(typed, groups)
+        refuse_collisions(typed, request.variants)
         try:
-            composed = self._with_groups([item for item in parsed if item.key_or_group in self._groups])
-            for item in parsed:
-                if item.key_or_group not in self._groups:
+            composed = self._with_groups([item for item in typed if item.key_or_group in groups])
+            for item in typed:
+                if item.key_or_group not in groups:
                     OmegaConf.update(composed, item.key_or_group, item.value(), merge=True)
         except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise explain(error, experiment.name, self.variant.name, parsed, own, self._folders) from error
-        config = with_found_path(resolved(composed, experiment.name), experiment.project)
-        refuse_unknown(composed, config, experiment.name, self.variant.name, parsed, own, self._folders)
-        refuse_misfit(config, experiment.name, self.variant.name, parsed, own)
-        varied = Variant(name, (*self.variant.overrides, *overrides), config)
-        check(config, name, list(config["variants"]))
-        return varied
+            raise explain(error, request) from error
+        config = _checked(composed, request, self.experiment.project)
+        check_variant(config, name)
+        return Variant(name, (*self.variant.overrides, *overrides), config)
 
     def _with_groups(self, choices: Sequence[Override]) -> DictConfig:
         """A copy of the config that these choices give."""
         texts = tuple(item.input_line or "" for item in choices)
         if texts not in self._composed:
             given = [*self.variant.overrides, *self.experiment.overrides, *texts]
-            self._composed[texts], notes = compose_fitting(
-                self.experiment.name, given, self._folders, self._groups, self._bare
-            )
+            self._composed[texts], notes = self._base.compose_fitting(given)
             self.notes += notes
         return deepcopy(self._composed[texts])
+
+
+def _checked(composed: DictConfig, request: Request, project: Path) -> dict[str, Any]:
+    """The config, resolved, in which every key is read and has a value of its kind; raises ``ConfigError``."""
+    config = with_found_path(request.base.resolved(composed), project)
+    check_composed(composed, config, request)
+    return config
 
 
 def _restates(override: Override, parsed: Sequence[Override], bare: DictConfig) -> bool:
@@ -222,8 +223,8 @@ def _restates(override: Override, parsed: Sequence[Override], bare: DictConfig) 
 _NOTHING = object()
 
 
-def _variant_overrides(name: str, bare: DictConfig) -> dict[str, list[str]]:
-    place = f"experiments/{name}.yaml: variants"
+def _variant_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
+    place = f"{file}: variants"
     if OmegaConf.is_missing(bare, "variants") or not bare.variants:
         raise ConfigError(f"{place} is empty: give at least one variant, such as 'none: []'.")
     variants = OmegaConf.to_container(bare.variants)

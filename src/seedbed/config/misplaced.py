@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 from hydra.core.override_parser.types import Override
 
 from seedbed.checks import shown
 from seedbed.config.overrides import parse_single, same_or_inside
+from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
 from seedbed.config.single_choice import refuse_lists
 from seedbed.errors import ConfigError
 from seedbed.paths import config_groups, resources
 
+_TYPED = {"trainer": TrainerSettings, "report": ReportSettings, "tracking": TrackingSettings}
 NEEDED = {
-    "data", "split", "model", "task", "imbalance", "optimizer", "trainer", "tracking", "seeds", "report", "select", "monitor",
-    "patience", "lr_finder",
-    *(f"trainer.{key}" for key in ("max_epochs", "batch_size", "precision", "seeds_at_once", "steps_per_chunk")),
-    *(f"trainer.{key}" for key in ("accelerator", "devices", "gradient_clip_val")),
-    *(f"report.{key}" for key in ("metric", "baseline", "bars", "axis", "rope", "loss", "learned", "similar_to", "user")),
-    *(f"tracking.{key}" for key in ("checkpoints", "pictures")),
+    "data", "split", "model", "task", "imbalance", "optimizer", "seeds", "select", "monitor", "patience", "lr_finder", *_TYPED,
+    *(f"{part}.{each.name}" for part, kind in _TYPED.items() for each in fields(kind) if each.default is MISSING),
 }  # fmt: skip
 """Parts of a config that no override can take away."""
 
 
 def refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]) -> None:
-    """Overrides that Hydra would take, and that would not do what they seem to say."""
+    """Raise ``ConfigError`` for an override of what belongs elsewhere, or that takes away what every run needs."""
     refuse_lists(parsed, groups)
     for override in parsed:
         key, text = override.key_or_group, override.input_line
@@ -55,7 +54,7 @@ def refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]])
 
 
 def refuse_no_choice(items: Sequence[Override], groups: Mapping[str, set[str]], whose: str = "") -> None:
-    """A name that is a number to Hydra, a second choice of a group, or one at another place than its own."""
+    """Raise ``ConfigError`` for a name that is a number to Hydra, a second choice of a group, or one at another place than its own."""
     for item in items:
         key, value, place = item.key_or_group, item.value(), f"Override {item.input_line!r}{whose}"
         if key in groups and not isinstance(value, str) and value is not None and shown(value) in groups[key]:
@@ -69,7 +68,7 @@ def refuse_no_choice(items: Sequence[Override], groups: Mapping[str, set[str]], 
 
 
 def refuse_shadowed(folders: Sequence[Path]) -> None:
-    """Hydra takes seedbed's own file where a user's has the same name; without a word it would not be used."""
+    """Raise ``ConfigError`` for a user's file with the name of one of seedbed's: Hydra would take seedbed's without a word."""
     own = resources()
     for folder in folders:
         for group, names in config_groups([folder]).items() if folder != own else ():
@@ -80,7 +79,7 @@ def refuse_shadowed(folders: Sequence[Path]) -> None:
 
 
 def refuse_collisions(parsed: Sequence[Override], variants: Mapping[str, Sequence[str]]) -> None:
-    """An override must not change what a variant sets itself: the result would stand under a wrong name."""
+    """Raise ``ConfigError`` for an override that changes what a variant sets itself, and for a variant's of what all share."""
     for override in parsed:
         key = override.key_or_group
         hit = [

@@ -12,7 +12,8 @@ from seedbed.lr_finder import AUTO
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2
-# What cannot change a cell's result: what is asked and shown, where things lie, and what it runs on.
+
+# What cannot change a cell's result: the question, what is shown, where things lie, and what it runs on.
 NOT_IN_FINGERPRINT = {
     "question", "seeds", "variant", "variants", "report", "published", "tracking", "search",
     "data.root", "data.edition", "data.path",
@@ -21,12 +22,13 @@ NOT_IN_FINGERPRINT = {
     "trainer.accelerator", "trainer.devices", "trainer.deterministic",
     "trainer.seeds_at_once", "trainer.steps_per_chunk",
 }  # fmt: skip
+
 # Settings of seedbed's own data sets that are younger than cells which count, each with the value at which it changes
 # nothing: with that value they are no part of a fingerprint.
 ADDED_LATER: dict[str, Any] = {
     "labels": None, "join_labels": False, "drop_classes": [], "positive": None, "missing_values": [], "skip_lines": 0,
 }  # fmt: skip
-# The same of one data set alone: others have had the key from the start.
+# Such settings of one data set alone: others have had the key from the start.
 ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
 
 
@@ -47,7 +49,7 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recipe_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What determines a cell's result, by its dotted key."""
+    """The settings that determine a cell's result, by dotted key."""
     return {key: value for key, value in flatten(used(config)).items() if can_change_results(key)}
 
 

@@ -434,7 +434,7 @@ def _train_launch(
     trained = 0
     try:
         _describe_launch(launch, experiment, plan)
-        display.begin(sum(len(missing[p.name]) * p.variant.config["trainer"]["max_epochs"] for p in plan))
+        display.begin(sum(len(missing[p.name]) * p.variant.trainer.max_epochs for p in plan))
         # Left in any case when all that was trained is recorded.
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
             trainings: list[VariantTraining] = []

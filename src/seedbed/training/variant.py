@@ -354,14 +354,14 @@ class VariantTraining:
                 f"{where}: {result.found.why_fallback}. Trained with lr_finder.fallback={result.found.lr}."
             )
         run.log(params=params, curves=points, tags=tags)
-        if config["tracking"]["checkpoints"]:
+        if self.planned.variant.tracking.checkpoints:
             run.artifact(tracking.WEIGHTS, safetensors_bytes(result.weights))
 
     def _aggregate(self, done: Mapping[str, Cell]) -> None:
         """Mean, spread and n over all seeds asked for, wherever they were trained, on the variant's run."""
         prints = self.planned.fingerprints
         cells = [cell for print_ in prints.values() if (cell := done.get(print_))]
-        epochs = self.planned.variant.config["trainer"]["max_epochs"]
+        epochs = self.planned.variant.trainer.max_epochs
         means = [(name, epochs, value) for name, value in tracking.variant_metrics(cells).items()]
         curves = tracking.mean_curves(point for cell in cells if cell.usable for point in self.curves_of(cell))
         self.variant_run.log(curves=[*curves, *means])
