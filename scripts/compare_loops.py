@@ -31,7 +31,9 @@ from torch.nn import functional
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
 
 from seedbed.cli.main import main as cli
-from seedbed.config.experiment import build, experiment_names, load_experiment
+from seedbed.config.building import build
+from seedbed.config.compose import experiment_names
+from seedbed.config.experiment import load_experiment
 from seedbed.config.trainer import OWN_SETTINGS
 from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table

@@ -61,7 +61,9 @@ def test_imports_point_down() -> None:
 
 
 def test_an_upward_import_is_found() -> None:
-    text = "## Where things go\n```\ncli/      commands\ndata/  errors.py   tables and errors\n          more of it\n```\n"
+    text = (
+        "## Where things go\n```\ncli/      commands\ndata/  errors.py   tables and errors\n          more of it\n```\n"
+    )
     assert mapped(text) == ["cli", "data", "errors"]
     found = [("cli/main", "cli", "data"), ("data/table", "data", "cli"), ("data/table", "data", "data")]
     assert contradictions(mapped(text), found) == ["data/table imports cli"]
@@ -75,7 +77,8 @@ def test_modules_of_a_room_import_each_other_in_no_circle(package: Path) -> None
         module: {
             rest[0]
             for each in imports(package / f"{module}.py")
-            if each.startswith(f"{name}.") and (rest := each.removeprefix(f"{name}.").split("."))[0] in modules - {module}
+            if each.startswith(f"{name}.")
+            and (rest := each.removeprefix(f"{name}.").split("."))[0] in modules - {module}
         }
         for module in modules
     }

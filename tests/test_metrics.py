@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies
 from mlflow.utils.validation import _validate_metric_name
 
-from seedbed.config.experiment import metrics_of
+from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError
 from seedbed.metrics import BESIDE, LONGEST, metric_name, wanted_of_own
 from seedbed.statistics import bounds, has_direction, lower_is_better

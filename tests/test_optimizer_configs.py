@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from torch import Tensor, optim
 
-from seedbed.config.experiment import build
+from seedbed.config.building import build
 from seedbed.paths import resources
 
 FOLDER = resources() / "conf" / "optimizer"

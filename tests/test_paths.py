@@ -139,3 +139,11 @@ def test_only_the_servers_own_warning_is_left_out() -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert "starlette" not in done.stderr.replace(code, "")
     assert "UserWarning: another" in done.stderr
+
+
+def test_the_project_folder_is_found_from_below(bare_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = bare_project / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert paths.project_folder() == bare_project
+    assert paths.project_folder(os.path.relpath(bare_project)) == bare_project

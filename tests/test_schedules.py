@@ -19,7 +19,7 @@ from torch.optim import lr_scheduler
 
 from seedbed.cli.main import main
 from seedbed.cli.schedule_preview import preview, table
-from seedbed.config.experiment import build
+from seedbed.config.building import build
 from seedbed.errors import ConfigError
 from seedbed.paths import resources
 from seedbed.schedules import (
@@ -346,7 +346,10 @@ def test_a_schedule_of_ones_own(tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["onecycle"], "did you mean 'one_cycle'"),
-        (["one_cycle", "schedule.pctstart=0.3"], "did you mean 'schedule.pct_start'"),
+        (["one_cycle", "schedule.pctstart=0.3"], "schedule.pctstart: seedbed.schedules.OneCycle has no such setting, did you mean 'pct_start'"),
+        (["constant", "schedule.div=3"], "schedule=constant has no key 'schedule.div'; of group 'schedule', one_cycle has it"),
+        (["one_cycle", "data=messages"], "data is no setting of schedule, optimizer, trainer"),
+        (["one_cycle", "~trainer.max_epochs"], "Write trainer.max_epochs=VALUE"),
         (["one_cycle", "schedule.pct_start=3"], "schedule.pct_start=3"),
         (["one_cycle", "schedule=cyclic"], "first argument"),
         (["one_cycle", "optimizer=adm"], "did you mean 'adam'"),

@@ -17,8 +17,10 @@ import pytest
 import yaml
 
 from seedbed.config import code
+from seedbed.config.building import build
 from seedbed.config.code import REFERENCE, Code, check_code, code_of, digest_of, reread
-from seedbed.config.experiment import Variant, build, flatten, load_experiment
+from seedbed.config.experiment import Variant, load_experiment
+from seedbed.config.recipe import flatten
 from seedbed.errors import ConfigError, DataError
 from seedbed.paths import resources
 from seedbed.running.runner import load_table

@@ -19,10 +19,11 @@ from hydra.version import getbase
 from omegaconf import OmegaConf
 
 from seedbed.cli.schedule_preview import preview
-from seedbed.config.compose import own_hydra, search_path
+from seedbed.config.compose import BaseConfig, Request, experiment_names, own_hydra, search_path
 from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError
 from seedbed.quoting import escaped
+from tests.config.refusals import SPAM, assert_refused, first_override
 from tests.conftest import write_project
 from tests.properties import Examine
 from tests.tracking.test_client import NAMES
@@ -112,3 +113,73 @@ def test_only_own_hydra_initialises_hydra() -> None:
         path.name for path in source.rglob("*.py") if re.search(r"initialize_config|GlobalHydra", path.read_text())
     ]
     assert using == ["compose.py"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["task=cold_start"], ["task.side is that of split.side", "split=held_out"]),
+    ],
+    ids=first_override,
+)  # fmt: skip
+def test_a_value_of_another_keys_that_is_not_there(overrides: list[str], said: list[str]) -> None:
+    assert_refused(overrides, said)
+
+
+def test_unknown_experiment_names_near_misses() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'spam_imbalance'"):
+        load_experiment("spam_inbalance")
+
+
+def test_unknown_config_dir() -> None:
+    with pytest.raises(ConfigError, match="nowhere"):
+        load_experiment(SPAM, config_dir="/nowhere/at/all")
+
+
+def test_own_folder_adds_experiments_and_groups(bare_project: Path) -> None:
+    assert {"messages", SPAM} <= set(experiment_names(bare_project))
+    experiment = load_experiment("messages", config_dir=bare_project)
+    assert experiment.project == bare_project
+    assert experiment.config["data"]["rows"] == 80
+
+
+def test_a_data_file_is_looked_for_here_and_then_in_the_project(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs and later launches may run in other folders, so the config holds an absolute path."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (project / "mine.csv").write_text("in the project")
+
+    def found() -> str:
+        return str(load_experiment("messages", ["+data.path=mine.csv"], project).config["data"]["path"])
+
+    in_project = load_experiment("messages", ["+data.path=mine.csv"], project)
+    assert found() == str(project / "mine.csv")
+    (here / "mine.csv").write_text("here")
+    assert found() == str(here / "mine.csv")
+    assert load_experiment("messages", ["+data.path=none.csv"], project).config["data"]["path"] == str(
+        here / "none.csv"
+    )
+    # Where a file lies is no part of a recipe; what is in it counts by its digest.
+    prints = {
+        item.variants[0].fingerprint(0, {"data": "digest"})
+        for item in (in_project, load_experiment("messages", ["+data.path=mine.csv"], project))
+    }
+    assert len(prints) == 1
+
+
+def test_a_config_without_an_experiment_has_the_groups_that_are_chosen() -> None:
+    base = BaseConfig("one_cycle", (), "schedule", beside=("optimizer=adamw", "trainer=default"))
+    composed = base.compose(["optimizer=sgd", "schedule.div=3"])
+    assert set(composed) == {"schedule", "optimizer", "trainer"}
+    assert composed.optimizer._target_ == "torch.optim.SGD"
+    assert composed.schedule.div == 3
+    assert base.place == Request(base, ()).place == "schedule/one_cycle.yaml"
+
+
+def test_hydras_own_part_is_given_where_it_is_asked_for() -> None:
+    base = BaseConfig.of_experiment(SPAM, None)
+    assert "hydra" not in base.compose()
+    assert base.bare.hydra.runtime.choices["model"] == "mlp"

@@ -10,8 +10,9 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from seedbed.config.experiment import load_experiment, metrics_of
+from seedbed.config.experiment import load_experiment
 from seedbed.config.lightning_modules import is_lightning_module, refuse_as_network, refuse_named_network
+from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError
 from seedbed.running.runner import Planner, run
 from seedbed.training.stack_trainer import StackTrainer

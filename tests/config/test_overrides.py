@@ -9,9 +9,11 @@ import pytest
 from hypothesis import strategies
 from omegaconf import OmegaConf
 
-from seedbed.config.experiment import build, load_experiment
+from seedbed.config.building import build
+from seedbed.config.experiment import load_experiment
 from seedbed.config.overrides import LISTS, NAMES, REQUIRED, in_grammar, parse
 from seedbed.errors import ConfigError
+from tests.config.refusals import SPAM, assert_refused, first_override
 from tests.properties import Examine
 
 AWKWARD = [
@@ -172,3 +174,35 @@ def test_any_label_can_be_joined(examine: Examine) -> None:
             assert [[str(one), other] for one, other in pairs] == [[name, "other"]]
 
     examine(holds, name=NAMED)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["model.hidden=[1],[2]"], ["several values", "-m"]),
+        (["ckpt=a/epoch=1-step=2.ckpt"], ["Hydra's grammar", "quote"]),
+        (["lst=3,4"], ["several values", "lst=[...]"]),
+    ],
+    ids=first_override,
+)  # fmt: skip
+def test_overrides_that_are_not_one_value_are_refused(overrides: list[str], said: list[str]) -> None:
+    assert_refused(overrides, said)
+
+
+def test_special_characters_pass_inside_quotes() -> None:
+    """A value with '=' must be quoted for Hydra, and then arrives whole."""
+    experiment = load_experiment(SPAM, ["question='a=b#c (é) 50%'"])
+    assert experiment.config["question"] == "a=b#c (é) 50%"
+
+
+def test_any_text_in_quotes_is_one_value(examine: Examine) -> None:
+    """Names of files with '=', '#', brackets or letters beyond ASCII among them."""
+    texts = strategies.text(strategies.sampled_from('=#@%|&()[]{}<>,.:;$~!?*+-/_^`" \tab1é日😀'))
+
+    def holds(text: str) -> None:
+        (override,) = parse([f"data.path='{text}'"])
+        assert override.value() == text
+
+    for text in ("a/epoch=1-step=2.ckpt", "top@10", "50 %", "a|b", "a#b", "f(x)", "é", "a,b", "[a", "{b", "a b"):
+        holds(text)
+    examine(holds, text=texts)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import strategies
 
 from seedbed.cli.schedule_preview import preview
-from seedbed.config.experiment import hydra_settings, load_experiment
+from seedbed.config.compose import hydra_settings
+from seedbed.config.experiment import load_experiment
 from seedbed.config.overrides import parse
 from seedbed.config.single_choice import refuse_lists
 from seedbed.errors import ConfigError

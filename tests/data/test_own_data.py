@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from seedbed.config.experiment import build, load_experiment
+from seedbed.config.building import build
+from seedbed.config.experiment import load_experiment
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError
 from seedbed.running.runner import load_table, run

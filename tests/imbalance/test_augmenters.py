@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import torch
 
-from seedbed.config.experiment import build, load_experiment
+from seedbed.config.building import build
+from seedbed.config.experiment import load_experiment
 from seedbed.data.table import normalise
 from seedbed.errors import ConfigError
 from seedbed.imbalance import augmenters

@@ -17,7 +17,7 @@ from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE, KMeansSMOTE, 
 from imblearn.under_sampling import ClusterCentroids, NearMiss, RandomUnderSampler, TomekLinks
 from sklearn.linear_model import LogisticRegression
 
-from seedbed.config.experiment import build
+from seedbed.config.building import build
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Resampled, TrainingRows
 from seedbed.imbalance.resample import Resample

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seedbed.config.experiment import Experiment, build, load_experiment
+from seedbed.config.building import build
+from seedbed.config.experiment import Experiment, load_experiment
 from seedbed.data.encoders import HashEncoder
 from seedbed.data.sms_spam import SmsSpam
 from seedbed.data.splits import Rows

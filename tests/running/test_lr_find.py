@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 import seedbed
 from seedbed.cli.main import main
 from seedbed.cli.status import experiment_status
-from seedbed.config.experiment import load_experiment, recipe_of
+from seedbed.config.experiment import load_experiment
+from seedbed.config.recipe import recipe_of
 from seedbed.errors import ConfigError
 from seedbed.report import write_report
 from seedbed.running.lr_find import CURVE_COLUMNS, find_lr

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from seedbed.cli.status import experiment_status
-from seedbed.config.experiment import hydra_settings
+from seedbed.config.compose import hydra_settings
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError
 from seedbed.report import table_text

@@ -276,7 +276,7 @@ def test_a_cell_that_diverged_and_one_of_another_recipe(
     here: None, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("messages", ["optimizer=sgd", "optimizer.lr=1e30", "variant=none", "seeds=1"], config_dir=project)
-    monkeypatch.setattr("seedbed.config.experiment.RECIPE_VERSION", 99)
+    monkeypatch.setattr("seedbed.config.recipe.RECIPE_VERSION", 99)
     monkeypatch.setattr("seedbed.running.verify.RECIPE_VERSION", 99)
     found = verify("messages", config_dir=project)
     assert found.checks[0].identical

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from seedbed.config import experiment
+from seedbed.config import building
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
@@ -215,7 +215,7 @@ def test_a_run_from_a_file_of_ratings(project: Path, tmp_path: Path, monkeypatch
         "variants: {towers: [], popular: [model=popular], als: [model=als]}\n"
         "report: {metric: val/ndcg_at_10, baseline: towers}\n"
     )
-    for module in (experiment, retrieval):
+    for module in (building, retrieval):
         monkeypatch.setattr(module, "is_installed", lambda name: name != "implicit")
     outcome = run("towers", config_dir=project)
     assert set(outcome.cells["variant"]) == {"towers", "popular"}

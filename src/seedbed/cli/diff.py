@@ -11,7 +11,7 @@ from os import PathLike
 from typing import Any
 
 from seedbed.config.code import Code
-from seedbed.config.experiment import canonical, flatten, used
+from seedbed.config.recipe import canonical, flatten, used
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import UNTESTED, Analysis
 from seedbed.report.formatting import count_word, difference_words, listed, mean_text, number, places, signed

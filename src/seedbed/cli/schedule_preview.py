@@ -5,26 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from hydra import compose
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seedbed.config.compose import own_hydra, search_path
-from seedbed.config.experiment import build, flatten
-from seedbed.config.overrides import parse
-from seedbed.config.single_choice import refuse_lists
+from seedbed.config.building import build
+from seedbed.config.compose import BaseConfig, Request, search_folders
+from seedbed.config.explain import explain
+from seedbed.config.misplaced import refuse_misplaced, refuse_no_choice
+from seedbed.config.overrides import parse_single
+from seedbed.config.settings import TrainerSettings
 from seedbed.errors import ConfigError, near_misses
 from seedbed.figures import rendered
 from seedbed.lr_finder import AUTO
-from seedbed.paths import config_groups, expanded, make_importable
+from seedbed.paths import make_importable
 from seedbed.schedules import Schedule
 
 MOST_STEPS = 10_000_000
+GROUPS = ("schedule", "optimizer", "trainer")
+"""What a preview is composed of."""
 _COLOURS = {"lr": "#0b4f8a", "momentum": "#b35806"}
 _LABELS = {"lr": "learning rate", "momentum": "momentum"}
 
@@ -54,11 +58,9 @@ def preview(
 
     Raises ``ConfigError`` for an unknown schedule, optimizer or key, and values that cannot work.
     """
-    config = _compose(name, overrides, config_dir)
-    schedule: Schedule = build(OmegaConf.to_container(config.schedule), "schedule")  # type: ignore[arg-type]
-    epochs, lr = config.trainer.max_epochs, config.optimizer.lr
-    if not isinstance(epochs, int) or epochs < 1:
-        raise ConfigError(f"trainer.max_epochs={epochs} cannot be used: it must be a whole number from 1 on.")
+    config = _composed(name, overrides, config_dir)
+    schedule: Schedule = build(config["schedule"], "schedule")
+    epochs, lr = TrainerSettings.of(config).max_epochs, config["optimizer"].get("lr")
     if lr == AUTO:
         raise ConfigError(f"optimizer.lr={AUTO} is found by training: give a number to see the schedule with.")
     if not isinstance(lr, int | float) or not lr > 0:
@@ -111,40 +113,30 @@ def _figure(shown: Preview) -> Figure:
 # ---- composition -----------------------------------------------------------------------------------------------------
 
 
-def _compose(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> DictConfig:
+def _composed(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> dict[str, Any]:
     """The groups that a schedule depends on, under the overrides that ``seedbed run`` takes for them."""
-    folders = [] if config_dir is None else [expanded(config_dir).resolve()]
-    if not all(folder.is_dir() for folder in folders):
-        raise ConfigError(f"--config-dir {config_dir}: there is no such folder. Name one that holds schedule/.")
-    for folder in folders:
-        make_importable(folder)
-    groups = config_groups(folders)
-    choices = {"optimizer": "adamw", "trainer": "default", "schedule": name}
-    others = []
-    refuse_lists(parse(overrides), groups)
-    for override in parse(overrides):
-        if override.key_or_group == "schedule":
-            raise ConfigError(f"Override {override.input_line!r}: the schedule is the command's first argument.")
-        if override.key_or_group in choices:
-            choices[override.key_or_group] = str(override.value())
-        else:
-            others.append(str(override.input_line))
-    for group, choice in choices.items():
-        if choice not in groups[group]:
-            raise ConfigError(f"There is no {group} {choice!r}, {near_misses(choice, groups[group])}")
-    base = [search_path(folders), *(f"+{group}={choice}" for group, choice in choices.items())]
-    with own_hydra():
-        known = compose(overrides=base)
-        try:
-            return compose(overrides=[*base, *others])
-        except (HydraException, OmegaConfBaseException) as error:
-            raise _explain(error, others, known) from error
+    folders = search_folders(config_dir)
+    if config_dir is not None:
+        make_importable(folders[0])
+    base = BaseConfig(name, tuple(folders), "schedule", beside=("optimizer=adamw", "trainer=default"))
+    if name not in (known := base.groups["schedule"]):
+        raise ConfigError(f"There is no schedule {name!r}, {near_misses(name, known)}")
+    typed = parse_single(overrides)
+    _refuse_foreign(typed)
+    refuse_misplaced(typed, base.groups)
+    refuse_no_choice(typed, base.groups)
+    try:
+        return base.resolved(base.compose(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explain(error, Request(base, typed)) from error
 
 
-def _explain(error: Exception, overrides: Sequence[str], known: DictConfig) -> ConfigError:
-    keys = flatten(OmegaConf.to_container(known), inner=True)
-    for override in parse(overrides):
+def _refuse_foreign(typed: Sequence[Override]) -> None:
+    for override in typed:
         key = override.key_or_group
-        if key not in keys and not override.is_add():
-            return ConfigError(f"Override {override.input_line!r}: there is no key {key!r}, {near_misses(key, keys)}")
-    return ConfigError(" ".join(str(error).split()))
+        if key == "schedule":
+            raise ConfigError(f"Override {override.input_line!r}: the schedule is the command's first argument.")
+        if key.split(".")[0] not in GROUPS:
+            raise ConfigError(
+                f"Override {override.input_line!r}: {key} is no setting of {', '.join(GROUPS)}, by which alone a schedule goes."
+            )

@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from seedbed.config.overrides import same_or_inside
 from seedbed.config.signatures import OF_HYDRA, arguments_of, look_up
 from seedbed.paths import resources
 
@@ -22,11 +23,6 @@ class Setting:
 
     key: str
     value: Any
-
-
-def settings_of_file(name: str, folders: Sequence[Path]) -> DictConfig:
-    """What ``experiments/NAME.yaml`` sets, and the experiments that its defaults list names before it."""
-    return config_of("experiments", name, folders)
 
 
 def config_of(group: str, choice: str, folders: Sequence[Path]) -> DictConfig:
@@ -63,20 +59,20 @@ def leave_out(
     ``_target_`` of the file's own, which is not what was chosen, none does. In place of one that doesn't fit, what the
     choice itself says counts.
     """
-    found: dict[str, list[Setting]] = {}
+    left_out: dict[str, list[Setting]] = {}
     for group, choice in chosen.items():
         place = group.replace("/", ".")
         node, theirs = OmegaConf.select(composed, place), OmegaConf.select(by_file, place)
         if not isinstance(node, DictConfig) or not isinstance(theirs, DictConfig):
             continue
-        kept = {key for key in given if key == place or key.startswith(f"{place}.")}
+        kept = {key for key in given if same_or_inside(key, place)}
         unfit = [
             key for key in _unfit(node, theirs, choice) if not any(_overlap(f"{place}.{key}", own) for own in kept)
         ]
         for key in unfit:
-            found.setdefault(group, []).append(Setting(f"{place}.{key}", OmegaConf.select(theirs, key)))
+            left_out.setdefault(group, []).append(Setting(f"{place}.{key}", OmegaConf.select(theirs, key)))
             _put_back(node, key, choice)
-    return found
+    return left_out
 
 
 def _unfit(node: DictConfig, theirs: DictConfig, choice: DictConfig, prefix: str = "") -> Iterator[str]:
@@ -133,7 +129,7 @@ def _put_back(node: DictConfig, key: str, choice: DictConfig) -> None:
 
 
 def _overlap(one: str, other: str) -> bool:
-    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+    return same_or_inside(one, other) or same_or_inside(other, one)
 
 
 def takes(target: str, name: str, value: Any, *, unless_known: bool = True) -> bool:

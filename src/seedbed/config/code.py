@@ -85,7 +85,7 @@ def _differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]
 
 
 def code_of(recipe: Mapping[str, Any]) -> Code:
-    """The code that a flat recipe names (``experiment.recipe_of``, or the params of a run), with all that it imports.
+    """The code that a flat recipe names (``recipe.recipe_of``, or the params of a run), with all that it imports.
 
     Comments, docstrings and layout do not count. Raises ``ConfigError`` for a module that is no Python.
     """
@@ -209,8 +209,8 @@ def _flat(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 def _versions(name: str) -> dict[str, str]:
     """Packages and their versions that what a dotted name means is made by."""
     # A whole module that is imported stands for all that is in it.
-    found = [of for start, of in WRAPPED.items() if name.startswith(start) or start.rpartition(".")[0] == name]
-    wrapped = dict.fromkeys(package for packages in found for package in packages)
+    below = [of for start, of in WRAPPED.items() if name.startswith(start) or start.rpartition(".")[0] == name]
+    wrapped = dict.fromkeys(package for packages in below for package in packages)
     top = name.partition(".")[0]
     own = () if top in OWN | CIRCUMSTANCES or top in sys.stdlib_module_names else _packages_with(top)
     packages = [*own, *wrapped]
@@ -234,21 +234,21 @@ def _package_with(top: str, _: tuple[str, ...]) -> str:
             return package
     for file in ("top_level.txt", "RECORD"):
         line = re.compile(rf"^{re.escape(top)}([/.]|$)", re.MULTILINE)
-        for found in importlib.metadata.distributions():
-            if line.search(found.read_text(file) or ""):
-                return found.name
+        for distribution in importlib.metadata.distributions():
+            if line.search(distribution.read_text(file) or ""):
+                return distribution.name
     return top
 
 
 def _version(package: str) -> str:
     """As installed, with the commit or the digest where it came from a repository or a file; "" where it is not."""
     try:
-        found = importlib.metadata.distribution(package)
+        distribution = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
         return ""
-    origin = _origin(found)
+    origin = _origin(distribution)
     exact = origin.get("vcs_info", {}).get("commit_id") or origin.get("archive_info", {}).get("hash", "")
-    return f"{found.version} ({exact})" if exact else str(found.version)
+    return f"{distribution.version} ({exact})" if exact else str(distribution.version)
 
 
 def _origin(package: importlib.metadata.Distribution) -> dict[str, Any]:
@@ -260,10 +260,10 @@ def _origin(package: importlib.metadata.Distribution) -> dict[str, Any]:
     if not text or (package.read_text("INSTALLER") or "").strip() == "conda":
         return {}
     try:
-        found: dict[str, Any] = json.loads(text)
+        origin: dict[str, Any] = json.loads(text)
     except json.JSONDecodeError:
         return {}
-    return found
+    return origin
 
 
 @dataclass(frozen=True)
@@ -331,7 +331,7 @@ _CHANGED = (
 
 def _reached(names: Iterable[str], *, only_required: bool = False) -> list[_Module]:
     """The user's modules that dotted names lead to, those that these import, and so on."""
-    found: dict[str, _Module] = {}
+    modules: dict[str, _Module] = {}
     left, seen = list(names), set()
     while left:
         name = left.pop()
@@ -339,11 +339,11 @@ def _reached(names: Iterable[str], *, only_required: bool = False) -> list[_Modu
             continue
         seen.add(name)
         for dotted, spec in _on_the_way(name):
-            if dotted in found or not _is_users(spec):
+            if dotted in modules or not _is_users(spec):
                 continue
-            module = found[dotted] = _read(Path(str(spec.origin)), dotted)
+            module = modules[dotted] = _read(Path(str(spec.origin)), dotted)
             left += [wanted for wanted, _ in module.required] if only_required else module.imports
-    return list(found.values())
+    return list(modules.values())
 
 
 def _on_the_way(name: str) -> Iterator[tuple[str, ModuleSpec]]:
@@ -463,10 +463,10 @@ def _was_loaded_before(file: Path, module: Any) -> bool:
 
 def _stamp(file: Path) -> tuple[int, int] | None:
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size
 
 
 def _read_anew(file: Path, name: str) -> _Module:

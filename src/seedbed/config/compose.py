@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
+import hydra
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime
+from hydra.errors import HydraException
 from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from seedbed.paths import current_folder, resources
+from seedbed.config import choices
+from seedbed.config.keys import refuse_names_of_optuna_sweeper
+from seedbed.config.overrides import parse, parse_single
+from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
+from seedbed.errors import ConfigError, near_misses
+from seedbed.paths import config_groups, current_folder, expanded, resources
+from seedbed.quoting import quoted
 
 # What initialising Hydra sets anew; of plugins, it only registers more.
 _SET_ANEW = (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
@@ -64,3 +79,196 @@ def search_path(folders: Sequence[Path]) -> str:
     """The override that lets Hydra find configs in these folders too; it resolves no ``${...}`` in them."""
     named = (QuotedString(f"file://{folder}", Quote.single).with_quotes() for folder in folders)
     return f"hydra.searchpath=[{','.join(named)}]"
+
+
+def search_folders(config_dir: str | os.PathLike[str] | None) -> list[Path]:
+    """Folders that hold ``experiments/``: seedbed's own and the user's."""
+    if config_dir is None:
+        return [resources()]
+    folder = expanded(config_dir).resolve()
+    if not folder.is_dir():
+        raise ConfigError(f"--config-dir {config_dir}: there is no such folder. Name one that holds experiments/.")
+    return [folder, resources()]
+
+
+def check_name(name: str, config_dir: str | os.PathLike[str] | None = None) -> None:
+    """Raise ``ConfigError`` where there is no such experiment."""
+    if name not in (known := experiment_names(config_dir)):
+        places = " or ".join(str(folder / "experiments") for folder in search_folders(config_dir))
+        raise ConfigError(f"There is no experiment {name!r} in {places}: {near_misses(name, known)}")
+
+
+def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """The experiments that can be run."""
+    return sorted({path.stem for folder in search_folders(config_dir) for path in folder.glob("experiments/*.yaml")})
+
+
+OF_HYDRAS_SWEEPER = "hydra.sweeper."
+
+
+@dataclass(frozen=True)
+class BaseConfig:
+    """What overrides are applied to: an experiment's file, or the file of another group without an experiment."""
+
+    name: str
+    folders: tuple[Path, ...]
+    """In which configs are looked for beside seedbed's own."""
+    group: str = "experiments"
+    beside: tuple[str, ...] = ()
+    """Where it is no experiment, choices of the groups beside it, such as ``optimizer=adamw``: there are no others."""
+
+    @classmethod
+    def of_experiment(cls, name: str, config_dir: str | os.PathLike[str] | None) -> BaseConfig:
+        """Raises ``ConfigError`` where there is no such folder."""
+        return cls(name, tuple(search_folders(config_dir)))
+
+    @property
+    def place(self) -> str:
+        """How messages name it: ``experiments/NAME.yaml``."""
+        return f"{self.group}/{self.name}.yaml"
+
+    @property
+    def selection(self) -> list[str]:
+        """The overrides that make Hydra find and choose it."""
+        if self.group == "experiments":
+            return [search_path(self.folders), f"experiments={quoted(self.name)}"]
+        return [
+            search_path(self.folders),
+            *(f"+{choice}" for choice in (*self.beside, f"{self.group}={quoted(self.name)}")),
+        ]
+
+    @cached_property
+    def groups(self) -> dict[str, set[str]]:
+        """The config groups of its folders, and their choices."""
+        return config_groups(self.folders)
+
+    @cached_property
+    def bare(self) -> DictConfig:
+        """The config without overrides, with Hydra's own part, which says what the file chooses; raises Hydra's errors."""
+        return self.compose(with_hydra=True)
+
+    @cached_property
+    def own_settings(self) -> DictConfig:
+        """What its file sets, and those that its defaults list names before it."""
+        return choices.config_of(self.group, self.name, self.folders)
+
+    def compose(self, overrides: Sequence[str] = (), *, with_hydra: bool = False) -> DictConfig:
+        """The config under these overrides, and with Hydra's own part if asked for; raises Hydra's errors."""
+        with own_hydra():
+            return hydra.compose(
+                "config" if self.group == "experiments" else None,
+                [*self.selection, *overrides],
+                return_hydra_config=with_hydra,
+            )
+
+    def compose_fitting(self, overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
+        """The config under these overrides, and what was left out of it, since it does not fit a choice of theirs."""
+        parsed, own = parse_single(overrides), self.bare.hydra.runtime.choices
+        made = {item.key_or_group: str(item.value()) for item in parsed if item.key_or_group in self.groups}
+        refuse_lists_in_files(self.name, {**own, **made}, self.groups, self.folders)
+        configs = {group: choices.config_of(group, choice, self.folders) for group, choice in made.items()}
+        composed = self.compose(overrides)
+        left_out = choices.leave_out(
+            composed,
+            self.own_settings,
+            {
+                group: config
+                for group, config in configs.items()
+                if own.get(group) != made[group] or choices.has_other_target(self.own_settings, group, config)
+            },
+            [item.key_or_group for item in parsed if item.key_or_group not in self.groups],
+        )
+        return composed, [choices.note(self.name, group, made[group], settings) for group, settings in left_out.items()]
+
+    def resolved(self, composed: DictConfig) -> dict[str, Any]:
+        """A config of it with all interpolations followed; raises ``ConfigError`` where one leads nowhere or a value is missing."""
+        try:
+            return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
+        except InterpolationKeyError as error:
+            raise ConfigError(_nothing_to_take(error, self.place)) from error
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{self.place}: {str(error).splitlines()[0]}. Give the key a value.") from error
+
+
+@dataclass(frozen=True)
+class Request:
+    """The overrides of a command, and of one variant, for a base config."""
+
+    base: BaseConfig
+    typed: Sequence[Override]
+    variant: str = ""
+    variants: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"": ()})
+    """The overrides of each variant; of a config without variants, of one called ""."""
+
+    @property
+    def place(self) -> str:
+        """What a message names where no override is at fault."""
+        return f"{self.base.place}, variant {self.variant!r}" if self.variant else self.base.place
+
+    @property
+    def own(self) -> Sequence[str]:
+        """The variant's own overrides."""
+        return self.variants[self.variant]
+
+    @property
+    def choices(self) -> list[str]:
+        """Those of the command's overrides that choose of a group."""
+        return [str(item.input_line) for item in self.typed if item.key_or_group in self.base.groups]
+
+    def said(self, typed: Iterable[Override] | None = None) -> list[tuple[Override, str]]:
+        """All overrides, each with how a message names it; of the command, only those in ``typed`` if given."""
+        of_command = self.typed if typed is None else typed
+        return [(item, f"Override {item.input_line!r}") for item in of_command] + [
+            (item, f"Override {item.input_line!r} of variant {self.variant!r}") for item in parse_single(self.own)
+        ]
+
+
+def hydra_arguments(name: str, config_dir: str | os.PathLike[str] | None) -> list[str]:
+    """The overrides that make Hydra find experiment ``name``."""
+    return BaseConfig.of_experiment(name, config_dir).selection
+
+
+def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> DictConfig:
+    """Hydra's own part of the config under the overrides that are for it: launcher, sweeper, job, ..."""
+    base, parsed, groups = (
+        BaseConfig.of_experiment(name, config_dir),
+        parse(overrides),
+        ("hydra/launcher", "hydra/sweeper"),
+    )
+    refuse_lists(parsed, groups)
+    refuse_lists_in_files(name, {}, groups, base.folders)
+    given = [item.key_or_group for item in parsed]
+    refuse_names_of_optuna_sweeper(key.split(".")[2] for key in given if key.startswith(OF_HYDRAS_SWEEPER))
+    try:
+        return cast(DictConfig, base.compose(overrides, with_hydra=True).hydra)
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = " ".join(str(error).split("Config search path")[0].split())
+        raise ConfigError(f"{' '.join(overrides) or base.place}: Hydra refuses that: {reason}") from error
+
+
+def _nothing_to_take(error: InterpolationKeyError, place: str) -> str:
+    """For a value that is that of a key which other choices have, such as ``${split.side}``."""
+    match = re.search(r"'([\w.]+)'", str(error))
+    key = match[1] if match else "another key"
+    group, _, rest = key.partition(".")
+    having = [
+        choice
+        for choice in sorted(config_groups([]).get(group, ()))
+        if OmegaConf.select(choices.config_of(group, choice, []), rest, throw_on_missing=False) is not None
+    ]
+    remedy = f"Choose one that has it, {group}={' or '.join(having)}" if having else "Set it"
+    return (
+        f"{place}: {error.full_key} is that of {key}, and there is none under these choices. {remedy}; or "
+        f"give {error.full_key} a value of its own."
+    )
+
+
+def with_found_path(config: dict[str, Any], project: Path) -> dict[str, Any]:
+    """``data.path`` made absolute: from the folder in which the command is typed, else from the project folder."""
+    data = config.get("data")
+    path = data.get("path") if isinstance(data, dict) else None
+    if not isinstance(path, str) or not path:
+        return config
+    places = [folder / expanded(path) for folder in (Path.cwd(), project)]
+    file = next((place for place in places if place.exists()), places[0])
+    return config | {"data": {**cast(dict[str, Any], data), "path": str(file)}}

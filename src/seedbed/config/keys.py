@@ -67,13 +67,13 @@ def unknown_key(config: Mapping[str, Any], referred_to: Collection[str] = ()) ->
 
 
 def unknown_keys(config: Mapping[str, Any], referred_to: Collection[str] = ()) -> list[Unknown]:
-    """All of them."""
+    """The keys of a whole config that nothing reads, in its order; ``referred_to`` as for ``unknown_key``."""
     return list(_unknown_keys(config, referred_to))
 
 
 def interpolated(text: str) -> set[str]:
     """The first parts of the keys that interpolations in a config's YAML refer to: of ``${a.b}``, ``a``."""
-    inside = (part for found in re.findall(r"\$\{([^}]*)", text) for part in re.split(r"[^\w.]+", found))
+    inside = (part for inner in re.findall(r"\$\{([^}]*)", text) for part in re.split(r"[^\w.]+", inner))
     return {part.lstrip(".").split(".")[0] for part in inside if part.strip(".")}
 
 
@@ -182,23 +182,23 @@ def _unknown_arguments(node: Any, place: str) -> Iterator[Unknown]:
 
 def _arguments(target: str) -> set[str] | None:
     """Names of the arguments of what ``target`` names; None where it takes any, or where that cannot be known."""
-    found = look_up(target)
-    if is_task(found):
-        return _arguments_of_task(found)
-    arguments = arguments_of(found)
+    called = look_up(target)
+    if is_task(called):
+        return _arguments_of_task(called)
+    arguments = arguments_of(called)
     return None if arguments is None or arguments.takes_any else set(arguments.parameters)
 
 
 def parameters_of(called: Any) -> dict[str, inspect.Parameter]:
     """The arguments that a config can give to a class or function, by name, as far as they can be known."""
     arguments = arguments_of(called)
-    found = {} if arguments is None else dict(arguments.parameters)
+    parameters = {} if arguments is None else dict(arguments.parameters)
     if is_task(called):
         return {name: each for name, each in _of_tasks(called).items() if name not in GIVEN_TO_TASKS}
     if arguments is not None and arguments.takes_any and _hands_on_reading(called):
         reading = arguments_of(look_up(READING))
-        found |= {} if reading is None else reading.parameters
-    return found
+        parameters |= {} if reading is None else reading.parameters
+    return parameters
 
 
 def _hands_on_reading(called: Any) -> bool:
@@ -207,15 +207,15 @@ def _hands_on_reading(called: Any) -> bool:
     return any(each.kind is each.VAR_KEYWORD and each.name == "reading" for each in of_class)
 
 
-def is_task(found: Any) -> bool:
-    """Whether it is a class of seedbed's tasks, which is not imported here."""
+def is_task(called: Any) -> bool:
+    """Whether what a ``_target_`` names is a class of seedbed's tasks, which are not imported here."""
     return any(
-        (kind.__module__, kind.__name__) == ("seedbed.tasks.base", "Task") for kind in getattr(found, "__mro__", ())
+        (kind.__module__, kind.__name__) == ("seedbed.tasks.base", "Task") for kind in getattr(called, "__mro__", ())
     )
 
 
 def _arguments_of_task(kind: type) -> set[str] | None:
-    """Their names; None where a class of the user's takes any."""
+    """Names of a task's arguments; None where a class of the user's takes any."""
     for base in kind.__mro__:
         if "__init__" in vars(base) and not _hands_on(base):
             return set(_of_tasks(kind)) - set(GIVEN_TO_TASKS)
@@ -225,17 +225,17 @@ def _arguments_of_task(kind: type) -> set[str] | None:
 
 
 def _of_tasks(kind: type) -> dict[str, inspect.Parameter]:
-    """seedbed's tasks hand on to their base class what they have no argument of their own for."""
-    found: dict[str, inspect.Parameter] = {}
+    """A task's arguments by name: seedbed's tasks hand on to their base class what they have no argument of their own for."""
+    parameters: dict[str, inspect.Parameter] = {}
     for base in kind.__mro__:
         if "__init__" not in vars(base):
             continue
         # What the data give has no default.
         own = {name: each for name, each in _parameters(base).items() if each.default is not each.empty}
-        found = own | found
+        parameters = own | parameters
         if not _hands_on(base):
             break
-    return found
+    return parameters
 
 
 def _hands_on(base: type) -> bool:

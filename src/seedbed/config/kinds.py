@@ -57,9 +57,9 @@ def _kind_of_model(config: Mapping[str, Any]) -> type | None:
     arguments = arguments_of(look_up(config.get("_target_")))
     if arguments is None:  # what is wrong with a target is said when it is built
         return None
-    asked = {name for name, each in arguments.parameters.items() if each.default is each.empty} - set(config)
-    found = [kind for kind, names in ASKED.items() if asked & names]
-    return found[0] if len(found) == 1 else None
+    needed = {name for name, each in arguments.parameters.items() if each.default is each.empty} - set(config)
+    kinds = [kind for kind, names in ASKED.items() if needed & names]
+    return kinds[0] if len(kinds) == 1 else None
 
 
 def _choices(group: str, kind: type) -> str:

@@ -33,13 +33,15 @@ def refuse_as_network(kind: Any, target: Any) -> None:
 
 
 def refuse_named_network(model: Any) -> None:
-    """The same of a config's ``model``, as far as it can be seen before there are data to make a network for: of a class,
-    and of a function by what it is annotated to return.
+    """Raise ``ConfigError`` where a config's ``model`` names a LightningModule.
+
+    That is seen of a class, and of a function by what it is annotated to return; of any other network not before it is
+    made.
     """
     target = model.get("_target_") if isinstance(model, Mapping) else None
-    found = look_up(target)
+    called = look_up(target)
     try:
-        kind = found if inspect.isclass(found) else typing.get_type_hints(found).get("return")
+        kind = called if inspect.isclass(called) else typing.get_type_hints(called).get("return")
     except (Exception, SystemExit):  # what is wrong there is said when it is built
         return
     refuse_as_network(kind, target)

@@ -69,6 +69,23 @@ def parse(overrides: Sequence[str]) -> list[Override]:
     return parsed
 
 
+def parse_single(overrides: Sequence[str]) -> list[Override]:
+    """Read overrides that give one value each; raises ``ConfigError``, also for a sweep."""
+    parsed = parse(overrides)
+    for override in parsed:
+        if override.is_sweep_override():
+            raise ConfigError(
+                f"Override {override.input_line!r} gives several values. Add -m to run one job for each, "
+                f"or write a list: {override.get_key_element()}=[...]."
+            )
+    return parsed
+
+
+def same_or_inside(key: str, node: str) -> bool:
+    """Whether a key or config group is ``node`` or lies below it."""
+    return key == node or key.startswith((f"{node}.", f"{node}/"))
+
+
 def _refuse_no_list(overrides: Any) -> None:
     if isinstance(overrides, str | bytes):
         raise ConfigError(f'overrides={overrides!r}: give a list of overrides, such as ["{_text(overrides)}"].')
@@ -175,7 +192,7 @@ def _are_plain(values: Any, typed: str) -> bool:
 
 def _parts(text: str) -> list[str]:
     """Parted at the commas that stand outside quotes."""
-    return [found[0] for found in _ENTRY.finditer(text)]
+    return [match[0] for match in _ENTRY.finditer(text)]
 
 
 def _entry(typed: str) -> str:

@@ -64,7 +64,7 @@ def arguments_of(called: Any) -> Arguments | None:
 
 def _of_class(kind: type) -> Arguments | None:
     """By the ``__init__`` of a class and those that it hands arguments on to, one after the other."""
-    found: dict[str, inspect.Parameter] = {}
+    parameters: dict[str, inspect.Parameter] = {}
     set_below: set[str] = set()
     for function in (vars(base)["__init__"] for base in kind.__mro__ if "__init__" in vars(base)):
         try:
@@ -72,14 +72,14 @@ def _of_class(kind: type) -> Arguments | None:
         except (Exception, SystemExit):
             return None
         theirs = {name: each for name, each in arguments.parameters.items() if name not in set_below}
-        found = theirs | found
+        parameters = theirs | parameters
         if not arguments.takes_any:
-            return Arguments({name: each for name, each in found.items() if name != "self"})
+            return Arguments({name: each for name, each in parameters.items() if name != "self"})
         handed_on = _set_in_call_of_base(function)
         if handed_on is None:
             break
         set_below |= handed_on
-    return Arguments({name: each for name, each in found.items() if name != "self"}, takes_any=True)
+    return Arguments({name: each for name, each in parameters.items() if name != "self"}, takes_any=True)
 
 
 def _by_name(called: Callable[..., Any]) -> Arguments:

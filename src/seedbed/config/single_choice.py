@@ -58,7 +58,7 @@ def _lists(
     group: str, choice: str, groups: Collection[str], folders: Sequence[Path]
 ) -> Iterator[tuple[Path, str, list[Any]]]:
     """The lists of choices in the defaults of a file, and of those of its group that it is made of."""
-    path = next((found for folder in folders if (found := folder / group / f"{choice}.yaml").is_file()), None)
+    path = next((file for folder in folders if (file := folder / group / f"{choice}.yaml").is_file()), None)
     for entry in () if path is None else _defaults(path):
         if isinstance(entry, str) and entry not in ("_self_", choice):
             yield from _lists(group, entry.removeprefix(f"/{group}/"), groups, folders)

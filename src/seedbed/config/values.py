@@ -78,9 +78,9 @@ def misfit(config: Mapping[str, Any]) -> Misfit | None:
 
 def _misfits(config: Mapping[str, Any]) -> Iterator[Misfit]:
     for key, annotation in SETTINGS.items():
-        found = _at(config, key)
-        if found is not _NOTHING and not fits(found, annotation):
-            yield Misfit(key, found, wanted(found, annotation))
+        value = _at(config, key)
+        if value is not _NOTHING and not fits(value, annotation):
+            yield Misfit(key, value, wanted(value, annotation))
     nodes = {name: config.get(name) for name in OBJECTS}
     search = config.get("search")
     if isinstance(search, Mapping):
@@ -101,7 +101,7 @@ def _at(config: Any, key: str) -> Any:
 
 
 def _misfit_arguments(node: Any, place: str) -> Iterator[Misfit]:
-    """Of the node and of those inside it, by the annotations of what each ``_target_`` names."""
+    """Misfits in the node and in those inside it, by the annotations of what each ``_target_`` names."""
     if isinstance(node, list):
         for position, entry in enumerate(node):
             yield from _misfit_arguments(entry, f"{place}[{position}]")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
-from seedbed.config.experiment import used
+from seedbed.config.recipe import used
 from seedbed.lr_finder import AUTO
 from seedbed.report.analysis import LEVEL, Analysis, Difference, absences, difference_text
 from seedbed.report.claims import Claim

@@ -7,7 +7,9 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from seedbed.config.experiment import Experiment, canonical, experiment_names, load_experiment, recipe_of
+from seedbed.config.compose import experiment_names
+from seedbed.config.experiment import Experiment, load_experiment
+from seedbed.config.recipe import canonical, recipe_of
 from seedbed.errors import ConfigError
 from seedbed.report.formatting import listed
 from seedbed.results import Results, typed_about

@@ -183,7 +183,7 @@ def _record(run: TrackedRun, planned: PlannedVariant, tests: Sequence[RangeTest]
     )
     run.artifact(CONFIG, to_yaml(config))
     run.artifact(TABLE, csv_text(CURVE_COLUMNS, _curve_rows(of_variant)))
-    if config["tracking"]["pictures"]:
+    if planned.variant.tracking.pictures:
         run.artifact(PICTURE, rendered(lambda: range_tests_figure(of_variant), "png"))
 
 

@@ -27,8 +27,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from seedbed.config.compose import own_hydra
-from seedbed.config.experiment import check_name, hydra_arguments, hydra_settings, load_experiment
+from seedbed.config.compose import check_name, hydra_arguments, hydra_settings, own_hydra
+from seedbed.config.experiment import load_experiment
 from seedbed.config.overrides import in_grammar, parse
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, SeedbedError

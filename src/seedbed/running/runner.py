@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seedbed.config.experiment import RECIPE_VERSION, Experiment, Variant, build, load_experiment, missing_extra
+from seedbed.config.building import build, missing_extra
+from seedbed.config.experiment import Experiment, Variant, load_experiment
+from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, NotInTheData
@@ -437,7 +439,7 @@ def _train_launch(
     trained = 0
     try:
         _describe_launch(launch, experiment, plan)
-        display.begin(sum(len(missing[p.name]) * p.variant.config["trainer"]["max_epochs"] for p in plan))
+        display.begin(sum(len(missing[p.name]) * p.variant.trainer.max_epochs for p in plan))
         # Left in any case when all that was trained is recorded.
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
             trainings: list[VariantTraining] = []

@@ -10,8 +10,10 @@ from itertools import zip_longest
 from os import PathLike
 from typing import Any
 
+from seedbed.config.building import build
 from seedbed.config.code import Code, reread
-from seedbed.config.experiment import RECIPE_VERSION, Variant, build
+from seedbed.config.experiment import Variant
+from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.cores import available_cores
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, TrackingError, near_misses

@@ -10,7 +10,7 @@ from os import PathLike
 from seedbed.config.experiment import Experiment, Template, Variant, load_experiment
 from seedbed.config.overrides import in_grammar, parse
 from seedbed.errors import ConfigError
-from seedbed.search.settings import Settings, read_settings
+from seedbed.search.settings import SearchSettings
 from seedbed.search.space import WAYS, Space, read_space
 from seedbed.tracking.databases import without_password
 
@@ -23,7 +23,7 @@ class Plan:
     variant: Variant
     template: Template
     space: Space
-    settings: Settings
+    settings: SearchSettings
     command: str
 
 
@@ -51,7 +51,7 @@ def read_plan(name: str, overrides: Sequence[str], config_dir: str | PathLike[st
         variant=variant,
         template=Template(experiment, variant),
         space=space,
-        settings=read_settings(experiment, variant.name, space),
+        settings=SearchSettings.of(experiment, variant.name, space),
         command=without_password(command),
     )
 

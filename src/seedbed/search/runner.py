@@ -15,7 +15,8 @@ from typing import Any
 import optuna
 from optuna.distributions import distribution_to_json
 
-from seedbed.config.experiment import RECIPE_VERSION, Experiment, Variant, recipe_of
+from seedbed.config.experiment import Experiment, Variant
+from seedbed.config.recipe import RECIPE_VERSION, recipe_of
 from seedbed.errors import SeedbedError
 from seedbed.report.formatting import number
 from seedbed.report.pictures import files_of
@@ -24,7 +25,7 @@ from seedbed.report.trials import trials_csv
 from seedbed.results import Search
 from seedbed.running.runner import Outcome, repair, run_loaded
 from seedbed.search.plan import Plan, read_plan
-from seedbed.search.settings import Settings
+from seedbed.search.settings import SearchSettings
 from seedbed.search.space import as_override
 from seedbed.search.study import Measured, State, Study, usable
 from seedbed.search.trials import Trials
@@ -96,7 +97,7 @@ NOT_REPEATABLE = (
 
 def prepare(
     name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None
-) -> tuple[Settings, Store]:
+) -> tuple[SearchSettings, Store]:
     """Check all that ``search`` checks before its first trial, and make its study; gives the store of its runs too."""
     plan = read_plan(name, overrides, config_dir)
     with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
@@ -192,7 +193,7 @@ def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, shown: Disp
     there = sum(record.state != "WAITING" for record in study.records())
     wanted = plan.settings.trials
     _announce(study, plan, there, queued, shown)
-    shown.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * plan.variant.config["trainer"]["max_epochs"])
+    shown.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * plan.variant.trainer.max_epochs)
     try:
         while trial := _next(trials, study, run, shown, clock):
             measured = _run(trials, study, trial, run)
@@ -289,7 +290,7 @@ def _finish(study: Study, run: TrackedRun, found: Search, plan: Plan) -> Search:
     run.artifact(SEARCH_RECORD, json.dumps(dataclasses.asdict(found)))
     run.artifact("trials.csv", trials_csv(found))
     run.log(description=f"```\n{search_text(found)}\n```")
-    if plan.variant.config["tracking"]["pictures"]:
+    if plan.variant.tracking.pictures:
         for name, content in files_of(search_pictures(found), kinds=("png",)).items():
             run.artifact(f"report/{name}", content)
     if len(found.best) == 1:

@@ -15,8 +15,10 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, QMCSampler, RandomSampler
 
 from seedbed.checks import is_from_zero, is_positive, is_whole, require, require_choice
-from seedbed.config.experiment import Experiment, build, metrics_of
+from seedbed.config.building import build
+from seedbed.config.experiment import Experiment
 from seedbed.config.keys import refuse_unknown_argument
+from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError
 from seedbed.paths import expanded
 from seedbed.randomness import derive
@@ -34,8 +36,8 @@ LEARN_NOTHING = (RandomSampler, QMCSampler, BruteForceSampler)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a search goes about it."""
+class SearchSettings:
+    """The keys of ``search`` in a config, checked against the space that is searched."""
 
     metrics: tuple[str, ...]
     lower_is_better: tuple[bool, ...]
@@ -54,6 +56,62 @@ class Settings:
     sampler_name: str
     pruner: BasePruner
     _make_sampler: Callable[..., BaseSampler]
+
+    @classmethod
+    def of(cls, experiment: Experiment, variant: str, space: Space) -> SearchSettings:
+        """Those of an experiment, whose ``variant`` is searched; raises ``ConfigError``."""
+        config, search = experiment.config, experiment.config["search"]
+        metrics = _metrics(search["metrics"], experiment)
+        require_choice("search.objective", search["objective"], OBJECTIVES)
+        require(search["objective"] == "mean" or len(experiment.seeds) > 1, "search.objective", search["objective"],
+                "mean where there is one seed: it has no interval")  # fmt: skip
+        holdout = search["holdout"]
+        require(is_from_zero(holdout) and 0 < holdout < 1, "search.holdout", holdout, "a share between 0 and 1")
+        for key in ("seed", "fresh_seeds"):
+            require(
+                search[key] == 0 or is_whole(search[key]), f"search.{key}", search[key], "0 or a whole number from 1 on"
+            )
+        trials = search["trials"]
+        few = trials is None or (is_whole(trials) and trials <= MOST_TRIALS)
+        require(few, "search.trials", trials, f"a whole number from 1 to {MOST_TRIALS}, or null")
+        seconds = search["seconds"]
+        require(seconds is None or is_positive(seconds), "search.seconds", seconds, "a positive number, or null")
+        first = read_points(search["first"], space)
+        for key in ("sampler", "pruner"):
+            refuse_unknown_argument(search[key], f"search.{key}")
+        make_sampler = build(search["sampler"], "search.sampler")
+        kind = getattr(make_sampler, "func", make_sampler)
+        exhaustive = space.size is not None and (trials is None or space.size <= trials)
+        if exhaustive:
+            make_sampler = kind = BruteForceSampler
+        _check_sampler(kind, space, len(metrics), trials)
+        pruner = build(search["pruner"], "search.pruner")
+        require(isinstance(pruner, BasePruner), "search.pruner", search["pruner"], "one of optuna.pruners")
+        if len(metrics) > 1 and not isinstance(pruner, NopPruner):
+            raise ConfigError(
+                f"search.metrics={list(metrics)}: a trial is pruned by one objective. Take search/pruner=none, or one metric."
+            )
+        if SECONDS in metrics and not isinstance(pruner, NopPruner):
+            raise ConfigError(
+                "search.metrics=seconds is known at the end only, so nothing can be pruned by it. Take search/pruner=none."
+            )
+        own = config["task"].get("own_metrics")
+        return cls(
+            metrics=metrics,
+            lower_is_better=tuple(lower_is_better(metric, own) for metric in metrics),
+            objective=search["objective"],
+            holdout=float(holdout),
+            trials=min(count for count in (trials, space.size if exhaustive else None) if count is not None),
+            first=first,
+            seconds=seconds,
+            fresh_seeds=search["fresh_seeds"],
+            seed=search["seed"],
+            study=str(search["study"] or f"{experiment.name}/{variant}"),
+            storage=_storage(search["storage"], experiment.project),
+            sampler_name=kind.__name__,
+            pruner=pruner,
+            _make_sampler=make_sampler,
+        )
 
     @property
     def learns(self) -> bool:
@@ -82,62 +140,6 @@ class Settings:
             return self._make_sampler(seed=drawn)
 
 
-def read_settings(experiment: Experiment, variant: str, space: Space) -> Settings:
-    """Check ``search`` of the experiment's config against the space; raises ``ConfigError``."""
-    config, search = experiment.config, experiment.config["search"]
-    metrics = _metrics(search["metrics"], config)
-    require_choice("search.objective", search["objective"], OBJECTIVES)
-    require(search["objective"] == "mean" or len(experiment.seeds) > 1, "search.objective", search["objective"],
-            "mean where there is one seed: it has no interval")  # fmt: skip
-    holdout = search["holdout"]
-    require(is_from_zero(holdout) and 0 < holdout < 1, "search.holdout", holdout, "a share between 0 and 1")
-    for key in ("seed", "fresh_seeds"):
-        require(
-            search[key] == 0 or is_whole(search[key]), f"search.{key}", search[key], "0 or a whole number from 1 on"
-        )
-    trials = search["trials"]
-    few = trials is None or (is_whole(trials) and trials <= MOST_TRIALS)
-    require(few, "search.trials", trials, f"a whole number from 1 to {MOST_TRIALS}, or null")
-    seconds = search["seconds"]
-    require(seconds is None or is_positive(seconds), "search.seconds", seconds, "a positive number, or null")
-    first = read_points(search["first"], space)
-    for key in ("sampler", "pruner"):
-        refuse_unknown_argument(search[key], f"search.{key}")
-    make_sampler = build(search["sampler"], "search.sampler")
-    kind = getattr(make_sampler, "func", make_sampler)
-    exhaustive = space.size is not None and (trials is None or space.size <= trials)
-    if exhaustive:
-        make_sampler = kind = BruteForceSampler
-    _check_sampler(kind, space, len(metrics), trials)
-    pruner = build(search["pruner"], "search.pruner")
-    require(isinstance(pruner, BasePruner), "search.pruner", search["pruner"], "one of optuna.pruners")
-    if len(metrics) > 1 and not isinstance(pruner, NopPruner):
-        raise ConfigError(
-            f"search.metrics={list(metrics)}: a trial is pruned by one objective. Take search/pruner=none, or one metric."
-        )
-    if SECONDS in metrics and not isinstance(pruner, NopPruner):
-        raise ConfigError(
-            "search.metrics=seconds is known at the end only, so nothing can be pruned by it. Take search/pruner=none."
-        )
-    own = config["task"].get("own_metrics")
-    return Settings(
-        metrics=metrics,
-        lower_is_better=tuple(lower_is_better(metric, own) for metric in metrics),
-        objective=search["objective"],
-        holdout=float(holdout),
-        trials=min(count for count in (trials, space.size if exhaustive else None) if count is not None),
-        first=first,
-        seconds=seconds,
-        fresh_seeds=search["fresh_seeds"],
-        seed=search["seed"],
-        study=str(search["study"] or f"{experiment.name}/{variant}"),
-        storage=_storage(search["storage"], experiment.project),
-        sampler_name=kind.__name__,
-        pruner=pruner,
-        _make_sampler=make_sampler,
-    )
-
-
 def storage_of(search: Mapping[str, Any], project: Path) -> str:
     """Where the studies of a project are: a database's address, or a journal file."""
     return _storage(search["storage"], project)
@@ -155,11 +157,11 @@ def _storage(given: Any, project: Path) -> str:
     return str((project / expanded(text)).resolve())
 
 
-def _metrics(given: Any, config: Mapping[str, Any]) -> tuple[str, ...]:
+def _metrics(given: Any, experiment: Experiment) -> tuple[str, ...]:
     """The metrics to optimize, on validation rows; what is given may be one or several."""
-    known = [*(f"val/{name}" for name in metrics_of(config["task"])), SECONDS]
+    known = [*(f"val/{name}" for name in metrics_of(experiment.config["task"])), SECONDS]
     if given is None:
-        return (f"val/{config['report']['metric'].split('/', 1)[-1]}",)
+        return (f"val/{experiment.report.metric.split('/', 1)[-1]}",)
     metrics = tuple(map(str, given if isinstance(given, list) else [given]))
     for metric in metrics:
         if metric.startswith("test/"):

@@ -13,8 +13,8 @@ from typing import Any
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from seedbed.config.experiment import can_change_results
 from seedbed.config.overrides import FILES, parse
+from seedbed.config.recipe import can_change_results
 from seedbed.errors import ConfigError, near_misses
 
 WAYS = "choice(a, b), range(10, 50, step=10), interval(0.0, 0.5) or tag(log, interval(1e-4, 1e-1))"

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.results import Trial
 from seedbed.search.samplers import ATTRIBUTE, signed
-from seedbed.search.settings import Settings
+from seedbed.search.settings import SearchSettings
 from seedbed.search.space import Space, changes
 from seedbed.tracking import databases
 from seedbed.tracking.processes import heartbeat, surely_gone, this_process
@@ -75,7 +75,7 @@ class State:
 class Study:
     """One study. Whoever opens it later goes on with it, if what it compares is still the same."""
 
-    def __init__(self, settings: Settings, space: Space, recipe: Mapping[str, Any]) -> None:
+    def __init__(self, settings: SearchSettings, space: Space, recipe: Mapping[str, Any]) -> None:
         """``recipe`` is what all trials share: where it or the space differ from the study's, ``ConfigError``."""
         self.settings, self.space = settings, space
         # Two processes that make the tables at once break them.

@@ -16,12 +16,13 @@ import numpy as np
 import optuna
 import pytorch_lightning as pl
 
-from seedbed.config.experiment import Variant, build
+from seedbed.config.building import build
+from seedbed.config.experiment import Variant
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.results import SECONDS
 from seedbed.running.runner import Planner
 from seedbed.search.plan import Plan
-from seedbed.search.settings import Settings
+from seedbed.search.settings import SearchSettings
 from seedbed.search.space import as_override
 from seedbed.search.study import Measured, Study
 from seedbed.stacking.module import StackedModule
@@ -114,7 +115,7 @@ class Trials:
             measured = replace(self._measure(planned, training), run=run.id)
         labels = {key: str(value) for key, value in {"trial": trial.number, "reason": measured.reason[:4000]}.items()}
         tags = {name: text for name, text in labels.items() if text}
-        epochs = planned.variant.config["trainer"]["max_epochs"]
+        epochs = planned.variant.trainer.max_epochs
         run.log(tags=tags, curves=[(OBJECTIVE, epochs, measured.values[0])] if measured.values else [])
         return measured
 
@@ -141,7 +142,7 @@ class Trials:
             mean=found.mean,
             std=found.std,
             n=found.n,
-            epochs=planned.variant.config["trainer"]["max_epochs"],
+            epochs=planned.variant.trainer.max_epochs,
             by_seed={str(seed): value for seed, value in by_metric[0].items()},
         )
 
@@ -161,7 +162,7 @@ class TrialWatch(Stopping):
     Where some of the seeds were trained before, there is nothing to report: other trials' means are over all of them.
     """
 
-    def __init__(self, trial: optuna.Trial, settings: Settings, seeds: int, alive: Callable[[], None]) -> None:
+    def __init__(self, trial: optuna.Trial, settings: SearchSettings, seeds: int, alive: Callable[[], None]) -> None:
         self.trial, self.settings, self.seeds, self.alive = trial, settings, seeds, alive
         self.points: list[tuple[str, int, float]] = []
         self.seen = Measured()
@@ -231,7 +232,7 @@ def value_at_end(points: Iterable[tuple[str, int, float]], metric: str, planned:
     return values.get(best, math.nan)
 
 
-def _for_selection(variant: Variant, settings: Settings, seeds: int) -> Variant:
+def _for_selection(variant: Variant, settings: SearchSettings, seeds: int) -> Variant:
     """The variant on the rows that a search may see, without what only a run's record needs."""
     config = deepcopy(variant.config)
     config["split"] = {

@@ -15,7 +15,7 @@ from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file as save_tensors
 from torch import nn
 
-from seedbed.config.experiment import build
+from seedbed.config.building import build
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.models.baselines import Fitted
 from seedbed.models.building import build_network, wanted_arguments

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from seedbed.config.experiment import build
+from seedbed.config.building import build
 from seedbed.data.encoders import Encoder, FittedEncoder, check_encoder
 from seedbed.data.feature_csv import transformer_of
 from seedbed.data.fitted import learnt, with_learnt

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from seedbed.config.code import Code
-from seedbed.config.experiment import can_change_results
+from seedbed.config.recipe import can_change_results
 from seedbed.errors import TrackingError, near_misses
 from seedbed.paths import project_folder
 from seedbed.tracking.client import usable

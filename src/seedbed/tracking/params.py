@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from seedbed.config.experiment import canonical, flatten, used
+from seedbed.config.recipe import canonical, flatten, used
 from seedbed.metrics import LONGEST_KEY
 from seedbed.tracking.databases import without_password
 

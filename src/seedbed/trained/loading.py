@@ -12,8 +12,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from seedbed.config.building import build
 from seedbed.config.code import check_code, code_of, reread
-from seedbed.config.experiment import build, recipe_of
+from seedbed.config.recipe import recipe_of
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset

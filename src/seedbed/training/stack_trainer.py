@@ -21,7 +21,7 @@ from hydra.utils import get_class
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
-from seedbed.config.experiment import build
+from seedbed.config.building import build
 from seedbed.config.lightning_modules import is_lightning_module, refuse_as_network
 from seedbed.config.trainer import OWN_SETTINGS, check_keys
 from seedbed.data.splits import Rows

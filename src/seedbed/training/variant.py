@@ -18,7 +18,8 @@ import torch
 from safetensors.torch import save as safetensors_bytes
 
 from seedbed.config.code import Code
-from seedbed.config.experiment import RECIPE_VERSION, Variant
+from seedbed.config.experiment import Variant
+from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset, Progress
 from seedbed.errors import DataError, StoreFull
@@ -358,14 +359,14 @@ class VariantTraining:
                 f"{where}: {result.found.why_fallback}. Trained with lr_finder.fallback={result.found.lr}."
             )
         run.log(params=params, curves=points, tags=tags)
-        if config["tracking"]["checkpoints"]:
+        if self.planned.variant.tracking.checkpoints:
             run.artifact(WEIGHTS, safetensors_bytes(result.weights))
 
     def _aggregate(self, done: Mapping[str, SeedRun]) -> None:
         """Mean, spread and n over all seeds asked for, wherever they were trained, on the variant's run."""
         prints = self.planned.fingerprints
         cells = [cell for print_ in prints.values() if (cell := done.get(print_))]
-        epochs = self.planned.variant.config["trainer"]["max_epochs"]
+        epochs = self.planned.variant.trainer.max_epochs
         means = [(name, epochs, value) for name, value in variant_metrics(cells).items()]
         curves = mean_curves(point for cell in cells if cell.usable for point in self.curves_of(cell))
         self.variant_run.log(curves=[*curves, *means])

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from seedbed.config.code import Code, code_of
-from seedbed.config.experiment import recipe_of
+from seedbed.config.recipe import recipe_of
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
 from seedbed.signals import ignore_warnings

@@ -1,0 +1,142 @@
+"""Hydra's errors explained: the override or the file that it stumbled over, and what it could have been."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from seedbed.checks import shown
+from seedbed.config.compose import BaseConfig, Request
+from seedbed.config.keys import interpolated, refuse_names_of_optuna_sweeper, unknown_key
+from seedbed.config.overrides import parse_single, same_or_inside
+from seedbed.config.recipe import flatten
+from seedbed.errors import ConfigError, near_misses
+
+
+def explain(error: Exception, request: Request) -> ConfigError:
+    """Find the override that Hydra stumbled over and say what it could have been."""
+    groups = request.base.groups
+    last = {item.key_or_group: item for item in request.typed}  # of two overrides of one key, the last one counts
+    for override, said in request.said(last.values()):
+        key = override.key_or_group
+        if key in groups:
+            choice = shown(override.value())
+            if choice not in groups[key]:
+                return ConfigError(
+                    f"{said}: group {key!r} has no choice {choice!r}, {near_misses(choice, groups[key])}"
+                )
+            if f"override '{key}'. No match" in str(error):
+                return ConfigError(
+                    f"{said}: what is chosen for {key.split('/')[0]} has no {key}. Leave it out, or make another choice "
+                    "there."
+                )
+        elif override.is_add() and "already at" in str(error) and str(key) in str(error):
+            text = str(override.input_line)
+            return ConfigError(f"Override {text!r}: there is a key {key!r} already, write {text.removeprefix('+')}.")
+        elif not override.is_add() and not override.is_force_add() and str(key) in str(error):
+            return _unknown_key(override, said, request)
+    return ConfigError(f"{request.place}: {str(error).strip().splitlines()[0]}")
+
+
+def _unknown_key(override: Override, said: str, request: Request) -> ConfigError:
+    key, variant = override.key_or_group, request.variant
+    keys = {other: _keys(request.base.compose([*own, *request.choices])) for other, own in request.variants.items()}
+    having = [other for other, known in keys.items() if key in known]
+    if variant in having:  # Hydra puts a mapping into what is there, and only into a mapping
+        return ConfigError(
+            f"{said}: {key} is {shown(keys[variant][key])}, no mapping that another one could be put into. Give a value "
+            "of its kind."
+        )
+    if having:
+        return ConfigError(
+            f"Override {override.input_line!r}: variant {variant!r} ({', '.join(request.own)}) has no key {key!r}, only "
+            f"{', '.join(having)} {'have' if len(having) > 1 else 'has'} it. Pick them with variant={','.join(having)}."
+        )
+    given = [*request.own, *request.choices]
+    if elsewhere := _in_other_choices(override, request.base, given):
+        return ConfigError(f"{said}: {elsewhere}")
+    why = _why_not_added(override, request.base, given)
+    no_such = f"there is no key {key!r}, {near_misses(key, keys[variant])}"
+    if why is None:
+        return ConfigError(f"{said}: {no_such} (to add a new key: +{override.input_line})")
+    is_inner = any(known.endswith(f".{key}") for known in keys[variant])
+    return ConfigError(f"{said}: {no_such if is_inner else why}")
+
+
+def _keys(composed: DictConfig) -> dict[str, Any]:
+    """The values by dotted key, those of mappings too, as they stand."""
+    return flatten(OmegaConf.to_container(composed, resolve=False), inner=True)
+
+
+def _why_not_added(override: Override, base: BaseConfig, given: Sequence[str]) -> str | None:
+    """Why the override's key would do nothing if it were added; None where it would be read."""
+    key = override.key_or_group
+    if override.is_delete():
+        return f"there is no key {key!r} to take away."
+    try:
+        composed = base.compose([*given, f"++{override.input_line}"])
+        unknown = unknown_key(base.resolved(composed), interpolated(OmegaConf.to_yaml(composed)))
+    except (HydraException, OmegaConfBaseException, ConfigError):
+        return f"there is no key {key!r}."
+    return f"{unknown.key}: {unknown.why}" if unknown and same_or_inside(key, unknown.key) else None
+
+
+def _in_other_choices(override: Override, base: BaseConfig, given: Sequence[str]) -> str:
+    """Whether other choices of the key's group have the key, as of a sweep over the group; "" where none has."""
+    groups, key = base.groups, override.key_or_group
+    group = max((name for name in groups if key.startswith(f"{name.replace('/', '.')}.")), key=len, default="")
+    chosen = [item for item in parse_single(given) if item.key_or_group in groups]
+    others = [str(item.input_line) for item in chosen if item.key_or_group != group]
+    choices = [str(item.value()) for item in chosen if item.key_or_group == group]
+    having = [
+        choice
+        for choice in sorted(groups.get(group, ()))
+        if OmegaConf.select(_compose_choices(base, [*others, f"{group}={choice}"]), key, default=None) is not None
+    ]
+    if not having:
+        return ""
+    choice = choices[-1] if choices else _compose_choices(base, others).hydra.runtime.choices[group]
+    said = (
+        f"{group}={choice} has no key {key!r}; of group {group!r}, {', '.join(having)} "
+        f"{'have' if len(having) > 1 else 'has'} it. Choose only such, as {group}={having[0]}"
+    )
+    if override.is_delete() or _why_not_added(override, base, given) is not None:
+        return f"{said}."
+    declared = f"declare '{key.removeprefix(group.replace('/', '.') + '.')}: ???' in {group}/{choice}.yaml"
+    return f"{said}; or, since what {group}={choice} names takes it too, write ++{override.input_line} or {declared}."
+
+
+def _compose_choices(base: BaseConfig, choices: Sequence[str]) -> DictConfig:
+    """The config, Hydra's own part too, with these choices of groups; empty where they do not go together."""
+    try:
+        return base.compose(choices, with_hydra=True)
+    except (HydraException, OmegaConfBaseException):
+        return OmegaConf.create()
+
+
+def explain_file(error: Exception, base: BaseConfig) -> ConfigError:
+    """Say why an experiment's file cannot be read by itself; raises the ``ConfigError`` of a sweeper's key."""
+    refuse_names_of_optuna_sweeper(_keys_of_sweeper(base), taken=())
+    return ConfigError(f"{base.place} cannot be read: {' '.join(str(error).split())}{_without_package(base)}")
+
+
+def _keys_of_sweeper(base: BaseConfig) -> list[str]:
+    """What the experiment's file sets of ``hydra.sweeper``; nothing where the file itself cannot be read."""
+    try:
+        sweeper = OmegaConf.select(base.own_settings, "hydra.sweeper")
+    except (OmegaConfBaseException, YAMLError):
+        return []
+    return [str(key) for key in sweeper] if isinstance(sweeper, DictConfig) else []
+
+
+def _without_package(base: BaseConfig) -> str:
+    """Hydra takes the package from the first line alone; without it the file's keys land under "experiments"."""
+    path = next(path for folder in base.folders if (path := folder / base.place).is_file())
+    first = path.read_text("utf-8", errors="replace").lstrip("\ufeff").partition("\n")[0]
+    return "" if "@package" in first else " (The file's first line must be: # @package _global_)"

@@ -1,0 +1,106 @@
+"""Overrides that Hydra would take, and that would not do what they seem to say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+from hydra.core.override_parser.types import Override
+
+from seedbed.checks import shown
+from seedbed.config.overrides import parse_single, same_or_inside
+from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
+from seedbed.config.single_choice import refuse_lists
+from seedbed.errors import ConfigError
+from seedbed.paths import config_groups, resources
+
+_TYPED = {"trainer": TrainerSettings, "report": ReportSettings, "tracking": TrackingSettings}
+NEEDED = {
+    "data", "split", "model", "task", "imbalance", "optimizer", "seeds", "select", "monitor", "patience", "lr_finder", *_TYPED,
+    *(f"{part}.{each.name}" for part, kind in _TYPED.items() for each in fields(kind) if each.default is MISSING),
+}  # fmt: skip
+"""Parts of a config that no override can take away."""
+
+
+def refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]]) -> None:
+    """Raise ``ConfigError`` for an override of what belongs elsewhere, or that takes away what every run needs."""
+    refuse_lists(parsed, groups)
+    for override in parsed:
+        key, text = override.key_or_group, override.input_line
+        set_anew = any(item is not override and same_or_inside(item.key_or_group, key) for item in parsed)
+        if override.is_delete() and key in NEEDED and not set_anew:
+            way = (
+                f"Write {key}=CHOICE, one of {', '.join(sorted(groups[key]))}"
+                if key in groups
+                else f"Write {key}=VALUE"
+            )
+            raise ConfigError(
+                f"Override {text!r}: {key}: nothing is chosen where every run needs something. {way}; or take the override back."
+            )
+        if not key:
+            raise ConfigError(f"Override {text!r} names no key: write key=value.")
+        if re.match(r"hydra\b", key):
+            raise ConfigError(f"Override {text!r} is for Hydra's multirun. Add -m, or leave it out.")
+        if key in ("experiments", "variants") or key.startswith("variants."):
+            raise ConfigError(
+                f"Override {text!r}: the experiment is the command's first argument, and its variants stand in its file. "
+                "Pick some with variant=NAME."
+            )
+        group = key.replace(".", "/")
+        if "." in key and group in groups and isinstance(override.value(), str):
+            raise ConfigError(f"Override {text!r}: {key} is a config group, write {group}={override.value()}.")
+
+
+def refuse_no_choice(items: Sequence[Override], groups: Mapping[str, set[str]], whose: str = "") -> None:
+    """Raise ``ConfigError`` for a name that is a number to Hydra, a second choice of a group, or one at another place than its own."""
+    for item in items:
+        key, value, place = item.key_or_group, item.value(), f"Override {item.input_line!r}{whose}"
+        if key in groups and not isinstance(value, str) and value is not None and shown(value) in groups[key]:
+            raise ConfigError(
+                f"{place}: to Hydra {shown(value)} is no name. Write it in quotes: \"{key}='{shown(value)}'\"."
+            )
+        if key in groups and item.is_add() and isinstance(value, str) and "/" not in key:
+            raise ConfigError(f"{place}: something is chosen for {key} already. Write {key}={shown(value)}.")
+        if item.package is not None:
+            raise ConfigError(f"{place}: a choice stands at its own place only. Leave out '@{item.package}'.")
+
+
+def refuse_shadowed(folders: Sequence[Path]) -> None:
+    """Raise ``ConfigError`` for a user's file with the name of one of seedbed's: Hydra would take seedbed's without a word."""
+    own = resources()
+    for folder in folders:
+        for group, names in config_groups([folder]).items() if folder != own else ():
+            for choice in sorted(names):
+                path, mine = folder / group / f"{choice}.yaml", own / "conf" / group / f"{choice}.yaml"
+                if path.is_file() and mine.is_file() and path.resolve() != mine.resolve():
+                    raise ConfigError(f"{path}: seedbed has a config {group}/{choice} of its own. Rename the file.")
+
+
+def refuse_collisions(parsed: Sequence[Override], variants: Mapping[str, Sequence[str]]) -> None:
+    """Raise ``ConfigError`` for an override that changes what a variant sets itself, and for a variant's of what all share."""
+    for override in parsed:
+        key = override.key_or_group
+        hit = [
+            variant for variant, own in variants.items() if any(_changes(key, theirs) for theirs in parse_single(own))
+        ]
+        if hit:
+            raise ConfigError(
+                f"Override {override.input_line!r} changes what variant{'s' if len(hit) > 1 else ''} "
+                f"{', '.join(hit)} set{'' if len(hit) > 1 else 's'} for {'itself' if len(hit) == 1 else 'themselves'}: the result would stand under a wrong name. "
+                "Pick variants with variant=NAME, or write a new variant into the experiment file."
+            )
+    for variant, own in variants.items():
+        for theirs in parse_single(own):
+            if theirs.key_or_group.split(".")[0] in {"seeds", "variants", "report", "published", "variant", "tracking"}:
+                raise ConfigError(
+                    f"Variant {variant!r} sets {theirs.input_line!r}, but that belongs to the whole experiment."
+                )
+
+
+def _changes(key: str, theirs: Override) -> bool:
+    """Whether an override of ``key`` changes what a variant's own override sets: the same, around it, or inside it."""
+    own, value = theirs.key_or_group, theirs.value()
+    inside = isinstance(value, dict) or key == f"{own.replace('/', '.')}._target_"
+    return same_or_inside(own, key) or (inside and same_or_inside(key, own.replace("/", ".")))

@@ -1,0 +1,89 @@
+"""A cell's recipe: what of a config determines the result, and the fingerprint that is made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from seedbed.config.code import Code
+from seedbed.lr_finder import AUTO
+
+# Part of every fingerprint. Raise it when a change of code changes results for the same config.
+RECIPE_VERSION = 2
+
+# What cannot change a cell's result: the question, what is shown, where things lie, and what it runs on.
+NOT_IN_FINGERPRINT = {
+    "question", "seeds", "variant", "variants", "report", "published", "tracking", "search",
+    "data.root", "data.edition", "data.path",
+    "data.encoder.threads", "data.encoder.device", "data.encoder.batch_size",
+    "data.encoder.model", "data.encoder.revision",  # the encoder's name says which weights these are
+    "trainer.accelerator", "trainer.devices", "trainer.deterministic",
+    "trainer.seeds_at_once", "trainer.steps_per_chunk",
+}  # fmt: skip
+
+# Settings of seedbed's own data sets that are younger than cells which count, each with the value at which it changes
+# nothing: with that value they are no part of a fingerprint.
+ADDED_LATER: dict[str, Any] = {
+    "labels": None, "join_labels": False, "drop_classes": [], "positive": None, "missing_values": [], "skip_lines": 0,
+}  # fmt: skip
+# Such settings of one data set alone: others have had the key from the start.
+ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
+
+
+def can_change_results(key: str) -> bool:
+    """Whether the setting of a dotted key is part of what a cell's result is made by."""
+    return not any(key == left_out or key.startswith(f"{left_out}.") for left_out in NOT_IN_FINGERPRINT)
+
+
+def used(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without what changes nothing: ``lr_finder`` where no rate is found by it, and later settings of data."""
+    finds = (config.get("optimizer") or {}).get("lr") == AUTO
+    kept = {key: value for key, value in config.items() if key != "lr_finder" or finds}
+    if isinstance(data := config.get("data"), Mapping):
+        target = str(data.get("_target_"))
+        later = ADDED_LATER | ADDED_LATER_TO.get(target, {}) if target.startswith("seedbed.data.") else {}
+        kept["data"] = {key: value for key, value in data.items() if key not in later or value != later[key]}
+    return kept
+
+
+def recipe_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that determine a cell's result, by dotted key."""
+    return {key: value for key, value in flatten(used(config)).items() if can_change_results(key)}
+
+
+def flatten(config: Any, prefix: str = "", *, inner: bool = False) -> dict[str, Any]:
+    """Nested mappings as dotted keys; lists stay values. With ``inner``, the keys of mappings themselves too."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            if inner:
+                flat[name] = value
+            flat |= flatten(value, f"{name}.", inner=inner)
+        else:
+            flat[name] = value
+    return flat
+
+
+def canonical(value: Any) -> Any:
+    """One spelling for equal values, so that 1, 1.0 and 1e0 are the same setting."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [canonical(item) for item in value]
+    return value
+
+
+def fingerprint(config: Mapping[str, Any], seed: int, inputs: Mapping[str, str], code: Code | None = None) -> str:
+    """SHA-256 of all that determines the result of a config under this seed.
+
+    ``inputs`` is what the config does not say: the data's digest, the encoder's version, what a strategy found
+    installed. Without ``code``, that of the recipe alone, whatever code its names stand for.
+    """
+    recipe = {key: canonical(value) for key, value in recipe_of(config).items()}
+    content = {"config": recipe, "seed": seed, "inputs": dict(inputs), "recipe_version": RECIPE_VERSION}
+    if code is not None and code.beyond_shipped:
+        content["code"] = code.beyond_shipped
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

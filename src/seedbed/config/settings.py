@@ -1,0 +1,137 @@
+"""What a config says of the trainer, the report and the tracking, typed and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Literal
+
+from seedbed.checks import is_number, is_positive, is_whole, require
+from seedbed.config.metric_checks import require_known
+from seedbed.config.trainer import PRECISIONS, PROFILERS
+
+MOST_EPOCHS = 1_000_000
+"""Of one training; a number beyond is a mistake."""
+LARGEST = 2**31 - 1
+"""Of a number of rows or steps: a larger one is a mistake, and some are kept in 32 bits."""
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """The keys of ``trainer`` in a config; raises ``ConfigError`` for values that cannot work."""
+
+    max_epochs: int
+    batch_size: int | None
+    """Rows; None for a task whose steps take all rows."""
+    gradient_clip_val: float | None
+    """The largest norm of the gradient, of each seed by itself."""
+    precision: str | int
+    accelerator: str
+    devices: int | str | list[int]
+    seeds_at_once: int | Literal["auto"]
+    """How many seeds are stacked; auto: as many as is fastest and fits."""
+    steps_per_chunk: int
+    """Optimizer steps in one of Lightning's batches."""
+    deterministic: bool | Literal["warn"] | None = None
+    benchmark: bool | None = None
+    detect_anomaly: bool = False
+    profiler: Literal["simple", "advanced"] | None = None
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> TrainerSettings:
+        """Those of a whole config; ``KeyError`` where it lacks one."""
+        return cls(**_values(cls, config["trainer"]))
+
+    def __post_init__(self) -> None:
+        for key, number, most in (
+            ("max_epochs", self.max_epochs, MOST_EPOCHS),
+            ("steps_per_chunk", self.steps_per_chunk, LARGEST),
+        ):
+            require(is_whole(number) and number <= most, f"trainer.{key}", number, f"a whole number from 1 to {most}")
+        rows = self.batch_size is None or (is_whole(self.batch_size) and self.batch_size <= LARGEST)
+        require(rows, "trainer.batch_size", self.batch_size, f"a whole number from 1 to {LARGEST}, or null for a task whose steps take all rows")  # fmt: skip
+        count = self.seeds_at_once == "auto" or is_whole(self.seeds_at_once)
+        require(count, "trainer.seeds_at_once", self.seeds_at_once, "auto or a whole number from 1 on")
+        norm = self.gradient_clip_val is None or is_positive(self.gradient_clip_val)
+        require(norm, "trainer.gradient_clip_val", self.gradient_clip_val, "null or a positive number")
+        self._check_precision()
+        require(self.profiler in (None, *PROFILERS), "trainer.profiler", self.profiler, f"null, {' or '.join(PROFILERS)}: others write files into Lightning's folder, which is removed")  # fmt: skip
+
+    def _check_precision(self) -> None:
+        wide = self.precision not in ("16-mixed", "16-true", 16, "16")
+        require(wide, "trainer.precision", self.precision, "32-true, bf16-mixed or 64-true: with 16-bit floats one seed's overflow would skip every seed's step")  # fmt: skip
+        if self.precision not in PRECISIONS:
+            require_known("trainer.precision", self.precision, PRECISIONS[:4])
+
+
+@dataclass(frozen=True)
+class TrackingSettings:
+    """The keys of ``tracking`` in a config; raises ``ConfigError`` for values that cannot work."""
+
+    checkpoints: bool
+    """Whether each seed's final weights are kept."""
+    pictures: bool
+    """Whether the report's pictures are drawn into the launch's artifacts."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> TrackingSettings:
+        """Those of a whole config; ``KeyError`` where it lacks one."""
+        return cls(**_values(cls, config["tracking"]))
+
+    def __post_init__(self) -> None:
+        for key, switch in (("checkpoints", self.checkpoints), ("pictures", self.pictures)):
+            require(isinstance(switch, bool), f"tracking.{key}", switch, "true or false")
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """The keys of ``report`` in a config; raises ``ConfigError`` for values that cannot work."""
+
+    metric: str
+    baseline: str | None
+    bars: Literal["2std", "std", "ci95"]
+    axis: list[float] | None
+    """The ends of the axis of the picture of means."""
+    rope: float | None
+    """The region of practical equivalence: differences up to it are too small to matter."""
+    loss: bool | Literal["both"]
+    learned: str | None
+    """The variant whose weights are read."""
+    similar_to: str | int | None
+    """An item to find others like."""
+    user: str | int | None
+    """A user to recommend to."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> ReportSettings:
+        """Those of a whole config; ``KeyError`` where it lacks one."""
+        settings = cls(**_values(cls, config["report"]))
+        variants = list(map(str, config["variants"]))
+        for key, variant in (("baseline", settings.baseline), ("learned", settings.learned)):
+            if variant is not None:
+                require_known(f"report.{key}", variant, variants)
+        return settings
+
+    def __post_init__(self) -> None:
+        require_known("report.bars", self.bars, ["2std", "std", "ci95"])
+        for key, name in (("similar_to", self.similar_to), ("user", self.user)):
+            named = name is None or isinstance(name, str | int)
+            require(named, f"report.{key}", name, "null or a name in the data")
+        require(self.loss in (True, False, "both"), "report.loss", self.loss, "true, false, or both: training and validation")  # fmt: skip
+        width = self.rope is None or is_positive(self.rope)
+        require(width, "report.rope", self.rope, "null or a positive number: differences up to it are too small to matter")  # fmt: skip
+        ends = self.axis is None or (
+            isinstance(self.axis, list)
+            and len(self.axis) == 2
+            and all(map(is_number, self.axis))
+            and self.axis[0] < self.axis[1]
+        )
+        require(ends, "report.axis", self.axis, "null or two rising numbers")
+
+
+def _values(kind: type, node: Mapping[str, Any]) -> dict[str, Any]:
+    """The values in a node of a config for the fields of a dataclass; those that have a default may be absent."""
+    return {
+        each.name: node[each.name] if each.default is MISSING else node.get(each.name, each.default)
+        for each in fields(kind)
+    }

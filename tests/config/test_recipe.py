@@ -1,0 +1,65 @@
+"""Fingerprints: what they depend on, and what they leave out."""
+
+from __future__ import annotations
+
+import pytest
+
+from seedbed.config.experiment import load_experiment
+from seedbed.config.recipe import recipe_of
+from tests.config.refusals import SPAM
+
+INPUTS = {"data": "d"}
+
+
+def fingerprint(*overrides: str, seed: int = 0, **inputs: str) -> str:
+    return load_experiment(SPAM, ["variant=smote", *overrides]).variants[0].fingerprint(seed, INPUTS | inputs)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "data.root=/elsewhere", "trainer.accelerator=cpu", "trainer.seeds_at_once=2", "trainer.steps_per_chunk=7",
+        "tracking.checkpoints=false", "seeds=30", "question=why", "report.bars=std", "split.train=7e-1",
+    ],
+)  # fmt: skip
+def test_a_fingerprint_ignores_what_cannot_change_the_result(override: str) -> None:
+    assert fingerprint(override) == fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "given", "later"),
+    [
+        ("text_imbalance", ["data.path=a.csv", "data.text=t", "data.label=l"], ["data.labels={a.:a}", "data.join_labels=true", "data.drop_classes=[x]", "data.positive=a"]),
+        ("feature_imbalance", ["data.path=a.csv", "data.label=l"], ["data.missing_values=[-1]", "data.positive=1"]),
+        ("ratings", ["data.path=a.csv", "data.user=u", "data.item=i", "data.rating=r"], ["data.decimal=comma", "data.missing_values=[99]"]),
+    ],
+)  # fmt: skip
+def test_settings_that_came_later_count_from_where_they_are_set(experiment, given, later) -> None:
+    first = load_experiment(experiment, given).variants[0].name
+
+    def recipe(*more: str) -> dict[str, object]:
+        return recipe_of(load_experiment(experiment, [*given, *more, f"variant={first}"]).variants[0].config)
+
+    keys = {override.split("=")[0] for override in later}
+    assert not keys & set(recipe())
+    for override in later:
+        assert any(key.startswith(override.split("=")[0]) for key in recipe(override))
+
+
+def test_equal_values_have_one_fingerprint() -> None:
+    assert fingerprint("optimizer.weight_decay=1") == fingerprint("optimizer.weight_decay=1.0")
+
+
+def test_a_younger_setting_is_in_a_fingerprint_where_it_changes_something() -> None:
+    config = {"data": {"_target_": "seedbed.data.text_csv.TextCsv", "path": "a.csv", "label": "b"}}
+    assert recipe_of({"data": {**config["data"], "skip_lines": 0}}) == recipe_of(config)
+    assert recipe_of({"data": {**config["data"], "skip_lines": 1}}) != recipe_of(config)
+
+
+@pytest.mark.parametrize("override", ["optimizer.lr=0.002", "model.hidden=[64]", "select=best", "split=fixed"])
+def test_a_fingerprint_depends_on_the_recipe(override: str) -> None:
+    assert fingerprint(override) != fingerprint()
+
+
+def test_a_fingerprint_depends_on_seed_and_data() -> None:
+    assert len({fingerprint(), fingerprint(seed=1), fingerprint(data="other"), fingerprint(encoder="v2")}) == 4
