@@ -341,7 +341,7 @@ def _tracked(
     results = read_results(store, find_launch(store, run_id, of_search=of_search), jobs=True)
     click.echo(f"Reporting launch {results.launch[:8]} ({results.command}) ...", err=True)
     learned = None
-    if results.has_ratings:
+    if results.is_inspected:
         from seedbed.trained.inspection import learned_in
 
         learned = learned_in(results, results.launch, config_dir)

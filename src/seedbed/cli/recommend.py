@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
@@ -20,12 +20,9 @@ from seedbed.models.fold_in import RIDGE, factor_model, is_factor_model, matrix_
 from seedbed.models.matrix import MatrixFactorization
 from seedbed.report.formatting import mean_text, places
 from seedbed.serving.building import recommender_of
-from seedbed.tasks.cold_start import ColdStart
-from seedbed.tasks.matrix import RatingMatrix
 from seedbed.trained.loading import TrainedVariant, seed_or_seeds
 from seedbed.trained.rankings import Ranked, most_alike, nearest, top
 from seedbed.trained.seed import TrainedSeed
-from seedbed.training.stack_trainer import task_class
 
 ITEM_COLUMNS = ("item", "title")
 
@@ -46,7 +43,7 @@ def for_user(trained: TrainedVariant, user: str, k: int) -> str:
         )
     elif answer.cold_start:
         title += " No seed has trained on this user: this is the mean of what it says for those that it has."
-    return _text(trained, title, "prediction" if trained.predicts_ratings else "score", answer.found, k)
+    return _text(trained, title, "prediction" if trained.task.PREDICTS_RATINGS else "score", answer.found, k)
 
 
 MEASURES = {"cosine": (nearest, "cosine similarity"), "dot": (most_alike, "dot product / own")}
@@ -65,7 +62,7 @@ def for_newcomer(trained: TrainedVariant, path: Path, k: int, ridge: float = RID
     """A table of the k items with the highest mean prediction for a new user, without those that ``path`` rates.
 
     In each seed the user's vector is a ridge regression of the ratings, drawn towards the mean of the users that the
-    seed has trained on: see ``seedbed.cold_start.fold_in``. An item that a seed has not trained on tells it nothing. The
+    seed has trained on: see ``seedbed.models.fold_in.fold_in``. An item that a seed has not trained on tells it nothing. The
     file has a column of items, by the names in the data, and one of ratings, with or without a header line (item or
     title, rating). A network that was trained on a whole matrix, in which a missing rating counts as 0 (``task.cells=all``),
     is told so of the other items too. Raises ``ConfigError`` for a network that is no factor model of ratings, and
@@ -79,7 +76,7 @@ def for_newcomer(trained: TrainedVariant, path: Path, k: int, ridge: float = RID
     seen[given.items] = True
     count = f"{len(given.items)} {'rating' if len(given.items) == 1 else 'ratings'}"
     title = f"For a new user, by the {count} of {path}, without the items that are rated there."
-    if _counts_missing_as_0(trained):
+    if trained.counts_missing_as_zero:
         title += " A missing rating counts as 0, as in training."
     return _text(trained, title, "prediction", top(predictions, seen[1:], k), k)
 
@@ -100,7 +97,7 @@ def _predictions_for(
     network = seed.network
     model = matrix_model(network) if isinstance(network, MatrixFactorization) else factor_model(network)
     start = mean_vector(model.vectors[np.unique(table.users[train])])
-    told = _whole_row(given, table) if _counts_missing_as_0(trained) else _of_items(given, table.items[train])
+    told = _whole_row(given, table) if trained.counts_missing_as_zero else _of_items(given, table.items[train])
     vector = vector_of(model, told.items, told.ratings, start, ridge)
     return model.ratings(vector, seed.items[1:].numpy())
 
@@ -118,14 +115,10 @@ def _whole_row(given: GivenRatings, table: RatingTable) -> GivenRatings:
     return GivenRatings(items, ratings[items])
 
 
-def _counts_missing_as_0(trained: TrainedVariant) -> bool:
-    return issubclass(task_class(trained.config), RatingMatrix) and trained.config["task"].get("cells", "all") == "all"
-
-
 def _refuse_unfit(trained: TrainedVariant) -> None:
-    if not trained.predicts_ratings:
+    if not trained.task.PREDICTS_RATINGS:
         raise ConfigError(
-            f"--ratings: variant {trained.name!r} ranks items and predicts no ratings (task=retrieval), so that no new user "
+            f"--ratings: variant {trained.name!r} ranks items and predicts no ratings, so that no new user "
             "can be fitted to ratings. Ask for what is like an item that they like, with --similar-to, or name an "
             "experiment that predicts ratings, such as fastai_collab."
         )
@@ -181,15 +174,15 @@ def _rating(value: str, table: RatingTable, place: str) -> float:
     return rating
 
 
-def _refuse_held_out(trained: TrainedVariant, sides: Sequence[str], option: str) -> None:
+def _refuse_held_out(trained: TrainedVariant, sides: Collection[str], option: str) -> None:
     """An experiment on newcomers has trained each seed without some users or items, of whom it has learned nothing."""
-    task = trained.config["task"]
-    if issubclass(task_class(trained.config), ColdStart) and task["side"] in sides:
-        remedy = "Ask with --ratings, or name" if option == "--user" and task["side"] == "user" else "Name"
-        raise ConfigError(
-            f"{option}: every seed of variant {trained.name!r} holds out some {task['side']}s, and has learned nothing of "
-            f"them (task=cold_start). {remedy} another experiment, such as fastai_collab."
-        )
+    if not (held_out := [side for side in trained.held_out if side in sides]):
+        return
+    remedy = "Ask with --ratings, or name" if (option, held_out) == ("--user", ["user"]) else "Name"
+    raise ConfigError(
+        f"{option}: every seed of variant {trained.name!r} holds out some {' and '.join(f'{side}s' for side in held_out)}, "
+        f"and has learned nothing of them. {remedy} another experiment, such as fastai_collab."
+    )
 
 
 def _text(trained: TrainedVariant, title: str, score: str, found: Sequence[Ranked], k: int) -> str:

@@ -20,24 +20,25 @@ from seedbed.serving.inputs import Inputs, Numbers, Texts
 from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender, Seen
 from seedbed.serving.scores import NetworkScores, Scores
-from seedbed.tasks.classification import Classification
-from seedbed.tasks.cold_start import ColdStart
+from seedbed.tasks.base import CLASSIFIER, RECOMMENDER
 from seedbed.trained.loading import FoundVariant, TrainedNetworks, TrainedVariant, rating_variant
-from seedbed.training.stack_trainer import task_class
 
 INDEXES = ("exact", "faiss")
 
 
 def predictor_of(found: FoundVariant, seed: int | None = None, index: str = "exact") -> Predictor:
-    """By all seeds that ended well, or by one; raises a ``SeedbedError`` for a task that cannot be asked."""
+    """By all seeds that ended well, or by one; raises a ``SeedbedError`` for a task that cannot be asked.
+
+    ``index``: "exact" scores all items of a recommender, "faiss" those that an approximate index names.
+    """
     if index == "faiss":
         check_faiss()
-    if issubclass(found.task, ColdStart):
+    if found.task.held_out(found.config["task"]):
         raise ConfigError(
-            f"{found.results.experiment!r} measures newcomers (task=cold_start): every seed holds out some users or items, "
-            "and has learned nothing of them. Name another experiment, such as fastai_collab."
+            f"{found.results.experiment!r} measures newcomers: every seed holds out some users or items, and has learned "
+            "nothing of them. Name another experiment, such as fastai_collab."
         )
-    if found.task.RECOMMENDS:
+    if found.task.SERVED_AS == RECOMMENDER:
         return recommender_of(rating_variant(found, seed), index)
     if index != "exact":
         raise ConfigError(f"--index {index}: only a variant that recommends has items to index. Leave it out.")
@@ -52,7 +53,7 @@ def recommender_of(trained: TrainedVariant, index: str = "exact") -> Recommender
     table, config = trained.table, trained.config
     of_seeds = {seed.seed: seed.network for seed in trained.seeds}
     scores = NetworkScores(
-        Networks(config["model"], task_class(config).network_arguments(table), of_seeds),
+        Networks(config["model"], trained.task.network_arguments(table), of_seeds),
         np.stack([seed.users.numpy() for seed in trained.seeds]),
         np.stack([seed.items.numpy() for seed in trained.seeds]),
         np.stack([_marked(table.users[trained.rows(seed.seed).train], table.user_rows) for seed in trained.seeds]),
@@ -88,13 +89,13 @@ def _faiss(variant: str, scores: Scores) -> FaissIndex:
 
 def classifier_of(found: FoundVariant, seed: int | None = None) -> Classifier:
     """Raises a ``SeedbedError`` for another task, and for data whose encoder or transformer cannot be stored."""
-    if found.task.RECOMMENDS:
+    if found.task.SERVED_AS == RECOMMENDER:
         name = found.results.experiment
         raise ConfigError(
             f"{name!r} is about ratings, not about texts or rows of numbers. Ask it what users like: seedbed recommend {name} "
             f"--user NAME, or --similar-to TITLE."
         )
-    if not issubclass(found.task, Classification):
+    if found.task.SERVED_AS != CLASSIFIER:
         raise ConfigError(
             f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment with "
             "task=classification, task=rating or task=retrieval can be asked. Name such an experiment."

@@ -22,6 +22,8 @@ from seedbed.stacking.module import StackedModule
 SMALLEST_BATCH = "smallest_batch"
 """Among the settings of ``Task.batches``: a last training batch of fewer rows is dropped."""
 
+CLASSIFIER, RECOMMENDER = "classifier", "recommender"
+"""What networks can be served as: see ``Task.SERVED_AS``."""
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 """The sides of a split as sentences call them."""
 
@@ -63,8 +65,16 @@ class Task(StackedModule):
 
     METRICS: ClassVar[tuple[str, ...]]
     """Names of the metrics, "loss" first."""
-    RECOMMENDS: ClassVar[bool] = False
-    """Whether its networks say of a user and an item how well they fit, the more the better."""
+    SERVED_AS: ClassVar[str | None] = None
+    """What its networks answer as, for ``predict``, ``recommend`` and ``export``; None: they cannot be asked.
+
+    A ``CLASSIFIER`` gives logits (N, C) of the rows of a ``Table``, a ``RECOMMENDER`` scores (N,) of users and items of a
+    ``RatingTable``, the more the better.
+    """
+    PREDICTS_RATINGS: ClassVar[bool] = False
+    """Whether the scores of a recommender are ratings, and not only an order of the items."""
+    INSPECTED: ClassVar[bool] = False
+    """Whether a report has a section on what the networks of a recommender have learned: their biases and factors."""
     FULL_BATCH: ClassVar[bool] = False
     """Whether every step takes all training rows, so that ``trainer.batch_size`` must be null."""
 
@@ -164,7 +174,11 @@ class Task(StackedModule):
 
     @classmethod
     def describe(cls, table: Any) -> dict[str, Any]:
-        """What the report says of the table, beside its name, digest, counts and notes."""
+        """What the report says of the table, beside its name, digest, counts and notes.
+
+        By "classes", their names, and "minority", the name of one, it says which class precision and recall are about; by
+        "rating_range", the least and the greatest rating, that a redrawn split is one of the same users and items.
+        """
         return {}
 
     @classmethod
@@ -180,3 +194,20 @@ class Task(StackedModule):
     @classmethod
     def check_settings(cls, table: Any, settings: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` where the task's own ``settings``, by name, cannot work on this table."""
+
+    # ---- what can be asked of a recommender, under the task's own settings, by name ----------------------------------
+
+    @classmethod
+    def held_out(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The sides, "user" or "item", of which every seed holds some out, to learn nothing of them."""
+        return ()
+
+    @classmethod
+    def shares_unknown_row(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether the users and items that a seed does not train on share the reserved row of its networks."""
+        return False
+
+    @classmethod
+    def counts_missing_as_zero(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether a cell of user and item without a rating was trained on as a rating of 0."""
+        return False

@@ -21,7 +21,7 @@ from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.stacking import metrics
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
-from seedbed.tasks.base import PARTS, SeedData, StackData, Task
+from seedbed.tasks.base import CLASSIFIER, PARTS, SeedData, StackData, Task
 
 MOST_UNKNOWN = 0.5
 """The largest share of a class's training texts of which a fitted encoder may know no word."""
@@ -52,6 +52,7 @@ class Classification(Task):
     """
 
     METRICS = metrics.CLASSIFICATION
+    SERVED_AS = CLASSIFIER
 
     features: Tensor
     labels: Tensor

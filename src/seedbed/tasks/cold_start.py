@@ -69,7 +69,7 @@ class ColdStart(Rating):
 
     ``mean_vector`` and ``typical`` know no rating, ``metadata`` knows what the data say of a user or item; ``fold_in``
     is a ridge regression drawn towards the mean vector, ``metadata_fold_in`` one drawn towards that of the metadata. See
-    ``seedbed.cold_start``. ``mean_rating`` needs no factors: an item's mean rating, and how far the user is above such
+    ``seedbed.models.fold_in``. ``mean_rating`` needs no factors: an item's mean rating, and how far the user is above such
     means. All learn from the trained users, or items, that have ``at_least`` ratings, as newcomers have in all: the
     vector of one with few is still near where training began. Of the other side, only whom a seed has trained on counts
     as known.
@@ -78,6 +78,7 @@ class ColdStart(Rating):
     """
 
     METRICS = ("loss", "mse", "rmse", "mae")
+    INSPECTED = False
 
     def __init__(
         self,
@@ -278,8 +279,12 @@ class ColdStart(Rating):
 
     @classmethod
     def describe(cls, table: RatingTable) -> dict[str, Any]:
-        """Not the range of the ratings, by which a report would show what the networks say of rows that they do not know."""
+        """Not the range of the ratings: a redrawn split has other users, or items."""
         return {}
+
+    @classmethod
+    def held_out(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        return (settings["side"],)
 
 
 def _other(side: Side) -> Side:

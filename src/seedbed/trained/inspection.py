@@ -180,8 +180,8 @@ def what_was_learned(trained: TrainedVariant, named: Named | None = None, asked:
         highest=extremes(np.stack(biases), highest=True, also=_items(names, named.highest)) if biases else None,
         nearest=_nearest(np.stack(factors), names, ratings, named.nearest) if factors else {},
         components=_components(factors, ratings) if factors else None,
-        predictions=_predictions(trained) if trained.predicts_ratings else None,
-        counts_missing=trained.config["task"].get("cells") == "all",
+        predictions=_predictions(trained) if trained.task.PREDICTS_RATINGS else None,
+        counts_missing=trained.counts_missing_as_zero,
         asked=asked,
     )
     shown = _shown_items(found)

@@ -23,8 +23,8 @@ from seedbed.models.baselines import Fitted
 from seedbed.paths import expanded, make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary
-from seedbed.tasks.base import SeedData, Task
-from seedbed.tasks.rating import UNKNOWN, Rating
+from seedbed.tasks.base import RECOMMENDER, SeedData, Task
+from seedbed.tasks.rating import UNKNOWN
 from seedbed.tracking import (
     CONFIG,
     TAG,
@@ -54,9 +54,18 @@ class TrainedVariant:
     config: dict[str, Any]
 
     @property
-    def predicts_ratings(self) -> bool:
-        """Whether its scores are ratings, and not only an order of the items."""
-        return issubclass(task_class(self.config), Rating)
+    def task(self) -> type[Task]:
+        return task_class(self.config)
+
+    @property
+    def counts_missing_as_zero(self) -> bool:
+        """Whether a cell of user and item without a rating was trained on as a rating of 0."""
+        return self.task.counts_missing_as_zero(self.config["task"])
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """The sides, "user" or "item", of which every seed holds some out."""
+        return self.task.held_out(self.config["task"])
 
     def rows(self, seed: int) -> Rows:
         """How this seed's ratings were split."""
@@ -144,7 +153,7 @@ def load_variant(
 
 def rating_variant(found: FoundVariant, seed: int | None = None) -> TrainedVariant:
     """The same of a variant that has been found."""
-    if not found.task.RECOMMENDS:
+    if found.task.SERVED_AS != RECOMMENDER:
         raise ConfigError(
             f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment on "
             "ratings (task=rating, task=retrieval) can recommend. Name such an experiment."
@@ -313,7 +322,7 @@ def _known_rows(trained: TrainedNetworks, seed: int) -> tuple[Tensor, Tensor]:
     """The rows of users and items; under task.vocabulary=train those that the seed has not trained on share one."""
     table = cast(RatingTable, trained.table)
     users, items = (torch.arange(rows, dtype=torch.int32) for rows in (table.user_rows, table.item_rows))
-    if trained.found.config["task"].get("vocabulary") != "train":
+    if not trained.found.task.shares_unknown_row(trained.found.config["task"]):
         return users, items
     train = trained.rows(seed).train
     for rows, of_rating in ((users, table.users[train]), (items, table.items[train])):

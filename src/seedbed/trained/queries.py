@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from seedbed.data.names import Names
-from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, near_misses
 from seedbed.models.matrix import MatrixFactorization
 from seedbed.statistics import Summary, summary
@@ -121,7 +120,7 @@ def check_names(table: Any, report: Mapping[str, Any]) -> None:
     """Raise ``ConfigError`` where ``report.similar_to`` or ``report.user`` is no name in the data."""
     for key, names in NAMED.items():
         if report.get(key) is not None:
-            if not isinstance(table, RatingTable):
+            if not hasattr(table, names):
                 raise ConfigError(
                     f"report.{key}={report[key]}: it is asked of ratings, and these data are none. Set it to null."
                 )
@@ -145,7 +144,7 @@ def _of_user(trained: TrainedVariant, name: str, source: Sequence[str]) -> OfUse
     seen = np.zeros(table.item_rows, dtype=bool)
     seen[table.items[rated]] = True
     predicted = np.stack([seed.predictions(row) for seed in trained.seeds])
-    shown = rated[best_first(table.ratings[rated])[:LISTED]] if trained.predicts_ratings else rated[:0]
+    shown = rated[best_first(table.ratings[rated])[:LISTED]] if trained.task.PREDICTS_RATINGS else rated[:0]
     items = table.items[shown] - 1
     rescaled = [by_item for seed in trained.seeds if (by_item := _rescaled(seed, items)) is not None]
     of_row = np.stack(rescaled)[:, row - 1] if rescaled else None
