@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import math
 import os
@@ -16,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from importlib.metadata import distribution, packages_distributions
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +39,9 @@ from seedbed.running.runner import run
 from seedbed.search.runner import search
 from seedbed.serving.building import classifier_of, predictor_of
 from seedbed.serving.classifier import Classifier
-from seedbed.serving.export import PACKAGES, Exported, export
-from seedbed.serving.inputs import Numbers
+from seedbed.serving.export import Exported, export
 from seedbed.serving.loading import load_predictor
+from seedbed.serving.numbers import NumberInputs
 from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender
 from seedbed.tracking import open_project_store
@@ -546,38 +545,6 @@ def test_export_registers_new_versions_from_any_folder(folder: Path, monkeypatch
 # ---- in a process of its own -----------------------------------------------------------------------------------------
 
 
-def test_the_requirements_are_what_the_code_of_a_model_imports() -> None:
-    """At the top of its modules, followed from the file that MLflow runs."""
-    followed, imported, open_ends = set(), set(), ["seedbed.serving.model"]
-    while open_ends:
-        module = open_ends.pop()
-        path = PACKAGE.parent / Path(*module.split("."))
-        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        if module in followed or not path.is_file():
-            continue
-        followed.add(module)
-        open_ends.append(module.rpartition(".")[0])
-        for node in ast.parse(path.read_text()).body:
-            names = (
-                [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else []
-            )
-            open_ends += [name for name in names if name.startswith("seedbed")]
-            open_ends += [
-                f"{name}.{alias.name}" for name in names if name.startswith("seedbed") for alias in node.names
-            ]  # type: ignore[attr-defined]
-            imported |= {name.split(".")[0] for name in names}
-    assert "seedbed.data.encoders" in followed
-    assert "pytorch_lightning" not in imported, "a server does not train"
-    distributions = packages_distributions()
-    needed = [{package.lower() for package in distributions.get(name, ())} for name in imported - {"seedbed"}]
-    assert not [packages for packages in needed if packages and not packages & set(PACKAGES)]
-    assert not set(PACKAGES) - set().union(*needed)
-
-
 @pytest.fixture
 def served(folder: Path) -> Iterator[Callable[[dict[str, Any]], tuple[int, Any]]]:
     """Ask the text model with a network of the user's own, served by MLflow with nothing but its files."""
@@ -663,8 +630,8 @@ def test_what_mlflow_refuses_to_register_is_said(folder: Path) -> None:
 
 
 def test_values_that_stand_for_none_do_so_when_served(tmp_path):
-    inputs = Numbers(["a", "b"], [0.0, 0.0], 1, "median", None, missing_values=[-1, 99])
+    inputs = NumberInputs(["a", "b"], [0.0, 0.0], 1, "median", None, missing_values=[-1, 99])
     stored = json.loads(json.dumps(inputs.write(tmp_path)))
-    assert Numbers.read(tmp_path, stored, seeds=0).missing_values.given == ["-1", "99"]
+    assert NumberInputs.read(tmp_path, stored, seeds=0).missing_values.given == ["-1", "99"]
     [features] = inputs.features(pd.DataFrame({"a": [1.0, 99.0], "b": [-1.0, 2.0]}))
     assert np.isnan(features).tolist() == [[False, True], [True, False]]

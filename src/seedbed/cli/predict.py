@@ -15,7 +15,7 @@ from seedbed.data.numbers import DECIMALS, MissingValues, check_decimal, read_nu
 from seedbed.errors import ConfigError, DataError, near_misses
 from seedbed.report.formatting import mean_text
 from seedbed.serving.classifier import Classifier
-from seedbed.serving.inputs import TEXT
+from seedbed.serving.texts import TEXT
 from seedbed.statistics import summary
 from seedbed.trained.loading import seed_or_seeds
 

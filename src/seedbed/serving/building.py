@@ -16,10 +16,12 @@ from seedbed.errors import ConfigError
 from seedbed.serving.classifier import Classifier
 from seedbed.serving.files import Networks
 from seedbed.serving.index import FaissIndex, check_faiss
-from seedbed.serving.inputs import Inputs, Numbers, Texts
+from seedbed.serving.inputs import Inputs
+from seedbed.serving.numbers import NumberInputs
 from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender, Seen
 from seedbed.serving.scores import NetworkScores, Scores
+from seedbed.serving.texts import TextInputs
 from seedbed.tasks.base import CLASSIFIER, RECOMMENDER
 from seedbed.trained.loading import FoundVariant, TrainedNetworks, TrainedVariant, rating_variant
 
@@ -127,10 +129,10 @@ def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:
         fitted = [table.preparation.fitted(table, trained.rows(seed).train) for seed in seeds]
     typical = np.nanmedian(table.features, axis=0).astype(float).tolist()
     missing, missing_values = data.get("missing", "drop"), data.get("missing_values")
-    return Numbers(table.columns, typical, len(seeds), missing, data.get("scaler"), fitted, missing_values)
+    return NumberInputs(table.columns, typical, len(seeds), missing, data.get("scaler"), fitted, missing_values)
 
 
-def _texts(trained: TrainedNetworks, table: Table, data: dict[str, Any], seeds: list[int]) -> Texts:
+def _texts(trained: TrainedNetworks, table: Table, data: dict[str, Any], seeds: list[int]) -> TextInputs:
     if "encoder" not in data:
         raise ConfigError(
             f"data: {data.get('_target_')} has no key 'encoder' that says how texts are encoded, so that no other text "
@@ -142,4 +144,4 @@ def _texts(trained: TrainedNetworks, table: Table, data: dict[str, Any], seeds: 
         fitted = [table.preparation.fit(table, trained.rows(seed).train).encode for seed in seeds]
     encoders = [encode for encode in fitted if encode is not None]
     unescape = bool(data.get("unescape_html", False))
-    return Texts(data["encoder"], table.made_with["encoder"], len(seeds), unescape, encoders)
+    return TextInputs(data["encoder"], table.made_with["encoder"], len(seeds), unescape, encoders)

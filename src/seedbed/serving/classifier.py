@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Self
 
 import numpy as np
@@ -83,6 +84,10 @@ class Classifier(Predictor):
     # ---- files -------------------------------------------------------------------------------------------------------
 
     @property
+    def code(self) -> tuple[str, ...]:
+        return (*super().code, *self.inputs.code, *self.networks.code)
+
+    @property
     def packages(self) -> tuple[str, ...]:
         return self.inputs.packages
 
@@ -95,5 +100,6 @@ class Classifier(Predictor):
     def read(cls, folder: Path, description: dict[str, Any]) -> Self:
         networks = Networks.load(folder / NETWORKS)
         inputs = description["inputs"]
-        found = KINDS[inputs["kind"]].read(folder, inputs, len(networks.of_seeds))
-        return cls(description["about"], tuple(description["classes"]), description["rarest"], found, networks)
+        kind: type[Inputs] = resolve_name(KINDS[inputs["kind"]])
+        read = kind.read(folder, inputs, len(networks.of_seeds))
+        return cls(description["about"], tuple(description["classes"]), description["rarest"], read, networks)

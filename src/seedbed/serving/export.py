@@ -27,15 +27,12 @@ from seedbed.errors import TrackingError
 from seedbed.paths import PACKAGE, expanded
 from seedbed.serving.building import INDEXES, predictor_of
 from seedbed.serving.predictor import Column, Predictor
+from seedbed.serving.requirements import requirements
 from seedbed.tracking import Store, TrackedRun, ending
 from seedbed.trained.loading import FoundVariant, find_variant
 
 CODE = Path(__file__).parent / "model.py"
-PACKAGES = (
-    "mlflow", "hydra-core", "numpy", "omegaconf", "pandas", "platformdirs", "pooch", "pyarrow", "pyyaml", "safetensors", "scikit-learn",
-    "scipy", "torch", "charset-normalizer",
-)  # fmt: skip
-"""Distributions that are imported when any served model is loaded; seedbed's own code travels with the model."""
+"""What MLflow runs to load the model."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +124,7 @@ def save(
     The model is a file of code (``CODE``) and the predictor's files: nothing is pickled. seedbed's code travels with it,
     so that what answers is what was exported, wherever it is served.
     """
+    code = [PACKAGE, *(own_code or [])]
     with tempfile.TemporaryDirectory() as written:
         files = Path(written) / "predictor"
         predictor.save(files)
@@ -134,18 +132,13 @@ def save(
             folder,
             python_model=str(CODE),
             artifacts={"predictor": str(files)},
-            code_paths=[str(path) for path in (PACKAGE, *(own_code or []))],
+            code_paths=[str(path) for path in code],
             signature=ModelSignature(_schema(predictor.questions), _schema(predictor.answers)),
             input_example=predictor.example(),
-            pip_requirements=[_pinned(name) for name in (*PACKAGES, *predictor.packages)],
+            pip_requirements=requirements(predictor, code),
             metadata={"seedbed": version("seedbed"), "about": predictor.about},
             mlflow_model=described,
         )
-
-
-def _pinned(name: str) -> str:
-    """Without a local part such as "+cpu", which no index knows."""
-    return f"{name}=={version(name).partition('+')[0]}"
 
 
 def _schema(columns: tuple[Column, ...]) -> Schema:

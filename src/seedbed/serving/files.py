@@ -15,7 +15,8 @@ from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file as save_tensors
 from torch import nn
 
-from seedbed.config.experiment import build
+from seedbed.config.building import build
+from seedbed.config.code import named_in
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.models.baselines import Fitted
 from seedbed.models.building import build_network, wanted_arguments
@@ -52,6 +53,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+def targets_of(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The dotted names that a config node has made, those of nodes inside it among them."""
+    return tuple(name for _, name, _ in named_in({"node": [dict(config)]}))
+
+
 @dataclass(frozen=True)
 class Networks:
     """The networks of several seeds: in files, one description, and the weights of each seed."""
@@ -62,6 +68,11 @@ class Networks:
     """What the table offers to it as arguments: numbers and arrays."""
     of_seeds: Mapping[int, nn.Module]
     """In evaluation mode."""
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """As in ``Predictor``."""
+        return targets_of(self.model)
 
     def save(self, folder: Path) -> None:
         """Write them into ``folder``, which must not exist yet. Raises ``ConfigError`` for networks that cannot be read back."""

@@ -81,8 +81,13 @@ class Predictor(ABC):
         write_json(folder / DESCRIPTION, {"format": FORMAT, "kind": self.KIND, "about": self.about, **written})
 
     @property
+    def code(self) -> tuple[str, ...]:
+        """Dotted names of what is imported when the files are read: this class, those of its parts, and what configs name."""
+        return (dotted_name(type(self)),)
+
+    @property
     def packages(self) -> tuple[str, ...]:
-        """Distributions that this model needs beside those that every model does."""
+        """Distributions that are imported only when it answers, so that no module at the top says so."""
         return ()
 
     def require_questions(self, questions: pd.DataFrame) -> None:
@@ -95,6 +100,11 @@ class Predictor(ABC):
                 raise DataError(f"The column {column.name!r} is missing: {near_misses(column.name, given)}")
         if questions.empty:
             raise DataError("There is no row to answer. Give at least one.")
+
+
+def dotted_name(kind: type) -> str:
+    """Module and name of a class."""
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def cells(questions: pd.DataFrame, column: str) -> list[str | None]:

@@ -185,6 +185,10 @@ class Recommender(Predictor):
     # ---- files -------------------------------------------------------------------------------------------------------
 
     @property
+    def code(self) -> tuple[str, ...]:
+        return (*super().code, *self.scores.code)
+
+    @property
     def packages(self) -> tuple[str, ...]:
         return ("faiss-cpu",) if self.index else ()
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seedbed.models.rating import DotProduct
 from seedbed.models.two_tower import TwoTower
 from seedbed.serving.files import Networks, read_arrays, write_arrays
+from seedbed.serving.predictor import dotted_name
 from seedbed.trained.seed import TrainedSeed
 
 Floats = NDArray[np.floating]
@@ -54,6 +55,11 @@ class Scores(ABC):
     def vector_of(self, user: int) -> NDArray[np.float32]:
         """(D,), where there are ``vectors``."""
         raise NotImplementedError
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """As in ``Predictor``."""
+        return (dotted_name(type(self)),)
 
     @abstractmethod
     def write(self, folder: Path) -> None: ...
@@ -150,6 +156,10 @@ class NetworkScores(Scores):
         return np.concatenate(parts).astype(np.float32)
 
     # ---- files -------------------------------------------------------------------------------------------------------
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        return (*super().code, *self.networks.code)
 
     def write(self, folder: Path) -> None:
         self.networks.save(folder / NETWORKS)
