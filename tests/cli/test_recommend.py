@@ -19,7 +19,7 @@ from seedbed.errors import SeedbedError
 from seedbed.models.fold_in import RIDGE
 from seedbed.running.runner import Outcome, run
 from seedbed.tracking import open_project_store
-from seedbed.trained.loading import load_variant
+from seedbed.trained.loading import load_recommender
 from seedbed.trained.rankings import most_alike, nearest, top
 from tests.tasks.test_cold_start import COLUMNS as COLD_COLUMNS
 from tests.tasks.test_cold_start import write_cold_project
@@ -175,7 +175,7 @@ def test_trained_seeds_recommend_and_find_neighbours(ask: Ask, project: Path, tm
 
 def test_what_a_seed_has_not_trained_on_shares_the_reserved_row(project: Path) -> None:
     outcome = train(project, "variant=plain", "task.vocabulary=train", "seeds=6")
-    trained = load_variant("stars", config_dir=project)
+    trained = load_recommender("stars", config_dir=project)
     users, items = (torch.from_numpy(ids).long() for ids in (trained.table.users, trained.table.items))
     cold = [int(((seed.users[users] == 0) | (seed.items[items] == 0)).sum()) for seed in trained.seeds]
     assert cold == outcome.results.values("plain", "val/cold_rows").tolist()
@@ -184,7 +184,7 @@ def test_what_a_seed_has_not_trained_on_shares_the_reserved_row(project: Path) -
 
 def test_items_need_factors_to_be_compared_by_and_names_that_are_clear(project: Path) -> None:
     train(project, "variant=plain", "seeds=1")
-    trained = load_variant("stars", config_dir=project)
+    trained = load_recommender("stars", config_dir=project)
     without = replace(trained, seeds=tuple(replace(seed, network=torch.nn.Identity()) for seed in trained.seeds))
     with pytest.raises(SeedbedError, match="no embedding item_factors"):
         similar(without, "Film 1", 2)
@@ -202,7 +202,7 @@ def test_a_new_user_is_served_by_the_ratings_of_a_file(ask: Ask, project: Path, 
     ratings.write_text("title,rating\nfilm 0,5\nFilm 4,1\n")
     done = ask("stars", "--variant", "biased", "--ratings", str(ratings), "-k", "9")
     assert "For a new user, by the 2 ratings of" in done.output
-    trained = load_variant("stars", "biased", config_dir=project)
+    trained = load_recommender("stars", "biased", config_dir=project)
     predicted = []
     for seed, state in zip(trained.seeds, _states(weights(project, outcome, "biased", tmp_path)), strict=True):
         users, items = (state[f"{side}_factors.weight"] for side in ("user", "item"))
@@ -248,7 +248,7 @@ def _states(stacked: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
 
 def test_a_new_user_needs_a_factor_model(project: Path, tmp_path: Path) -> None:
     train(project, "variant=plain", "seeds=1")
-    trained = load_variant("stars", config_dir=project)
+    trained = load_recommender("stars", config_dir=project)
     other = replace(trained, seeds=tuple(replace(seed, network=torch.nn.Identity()) for seed in trained.seeds))
     with pytest.raises(SeedbedError, match="has no factors that a new user's could be fitted to"):
         for_newcomer(other, tmp_path / "my.csv", 2)
@@ -261,7 +261,7 @@ def test_who_was_held_out_is_asked_for_in_vain(ask: Ask, project: Path, tmp_path
     assert len(listed(ask("newcomers", "--ratings", str(tmp_path / "my.csv"), "-k", "3"))) == 3
     assert "Ask with --ratings" in ask("newcomers", "--user", "u3").output
     assert "Most similar to Film 1." in ask("newcomers", "--similar-to", "Film 1").output
-    trained = load_variant("newcomers", config_dir=project)
+    trained = load_recommender("newcomers", config_dir=project)
     of_items = replace(trained, config=trained.config | {"task": trained.config["task"] | {"side": "item"}})
     with pytest.raises(SeedbedError, match=r"holds out some items, .* Name another experiment"):
         for_newcomer(of_items, tmp_path / "my.csv", 3)
@@ -274,4 +274,4 @@ def test_runs_without_weights_and_other_tasks_cannot_recommend(ask: Ask, project
     assert "tracking.checkpoints=false" in ask("stars", "--user", "u3").output
     run("messages", ["seeds=1", "variant=none"], config_dir=project)
     with pytest.raises(SeedbedError, match="only an experiment on ratings"):
-        load_variant("messages", config_dir=project)
+        load_recommender("messages", config_dir=project)

@@ -45,7 +45,7 @@ from seedbed.serving.numbers import NumberInputs
 from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender
 from seedbed.tracking import open_project_store
-from seedbed.trained.loading import find_variant, load_variant
+from seedbed.trained.loading import find_variant, load_recommender
 from tests.cli.test_recommend import ITEMS, RATED, train
 from tests.conftest import write_project
 from tests.properties import Examine
@@ -172,7 +172,7 @@ def test_recommendations_are_those_of_the_command_line(folder: Path) -> None:
     answers = recommender.predict(pd.DataFrame({"user": ["u3"], "k": [9]}))
     seen = {f"Film {item}" for user, item in RATED if user == 3}
     assert set(answers["item"]) == {f"Film {item}" for item in range(ITEMS)} - seen
-    trained = load_variant("stars", "plain", config_dir=folder)
+    trained = load_recommender("stars", "plain", config_dir=folder)
     scores = np.stack([seed.predictions(trained.table.user_names.index("u3") + 1) for seed in trained.seeds])
     for row in answers.itertuples():
         of_item = scores[:, trained.table.item_names.index(row.item)]
@@ -186,7 +186,7 @@ def test_recommendations_are_those_of_the_command_line(folder: Path) -> None:
 def test_a_user_who_is_not_known_gets_the_mean_of_those_who_are_and_is_marked(folder: Path) -> None:
     recommender = predictor(folder, "stars")
     answers = recommender.predict(pd.DataFrame({"user": ["nobody"], "k": [ITEMS]}))
-    trained = load_variant("stars", config_dir=folder)
+    trained = load_recommender("stars", config_dir=folder)
     means = []
     for seed in trained.seeds:
         users = np.unique(trained.table.users[trained.rows(seed.seed).train])

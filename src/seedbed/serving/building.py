@@ -23,35 +23,35 @@ from seedbed.serving.recommender import Recommender, Seen
 from seedbed.serving.scores import NetworkScores, Scores
 from seedbed.serving.texts import TextInputs
 from seedbed.tasks.base import CLASSIFIER, RECOMMENDER
-from seedbed.trained.loading import FoundVariant, TrainedNetworks, TrainedVariant, rating_variant
+from seedbed.trained.loading import TrackedVariant, TrainedNetworks, TrainedRecommender, trained_recommender
 
 INDEXES = ("exact", "faiss")
 
 
-def predictor_of(found: FoundVariant, seed: int | None = None, index: str = "exact") -> Predictor:
-    """By all seeds that ended well, or by one; raises a ``SeedbedError`` for a task that cannot be asked.
+def predictor_of(tracked: TrackedVariant, seed: int | None = None, index: str = "exact") -> Predictor:
+    """Make what answers by all seeds that ended well, or by one; raises a ``SeedbedError`` for a task that cannot be asked.
 
     ``index``: "exact" scores all items of a recommender, "faiss" those that an approximate index names.
     """
     if index == "faiss":
         check_faiss()
-    if found.task.held_out(found.config["task"]):
+    if tracked.task.held_out(tracked.config["task"]):
         raise ConfigError(
-            f"{found.results.experiment!r} measures newcomers: every seed holds out some users or items, and has learned "
+            f"{tracked.results.experiment!r} measures newcomers: every seed holds out some users or items, and has learned "
             "nothing of them. Name another experiment, such as fastai_collab."
         )
-    if found.task.SERVED_AS == RECOMMENDER:
-        return recommender_of(rating_variant(found, seed), index)
+    if tracked.task.SERVED_AS == RECOMMENDER:
+        return recommender_of(trained_recommender(tracked, seed), index)
     if index != "exact":
         raise ConfigError(f"--index {index}: only a variant that recommends has items to index. Leave it out.")
-    return classifier_of(found, seed)
+    return classifier_of(tracked, seed)
 
 
 # ---- ratings ---------------------------------------------------------------------------------------------------------
 
 
-def recommender_of(trained: TrainedVariant, index: str = "exact") -> Recommender:
-    """``index``: "exact" scores all items, "faiss" those that an approximate index names."""
+def recommender_of(trained: TrainedRecommender, index: str = "exact") -> Recommender:
+    """Make a recommender; with ``index`` "exact" it scores all items, with "faiss" those that an approximate index names."""
     table, config = trained.table, trained.config
     of_seeds = {seed.seed: seed.network for seed in trained.seeds}
     scores = NetworkScores(
@@ -89,34 +89,37 @@ def _faiss(variant: str, scores: Scores) -> FaissIndex:
 # ---- classes ---------------------------------------------------------------------------------------------------------
 
 
-def classifier_of(found: FoundVariant, seed: int | None = None) -> Classifier:
-    """Raises a ``SeedbedError`` for another task, and for data whose encoder or transformer cannot be stored."""
-    if found.task.SERVED_AS == RECOMMENDER:
-        name = found.results.experiment
+def classifier_of(tracked: TrackedVariant, seed: int | None = None) -> Classifier:
+    """Make a classifier by all seeds that ended well, or by one.
+
+    Raises a ``SeedbedError`` for another task, and for data whose encoder or transformer cannot be stored.
+    """
+    if tracked.task.SERVED_AS == RECOMMENDER:
+        name = tracked.results.experiment
         raise ConfigError(
             f"{name!r} is about ratings, not about texts or rows of numbers. Ask it what users like: seedbed recommend {name} "
             f"--user NAME, or --similar-to TITLE."
         )
-    if found.task.SERVED_AS != CLASSIFIER:
+    if tracked.task.SERVED_AS != CLASSIFIER:
         raise ConfigError(
-            f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment with "
+            f"{tracked.results.experiment!r} has the task {tracked.config['task']['_target_']}, and only an experiment with "
             "task=classification, task=rating or task=retrieval can be asked. Name such an experiment."
         )
-    trained = found.networks(seed)
+    trained = tracked.networks(seed)
     table: Table = trained.table
-    networks = Networks(found.config["model"], found.task.network_arguments(table), dict(trained.networks))
+    networks = Networks(tracked.config["model"], tracked.task.network_arguments(table), dict(trained.networks))
     rarest = table.classes[table.positive]
     return Classifier(trained.about, table.classes, rarest, _inputs(trained, table), networks)
 
 
 def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:
-    data = trained.found.config["data"]
+    data = trained.tracked.config["data"]
     seeds = [seed for seed, _ in trained.networks]
     if table.texts is not None:
         return _texts(trained, table, data, seeds)
     if isinstance(table.inputs, Pictures):
         raise ConfigError(
-            f"{trained.found.results.experiment!r} is about pictures, which cannot be served or predicted yet: only texts, "
+            f"{trained.tracked.results.experiment!r} is about pictures, which cannot be served or predicted yet: only texts, "
             "rows of numbers and ratings can. Its weights lie in the store, as weights.safetensors of each seed's run."
         )
     if not table.columns:

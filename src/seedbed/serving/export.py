@@ -29,7 +29,7 @@ from seedbed.serving.building import INDEXES, predictor_of
 from seedbed.serving.predictor import Column, Predictor
 from seedbed.serving.requirements import requirements
 from seedbed.tracking import Store, TrackedRun, ending
-from seedbed.trained.loading import FoundVariant, find_variant
+from seedbed.trained.loading import TrackedVariant, find_variant
 
 CODE = Path(__file__).parent / "model.py"
 """What MLflow runs to load the model."""
@@ -84,23 +84,23 @@ def export(
     ``INDEXES``; ``register`` is a name in MLflow's model registry, which gets a new version. Raises a ``SeedbedError``.
     """
     require_choice("--index", index, INDEXES)
-    found = find_variant(experiment, variant, run, config_dir)
-    predictor = predictor_of(found, seed, index)
-    tags = {"variant": found.name, "launch": found.results.launch}
-    with ending(found.store.start(f"{found.name}, served", "model", tags, found.run)) as of_model:
+    tracked = find_variant(experiment, variant, run, config_dir)
+    predictor = predictor_of(tracked, seed, index)
+    tags = {"variant": tracked.name, "launch": tracked.results.launch}
+    with ending(tracked.store.start(f"{tracked.name}, served", "model", tags, tracked.run)) as of_model:
         of_model.log(params={"seeds": list(predictor.seeds), "index": index, "kind": predictor.KIND})
-        model_id = _log(found, of_model, predictor, config_dir)
+        model_id = _log(tracked, of_model, predictor, config_dir)
         uri = f"models:/{model_id}"
-        registered = _register(found.store, register, uri, model_id, of_model.id) if register else ""
+        registered = _register(tracked.store, register, uri, model_id, of_model.id) if register else ""
     query = json.dumps({"dataframe_records": predictor.example().to_dict("records")}, ensure_ascii=False)
-    return Exported(predictor.about, uri, found.store.uri, query, registered)
+    return Exported(predictor.about, uri, tracked.store.uri, query, registered)
 
 
-def _log(found: FoundVariant, run: TrackedRun, predictor: Predictor, config_dir: str | PathLike[str] | None) -> str:
+def _log(tracked: TrackedVariant, run: TrackedRun, predictor: Predictor, config_dir: str | PathLike[str] | None) -> str:
     """Write and upload the files; returns the model's id."""
-    client = found.store.client
-    name = re.sub(r"[^\w-]", "_", found.name)  # MLflow takes no '.' and the like here
-    logged = client.create_logged_model(found.store.experiment_id, name, run.id, model_type=predictor.KIND)
+    client = tracked.store.client
+    name = re.sub(r"[^\w-]", "_", tracked.name)  # MLflow takes no '.' and the like here
+    logged = client.create_logged_model(tracked.store.experiment_id, name, run.id, model_type=predictor.KIND)
     described = Model(
         artifact_path=logged.artifact_location, model_uuid=logged.model_id, model_id=logged.model_id, run_id=run.id
     )

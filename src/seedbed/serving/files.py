@@ -30,7 +30,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Raises ``TrackingError`` for a file that is missing or damaged."""
+    """Read a JSON object; raises ``TrackingError`` for a file that is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -45,7 +45,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Raises ``TrackingError`` for a file that is missing or damaged."""
+    """Read arrays by their names; raises ``TrackingError`` for a file that is missing or damaged."""
     try:
         arrays: dict[str, np.ndarray] = load_file(path)
     except (OSError, SafetensorError) as error:
@@ -93,7 +93,7 @@ class Networks:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Raises ``TrackingError`` for files that do not fit together."""
+        """Read what ``save`` wrote; raises ``TrackingError`` for files that do not fit together."""
         described = read_json(folder / NETWORK)
         try:
             model, arguments, seeds = described["model"], described["arguments"], described["seeds"]

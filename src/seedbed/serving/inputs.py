@@ -17,7 +17,7 @@ KINDS = {"texts": "seedbed.serving.texts:TextInputs", "numbers": "seedbed.servin
 
 
 class Inputs(ABC):
-    """From a table of questions to features."""
+    """What turns a table of questions into features."""
 
     KIND: ClassVar[str]
 
@@ -41,7 +41,7 @@ class Inputs(ABC):
 
     @abstractmethod
     def features(self, questions: pd.DataFrame) -> list[np.ndarray]:
-        """(N, ...) for each seed, of the type that its network takes; raises ``DataError`` for a row that has no answer."""
+        """Features (N, ...) for each seed, of the type that its network takes; raises ``DataError`` for a row that has no answer."""
 
     @abstractmethod
     def write(self, folder: Path) -> dict[str, Any]:

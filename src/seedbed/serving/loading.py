@@ -17,7 +17,7 @@ KINDS = {
 
 
 def load_predictor(folder: Path) -> Predictor:
-    """What ``Predictor.save`` wrote; raises ``TrackingError`` for files that are missing, damaged or from elsewhere."""
+    """Read what ``Predictor.save`` wrote; raises ``TrackingError`` for files that are missing, damaged or from elsewhere."""
     description = read_json(folder / DESCRIPTION)
     if description.get("format") != FORMAT or description.get("kind") not in KINDS:
         raise TrackingError(

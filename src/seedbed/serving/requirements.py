@@ -23,12 +23,12 @@ def requirements(predictor: Predictor, code: Iterable[Path]) -> list[str]:
     imports at the top of their modules, and are not pinned themselves.
     """
     imported = _imported([MODEL, *predictor.code], {path.stem: path.parent for path in code})
-    found = {name for top in imported if (name := _distribution(top))}
-    return [_pinned(name) for name in sorted({*found, *predictor.packages})]
+    distributions = {name for top in imported if (name := _distribution(top))}
+    return [_pinned(name) for name in sorted({*distributions, *predictor.packages})]
 
 
 def _pinned(name: str) -> str:
-    """Without a local part such as "+cpu", which no index knows."""
+    """The version that is installed, without a local part such as "+cpu", which no index knows."""
     return f"{name}=={version(name).partition('+')[0]}"
 
 

@@ -27,7 +27,7 @@ PACKAGES = {
 
 
 class TextInputs(Inputs):
-    """By an encoder: a fixed one, or one that was fitted to each seed's training texts (``fitted``, one a seed).
+    """Texts by an encoder: a fixed one, or one that was fitted to each seed's training texts (``fitted``, one a seed).
 
     ``config`` is the encoder's config node, and ``name`` what it was called in training.
     """

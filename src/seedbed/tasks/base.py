@@ -1,4 +1,4 @@
-"""What a task is: it trains and measures S stacked networks, and knows what one seed's rows become for that."""
+"""The base class of tasks, which train and measure S stacked networks and say what their rows become for that."""
 
 from __future__ import annotations
 
@@ -58,9 +58,11 @@ class StackData:
 
 
 class Task(StackedModule):
-    """A stacked module together with what leads from a table to its inputs.
+    """A stacked module, together with what leads from a table to its inputs and what can be asked of its networks.
 
-    The class methods speak of a table before there is any network; ``table`` is of the kind that the task is for.
+    The class methods speak of a table before there is any network; ``table`` is of the kind that the task is for. What is
+    served, what ``recommend`` and ``predict`` answer and which sections a report has is asked here, never decided by the
+    class: see ``SERVED_AS`` and what follows it, and the last methods.
     """
 
     METRICS: ClassVar[tuple[str, ...]]

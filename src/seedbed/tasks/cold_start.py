@@ -124,7 +124,9 @@ class ColdStart(Rating):
         index, mask = (values.cpu().numpy() for values in evaluated)
         of_seeds = [self._measured(position, index[position][mask[position]]) for position in range(self.seeds)]
         return {
-            name: torch.tensor([found[name] for found in of_seeds], dtype=torch.float64).to(self.device, torch.float64)
+            name: torch.tensor([of_seed[name] for of_seed in of_seeds], dtype=torch.float64).to(
+                self.device, torch.float64
+            )
             for name in of_seeds[0]
         }
 
@@ -215,15 +217,15 @@ class ColdStart(Rating):
 
     @classmethod
     def stack_data(cls, table: RatingTable, data: Sequence[SeedData]) -> StackData:
-        found = super().stack_data(table, data)
+        stacked = super().stack_data(table, data)
         held_out = [_held_out(table, item.rows) for item in data]
         more = {
             "numbers": [item.seed for item in data],
-            "train": found.train,
+            "train": stacked.train,
             "held_out": [side for side in SIDES if all(side in of_seed for of_seed in held_out)],
             "features": {"user": table.user_features, "item": table.item_features},
         }
-        return replace(found, arguments=found.arguments | more)
+        return replace(stacked, arguments=stacked.arguments | more)
 
     @classmethod
     def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
@@ -279,7 +281,7 @@ class ColdStart(Rating):
 
     @classmethod
     def describe(cls, table: RatingTable) -> dict[str, Any]:
-        """Not the range of the ratings: a redrawn split has other users, or items."""
+        """Say nothing of the range of the ratings: a redrawn split has other users, or items."""
         return {}
 
     @classmethod

@@ -124,4 +124,4 @@ class RatingMatrix(Rating):
 
     @classmethod
     def counts_missing_as_zero(cls, settings: Mapping[str, Any]) -> bool:
-        return settings.get("cells", "all") == "all"
+        return bool(settings.get("cells", "all") == "all")

@@ -1,4 +1,4 @@
-"""What the tasks on tables of ratings share, whatever they learn from them."""
+"""The base class of the tasks on tables of ratings, whatever they learn from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seedbed.tasks.base import RECOMMENDER, SeedData, Task
 
 
 class OfRatings(Task):
-    """Networks of a user and an item."""
+    """Stacked networks of a user and an item."""
 
     SERVED_AS = RECOMMENDER
     INSPECTED = True
