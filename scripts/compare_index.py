@@ -21,7 +21,7 @@ from seedbed.errors import ConfigError, SeedbedError
 from seedbed.serving.building import recommender_of
 from seedbed.serving.index import PROBED, FaissIndex, check_faiss
 from seedbed.serving.recommender import LEAST_CANDIDATES
-from seedbed.trained.loading import load_variant
+from seedbed.trained.loading import load_recommender
 
 BEST = 10
 SHARES = (1 / 64, 1 / 32, 1 / 16, PROBED, 1 / 4)
@@ -89,8 +89,8 @@ def made_up_cloud(factors: int) -> tuple[Cloud, str]:
 
 def trained_cloud(experiment: str) -> tuple[Cloud, str]:
     """Around the trained vectors of the best variant's first seed."""
-    trained = load_variant(experiment)
-    first = load_variant(experiment, trained.name, seed=trained.seeds[0].seed)
+    trained = load_recommender(experiment)
+    first = load_recommender(experiment, trained.name, seed=trained.seeds[0].seed)
     scores = recommender_of(first).scores
     items = scores.vectors()
     if items is None:

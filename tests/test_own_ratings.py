@@ -12,10 +12,8 @@ from click.testing import CliRunner
 
 from seedbed.cli.main import main
 from seedbed.config.experiment import load_experiment
-from seedbed.data.ratings_csv import RatingsCsv
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.running.runner import _fitted, run
-from seedbed.trained.queries import foreign_names
 from seedbed.training.progress import Display
 
 OWN = ["data=ratings_csv", "data.path=own.csv", "data.user=who", "data.item=what", "data.rating=stars", "seeds=2"]
@@ -70,15 +68,6 @@ def test_what_is_asked_for_by_name_is_refused_where_the_data_do_not_have_it(own:
             _fitted(load_experiment(name, [*QUICK, asked]), Display(quiet=True))
     with pytest.raises(ConfigError, match=r"Write report\.metric=test/ndcg_at_10"):
         load_experiment("two_tower_retrieval", [*QUICK, "split=leave_n_out"])
-
-
-def test_names_that_are_typed_are_meant_and_a_user_of_another_file_is_not(own: Path) -> None:
-    table = RatingsCsv(path="own.csv", user="who", item="what", rating="stars").load()
-    report = {"user": 42, "similar_to": "Star Wars (1977)"}
-    assert foreign_names(table, report, {"data", "data.path"}) == report
-    assert foreign_names(table, report, {"data"}) == {"similar_to": "Star Wars (1977)"}
-    assert foreign_names(table, report, {"data.path", "report.user", "report.similar_to"}) == {}
-    assert foreign_names(table, {"user": None, "similar_to": "Item 3"}, {"data.path"}) == {}
 
 
 def ask(*command: str) -> str:

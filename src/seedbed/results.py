@@ -158,8 +158,16 @@ class Results:
 
     @property
     def has_ratings(self) -> bool:
-        """Whether the experiment is about ratings of items by users."""
+        """Whether its rows are ratings of items by users, the same ones under every seed."""
         return "rating_range" in self.data
+
+    @property
+    def is_inspected(self) -> bool:
+        """Whether a report has a section on what the networks have learned, as the task said at the launch.
+
+        Launches of version 0.1.0 say so by the range of their ratings.
+        """
+        return bool(self.data.get("inspected", self.has_ratings))
 
     def cells_of(self, variant: str) -> pd.DataFrame:
         """Cells of one variant, by rising seed."""

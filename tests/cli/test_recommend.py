@@ -1,4 +1,4 @@
-"""Recommendations: the lists of hand-made scores and factors, and the command on a project's own trained seeds."""
+"""Recommendations: the command on a project's own trained seeds."""
 
 from __future__ import annotations
 
@@ -19,69 +19,11 @@ from seedbed.errors import SeedbedError
 from seedbed.models.fold_in import RIDGE
 from seedbed.running.runner import Outcome, run
 from seedbed.tracking.store import open_project_store
-from seedbed.trained.loading import load_variant
-from seedbed.trained.rankings import most_alike, nearest, top
+from seedbed.trained.loading import load_recommender
 from tests.stored import client_of
 from tests.tasks.test_cold_start import COLUMNS as COLD_COLUMNS
 from tests.tasks.test_cold_start import write_cold_project
 from tests.tasks.test_rating import EXPERIMENT
-
-NONE_SEEN = np.zeros(4, dtype=bool)
-
-
-# ---- lists -----------------------------------------------------------------------------------------------------------
-
-
-def test_the_highest_means_come_first_with_spread_and_votes() -> None:
-    scores = np.array([[1.0, 4.0, 3.0, 2.0], [1.0, 5.0, 2.0, 5.5], [1.0, 3.0, 4.0, 1.5]], dtype=np.float32)
-    first, second = top(scores, NONE_SEEN, 2)
-    assert (first.item, second.item) == (1, 2)  # means 1, 4, 3, 3: of equal ones the lower
-    assert (first.score.mean, first.score.std) == (4.0, 1.0)
-    assert (first.seeds, second.seeds) == (3, 2)  # the second seed's own list is 3, 1
-
-
-def test_equal_scores_give_the_lower_items_in_every_list() -> None:
-    found = top(np.ones((3, 4)), NONE_SEEN, 2)
-    assert [(row.item, row.seeds) for row in found] == [(0, 3), (1, 3)]
-
-
-def test_what_was_seen_takes_no_place() -> None:
-    scores = np.array([[9.0, 1.0, 3.0, 2.0], [9.0, 1.0, 2.0, 3.0]])
-    found = top(scores, np.array([True, False, False, False]), 2)
-    assert [(row.item, row.seeds) for row in found] == [(2, 2), (3, 2)]
-
-
-def test_more_than_there_are_gives_each_that_is_left_once() -> None:
-    scores = np.arange(8.0).reshape(2, 4)
-    found = top(scores, np.array([False, True, False, False]), 10)
-    assert [(row.item, row.seeds) for row in found] == [(3, 2), (2, 2), (0, 2)]
-    assert top(scores, ~NONE_SEEN, 10) == []
-
-
-def test_one_seed_has_no_spread() -> None:
-    (row,) = top(np.array([[1.0, 2.0, 3.0, 0.0]]), NONE_SEEN, 1)
-    assert (row.item, row.score.mean, row.score.std, row.seeds) == (2, 3.0, None, 1)
-
-
-def test_nearest_is_by_direction_and_leaves_the_item_itself_out() -> None:
-    one = [[1.0, 0.0], [100.0, 100.0], [0.1, 0.0], [0.0, 0.0], [-5.0, 0.0]]
-    other = [[0.0, 2.0], [0.0, 0.1], [7.0, 0.0], [0.0, 0.0], [0.0, -1.0]]
-    found = nearest(np.array([one, other]), 0, 9)
-    assert [row.item for row in found] == [1, 2, 3, 4]
-    assert [row.score.mean for row in found] == pytest.approx([(0.5**0.5 + 1) / 2, 0.5, 0.0, -1.0])
-    assert found[1].score.std == pytest.approx(0.5**0.5)
-    assert [row.seeds for row in nearest(np.array([one, other]), 0, 1)] == [1]
-
-
-def test_most_alike_is_by_product_relative_to_the_items_own() -> None:
-    one = [[2.0, 0.0], [3.0, 9.0], [1.0, 0.0], [0.0, 5.0]]
-    other = [[0.0, 1.0], [0.0, 1.0], [0.0, 2.0], [1.0, -1.0]]
-    found = most_alike(np.array([one, other]), 0, 9)
-    assert [row.item for row in found] == [1, 2, 3]
-    assert [row.score.mean for row in found] == pytest.approx([(1.5 + 1) / 2, (0.5 + 2) / 2, (0 - 1) / 2])
-    assert [row.seeds for row in most_alike(np.array([one, other]), 0, 1)] == [1]
-    assert most_alike(np.zeros((1, 3, 2)), 0, 1)[0].score.mean == 0
-
 
 # ---- the command -----------------------------------------------------------------------------------------------------
 
@@ -176,18 +118,9 @@ def test_trained_seeds_recommend_and_find_neighbours(ask: Ask, project: Path, tm
     assert "are no longer those that 'stars' was trained on" in ask("stars", "--user", "u0").output
 
 
-def test_what_a_seed_has_not_trained_on_shares_the_reserved_row(project: Path) -> None:
-    outcome = train(project, "variant=plain", "task.vocabulary=train", "seeds=6")
-    trained = load_variant("stars", config_dir=project)
-    users, items = (torch.from_numpy(ids).long() for ids in (trained.table.users, trained.table.items))
-    cold = [int(((seed.users[users] == 0) | (seed.items[items] == 0)).sum()) for seed in trained.seeds]
-    assert cold == outcome.results.values("plain", "val/cold_rows").tolist()
-    assert sum(cold) > 0
-
-
 def test_items_need_factors_to_be_compared_by_and_names_that_are_clear(project: Path) -> None:
     train(project, "variant=plain", "seeds=1")
-    trained = load_variant("stars", config_dir=project)
+    trained = load_recommender("stars", config_dir=project)
     without = replace(trained, seeds=tuple(replace(seed, network=torch.nn.Identity()) for seed in trained.seeds))
     with pytest.raises(SeedbedError, match="no embedding item_factors"):
         similar(without, "Film 1", 2)
@@ -205,7 +138,7 @@ def test_a_new_user_is_served_by_the_ratings_of_a_file(ask: Ask, project: Path, 
     ratings.write_text("title,rating\nfilm 0,5\nFilm 4,1\n")
     done = ask("stars", "--variant", "biased", "--ratings", str(ratings), "-k", "9")
     assert "For a new user, by the 2 ratings of" in done.output
-    trained = load_variant("stars", "biased", config_dir=project)
+    trained = load_recommender("stars", "biased", config_dir=project)
     predicted = []
     for seed, state in zip(trained.seeds, _states(weights(project, outcome, "biased", tmp_path)), strict=True):
         users, items = (state[f"{side}_factors.weight"] for side in ("user", "item"))
@@ -251,7 +184,7 @@ def _states(stacked: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
 
 def test_a_new_user_needs_a_factor_model(project: Path, tmp_path: Path) -> None:
     train(project, "variant=plain", "seeds=1")
-    trained = load_variant("stars", config_dir=project)
+    trained = load_recommender("stars", config_dir=project)
     other = replace(trained, seeds=tuple(replace(seed, network=torch.nn.Identity()) for seed in trained.seeds))
     with pytest.raises(SeedbedError, match="has no factors that a new user's could be fitted to"):
         for_newcomer(other, tmp_path / "my.csv", 2)
@@ -264,7 +197,7 @@ def test_who_was_held_out_is_asked_for_in_vain(ask: Ask, project: Path, tmp_path
     assert len(listed(ask("newcomers", "--ratings", str(tmp_path / "my.csv"), "-k", "3"))) == 3
     assert "Ask with --ratings" in ask("newcomers", "--user", "u3").output
     assert "Most similar to Film 1." in ask("newcomers", "--similar-to", "Film 1").output
-    trained = load_variant("newcomers", config_dir=project)
+    trained = load_recommender("newcomers", config_dir=project)
     of_items = replace(trained, config=trained.config | {"task": trained.config["task"] | {"side": "item"}})
     with pytest.raises(SeedbedError, match=r"holds out some items, .* Name another experiment"):
         for_newcomer(of_items, tmp_path / "my.csv", 3)
@@ -277,4 +210,4 @@ def test_runs_without_weights_and_other_tasks_cannot_recommend(ask: Ask, project
     assert "tracking.checkpoints=false" in ask("stars", "--user", "u3").output
     run("messages", ["seeds=1", "variant=none"], config_dir=project)
     with pytest.raises(SeedbedError, match="only an experiment on ratings"):
-        load_variant("messages", config_dir=project)
+        load_recommender("messages", config_dir=project)

@@ -1,6 +1,5 @@
-"""Sentence encoders and their cache."""
+"""Sentence encoders."""
 
-import errno
 import os
 import shutil
 import subprocess
@@ -10,31 +9,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seedbed.data import encoders, sources
+from seedbed.data import encoders
 from seedbed.data.encoders import (
     HashEncoder,
     SentenceTransformerEncoder,
     TfidfEncoder,
     UniversalSentenceEncoder,
-    counts_of,
-    encode_cached,
-    notes_on_cut,
 )
+from seedbed.data.encoding_cache import encode_cached
 from seedbed.errors import ConfigError, DataError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-class CountingEncoder(HashEncoder):
-    """Remembers what it was asked to encode."""
-
-    def __init__(self) -> None:
-        super().__init__(dimensions=8)
-        self.asked: list[list[str]] = []
-
-    def encode(self, texts, progress=None):
-        self.asked.append(list(texts))
-        return super().encode(texts, progress)
 
 
 @pytest.fixture(autouse=True)
@@ -45,57 +30,6 @@ def cache(tmp_path, monkeypatch):
 
 def cached_files(cache):
     return [path for path in (cache / "vectors").rglob("*") if path.is_file()]
-
-
-def test_the_second_call_reads_the_cache(cache):
-    encoder = CountingEncoder()
-    first = encode_cached(encoder, ["b", "a", "b"])
-    again = encode_cached(encoder, ["b", "a", "b"])
-    assert encoder.asked == [["b", "a"]], "equal texts are encoded once"
-    assert np.array_equal(first, again)
-    assert np.array_equal(first, HashEncoder(dimensions=8).encode(["b", "a", "b"]))
-    (file,) = cached_files(cache)
-    assert file.parent.name == encoder.name
-
-
-def test_other_texts_have_another_file(cache):
-    for texts in (["a", "b"], ["b", "a"], ["ab"]):
-        encode_cached(HashEncoder(), texts)
-    assert len(cached_files(cache)) == 3
-
-
-@pytest.mark.parametrize("damage", [b"", b"rubbish", None])
-def test_a_damaged_file_is_made_anew(cache, damage):
-    encoder = CountingEncoder()
-    first = encode_cached(encoder, ["a", "b"])
-    (file,) = cached_files(cache)
-    file.write_bytes(file.read_bytes()[:-5] if damage is None else damage)
-    assert np.array_equal(encode_cached(encoder, ["a", "b"]), first)
-    assert len(encoder.asked) == 2
-    encode_cached(encoder, ["a", "b"])
-    assert len(encoder.asked) == 2
-
-
-def test_a_file_of_another_shape_is_made_anew(cache):
-    encoder = CountingEncoder()
-    encode_cached(encoder, ["a", "b"])
-    (file,) = cached_files(cache)
-    np.save(file, np.zeros((2, 3), dtype=np.float32))
-    assert encode_cached(encoder, ["a", "b"]).shape == (2, 8)
-
-
-def test_no_space_for_vectors(monkeypatch, cache):
-    def refuse(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(sources.os, "replace", refuse)
-    with pytest.raises(DataError, match="no space is left"):
-        encode_cached(HashEncoder(), ["a"])
-    assert cached_files(cache) == []
-
-
-def test_no_texts():
-    assert encode_cached(HashEncoder(dimensions=8), []).shape == (0, 8)
 
 
 def test_hash_vectors_have_unit_length():
@@ -189,36 +123,6 @@ def test_wrong_tfidf_settings(setting):
 
 
 # ---- texts longer than an encoder reads ------------------------------------------------------------------------------
-
-
-class Short(CountingEncoder):
-    """Reads three letters."""
-
-    counted = 0
-
-    def counts(self, texts):
-        self.counted += 1
-        return {"cut_after_3_letters": sum(len(text) > 3 for text in texts)}
-
-
-def test_cut_texts_are_counted_once_for_texts_and_said():
-    encoder, texts = Short(), ["a", "abcd", "abcde"]
-    assert counts_of(encoder, texts) == counts_of(encoder, texts) == {"cut_after_3_letters": 2}
-    assert encoder.counted == 1
-    assert counts_of(encoder, ["a"]) == {"cut_after_3_letters": 0}
-    assert notes_on_cut(counts_of(encoder, texts), 3) == [
-        "2 of 3 texts are longer than the encoder reads: they are cut after 3 letters."
-    ]
-    assert notes_on_cut({"cut_after_3_letters": 0, "others": 4}, 3) == []
-    assert counts_of(HashEncoder(), texts) == {}
-
-
-@pytest.mark.parametrize("damage", ["", "[1]", '{"a": "b"}'])
-def test_damaged_counts_are_made_anew(cache, damage):
-    counts_of(Short(), ["abcd"])
-    (file,) = cached_files(cache)
-    file.write_text(damage)
-    assert counts_of(Short(), ["abcd"]) == {"cut_after_3_letters": 1}
 
 
 @pytest.mark.parametrize(("limit", "counts"), [(4, {"cut_after_4_tokens": 1}), (None, {}), (float("inf"), {})])

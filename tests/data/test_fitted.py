@@ -10,8 +10,7 @@ import pytest
 from sklearn import preprocessing
 from sklearn.base import clone
 
-from seedbed.data.feature_csv import transformer_of
-from seedbed.data.fitted import learnt, with_learnt
+from seedbed.data.fitted import learnt, transformer_of, with_learnt
 from seedbed.errors import ConfigError
 
 ROWS = np.random.default_rng(0).normal([3, -40, 0], [1, 25, 0.1], size=(60, 3)).astype(np.float32)

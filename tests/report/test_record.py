@@ -16,7 +16,7 @@ from seedbed.report.plain import json_text, plain, restored
 from seedbed.report.record import FORMAT, read_record
 from seedbed.results import CELL_COLUMNS, Job, Results, Search
 from seedbed.statistics import Summary, summary
-from seedbed.trained.inspection import Learned
+from seedbed.trained.inspection import Inspection
 from tests.report.conftest import Factory, make_cells, make_values
 from tests.report.test_search_report import BETTER, make_launch, make_search
 from tests.trained.test_inspection import learned as made_up_learned
@@ -124,7 +124,7 @@ def test_a_search_comes_back(undrawn: None, make_results: Factory, tmp_path: Pat
 
 @pytest.mark.parametrize("what", ["read", "a sentence"])
 def test_what_was_learned_comes_back(undrawn: None, make_results: Factory, tmp_path: Path, what: str) -> None:
-    learned: Learned | str = made_up_learned() if what == "read" else "The weights are gone."
+    learned: Inspection | str = made_up_learned() if what == "read" else "The weights are gone."
     results = launched(make_results())
     write_report(results, tmp_path / "a", learned=learned, formats=("md", "csv"))
     assert b"## What the model learned" in files(tmp_path / "a")["report.md"]

@@ -79,12 +79,12 @@ def test_an_index_finds_nearly_all_of_the_best_and_scores_them_exactly(tmp_path:
     common = 0
     for user in range(1, USERS + 1):
         wanted, answer = exact.for_user(user, 10), approximate.for_user(user, 10)
-        scores = {row.item: row.score for row in exact.for_user(user, ITEMS).found}
-        assert all(row.score.mean == pytest.approx(scores[row.item].mean, abs=1e-6) for row in answer.found)
-        assert not items(answer.found) & set(exact.seen.by(user).tolist())
-        assert len(answer.found) == 10
-        assert [row.item for row in loaded.for_user(user, 10).found] == [row.item for row in answer.found]
-        common += len(items(wanted.found) & items(answer.found))
+        scores = {row.item: row.score for row in exact.for_user(user, ITEMS).ranked}
+        assert all(row.score.mean == pytest.approx(scores[row.item].mean, abs=1e-6) for row in answer.ranked)
+        assert not items(answer.ranked) & set(exact.seen.by(user).tolist())
+        assert len(answer.ranked) == 10
+        assert [row.item for row in loaded.for_user(user, 10).ranked] == [row.item for row in answer.ranked]
+        common += len(items(wanted.ranked) & items(answer.ranked))
     assert 0.6 < common / (10 * USERS) < 1, "not all lists are looked at"
 
 
@@ -96,7 +96,7 @@ def test_an_index_that_looks_at_all_lists_is_exact() -> None:
     exact.index = FaissIndex.build(vectors)
     exact.index.look_into(1)
     for user in (1, 7, 20):
-        assert items(exact.for_user(user, 10).found) == items(recommender().for_user(user, 10).found)
+        assert items(exact.for_user(user, 10).ranked) == items(recommender().for_user(user, 10).ranked)
 
 
 @without_faiss
@@ -104,8 +104,8 @@ def test_where_the_index_names_too_few_all_items_are_scored() -> None:
     approximate = recommender(index=True)
     assert approximate.index is not None
     approximate.index.look_into(0)  # one list, of some 40 items
-    found = approximate.for_user(1, 300).found
-    assert [row.item for row in found] == [row.item for row in recommender().for_user(1, 300).found]
+    found = approximate.for_user(1, 300).ranked
+    assert [row.item for row in found] == [row.item for row in recommender().for_user(1, 300).ranked]
 
 
 @without_faiss

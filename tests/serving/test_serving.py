@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import math
 import os
@@ -16,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from importlib.metadata import distribution, packages_distributions
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +39,13 @@ from seedbed.running.runner import run
 from seedbed.search.runner import search
 from seedbed.serving.building import classifier_of, predictor_of
 from seedbed.serving.classifier import Classifier
-from seedbed.serving.export import PACKAGES, Exported, export
-from seedbed.serving.inputs import Numbers
+from seedbed.serving.export import Exported, export
 from seedbed.serving.loading import load_predictor
+from seedbed.serving.numbers import NumberInputs
 from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender
 from seedbed.tracking.store import open_project_store
-from seedbed.trained.loading import find_variant, load_variant
+from seedbed.trained.loading import find_variant, load_recommender
 from tests.cli.test_recommend import ITEMS, RATED, train
 from tests.conftest import write_project
 from tests.properties import Examine
@@ -174,7 +173,7 @@ def test_recommendations_are_those_of_the_command_line(folder: Path) -> None:
     answers = recommender.predict(pd.DataFrame({"user": ["u3"], "k": [9]}))
     seen = {f"Film {item}" for user, item in RATED if user == 3}
     assert set(answers["item"]) == {f"Film {item}" for item in range(ITEMS)} - seen
-    trained = load_variant("stars", "plain", config_dir=folder)
+    trained = load_recommender("stars", "plain", config_dir=folder)
     scores = np.stack([seed.predictions(trained.table.user_names.index("u3") + 1) for seed in trained.seeds])
     for row in answers.itertuples():
         of_item = scores[:, trained.table.item_names.index(row.item)]
@@ -188,7 +187,7 @@ def test_recommendations_are_those_of_the_command_line(folder: Path) -> None:
 def test_a_user_who_is_not_known_gets_the_mean_of_those_who_are_and_is_marked(folder: Path) -> None:
     recommender = predictor(folder, "stars")
     answers = recommender.predict(pd.DataFrame({"user": ["nobody"], "k": [ITEMS]}))
-    trained = load_variant("stars", config_dir=folder)
+    trained = load_recommender("stars", config_dir=folder)
     means = []
     for seed in trained.seeds:
         users = np.unique(trained.table.users[trained.rows(seed.seed).train])
@@ -547,38 +546,6 @@ def test_export_registers_new_versions_from_any_folder(folder: Path, monkeypatch
 # ---- in a process of its own -----------------------------------------------------------------------------------------
 
 
-def test_the_requirements_are_what_the_code_of_a_model_imports() -> None:
-    """At the top of its modules, followed from the file that MLflow runs."""
-    followed, imported, open_ends = set(), set(), ["seedbed.serving.model"]
-    while open_ends:
-        module = open_ends.pop()
-        path = PACKAGE.parent / Path(*module.split("."))
-        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        if module in followed or not path.is_file():
-            continue
-        followed.add(module)
-        open_ends.append(module.rpartition(".")[0])
-        for node in ast.parse(path.read_text()).body:
-            names = (
-                [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else []
-            )
-            open_ends += [name for name in names if name.startswith("seedbed")]
-            open_ends += [
-                f"{name}.{alias.name}" for name in names if name.startswith("seedbed") for alias in node.names
-            ]  # type: ignore[attr-defined]
-            imported |= {name.split(".")[0] for name in names}
-    assert "seedbed.data.encoders" in followed
-    assert "pytorch_lightning" not in imported, "a server does not train"
-    distributions = packages_distributions()
-    needed = [{package.lower() for package in distributions.get(name, ())} for name in imported - {"seedbed"}]
-    assert not [packages for packages in needed if packages and not packages & set(PACKAGES)]
-    assert not set(PACKAGES) - set().union(*needed)
-
-
 @pytest.fixture
 def served(folder: Path) -> Iterator[Callable[[dict[str, Any]], tuple[int, Any]]]:
     """Ask the text model with a network of the user's own, served by MLflow with nothing but its files."""
@@ -664,8 +631,8 @@ def test_what_mlflow_refuses_to_register_is_said(folder: Path) -> None:
 
 
 def test_values_that_stand_for_none_do_so_when_served(tmp_path):
-    inputs = Numbers(["a", "b"], [0.0, 0.0], 1, "median", None, missing_values=[-1, 99])
+    inputs = NumberInputs(["a", "b"], [0.0, 0.0], 1, "median", None, missing_values=[-1, 99])
     stored = json.loads(json.dumps(inputs.write(tmp_path)))
-    assert Numbers.read(tmp_path, stored, seeds=0).missing_values.given == ["-1", "99"]
+    assert NumberInputs.read(tmp_path, stored, seeds=0).missing_values.given == ["-1", "99"]
     [features] = inputs.features(pd.DataFrame({"a": [1.0, 99.0], "b": [-1.0, 2.0]}))
     assert np.isnan(features).tolist() == [[False, True], [True, False]]

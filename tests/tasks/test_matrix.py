@@ -17,8 +17,8 @@ from seedbed.optimizers import KerasRMSprop
 from seedbed.randomness import global_stream
 from seedbed.running.runner import run
 from seedbed.tasks.matrix import RatingMatrix
-from seedbed.trained.loading import load_variant
-from seedbed.trained.queries import answers
+from seedbed.trained.loading import load_recommender
+from seedbed.trained.queries import answer_queries
 from seedbed.training.stack_trainer import SeedResult, StackTrainer
 from tests.tasks.test_rating import DOT, TABLE, rows_of, table_of
 from tests.tasks.test_rating import config as rating_config
@@ -204,7 +204,7 @@ def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path) -> Non
     )
     assert "An epoch is 20 steps." in page
 
-    trained = load_variant("matrix", "all", config_dir=project)
+    trained = load_recommender("matrix", "all", config_dir=project)
     table, factors = trained.table, np.stack([seed.factors() for seed in trained.seeds])  # type: ignore[arg-type]
     three, user = table.item_names.index("Film 3"), table.user_names.index("u5") + 1
     alike = (np.einsum("sif,sf->si", factors, factors[:, three]) / (factors[:, [three]] ** 2).sum(-1)).mean(0)
@@ -243,4 +243,4 @@ def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path) -> Non
         (None, "u", "user='u'"),
     ):
         with pytest.raises(ConfigError, match=said):
-            answers(trained, similar_to, of_user)
+            answer_queries(trained, similar_to, of_user)

@@ -26,7 +26,7 @@ from seedbed.stacking.ranking import OF_ROWS, OF_USERS
 from seedbed.statistics import bounds, lower_is_better
 from seedbed.tasks import retrieval
 from seedbed.tasks.retrieval import Retrieval
-from seedbed.trained.loading import load_variant
+from seedbed.trained.loading import load_recommender
 from seedbed.training.stack_trainer import SeedResult, StackTrainer
 from tests.tasks.test_rating import DOT, TABLE, config, rows_of
 
@@ -224,15 +224,15 @@ def test_a_run_from_a_file_of_ratings(project: Path, tmp_path: Path, monkeypatch
     with pytest.raises(ConfigError, match=r"seedbed\[baselines\]"):
         run("towers", ["variant=als"], config_dir=project)
     for variant in ("towers", "popular"):
-        recommender = recommender_of(load_variant("towers", variant, config_dir=project))
+        recommender = recommender_of(load_recommender("towers", variant, config_dir=project))
         folder = tmp_path / variant
         folder.mkdir()
         again = Recommender.read(folder, {"about": "", **recommender.write(folder)})
         found = recommender.for_user(3, 5)
         assert again.for_user(3, 5) == found
         rated = set(recommender.seen.by(3).tolist())
-        assert len(found.found) == 5
-        assert not rated & {row.item for row in found.found}
+        assert len(found.ranked) == 5
+        assert not rated & {row.item for row in found.ranked}
     assert again.for_user(0, 5).cold_start
 
 

@@ -13,7 +13,7 @@ from seedbed.cli.main import main
 from seedbed.figures import rendered
 from seedbed.report.learned import components_figure, learned_part, predictions_figure
 from seedbed.results import Results
-from seedbed.trained.inspection import Learned, _components, _means, extremes, predictions_of
+from seedbed.trained.inspection import Inspection, _components, _means, extremes, predicted_ratings
 from seedbed.trained.rankings import nearest
 from tests.cli.test_recommend import train
 from tests.report.conftest import make_cells
@@ -30,7 +30,7 @@ def made_up_biases() -> NDArray[np.floating]:
     return biases
 
 
-def learned() -> Learned:
+def learned() -> Inspection:
     """Three seeds of forty items in a plane of their own; the second and third see it turned and mirrored."""
     draw = np.random.default_rng(0)
     flat = draw.normal(size=(40, 4)) * [4.0, 2.0, 1.0, 0.1]
@@ -39,7 +39,7 @@ def learned() -> Learned:
     biases = made_up_biases()
     ratings = np.arange(40)[::-1]
     actual = np.repeat([1.0, 2.0, 3.0], 20)
-    return Learned(
+    return Inspection(
         variant="plain",
         seeds=(0, 1, 2),
         titles={number: f"Film {number}" for number in range(40)},
@@ -49,7 +49,7 @@ def learned() -> Learned:
         highest=extremes(biases, highest=True),
         nearest={"Film 0": nearest(factors, 0, 1)},
         components=_components(list(factors), ratings),
-        predictions=predictions_of("validation", [actual, actual], [actual * 0.5 + 1, actual * 0.5 + 1.2]),
+        predictions=predicted_ratings("validation", [actual, actual], [actual * 0.5 + 1, actual * 0.5 + 1.2]),
     )
 
 

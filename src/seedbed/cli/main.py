@@ -20,7 +20,7 @@ from seedbed.signals import ended_by
 if TYPE_CHECKING:
     from seedbed.results import Results
     from seedbed.search.runner import Found
-    from seedbed.trained.inspection import Learned
+    from seedbed.trained.inspection import Inspection
 
 # Heavy packages are imported inside the commands that need them, so that --help answers at once.
 
@@ -332,7 +332,7 @@ def report(
 
 def _tracked(
     experiment: str, run_id: str | None, of_search: bool, config_dir: str | None
-) -> tuple[Results, Learned | str | None, Path]:
+) -> tuple[Results, Inspection | str | None, Path]:
     """What a report needs, from the store, and the folder that it goes to."""
     from seedbed.paths import project_folder
     from seedbed.tracking.launches import find_launch
@@ -343,15 +343,15 @@ def _tracked(
     results = read_results(store, find_launch(store, run_id, of_search=of_search), jobs=True)
     click.echo(f"Reporting launch {results.launch[:8]} ({results.command}) ...", err=True)
     learned = None
-    if results.has_ratings:
-        from seedbed.trained.inspection import learned_in
+    if results.is_inspected:
+        from seedbed.trained.inspection import inspect_launch
 
-        learned = learned_in(results, results.launch, config_dir)
+        learned = inspect_launch(results, results.launch, config_dir)
     folder = project_folder(config_dir) / "experiments" / experiment / ("search" if results.search else "")
     return results, learned, folder
 
 
-def _written(experiment: str, folder: Path, config_dir: str | None) -> tuple[Results, Learned | str | None, Path]:
+def _written(experiment: str, folder: Path, config_dir: str | None) -> tuple[Results, Inspection | str | None, Path]:
     """The same, from the folder of a report."""
     from seedbed.report.record import read_record
     from seedbed.report.wording import with_current_wording
@@ -588,9 +588,9 @@ def recommend(
     if by is not None and similar_to is None:
         raise ConfigError(f"--by {by}: it is about items, so it goes with --similar-to.")
     from seedbed.cli.recommend import for_newcomer, for_user, similar
-    from seedbed.trained.loading import load_variant
+    from seedbed.trained.loading import load_recommender
 
-    trained = load_variant(experiment, variant, run_id, config_dir)
+    trained = load_recommender(experiment, variant, run_id, config_dir)
     if ratings is not None:
         click.echo(for_newcomer(trained, ratings, count))
     elif user is not None:

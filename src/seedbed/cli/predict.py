@@ -15,7 +15,7 @@ from seedbed.data.numbers import DECIMALS, MissingValues, check_decimal, read_nu
 from seedbed.errors import ConfigError, DataError, near_misses
 from seedbed.report.formatting import mean_text
 from seedbed.serving.classifier import Classifier
-from seedbed.serving.inputs import TEXT
+from seedbed.serving.texts import TEXT
 from seedbed.statistics import summary
 from seedbed.trained.loading import seed_or_seeds
 
@@ -36,11 +36,11 @@ def prediction_text(classifier: Classifier, questions: pd.DataFrame) -> str:
     rows = [
         [
             label,
-            mean_text(found, DECIMALS_SHOWN),
+            mean_text(probability, DECIMALS_SHOWN),
             f"{answers[f'seeds_{of}'][number]} of {seeds} {seed_or_seeds(seeds)}",
             _described(questions, number),
         ]
-        for number, (label, of, found) in enumerate(zip(labels, shown, of_shown, strict=True))
+        for number, (label, of, probability) in enumerate(zip(labels, shown, of_shown, strict=True))
     ]
     return "\n".join([classifier.about, "", *_aligned([header, *rows])])
 
@@ -63,7 +63,7 @@ class FileOptions:
 
     @classmethod
     def of(cls, data: Mapping[str, Any], overrides: Sequence[str] = ()) -> FileOptions:
-        """Those of a launch's ``data`` under overrides such as ``data.encoding=cp1252``; raises ``ConfigError``."""
+        """The options of a launch's ``data`` under overrides such as ``data.encoding=cp1252``; raises ``ConfigError``."""
         of_reading = [entry.name for entry in fields(Reading)]
         known = {f"data.{name}": name for name in (*of_reading, "decimal", "missing_values", "text")}
         given = {name: data[name] for name in known.values() if name in data}
@@ -88,7 +88,7 @@ def questions_of(
     options: FileOptions | None = None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> pd.DataFrame:
-    """The texts, and those of the file; for a classifier of numbers, the rows of a table in the file.
+    """Read the questions: the texts, and those of the file; for a classifier of numbers, the rows of a table in the file.
 
     A file like the one that was trained on is read as that one was, any other has a text a line; ``say`` is told what of
     it was left out or replaced. Raises ``ConfigError`` and ``DataError``.
@@ -109,7 +109,7 @@ def questions_of(
 
 
 def _texts(file: Path, options: FileOptions, say: Callable[[str], None]) -> list[str]:
-    """Those that are not blank: of the column, or the lines where the file is no table or has one column of another name."""
+    """The texts of a file that are not blank: of the column, or its lines where it is no table or has one column of another name."""
     suffix = file.suffix.lower()
     if options.text is None or suffix not in (*TABLES, options.suffix) or not suffix:
         return _lines(file, options.reading.encoding)
@@ -121,13 +121,13 @@ def _texts(file: Path, options: FileOptions, say: Callable[[str], None]) -> list
         return _lines(file, options.reading.encoding)
     if options.text not in records.columns and len(records.columns) == 1:
         return _lines(file, options.reading.encoding)
-    (found,) = records.strings([records.position(options.text, "data.text")])
+    (texts,) = records.strings([records.position(options.text, "data.text")])
     _say_what_is_lost(records, file, say)
-    return [text for text in found if text.strip()]
+    return [text for text in texts if text.strip()]
 
 
 def _lines(file: Path, encoding: str) -> list[str]:
-    """Those that are not blank."""
+    """The lines of a file that are not blank."""
     name = "utf-8" if encoding == "auto" else encoding
     try:
         lines = file.read_text(encoding=name).removeprefix("\ufeff").split("\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
@@ -20,17 +20,14 @@ from seedbed.models.fold_in import RIDGE, factor_model, is_factor_model, matrix_
 from seedbed.models.matrix import MatrixFactorization
 from seedbed.report.formatting import mean_text, places
 from seedbed.serving.building import recommender_of
-from seedbed.tasks.cold_start import ColdStart
-from seedbed.tasks.matrix import RatingMatrix
-from seedbed.trained.loading import TrainedVariant, seed_or_seeds
+from seedbed.trained.loading import TrainedRecommender, seed_or_seeds
 from seedbed.trained.rankings import Ranked, most_alike, nearest, top
 from seedbed.trained.seed import TrainedSeed
-from seedbed.training.stack_trainer import task_class
 
 ITEM_COLUMNS = ("item", "title")
 
 
-def for_user(trained: TrainedVariant, user: str, k: int) -> str:
+def for_user(trained: TrainedRecommender, user: str, k: int) -> str:
     """A table of the k items with the highest mean prediction among those that the user has not rated in the file.
 
     As a served model does, it answers for a user who is not in the data as for anyone, and says so.
@@ -38,34 +35,34 @@ def for_user(trained: TrainedVariant, user: str, k: int) -> str:
     _refuse_held_out(trained, ("user", "item"), "--user")
     recommender = recommender_of(trained)
     answer = recommender.for_user_of_name(user, k, "--user")
-    title = f"For user {answer.asked}, without the {answer.seen} items that this user has rated."
+    title = f"For user {answer.name}, without the {answer.seen} items that this user has rated."
     if not answer.known:
         title = (
-            f"{trained.table.name} has no user {answer.asked!r}, {near_misses(user, recommender.users.names)} This is the "
+            f"{trained.table.name} has no user {answer.name!r}, {near_misses(user, recommender.users.names)} This is the "
             "mean of what each seed says for those that it has trained on."
         )
     elif answer.cold_start:
         title += " No seed has trained on this user: this is the mean of what it says for those that it has."
-    return _text(trained, title, "prediction" if trained.predicts_ratings else "score", answer.found, k)
+    return _text(trained, title, "prediction" if trained.task.PREDICTS_RATINGS else "score", answer.ranked, k)
 
 
 MEASURES = {"cosine": (nearest, "cosine similarity"), "dot": (most_alike, "dot product / own")}
 """How alike two items are: the ranking, and what its scores are called."""
 
 
-def similar(trained: TrainedVariant, item: str, k: int, by: str = "cosine") -> str:
+def similar(trained: TrainedRecommender, item: str, k: int, by: str = "cosine") -> str:
     """A table of the k items whose factors are most alike those of ``item``, by the mean of a measure of ``MEASURES``."""
     _refuse_held_out(trained, ("item",), "--similar-to")
     ranking, score = MEASURES[by]
     answer = recommender_of(trained).similar_to_name(item, k, "--similar-to", ranking)
-    return _text(trained, f"Most similar to {answer.asked}.", score, answer.found, k)
+    return _text(trained, f"Most similar to {answer.name}.", score, answer.ranked, k)
 
 
-def for_newcomer(trained: TrainedVariant, path: Path, k: int, ridge: float = RIDGE) -> str:
+def for_newcomer(trained: TrainedRecommender, path: Path, k: int, ridge: float = RIDGE) -> str:
     """A table of the k items with the highest mean prediction for a new user, without those that ``path`` rates.
 
     In each seed the user's vector is a ridge regression of the ratings, drawn towards the mean of the users that the
-    seed has trained on: see ``seedbed.cold_start.fold_in``. An item that a seed has not trained on tells it nothing. The
+    seed has trained on: see ``seedbed.models.fold_in.fold_in``. An item that a seed has not trained on tells it nothing. The
     file has a column of items, by the names in the data, and one of ratings, with or without a header line (item or
     title, rating). A network that was trained on a whole matrix, in which a missing rating counts as 0 (``task.cells=all``),
     is told so of the other items too. Raises ``ConfigError`` for a network that is no factor model of ratings, and
@@ -79,28 +76,28 @@ def for_newcomer(trained: TrainedVariant, path: Path, k: int, ridge: float = RID
     seen[given.items] = True
     count = f"{len(given.items)} {'rating' if len(given.items) == 1 else 'ratings'}"
     title = f"For a new user, by the {count} of {path}, without the items that are rated there."
-    if _counts_missing_as_0(trained):
+    if trained.counts_missing_as_zero:
         title += " A missing rating counts as 0, as in training."
     return _text(trained, title, "prediction", top(predictions, seen[1:], k), k)
 
 
 @dataclass(frozen=True)
 class GivenRatings:
-    """What a new user says: the rows of n items in the vocabulary, (n,), and their ratings, (n,)."""
+    """The ratings of a new user: the rows of n items in the vocabulary, (n,), and their ratings, (n,)."""
 
     items: NDArray[np.intp]
     ratings: NDArray[np.float64]
 
 
 def _predictions_for(
-    trained: TrainedVariant, seed: TrainedSeed, given: GivenRatings, ridge: float
+    trained: TrainedRecommender, seed: TrainedSeed, given: GivenRatings, ridge: float
 ) -> NDArray[np.float64]:
     """(I,): what a new user of these ratings would give to each item."""
     table, train = trained.table, trained.rows(seed.seed).train
     network = seed.network
     model = matrix_model(network) if isinstance(network, MatrixFactorization) else factor_model(network)
     start = mean_vector(model.vectors[np.unique(table.users[train])])
-    told = _whole_row(given, table) if _counts_missing_as_0(trained) else _of_items(given, table.items[train])
+    told = _whole_row(given, table) if trained.counts_missing_as_zero else _of_items(given, table.items[train])
     vector = vector_of(model, told.items, told.ratings, start, ridge)
     return model.ratings(vector, seed.items[1:].numpy())
 
@@ -118,14 +115,11 @@ def _whole_row(given: GivenRatings, table: RatingTable) -> GivenRatings:
     return GivenRatings(items, ratings[items])
 
 
-def _counts_missing_as_0(trained: TrainedVariant) -> bool:
-    return issubclass(task_class(trained.config), RatingMatrix) and trained.config["task"].get("cells", "all") == "all"
-
-
-def _refuse_unfit(trained: TrainedVariant) -> None:
-    if not trained.predicts_ratings:
+def _refuse_unfit(trained: TrainedRecommender) -> None:
+    """Raise ``ConfigError`` where no new user's factors can be fitted to ratings."""
+    if not trained.task.PREDICTS_RATINGS:
         raise ConfigError(
-            f"--ratings: variant {trained.name!r} ranks items and predicts no ratings (task=retrieval), so that no new user "
+            f"--ratings: variant {trained.name!r} ranks items and predicts no ratings, so that no new user "
             "can be fitted to ratings. Ask for what is like an item that they like, with --similar-to, or name an "
             "experiment that predicts ratings, such as fastai_collab."
         )
@@ -181,21 +175,21 @@ def _rating(value: str, table: RatingTable, place: str) -> float:
     return rating
 
 
-def _refuse_held_out(trained: TrainedVariant, sides: Sequence[str], option: str) -> None:
-    """An experiment on newcomers has trained each seed without some users or items, of whom it has learned nothing."""
-    task = trained.config["task"]
-    if issubclass(task_class(trained.config), ColdStart) and task["side"] in sides:
-        remedy = "Ask with --ratings, or name" if option == "--user" and task["side"] == "user" else "Name"
-        raise ConfigError(
-            f"{option}: every seed of variant {trained.name!r} holds out some {task['side']}s, and has learned nothing of "
-            f"them (task=cold_start). {remedy} another experiment, such as fastai_collab."
-        )
+def _refuse_held_out(trained: TrainedRecommender, sides: Collection[str], option: str) -> None:
+    """Raise ``ConfigError`` where ``option`` asks about sides of which every seed holds some out: it has learned nothing of them."""
+    if not (held_out := [side for side in trained.held_out if side in sides]):
+        return
+    remedy = "Ask with --ratings, or name" if (option, held_out) == ("--user", ["user"]) else "Name"
+    raise ConfigError(
+        f"{option}: every seed of variant {trained.name!r} holds out some {' and '.join(f'{side}s' for side in held_out)}, "
+        f"and has learned nothing of them. {remedy} another experiment, such as fastai_collab."
+    )
 
 
-def _text(trained: TrainedVariant, title: str, score: str, found: Sequence[Ranked], k: int) -> str:
-    if not found:
+def _text(trained: TrainedRecommender, title: str, score: str, ranked: Sequence[Ranked], k: int) -> str:
+    if not ranked:
         return f"{trained.about}\n{title}\n\nNo item is left."
-    decimals, seeds = places(row.score for row in found), len(trained.seeds)
+    decimals, seeds = places(row.score for row in ranked), len(trained.seeds)
     header = ("rank", "item", f"{score} ± std", f"in the top {k} of")
     rows = [
         (
@@ -204,7 +198,7 @@ def _text(trained: TrainedVariant, title: str, score: str, found: Sequence[Ranke
             mean_text(row.score, decimals),
             f"{row.seeds} of {seeds} {seed_or_seeds(seeds)}",
         )
-        for rank, row in enumerate(found, 1)
+        for rank, row in enumerate(ranked, 1)
     ]
     width_of_items, width_of_scores = (max(len(row[column]) for row in [header, *rows]) for column in (1, 2))
 

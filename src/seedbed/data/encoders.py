@@ -1,4 +1,4 @@
-"""Encoders of texts: fixed ones, whose vectors are kept in the cache, and ones that learn from each seed's texts."""
+"""Encoders of texts: fixed ones, and ones that learn from each seed's texts."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
 from seedbed.checks import is_whole, require, require_choice, shown
 from seedbed.data.network_inputs import NetworkInputs, Vectors
-from seedbed.data.sources import cache_dir, sha256, write_atomically
-from seedbed.data.table import Progress, TextEncoder, group_numbers
+from seedbed.data.table import Progress, TextEncoder
 from seedbed.errors import ConfigError, DataError
 from seedbed.paths import expanded
 
@@ -429,28 +428,6 @@ def _check_pattern(pattern: Any, analyzer: str) -> None:
     require(analyzer == "word", "data.encoder.token_pattern", pattern, f"null, since data.encoder.analyzer={analyzer} takes no words")  # fmt: skip
 
 
-def counts_of(encoder: Encoder, texts: Sequence[str]) -> dict[str, int]:
-    """What an encoder counts of texts, whatever it is fitted to; kept beside the vectors, since counting may take a model."""
-    if isinstance(encoder, FittedEncoder):
-        return encoder.counts(texts)
-    if not hasattr(encoder, "counts"):
-        return {}
-    path = _vector_file(encoder, list(texts)).with_suffix(".json")
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(kept, dict) and all(isinstance(count, int) for count in kept.values()):
-            return kept
-    except (OSError, ValueError):
-        pass
-    counts: dict[str, int] = encoder.counts(texts)
-
-    def write(part: Path) -> None:
-        part.write_text(json.dumps(counts), encoding="utf-8")
-
-    write_atomically(path, write)
-    return counts
-
-
 def notes_on_cut(counts: Mapping[str, int], texts: int) -> list[str]:
     """A sentence for each count of texts that are longer than the encoder reads."""
     return [
@@ -460,41 +437,12 @@ def notes_on_cut(counts: Mapping[str, int], texts: int) -> list[str]:
     ]
 
 
-def encode_cached(encoder: SentenceEncoder, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
-    """Encode texts, or read what an earlier call with the same encoder and texts has written; (n, F) float32.
-
-    Equal texts are encoded once. A cache file that cannot be read or does not fit is made anew.
-    Raises ``DataError`` when the cache cannot be written.
-    """
-    distinct = list(dict.fromkeys(texts))
-    path = _vector_file(encoder, distinct)
-    vectors = _read_vectors(path, (len(distinct), encoder.dimensions))
-    if vectors is None:
-        vectors = np.asarray(encoder.encode(distinct, progress), dtype=np.float32)
-        fresh = vectors
-        write_atomically(path, lambda part: np.save(part, fresh, allow_pickle=False))
-    return vectors.take(group_numbers(texts), axis=0)
-
-
-def _vector_file(encoder: SentenceEncoder, texts: list[str]) -> Path:
-    digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
-    return cache_dir() / "vectors" / encoder.name / f"{digest}.npy"
-
-
-def _read_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    try:
-        vectors = np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError):
-        return None
-    fits = vectors.shape == shape and vectors.dtype == np.float32
-    return vectors if fits and np.isfinite(vectors).all() else None
-
-
 def _folder_digest(folder: Path) -> str:
     """SHA-256 of the names and contents of all files in the folder that are not hidden."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and not any(part.startswith(".") for part in name.parts):
-            digest.update(f"{name.as_posix()}\0{sha256(path)}\n".encode())
+            with path.open("rb") as file:
+                digest.update(f"{name.as_posix()}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()

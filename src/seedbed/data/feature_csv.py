@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 
 from seedbed.checks import require_choice
 from seedbed.data.files.records import Reading, Records, open_records
+from seedbed.data.fitted import transformer_of
 from seedbed.data.labels import LabelRules, Labels, classes_of, equal_classes_note, label_numbers
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.numbers import DECIMALS, NAMED, MissingValues, Numbers, check_decimal, read_numbers
@@ -248,17 +248,6 @@ class FittedFeatures:
         return Prepared(features)
 
 
-def transformer_of(missing: str, scaler: Any) -> Pipeline | None:
-    """What is fitted to the training rows of a seed, by data.missing and data.scaler; None: nothing."""
-    steps = []
-    if missing != "drop":
-        # A column may have values in the file and none in the training rows of a seed.
-        steps.append(SimpleImputer(strategy=missing, keep_empty_features=True))
-    if scaler is not None:
-        steps.append(_repeatable(scaler))
-    return make_pipeline(*steps) if steps else None
-
-
 def _fitted(transformer: Pipeline, features: np.ndarray, labels: np.ndarray, train: np.ndarray) -> Pipeline:
     return clone(transformer).fit(features[train], labels[train])
 
@@ -273,11 +262,3 @@ def _transformed(transformer: Pipeline, features: np.ndarray, labels: np.ndarray
     if made.ndim != 2 or not np.isfinite(made).all():
         raise ConfigError("data.scaler gives values that are no finite numbers. Take another one, or null.")
     return made
-
-
-def _repeatable(scaler: Any) -> Any:
-    """The scaler with a fixed random state where it has one: what it draws must not change from run to run."""
-    free = [
-        key for key, value in scaler.get_params().items() if key.split("__")[-1] == "random_state" and value is None
-    ]
-    return clone(scaler).set_params(**dict.fromkeys(free, 0))

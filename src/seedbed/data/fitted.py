@@ -1,4 +1,4 @@
-"""What a transformer of scikit-learn has learnt, as plain JSON, and the transformer with it again."""
+"""Transformers of scikit-learn: by the config of the data, and what one has learnt, to plain JSON and back."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import Pipeline
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from seedbed.errors import ConfigError
+
+
+def transformer_of(missing: str, scaler: Any) -> Pipeline | None:
+    """What is fitted to the training rows of a seed, by data.missing and data.scaler; None: nothing."""
+    steps = []
+    if missing != "drop":
+        # A column may have values in the file and none in the training rows of a seed.
+        steps.append(SimpleImputer(strategy=missing, keep_empty_features=True))
+    if scaler is not None:
+        steps.append(_repeatable(scaler))
+    return make_pipeline(*steps) if steps else None
 
 
 def learnt(fitted: Pipeline) -> list[dict[str, Any]]:
@@ -24,6 +36,14 @@ def with_learnt(pipeline: Pipeline, state: list[dict[str, Any]]) -> Pipeline:
         for name, value in of_step.items():
             setattr(step, name, _from_json(value))
     return copy
+
+
+def _repeatable(scaler: Any) -> Any:
+    """The scaler with a fixed random state where it has one: what it draws must not change from run to run."""
+    free = [
+        key for key, value in scaler.get_params().items() if key.split("__")[-1] == "random_state" and value is None
+    ]
+    return clone(scaler).set_params(**dict.fromkeys(free, 0))
 
 
 def _learnt(step: BaseEstimator) -> dict[str, Any]:

@@ -6,16 +6,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from seedbed.checks import is_number, require_choice
-from seedbed.data.files.records import Records
 from seedbed.data.text_forms import seen
 from seedbed.errors import ConfigError
 from seedbed.quoting import override
+
+if TYPE_CHECKING:
+    from seedbed.data.files.records import Records
 
 DECIMALS = {"point": ".", "comma": ","}
 MISSING_WORDS = frozenset(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seedbed.data.encoders import Encoder, FittedEncoder, counts_of, encode_cached, notes_on_cut
+from seedbed.data.encoders import Encoder, FittedEncoder, notes_on_cut
+from seedbed.data.encoding_cache import counts_of, encode_cached
 from seedbed.data.files.records import Reading, Records, open_records
 from seedbed.data.labels import LabelRules, equal_classes_note, label_numbers
 from seedbed.data.network_inputs import NetworkInputs

@@ -26,7 +26,7 @@ from seedbed.report.trials import trials_csv
 from seedbed.results import Results
 
 if TYPE_CHECKING:
-    from seedbed.trained.inspection import Learned
+    from seedbed.trained.inspection import Inspection
 
 __all__ = [
     "FORMATS", "Analysis", "Claim", "Difference", "analyse", "comparison_table", "launch_page", "table_text",
@@ -44,7 +44,7 @@ def write_report(
     baseline: str | None = None,
     rope: float | None = None,
     formats: Sequence[str] = FORMATS,
-    learned: Learned | str | None = None,
+    learned: Inspection | str | None = None,
     findings: Path | None = None,
 ) -> list[Path]:
     """Write the report of one experiment into ``folder`` and return the files, its pages first.
@@ -82,7 +82,7 @@ def _pages(
     claims: list[Claim],
     numbers: list[Published],
     formats: Sequence[str],
-    learned: Learned | str | None,
+    learned: Inspection | str | None,
     findings: list[Finding],
 ) -> dict[str, bytes | str]:
     """The pages asked for, and the pictures that lie beside those that do not hold them."""
@@ -115,7 +115,7 @@ def launch_page(results: Results, *, with_pictures: bool = True) -> tuple[str, d
     return description(analysis, claims), files_of(drawn, kinds=("png",))
 
 
-def _learned_part(results: Results, learned: Learned | str | None) -> tuple[str, list[Picture]]:
+def _learned_part(results: Results, learned: Inspection | str | None) -> tuple[str, list[Picture]]:
     if learned is None:
         return "", []
     from seedbed.report.learned import learned_part  # noqa: PLC0415 - its packages take long to import

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, markdown, markdown_table, mean_text, number, places
 from seedbed.statistics import Summary
 from seedbed.trained.loading import seed_or_seeds
-from seedbed.trained.queries import HIGHEST, LISTED, Asked, OfUser
+from seedbed.trained.queries import HIGHEST, LISTED, QueryAnswers, UserAnswers
 from seedbed.trained.rankings import Ranked
 
 
-def asked_parts(asked: Asked, titles: Mapping[int, str], seeds: int) -> list[str]:
+def asked_parts(asked: QueryAnswers, titles: Mapping[int, str], seeds: int) -> list[str]:
     """A section for each question that was asked; ``titles`` are those of the items."""
     parts = []
     if asked.similar:
@@ -38,7 +38,7 @@ def _ranked(found: Sequence[Ranked], titles: Mapping[int, str], seeds: int, scor
     return markdown_table(["rank", "item", score, f"in a seed's own {LISTED}"], body)
 
 
-def _first_part(of_user: OfUser, seeds: int) -> str:
+def _first_part(of_user: UserAnswers, seeds: int) -> str:
     listed = sum(row.source is not None for row in of_user.first)
     body = [
         [
@@ -64,14 +64,14 @@ def _first_part(of_user: OfUser, seeds: int) -> str:
     return f"### First for user {markdown(of_user.user)}\n\n{about}\n\n{markdown_table(header, body)}"
 
 
-def _unseen_part(of_user: OfUser, titles: Mapping[int, str], seeds: int) -> str:
+def _unseen_part(of_user: UserAnswers, titles: Mapping[int, str], seeds: int) -> str:
     what = "prediction" if of_user.own else "score"  # own ratings are compared where the scores are ratings
     about = f"By the mean {what} over seeds, without the {of_user.rated} items that this user has rated in the file."
     table = _ranked(of_user.unseen, titles, seeds, f"{what} {PLUS_MINUS} std")
     return f"### Recommended to user {markdown(of_user.user)}\n\n{about}\n\n{table}"
 
 
-def _own_part(of_user: OfUser, seeds: int) -> str:
+def _own_part(of_user: UserAnswers, seeds: int) -> str:
     decimals = places([*(row.predicted for row in of_user.own), *(row.rescaled for row in of_user.own if row.rescaled)])
     header = ["item", "given", f"predicted {PLUS_MINUS} std", "held out in"]
     header += ["by the rescaled rule"] if of_user.rescaled else []
@@ -90,7 +90,7 @@ def _own_part(of_user: OfUser, seeds: int) -> str:
     return f"{text}\n\n{_rule(of_user)}" if of_user.rescaled else text
 
 
-def _rule(of_user: OfUser) -> str:
+def _rule(of_user: UserAnswers) -> str:
     assert of_user.rescaled is not None
     found = of_user.rescaled
     return (

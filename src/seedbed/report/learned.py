@@ -17,7 +17,15 @@ from seedbed.report.asked import asked_parts
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, markdown, markdown_table, mean_text, places
 from seedbed.report.pictures import Picture
 from seedbed.results import Results
-from seedbed.trained.inspection import ACROSS, COMPONENTS, LISTED, NEIGHBOURS, Components, Learned, Predictions
+from seedbed.trained.inspection import (
+    ACROSS,
+    COMPONENTS,
+    LISTED,
+    NEIGHBOURS,
+    Inspection,
+    PredictedRatings,
+    PrincipalComponents,
+)
 from seedbed.trained.loading import seed_or_seeds
 from seedbed.trained.rankings import Ranked
 
@@ -69,7 +77,7 @@ LEARNED = "learned"
 HEADING = "## What the model learned"
 
 
-def learned_part(results: Results, learned: Learned | str) -> tuple[str, list[Picture]]:
+def learned_part(results: Results, learned: Inspection | str) -> tuple[str, list[Picture]]:
     """The section, and its pictures; the sentence alone where there is nothing to show."""
     if isinstance(learned, str):
         return f"{HEADING}\n\nLeft out of this report: {markdown(learned)}", []
@@ -84,7 +92,7 @@ def learned_part(results: Results, learned: Learned | str) -> tuple[str, list[Pi
     return _section(learned, readings), drawn
 
 
-def _refuse_unread(experiment: str, learned: Learned, readings: Sequence[Readings]) -> None:
+def _refuse_unread(experiment: str, learned: Inspection, readings: Sequence[Readings]) -> None:
     """Titles that the source has come to name after the weights were read; raises ConfigError."""
     biased = ((learned.lowest, "lowest_bias"), (learned.highest, "highest_bias"))
     shown = {key: {learned.titles[of.item] for _, of in found} for found, key in biased if found is not None}
@@ -101,7 +109,7 @@ def _refuse_unread(experiment: str, learned: Learned, readings: Sequence[Reading
                 )
 
 
-def _section(learned: Learned, readings: Sequence[Readings]) -> str:
+def _section(learned: Inspection, readings: Sequence[Readings]) -> str:
     parts = [
         HEADING,
         f"Read off the weights of {markdown(learned.variant)}, {_seeds(learned)}. "
@@ -118,13 +126,13 @@ def _section(learned: Learned, readings: Sequence[Readings]) -> str:
     return "\n\n".join(parts)
 
 
-def _untrained(learned: Learned) -> str:
+def _untrained(learned: Inspection) -> str:
     if learned.counts_missing:
         return "What a seed was not shown counts as 0 to it, so that its predictions are near 0 where few have rated."
     return "An item that a seed has not trained on has the weights there with which it began."
 
 
-def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool) -> str:
+def _bias_part(learned: Inspection, readings: Sequence[Readings], *, highest: bool) -> str:
     """Our first titles and the source's, by our mean."""
     which = "highest" if highest else "lowest"
     lists = [(reading.of, reading.highest_bias if highest else reading.lowest_bias) for reading in readings]
@@ -156,11 +164,11 @@ def _bias_part(learned: Learned, readings: Sequence[Readings], *, highest: bool)
     return f"### Items with the {which} bias\n\nBy the mean over seeds{also}; {about}.\n\n{markdown_table(header, body)}{note}"
 
 
-def _of_seeds(found: Ranked, learned: Learned) -> str:
+def _of_seeds(found: Ranked, learned: Inspection) -> str:
     return f"{found.seeds} of {_seeds(learned)}"
 
 
-def _seeds(learned: Learned) -> str:
+def _seeds(learned: Inspection) -> str:
     return f"{len(learned.seeds)} {seed_or_seeds(len(learned.seeds))}"
 
 
@@ -168,7 +176,7 @@ def _place(title: str, titles: Sequence[str]) -> str:
     return str(titles.index(title) + 1) if title in titles else NOTHING
 
 
-def _nearest_part(learned: Learned, readings: Sequence[Readings]) -> str:
+def _nearest_part(learned: Inspection, readings: Sequence[Readings]) -> str:
     said: dict[str, list[str]] = {}
     for reading in readings:
         for title, other in reading.nearest_to:
@@ -194,7 +202,7 @@ def _nearest_part(learned: Learned, readings: Sequence[Readings]) -> str:
     )
 
 
-def _components_part(components: Components, seed: int) -> str:
+def _components_part(components: PrincipalComponents, seed: int) -> str:
     shares = listed(f"{mean_text(share, 1)} %" for share in components.explained)
     lines = [
         f"The first {len(components.explained)} components of the factors of the {components.compared} most rated items "
@@ -216,7 +224,7 @@ def _components_part(components: Components, seed: int) -> str:
     return f"### Principal components\n\n{' '.join(lines)}\n\n![Items by component 1 and 3](components.png)"
 
 
-def _predictions_part(predictions: Predictions) -> str:
+def _predictions_part(predictions: PredictedRatings) -> str:
     decimals = places(found for _, _, found in predictions.means)
     rows = [[name, str(count), mean_text(found, decimals)] for name, count, found in predictions.means]
     return (
@@ -229,7 +237,7 @@ def _predictions_part(predictions: Predictions) -> str:
 # ---- the figures -----------------------------------------------------------------------------------------------------
 
 
-def components_figure(learned: Learned) -> Figure:
+def components_figure(learned: Inspection) -> Figure:
     """Component 1 against 3 of the most rated items, each with its name."""
     assert learned.components is not None
     components = learned.components
@@ -253,7 +261,7 @@ def _short(name: str) -> str:
     return name if len(name) <= 36 else f"{name[:34].rstrip()} …"
 
 
-def predictions_figure(learned: Learned, predictions: Predictions) -> Figure:
+def predictions_figure(learned: Inspection, predictions: PredictedRatings) -> Figure:
     """Hexagons, the darker the more ratings, and the mean prediction of each actual rating."""
     figure = Figure(figsize=(6.4, 5.4), layout="constrained")
     axes = figure.subplots()

@@ -23,7 +23,7 @@ from seedbed.report.plain import json_text, plain, restored
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, IDENTITY, Job, Results, Search
 
 if TYPE_CHECKING:
-    from seedbed.trained.inspection import Learned
+    from seedbed.trained.inspection import Inspection
 
 RECORD = "record.json"
 FORMAT = 1
@@ -42,10 +42,10 @@ class Record:
     """What a report is made of."""
 
     results: Results
-    learned: Learned | str | None
+    learned: Inspection | str | None
 
 
-def portable(results: Results, learned: Learned | str | None) -> tuple[Results, Learned | str | None]:
+def portable(results: Results, learned: Inspection | str | None) -> tuple[Results, Inspection | str | None]:
     """Without what is true of one machine alone: where the data lie, and the user's home folder, which is ``~``."""
     data = results.config.get("data")
     if isinstance(data, dict):
@@ -68,7 +68,7 @@ def _without_home(value: Any) -> Any:
     return value
 
 
-def record_json(results: Results, learned: Learned | str | None) -> str:
+def record_json(results: Results, learned: Inspection | str | None) -> str:
     """The content of ``record.json``; the same results give the same bytes."""
     fields = [field.name for field in dataclasses.fields(results) if field.name not in _OWN_FORM]
     content = {
@@ -152,12 +152,12 @@ def _damaged(path: Path, why: str) -> ConfigError:
     )
 
 
-def _learned(content: Any) -> Learned | str | None:
+def _learned(content: Any) -> Inspection | str | None:
     if content is None or isinstance(content, str):
         return content
-    from seedbed.trained.inspection import Learned  # noqa: PLC0415 - its packages take long to import
+    from seedbed.trained.inspection import Inspection  # noqa: PLC0415 - its packages take long to import
 
-    return restored(content, Learned)  # type: ignore[no-any-return]
+    return restored(content, Inspection)  # type: ignore[no-any-return]
 
 
 def _job(content: dict[str, Any]) -> Job:

@@ -508,6 +508,7 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),
         "made_with": dict(planned.table.made_with),
         "notes": [*planned.table.notes, *first.notes],
+        "inspected": planned.trainer.task.INSPECTED,
         **planned.trainer.task.describe(planned.table),
     }
 

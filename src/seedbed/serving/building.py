@@ -16,43 +16,46 @@ from seedbed.errors import ConfigError
 from seedbed.serving.classifier import Classifier
 from seedbed.serving.files import Networks
 from seedbed.serving.index import FaissIndex, check_faiss
-from seedbed.serving.inputs import Inputs, Numbers, Texts
+from seedbed.serving.inputs import Inputs
+from seedbed.serving.numbers import NumberInputs
 from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender, Seen
 from seedbed.serving.scores import NetworkScores, Scores
-from seedbed.tasks.classification import Classification
-from seedbed.tasks.cold_start import ColdStart
-from seedbed.trained.loading import FoundVariant, TrainedNetworks, TrainedVariant, rating_variant
-from seedbed.training.stack_trainer import task_class
+from seedbed.serving.texts import TextInputs
+from seedbed.tasks.base import CLASSIFIER, RECOMMENDER
+from seedbed.trained.loading import TrackedVariant, TrainedNetworks, TrainedRecommender, trained_recommender
 
 INDEXES = ("exact", "faiss")
 
 
-def predictor_of(found: FoundVariant, seed: int | None = None, index: str = "exact") -> Predictor:
-    """By all seeds that ended well, or by one; raises a ``SeedbedError`` for a task that cannot be asked."""
+def predictor_of(tracked: TrackedVariant, seed: int | None = None, index: str = "exact") -> Predictor:
+    """Make what answers by all seeds that ended well, or by one; raises a ``SeedbedError`` for a task that cannot be asked.
+
+    ``index``: "exact" scores all items of a recommender, "faiss" those that an approximate index names.
+    """
     if index == "faiss":
         check_faiss()
-    if issubclass(found.task, ColdStart):
+    if tracked.task.held_out(tracked.config["task"]):
         raise ConfigError(
-            f"{found.results.experiment!r} measures newcomers (task=cold_start): every seed holds out some users or items, "
-            "and has learned nothing of them. Name another experiment, such as fastai_collab."
+            f"{tracked.results.experiment!r} measures newcomers: every seed holds out some users or items, and has learned "
+            "nothing of them. Name another experiment, such as fastai_collab."
         )
-    if found.task.RECOMMENDS:
-        return recommender_of(rating_variant(found, seed), index)
+    if tracked.task.SERVED_AS == RECOMMENDER:
+        return recommender_of(trained_recommender(tracked, seed), index)
     if index != "exact":
         raise ConfigError(f"--index {index}: only a variant that recommends has items to index. Leave it out.")
-    return classifier_of(found, seed)
+    return classifier_of(tracked, seed)
 
 
 # ---- ratings ---------------------------------------------------------------------------------------------------------
 
 
-def recommender_of(trained: TrainedVariant, index: str = "exact") -> Recommender:
-    """``index``: "exact" scores all items, "faiss" those that an approximate index names."""
+def recommender_of(trained: TrainedRecommender, index: str = "exact") -> Recommender:
+    """Make a recommender; with ``index`` "exact" it scores all items, with "faiss" those that an approximate index names."""
     table, config = trained.table, trained.config
     of_seeds = {seed.seed: seed.network for seed in trained.seeds}
     scores = NetworkScores(
-        Networks(config["model"], task_class(config).network_arguments(table), of_seeds),
+        Networks(config["model"], trained.task.network_arguments(table), of_seeds),
         np.stack([seed.users.numpy() for seed in trained.seeds]),
         np.stack([seed.items.numpy() for seed in trained.seeds]),
         np.stack([_marked(table.users[trained.rows(seed.seed).train], table.user_rows) for seed in trained.seeds]),
@@ -86,34 +89,37 @@ def _faiss(variant: str, scores: Scores) -> FaissIndex:
 # ---- classes ---------------------------------------------------------------------------------------------------------
 
 
-def classifier_of(found: FoundVariant, seed: int | None = None) -> Classifier:
-    """Raises a ``SeedbedError`` for another task, and for data whose encoder or transformer cannot be stored."""
-    if found.task.RECOMMENDS:
-        name = found.results.experiment
+def classifier_of(tracked: TrackedVariant, seed: int | None = None) -> Classifier:
+    """Make a classifier by all seeds that ended well, or by one.
+
+    Raises a ``SeedbedError`` for another task, and for data whose encoder or transformer cannot be stored.
+    """
+    if tracked.task.SERVED_AS == RECOMMENDER:
+        name = tracked.results.experiment
         raise ConfigError(
             f"{name!r} is about ratings, not about texts or rows of numbers. Ask it what users like: seedbed recommend {name} "
             f"--user NAME, or --similar-to TITLE."
         )
-    if not issubclass(found.task, Classification):
+    if tracked.task.SERVED_AS != CLASSIFIER:
         raise ConfigError(
-            f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment with "
+            f"{tracked.results.experiment!r} has the task {tracked.config['task']['_target_']}, and only an experiment with "
             "task=classification, task=rating or task=retrieval can be asked. Name such an experiment."
         )
-    trained = found.networks(seed)
+    trained = tracked.networks(seed)
     table: Table = trained.table
-    networks = Networks(found.config["model"], found.task.network_arguments(table), dict(trained.networks))
+    networks = Networks(tracked.config["model"], tracked.task.network_arguments(table), dict(trained.networks))
     rarest = table.classes[table.positive]
     return Classifier(trained.about, table.classes, rarest, _inputs(trained, table), networks)
 
 
 def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:
-    data = trained.found.config["data"]
+    data = trained.tracked.config["data"]
     seeds = [seed for seed, _ in trained.networks]
     if table.texts is not None:
         return _texts(trained, table, data, seeds)
     if isinstance(table.inputs, Pictures):
         raise ConfigError(
-            f"{trained.found.results.experiment!r} is about pictures, which cannot be served or predicted yet: only texts, "
+            f"{trained.tracked.results.experiment!r} is about pictures, which cannot be served or predicted yet: only texts, "
             "rows of numbers and ratings can. Its weights lie in the store, as weights.safetensors of each seed's run."
         )
     if not table.columns:
@@ -126,10 +132,10 @@ def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:
         fitted = [table.preparation.fitted(table, trained.rows(seed).train) for seed in seeds]
     typical = np.nanmedian(table.features, axis=0).astype(float).tolist()
     missing, missing_values = data.get("missing", "drop"), data.get("missing_values")
-    return Numbers(table.columns, typical, len(seeds), missing, data.get("scaler"), fitted, missing_values)
+    return NumberInputs(table.columns, typical, len(seeds), missing, data.get("scaler"), fitted, missing_values)
 
 
-def _texts(trained: TrainedNetworks, table: Table, data: dict[str, Any], seeds: list[int]) -> Texts:
+def _texts(trained: TrainedNetworks, table: Table, data: dict[str, Any], seeds: list[int]) -> TextInputs:
     if "encoder" not in data:
         raise ConfigError(
             f"data: {data.get('_target_')} has no key 'encoder' that says how texts are encoded, so that no other text "
@@ -141,4 +147,4 @@ def _texts(trained: TrainedNetworks, table: Table, data: dict[str, Any], seeds: 
         fitted = [table.preparation.fit(table, trained.rows(seed).train).encode for seed in seeds]
     encoders = [encode for encode in fitted if encode is not None]
     unescape = bool(data.get("unescape_html", False))
-    return Texts(data["encoder"], table.made_with["encoder"], len(seeds), unescape, encoders)
+    return TextInputs(data["encoder"], table.made_with["encoder"], len(seeds), unescape, encoders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Self
 
 import numpy as np
@@ -31,7 +32,7 @@ class Classifier(Predictor):
 
     @torch.inference_mode()
     def probabilities(self, questions: pd.DataFrame) -> NDArray[np.float64]:
-        """(S, N, C); raises ``DataError`` for what cannot be answered."""
+        """Probabilities (S, N, C) by seed, question and class; raises ``DataError`` for what cannot be answered."""
         self.require_questions(questions)
         features = self.inputs.features(questions)
         of_seeds = zip(self.networks.of_seeds.values(), features, strict=True)
@@ -50,7 +51,7 @@ class Classifier(Predictor):
 
     @property
     def answers(self) -> tuple[Column, ...]:
-        """``seeds_spam`` counts those whose own highest probability is that of the class spam."""
+        """The columns of a table of answers; ``seeds_spam`` counts the seeds whose own label is the class spam."""
         of_classes = [
             column
             for name in self.classes
@@ -73,14 +74,18 @@ class Classifier(Predictor):
             of_row, means = scores[:, number], scores[:, number].mean(0)
             row: dict[str, Any] = {"label": self.classes[int(means.argmax())]}
             for place, name in enumerate(self.classes):
-                found = summary(of_row[:, place])
-                row |= {f"probability_{name}": found.mean, f"std_{name}": found.std}
+                of_class = summary(of_row[:, place])
+                row |= {f"probability_{name}": of_class.mean, f"std_{name}": of_class.std}
                 row[f"seeds_{name}"] = int((votes[:, number] == place).sum())
             rows.append(row)
         table = pd.DataFrame(rows, columns=[column.name for column in self.answers])
         return with_nulls(table, [f"std_{name}" for name in self.classes])
 
     # ---- files -------------------------------------------------------------------------------------------------------
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        return (*super().code, *self.inputs.code, *self.networks.code)
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -95,5 +100,6 @@ class Classifier(Predictor):
     def read(cls, folder: Path, description: dict[str, Any]) -> Self:
         networks = Networks.load(folder / NETWORKS)
         inputs = description["inputs"]
-        found = KINDS[inputs["kind"]].read(folder, inputs, len(networks.of_seeds))
-        return cls(description["about"], tuple(description["classes"]), description["rarest"], found, networks)
+        kind: type[Inputs] = resolve_name(KINDS[inputs["kind"]])
+        read = kind.read(folder, inputs, len(networks.of_seeds))
+        return cls(description["about"], tuple(description["classes"]), description["rarest"], read, networks)

@@ -22,15 +22,12 @@ from seedbed.checks import require_choice
 from seedbed.paths import PACKAGE, expanded
 from seedbed.serving.building import INDEXES, predictor_of
 from seedbed.serving.predictor import Column, Predictor
+from seedbed.serving.requirements import requirements
 from seedbed.tracking.writing import TrackedRun, ending
-from seedbed.trained.loading import FoundVariant, find_variant
+from seedbed.trained.loading import TrackedVariant, find_variant
 
 CODE = Path(__file__).parent / "model.py"
-PACKAGES = (
-    "mlflow", "hydra-core", "numpy", "omegaconf", "pandas", "platformdirs", "pooch", "pyarrow", "pyyaml", "safetensors", "scikit-learn",
-    "scipy", "torch", "charset-normalizer",
-)  # fmt: skip
-"""Distributions that are imported when any served model is loaded; seedbed's own code travels with the model."""
+"""What MLflow runs to load the model."""
 
 
 @dataclass(frozen=True)
@@ -82,26 +79,26 @@ def export(
     ``INDEXES``; ``register`` is a name in MLflow's model registry, which gets a new version. Raises a ``SeedbedError``.
     """
     require_choice("--index", index, INDEXES)
-    found = find_variant(experiment, variant, run, config_dir)
-    predictor = predictor_of(found, seed, index)
-    tags = {"variant": found.name, "launch": found.results.launch}
-    with ending(found.store.start(f"{found.name}, served", "model", tags, found.run)) as of_model:
+    tracked = find_variant(experiment, variant, run, config_dir)
+    predictor = predictor_of(tracked, seed, index)
+    tags = {"variant": tracked.name, "launch": tracked.results.launch}
+    with ending(tracked.store.start(f"{tracked.name}, served", "model", tags, tracked.run)) as of_model:
         of_model.log(params={"seeds": list(predictor.seeds), "index": index, "kind": predictor.KIND})
-        model = _log(found, of_model, predictor, config_dir)
-        registered = register_model(found.store, model, register) if register else ""
+        model = _log(tracked, of_model, predictor, config_dir)
+        registered = register_model(tracked.store, model, register) if register else ""
     query = json.dumps({"dataframe_records": predictor.example().to_dict("records")}, ensure_ascii=False)
-    return Exported(predictor.about, model.uri, found.store.uri, query, registered)
+    return Exported(predictor.about, model.uri, tracked.store.uri, query, registered)
 
 
 def _log(
-    found: FoundVariant, run: TrackedRun, predictor: Predictor, config_dir: str | PathLike[str] | None
+    tracked: TrackedVariant, run: TrackedRun, predictor: Predictor, config_dir: str | PathLike[str] | None
 ) -> TrackedModel:
     """Write and upload the files."""
-    name = re.sub(r"[^\w-]", "_", found.name)  # MLflow takes no '.' and the like here
-    with tracked_model(found.store, run.id, name, predictor.KIND) as model, tempfile.TemporaryDirectory() as folder:
+    name = re.sub(r"[^\w-]", "_", tracked.name)  # MLflow takes no '.' and the like here
+    with tracked_model(tracked.store, run.id, name, predictor.KIND) as model, tempfile.TemporaryDirectory() as folder:
         described = Model(artifact_path=model.location, model_uuid=model.id, model_id=model.id, run_id=run.id)
         save(predictor, Path(folder) / "model", described, _own_code(config_dir))
-        upload(found.store, model, Path(folder) / "model")
+        upload(tracked.store, model, Path(folder) / "model")
     return model
 
 
@@ -113,6 +110,7 @@ def save(
     The model is a file of code (``CODE``) and the predictor's files: nothing is pickled. seedbed's code travels with it,
     so that what answers is what was exported, wherever it is served.
     """
+    code = [PACKAGE, *(own_code or [])]
     with tempfile.TemporaryDirectory() as written:
         files = Path(written) / "predictor"
         predictor.save(files)
@@ -120,18 +118,13 @@ def save(
             folder,
             python_model=str(CODE),
             artifacts={"predictor": str(files)},
-            code_paths=[str(path) for path in (PACKAGE, *(own_code or []))],
+            code_paths=[str(path) for path in code],
             signature=ModelSignature(_schema(predictor.questions), _schema(predictor.answers)),
             input_example=predictor.example(),
-            pip_requirements=[_pinned(name) for name in (*PACKAGES, *predictor.packages)],
+            pip_requirements=requirements(predictor, code),
             metadata={"seedbed": version("seedbed"), "about": predictor.about},
             mlflow_model=described,
         )
-
-
-def _pinned(name: str) -> str:
-    """Without a local part such as "+cpu", which no index knows."""
-    return f"{name}=={version(name).partition('+')[0]}"
 
 
 def _schema(columns: tuple[Column, ...]) -> Schema:

@@ -16,6 +16,7 @@ from safetensors.torch import save_file as save_tensors
 from torch import nn
 
 from seedbed.config.building import build
+from seedbed.config.code import named_in
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.models.baselines import Fitted
 from seedbed.models.building import build_network, wanted_arguments
@@ -29,7 +30,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Raises ``TrackingError`` for a file that is missing or damaged."""
+    """Read a JSON object; raises ``TrackingError`` for a file that is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -44,12 +45,17 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Raises ``TrackingError`` for a file that is missing or damaged."""
+    """Read arrays by their names; raises ``TrackingError`` for a file that is missing or damaged."""
     try:
         arrays: dict[str, np.ndarray] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise TrackingError(f"{path} cannot be read: {error}. {REMEDY}") from error
     return arrays
+
+
+def targets_of(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The dotted names that a config node has made, those of nodes inside it among them."""
+    return tuple(name for _, name, _ in named_in({"node": [dict(config)]}))
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class Networks:
     """What the table offers to it as arguments: numbers and arrays."""
     of_seeds: Mapping[int, nn.Module]
     """In evaluation mode."""
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """As in ``Predictor``."""
+        return targets_of(self.model)
 
     def save(self, folder: Path) -> None:
         """Write them into ``folder``, which must not exist yet. Raises ``ConfigError`` for networks that cannot be read back."""
@@ -82,7 +93,7 @@ class Networks:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Raises ``TrackingError`` for files that do not fit together."""
+        """Read what ``save`` wrote; raises ``TrackingError`` for files that do not fit together."""
         described = read_json(folder / NETWORK)
         try:
             model, arguments, seeds = described["model"], described["arguments"], described["seeds"]

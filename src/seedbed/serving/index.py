@@ -33,7 +33,7 @@ class FaissIndex:
 
     @classmethod
     def build(cls, vectors: NDArray[np.float32]) -> FaissIndex:
-        """Of the item vectors (I, D)."""
+        """Index the item vectors (I, D)."""
         faiss = _faiss()
         items, width = vectors.shape
         lists = max(1, min(round(4 * items**0.5), items // ITEMS_PER_CENTROID))
@@ -51,16 +51,16 @@ class FaissIndex:
 
     def candidates(self, vector: NDArray[np.float32], count: int) -> NDArray[np.intp]:
         """The rows of at most ``count`` items with the highest products among those looked at, sorted by row."""
-        _, found = self._index.search(vector[np.newaxis], count)
-        rows: NDArray[np.intp] = np.sort(found[0][found[0] >= 0]).astype(np.intp)
-        return rows
+        _, [rows] = self._index.search(vector[np.newaxis], count)
+        candidates: NDArray[np.intp] = np.sort(rows[rows >= 0]).astype(np.intp)
+        return candidates
 
     def save(self, folder: Path) -> None:
         _faiss().write_index(self._index, str(folder / FILE))
 
     @classmethod
     def load(cls, folder: Path) -> FaissIndex:
-        """Raises ``TrackingError`` for a file that is missing or damaged."""
+        """Read what ``save`` wrote; raises ``TrackingError`` for a file that is missing or damaged."""
         try:
             return cls(_faiss().read_index(str(folder / FILE)))
         except RuntimeError as error:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pkgutil import resolve_name
 
 from seedbed.errors import TrackingError
-from seedbed.serving.classifier import Classifier
 from seedbed.serving.files import REMEDY, read_json
 from seedbed.serving.predictor import DESCRIPTION, FORMAT, Predictor
-from seedbed.serving.recommender import Recommender
 
-KINDS: dict[str, type[Predictor]] = {kind.KIND: kind for kind in (Recommender, Classifier)}
+KINDS = {
+    "recommender": "seedbed.serving.recommender:Recommender",
+    "classifier": "seedbed.serving.classifier:Classifier",
+}
+"""Name in the files -> class, whose module is imported for such a model alone."""
 
 
 def load_predictor(folder: Path) -> Predictor:
-    """What ``Predictor.save`` wrote; raises ``TrackingError`` for files that are missing, damaged or from elsewhere."""
+    """Read what ``Predictor.save`` wrote; raises ``TrackingError`` for files that are missing, damaged or from elsewhere."""
     description = read_json(folder / DESCRIPTION)
     if description.get("format") != FORMAT or description.get("kind") not in KINDS:
         raise TrackingError(
@@ -22,6 +25,7 @@ def load_predictor(folder: Path) -> Predictor:
             f"{description.get('kind')!r}; this version reads format {FORMAT} of {', '.join(KINDS)}. {REMEDY}"
         )
     try:
-        return KINDS[description["kind"]].read(folder, description)
+        kind: type[Predictor] = resolve_name(KINDS[description["kind"]])
+        return kind.read(folder, description)
     except KeyError as error:
         raise TrackingError(f"The model in {folder} lacks {error}. {REMEDY}") from error

@@ -1,4 +1,4 @@
-"""What every served model is: it answers a table of questions by the trained seeds of one variant."""
+"""The base class of served models, which answer a table of questions by the trained seeds of one variant."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Column:
 
 
 class Predictor(ABC):
-    """The command line and the served model are thin layers over this object.
+    """What answers questions by trained seeds: the command line and the served model are thin layers over it.
 
     ``about`` says in a sentence which variant of which launch it is, and how many seeds it has.
     """
@@ -81,8 +81,13 @@ class Predictor(ABC):
         write_json(folder / DESCRIPTION, {"format": FORMAT, "kind": self.KIND, "about": self.about, **written})
 
     @property
+    def code(self) -> tuple[str, ...]:
+        """Dotted names of what is imported when the files are read: this class, those of its parts, and what configs name."""
+        return (dotted_name(type(self)),)
+
+    @property
     def packages(self) -> tuple[str, ...]:
-        """Distributions that this model needs beside those that every model does."""
+        """Distributions that are imported only when it answers, so that no module at the top says so."""
         return ()
 
     def require_questions(self, questions: pd.DataFrame) -> None:
@@ -97,6 +102,11 @@ class Predictor(ABC):
             raise DataError("There is no row to answer. Give at least one.")
 
 
+def dotted_name(kind: type) -> str:
+    """Module and name of a class."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 def cells(questions: pd.DataFrame, column: str) -> list[str | None]:
     """The texts of a column; a number as people write it, and None where there is no value or no such column.
 
@@ -106,7 +116,7 @@ def cells(questions: pd.DataFrame, column: str) -> list[str | None]:
 
 
 def whole_numbers(questions: pd.DataFrame, column: str) -> list[int | None]:
-    """The whole numbers from 1 on of a column, None as above; raises ``DataError`` for other values."""
+    """The whole numbers of a column, from 1 on, and None where there is no value; raises ``DataError`` for other values."""
     return [None if value is None else _whole(value, place) for place, value in _values(questions, column)]
 
 
@@ -154,6 +164,6 @@ def _shown(value: Any) -> str:
 
 
 def with_nulls(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """None where these columns have no value: JSON, which a server answers in, knows no NaN."""
+    """The table with None where these columns have no value: JSON, which a server answers in, knows no NaN."""
     values = {name: [None if pd.isna(value) else value for value in table[name]] for name in columns}
-    return table.assign(**{name: pd.Series(found, table.index, dtype=object) for name, found in values.items()})
+    return table.assign(**{name: pd.Series(column, table.index, dtype=object) for name, column in values.items()})

@@ -34,12 +34,12 @@ class Seen:
 
     @classmethod
     def of(cls, users: NDArray[np.int32], items: NDArray[np.int32], user_rows: int) -> Seen:
-        """From the (N,) users and items of all ratings, by their rows from 1 on."""
+        """Sort the (N,) users and items of all ratings, by their rows from 1 on."""
         starts = np.concatenate([[0], np.cumsum(np.bincount(users, minlength=user_rows))])
         return cls(starts, items[np.argsort(users, kind="stable")] - 1)
 
     def by(self, user: int) -> NDArray[np.int32]:
-        """Items from 0 on, each once."""
+        """The items that a user has rated, by their rows from 0 on, each once."""
         return np.unique(self.items[self.starts[user] : self.starts[user + 1]])
 
 
@@ -47,13 +47,13 @@ class Seen:
 class Answer:
     """A list of items, best first."""
 
-    found: list[Ranked]
+    ranked: list[Ranked]
     seen: int = 0
     """How many items the user has rated, which are left out."""
     cold_start: bool = False
     """Whether it is what would be said of any user whom no seed has trained on."""
-    asked: str = ""
-    """The name of the user or item as the data has it, or as it was asked for where they don't have it."""
+    name: str = ""
+    """The name of the user or item as the data have it, or as it was asked for where they do not have it."""
     known: bool = True
     """Whether the data have it."""
 
@@ -80,14 +80,14 @@ class Recommender(Predictor):
             raise DataError(f"{place}: the name is empty. Give a user's name, or leave the question out.")
         row = self.users.find(name, place)
         answer = self.for_user(row, k)
-        return replace(answer, asked=name if row is None else self.users.name(row), known=row is not None)
+        return replace(answer, name=name if row is None else self.users.name(row), known=row is not None)
 
     def similar_to_name(
         self, name: str, k: int, place: str, ranking: Callable[[Floats, int, int], list[Ranked]] = nearest
     ) -> Answer:
         """``similar`` by the name; one that the data do not have is a ``DataError``."""
         row = self.items.row(name, place, "there is no item of that name")
-        return replace(self.similar(row, k, ranking), asked=self.items.name(row))
+        return replace(self.similar(row, k, ranking), name=self.items.name(row))
 
     def for_user(self, user: int | None, k: int) -> Answer:
         """The k items with the highest mean score that the user with this row has not rated; None: a user not known."""
@@ -95,17 +95,17 @@ class Recommender(Predictor):
             rated = np.empty(0, dtype=np.int32) if user is None else self.seen.by(user)
             return Answer(self._top(self.scores.of_anyone, rated, k), len(rated), cold_start=True)
         rated = self.seen.by(user)
-        found = self._by_index(user, rated, k) if self.index else []
-        if len(found) < min(k, len(self.items) - len(rated)):  # without an index, or where it names too few
-            found = self._top(self.scores.of_user(user), rated, k)
-        return Answer(found, len(rated))
+        ranked = self._by_index(user, rated, k) if self.index else []
+        if len(ranked) < min(k, len(self.items) - len(rated)):  # without an index, or where it names too few
+            ranked = self._top(self.scores.of_user(user), rated, k)
+        return Answer(ranked, len(rated))
 
     def _by_index(self, user: int, rated: NDArray[np.int32], k: int) -> list[Ranked]:
         assert self.index is not None
-        asked = max(CANDIDATES * k, LEAST_CANDIDATES) + len(rated)
-        chosen = self.index.candidates(self.scores.vector_of(user), min(asked, len(self.items)))
-        found = top(self.scores.of_user(user, chosen), np.isin(chosen, rated), k)
-        return [replace(row, item=int(chosen[row.item])) for row in found]
+        count = max(CANDIDATES * k, LEAST_CANDIDATES) + len(rated)
+        chosen = self.index.candidates(self.scores.vector_of(user), min(count, len(self.items)))
+        ranked = top(self.scores.of_user(user, chosen), np.isin(chosen, rated), k)
+        return [replace(row, item=int(chosen[row.item])) for row in ranked]
 
     def _top(self, scores: NDArray[np.floating], rated: NDArray[np.int32], k: int) -> list[Ranked]:
         seen = np.zeros(len(self.items), dtype=bool)
@@ -137,7 +137,7 @@ class Recommender(Predictor):
 
     @property
     def answers(self) -> tuple[Column, ...]:
-        """``seeds`` counts those in whose own list of k the item stands; ``question`` is the row asked, from 0."""
+        """The columns of a table of answers; ``seeds`` counts those with the item in their own k, ``question`` is a row, from 0."""
         return (
             Column("question", "long"),
             Column(USER, "string", False),
@@ -173,16 +173,20 @@ class Recommender(Predictor):
     def _rows(self, number: int, user: str | None, item: str | None, k: int) -> Iterator[tuple[Any, ...]]:
         if user is not None:
             answer = self.for_user_of_name(user, k, f"Row {number}: {USER}")
-            user = answer.asked
+            user = answer.name
         else:
             assert item is not None
             answer = self.similar_to_name(item, k, f"Row {number}: {SIMILAR_TO}")
-            item = answer.asked
-        for rank, found in enumerate(answer.found, 1):
-            score, name = found.score, self.items.name(found.item + 1)
-            yield number, user, item, rank, name, score.mean, score.std, found.seeds, answer.cold_start
+            item = answer.name
+        for rank, row in enumerate(answer.ranked, 1):
+            score, name = row.score, self.items.name(row.item + 1)
+            yield number, user, item, rank, name, score.mean, score.std, row.seeds, answer.cold_start
 
     # ---- files -------------------------------------------------------------------------------------------------------
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        return (*super().code, *self.scores.code)
 
     @property
     def packages(self) -> tuple[str, ...]:

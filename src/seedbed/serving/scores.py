@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seedbed.models.rating import DotProduct
 from seedbed.models.two_tower import TwoTower
 from seedbed.serving.files import Networks, read_arrays, write_arrays
+from seedbed.serving.predictor import dotted_name
 from seedbed.trained.seed import TrainedSeed
 
 Floats = NDArray[np.floating]
@@ -22,7 +23,7 @@ PAIRS_FOR_THE_MEAN = 20_000_000
 
 
 class Scores(ABC):
-    """Users and items go by their rows: users from 1 on, items from 0, as in the (S, I) scores."""
+    """What scores items for users by their rows: those of users count from 1, those of items from 0, as in the (S, I) scores."""
 
     KIND: ClassVar[str]
 
@@ -36,24 +37,29 @@ class Scores(ABC):
 
     @abstractmethod
     def of_user(self, user: int, items: NDArray[np.intp] | None = None) -> Floats:
-        """(S, I), or (S, C) for the C ``items``; a seed that has not trained on the user gives those of ``of_anyone``."""
+        """Scores (S, I), or (S, C) of the C ``items``; a seed that has not trained on the user gives those of ``of_anyone``."""
 
     @property
     @abstractmethod
     def of_anyone(self) -> Floats:
-        """(S, I): what is said of a user who is not known."""
+        """Scores (S, I) for a user who is not known."""
 
     def factors(self) -> Floats | None:
-        """(S, I, F) by which items are compared; None where there are none."""
+        """Factors (S, I, F) by which items are compared; None where there are none."""
         return None
 
     def vectors(self) -> NDArray[np.float32] | None:
-        """(I, D) whose product with ``vector_of`` ranks items as the mean score does, or nearly; None: no such vectors."""
+        """Vectors (I, D) whose products with ``vector_of`` rank items as the mean score does, or nearly; None: there are none."""
         return None
 
     def vector_of(self, user: int) -> NDArray[np.float32]:
-        """(D,), where there are ``vectors``."""
+        """The vector (D,) of a user, where there are ``vectors``."""
         raise NotImplementedError
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """As in ``Predictor``."""
+        return (dotted_name(type(self)),)
 
     @abstractmethod
     def write(self, folder: Path) -> None: ...
@@ -64,7 +70,7 @@ class Scores(ABC):
 
 
 class NetworkScores(Scores):
-    """Of networks that take a user and an item.
+    """Scores by networks that take a user and an item.
 
     ``users`` (S, U + 1) and ``items`` (S, I + 1) are the rows that each seed's network knows them by, ``known_users``
     (S, U + 1) tells on whose ratings it was trained. An unknown user gets the mean of the scores of the users whom a seed
@@ -124,8 +130,8 @@ class NetworkScores(Scores):
         return (total / some).astype(np.float32)
 
     def factors(self) -> Floats | None:
-        found = [of_seed for seed in self.trained if (of_seed := seed.factors()) is not None]
-        return np.stack(found) if found else None
+        factors = [of_seed for seed in self.trained if (of_seed := seed.factors()) is not None]
+        return np.stack(factors) if factors else None
 
     # ---- the mean of dot products is itself one: that of the seeds' vectors side by side ------------------------------
 
@@ -140,7 +146,7 @@ class NetworkScores(Scores):
         return np.ascontiguousarray(np.concatenate(parts, axis=1), dtype=np.float32)
 
     def vector_of(self, user: int) -> NDArray[np.float32]:
-        """Zeros for a seed that has not trained on the user: its score is the same for everyone."""
+        """The vector (D,) of a user, zeros for a seed that has not trained on them: its score is the same for everyone."""
         parts: list[NDArray[np.floating]] = []
         for position, seed in enumerate(self.trained):
             network, row = cast(DotProduct | TwoTower, seed.network), seed.users[user]
@@ -150,6 +156,10 @@ class NetworkScores(Scores):
         return np.concatenate(parts).astype(np.float32)
 
     # ---- files -------------------------------------------------------------------------------------------------------
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        return (*super().code, *self.networks.code)
 
     def write(self, folder: Path) -> None:
         self.networks.save(folder / NETWORKS)

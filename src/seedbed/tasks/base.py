@@ -1,4 +1,4 @@
-"""What a task is: it trains and measures S stacked networks, and knows what one seed's rows become for that."""
+"""The base class of tasks, which train and measure S stacked networks and say what their rows become for that."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from seedbed.stacking.module import StackedModule
 SMALLEST_BATCH = "smallest_batch"
 """Among the settings of ``Task.batches``: a last training batch of fewer rows is dropped."""
 
+CLASSIFIER, RECOMMENDER = "classifier", "recommender"
+"""What networks can be served as: see ``Task.SERVED_AS``."""
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 """The sides of a split as sentences call them."""
 
@@ -56,15 +58,25 @@ class StackData:
 
 
 class Task(StackedModule):
-    """A stacked module together with what leads from a table to its inputs.
+    """A stacked module, together with what leads from a table to its inputs and what can be asked of its networks.
 
-    The class methods speak of a table before there is any network; ``table`` is of the kind that the task is for.
+    The class methods speak of a table before there is any network; ``table`` is of the kind that the task is for. What is
+    served, what ``recommend`` and ``predict`` answer and which sections a report has is asked here, never decided by the
+    class: see ``SERVED_AS`` and what follows it, and the last methods.
     """
 
     METRICS: ClassVar[tuple[str, ...]]
     """Names of the metrics, "loss" first."""
-    RECOMMENDS: ClassVar[bool] = False
-    """Whether its networks say of a user and an item how well they fit, the more the better."""
+    SERVED_AS: ClassVar[str | None] = None
+    """What its networks answer as, for ``predict``, ``recommend`` and ``export``; None: they cannot be asked.
+
+    A ``CLASSIFIER`` gives logits (N, C) of the rows of a ``Table``, a ``RECOMMENDER`` scores (N,) of users and items of a
+    ``RatingTable``, the more the better.
+    """
+    PREDICTS_RATINGS: ClassVar[bool] = False
+    """Whether the scores of a recommender are ratings, and not only an order of the items."""
+    INSPECTED: ClassVar[bool] = False
+    """Whether a report has a section on what the networks of a recommender have learned: their biases and factors."""
     FULL_BATCH: ClassVar[bool] = False
     """Whether every step takes all training rows, so that ``trainer.batch_size`` must be null."""
 
@@ -164,7 +176,11 @@ class Task(StackedModule):
 
     @classmethod
     def describe(cls, table: Any) -> dict[str, Any]:
-        """What the report says of the table, beside its name, digest, counts and notes."""
+        """What the report says of the table, beside its name, digest, counts and notes.
+
+        By "classes", their names, and "minority", the name of one, it says which class precision and recall are about; by
+        "rating_range", the least and the greatest rating, that a redrawn split is one of the same users and items.
+        """
         return {}
 
     @classmethod
@@ -180,3 +196,20 @@ class Task(StackedModule):
     @classmethod
     def check_settings(cls, table: Any, settings: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` where the task's own ``settings``, by name, cannot work on this table."""
+
+    # ---- what can be asked of a recommender, under the task's own settings, by name ----------------------------------
+
+    @classmethod
+    def held_out(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The sides, "user" or "item", of which every seed holds some out, to learn nothing of them."""
+        return ()
+
+    @classmethod
+    def shares_unknown_row(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether the users and items that a seed does not train on share the reserved row of its networks."""
+        return False
+
+    @classmethod
+    def counts_missing_as_zero(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether a cell of user and item without a rating was trained on as a rating of 0."""
+        return False

@@ -21,7 +21,7 @@ from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.stacking import metrics
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
-from seedbed.tasks.base import PARTS, SeedData, StackData, Task
+from seedbed.tasks.base import CLASSIFIER, PARTS, SeedData, StackData, Task
 
 MOST_UNKNOWN = 0.5
 """The largest share of a class's training texts of which a fitted encoder may know no word."""
@@ -52,6 +52,7 @@ class Classification(Task):
     """
 
     METRICS = metrics.CLASSIFICATION
+    SERVED_AS = CLASSIFIER
 
     features: Tensor
     labels: Tensor
@@ -96,7 +97,7 @@ class Classification(Task):
 
     @staticmethod
     def _own(name: str, metric: OwnMetric, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
-        """NaN for a seed that diverges: what a user's function makes of its logits must not end the others."""
+        """(S,) by a user's metric; NaN for a seed that diverges: what the function makes of its logits must not end the others."""
         of_seeds = zip(logits.double().softmax(-1), labels, mask, strict=True)
         values = [
             _measured(name, metric, scores[real], true[real]) if scores[real].isfinite().all() else torch.nan
@@ -215,7 +216,7 @@ class Classification(Task):
 
     @staticmethod
     def _check_passes(table: Table, strategy: Strategy) -> None:
-        """What is chosen among the training rows, or fitted to them, needs rows that stay the same."""
+        """Raise ``ConfigError`` where rows are chosen or something is fitted once, and the training rows are drawn anew."""
         if type(strategy) not in (Strategy, ClassWeights):
             raise ConfigError(
                 f"imbalance: {type(strategy).__name__} chooses rows to train on once, and this split draws them anew in "

@@ -69,7 +69,7 @@ class ColdStart(Rating):
 
     ``mean_vector`` and ``typical`` know no rating, ``metadata`` knows what the data say of a user or item; ``fold_in``
     is a ridge regression drawn towards the mean vector, ``metadata_fold_in`` one drawn towards that of the metadata. See
-    ``seedbed.cold_start``. ``mean_rating`` needs no factors: an item's mean rating, and how far the user is above such
+    ``seedbed.models.fold_in``. ``mean_rating`` needs no factors: an item's mean rating, and how far the user is above such
     means. All learn from the trained users, or items, that have ``at_least`` ratings, as newcomers have in all: the
     vector of one with few is still near where training began. Of the other side, only whom a seed has trained on counts
     as known.
@@ -78,6 +78,7 @@ class ColdStart(Rating):
     """
 
     METRICS = ("loss", "mse", "rmse", "mae")
+    INSPECTED = False
 
     def __init__(
         self,
@@ -123,7 +124,9 @@ class ColdStart(Rating):
         index, mask = (values.cpu().numpy() for values in evaluated)
         of_seeds = [self._measured(position, index[position][mask[position]]) for position in range(self.seeds)]
         return {
-            name: torch.tensor([found[name] for found in of_seeds], dtype=torch.float64).to(self.device, torch.float64)
+            name: torch.tensor([of_seed[name] for of_seed in of_seeds], dtype=torch.float64).to(
+                self.device, torch.float64
+            )
             for name in of_seeds[0]
         }
 
@@ -214,15 +217,15 @@ class ColdStart(Rating):
 
     @classmethod
     def stack_data(cls, table: RatingTable, data: Sequence[SeedData]) -> StackData:
-        found = super().stack_data(table, data)
+        stacked = super().stack_data(table, data)
         held_out = [_held_out(table, item.rows) for item in data]
         more = {
             "numbers": [item.seed for item in data],
-            "train": found.train,
+            "train": stacked.train,
             "held_out": [side for side in SIDES if all(side in of_seed for of_seed in held_out)],
             "features": {"user": table.user_features, "item": table.item_features},
         }
-        return replace(found, arguments=found.arguments | more)
+        return replace(stacked, arguments=stacked.arguments | more)
 
     @classmethod
     def check(cls, table: RatingTable, rows: Rows, strategy: Strategy) -> None:
@@ -278,8 +281,12 @@ class ColdStart(Rating):
 
     @classmethod
     def describe(cls, table: RatingTable) -> dict[str, Any]:
-        """Not the range of the ratings, by which a report would show what the networks say of rows that they do not know."""
+        """Say nothing of the range of the ratings: a redrawn split has other users, or items."""
         return {}
+
+    @classmethod
+    def held_out(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        return (settings["side"],)
 
 
 def _other(side: Side) -> Side:

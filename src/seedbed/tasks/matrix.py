@@ -121,3 +121,7 @@ class RatingMatrix(Rating):
         super().check_settings(table, settings)
         require_choice("task.cells", settings.get("cells", "all"), CELLS)
         require(is_whole(settings.get("steps", STEPS)), "task.steps", settings.get("steps"), "a whole number from 1 on")
+
+    @classmethod
+    def counts_missing_as_zero(cls, settings: Mapping[str, Any]) -> bool:
+        return bool(settings.get("cells", "all") == "all")

@@ -1,4 +1,4 @@
-"""What the tasks on tables of ratings share, whatever they learn from them."""
+"""The base class of the tasks on tables of ratings, whatever they learn from them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from seedbed.data.splits import Rows
 from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
-from seedbed.tasks.base import SeedData, Task
+from seedbed.tasks.base import RECOMMENDER, SeedData, Task
 
 
 class OfRatings(Task):
-    """Networks of a user and an item."""
+    """Stacked networks of a user and an item."""
 
-    RECOMMENDS = True
+    SERVED_AS = RECOMMENDER
+    INSPECTED = True
     TAKES_RATINGS: ClassVar[bool] = True
     """Whether the task is about the ratings themselves, and not about which rows there are."""
 

@@ -44,6 +44,7 @@ class Rating(OfRatings):
         "rmse_warm",
         "cold_rows",
     )
+    PREDICTS_RATINGS = True
 
     users: Tensor
     items: Tensor
@@ -144,6 +145,10 @@ class Rating(OfRatings):
         vocabulary = settings.get("vocabulary", "file")
         if vocabulary not in ("file", "train"):
             raise ConfigError(f"task.vocabulary={vocabulary} cannot be used: it must be file or train.")
+
+    @classmethod
+    def shares_unknown_row(cls, settings: Mapping[str, Any]) -> bool:
+        return settings.get("vocabulary") == "train"
 
     @classmethod
     def why_undefined(cls, table: RatingTable, rows: Rows, side: str, metric: str, settings: Mapping[str, Any]) -> str:

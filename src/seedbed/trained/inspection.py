@@ -1,4 +1,4 @@
-"""What the seeds of a rating variant have learned, read off their weights, and how far they agree about it."""
+"""What the seeds of a recommender have learned, read off their weights, and how far they agree about it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from seedbed.config.published_values import entries_of
 from seedbed.errors import SeedbedError
 from seedbed.results import Results
 from seedbed.statistics import Summary, summary
-from seedbed.trained.loading import TrainedVariant, load_variant
-from seedbed.trained.queries import Asked, answers
+from seedbed.trained.loading import TrainedRecommender, load_recommender
+from seedbed.trained.queries import QueryAnswers, answer_queries
 from seedbed.trained.rankings import Ranked, best_first, directions, nearest
 
 LISTED = 5
@@ -36,7 +36,7 @@ UP = int(ACROSS / np.sqrt(3))
 
 
 @dataclass(frozen=True)
-class Components:
+class PrincipalComponents:
     """Principal components of the item factors of the most rated items."""
 
     compared: int
@@ -73,7 +73,7 @@ class Hexagons:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class PredictedRatings:
     """Predicted and actual ratings of the rows on which the seeds are evaluated, all seeds together."""
 
     side: str
@@ -91,8 +91,11 @@ class Predictions:
 
 
 @dataclass(frozen=True)
-class Learned:
-    """A list or part is empty or None where the network has nothing of its kind. Items are numbers, as in the data."""
+class Inspection:
+    """What the seeds of a recommender have learned; items are numbers, as in the data.
+
+    A list or part is empty or None where the network has nothing of its kind.
+    """
 
     variant: str
     seeds: tuple[int, ...]
@@ -107,16 +110,16 @@ class Learned:
     highest: list[tuple[int, Ranked]] | None
     nearest: dict[str, list[Ranked]]
     """Title -> the items nearest to it."""
-    components: Components | None
-    predictions: Predictions | None
+    components: PrincipalComponents | None
+    predictions: PredictedRatings | None
     """None where the scores are no ratings."""
     counts_missing: bool = False
     """Whether the variant was trained on what was not rated too, as 0."""
-    asked: Asked | None = None
+    asked: QueryAnswers | None = None
 
 
 @dataclass(frozen=True)
-class Named:
+class SourceTitles:
     """Titles that the source names, by the list in which it has them."""
 
     lowest: Sequence[str] = ()
@@ -126,51 +129,57 @@ class Named:
     """To the user that the report asks for."""
 
 
-def learned_in(
+def inspect_launch(
     results: Results, run: str | None = None, config_dir: str | PathLike[str] | None = None
-) -> Learned | str:
-    """What the variant ``report.learned`` of a launch learned, or the best one where none is named or it was left out.
+) -> Inspection | str:
+    """Inspect the variant ``report.learned`` of a launch, or the best one where none is named or it was left out.
 
-    A sentence where the weights or the ratings are not to be had. Raises ``ConfigError`` for an item or a user that the
+    Returns a sentence where the weights or the ratings are not to be had. Raises ``ConfigError`` for an item or a user that the
     report asks for and the data does not have.
     """
     report = results.config.get("report") or {}
     variant = report.get("learned")
     try:
-        trained = load_variant(results.experiment, variant if variant in results.variants else None, run, config_dir)
+        trained = load_recommender(
+            results.experiment, variant if variant in results.variants else None, run, config_dir
+        )
     except (SeedbedError, ImportError) as error:  # the report is about tracked numbers, and these are there
         return str(error)
     similar_to, user = (None if report.get(key) is None else str(report[key]) for key in ("similar_to", "user"))
     named = _named_by_the_source(results, user)
     asked = None
     if similar_to is not None or user is not None:
-        asked = answers(trained, similar_to, user, named.recommended)
-    return what_was_learned(trained, named, asked)
+        asked = answer_queries(trained, similar_to, user, named.recommended)
+    return inspect_recommender(trained, named, asked)
 
 
-def _named_by_the_source(results: Results, user: str | None) -> Named:
+def _named_by_the_source(results: Results, user: str | None) -> SourceTitles:
     stated = entries_of(results.config.get("published"), "learned")
     entries = [entry for entry in stated if isinstance(entry, dict)]
     lists = [entry.get("recommended_to") or {} for entry in entries]
-    return Named(
+    return SourceTitles(
         lowest=[str(title) for entry in entries for title in entry.get("lowest_bias") or ()],
         highest=[str(title) for entry in entries for title in entry.get("highest_bias") or ()],
         nearest=[str(title) for entry in entries for title in entry.get("nearest_to") or {}],
-        recommended=[str(title) for of in lists for name, found in of.items() if str(name) == user for title in found],
+        recommended=[
+            str(title) for of in lists for name, listed in of.items() if str(name) == user for title in listed
+        ],
     )
 
 
-def what_was_learned(trained: TrainedVariant, named: Named | None = None, asked: Asked | None = None) -> Learned:
+def inspect_recommender(
+    trained: TrainedRecommender, named: SourceTitles | None = None, asked: QueryAnswers | None = None
+) -> Inspection:
     """Read biases, factors and predictions off the networks.
 
     Neighbours are given of the titles ``named`` that the data has, and of the most rated items besides.
     """
-    table, named = trained.table, named or Named()
+    table, named = trained.table, named or SourceTitles()
     names = table.item_names
     ratings = np.bincount(table.items, minlength=table.item_rows)[1:]
     biases = [values for seed in trained.seeds if (values := seed.biases()) is not None]
     factors = [values for seed in trained.seeds if (values := seed.factors()) is not None]
-    found = Learned(
+    inspection = Inspection(
         variant=trained.name,
         seeds=tuple(seed.seed for seed in trained.seeds),
         titles=dict(enumerate(names)),
@@ -180,15 +189,15 @@ def what_was_learned(trained: TrainedVariant, named: Named | None = None, asked:
         highest=extremes(np.stack(biases), highest=True, also=_items(names, named.highest)) if biases else None,
         nearest=_nearest(np.stack(factors), names, ratings, named.nearest) if factors else {},
         components=_components(factors, ratings) if factors else None,
-        predictions=_predictions(trained) if trained.predicts_ratings else None,
-        counts_missing=trained.config["task"].get("cells") == "all",
+        predictions=_predictions(trained) if trained.task.PREDICTS_RATINGS else None,
+        counts_missing=trained.counts_missing_as_zero,
         asked=asked,
     )
-    shown = _shown_items(found)
+    shown = _shown_items(inspection)
     return replace(
-        found,
-        titles={item: title for item, title in found.titles.items() if item in shown},
-        ratings={item: count for item, count in found.ratings.items() if item in shown},
+        inspection,
+        titles={item: title for item, title in inspection.titles.items() if item in shown},
+        ratings={item: count for item, count in inspection.ratings.items() if item in shown},
     )
 
 
@@ -196,14 +205,14 @@ def _items(names: Sequence[str], titles: Collection[str]) -> set[int]:
     return {item for item, title in enumerate(names) if title in titles}
 
 
-def _shown_items(learned: Learned) -> set[int]:
+def _shown_items(inspection: Inspection) -> set[int]:
     """The items of which there is something to show: thousands of others would only fill a record of it."""
-    ranked = [*(found for _, found in [*(learned.lowest or ()), *(learned.highest or ())])]
-    ranked += chain.from_iterable(learned.nearest.values())
-    if (asked := learned.asked) is not None:
+    ranked = [row for _, row in [*(inspection.lowest or ()), *(inspection.highest or ())]]
+    ranked += chain.from_iterable(inspection.nearest.values())
+    if (asked := inspection.asked) is not None:
         ranked += [*(asked.similar or ()), *(asked.of_user.unseen if asked.of_user is not None else ())]
-    drawn = learned.components.items.tolist() if learned.components is not None else []
-    return {*(found.item for found in ranked), *drawn}
+    drawn = inspection.components.items.tolist() if inspection.components is not None else []
+    return {*(row.item for row in ranked), *drawn}
 
 
 def extremes(biases: NDArray[np.floating], *, highest: bool, also: Collection[int] = ()) -> list[tuple[int, Ranked]]:
@@ -229,7 +238,7 @@ def _nearest(
     return {names[item]: nearest(factors, item, 1) for item in [*asked, *most_rated]}
 
 
-def _components(factors: Sequence[NDArray[np.floating]], ratings: NDArray[np.intp]) -> Components | None:
+def _components(factors: Sequence[NDArray[np.floating]], ratings: NDArray[np.intp]) -> PrincipalComponents | None:
     compared = best_first(ratings)[:COMPARED]
     points = [of_seed[compared].astype(np.float64) for of_seed in factors]
     if len(compared) <= COMPONENTS or points[0].shape[1] < COMPONENTS or min(of_seed.std() for of_seed in points) == 0:
@@ -237,7 +246,7 @@ def _components(factors: Sequence[NDArray[np.floating]], ratings: NDArray[np.int
     fitted = [PCA(COMPONENTS, svd_solver="full").fit(of_seed) for of_seed in points]
     scores = [pca.transform(of_seed) for pca, of_seed in zip(fitted, points, strict=True)]
     first, *others = scores
-    return Components(
+    return PrincipalComponents(
         compared=len(compared),
         items=compared[:DRAWN],
         scores=first[:DRAWN, [0, COMPONENTS - 1]],
@@ -265,20 +274,20 @@ def _shared_neighbours(factors: Sequence[NDArray[np.float64]]) -> Summary | None
     return summary([float((one & other).sum(1).mean()) for one, other in combinations(near, 2)])
 
 
-def _predictions(trained: TrainedVariant) -> Predictions:
+def _predictions(trained: TrainedRecommender) -> PredictedRatings:
     table, actual, predicted, side = trained.table, [], [], "validation"
     for seed in trained.seeds:
         rows = trained.rows(seed.seed)
         side, evaluated = ("test", rows.test) if len(rows.test) else ("validation", rows.val)
         actual.append(table.ratings[evaluated])
         predicted.append(seed.predictions_of(table.users[evaluated], table.items[evaluated]))
-    return predictions_of(side, actual, predicted)
+    return predicted_ratings(side, actual, predicted)
 
 
-def predictions_of(
+def predicted_ratings(
     side: str, actual: Sequence[NDArray[np.floating]], predicted: Sequence[NDArray[np.floating]]
-) -> Predictions:
-    """What is shown of actual and predicted ratings, both by seed."""
+) -> PredictedRatings:
+    """Compare actual and predicted ratings, both by seed."""
     given, answered = (np.concatenate(of).astype(np.float64) for of in (actual, predicted))
     values = np.unique(given)
     step = -(-len(given) // COUNTED_RATINGS)
@@ -287,7 +296,7 @@ def predictions_of(
         width = 0.35 * float(np.diff(values).min())
         along = along + np.random.default_rng(0).uniform(-width, width, len(along))
         by_value = [(float(value), float(answered[given == value].mean())) for value in values]
-    return Predictions(
+    return PredictedRatings(
         side=side,
         means=_means(actual, predicted),
         ends=(float(values[0]), float(values[-1])),
@@ -326,10 +335,10 @@ def _means(
     else:
         ends = np.linspace(values[0], values[-1], GROUPS + 1)
         names, firsts = [f"{low:.6g} to {high:.6g}" for low, high in pairwise(ends)], ends[:-1]
-    found = []
+    rows = []
     for group, name in enumerate(names, 1):
         masks = [np.digitize(of_seed, firsts) == group for of_seed in actual]
         means = [float(of_seed[mask].mean()) for of_seed, mask in zip(predicted, masks, strict=True) if mask.any()]
         if means:
-            found.append((name, sum(int(mask.sum()) for mask in masks), summary(means)))
-    return found
+            rows.append((name, sum(int(mask.sum()) for mask in masks), summary(means)))
+    return rows

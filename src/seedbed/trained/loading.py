@@ -23,8 +23,8 @@ from seedbed.models.baselines import Fitted
 from seedbed.paths import expanded, make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary
-from seedbed.tasks.base import SeedData, Task
-from seedbed.tasks.rating import UNKNOWN, Rating
+from seedbed.tasks.base import RECOMMENDER, SeedData, Task
+from seedbed.tasks.rating import UNKNOWN
 from seedbed.tracking.launches import find_launch, only_searched, read_config
 from seedbed.tracking.names import CONFIG, WEIGHTS
 from seedbed.tracking.other_code import shortened
@@ -35,8 +35,8 @@ from seedbed.training.stack_trainer import StackTrainer, task_class
 
 
 @dataclass(frozen=True)
-class TrainedVariant:
-    """The seeds of one variant that ended well, and the ratings that they were trained on."""
+class TrainedRecommender:
+    """The seeds of a variant that ended well, each with its network of users and items, and the ratings they were trained on."""
 
     name: str
     about: str
@@ -46,9 +46,18 @@ class TrainedVariant:
     config: dict[str, Any]
 
     @property
-    def predicts_ratings(self) -> bool:
-        """Whether its scores are ratings, and not only an order of the items."""
-        return issubclass(task_class(self.config), Rating)
+    def task(self) -> type[Task]:
+        return task_class(self.config)
+
+    @property
+    def counts_missing_as_zero(self) -> bool:
+        """Whether a cell of user and item without a rating was trained on as a rating of 0."""
+        return self.task.counts_missing_as_zero(self.config["task"])
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """The sides, "user" or "item", of which every seed holds some out."""
+        return self.task.held_out(self.config["task"])
 
     def rows(self, seed: int) -> Rows:
         """How this seed's ratings were split."""
@@ -60,8 +69,8 @@ class TrainedVariant:
 
 
 @dataclass(frozen=True)
-class FoundVariant:
-    """A variant of a launch in the store, of any task; its networks are not built yet."""
+class TrackedVariant:
+    """A variant of a launch in the store, of any task, before its networks are built."""
 
     store: Store
     results: Results
@@ -77,7 +86,7 @@ class FoundVariant:
         return task_class(self.config)
 
     def networks(self, seed: int | None = None) -> TrainedNetworks:
-        """The networks of all its seeds that ended well, or of one; raises a ``SeedbedError`` as ``load_variant`` does."""
+        """The networks of all its seeds that ended well, or of one; raises a ``SeedbedError`` as ``load_recommender`` does."""
         results, name = self.results, self.name
         cells = _cells_with_weights(self.store, results, name)
         if seed is not None:
@@ -106,7 +115,7 @@ class FoundVariant:
 class TrainedNetworks:
     """Ordinary networks in evaluation mode, one a seed, and the data that they were trained on."""
 
-    found: FoundVariant
+    tracked: TrackedVariant
     about: str
     """A sentence about which variant of which launch this is, and how many seeds it has."""
     table: Any
@@ -116,36 +125,36 @@ class TrainedNetworks:
 
     def rows(self, seed: int) -> Rows:
         """How this seed's rows were split."""
-        return cast(Rows, build(self.found.config["split"], "split").rows(self.table, seed))
+        return cast(Rows, build(self.tracked.config["split"], "split").rows(self.table, seed))
 
 
-def load_variant(
+def load_recommender(
     experiment: str,
     variant: str | None = None,
     run: str | None = None,
     config_dir: str | PathLike[str] | None = None,
     seed: int | None = None,
-) -> TrainedVariant:
+) -> TrainedRecommender:
     """Build the networks of a variant from the store; default: the best one of the latest launch, and all its seeds.
 
-    Raises a ``SeedbedError`` for an unknown variant, an experiment without ratings, data that are not those of the
-    launch, and where no weights are stored.
+    Raises a ``SeedbedError`` for an unknown variant, a task that is not served as a recommender, data that are not those
+    of the launch, and where no weights are stored.
     """
-    return rating_variant(find_variant(experiment, variant, run, config_dir), seed)
+    return trained_recommender(find_variant(experiment, variant, run, config_dir), seed)
 
 
-def rating_variant(found: FoundVariant, seed: int | None = None) -> TrainedVariant:
-    """The same of a variant that has been found."""
-    if not found.task.RECOMMENDS:
+def trained_recommender(tracked: TrackedVariant, seed: int | None = None) -> TrainedRecommender:
+    """Build the networks of all its seeds that ended well, or of one; raises a ``SeedbedError`` as ``load_recommender`` does."""
+    if tracked.task.SERVED_AS != RECOMMENDER:
         raise ConfigError(
-            f"{found.results.experiment!r} has the task {found.config['task']['_target_']}, and only an experiment on "
+            f"{tracked.results.experiment!r} has the task {tracked.config['task']['_target_']}, and only an experiment on "
             "ratings (task=rating, task=retrieval) can recommend. Name such an experiment."
         )
-    trained = found.networks(seed)
+    trained = tracked.networks(seed)
     seeds = tuple(
         TrainedSeed(of_seed, network, *_known_rows(trained, of_seed)) for of_seed, network in trained.networks
     )
-    return TrainedVariant(found.name, trained.about, trained.table, seeds, found.config)
+    return TrainedRecommender(tracked.name, trained.about, trained.table, seeds, tracked.config)
 
 
 def find_variant(
@@ -153,10 +162,10 @@ def find_variant(
     variant: str | None = None,
     run: str | None = None,
     config_dir: str | PathLike[str] | None = None,
-) -> FoundVariant:
-    """A variant of a launch, of any task; default: the best one of the latest launch. Raises a ``SeedbedError``.
+) -> TrackedVariant:
+    """Find a variant of a launch, of any task; default: the best one of the latest launch. Raises a ``SeedbedError``.
 
-    Of an experiment that was only searched, the launch is that which tested what the search found.
+    In an experiment that was only searched, the latest launch is the one that tested the settings which the search found.
     """
     store = open_project_store(experiment, config_dir)
     launch = find_launch(store, run, of_search=run is None and only_searched(store))
@@ -166,7 +175,7 @@ def find_variant(
     if config_dir is not None:
         make_importable(expanded(config_dir).resolve())
     reread()
-    return FoundVariant(store, results, name, why, config, run_id)
+    return TrackedVariant(store, results, name, why, config, run_id)
 
 
 def _best_variant(results: Results) -> tuple[str, str]:
@@ -175,9 +184,9 @@ def _best_variant(results: Results) -> tuple[str, str]:
     One that lacks seeds, as they diverged or failed, is taken only where all do.
     """
     metric = str(results.config["report"]["metric"])
-    found = {variant: summary(results.values(variant, metric)) for variant in results.variants}
-    complete = [variant for variant, of in found.items() if of.n and not of.missing]
-    means = {variant: found[variant].mean for variant in complete or found}
+    summaries = {variant: summary(results.values(variant, metric)) for variant in results.variants}
+    complete = [variant for variant, of in summaries.items() if of.n and not of.missing]
+    means = {variant: summaries[variant].mean for variant in complete or summaries}
     sign = -1 if results.lower_is_better(metric) else 1
     quality = {variant: sign * mean for variant, mean in means.items() if mean is not None}
     if not quality:
@@ -185,7 +194,7 @@ def _best_variant(results: Results) -> tuple[str, str]:
             f"No seed of {results.experiment!r} has a value of {metric}, by which the best variant is chosen. Look at "
             f"'seedbed status {results.experiment}', or name a variant with --variant."
         )
-    among = "" if len(complete) in (0, len(found)) else " of those that lack no seed"
+    among = "" if len(complete) in (0, len(summaries)) else " of those that lack no seed"
     return max(quality, key=lambda variant: quality[variant]), f" (the best variant by {metric}{among})"
 
 
@@ -214,23 +223,23 @@ def _cells_with_weights(store: Store, results: Results, variant: str) -> list[tu
             f"No seed of variant {variant!r} of {results.experiment!r} ended well. Look at 'seedbed status "
             f"{results.experiment}', or name another variant with --variant."
         )
-    found = [
+    weighted = [
         (int(seed), str(run))
         for seed, run in zip(sound["seed"], sound["run"], strict=True)
         if WEIGHTS in store.files(run)
     ]
-    if not found:
+    if not weighted:
         raise TrackingError(
             f"No weights of variant {variant!r} of {results.experiment!r} are in the store: it was trained with "
             "tracking.checkpoints=false, or the files are gone. Train seeds that it does not have yet with "
             f"tracking.checkpoints=true; or delete its seeds' runs in 'seedbed ui {results.experiment}', so that these "
             "are trained again."
         )
-    return found
+    return weighted
 
 
 def _only(cells: list[tuple[int, str]], seed: int, variant: str) -> list[tuple[int, str]]:
-    """The cell of one seed."""
+    """Pick the cell of one seed; raises ``ConfigError`` where there is none."""
     chosen = [cell for cell in cells if cell[0] == seed]
     if not chosen:
         raise ConfigError(
@@ -240,38 +249,38 @@ def _only(cells: list[tuple[int, str]], seed: int, variant: str) -> list[tuple[i
     return chosen
 
 
-def _refuse_other_code(found: FoundVariant, runs: list[str]) -> str:
+def _refuse_other_code(tracked: TrackedVariant, runs: list[str]) -> str:
     """Refuse to give weights to a network whose code is no longer that which they were trained by.
 
     Returns a sentence where that cannot be known.
     """
-    check_code(recipe_of(found.config))
-    now = code_of(recipe_of(_as_rebuilt(found.config))).modules
+    check_code(recipe_of(tracked.config))
+    now = code_of(recipe_of(_as_rebuilt(tracked.config))).modules
     if not now:
         return ""
-    recorded = [found.store.seed(run).code for run in runs]
+    recorded = [tracked.store.seed(run).code for run in runs]
     if None in recorded:
         return f" They were trained before seedbed recorded the code of {shortened(now)}, which may be another by now."
     changed = [name for name in now if any(code and code.modules.get(name) != now[name] for code in recorded)]
     if not changed:
         return ""
-    results = found.results
+    results = tracked.results
     command = next(row["command"] for row in results.launches if row["id"] == results.launch)
     raise ConfigError(
-        f"{shortened(changed)} {'has' if len(changed) == 1 else 'have'} changed since variant {found.name!r} of "
+        f"{shortened(changed)} {'has' if len(changed) == 1 else 'have'} changed since variant {tracked.name!r} of "
         f"{results.experiment!r} was trained (launch {results.launch[:8]}), so that its weights may mean something else to "
         f"the network as it is now. Put the file back as it was, or train with the new code: {command}"
     )
 
 
 def _as_rebuilt(config: dict[str, Any]) -> dict[str, Any]:
-    """What a network and the rows that it is asked about are made by."""
+    """The parts of a config that a network, and the rows that it is asked about, are made by."""
     task = {key: value for key, value in config["task"].items() if key != "own_metrics"}
     return {**{key: config[key] for key in ("data", "split", "model")}, "task": task}
 
 
 def _same_table(config: dict[str, Any], results: Results) -> Dataset:
-    """The data, which must be those that were trained on: embeddings go by their rows, encoders are fitted to them."""
+    """Load the data, which must be those that were trained on: embeddings go by their rows, encoders are fitted to them."""
     table: Dataset = build(config["data"], "data").load()
     made_with = dict(table.made_with)
     # Launches of earlier versions do not say what else the table was made with.
@@ -298,10 +307,10 @@ def _loaded(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
 
 
 def _known_rows(trained: TrainedNetworks, seed: int) -> tuple[Tensor, Tensor]:
-    """The rows of users and items; under task.vocabulary=train those that the seed has not trained on share one."""
+    """The rows of users (U + 1,) and items (I + 1,) in a seed's network; those that it did not train on may share one."""
     table = cast(RatingTable, trained.table)
     users, items = (torch.arange(rows, dtype=torch.int32) for rows in (table.user_rows, table.item_rows))
-    if trained.found.config["task"].get("vocabulary") != "train":
+    if not trained.tracked.task.shares_unknown_row(trained.tracked.config["task"]):
         return users, items
     train = trained.rows(seed).train
     for rows, of_rating in ((users, table.users[train]), (items, table.items[train])):

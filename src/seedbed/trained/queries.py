@@ -1,4 +1,4 @@
-"""What an experiment on ratings asks its trained seeds: which items are like one, and what they make of one user."""
+"""What an experiment asks its trained recommenders: which items are like one, and what they make of one user."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from seedbed.data.names import Names
-from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, near_misses
 from seedbed.models.matrix import MatrixFactorization
 from seedbed.statistics import Summary, summary
-from seedbed.trained.loading import TrainedVariant
+from seedbed.trained.loading import TrainedRecommender
 from seedbed.trained.rankings import Ranked, best_first, most_alike, top
 from seedbed.trained.seed import TrainedSeed
 
@@ -28,7 +27,7 @@ CELLS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True)
-class OwnRating:
+class UserRating:
     """A rating of the user, and what the seeds predict there."""
 
     item: str
@@ -40,7 +39,7 @@ class OwnRating:
 
 
 @dataclass(frozen=True)
-class Rescaled:
+class RescaledRatings:
     """What the rescaled rule gives over all users and items, read to one decimal."""
 
     reading: float
@@ -54,7 +53,7 @@ class Rescaled:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedItem:
     """An item among all items, those that the user has rated among them."""
 
     item: str
@@ -68,51 +67,56 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class OfUser:
+class UserAnswers:
     """What the seeds make of one user."""
 
     user: str
     rated: int
     unseen: list[Ranked]
     """Items that the user has not rated, by their mean prediction."""
-    own: list[OwnRating]
+    own: list[UserRating]
     """The user's highest ratings; of equal ones, those that come first in the file. None where scores are no ratings."""
-    rescaled: Rescaled | None
-    first: list[Placed]
+    rescaled: RescaledRatings | None
+    first: list[PlacedItem]
     """Beside a list that the source gives for this user: our first items of all, and those of that list."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A part is None where the experiment does not ask for it."""
+class QueryAnswers:
+    """What the trained seeds answer; a part is None where the experiment does not ask for it."""
 
     similar_to: str | None
     similar: list[Ranked] | None
     """By the dot product of the factors, relative to the item's own; None too for a network without factors of items."""
-    of_user: OfUser | None
+    of_user: UserAnswers | None
 
 
-def answers(trained: TrainedVariant, similar_to: str | None, user: str | None, source: Sequence[str] = ()) -> Asked:
-    """Ask for ``report.similar_to`` and ``report.user``, to whom the source's model recommends the titles ``source``. Raises ``ConfigError`` for a name that the data does not have."""
+def answer_queries(
+    trained: TrainedRecommender, similar_to: str | None, user: str | None, source: Sequence[str] = ()
+) -> QueryAnswers:
+    """Answer ``report.similar_to`` and ``report.user``, to whom the source's model recommends the titles ``source``.
+
+    Raises ``ConfigError`` for a name that the data do not have.
+    """
     similar = None
     if similar_to is not None:
         item = _place(trained.table.item_names, similar_to, "report.similar_to")
         factors = [of_seed for seed in trained.seeds if (of_seed := seed.factors()) is not None]
         similar = most_alike(np.stack(factors), item, LISTED) if factors else None
-    return Asked(similar_to, similar, None if user is None else _of_user(trained, user, source))
+    return QueryAnswers(similar_to, similar, None if user is None else _of_user(trained, user, source))
 
 
 def foreign_names(table: Any, report: Mapping[str, Any], typed: Collection[str]) -> dict[str, Any]:
-    """What ``report.user`` and ``report.similar_to`` of an experiment's file say of other data than its own.
+    """Find what ``report.user`` and ``report.similar_to`` of an experiment's file cannot mean in other data than its own.
 
     These are names that the data do not have, and the user where they are a file: the same number is somebody else there.
     What was ``typed`` is meant.
     """
-    found = {key: report.get(key) for key in NAMED if report.get(key) is not None and f"report.{key}" not in typed}
+    given = {key: report.get(key) for key in NAMED if report.get(key) is not None and f"report.{key}" not in typed}
     own_file = "data.path" in typed
     return {
         key: name
-        for key, name in found.items()
+        for key, name in given.items()
         if (key == "user" and own_file) or str(name) not in getattr(table, NAMED[key], ())
     }
 
@@ -121,7 +125,7 @@ def check_names(table: Any, report: Mapping[str, Any]) -> None:
     """Raise ``ConfigError`` where ``report.similar_to`` or ``report.user`` is no name in the data."""
     for key, names in NAMED.items():
         if report.get(key) is not None:
-            if not isinstance(table, RatingTable):
+            if not hasattr(table, names):
                 raise ConfigError(
                     f"report.{key}={report[key]}: it is asked of ratings, and these data are none. Set it to null."
                 )
@@ -138,20 +142,20 @@ def _place(names: Sequence[str], wanted: str, key: str) -> int:
     return row - 1
 
 
-def _of_user(trained: TrainedVariant, name: str, source: Sequence[str]) -> OfUser:
+def _of_user(trained: TrainedRecommender, name: str, source: Sequence[str]) -> UserAnswers:
     table = trained.table
     row = _place(table.user_names, name, "report.user") + 1
     rated = np.flatnonzero(table.users == row)
     seen = np.zeros(table.item_rows, dtype=bool)
     seen[table.items[rated]] = True
     predicted = np.stack([seed.predictions(row) for seed in trained.seeds])
-    shown = rated[best_first(table.ratings[rated])[:LISTED]] if trained.predicts_ratings else rated[:0]
+    shown = rated[best_first(table.ratings[rated])[:LISTED]] if trained.task.PREDICTS_RATINGS else rated[:0]
     items = table.items[shown] - 1
     rescaled = [by_item for seed in trained.seeds if (by_item := _rescaled(seed, items)) is not None]
     of_row = np.stack(rescaled)[:, row - 1] if rescaled else None
     trains = np.stack([np.isin(shown, trained.rows(seed.seed).train) for seed in trained.seeds])
     own = [
-        OwnRating(
+        UserRating(
             item=table.item_names[item],
             given=float(table.ratings[shown[place]]),
             held_out=int((~trains[:, place]).sum()),
@@ -161,20 +165,20 @@ def _of_user(trained: TrainedVariant, name: str, source: Sequence[str]) -> OfUse
         for place, item in enumerate(items)
     ]
     unseen, of_all = top(predicted, seen[1:], LISTED), _all_cells(trained) if rescaled else None
-    return OfUser(name, len(rated), unseen, own, of_all, _placed(predicted, table.item_names, seen[1:], source))
+    return UserAnswers(name, len(rated), unseen, own, of_all, _placed(predicted, table.item_names, seen[1:], source))
 
 
 def _placed(
     scores: NDArray[np.floating], names: Sequence[str], rated: NDArray[np.bool_], source: Sequence[str]
-) -> list[Placed]:
+) -> list[PlacedItem]:
     """Our first items of all, as many as the source lists, and the source's that are not among them, by our mean rank."""
     if not source:
         return []
     ranks = np.argsort(best_first(scores), axis=1) + 1
     ours = [row.item for row in top(scores, np.zeros_like(rated), len(source))]
     theirs = [names.index(title) for title in source if title in names]
-    found = [
-        Placed(
+    placed = [
+        PlacedItem(
             item=names[item],
             rated=bool(rated[item]),
             rank=summary(ranks[:, item]),
@@ -183,7 +187,7 @@ def _placed(
         )
         for item in dict.fromkeys([*ours, *theirs])
     ]
-    return sorted(found, key=lambda row: row.rank.mean or 0.0)
+    return sorted(placed, key=lambda row: row.rank.mean or 0.0)
 
 
 def _rescaled(seed: TrainedSeed, items: NDArray[np.integer]) -> NDArray[np.floating] | None:
@@ -204,16 +208,18 @@ def _rescaled(seed: TrainedSeed, items: NDArray[np.integer]) -> NDArray[np.float
     return scaled
 
 
-def _all_cells(trained: TrainedVariant) -> Rescaled:
-    found = [_distribution(seed, trained) for seed in trained.seeds]
-    tenths = np.stack([of_seed for of_seed, _ in found])
+def _all_cells(trained: TrainedRecommender) -> RescaledRatings:
+    distributions = [_distribution(seed, trained) for seed in trained.seeds]
+    tenths = np.stack([of_seed for of_seed, _ in distributions])
     shares = 100 * tenths / tenths.sum(1, keepdims=True)
     most = int(tenths.sum(0).argmax())
     medians = (tenths.cumsum(1) * 2 >= tenths.sum(1, keepdims=True)).argmax(1) / 10
-    return Rescaled(most / 10, summary(shares[:, most]), summary(medians), summary([share for _, share in found]))
+    return RescaledRatings(
+        most / 10, summary(shares[:, most]), summary(medians), summary([share for _, share in distributions])
+    )
 
 
-def _distribution(seed: TrainedSeed, trained: TrainedVariant) -> tuple[NDArray[np.intp], float]:
+def _distribution(seed: TrainedSeed, trained: TrainedRecommender) -> tuple[NDArray[np.intp], float]:
     """(51,): how many cells read 0.0, 0.1 ... 5.0; and percent of the cells' variance that lies between users."""
     readings = int(10 * HIGHEST) + 1
     counts = np.zeros(readings, dtype=np.intp)

@@ -28,14 +28,14 @@ class TrainedSeed:
 
     @torch.inference_mode()
     def predictions(self, user: int) -> NDArray[np.floating]:
-        """(I,): what the user with this row would give to each item."""
+        """Predictions (I,) of what the user with this row would give to each item."""
         items = self.items[1:]
         predicted: Tensor = self.network(self.users[user].expand(len(items)), items)
         return predicted.numpy()
 
     @torch.inference_mode()
     def predictions_of(self, users: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.floating]:
-        """(N,): what these users (N,) would give to these items (N,), both by their rows in the table's vocabulary."""
+        """Predictions (N,) of what users (N,) would give to items (N,), both by their rows in the table's vocabulary."""
         pairs = zip(self._parts(self.users, users), self._parts(self.items, items), strict=True)
         return torch.cat([self.network(*pair) for pair in pairs]).numpy()
 
@@ -45,7 +45,7 @@ class TrainedSeed:
             yield own_rows[torch.from_numpy(rows[start : start + EVALUATED_AT_ONCE]).long()]
 
     def factors(self) -> NDArray[np.floating] | None:
-        """(I, F) of the embedding ``item_factors`` or what a tower makes of items; None for a network without either."""
+        """Factors (I, F) of the embedding ``item_factors`` or what a tower makes of items; None for a network without either."""
         if hasattr(self.network, "candidates"):
             with torch.inference_mode():
                 vectors: Tensor = cast(Any, self.network).candidates(self.items[1:])
@@ -53,7 +53,7 @@ class TrainedSeed:
         return self._of_items("item_factors")
 
     def biases(self) -> NDArray[np.floating] | None:
-        """(I,) of the embedding ``item_bias``; None for a network without one."""
+        """Biases (I,) of the embedding ``item_bias``; None for a network without one."""
         values = self._of_items("item_bias")
         return None if values is None else values[:, 0]
 

