@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,7 @@ from seedbed.config.trainer import PRECISIONS, PROFILERS
 from seedbed.config.values import misfit
 from seedbed.errors import ConfigError, check_storable, near_misses, without_addresses
 from seedbed.lr_finder import AUTO, FinderSettings
-from seedbed.metrics import wanted_of_own
+from seedbed.metrics import Declared, Metric, by_name, joined, wanted_of_own
 from seedbed.paths import config_groups, expanded, make_importable, project_folder, resources
 from seedbed.quoting import escaped, quoted
 
@@ -225,8 +225,9 @@ def load_experiment(
     _refuse_findings(name, variants[0].config)
     # Under another task the source's numbers stand for themselves.
     own_task = not any(override.key_or_group.split(".")[0] == "task" for override in parsed)
-    measured = {variant.name: metrics_of(variant.config["task"]) for variant in variants if own_task}
-    check_stated(variants[0].config.get("published"), list(own_overrides), measured)
+    measured = {variant.name: metrics_of(variant.config["task"]) for variant in variants}
+    joined(measured)
+    check_stated(variants[0].config.get("published"), list(own_overrides), measured if own_task else {})
     folder = None if config_dir is None else os.fspath(config_dir)
     found = tuple(dict.fromkeys(notes))
     restated = tuple(str(item.input_line) for item in parsed if _restates(item, parsed, bare))
@@ -886,6 +887,7 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
         require(isinstance(config["tracking"][key], bool), f"tracking.{key}", config["tracking"][key], "true or false")
     metrics = metrics_of(config["task"])
     _require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
+    _check_watched(config, metrics)
     report = config["report"]
     split, tested = _test_part(config["split"])
     require(tested is not False or config["select"] == "last", "select", config["select"],
@@ -907,6 +909,18 @@ def _check_values(variant: Variant, variants: list[str]) -> None:
              "report.axis", axis, "null or two rising numbers")  # fmt: skip
 
 
+def _check_watched(config: Mapping[str, Any], metrics: Declared) -> None:
+    """Where epochs are chosen by ``monitor``, one of its values is better than another."""
+    monitor, name = config["monitor"], str(config["monitor"]).rpartition("/")[2]
+    chosen = [f"{key}={config[key]}" for key, idle in (("select", "last"), ("patience", None)) if config[key] != idle]
+    if chosen and not metrics[name].is_ranked:
+        own = f", or say which of its values are good: task.own_metrics.{name}.good" if name in (config["task"].get("own_metrics") or {}) else ""  # fmt: skip
+        raise ConfigError(
+            f"monitor={monitor}: {' and '.join(chosen)} by it, and none of its values is declared better than another. Watch another "
+            f"metric, such as monitor=val/loss{own}."
+        )
+
+
 def _test_part(split: Mapping[str, Any]) -> tuple[str, bool | None]:
     """What says whether a split sets test rows apart, for a message, and whether it does; None where only its rows say it."""
     target = split.get("_target_")
@@ -917,7 +931,7 @@ def _test_part(split: Mapping[str, Any]) -> tuple[str, bool | None]:
     return f"{str(target).rpartition('.')[2]} sets none apart", False if key is None else None
 
 
-def _check_metric(metric: str, known: Sequence[str], split: str, tested: bool | None) -> None:
+def _check_metric(metric: str, known: Collection[str], split: str, tested: bool | None) -> None:
     """``report.metric`` is one of the final values, which are of test rows where there are some, else of validation rows."""
     if tested is None:
         _require_known("report.metric", metric, [f"{side}/{each}" for side in ("test", "val") for each in known])
@@ -934,8 +948,8 @@ def _require_known(key: str, value: Any, known: Sequence[str]) -> None:
         raise ConfigError(f"{key}={shown(value)}: there is no such name, {near_misses(str(value), known)}")
 
 
-def metrics_of(task: Mapping[str, Any]) -> list[str]:
-    """Names of the task's metrics, the user's own among them."""
+def metrics_of(task: Mapping[str, Any]) -> Declared:
+    """What is declared of the task's metrics, by name, the user's own among them."""
     target = task.get("_target_")
     try:
         with hydra_says_nothing():
@@ -946,28 +960,43 @@ def metrics_of(task: Mapping[str, Any]) -> list[str]:
         ) from error
     if not is_task(kind):
         raise ConfigError(f"task._target_={target}: {why_no_task(kind)}")
-    built_in = list(kind.metric_names(task))  # type: ignore[attr-defined]
+    declared = kind.declared_metrics({**task, "own_metrics": None})  # type: ignore[attr-defined]
+    if undeclared := [metric for metric in declared if not isinstance(metric, Metric)]:
+        raise ConfigError(
+            f"task._target_={target}: its METRICS hold {undeclared[0]!r}, which does not say which values are good. Give "
+            f"seedbed.metrics.Metric({undeclared[0]!r}, good='higher'), or good='lower', a number or None."
+        )
+    built_in = [metric.name for metric in declared]
     own = task.get("own_metrics") or {}
+    require(not own or kind.TAKES_OWN_METRICS, "task.own_metrics", list(own),  # type: ignore[attr-defined]
+            f"left out: {kind.__name__} computes none but its own metrics, and Classification takes those of a user")  # fmt: skip
     for name, entry in own.items():
         place = f"task.own_metrics.{name}"
         require(name not in built_in, place, entry, "called otherwise: the task has a metric of that name")
         wanted = wanted_of_own(name, [other for other in (*built_in, *own) if other != name])
         require(not wanted, place, entry, wanted)
         shape = isinstance(entry, dict) and isinstance(entry.get("function"), dict)
-        known = shape and set(entry) <= {"function", "lower_is_better", "bounds"}
+        known = shape and set(entry) <= {"function", "good", "lower_is_better", "bounds"}
         require(
             known,
             place,
             entry,
-            "{function: {_target_: ..., _partial_: true}}, with lower_is_better and bounds as options",
+            "{function: {_target_: ..., _partial_: true}}, with good and bounds as options",
         )
-        better, bounds = entry.get("lower_is_better", False), entry.get("bounds")
+        good, better, bounds = entry.get("good"), entry.get("lower_is_better", False), entry.get("bounds")
+        require(good in (None, "lower", "higher", "none") or is_number(good), f"{place}.good", good, "lower, higher, none, or the number that values are to be near")  # fmt: skip
         require(isinstance(better, bool), f"{place}.lower_is_better", better, "true or false")
+        require(
+            not {"good", "lower_is_better"} <= set(entry),
+            place,
+            entry,
+            "given good or the older lower_is_better, not both",
+        )
         ends = isinstance(bounds, list) and len(bounds) == 2 and all(end is None or is_number(end) for end in bounds)
         require(
             bounds is None or ends, f"{place}.bounds", bounds, "two numbers, each of them null where there is no end"
         )
-    return [*built_in, *own]
+    return by_name(kind.declared_metrics(task))  # type: ignore[attr-defined]
 
 
 def flatten(config: Any, prefix: str = "", *, inner: bool = False) -> dict[str, Any]:

@@ -15,11 +15,20 @@ import numpy as np
 import pandas as pd
 
 from seedbed import tracking
-from seedbed.config.experiment import RECIPE_VERSION, Experiment, Variant, build, load_experiment, missing_extra
+from seedbed.config.experiment import (
+    RECIPE_VERSION,
+    Experiment,
+    Variant,
+    build,
+    load_experiment,
+    metrics_of,
+    missing_extra,
+)
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Strategy
+from seedbed.metrics import Declared, as_plain, joined
 from seedbed.report import analyse, comparison_table, launch_page, table_text
 from seedbed.results import Results
 from seedbed.signals import ending_signals_interrupt
@@ -338,7 +347,7 @@ def _check_defined(variant: Variant, table: Dataset, rows: Mapping[int, Rows]) -
             used = f" ({watched})" if key == "monitor" else ""
             raise ConfigError(
                 f"Variant {variant.name!r}: {key}={name}{used} is undefined under every seed: {whys[0]}. Take another "
-                f"metric, such as {key}={side}/{task.METRICS[0]}, or change the split."
+                f"metric, such as {key}={side}/{task.METRICS[0].name}, or change the split."
             )
 
 
@@ -481,6 +490,7 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
     if tracking.is_cut(list(experiment.overrides)):
         launch.artifact(tracking.OVERRIDES, json.dumps(list(experiment.overrides)))
     launch.artifact(tracking.PLAN, json.dumps({planned.name: sorted(planned.fingerprints.items()) for planned in plan}))
+    launch.artifact(tracking.METRICS, json.dumps(as_plain(_declared(plan))))
     launch.artifact(tracking.CONFIG, tracking.to_yaml(config))
     launch.artifact(tracking.DATA, json.dumps(_describe_data(plan[0])))
     launch.artifact(tracking.CODE, json.dumps({planned.name: planned.code.as_dict() for planned in plan}))
@@ -489,6 +499,10 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
     )
     launch.artifact(tracking.ENVIRONMENT, json.dumps(environment()))
     launch.log(tags={tracking.READABLE: "yes"})
+
+
+def _declared(plan: Sequence[PlannedVariant]) -> Declared:
+    return joined({planned.name: metrics_of(planned.variant.config["task"]) for planned in plan})
 
 
 def _describe_data(planned: PlannedVariant) -> dict[str, Any]:

@@ -17,8 +17,9 @@ import optuna
 import pytorch_lightning as pl
 
 from seedbed import tracking
-from seedbed.config.experiment import Variant, build
+from seedbed.config.experiment import Variant, build, metrics_of
 from seedbed.errors import ConfigError, SeedbedError
+from seedbed.metrics import find
 from seedbed.results import SECONDS
 from seedbed.running.runner import Planner
 from seedbed.search.plan import Plan
@@ -26,7 +27,7 @@ from seedbed.search.settings import Settings
 from seedbed.search.space import as_override
 from seedbed.search.study import Measured, Study
 from seedbed.stacking.module import StackedModule
-from seedbed.statistics import lower_is_better, summary
+from seedbed.statistics import summary
 from seedbed.tracking import Cell, Store, TrackedRun
 from seedbed.training.progress import Display
 from seedbed.training.variant import SECONDS_BETWEEN_FLUSHES, PlannedVariant, Stopping, VariantTraining
@@ -224,8 +225,8 @@ def value_at_end(points: Iterable[tuple[str, int, float]], metric: str, planned:
     if config["select"] == "last":
         return values[max(values)]
     monitored = curves[config["monitor"]]
-    sign = 1 if lower_is_better(config["monitor"], config["task"].get("own_metrics")) else -1
-    best = min(monitored, key=lambda epoch: (sign * monitored[epoch], epoch))
+    watched = find(metrics_of(config["task"]), config["monitor"])
+    best = min(monitored, key=lambda epoch: (watched.cost(monitored[epoch]), epoch))
     return values.get(best, math.nan)
 
 

@@ -15,6 +15,7 @@ from seedbed.data.splits import Passes, Rows
 from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
+from seedbed.metrics import Metric, of_own
 from seedbed.models.baselines import Fitted
 from seedbed.stacking.batches import Draw, ShuffledBatches
 from seedbed.stacking.module import StackedModule
@@ -61,17 +62,20 @@ class Task(StackedModule):
     The class methods speak of a table before there is any network; ``table`` is of the kind that the task is for.
     """
 
-    METRICS: ClassVar[tuple[str, ...]]
-    """Names of the metrics, "loss" first."""
+    METRICS: ClassVar[tuple[Metric, ...]]
+    """What ``metrics`` gives under any settings, the loss first; what it gives beyond is recorded and drawn, never ranked."""
+    TAKES_OWN_METRICS: ClassVar[bool] = False
+    """Whether ``own_metrics`` of a user's are among its settings, and computed by ``metrics``."""
     RECOMMENDS: ClassVar[bool] = False
     """Whether its networks say of a user and an item how well they fit, the more the better."""
     FULL_BATCH: ClassVar[bool] = False
     """Whether every step takes all training rows, so that ``trainer.batch_size`` must be null."""
 
     @classmethod
-    def metric_names(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
-        """Names of the metrics under the task's own ``settings``, by name."""
-        return cls.METRICS
+    def declared_metrics(cls, settings: Mapping[str, Any]) -> tuple[Metric, ...]:
+        """The metrics under the task's own ``settings``, by name; the user's own are last."""
+        own = settings.get("own_metrics") or {} if cls.TAKES_OWN_METRICS else {}
+        return (*cls.METRICS, *(of_own(name, entry) for name, entry in own.items()))
 
     @classmethod
     @abstractmethod

@@ -52,6 +52,7 @@ class Classification(Task):
     """
 
     METRICS = metrics.CLASSIFICATION
+    TAKES_OWN_METRICS = True
 
     features: Tensor
     labels: Tensor

@@ -40,10 +40,11 @@ from mlflow.utils.mlflow_tags import (
 )
 
 from seedbed.config.code import Code
+from seedbed.config.declared_metrics import declared_today
 from seedbed.config.experiment import can_change_results, canonical, flatten, used
 from seedbed.errors import TrackingError, near_misses
 from seedbed.imbalance.copies import said_of_copies
-from seedbed.metrics import LONGEST_KEY, metric_name
+from seedbed.metrics import LONGEST_KEY, Declared, from_plain, metric_name
 from seedbed.paths import project_folder
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, SECONDS, Job, Results, Search, TrainedAlone, Trial
 from seedbed.statistics import finite, summary
@@ -616,6 +617,8 @@ def mean_curves(points: Iterable[tuple[str, int, float]]) -> list[tuple[str, int
 PLAN, CONFIG, DATA, ENVIRONMENT, NOTES = "plan.json", "config.yaml", "data.json", "environment.json", "notes.json"
 OVERRIDES = "overrides.json"
 """Of a launch whose overrides are too long for a param."""
+METRICS = "metrics.json"
+"""Of a launch: what is declared of its metrics; launches of earlier versions have none."""
 CODE = "code.json"
 """Of a launch: the code of each variant; launches of earlier versions have none."""
 SEARCH_RECORD = "search.json"
@@ -733,9 +736,13 @@ def read_results(store: Store, launch: Run, *, curves: bool = True, jobs: bool =
                 names = [name for name in cell.metrics if is_curve(name)]
                 points += [(variant, seed, step, name, value) for name, step, value in store.curves(cell.run_id, names)]
     used = {cell.launch for cell in own.values()} | {launch.info.run_id}
+    config = yaml.safe_load(run.text(CONFIG))
+    recorded = read_metrics(run)
     return Results(
         experiment=store.experiment,
-        config=yaml.safe_load(run.text(CONFIG)),
+        config=config,
+        declared=declared_today(config) if recorded is None else recorded,
+        declared_by_launch=recorded is not None,
         variants=tuple(plan),
         cells=_cell_frame(store, launch.info.run_id, plan, finished),
         curves=pd.DataFrame(points, columns=list(CURVE_COLUMNS)),
@@ -836,6 +843,13 @@ def read_config(store: Store, run_id: str) -> dict[str, Any]:
 def read_plan(launch: TrackedRun) -> Plan:
     plan: Plan = json.loads(launch.text(PLAN))
     return plan
+
+
+def read_metrics(launch: TrackedRun) -> Declared | None:
+    """What is declared of the metrics of a launch; None where the launch is from before this was recorded."""
+    if not any(file.path == METRICS for file in launch.client.list_artifacts(launch.id)):
+        return None
+    return from_plain(json.loads(launch.text(METRICS)))
 
 
 def read_codes(store: Store, launch: Run) -> dict[str, Code] | None:
