@@ -13,6 +13,7 @@ from torch import nn
 from seedbed.checks import shown
 from seedbed.config.experiment import Template, build, experiment_names, load_experiment, recipe_of
 from seedbed.config.overrides import parse
+from seedbed.data.splits import Rows, Split
 from seedbed.errors import ConfigError, without_addresses
 from seedbed.paths import project_folder, resources
 from tests.properties import Examine
@@ -189,7 +190,16 @@ def test_keys_of_hydras_are_no_arguments(bare_project: Path) -> None:
     assert found.config["model"]["_convert_"] == "all"
 
 
-class OwnSplit:
+class OwnSplit(Split):
+    def rows(self, table: Any, seed: int) -> Rows:
+        raise NotImplementedError
+
+
+class Untested(OwnSplit):
+    has_test_rows = False
+
+
+class Plain:
     def rows(self, table: Any, seed: int) -> None: ...
 
 
@@ -197,6 +207,20 @@ class OwnSplit:
 def test_whether_a_users_split_tests_is_left_to_its_rows(metric: str) -> None:
     asked = ["variant=none", "~split", f"+split={{_target_: {__name__}.OwnSplit}}", f"report.metric={metric}"]
     assert load_experiment(SPAM, asked).config["report"]["metric"] == metric
+
+
+def test_a_users_split_says_whether_it_tests() -> None:
+    asked = ["variant=none", "~split", f"+split={{_target_: {__name__}.Untested}}"]
+    with pytest.raises(
+        ConfigError, match=r"no test rows \(Untested sets none apart\)\. Write report.metric=val/accuracy"
+    ):
+        load_experiment(SPAM, asked)
+    assert load_experiment(SPAM, [*asked, "report.metric=val/accuracy"]).config["report"]["metric"] == "val/accuracy"
+
+
+def test_a_class_that_only_looks_like_a_split_is_told_what_to_derive_from() -> None:
+    with pytest.raises(ConfigError, match=r"Plain gives no split, but Plain\. Derive .* seedbed\.data\.splits\.Split"):
+        load_experiment(SPAM, ["variant=none", "~split", f"+split={{_target_: {__name__}.Plain}}"])
 
 
 def test_a_template_notes_what_does_not_fit_a_choice_that_it_varies() -> None:

@@ -38,10 +38,11 @@ from seedbed.config.kinds import check_kinds
 from seedbed.config.lightning_modules import refuse_named_network, why_no_task
 from seedbed.config.overrides import in_grammar, parse
 from seedbed.config.published_values import check_stated
-from seedbed.config.signatures import hydra_says_nothing, look_up
+from seedbed.config.signatures import hydra_says_nothing
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
 from seedbed.config.trainer import PRECISIONS, PROFILERS
 from seedbed.config.values import misfit
+from seedbed.data.splits import Split
 from seedbed.errors import ConfigError, check_storable, near_misses, without_addresses
 from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.metrics import Declared, Metric, by_name, joined, wanted_of_own
@@ -923,12 +924,16 @@ def _check_watched(config: Mapping[str, Any], metrics: Declared) -> None:
 
 def _test_part(split: Mapping[str, Any]) -> tuple[str, bool | None]:
     """What says whether a split sets test rows apart, for a message, and whether it does; None where only its rows say it."""
-    target = split.get("_target_")
-    kind = look_up(target)
-    key = getattr(kind, "TESTED_BY", "test")
+    built = build(split, "split")
+    if not isinstance(built, Split):
+        raise ConfigError(
+            f"split._target_={split.get('_target_')} gives no split, but {type(built).__name__}. Derive the class from "
+            "seedbed.data.splits.Split, which documents what is asked of it."
+        )
+    key, tested = built.TESTED_BY, built.has_test_rows
     if key in split:
-        return f"split.{key}={split[key]}", bool(split[key])
-    return f"{str(target).rpartition('.')[2]} sets none apart", False if key is None else None
+        return f"split.{key}={split[key]}", tested
+    return f"{type(built).__name__}{'' if tested else ' sets none apart'}", tested
 
 
 def _check_metric(metric: str, known: Collection[str], split: str, tested: bool | None) -> None:

@@ -511,7 +511,7 @@ def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
         "name": planned.table.name,
         "digest": planned.table.digest,
         "counts": planned.table.counts,
-        "split": {"train": len(first.train), "val": len(first.val), "test": len(first.test)},
+        "split": first.sizes,
         "split_counts": planned.trainer.task.count_split(planned.table, first) | dict(planned.counts),
         "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
         "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),
