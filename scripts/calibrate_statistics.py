@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from seedbed.data.splits import GroupStratifiedSplit
 from seedbed.data.table import Table
+from seedbed.metrics import Metric
 from seedbed.report.pairs import BETTER, WORSE, PairedTest, verdict
 from seedbed.statistics import (
     LEAST_BOOTSTRAPPED,
@@ -365,7 +366,7 @@ def families(name: str, tests: Tests, *, adjust: bool) -> dict[str, Any]:
 def verdicts(family: Sequence[Comparison], *, adjust: bool = True) -> list[str]:
     p_values = [found.p for found in family]
     adjusted = holm(p_values) if adjust else p_values
-    return [verdict(PairedTest(found), p, lower_is_better=False) for found, p in zip(family, adjusted, strict=True)]
+    return [verdict(PairedTest(found), p, Metric("value", "higher")) for found, p in zip(family, adjusted, strict=True)]
 
 
 def effect_record(design: str, better: Floats, worse: Floats, n: int, ratio: float | None) -> dict[str, Any]:

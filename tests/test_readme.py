@@ -19,6 +19,7 @@ from seedbed.config.experiment import load_experiment
 from seedbed.report import table_text
 from seedbed.results import CURVE_COLUMNS, Results
 from tests.conftest import REPOSITORY
+from tests.declared import DECLARED
 
 README = (REPOSITORY / "README.md").read_text()
 # As pasted: from the fence to the fence, the path in a comment of the first or second line.
@@ -130,7 +131,7 @@ def test_the_sample_is_what_the_command_prints() -> None:
     assert stated
     data = {"split": dict(zip(("train", "val", "test"), map(int, stated.groups()), strict=True))}
     curves = pd.DataFrame(columns=list(CURVE_COLUMNS))
-    results = Results("spam_imbalance", config, tuple(config["variants"]), cells, curves, data)
+    results = Results("spam_imbalance", config, tuple(config["variants"]), cells, curves, data, declared=DECLARED)
     assert f"```\n{table_text(results).split(chr(10), 1)[1]}\n```" in README
 
 

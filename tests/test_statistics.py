@@ -12,20 +12,17 @@ from seedbed.statistics import (
     POPULATION,
     RUNS,
     bootstrap_interval,
-    bounds,
     compare,
     compare_with_lost,
     curve_distance,
     detectable_difference,
     finite,
-    has_direction,
     holm,
     holm_levels,
     interquartile_mean,
     interval_at,
     largest_z_limit,
     least_wilcoxon_p,
-    lower_is_better,
     median,
     population_interval,
     posterior,
@@ -304,34 +301,6 @@ def test_holm_of_a_textbook_family():
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([None, 0.04, None]) == [None, 0.04, None]
     assert holm([]) == []
-
-
-@pytest.mark.parametrize(
-    ("metric", "lower", "ends"),
-    [
-        ("test/loss", True, (0.0, None)),
-        ("seconds", True, (0.0, None)),
-        ("val/rmse", True, (0.0, None)),
-        ("test/accuracy", False, (0.0, 1.0)),
-        ("test/recall@10", False, (0.0, 1.0)),
-        ("test/recall_at_10", False, (0.0, 1.0)),
-        ("test/rmse_at_0", True, (0.0, None)),
-        ("test/mcc", False, (-1.0, 1.0)),
-        ("test/reward", False, (None, None)),
-    ],
-)
-def test_direction_and_ends_of_a_metric(metric, lower, ends):
-    assert lower_is_better(metric) is lower
-    assert bounds(metric) == ends
-
-
-def test_a_metric_that_only_describes_has_no_direction():
-    described = ("seconds", "lr", "val/novelty_at_10", "val/coverage@100", "val/cold_rows", "val/users_skipped")
-    assert [has_direction(metric) for metric in described] == [False] * len(described)
-    assert has_direction("test/accuracy")
-    assert has_direction("test/rmse_at_0")
-    assert has_direction("test/reward")
-    assert has_direction("test/coverage", {"coverage": {"lower_is_better": False}})
 
 
 def test_levels_of_holms_steps_agree_with_its_adjusted_p_values():

@@ -16,6 +16,7 @@ from seedbed.config.experiment import Variant
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
+from seedbed.metrics import Metric
 from seedbed.running.runner import _check_defined
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.metrics import classification_metrics
@@ -43,7 +44,7 @@ def trained(rows: dict[int, Rows], **changes: Any) -> dict[int, SeedResult]:
 
 def watch(values: list[float], **settings: Any) -> tuple[int, int]:
     """The epoch that is chosen, and how many epochs the only seed trains."""
-    selection = SeedSelection(monitor="val/x", minimize=False, seeds=1, **settings)
+    selection = SeedSelection(monitor="val/x", metric=Metric("x", "higher"), seeds=1, **settings)
     state = SimpleNamespace(seed_state=lambda position: {}, load_seed_state=lambda position, state: None)
     module = SimpleNamespace(history=[], running=np.ones(1, dtype=bool), network=state)
     for epoch, value in enumerate(values):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from seedbed import statistics
+from seedbed.metrics import FROM_ZERO, Declared, Metric, by_name, find
 
 IDENTITY = ("experiment", "variant", "seed", "status", "fingerprint")
 CELL_COLUMNS = (*IDENTITY, "outcome", "launch", "run")
@@ -17,6 +17,8 @@ SECONDS = "seconds"
 """The final metric that is the time of training a seed: its stack's time over the number of seeds in it."""
 LR = "lr"
 """The final metric that is the learning rate which a seed has found for itself, under ``optimizer.lr=auto``."""
+OF_RUNS = by_name([Metric(SECONDS, None, FROM_ZERO), Metric(LR, None)])
+"""What is declared of the final metrics that describe a run."""
 CURVE_COLUMNS = ("variant", "seed", "epoch", "metric", "value")
 
 
@@ -145,6 +147,9 @@ class Results:
     """Canonical metric name -> the label that the source uses, where they differ."""
     rounding: list[TrainedAlone] = field(default_factory=list)
     """Of the cells that were trained again alone: what rounding makes, as training amplifies it."""
+    declared: Declared = field(default_factory=dict)
+    declared_by_launch: bool = True
+    """Whether the launch has recorded that; else it is what the task declares today."""
 
     @property
     def metrics(self) -> list[str]:
@@ -185,21 +190,9 @@ class Results:
         cells = self.cells_of(variant)
         return cells.loc[_is_sound(cells), "seed"].tolist()
 
-    def lower_is_better(self, metric: str) -> bool:
-        """Whether less of ``metric`` is better."""
-        return statistics.lower_is_better(metric, self._own_metrics)
-
-    def has_direction(self, metric: str) -> bool:
-        """Whether more or less of ``metric`` is better by itself."""
-        return statistics.has_direction(metric, self._own_metrics)
-
-    def bounds(self, metric: str) -> tuple[float | None, float | None]:
-        """Lowest and highest value that ``metric`` can take; None where there is no such end, or it is not known."""
-        return statistics.bounds(metric, self._own_metrics)
-
-    @property
-    def _own_metrics(self) -> dict[str, Any]:
-        return dict((self.config.get("task") or {}).get("own_metrics") or {})
+    def metric(self, label: str) -> Metric:
+        """What is declared of a metric, with its rows or without; of one that is not, that it is not ranked."""
+        return find(self.declared | OF_RUNS, label)
 
 
 def typed_about(command: str, parts: Collection[str]) -> dict[str, str]:

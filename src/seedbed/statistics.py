@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,13 +27,6 @@ RESPLITS = "other random splits of these ratings (the same users and items)"
 
 # SQL stores cannot hold infinity: MLflow saves it as the largest double, 1.797e308.
 _STORED_INFINITY = 1.7e308
-_MINIMISED = {"loss", "mse", "rmse", "mae", "seconds", "mse_warm", "rmse_warm", "rmse_clipped", "cold_rows"}
-_MINIMISED |= {"loss_last_batch", "users_skipped"}
-_SHARES = {"accuracy", "balanced_accuracy", "precision", "recall", "f1", "auroc", "average_precision"}
-_SHARES |= {"ndcg", "map", "mrr", "hit", "hit_rate", "top", "coverage"}
-# What describes a run or its lists, and is neither good nor bad by itself: random lists are the most novel ones.
-_DESCRIPTIVE = {"seconds", "lr", "epoch", "epochs", "best_epoch", "cold_rows", "users_evaluated", "users_skipped"}
-_DESCRIPTIVE |= {"coverage", "novelty", "diversity"}
 
 
 class Interval(NamedTuple):
@@ -83,47 +75,6 @@ class Comparison:
     about: str
     """What the interval ``low`` .. ``high`` is about."""
     words: str
-
-
-def lower_is_better(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> bool:
-    """Whether ``metric`` ("test/loss", "val/rmse", "seconds") is an error or a cost; all else is raised.
-
-    ``own``: a user's metrics, each of which says so itself.
-    """
-    if (entry := _own_entry(metric, own)) is not None:
-        return bool(entry.get("lower_is_better", False))
-    return _base_name(metric) in _MINIMISED
-
-
-def has_direction(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> bool:
-    """Whether more (or less) of ``metric`` is better by itself; time, rates, counts, coverage and novelty only describe.
-
-    ``own``: a user's metrics, each of which states its direction.
-    """
-    return _own_entry(metric, own) is not None or _base_name(metric) not in _DESCRIPTIVE
-
-
-def bounds(metric: str, own: Mapping[str, Mapping[str, Any]] | None = None) -> tuple[float | None, float | None]:
-    """Lowest and highest value that ``metric`` can take; None where there is no such end, or it is not known."""
-    name = _base_name(metric)
-    if (entry := _own_entry(metric, own)) is not None:
-        low, high = entry.get("bounds") or (None, None)
-        return low, high
-    if name in _MINIMISED:
-        return 0.0, None
-    if name in _SHARES:
-        return 0.0, 1.0
-    return (-1.0, 1.0) if name == "mcc" else (None, None)
-
-
-def _own_entry(metric: str, own: Mapping[str, Mapping[str, Any]] | None) -> Mapping[str, Any] | None:
-    """What a user says of a metric of theirs, whose name stands as they wrote it; None for seedbed's."""
-    return (own or {}).get(metric.rsplit("/", 1)[-1])
-
-
-def _base_name(metric: str) -> str:
-    """The name without its split and cut-off, however it is written: "test/recall@10", "test/recall_at_10" -> "recall"."""
-    return re.split(r"@|_at_(?=\d+(?:_s\d+)?$)", metric.rsplit("/", 1)[-1], maxsplit=1)[0].lower()
 
 
 def finite(values: ArrayLike) -> NDArray[np.bool_]:

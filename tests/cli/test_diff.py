@@ -16,6 +16,7 @@ from seedbed.results import Results
 from seedbed.running.runner import run
 from seedbed.statistics import compare, summary
 from seedbed.tracking.names import ENVIRONMENT
+from tests.declared import DECLARED
 from tests.running.test_runner import store_of
 from tests.stored import client_of
 
@@ -134,7 +135,9 @@ def side(letter: str, values: dict[str, list[float]], *, split: dict[str, Any] =
         for seed, value in enumerate(of)
     ]
     data = {"digest": "d", "split": {"train": 70, "test": 30}}
-    results = Results("made_up", {"split": split}, tuple(values), pd.DataFrame(rows), pd.DataFrame(), data)
+    results = Results(
+        "made_up", {"split": split}, tuple(values), pd.DataFrame(rows), pd.DataFrame(), data, declared=DECLARED
+    )
     return Side(letter, None, None, results, {}, None)  # type: ignore[arg-type]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from seedbed.config.experiment import load_experiment
+from seedbed.data.splits import Rows, Split
 from seedbed.errors import ConfigError
 from tests.config.refusals import SPAM, assert_refused, first_override
 
@@ -27,7 +28,16 @@ def test_metrics_that_nothing_measures_are_refused(overrides: list[str], said: l
     assert_refused(overrides, said)
 
 
-class OwnSplit:
+class OwnSplit(Split):
+    def rows(self, table: Any, seed: int) -> Rows:
+        raise NotImplementedError
+
+
+class Untested(OwnSplit):
+    has_test_rows = False
+
+
+class Plain:
     def rows(self, table: Any, seed: int) -> None: ...
 
 
@@ -35,6 +45,20 @@ class OwnSplit:
 def test_whether_a_users_split_tests_is_left_to_its_rows(metric: str) -> None:
     asked = ["variant=none", "~split", f"+split={{_target_: {__name__}.OwnSplit}}", f"report.metric={metric}"]
     assert load_experiment(SPAM, asked).config["report"]["metric"] == metric
+
+
+def test_a_users_split_says_whether_it_tests() -> None:
+    asked = ["variant=none", "~split", f"+split={{_target_: {__name__}.Untested}}"]
+    with pytest.raises(
+        ConfigError, match=r"no test rows \(Untested sets none apart\)\. Write report.metric=val/accuracy"
+    ):
+        load_experiment(SPAM, asked)
+    assert load_experiment(SPAM, [*asked, "report.metric=val/accuracy"]).config["report"]["metric"] == "val/accuracy"
+
+
+def test_a_class_that_only_looks_like_a_split_is_told_what_to_derive_from() -> None:
+    with pytest.raises(ConfigError, match=r"Plain gives no split, but Plain\. Derive .* seedbed\.data\.splits\.Split"):
+        load_experiment(SPAM, ["variant=none", "~split", f"+split={{_target_: {__name__}.Plain}}"])
 
 
 def test_leave_n_out_tests_by_n() -> None:

@@ -1,14 +1,22 @@
 """Splits: exact shares, no message on two sides, and errors that name the class, the split and the seed."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import strategies
+from omegaconf import OmegaConf
 
-from seedbed.data.splits import GroupStratifiedSplit, Rows
+from seedbed.config.experiment import build
+from seedbed.data.rating_splits import RatingSplit
+from seedbed.data.ratings import RatingTable
+from seedbed.data.selection import SelectionSplit
+from seedbed.data.splits import GroupStratifiedSplit, Rows, Split, same_rows
 from seedbed.data.table import Table, group_numbers, normalise
 from seedbed.errors import ConfigError, DataError
+from seedbed.paths import resources
+from tests.data.test_rating_splits import table_of as ratings_of
 
 
 def table_of(messages: list[tuple[str, str]]) -> Table:
@@ -222,3 +230,74 @@ def test_the_shares_that_are_advised_help(examine):
         test=share,
         seed=strategies.integers(0, 5),
     )
+
+
+# ---- what a split says of itself -------------------------------------------------------------------------------------
+
+SETTINGS = {
+    "as_published": {"val": 20, "buffer": 8, "batch_size": 4},
+    "held_out": {"at_least": 2},
+    "leave_n_out": {"order": "random"},
+}
+CHOICES = sorted(path.stem for path in (resources() / "conf" / "split").glob("*.yaml"))
+
+
+def chosen(name: str, **settings: object) -> Split:
+    config = OmegaConf.to_container(OmegaConf.load(resources() / "conf" / "split" / f"{name}.yaml"), resolve=False)
+    assert isinstance(config, dict)
+    split = build(config | SETTINGS.get(name, {}) | settings, "split")
+    assert isinstance(split, Split)
+    return split
+
+
+def table_for(split: Split) -> Table | RatingTable:
+    """One that any split of its kind can split."""
+    if isinstance(split, RatingSplit):
+        pairs = [(user, item) for user in range(12) for item in range(10)]
+        rows = [(user, item, 3.0, 10 * user + item) for user, item in pairs]
+        return ratings_of(rows, folds={"u1": np.arange(0, 120, 7)})
+    return replace(distinct(60, 60), parts=np.tile([0, 0, 2], 40))
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_split_says_of_itself_what_its_rows_show(name: str) -> None:
+    split = chosen(name)
+    table = table_for(split)
+    first, second = (split.rows(table, seed) for seed in (0, 1))
+    assert split.has_test_rows == (len(first.test) > 0)
+    assert split.per_seed == (not same_rows(first, second))
+    assert first.sizes == {"train": len(first.train), "val": len(first.val), "test": len(first.test)}
+    assert min(first.sizes["train"], first.sizes["val"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [("per_seed", {"train": 0.9, "test": 0}), ("random", {"test": 0.0}), ("leave_n_out", {"n": 0}), ("by_time", {"test": 0.0}), ("held_out", {"test": 0})],
+)  # fmt: skip
+def test_whether_there_are_test_rows_follows_the_settings(name: str, setting: dict[str, float]) -> None:
+    split = chosen(name, **setting)
+    assert split.has_test_rows is False
+    assert split.TESTED_BY in setting
+    assert len(split.rows(table_for(split), 0).test) == 0
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_what_is_held_out_of_the_training_rows_parts_them(name: str) -> None:
+    split = chosen(name)
+    table = table_for(split)
+    rows = split.rows(table, 0)
+    if not isinstance(split, RatingSplit):
+        with pytest.raises(
+            ConfigError, match=f"{type(split).__name__} gives no test rows, and does not say how to hold"
+        ):
+            split.hold_out(table, rows.train, 0.3, 0)
+        return
+    kept, held = split.hold_out(table, rows.train, 0.3, 0)
+    assert len(held) > 0
+    assert np.array_equal(np.sort(np.concatenate([kept, held])), rows.train)
+
+
+def test_what_a_search_sees_of_a_split_has_no_test_rows() -> None:
+    split = SelectionSplit(split=chosen("fixed"), holdout=0.1)
+    assert (split.has_test_rows, split.per_seed) == (False, False)
+    assert len(split.rows(distinct(60, 60), 0).test) == 0

@@ -9,6 +9,7 @@ import yaml
 
 from seedbed.paths import resources
 from seedbed.results import Results
+from tests.declared import DECLARED
 
 EXPERIMENTS = resources() / "experiments"
 
@@ -26,4 +27,5 @@ def committed_results(name: str, folder: Path = EXPERIMENTS) -> Results:
         variants=tuple(dict.fromkeys(cells["variant"])),
         cells=cells,
         curves=pd.read_csv(folder / name / "curves.csv"),
+        declared=DECLARED,
     )

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from seedbed.results import Results
+from tests.declared import DECLARED
 
 MEANS = {
     "none": 0.989,
@@ -113,6 +114,7 @@ def make_results() -> Factory:
             "environment": {"python": "3.11", "torch": "2.9"},
             "launches": [{"id": "first", "started": "2026-01-01 12:00:00", "command": "seedbed run made_up"}],
             "labels": {"test/f1": "F1 (%)"},
+            "declared": DECLARED,
         }
         return Results(**(given | fields))
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from seedbed.errors import ConfigError
 from seedbed.figures import short_names
+from seedbed.metrics import Bounds, Metric
 from seedbed.report import analyse, comparison_table, launch_page, table_text, write_report
 from seedbed.report import search as search_report
 from seedbed.report.pictures import pictures
@@ -271,6 +273,62 @@ def test_only_what_has_a_better_end_and_lacks_no_seed_is_bold(make_results, tmp_
     assert "mean is" not in text_of(results, "val/novelty_at_10")
     write_report(results, tmp_path, metric="val/novelty_at_10", formats=["md"])
     assert "no mean is bold" in (tmp_path / "report.md").read_text()
+
+
+def test_a_name_that_nobody_declares_is_drawn_and_not_ranked(make_results, tmp_path):
+    values = {"none": {"test/brier": WAVE}, "a": {"test/brier": shifted(0.02)}}
+    results = make_results(values, config("test/brier"))
+    analysis = analyse(results)
+    assert (analysis.best(), analysis.family[0].verdict) == (set(), "higher")
+    write_report(results, tmp_path, formats=["md", "csv"])
+    text = (tmp_path / "report.md").read_text()
+    assert "no mean is bold" in text
+    assert "0.8020" in text
+    assert " better" not in text_of(results)
+    with pytest.raises(ConfigError, match=r"report.metric=test/brier: no value .* --variant: none, a"):
+        _best_variant(results)
+
+
+SLOPES = {
+    "none": [0.5, 1.5, 0.6, 1.4, 0.5, 1.6, 0.4, 1.5, 0.6, 1.4],
+    "near": [0.8, 0.7, 0.9, 0.8, 0.7, 0.8, 0.9, 0.8, 0.7, 0.8],
+}
+"""Calibration slopes: the former are 1 on average and never near it."""
+
+
+@pytest.mark.parametrize("bounds", [Bounds(), Bounds(0.0, 3.0)])
+def test_near_a_target_distances_to_it_are_compared(make_results, tmp_path, bounds):
+    declared = {"slope": Metric("slope", 1.0, bounds)}
+    values = {name: {"test/slope": of} for name, of in SLOPES.items()}
+    results = make_results(values, config("test/slope"), declared=declared)
+    analysis = analyse(results)
+    [row] = analysis.family
+    distances = {name: np.abs(np.array(of) - 1) for name, of in SLOPES.items()}
+    assert row.verdict == "better"
+    assert row.comparison.difference == pytest.approx(np.mean(distances["near"] - distances["none"]))
+    assert row.comparison.p == compare(distances["near"], distances["none"], design="fixed").p
+    assert analysis.improvement(row) == 1
+    assert (analysis.best(), _best_variant(results)[0]) == ({"near"}, "near")
+    assert analysis.ranking.ranks == (2.0, 1.0)
+    text = text_of(results)
+    assert "The smallest mean distance to 1 is 0.2100, of `near`, 0.2700 ahead of `none`" in text
+    write_report(results, tmp_path, formats=["md", "csv"])
+    page = (tmp_path / "report.md").read_text()
+    assert "as differences of distances to 1" in page
+    assert "the mean of the variant with the smallest mean distance to 1 is bold" in page
+    assert "differences of distances to 1" in comparison_table(analysis)["about"][0]
+
+
+def test_near_a_target_a_lost_run_is_as_far_from_it_as_can_be(make_results):
+    cells = make_cells({name: {"test/slope": of} for name, of in SLOPES.items()})
+    cells.loc[(cells["variant"] == "near") & (cells["seed"] < 3), "outcome"] = "diverged"
+    values = {name: {"test/slope": of} for name, of in SLOPES.items()}
+    declared = {"slope": Metric("slope", 1.0, Bounds(0.0, 3.0))}
+    [row] = analyse(make_results(values, config("test/slope"), cells=cells, declared=declared)).family
+    gains = [abs(near - 1) - abs(none - 1) for near, none in zip(SLOPES["near"], SLOPES["none"], strict=True)]
+    worst = [2 - abs(none - 1) for none in SLOPES["none"][:3]]
+    assert row.test.with_lost.difference == pytest.approx(np.mean([*worst, *gains[3:]]))
+    assert row.verdict == "no verdict"
 
 
 def test_a_job_that_lacks_a_seed_is_not_the_best_of_a_sweep(results):

@@ -11,13 +11,15 @@ import pandas as pd
 import pytest
 
 from seedbed.errors import ConfigError
+from seedbed.metrics import by_name
 from seedbed.report import write_report
 from seedbed.report.plain import json_text, plain, restored
-from seedbed.report.record import FORMAT, read_record
+from seedbed.report.record import FORMAT, read_record, record_json
 from seedbed.results import CELL_COLUMNS, Job, Results, Search
+from seedbed.stacking.metrics import CLASSIFICATION
 from seedbed.statistics import Summary, summary
 from seedbed.trained.inspection import Inspection
-from tests.report.conftest import Factory, make_cells, make_values
+from tests.report.conftest import Factory, make_cells, make_config, make_values
 from tests.report.test_search_report import BETTER, make_launch, make_search
 from tests.trained.test_inspection import learned as made_up_learned
 
@@ -87,6 +89,20 @@ def test_all_that_results_hold_comes_back_to_the_last_bit(undrawn: None, make_re
 
 
 @pytest.mark.extended
+def test_what_a_launch_did_not_record_of_its_metrics_is_no_part_of_its_record(
+    undrawn: None, make_results: Factory, tmp_path: Path
+) -> None:
+    """It is what the task declares today, and the record stays what it was."""
+    task = {"_target_": "seedbed.tasks.classification.Classification"}
+    results = make_results(config=make_config(task=task), declared_by_launch=False)
+    write_report(results, tmp_path)
+    written = (tmp_path / "record.json").read_text()
+    assert "declared" not in json.loads(written)
+    read = read_record("made_up", tmp_path)
+    assert read.results.declared == by_name(CLASSIFICATION)
+    assert record_json(read.results, None) == written
+
+
 def test_pages_of_all_formats_are_the_same_bytes(make_results: Factory, tmp_path: Path) -> None:
     values = {variant: metrics for variant, metrics in make_values().items() if variant in ("none", "smote")}
     results = launched(make_results(values))

@@ -12,6 +12,7 @@ import pytest
 import seedbed
 from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, TrackingError
+from seedbed.metrics import Bounds, Metric
 from seedbed.report import table_text
 from seedbed.running import runner
 from seedbed.running.runner import _plan, run
@@ -150,8 +151,8 @@ def test_own_metrics_are_tracked_compared_and_selected_by(project: Path) -> None
     assert outcome.failures == {}
     cells = outcome.cells
     assert cells["test/error"].to_numpy() == pytest.approx(1 - cells["test/accuracy"].to_numpy())
-    assert outcome.results.lower_is_better("test/error")
-    assert outcome.results.bounds("test/error") == (0, 1)
+    assert outcome.results.metric("test/error") == Metric("error", "lower", Bounds(0, 1), "probabilities")
+    assert outcome.results.declared_by_launch
     for (_, _), curve in outcome.curves[outcome.curves["metric"] == "val/error"].groupby(["variant", "seed"]):
         best = curve.sort_values("epoch")["value"].idxmin()
         chosen = client_of(store_of(project, "messages")).get_run(

@@ -23,6 +23,7 @@ import pytest
 import yaml
 
 from seedbed.data.selection import SelectionSplit
+from seedbed.data.splits import Rows, Split
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.results import Trial
 from seedbed.search import processes
@@ -593,21 +594,19 @@ def test_a_key_of_the_files_space_that_is_typed_with_one_value_is_not_searched(p
 
 
 def test_a_search_sees_no_test_rows_and_holds_out_of_the_training_rows_where_there_are_none() -> None:
-    class Split:
+    class Seen(Split):
         def __init__(self, test: int) -> None:
             self.test = test
 
-        def rows(self, table: object, seed: int) -> Any:
-            from seedbed.data.splits import Rows  # noqa: PLC0415
-
+        def rows(self, table: object, seed: int) -> Rows:
             return Rows(np.arange(6), np.arange(6, 8), np.arange(8, 8 + self.test))
 
         def hold_out(self, table: object, train: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
             return train[:-2], train[-2:]
 
-    tested = SelectionSplit(split=Split(2), holdout=0.1).rows(None, 0)
+    tested = SelectionSplit(split=Seen(2), holdout=0.1).rows(None, 0)
     assert (tested.train.tolist(), tested.val.tolist(), tested.test.tolist()) == ([0, 1, 2, 3, 4, 5], [6, 7], [])
-    held = SelectionSplit(split=Split(0), holdout=0.1).rows(None, 0)
+    held = SelectionSplit(split=Seen(0), holdout=0.1).rows(None, 0)
     assert (held.train.tolist(), held.val.tolist(), held.test.tolist()) == ([0, 1, 2, 3], [4, 5], [])
 
 

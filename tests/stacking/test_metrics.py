@@ -13,6 +13,7 @@ import torchmetrics.functional.classification as tm
 from hypothesis import strategies
 from torch import Tensor
 
+from seedbed.metrics import Metric
 from seedbed.stacking.metrics import CLASSIFICATION, classification_metrics, probabilities
 from tests.properties import Examine
 
@@ -49,7 +50,7 @@ def by_torchmetrics(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
 def test_equal_torchmetrics(coarse: bool) -> None:
     logits, labels, mask = inputs(coarse)
     stacked = classification_metrics(logits, labels, mask, minority=1)
-    assert tuple(stacked) == CLASSIFICATION
+    assert tuple(stacked) == tuple(metric.name for metric in CLASSIFICATION)
     for seed in range(SEEDS):
         for name, expected in by_torchmetrics(logits[seed][mask[seed]], labels[seed][mask[seed]]).items():
             assert float(stacked[name][seed]) == pytest.approx(float(expected), abs=1e-6), name
@@ -194,3 +195,31 @@ def test_a_class_without_rows_has_no_values() -> None:
     undefined = {name for name, value in values.items() if math.isnan(float(value))}
     assert undefined == {"precision", "recall", "f1", "mcc", "auroc", "average_precision"}
     assert float(values["balanced_accuracy"]) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("metric", CLASSIFICATION, ids=lambda metric: metric.name)
+def test_what_a_metric_needs_and_whether_a_threshold_matters(metric: Metric) -> None:
+    """Of two classes: what needs labels alone is blind to all else of the scores, what needs scores to all but their order."""
+    logits, labels, mask = inputs(coarse=False)
+    value = classification_metrics(logits, labels, mask, minority=1)[metric.name]
+    sharper = classification_metrics(3 * logits, labels, mask, minority=1)[metric.name]
+    shift = torch.tensor([0.0, 0.5])
+    shifted = classification_metrics(logits + shift, labels, mask, minority=1)[metric.name]
+    assert torch.allclose(value, sharper) == (metric.needs in ("labels", "scores"))
+    assert torch.allclose(value, shifted) == (metric.needs == "scores")
+    assert metric.thresholded == (metric.needs == "labels")
+    assert metric.bounds.low is not None
+    assert float(value.min()) >= metric.bounds.low
+    assert metric.bounds.high is None or float(value.max()) <= metric.bounds.high
+
+
+@pytest.mark.parametrize("metric", CLASSIFICATION, ids=lambda metric: metric.name)
+def test_a_perfect_prediction_is_the_best(metric: Metric) -> None:
+    _, labels, mask = inputs(coarse=False)
+    right = 20 * torch.nn.functional.one_hot(labels, 2).double()
+    values = [
+        float(classification_metrics(logits, labels, mask, minority=1)[metric.name][0])
+        for logits in (inputs(coarse=False)[0], right, right.flip(-1))
+    ]
+    assert metric.best(values) == 1
+    assert not any(metric.is_better(value, values[2]) for value in values[2:])

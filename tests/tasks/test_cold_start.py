@@ -247,7 +247,7 @@ def test_an_experiment_reports_by_known_ratings(project: Path, tmp_path: Path) -
     outcome = run("newcomers", COLUMNS, config_dir=project)
     assert not outcome.failures
     results = outcome.results
-    assert all(results.lower_is_better(f"test/rmse_at_{count}") for count in KNOWN)
+    assert all(results.metric(f"test/rmse_at_{count}").good == "lower" for count in KNOWN)
     assert results.data["split_counts"]["cold_users"] == 4
     assert not results.has_ratings
     assert not results.is_inspected

@@ -15,11 +15,11 @@ from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
+from seedbed.metrics import FROM_ZERO
 from seedbed.models.rating import DotProduct, EmbeddingNetwork, embedding_size
 from seedbed.randomness import derive, global_stream
 from seedbed.running.runner import run
 from seedbed.stacking.layers import build
-from seedbed.statistics import bounds, lower_is_better
 from seedbed.tasks.rating import Rating
 from seedbed.training.stack_trainer import SeedResult, StackTrainer
 
@@ -359,6 +359,6 @@ def test_bad_input_of_a_rating_experiment(project: Path, override: str, said: st
         run("stars", overrides, config_dir=project)
 
 
-def test_every_metric_of_ratings_is_better_when_lower() -> None:
-    assert all(lower_is_better(f"val/{metric}") for metric in Rating.METRICS)
-    assert all(bounds(f"val/{metric}")[0] == 0 for metric in Rating.METRICS)
+def test_every_error_of_ratings_is_better_when_lower() -> None:
+    assert [metric.name for metric in Rating.METRICS if metric.good != "lower"] == ["cold_rows"]
+    assert all(metric.bounds == FROM_ZERO for metric in Rating.METRICS)

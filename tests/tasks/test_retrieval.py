@@ -17,13 +17,13 @@ from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
+from seedbed.metrics import by_name
 from seedbed.models.two_tower import TwoTower
 from seedbed.randomness import derive, global_stream
 from seedbed.running.runner import run
 from seedbed.serving.building import recommender_of
 from seedbed.serving.recommender import Recommender
 from seedbed.stacking.ranking import OF_ROWS, OF_USERS
-from seedbed.statistics import bounds, lower_is_better
 from seedbed.tasks import retrieval
 from seedbed.tasks.retrieval import Retrieval
 from seedbed.trained.loading import load_recommender
@@ -131,7 +131,7 @@ def test_metrics_do_not_hang_on_the_size_of_a_block_or_the_order_of_rows() -> No
     for of_table, of_rows in ((table, rows), (mixed, moved)):
         trainer = StackTrainer(settings(POPULAR), of_table)
         found.append(trainer.train([Retrieval.seed_data(of_table, of_rows, Strategy(), 0)])[0].metrics)
-    for name in (*OF_ROWS, *OF_USERS):
+    for name in (metric.name for metric in (*OF_ROWS, *OF_USERS)):
         assert found[0][f"test/{name}"] == pytest.approx(found[1][f"test/{name}"]), name
 
 
@@ -144,7 +144,7 @@ def test_baselines_rank_and_repeat(name: str) -> None:
         pytest.importorskip("implicit", reason="the extra baselines is not installed")
     chosen = settings({"_target_": f"seedbed.models.baselines.{name}", "_partial_": True})
     first, again = train([0, 1], chosen), train([1], chosen)
-    assert {f"test/{metric}" for metric in (*OF_ROWS, *OF_USERS)} <= set(first[0].metrics)
+    assert {f"test/{metric.name}" for metric in (*OF_ROWS, *OF_USERS)} <= set(first[0].metrics)
     assert "test/loss" not in first[0].metrics
     assert first[1].metrics["test/map"] == again[1].metrics["test/map"]
     assert first[0].metrics["test/map"] != first[1].metrics["test/map"]
@@ -191,9 +191,11 @@ def test_baselines_are_refused_elsewhere() -> None:
 
 
 def test_metrics_know_their_direction_and_ends() -> None:
-    assert bounds("val/ndcg_at_10") == (0.0, 1.0)
-    assert not lower_is_better("test/recall_at_100")
-    assert lower_is_better("val/loss_last_batch")
+    declared = by_name(Retrieval.declared_metrics({"sampled_negatives": 99}))
+    assert declared["ndcg_at_10"].bounds == (0.0, 1.0)
+    assert {declared[name].good for name in ("recall_at_100", "top_at_1", "mrr", "hit_rate_at_10_s99")} == {"higher"}
+    assert {declared[name].good for name in ("loss", "loss_last_batch")} == {"lower"}
+    assert {declared[name].good for name in ("novelty_at_10", "coverage_at_10", "users_skipped")} == {None}
 
 
 def test_a_run_from_a_file_of_ratings(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,7 +183,10 @@ def _steps(
     a: Side, b: Side, shared: Sequence[str], metric: str, decimals: int
 ) -> tuple[dict[str, tuple[str, str]], str]:
     """The paired difference of each variant and the verdict on it, and what the tests are about, or why there are none."""
-    pairs = {name: pairs_of(*(ran(side.results.cells_of(name), metric) for side in (b, a))) for name in shared}
+    declared = a.results.metric(metric)
+    pairs = {
+        name: pairs_of(*(ran(side.results.cells_of(name), metric, declared) for side in (b, a))) for name in shared
+    }
     alike = {name for name in shared if _same_cells(a, b, name) == SAME}
     why = _no_test(a, b, metric)
     if why or alike == {*shared}:

@@ -15,7 +15,7 @@ from seedbed.config.compose import Request
 from seedbed.config.keys import interpolated, unknown_keys
 from seedbed.config.kinds import check_kinds
 from seedbed.config.lightning_modules import refuse_named_network
-from seedbed.config.metric_checks import check_metric, metrics_of, require_known, test_part
+from seedbed.config.metric_checks import check_metric, check_watched, metrics_of, require_known, test_part
 from seedbed.config.overrides import same_or_inside
 from seedbed.config.recipe import flatten, recipe_of
 from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
@@ -63,6 +63,7 @@ def _check_values(config: Mapping[str, Any]) -> None:
     TrackingSettings.of(config)
     metrics = metrics_of(config["task"])
     require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
+    check_watched(config, metrics)
     split, tested = test_part(config["split"])
     require(tested is not False or config["select"] == "last", "select", config["select"],
              f"last where there are no test rows ({split}): the value of the epoch that validation likes best is no fair estimate")  # fmt: skip

@@ -28,6 +28,7 @@ from seedbed.config.recipe import fingerprint, recipe_of
 from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
 from seedbed.errors import ConfigError, near_misses
+from seedbed.metrics import joined
 from seedbed.paths import make_importable, project_folder
 
 
@@ -144,8 +145,9 @@ def load_experiment(
     refuse_findings(name, variants[0].config)
     # Under another task the source's numbers stand for themselves.
     own_task = not any(override.key_or_group.split(".")[0] == "task" for override in typed)
-    measured = {variant.name: metrics_of(variant.config["task"]) for variant in variants if own_task}
-    check_stated(variants[0].config.get("published"), list(own_overrides), measured)
+    measured = {variant.name: metrics_of(variant.config["task"]) for variant in variants}
+    joined(measured)
+    check_stated(variants[0].config.get("published"), list(own_overrides), measured if own_task else {})
     return Experiment(
         name,
         project_folder(config_dir),

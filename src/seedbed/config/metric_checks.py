@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from hydra.utils import get_class
 
 from seedbed.checks import is_number, require, shown
+from seedbed.config.building import build
 from seedbed.config.keys import is_task
 from seedbed.config.lightning_modules import why_no_task
-from seedbed.config.signatures import hydra_says_nothing, look_up
+from seedbed.config.signatures import hydra_says_nothing
+from seedbed.data.splits import Split
 from seedbed.errors import ConfigError, near_misses
-from seedbed.metrics import wanted_of_own
+from seedbed.metrics import Declared, Metric, by_name, wanted_of_own
 
 
-def metrics_of(task: Mapping[str, Any]) -> list[str]:
-    """Names of the task's metrics, the user's own among them."""
+def metrics_of(task: Mapping[str, Any]) -> Declared:
+    """What is declared of the task's metrics, by name, the user's own among them."""
     target = task.get("_target_")
     try:
         with hydra_says_nothing():
@@ -27,41 +29,72 @@ def metrics_of(task: Mapping[str, Any]) -> list[str]:
         ) from error
     if not is_task(kind):
         raise ConfigError(f"task._target_={target}: {why_no_task(kind)}")
-    built_in = list(kind.metric_names(task))  # type: ignore[attr-defined]
+    declared = kind.declared_metrics({**task, "own_metrics": None})  # type: ignore[attr-defined]
+    if undeclared := [metric for metric in declared if not isinstance(metric, Metric)]:
+        raise ConfigError(
+            f"task._target_={target}: its METRICS hold {undeclared[0]!r}, which does not say which values are good. Give "
+            f"seedbed.metrics.Metric({undeclared[0]!r}, good='higher'), or good='lower', a number or None."
+        )
+    built_in = [metric.name for metric in declared]
     own = task.get("own_metrics") or {}
+    require(not own or kind.TAKES_OWN_METRICS, "task.own_metrics", list(own),  # type: ignore[attr-defined]
+            f"left out: {kind.__name__} computes none but its own metrics, and Classification takes those of a user")  # fmt: skip
     for name, entry in own.items():
         place = f"task.own_metrics.{name}"
         require(name not in built_in, place, entry, "called otherwise: the task has a metric of that name")
         wanted = wanted_of_own(name, [other for other in (*built_in, *own) if other != name])
         require(not wanted, place, entry, wanted)
         shape = isinstance(entry, dict) and isinstance(entry.get("function"), dict)
-        known = shape and set(entry) <= {"function", "lower_is_better", "bounds"}
+        known = shape and set(entry) <= {"function", "good", "lower_is_better", "bounds"}
         require(
             known,
             place,
             entry,
-            "{function: {_target_: ..., _partial_: true}}, with lower_is_better and bounds as options",
+            "{function: {_target_: ..., _partial_: true}}, with good and bounds as options",
         )
-        better, bounds = entry.get("lower_is_better", False), entry.get("bounds")
+        good, better, bounds = entry.get("good"), entry.get("lower_is_better", False), entry.get("bounds")
+        require(good in (None, "lower", "higher", "none") or is_number(good), f"{place}.good", good, "lower, higher, none, or the number that values are to be near")  # fmt: skip
         require(isinstance(better, bool), f"{place}.lower_is_better", better, "true or false")
+        require(
+            not {"good", "lower_is_better"} <= set(entry),
+            place,
+            entry,
+            "given good or the older lower_is_better, not both",
+        )
         ends = isinstance(bounds, list) and len(bounds) == 2 and all(end is None or is_number(end) for end in bounds)
         require(
             bounds is None or ends, f"{place}.bounds", bounds, "two numbers, each of them null where there is no end"
         )
-    return [*built_in, *own]
+    return by_name(kind.declared_metrics(task))  # type: ignore[attr-defined]
+
+
+def check_watched(config: Mapping[str, Any], metrics: Declared) -> None:
+    """Where epochs are chosen by ``monitor``, one of its values is better than another."""
+    monitor, name = config["monitor"], str(config["monitor"]).rpartition("/")[2]
+    chosen = [f"{key}={config[key]}" for key, idle in (("select", "last"), ("patience", None)) if config[key] != idle]
+    if chosen and not metrics[name].is_ranked:
+        own = f", or say which of its values are good: task.own_metrics.{name}.good" if name in (config["task"].get("own_metrics") or {}) else ""  # fmt: skip
+        raise ConfigError(
+            f"monitor={monitor}: {' and '.join(chosen)} by it, and none of its values is declared better than another. Watch another "
+            f"metric, such as monitor=val/loss{own}."
+        )
 
 
 def test_part(split: Mapping[str, Any]) -> tuple[str, bool | None]:
     """What says whether a split sets test rows apart, for a message, and whether it does; None where only its rows say it."""
-    target = split.get("_target_")
-    kind = look_up(target)
-    key = getattr(kind, "TESTED_BY", "test")
+    built = build(split, "split")
+    if not isinstance(built, Split):
+        raise ConfigError(
+            f"split._target_={split.get('_target_')} gives no split, but {type(built).__name__}. Derive the class from "
+            "seedbed.data.splits.Split, which documents what is asked of it."
+        )
+    key, tested = built.TESTED_BY, built.has_test_rows
     if key in split:
-        return f"split.{key}={split[key]}", bool(split[key])
-    return f"{str(target).rpartition('.')[2]} sets none apart", False if key is None else None
+        return f"split.{key}={split[key]}", tested
+    return f"{type(built).__name__}{'' if tested else ' sets none apart'}", tested
 
 
-def check_metric(metric: str, known: Sequence[str], split: str, tested: bool | None) -> None:
+def check_metric(metric: str, known: Collection[str], split: str, tested: bool | None) -> None:
     """``report.metric`` is one of the final values, which are of test rows where there are some, else of validation rows."""
     if tested is None:
         require_known("report.metric", metric, [f"{side}/{each}" for side in ("test", "val") for each in known])

@@ -8,7 +8,18 @@ from typing import Any, Literal
 import numpy as np
 
 from seedbed.checks import is_number, is_whole, require, require_choice
-from seedbed.data.splits import SIDES, Rows, classes_of_few, deal, leave_out, members_of, narrow, none_of, rounded
+from seedbed.data.splits import (
+    SIDES,
+    Rows,
+    Split,
+    classes_of_few,
+    deal,
+    leave_out,
+    members_of,
+    narrow,
+    none_of,
+    rounded,
+)
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
@@ -17,12 +28,14 @@ TRAIN, VAL, TEST = range(len(SIDES))
 AUTO_VAL = 0.1
 
 
-class OfficialSplit:
+class OfficialSplit(Split):
     """The published test part tests; the published validation part validates or, where there is none, some training rows.
 
     These are drawn for each class in proportion to its training rows, and equal rows stay on one side; but rows of the
     published parts stay where they are, also where a test row equals a training row.
     """
+
+    has_test_rows = True
 
     def __init__(
         self,
@@ -103,13 +116,15 @@ class OfficialSplit:
         return rows[side == 0], rows[side == 1]
 
 
-class AsPublished:
+class AsPublished(Split):
     """Rows as a published TensorFlow pipeline deals them out, where the shuffle stands before the validation part is taken.
 
     ``dataset.shuffle(buffer)`` then ``take(val)`` and ``skip(val)``, each followed by ``batch(batch_size,
     drop_remainder=True)``: the shuffle is drawn anew for every pass, so that the rows that validate after one epoch
     train in others, and in the same one. The first whole batches of the test part test, in the order of the files.
     """
+
+    has_test_rows = True
 
     def __init__(
         self,

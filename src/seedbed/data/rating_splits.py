@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import numpy as np
 
 from seedbed.checks import is_whole, require, require_choice
 from seedbed.data.ratings import RatingTable
-from seedbed.data.splits import Rows, narrow
+from seedbed.data.splits import Rows, Split, narrow
 from seedbed.errors import ConfigError, DataError
 from seedbed.randomness import numpy_generator
 
@@ -23,7 +23,7 @@ FEWEST_HELD_OUT_FROM = 3
 """Users, or items, of which one can validate, one test and one train."""
 
 
-class RatingSplit(ABC):
+class RatingSplit(Split):
     """A split of a table of ratings."""
 
     per_seed = False
@@ -78,6 +78,7 @@ class RandomSplit(RatingSplit):
         Raises ``ConfigError`` for shares that cannot be.
         """
         self.val, self.test = _checked(val, test)
+        self.has_test_rows = test > 0
         self.per_seed = per_seed
         self.seed = seed
         self.keep_pairs_together = keep_pairs_together
@@ -100,7 +101,7 @@ class RandomSplit(RatingSplit):
 class PermutationSplit(RatingSplit):
     """The first rows of NumPy's older permutation validate, under every seed, as published with fastai 0.7."""
 
-    TESTED_BY = None
+    has_test_rows = False
 
     def __init__(self, *, val: float = 0.2, seed: int = 42) -> None:
         """``val`` is a share of the rows, rounded down. Raises ``ConfigError``."""
@@ -116,7 +117,6 @@ class LeaveNOut(RatingSplit):
     """Leave-n-out: n ratings of each user test, ``val`` validate and the others train."""
 
     TESTED_BY = "n"
-    """The argument that says whether there are test rows; None where there never are. Of other splits it is ``test``."""
 
     def __init__(self, *, n: int = 1, val: int = 1, order: str = "time", per_seed: bool = True, seed: int = 0) -> None:
         """``order``: "time" tests the last n ratings and validates those before; "random" draws them.
@@ -130,7 +130,7 @@ class LeaveNOut(RatingSplit):
                 "split.n=1 split.val=1 to test the last rating and validate the one before."
             )
         require_choice("split.order", order, ORDERS)
-        self.n = n
+        self.n, self.has_test_rows = n, n > 0
         self.val = val
         self.order = order
         self.per_seed = per_seed and order == "random"
@@ -183,6 +183,7 @@ class ByTime(RatingSplit):
     def __init__(self, *, val: float = 0.1, test: float = 0.1) -> None:
         """Shares of the rows, rounded down. Raises ``ConfigError`` for shares that cannot be."""
         self.val, self.test = _checked(val, test)
+        self.has_test_rows = test > 0
 
     def _draw(self, table: RatingTable, seed: int) -> Rows:
         val, test = _sizes(table, self.val, self.test)
@@ -203,7 +204,7 @@ class ByTime(RatingSplit):
 class Folds(RatingSplit):
     """A published fold: its test part validates and the rest trains, under every seed."""
 
-    TESTED_BY = None
+    has_test_rows = False
 
     def __init__(self, *, fold: int = 1) -> None:
         """``fold`` is 1 to 5. Raises ``ConfigError``."""
@@ -246,6 +247,7 @@ class HeldOut(RatingSplit):
         require(is_whole(at_least), "split.at_least", at_least, "a whole number of ratings from 1 on")
         self.side = side
         self.val, self.test = _checked(val, test)
+        self.has_test_rows = test > 0
         self.at_least = at_least
         self._counted: RatingTable | None = None  # said once, and not for each seed again
         self.per_seed = per_seed

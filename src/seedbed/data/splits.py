@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -40,6 +41,11 @@ class Rows:
     notes: tuple[str, ...] = ()
     """Sentences for the report."""
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Rows of each side; the corrected resampled t-test takes its ratio of test rows to training rows from them."""
+        return {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
+
 
 def narrow(numbers: np.ndarray) -> np.ndarray:
     """Whole numbers in 32 bits where these hold them: of many millions of rows they are most of what a seed needs."""
@@ -59,7 +65,33 @@ def none_of(classes: Sequence[str], present: np.ndarray) -> str:
     return f"none of class{'es' if len(absent) > 1 else ''} {', '.join(absent)}"
 
 
-class GroupStratifiedSplit:
+class Split(ABC):
+    """Which rows of a table train, validate and test under each seed; one of a user's derives from it."""
+
+    per_seed: bool = True
+    """Whether each seed draws rows of its own; otherwise all seeds share one split."""
+    has_test_rows: bool | None = None
+    """Whether there are test rows, whose values are then the final ones; None: only the rows themselves say it."""
+    TESTED_BY: ClassVar[str] = "test"
+    """The argument by which a user says whether there are test rows, where there is one, for messages."""
+
+    @abstractmethod
+    def rows(self, table: Any, seed: int) -> Rows:
+        """The rows of one seed; the same each time. Raises ``DataError`` for a table that cannot be split so."""
+
+    def hold_out(self, table: Any, train: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Part row numbers (N,) that train into those to train on and those to choose by, where no rows are for tests.
+
+        A search chooses by the latter: about a ``share`` of the rows, taken as the split itself takes rows. Raises
+        ``ConfigError`` where a split does not say how.
+        """
+        raise ConfigError(
+            f"split: {type(self).__name__} gives no test rows, and does not say how to hold out others "
+            "(hold_out(table, train, share, seed)). Set split.test: a choice needs rows that it did not see."
+        )
+
+
+class GroupStratifiedSplit(Split):
     """Shares the rows of each class out to three sides, and never parts the rows of a group.
 
     Each class hits its rounded share of every side exactly wherever it has enough groups of a single row: the
@@ -75,6 +107,7 @@ class GroupStratifiedSplit:
         Raises ``ConfigError`` for shares that cannot be.
         """
         self.shares = np.array([train, val, test], dtype=float)
+        self.has_test_rows = test > 0
         self.per_seed = per_seed
         self.seed = seed
         self._check_shares()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from seedbed.checks import is_positive, require
 from seedbed.errors import ConfigError, near_misses
+from seedbed.metrics import Metric
 from seedbed.report.footnotes import footnotes, quoted
 from seedbed.report.formatting import NOTHING, difference_words, interval_text, listed, number, places, shown_mean
 from seedbed.report.pairs import (
@@ -116,12 +117,15 @@ class Analysis:
         return _test_to_train(self.results, self.metric)
 
     @cached_property
+    def declared(self) -> Metric:
+        """What is declared of the metric."""
+        return self.results.metric(self.metric)
+
+    @cached_property
     def terms(self) -> Terms:
         """How values of the metric are compared."""
-        results, lower = self.results, self.results.lower_is_better(self.metric)
-        worst = results.bounds(self.metric)[1 if lower else 0]
-        directed = results.has_direction(self.metric)
-        return Terms(self.metric, self.design, self._ratio, self.population_name, self.runs, lower, directed, worst)
+        of = f", as differences of {self.declared.distances}" if self.declared.distances else ""
+        return Terms(self.declared, self.design, self._ratio, f"{self.population_name}{of}", f"{self.runs}{of}")
 
     @cached_property
     def population_name(self) -> str:
@@ -156,8 +160,8 @@ class Analysis:
         seeds = sorted(set.intersection(*(set(self._ran[name].values) for name in self.distinct)))
         table = pd.DataFrame({name: self.results.values(name, self.metric).reindex(seeds) for name in self.distinct})
         recorded = [self.summaries[name].n > 0 or not self.results.sound_seeds(name) for name in self.distinct]
-        lost = ~finite(table) & np.array(recorded, dtype=bool) & self.terms.has_direction
-        return ranking(table, lower_is_better=self.terms.lower_is_better, lost=lost)
+        lost = ~finite(table) & np.array(recorded, dtype=bool) & self.declared.is_ranked
+        return ranking(self.declared.compared(table), lower_is_better=self.declared.lower_is_better, lost=lost)
 
     def population(self, variant: str) -> Interval | None:
         """The interval of the expected value over data sets like this one; with one split for all seeds there is none."""
@@ -168,6 +172,19 @@ class Analysis:
     def summaries_of(self, metric: str) -> dict[str, Summary]:
         """Summary by variant, in the experiment's order."""
         return {variant: summary(self.results.values(variant, metric)) for variant in self.results.variants}
+
+    @cached_property
+    def compared(self) -> dict[str, Summary]:
+        """Summary by variant of what is compared: of a metric that is best near a target, the distances to it."""
+        return self.compared_of(self.metric)
+
+    def compared_of(self, metric: str) -> dict[str, Summary]:
+        """The same of any metric."""
+        declared = self.results.metric(metric)
+        return {
+            variant: summary(declared.compared(self.results.values(variant, metric)))
+            for variant in self.results.variants
+        }
 
     def differences(self, pairs: list[tuple[str, str]]) -> list[Difference]:
         """The tests of these pairs, adjusted as one family."""
@@ -224,8 +241,7 @@ class Analysis:
     def turned(self, row: Difference) -> Difference:
         """The same comparison the other way round, with the p-value that it has in its family."""
         test = self.test(row.other, row.variant)
-        lower, directed = self.terms.lower_is_better, self.terms.has_direction
-        said = verdict(test, row.p, lower_is_better=lower, has_direction=directed)
+        said = verdict(test, row.p, self.declared)
         return replace(row, variant=row.other, other=row.variant, test=test, verdict=said)
 
     def _key(self, first: str, second: str) -> frozenset[str]:
@@ -259,7 +275,7 @@ class Analysis:
 
     @cached_property
     def _ran(self) -> dict[str, Ran]:
-        return {name: ran(self.results.cells_of(name), self.metric) for name in self.results.variants}
+        return {name: ran(self.results.cells_of(name), self.metric, self.declared) for name in self.results.variants}
 
     @property
     def _ratio(self) -> float | None:
@@ -282,22 +298,23 @@ class Analysis:
         if found is None:
             return None
         ends = (found.below, found.above)
-        worse, better = ends[::-1] if self.results.lower_is_better(self.metric) else ends
+        worse, better = ends[::-1] if self.declared.lower_is_better else ends
         return worse, found.within, better
 
     def improvement(self, row: Difference) -> float | None:
         """Probability of improvement: share of the seeds in which the variant is better than the other, ties half."""
         above = row.comparison.above
-        return None if above is None else 1 - above if self.results.lower_is_better(self.metric) else above
+        return None if above is None else 1 - above if self.declared.lower_is_better else above
 
     def best(self, metric: str | None = None) -> set[str]:
         """The variants with the best mean as displayed, of those that lack no value: several where they tie.
 
         None without a value, where all tie, and where no direction of the metric is better.
         """
-        if not self.results.has_direction(metric or self.metric):
+        declared = self.results.metric(metric or self.metric)
+        if not declared.is_ranked:
             return set()
-        summaries = self.summaries_of(metric or self.metric)
+        summaries = self.compared_of(metric or self.metric)
         decimals = places(summaries.values())
         shown = {
             name: shown_mean(found, decimals) for name, found in summaries.items() if self.is_complete(name, found)
@@ -305,7 +322,7 @@ class Analysis:
         means = [mean for mean in shown.values() if mean is not None]
         if not means:
             return set()
-        best = min(means) if self.results.lower_is_better(metric or self.metric) else max(means)
+        best = min(means) if declared.lower_is_better else max(means)
         if len(means) > 1 and min(means) == max(means):
             return set()
         return {variant for variant, mean in shown.items() if mean == best}
@@ -313,9 +330,11 @@ class Analysis:
     @property
     def bold_rule(self) -> str:
         """Which mean is bold."""
-        if not self.terms.has_direction:
+        if not self.declared.is_ranked:
             return "no mean is bold, as neither more nor less of this metric is better"
         complete = all(self.is_complete(name, found) for name, found in self.summaries.items())
+        if self.declared.distances:
+            return f"the mean of the variant with the {self.declared.best_mean} is bold"
         return f"the best displayed mean{'' if complete else ' of those that lack no seed'} is bold"
 
     def is_complete(self, variant: str, found: Summary) -> bool:
@@ -339,11 +358,11 @@ class Analysis:
         return ""
 
     def quality(self, variant: str) -> float | None:
-        """The mean, turned so that more is better; None without a value."""
-        found = self.summaries.get(variant)
+        """The mean of what is compared, turned so that more is better; None without a value."""
+        found = self.compared.get(variant)
         if found is None or found.mean is None:
             return None
-        return -found.mean if self.results.lower_is_better(self.metric) else found.mean
+        return -found.mean if self.declared.lower_is_better else found.mean
 
     def count(self, variant: str) -> str:
         """How many values count: "n=10"; "n=9/10, 1 diverged" where a cell has none."""

@@ -153,7 +153,7 @@ def all_means_between(analysis: Analysis, ends: Sequence[float]) -> Finding:
     evidence += f"; outside: {listed(outside)}" if outside else ""
     incomplete = _lost_seeds(analysis, means)
     evidence += _untested(incomplete)
-    least, most = analysis.results.bounds(analysis.metric)
+    least, most = analysis.declared.bounds
     # What every value of the metric keeps to anyway is no test of a claim.
     tested = [(low, 1.0)] if least is None or low > least else []
     tested += [(high, -1.0)] if most is None or high < most else []
@@ -180,11 +180,11 @@ def best_group_then(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Find
 def can_beat(analysis: Analysis, pair: Sequence[str]) -> Finding:
     """``[a, b]``: a comes out ahead of b in at least one seed; no test can tell."""
     first, second = pair
-    both, terms = analysis.pairs(first, second), analysis.terms
-    ours, theirs = lost_as_worst(both.first, both.second, lower_is_better=terms.lower_is_better, worst=terms.worst)
+    both, metric = analysis.pairs(first, second), analysis.declared
+    ours, theirs = lost_as_worst(both.first, both.second, lower_is_better=metric.lower_is_better, worst=metric.worst)
     if not len(ours):
         return Finding(f"{first} and {second} have no finished seed in common.")
-    ahead = theirs - ours if terms.lower_is_better else ours - theirs
+    ahead = theirs - ours if metric.lower_is_better else ours - theirs
     wins, ties = int((ahead > 0).sum()), int((ahead == 0).sum())
     lost = ", with those that were lost as the worst" if _lost_seeds(analysis, pair) else ""
     by_chance = 1 - 0.5 ** len(ahead)  # of a pair that is equal, ties apart
@@ -273,7 +273,7 @@ def _in_order(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Finding:
     """Every variant of a group does better than every one of the next group, by paired tests."""
     pairs = [pair for upper, lower in pairwise(groups) for pair in product(upper, lower)]
     tests = [analysis.test(upper, lower) for upper, lower in pairs]
-    sign = -1 if analysis.results.lower_is_better(analysis.metric) else 1
+    sign = -1 if analysis.declared.lower_is_better else 1
     ahead = [_one_sided(test.p, sign * (test.comparison.difference or 0.0) > 0) for test in tests]
     agree = all((analysis.quality(upper) or 0.0) > (analysis.quality(lower) or 0.0) for upper, lower in pairs)
     means = "; then ".join(_means(analysis, group) for group in groups)

@@ -289,9 +289,9 @@ def _about_lost(analysis: Analysis) -> str:
     """How runs that diverged or failed enter a verdict."""
     if not any(row.test.lost for row in analysis.family):
         return ""
-    terms = analysis.terms
-    how = f"with the value {terms.worst:g}, the worst of the metric" if terms.worst is not None else "ranked last"
-    test = "the same test" if terms.worst is not None else "the same test on ranks (Conover and Iman 1981)"
+    worst = analysis.declared.worst
+    how = f"with the value {worst:g}, the worst of the metric" if worst is not None else "ranked last"
+    test = "the same test" if worst is not None else "the same test on ranks (Conover and Iman 1981)"
     return (
         "Where runs diverged, failed or have no finite value, all numbers of a row but p (Holm) are of the other seeds. A "
         f"verdict is given there only if {test} says the same with these runs {how}: the larger of the two p enters "
@@ -337,9 +337,7 @@ def _ranks(analysis: Analysis, images: Mapping[str, str]) -> str:
 
 def _first(analysis: Analysis) -> str:
     """What has rank 1."""
-    if analysis.terms.has_direction:
-        return "best"
-    return "lowest" if analysis.terms.lower_is_better else "highest"
+    return "best" if analysis.declared.is_ranked else "highest"
 
 
 def _curves(analysis: Analysis, images: Mapping[str, str]) -> str:

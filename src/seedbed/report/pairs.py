@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from seedbed.metrics import Metric
 from seedbed.results import sound_values
 from seedbed.statistics import Comparison, Design, compare, compare_with_lost, finite, holm, holm_levels
 
@@ -25,7 +26,7 @@ ONE_RECIPE = "one recipe, trained once"
 class Terms:
     """How values of a metric are compared."""
 
-    metric: str
+    metric: Metric
     design: Design
     test_to_train: float | None
     """None for a fixed split."""
@@ -33,10 +34,6 @@ class Terms:
     """What redrawn splits say something about."""
     runs: str
     """What runs on the same test rows say something about."""
-    lower_is_better: bool
-    has_direction: bool
-    worst: float | None
-    """The bad end of the metric, where it has one."""
 
     @property
     def correction(self) -> float:
@@ -45,7 +42,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Values of a metric in the seeds that ran in both sets of cells; what was lost is NaN."""
+    """What values of a metric are compared by, in the seeds that ran in both sets of cells; what was lost is NaN."""
 
     first: NDArray[np.float64]
     second: NDArray[np.float64]
@@ -134,15 +131,16 @@ class Ran:
     """What became of the cells that have run, by seed; a seed that has not run yet is no evidence, and not in here."""
 
     values: dict[int, float]
-    """NaN where the value was lost."""
+    """What they are compared by; NaN where the value was lost."""
     causes: dict[int, str]
     """Why it was lost."""
 
 
-def ran(cells: pd.DataFrame, metric: str) -> Ran:
-    """The values of ``metric`` in cells of one variant."""
+def ran(cells: pd.DataFrame, label: str, metric: Metric) -> Ran:
+    """The values of the column ``label``, which are of ``metric``, in cells of one variant."""
     there = cells[cells["status"] != "MISSING"]
-    values = {int(seed): float(value) for seed, value in zip(there["seed"], sound_values(there, metric), strict=True)}
+    compared = metric.compared(sound_values(there, label))
+    values = {int(seed): float(value) for seed, value in zip(there["seed"], compared, strict=True)}
     failed = dict(zip(values, there["status"] != "FINISHED", strict=True))
     diverged = dict(zip(values, there["outcome"] == "diverged", strict=True))
     lost = [seed for seed, value in values.items() if not finite(value)]
@@ -170,13 +168,13 @@ def paired_test(pairs: Pairs, terms: Terms) -> PairedTest:
         runs=terms.runs,
     )
     lost = len(pairs.first) - found.n
-    if not lost or not terms.has_direction:
+    if not lost or not terms.metric.is_ranked:
         return PairedTest(found, lost, pairs.causes)
     with_lost = compare_with_lost(
         pairs.first,
         pairs.second,
-        lower_is_better=terms.lower_is_better,
-        worst=terms.worst,
+        lower_is_better=terms.metric.lower_is_better,
+        worst=terms.metric.worst,
         design=design,
         test_to_train=ratio,
     )
@@ -192,16 +190,15 @@ def family_of(named: Sequence[tuple[str, str, frozenset[str], PairedTest]], term
     """Adjust tests as one family; each is (variant, other, key, test), and those with one key count once."""
     first_of = {key: test.p for _, _, key, test in reversed(named)}
     adjusted = dict(zip(first_of, holm(list(first_of.values())), strict=True))
-    direction = {"lower_is_better": terms.lower_is_better, "has_direction": terms.has_direction}
     levels = dict(zip(first_of, holm_levels(list(first_of.values()), LEVEL), strict=True))
     return [
-        Difference(variant, other, test, adjusted[key], verdict(test, adjusted[key], **direction), levels[key], key)
+        Difference(variant, other, test, adjusted[key], verdict(test, adjusted[key], terms.metric), levels[key], key)
         for variant, other, key, test in named
     ]
 
 
-def verdict(test: PairedTest, p: float | None, *, lower_is_better: bool, has_direction: bool = True) -> str:
-    """What may be said by the adjusted ``p``.
+def verdict(test: PairedTest, p: float | None, metric: Metric) -> str:
+    """What may be said of ``metric`` by the adjusted ``p``.
 
     "better" or "worse" where the test says so; else "can't be told apart", or "no verdict" where runs were lost, as the
     others alone do not show that there is no difference; "not tested" without a test.
@@ -209,14 +206,14 @@ def verdict(test: PairedTest, p: float | None, *, lower_is_better: bool, has_dir
     if test.comparison.p is None:
         return UNTESTED
     if p is not None and p < LEVEL and test.comparison.difference:
-        return _way(test.comparison.difference, lower_is_better, has_direction)
+        return _way(test.comparison.difference, metric)
     return NO_VERDICT if test.lost else UNDECIDED
 
 
-def _way(difference: float, lower_is_better: bool, has_direction: bool) -> str:
-    if not has_direction:
+def _way(difference: float, metric: Metric) -> str:
+    if not metric.is_ranked:
         return LOWER if difference < 0 else HIGHER
-    return BETTER if (difference < 0) == lower_is_better else WORSE
+    return BETTER if (difference < 0) == metric.lower_is_better else WORSE
 
 
 def verdict_words(row: Difference, terms: Terms) -> str:
@@ -230,6 +227,6 @@ def verdict_words(row: Difference, terms: Terms) -> str:
     if row.level is None:
         return f"{NO_VERDICT}: only {row.survivors} can be compared"
     shown = row.comparison.p is not None and row.comparison.p < row.level
-    way = _way(row.comparison.difference or 0.0, terms.lower_is_better, terms.has_direction)
+    way = _way(row.comparison.difference or 0.0, terms.metric)
     said = way if shown else UNDECIDED
     return f"{said} on {row.survivors}: {NO_VERDICT}"

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pandas as pd
 
+from seedbed.config.declared_metrics import declared_today
 from seedbed.errors import ConfigError
+from seedbed.metrics import as_plain, from_plain
 from seedbed.paths import home_folder
 from seedbed.report.plain import json_text, plain, restored
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, IDENTITY, Job, Results, Search
@@ -32,7 +34,7 @@ FORMAT = 1
 RECORDED = tuple(column for column in CELL_COLUMNS if column != "experiment")
 """What the record says of a cell; what stands in results.csv too must be the same there."""
 # What is not in the record as it is in ``Results``.
-_OWN_FORM = ("cells", "curves", "jobs")
+_OWN_FORM = ("cells", "curves", "jobs", "declared", "declared_by_launch")
 # Of config.data: where the data lie on one machine.
 _PLACES = ("root", "path")
 
@@ -74,6 +76,7 @@ def record_json(results: Results, learned: Inspection | str | None) -> str:
     content = {
         "format": FORMAT,
         **{name: plain(getattr(results, name)) for name in fields},
+        **({"declared": as_plain(results.declared)} if results.declared_by_launch else {}),
         "metrics": results.metrics,
         "cells": plain(results.cells[list(RECORDED)].astype(object).to_numpy().tolist()),
         "jobs": [_plain_job(job) for job in results.jobs],
@@ -110,15 +113,24 @@ def read_record(experiment: str, folder: str | PathLike[str]) -> Record:
         fields = {name: restored(content[name], hints[name]) for name in known}
         jobs = [_job(job) for job in content["jobs"]]
         learned = _learned(content["learned"])
-        variants, metrics = fields["variants"], restored(content["metrics"], list[str])
+        variants, finals = fields["variants"], restored(content["metrics"], list[str])
         cells = [dict(zip(RECORDED, cell, strict=True)) for cell in content["cells"]]
         empty = pd.DataFrame(columns=list(CURVE_COLUMNS))
-        results = Results(**fields, cells=pd.DataFrame(cells), curves=empty, jobs=jobs)
+        recorded = content.get("declared")
+        declared = declared_today(fields["config"]) if recorded is None else from_plain(recorded)
+        results = Results(
+            **fields,
+            cells=pd.DataFrame(cells),
+            curves=empty,
+            jobs=jobs,
+            declared=declared,
+            declared_by_launch=recorded is not None,
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
     results = replace(
         results,
-        cells=_cells(path.with_name("results.csv"), experiment, cells, metrics),
+        cells=_cells(path.with_name("results.csv"), experiment, cells, finals),
         curves=_curves(path.with_name("curves.csv"), variants),
     )
     return Record(results, learned)

@@ -400,8 +400,7 @@ def _tested_epochs(results: Results, variant: str, metric: str) -> dict[int, int
     curves = results.curves[(results.curves["variant"] == variant) & (results.curves["metric"] == name)]
     found: dict[int, int] = {}
     for seed, curve in curves.sort_values("epoch").groupby("seed"):
-        values = curve["value"] if results.lower_is_better(name) else -curve["value"]
-        place = int(np.argmin(values.to_numpy())) if best else len(curve) - 1
+        place = int(np.argmin(results.metric(name).cost(curve["value"]))) if best else len(curve) - 1
         found[int(str(seed))] = int(curve["epoch"].iloc[place])
     return found
 

@@ -127,10 +127,10 @@ def _warnings(jobs: Sequence[Job]) -> list[str]:
 
 def best_setting(analysis: Analysis, settings: Sequence[Setting], variant: str) -> Setting | None:
     """The setting with the best mean of a variant, of those that lack no seed; None where there is none."""
-    sign = 1 if analysis.results.lower_is_better(analysis.metric) else -1
+    metric = analysis.declared
     there = [setting for setting in settings if setting.found[variant].n == setting.cells > 0]
-    there = there if analysis.results.has_direction(analysis.metric) else []
-    return min(there, key=lambda setting: sign * (setting.found[variant].mean or 0.0), default=None)
+    there = there if metric.is_ranked else []
+    return min(there, key=lambda setting: float(metric.cost(setting.found[variant].mean or 0.0)), default=None)
 
 
 # ---- the picture -----------------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def _detectable(analysis: Analysis) -> str:
     sizes = [size for row in rows if (size := analysis.detectable(row)) is not None]
     if not sizes:
         return ""
-    low, high = analysis.results.bounds(analysis.metric)
+    low, high = analysis.declared.bounds
     if low is not None and high is not None and min(sizes) >= high - low:
         return (
             "Where variants can't be told apart, that says nothing: so few seeds, with such a spread, had a power of 80 % for "
@@ -236,11 +236,12 @@ def _leader(analysis: Analysis) -> str:
     best = sorted(analysis.best(), key=analysis.results.variants.index)
     if not best or len(analysis.results.variants) < 2:
         return ""
-    end = "lowest" if analysis.terms.lower_is_better else "highest"
-    first = analysis.summaries[best[0]]
+    first = analysis.compared[best[0]]
     mean = analysis.show(first.mean) if first.std is not None else mean_text(first, analysis.decimals)
     among = "" if len(complete) == len(analysis.distinct) else " of the variants that lack no seed"
-    sentence = f"The {end} mean{among} is {mean}, of {listed(analysis.quoted[name] for name in best)}"
+    sentence = (
+        f"The {analysis.declared.best_mean}{among} is {mean}, of {listed(analysis.quoted[name] for name in best)}"
+    )
     return f"{sentence}{_lead(analysis, complete)}."
 
 
@@ -258,7 +259,7 @@ def _lead(analysis: Analysis, complete: list[str]) -> str:
 
 def _gap(analysis: Analysis, first: str, second: str) -> str:
     """The distance of two means; "" where they are displayed as one number."""
-    gap = analysis.show(abs((analysis.summaries[first].mean or 0.0) - (analysis.summaries[second].mean or 0.0)))
+    gap = analysis.show(abs((analysis.quality(first) or 0.0) - (analysis.quality(second) or 0.0)))
     return gap if float(gap) else ""
 
 

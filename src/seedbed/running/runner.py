@@ -16,17 +16,19 @@ import pandas as pd
 
 from seedbed.config.building import build, missing_extra
 from seedbed.config.experiment import Experiment, Variant, load_experiment
+from seedbed.config.metric_checks import metrics_of
 from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Strategy
+from seedbed.metrics import Declared, as_plain, joined
 from seedbed.report import analyse, comparison_table, launch_page, table_text
 from seedbed.results import Results
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import other_code
 from seedbed.tracking.launches import launch_name
-from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, NOTES, OVERRIDES, PLAN, READABLE, in_parts
+from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, METRICS, NOTES, OVERRIDES, PLAN, READABLE, in_parts
 from seedbed.tracking.params import flat_params, is_cut, to_yaml
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.runs import Launch, SeedRun
@@ -346,7 +348,7 @@ def _check_defined(variant: Variant, table: Dataset, rows: Mapping[int, Rows]) -
             used = f" ({watched})" if key == "monitor" else ""
             raise ConfigError(
                 f"Variant {variant.name!r}: {key}={name}{used} is undefined under every seed: {whys[0]}. Take another "
-                f"metric, such as {key}={side}/{task.METRICS[0]}, or change the split."
+                f"metric, such as {key}={side}/{task.METRICS[0].name}, or change the split."
             )
 
 
@@ -486,6 +488,7 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
     if is_cut(list(experiment.overrides)):
         launch.artifact(OVERRIDES, json.dumps(list(experiment.overrides)))
     launch.artifact(PLAN, json.dumps({planned.name: sorted(planned.fingerprints.items()) for planned in plan}))
+    launch.artifact(METRICS, json.dumps(as_plain(_declared(plan))))
     launch.artifact(CONFIG, to_yaml(config))
     launch.artifact(DATA, json.dumps(_describe_data(plan[0])))
     launch.artifact(CODE, json.dumps({planned.name: planned.code.as_dict() for planned in plan}))
@@ -496,13 +499,17 @@ def _describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[
     launch.log(tags={READABLE: "yes"})
 
 
+def _declared(plan: Sequence[PlannedVariant]) -> Declared:
+    return joined({planned.name: metrics_of(planned.variant.config["task"]) for planned in plan})
+
+
 def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
     first = next(iter(planned.rows.values()))
     return {
         "name": planned.table.name,
         "digest": planned.table.digest,
         "counts": planned.table.counts,
-        "split": {"train": len(first.train), "val": len(first.val), "test": len(first.test)},
+        "split": first.sizes,
         "split_counts": planned.trainer.task.count_split(planned.table, first) | dict(planned.counts),
         "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
         "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),

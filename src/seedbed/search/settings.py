@@ -20,12 +20,12 @@ from seedbed.config.experiment import Experiment
 from seedbed.config.keys import refuse_unknown_argument
 from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError
+from seedbed.metrics import Declared, find
 from seedbed.paths import expanded
 from seedbed.randomness import derive
 from seedbed.results import SECONDS
 from seedbed.search.samplers import GridWithoutKilled, QMCAtPosition
 from seedbed.search.space import Space, read_points
-from seedbed.statistics import lower_is_better
 from seedbed.tracking.databases import is_postgresql, is_sqlite, sqlite_address, with_driver, without_password
 
 OBJECTIVES = ("mean", "bound")
@@ -95,10 +95,10 @@ class SearchSettings:
             raise ConfigError(
                 "search.metrics=seconds is known at the end only, so nothing can be pruned by it. Take search/pruner=none."
             )
-        own = config["task"].get("own_metrics")
+        declared = metrics_of(config["task"])
         return cls(
             metrics=metrics,
-            lower_is_better=tuple(lower_is_better(metric, own) for metric in metrics),
+            lower_is_better=tuple(_is_minimised(metric, declared) for metric in metrics),
             objective=search["objective"],
             holdout=float(holdout),
             trials=min(count for count in (trials, space.size if exhaustive else None) if count is not None),
@@ -172,6 +172,24 @@ def _metrics(given: Any, experiment: Experiment) -> tuple[str, ...]:
         require_choice("search.metrics", metric, known)
     require(len(set(metrics)) == len(metrics) > 0, "search.metrics", given, "one metric, or several different ones")
     return metrics
+
+
+def _is_minimised(label: str, declared: Declared) -> bool:
+    """Whether a search looks for the least of a metric; time is a cost here, though it only describes a run."""
+    metric = find(declared, label)
+    if label == SECONDS:
+        return True
+    if not metric.is_ranked:
+        raise ConfigError(
+            f"search.metrics={label}: none of its values is declared better than another, so that there is nothing to look "
+            "for. Take another metric, such as val/loss."
+        )
+    if metric.target is not None:
+        raise ConfigError(
+            f"search.metrics={label}: a search looks for the lowest or the highest mean, and values of this metric are good "
+            f"near {metric.target:g}. Take a metric of your own that gives the distance, with good: lower."
+        )
+    return metric.lower_is_better
 
 
 def _check_sampler(kind: Any, space: Space, objectives: int, trials: int | None) -> None:

@@ -18,7 +18,9 @@ import pytorch_lightning as pl
 
 from seedbed.config.building import build
 from seedbed.config.experiment import Variant
+from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError, SeedbedError
+from seedbed.metrics import find
 from seedbed.results import SECONDS
 from seedbed.running.runner import Planner
 from seedbed.search.plan import Plan
@@ -26,7 +28,7 @@ from seedbed.search.settings import SearchSettings
 from seedbed.search.space import as_override
 from seedbed.search.study import Measured, Study
 from seedbed.stacking.module import StackedModule
-from seedbed.statistics import lower_is_better, summary
+from seedbed.statistics import summary
 from seedbed.tracking.processes import heartbeat
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
@@ -227,8 +229,8 @@ def value_at_end(points: Iterable[tuple[str, int, float]], metric: str, planned:
     if config["select"] == "last":
         return values[max(values)]
     monitored = curves[config["monitor"]]
-    sign = 1 if lower_is_better(config["monitor"], config["task"].get("own_metrics")) else -1
-    best = min(monitored, key=lambda epoch: (sign * monitored[epoch], epoch))
+    watched = find(metrics_of(config["task"]), config["monitor"])
+    best = min(monitored, key=lambda epoch: (watched.cost(monitored[epoch]), epoch))
     return values.get(best, math.nan)
 
 

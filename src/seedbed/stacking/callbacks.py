@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from seedbed.lr_finder import LossCurve
+from seedbed.metrics import Metric
 from seedbed.stacking.batches import Chunk
 from seedbed.stacking.module import StackedModule
 
@@ -23,9 +24,9 @@ class SeedSelection(pl.Callback):
     holds the epoch (from 0) whose weights each seed ends with, -1 where none could be chosen.
     """
 
-    def __init__(self, *, rule: str, monitor: str, minimize: bool, patience: int | None, seeds: int) -> None:
-        self.rule, self.monitor, self.patience = rule, monitor, patience
-        self.sign = 1.0 if minimize else -1.0
+    def __init__(self, *, rule: str, monitor: str, metric: Metric, patience: int | None, seeds: int) -> None:
+        """``metric`` is what is declared of ``monitor``."""
+        self.rule, self.monitor, self.metric, self.patience = rule, monitor, metric, patience
         self.best = np.full(seeds, np.inf)
         self.best_epoch = np.full(seeds, -1)
         self.last_epoch = np.full(seeds, -1)
@@ -42,7 +43,7 @@ class SeedSelection(pl.Callback):
         if trainer.sanity_checking or not task.history:
             return
         epoch = trainer.current_epoch
-        value = self.sign * task.history[-1][self.monitor]
+        value = self.metric.cost(task.history[-1][self.monitor])
         undefined = np.isnan(value) | np.isneginf(value)  # a seed that rests has NaN; no metric is infinitely good
         better = (value < self.best) & ~undefined
         self.last_epoch[task.running] = epoch

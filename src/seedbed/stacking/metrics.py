@@ -9,9 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from seedbed.metrics import FROM_ZERO, SHARE, Bounds, Metric, alike
+
 CLASSIFICATION = (
-    "loss", "accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "auroc", "average_precision",
-)  # fmt: skip
+    Metric("loss", "lower", FROM_ZERO, "probabilities"),
+    *alike(("accuracy", "balanced_accuracy", "precision", "recall", "f1"), "higher", SHARE, "labels", thresholded=True),
+    Metric("mcc", "higher", Bounds(-1.0, 1.0), "labels", thresholded=True),
+    *alike(("auroc", "average_precision"), "higher", SHARE, "scores"),
+)
+"""What ``classification_metrics`` gives, in its order."""
 OF_ALL_CLASSES = ("mcc", "auroc")
 """Undefined where all rows are of one class."""
 OF_ONE_CLASS = ("precision", "recall", "f1", "mcc", "auroc", "average_precision")
@@ -127,7 +133,7 @@ def classification_metrics(
         torch.stack([area for area, _ in ranked]).nanmean(0),
         torch.stack([precision for _, precision in ranked]).nanmean(0),
     )
-    return dict(zip(CLASSIFICATION, values, strict=True))
+    return {metric.name: value for metric, value in zip(CLASSIFICATION, values, strict=True)}
 
 
 def _mean_of_present(values: Tensor, present: Tensor) -> Tensor:

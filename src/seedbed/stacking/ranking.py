@@ -7,24 +7,29 @@ Scores"). ``top_at_k`` alone, which is as others have published it, takes ties i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from seedbed.metrics import FROM_ZERO, SHARE, Metric, alike
 from seedbed.randomness import whole_numbers
 from seedbed.stacking.in_batch import add_at
 
 CUTS = (1, 5, 10, 50, 100)
 LIST_CUTS = (10, 100)
-OF_ROWS = tuple(f"top_at_{k}" for k in CUTS)
+OF_ROWS = alike((f"top_at_{k}" for k in CUTS), "higher", SHARE, "scores")
+# What describes lists, and is neither good nor bad by itself: random lists cover the most, and are the most novel ones.
 OF_USERS = (
-    *(f"{name}_at_{k}" for name in ("recall", "ndcg") for k in CUTS),
-    "mrr", "map", *(f"{name}_at_{k}" for name in ("coverage", "novelty") for k in LIST_CUTS),
-    "users_evaluated", "users_skipped",
-)  # fmt: skip
+    *alike((f"{name}_at_{k}" for name in ("recall", "ndcg") for k in CUTS), "higher", SHARE, "scores"),
+    *alike(("mrr", "map"), "higher", SHARE, "scores"),
+    *alike((f"coverage_at_{k}" for k in LIST_CUTS), None, SHARE, "scores"),
+    *alike((f"novelty_at_{k}" for k in LIST_CUTS), None, needs="scores"),
+    Metric("users_evaluated", None),
+    Metric("users_skipped", None, FROM_ZERO),
+)
 SAMPLED_CUT = 10
 # Scores that are worked on at a time.
 BLOCK = {"cpu": 1 << 21, "cuda": 1 << 26}
@@ -283,8 +288,8 @@ class _Sums:
         self.pairs += relevant.sum((1, 2))
 
     def means(self, sampled: int | None) -> dict[str, Tensor]:
-        values = {name: self.sums[name] / self.rows for name in OF_ROWS}
-        for name in OF_USERS:
+        values = {metric.name: self.sums[metric.name] / self.rows for metric in OF_ROWS}
+        for name in (metric.name for metric in OF_USERS):
             if name in self.sums:
                 values[name] = self.sums[name] / self.evaluated
         for k in LIST_CUTS:
@@ -311,6 +316,10 @@ def sampled_name(count: int) -> str:
     return f"hit_rate_at_{SAMPLED_CUT}_s{count}"
 
 
-def names(sampled: int | None = None) -> Sequence[str]:
+def declared(sampled: int | None = None) -> tuple[Metric, ...]:
     """The metrics that ``ranking_metrics`` gives."""
-    return (*OF_ROWS, *OF_USERS, *([sampled_name(sampled)] if sampled is not None else []))
+    return (
+        *OF_ROWS,
+        *OF_USERS,
+        *([] if sampled is None else [Metric(sampled_name(sampled), "higher", SHARE, "scores")]),
+    )

@@ -15,6 +15,7 @@ from seedbed.data.splits import Passes, Rows
 from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
+from seedbed.metrics import Metric, of_own
 from seedbed.models.baselines import Fitted
 from seedbed.stacking.batches import Draw, ShuffledBatches
 from seedbed.stacking.module import StackedModule
@@ -65,8 +66,10 @@ class Task(StackedModule):
     class: see ``SERVED_AS`` and what follows it, and the last methods.
     """
 
-    METRICS: ClassVar[tuple[str, ...]]
-    """Names of the metrics, "loss" first."""
+    METRICS: ClassVar[tuple[Metric, ...]]
+    """What ``metrics`` gives under any settings, the loss first; what it gives beyond is recorded and drawn, never ranked."""
+    TAKES_OWN_METRICS: ClassVar[bool] = False
+    """Whether ``own_metrics`` of a user's are among its settings, and computed by ``metrics``."""
     SERVED_AS: ClassVar[str | None] = None
     """What its networks answer as, for ``predict``, ``recommend`` and ``export``; None: they cannot be asked.
 
@@ -81,9 +84,10 @@ class Task(StackedModule):
     """Whether every step takes all training rows, so that ``trainer.batch_size`` must be null."""
 
     @classmethod
-    def metric_names(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
-        """Names of the metrics under the task's own ``settings``, by name."""
-        return cls.METRICS
+    def declared_metrics(cls, settings: Mapping[str, Any]) -> tuple[Metric, ...]:
+        """The metrics under the task's own ``settings``, by name; the user's own are last."""
+        own = settings.get("own_metrics") or {} if cls.TAKES_OWN_METRICS else {}
+        return (*cls.METRICS, *(of_own(name, entry) for name, entry in own.items()))
 
     @classmethod
     @abstractmethod

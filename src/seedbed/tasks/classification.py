@@ -53,6 +53,7 @@ class Classification(Task):
 
     METRICS = metrics.CLASSIFICATION
     SERVED_AS = CLASSIFIER
+    TAKES_OWN_METRICS = True
 
     features: Tensor
     labels: Tensor

@@ -16,6 +16,7 @@ from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Strategy
+from seedbed.metrics import Metric
 from seedbed.models.fold_in import (
     RIDGE,
     SIDES,
@@ -35,7 +36,7 @@ from seedbed.randomness import numpy_generator
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.tasks.base import PARTS, SeedData, StackData
-from seedbed.tasks.rating import UNKNOWN, Rating
+from seedbed.tasks.rating import UNKNOWN, Rating, errors
 
 Method = Literal["mean_vector", "typical", "fold_in", "metadata", "metadata_fold_in", "mean_rating"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -77,7 +78,7 @@ class ColdStart(Rating):
     RMSE is given for each k, as ``rmse_at_k``; ``mse``, ``rmse`` and ``mae`` are the means over ``known``.
     """
 
-    METRICS = ("loss", "mse", "rmse", "mae")
+    METRICS = errors(("loss", "mse", "rmse", "mae"))
     INSPECTED = False
 
     def __init__(
@@ -211,9 +212,10 @@ class ColdStart(Rating):
     # ---- from a table to the arguments above -------------------------------------------------------------------------
 
     @classmethod
-    def metric_names(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    def declared_metrics(cls, settings: Mapping[str, Any]) -> tuple[Metric, ...]:
         known = settings.get("known")
-        return (*cls.METRICS, *(f"rmse_at_{count}" for count in (known if isinstance(known, list) else [])))
+        counts = known if isinstance(known, list) else []
+        return (*super().declared_metrics(settings), *errors(f"rmse_at_{count}" for count in counts))
 
     @classmethod
     def stack_data(cls, table: RatingTable, data: Sequence[SeedData]) -> StackData:

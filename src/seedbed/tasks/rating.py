@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
+from seedbed.metrics import FROM_ZERO, Metric, alike
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.tasks.base import PARTS, SeedData, StackData
@@ -19,6 +20,11 @@ from seedbed.tasks.of_ratings import OfRatings
 
 UNKNOWN = 0
 """The row that stands for every user or item that is not in the vocabulary."""
+
+
+def errors(names: Iterable[str]) -> tuple[Metric, ...]:
+    """The metrics of these names, each of which is an error of predicted ratings."""
+    return alike(names, "lower", FROM_ZERO, "predictions")
 
 
 class Rating(OfRatings):
@@ -34,15 +40,9 @@ class Rating(OfRatings):
     the training ratings.
     """
 
-    METRICS: ClassVar[tuple[str, ...]] = (
-        "loss",
-        "mse",
-        "rmse",
-        "mae",
-        "rmse_clipped",
-        "mse_warm",
-        "rmse_warm",
-        "cold_rows",
+    METRICS: ClassVar[tuple[Metric, ...]] = (
+        *errors(("loss", "mse", "rmse", "mae", "rmse_clipped", "mse_warm", "rmse_warm")),
+        Metric("cold_rows", None, FROM_ZERO),
     )
     PREDICTS_RATINGS = True
 
@@ -106,7 +106,7 @@ class Rating(OfRatings):
             mse_warm.sqrt(),
             (mask & ~warm).sum(1),
         )
-        return dict(zip(self.METRICS, values, strict=True))
+        return {metric.name: value for metric, value in zip(self.METRICS, values, strict=True)}
 
     def _predicted(self, users: Tensor, items: Tensor) -> Tensor:
         if self.vocabulary == "train":

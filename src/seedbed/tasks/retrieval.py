@@ -15,12 +15,13 @@ from seedbed.checks import is_installed, is_positive, is_whole, require, require
 from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
+from seedbed.metrics import FROM_ZERO, Metric, alike
 from seedbed.models.baselines import Fitted
 from seedbed.randomness import derive, whole_numbers
 from seedbed.stacking.in_batch import Distinct, add_at, distinct, hard_negatives_softmax, in_batch_softmax
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
-from seedbed.stacking.ranking import LIST_CUTS, OF_ROWS, ByUser, names, ranking_metrics, sampled_name
+from seedbed.stacking.ranking import LIST_CUTS, OF_ROWS, ByUser, declared, ranking_metrics
 from seedbed.tasks.base import PARTS, SeedData, StackData
 from seedbed.tasks.of_ratings import OfRatings
 
@@ -28,7 +29,8 @@ LOSSES = ("in_batch_softmax", "bpr")
 NEEDED: dict[str, tuple[str, ...]] = {"in_batch_softmax": ("queries", "candidates"), "bpr": ()}
 """Methods of a network that its loss calls."""
 DEFINED_ANYWHERE = (
-    "loss", "loss_last_batch", *OF_ROWS, "users_evaluated", "users_skipped", *(f"coverage_at_{k}" for k in LIST_CUTS),
+    "loss", "loss_last_batch", *(metric.name for metric in OF_ROWS), "users_evaluated", "users_skipped",
+    *(f"coverage_at_{k}" for k in LIST_CUTS),
 )  # fmt: skip
 """Metrics that need no user with an item to find."""
 LEAST_COUNT = 0.5
@@ -51,7 +53,7 @@ class Retrieval(OfRatings):
     """
 
     TAKES_RATINGS = False
-    METRICS = ("loss", "loss_last_batch", *names())
+    METRICS = (*alike(("loss", "loss_last_batch"), "lower", FROM_ZERO, "scores"), *declared())
 
     users: Tensor
     items: Tensor
@@ -206,9 +208,8 @@ class Retrieval(OfRatings):
     # ---- from a table to the arguments above -------------------------------------------------------------------------
 
     @classmethod
-    def metric_names(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
-        sampled = settings.get("sampled_negatives")
-        return (*cls.METRICS, *([] if sampled is None else [sampled_name(sampled)]))
+    def declared_metrics(cls, settings: Mapping[str, Any]) -> tuple[Metric, ...]:
+        return (*cls.METRICS[:2], *declared(settings.get("sampled_negatives")))
 
     @classmethod
     def stack_data(cls, table: RatingTable, data: Sequence[SeedData]) -> StackData:

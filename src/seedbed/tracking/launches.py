@@ -16,10 +16,11 @@ import yaml
 from seedbed.config.code import Code
 from seedbed.config.recipe import can_change_results
 from seedbed.errors import TrackingError, near_misses
+from seedbed.metrics import Declared, from_plain
 from seedbed.paths import project_folder
 from seedbed.tracking.client import usable
 from seedbed.tracking.databases import without_password
-from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, NOTES, OVERRIDES, PLAN
+from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, METRICS, NOTES, OVERRIDES, PLAN
 from seedbed.tracking.params import is_cut_text
 from seedbed.tracking.runs import Launch, launch_of
 from seedbed.tracking.store import LATEST_FIRST, Store, of_kind, opened, store_uri
@@ -188,6 +189,13 @@ def read_environment(store: Store, launch: str) -> dict[str, str]:
     """Machine and versions of a launch."""
     environment: dict[str, str] = json.loads(store.run(launch).text(ENVIRONMENT))
     return environment
+
+
+def read_metrics(store: Store, launch: str) -> Declared | None:
+    """What a launch declared of its metrics; None where it is from before this was recorded."""
+    if METRICS not in store.files(launch):
+        return None
+    return from_plain(json.loads(store.run(launch).text(METRICS)))
 
 
 def read_codes(store: Store, launch: str) -> dict[str, Code] | None:

@@ -42,6 +42,8 @@ LONGEST_TAG = 5000
 PLAN, CONFIG, DATA, ENVIRONMENT, NOTES = "plan.json", "config.yaml", "data.json", "environment.json", "notes.json"
 OVERRIDES = "overrides.json"
 """Of a launch whose overrides are too long for a param."""
+METRICS = "metrics.json"
+"""Of a launch: what is declared of its metrics; launches of earlier versions have none."""
 CODE = "code.json"
 """Of a launch: the code of each variant; launches of earlier versions have none."""
 SEARCH_RECORD = "search.json"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from seedbed.config.declared_metrics import declared_today
 from seedbed.errors import TrackingError
 from seedbed.imbalance.copies import said_of_copies
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Job, Results, Search, Trial
@@ -18,6 +19,7 @@ from seedbed.tracking.launches import (
     jobs_of_sweep,
     read_data,
     read_environment,
+    read_metrics,
     read_notes,
     read_plan,
     read_recorded_config,
@@ -48,9 +50,12 @@ def read_results(store: Store, launch: Launch, *, curves: bool = True, jobs: boo
     }
     points = _points(store, plan, own) if curves else []
     used = {cell.launch for cell in own.values()} | {launch.id}
+    config, recorded = read_recorded_config(store, launch.id), read_metrics(store, launch.id)
     return Results(
         experiment=store.experiment,
-        config=read_recorded_config(store, launch.id),
+        config=config,
+        declared=declared_today(config) if recorded is None else recorded,
+        declared_by_launch=recorded is not None,
         variants=tuple(plan),
         cells=_cell_frame(store, launch.id, plan, finished),
         curves=pd.DataFrame(points, columns=list(CURVE_COLUMNS)),

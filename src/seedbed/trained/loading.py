@@ -184,10 +184,16 @@ def _best_variant(results: Results) -> tuple[str, str]:
     One that lacks seeds, as they diverged or failed, is taken only where all do.
     """
     metric = str(results.config["report"]["metric"])
-    summaries = {variant: summary(results.values(variant, metric)) for variant in results.variants}
+    declared = results.metric(metric)
+    if not declared.is_ranked:
+        raise ConfigError(
+            f"report.metric={metric}: no value of this metric is better than another, so that no variant is the best one. "
+            f"Name a variant with --variant: {', '.join(results.variants)}."
+        )
+    summaries = {variant: summary(declared.compared(results.values(variant, metric))) for variant in results.variants}
     complete = [variant for variant, of in summaries.items() if of.n and not of.missing]
     means = {variant: summaries[variant].mean for variant in complete or summaries}
-    sign = -1 if results.lower_is_better(metric) else 1
+    sign = -1 if declared.lower_is_better else 1
     quality = {variant: sign * mean for variant, mean in means.items() if mean is not None}
     if not quality:
         raise TrackingError(

@@ -28,6 +28,7 @@ from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, DataError, without_addresses
 from seedbed.lr_finder import AUTO, FinderSettings, LossCurve, RangeTest, RisingRates
+from seedbed.metrics import by_name, find
 from seedbed.models.baselines import Fitted
 from seedbed.models.building import build_network
 from seedbed.randomness import global_stream, isolated_streams
@@ -41,7 +42,6 @@ from seedbed.stacking.measure import fastest_stack, is_worth_measuring
 from seedbed.stacking.module import StackedModule
 from seedbed.stacking.optimizers import is_elementwise, is_row_sparse
 from seedbed.stacking.single_rows import Refused, refusal_of_one_row
-from seedbed.statistics import lower_is_better
 from seedbed.tasks.base import SMALLEST_BATCH, SeedData, StackData, Task
 from seedbed.training import devices
 from seedbed.training.one_process import one_process_trainer
@@ -200,7 +200,7 @@ class StackTrainer:
         selection = SeedSelection(
             rule=self.config["select"],
             monitor=self.config["monitor"],
-            minimize=lower_is_better(self.config["monitor"], self.config["task"].get("own_metrics")),
+            metric=find(by_name(self.task.declared_metrics(self._task_settings)), self.config["monitor"]),
             patience=self.config["patience"],
             seeds=len(seeds),
         )

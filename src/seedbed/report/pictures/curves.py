@@ -79,7 +79,7 @@ def _draw(
     sound = set(results.sound_seeds(variant))
     if not table.empty:
         name = "ours" if beside is None else plain(metric)
-        _draw_ours(axes, table[[seed for seed in table if seed in sound]], results.bounds(metric), name)
+        _draw_ours(axes, table[[seed for seed in table if seed in sound]], results.metric(metric).bounds, name)
     if beside is not None:
         other = _by_seed(results, variant, beside)
         _draw_beside(axes, other[[seed for seed in other if seed in sound]].dropna(), beside)

@@ -46,10 +46,7 @@ def differences_figure(analysis: Analysis) -> Figure:
 
 
 def _direction(analysis: Analysis) -> str:
-    terms = analysis.terms
-    if not terms.has_direction:
-        return ""
-    return f" ({'lower' if terms.lower_is_better else 'higher'} is better)"
+    return f" ({analysis.declared.better})" if analysis.declared.is_ranked else ""
 
 
 def _notes(analysis: Analysis) -> list[str]:

@@ -33,7 +33,7 @@ class Span:
 def means_figure(analysis: Analysis) -> Figure:
     """A bar for each variant, from the foot of the axis to its mean."""
     variants, bars = analysis.results.variants, _bars(analysis)
-    bounds = analysis.results.bounds(analysis.metric)
+    bounds = analysis.declared.bounds
     spans = {variant: span(analysis.summaries[variant], bars, bounds) for variant in variants}
     shown = {variant: found for variant, found in spans.items() if found is not None}
     limits = _axis(analysis, shown)
@@ -118,7 +118,7 @@ def _axis(analysis: Analysis, spans: dict[str, Span]) -> tuple[float, float]:
         ends += values[finite(values)].tolist()
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     air = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
-    least, most = analysis.results.bounds(analysis.metric)
+    least, most = analysis.declared.bounds
     # The metric's own end, where no value lies beyond it.
     start = low - air if least is None or least > low else max(low - air, least)
     end = high + air if most is None or most < high else min(high + air, most)
