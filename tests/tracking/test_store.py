@@ -6,6 +6,7 @@ import multiprocessing
 import sqlite3
 from pathlib import Path
 
+import mlflow
 import pytest
 from pytorch_lightning.loggers import MLFlowLogger
 
@@ -23,6 +24,7 @@ def test_sqlite_by_default_and_absolute(bare_project: Path, monkeypatch: pytest.
     assert not list(bare_project.parent.rglob("mlruns"))
     logger = MLFlowLogger("with Lightning's own logger", tracking_uri=store.uri)
     logger.log_metrics({"a": 1.0}, step=1)
+    mlflow.set_tracking_uri(None)  # the logger has named its own to the whole process
     assert client_of(store).get_experiment_by_name("with Lightning's own logger") is not None
 
 

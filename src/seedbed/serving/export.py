@@ -12,6 +12,7 @@ from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 
+# Before any of MLflow's: see tracking/client.py.
 from seedbed.tracking.models import TrackedModel, register_model, tracked_model, upload  # isort: split
 
 import mlflow.pyfunc

@@ -73,8 +73,8 @@ def here(uri: str, project: Path, experiment: str) -> str:
     if urlparse(uri).scheme not in ("", "file"):
         return uri
     path = url2pathname(urlparse(uri).path) if uri.startswith("file:") else uri
-    _, found, rest = f"{path}/".rpartition(f"/{ARTIFACTS}/{experiment}/")
-    return (project / ARTIFACTS / experiment / rest).as_uri() if found else uri
+    _, separator, rest = f"{path}/".rpartition(f"/{ARTIFACTS}/{experiment}/")
+    return (project / ARTIFACTS / experiment / rest).as_uri() if separator else uri
 
 
 class ProjectClient(MlflowClient):
@@ -256,8 +256,8 @@ class ProjectClient(MlflowClient):
             ) from error
 
     def _of_run(self, run_id: str) -> Any:
-        if found := self._repositories.get(run_id):
-            return found
+        if known := self._repositories.get(run_id):
+            return known
         run = self.get_run(run_id)
         return self._repository(run_id, run.info.artifact_uri, run.info.experiment_id)
 
@@ -283,14 +283,14 @@ def _forget_another_file(file: Path | None) -> None:
     if file is None:
         return
     place = file.absolute()
-    found = (place.stat().st_dev, place.stat().st_ino) if place.is_file() else None
-    if _OPENED.get(place) not in (None, found):
+    identity = (place.stat().st_dev, place.stat().st_ino) if place.is_file() else None
+    if _OPENED.get(place) not in (None, identity):
         for kind in (TrackingStore, RegistryStore):
             for address in [known for known in kind._engine_map if databases.file_of(known) == place]:
                 kind._engine_map.pop(address).dispose()
         for registry in (_tracking_store_registry, _get_store_registry()):  # type: ignore[no-untyped-call]
             registry._get_store_with_resolved_uri.cache_clear()
-    _OPENED[place] = found
+    _OPENED[place] = identity
 
 
 def _opening_first(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -369,10 +369,10 @@ def _record_places(store: Path, project: Path) -> None:
         if all(place is None or here(place, project, name) == place for place, name in names):
             return
 
-        def found(place: str | None, name: str | None) -> str | None:
+        def as_now(place: str | None, name: str | None) -> str | None:
             return place if place is None or name is None else here(place, project, name)
 
-        connection.create_function("here", 2, found)
+        connection.create_function("here", 2, as_now)
         with connection:  # all or nothing
             for table, column, name in _PLACES:
                 connection.execute(f"update {table} set {column} = here({column}, {name})")

@@ -209,10 +209,10 @@ def _forms(program: Program) -> tuple[str, frozenset[str]]:
     """The form that the installed version writes, and all that it knows."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - not needed where no database is opened
 
-    found = importlib.util.find_spec(program.package)
-    assert found is not None
-    assert found.origin is not None
-    steps = ScriptDirectory(str(Path(found.origin).parent / program.migrations))
+    package = importlib.util.find_spec(program.package)
+    assert package is not None
+    assert package.origin is not None
+    steps = ScriptDirectory(str(Path(package.origin).parent / program.migrations))
     return str(steps.get_current_head()), frozenset(step.revision for step in steps.walk_revisions())
 
 

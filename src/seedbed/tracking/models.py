@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+# Before any of MLflow's: see client.py.
 from seedbed.tracking.store import Store  # isort: split
 
 from mlflow.entities import LoggedModelOutput

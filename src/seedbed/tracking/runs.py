@@ -188,6 +188,7 @@ def true_status(run: Run) -> str:
 
 
 def launch_of(run: Run) -> Launch:
+    """The launch that MLflow's run is."""
     tags = from_store(run.data.tags)
     return Launch(
         **_common(run, tags),
@@ -227,17 +228,20 @@ def _number(text: str | None) -> int | None:
 
 
 def search_of(run: Run) -> SearchRun:
+    """The search that MLflow's run is."""
     tags = from_store(run.data.tags)
     return SearchRun(**_common(run, tags), trials=_number(tags.get("trials")))
 
 
 def variant_of(run: Run) -> VariantRun:
+    """The variant's run that MLflow's run is."""
     tags = from_store(run.data.tags)
     trial = _number(tags.get("trial"))
     return VariantRun(**_common(run, tags), variant=tags["variant"], outcome=tags.get(OUTCOME, ""), trial=trial)
 
 
 def seed_of(run: Run) -> SeedRun:
+    """The seed's run that MLflow's run is."""
     tags = from_store(run.data.tags)
     return SeedRun(
         id=run.info.run_id,
@@ -270,9 +274,9 @@ def _circumstances(tags: Mapping[str, str], params: Mapping[str, str]) -> dict[s
         selection += f", patience={params['patience']}"
     if selection != "select=last":
         selection += f" by {params.get('monitor')}"
-    found = {"data": tags.get("data_digest", "")[:16], "selection": selection}
     version = tags.get("recipe_version")
-    return found | ({"recipe version": version} if version else {})
+    recipe = {"recipe version": version} if version else {}
+    return {"data": tags.get("data_digest", "")[:16], "selection": selection, **recipe}
 
 
 def code_tags(code: Code, recipe: str) -> dict[str, str]:
