@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from seedbed.checks import is_from_zero, is_whole, require, shown
 from seedbed.config.code import check_code
 from seedbed.config.compose import Request
-from seedbed.config.keys import interpolated, unknown_keys
+from seedbed.config.keys import Unknown, interpolated, unknown_keys
 from seedbed.config.kinds import check_kinds
 from seedbed.config.lightning_modules import refuse_named_network
 from seedbed.config.metric_checks import check_metric, check_watched, metrics_of, require_known, test_part
@@ -115,20 +115,31 @@ def _refuse_unknown(composed: DictConfig, config: Mapping[str, Any], request: Re
         unknown = unknown_keys(config, interpolated(OmegaConf.to_yaml(composed)))
     if not unknown:
         return
-    first, key = unknown[0], re.sub(r"\[\d+\]", "", unknown[0].key)
+    first, key = unknown[0], _without_positions(unknown[0].key)
     by_key = {item.key_or_group.replace("/", "."): said for item, said in request.said()}
     setting = [other for other in by_key if same_or_inside(key, other) or same_or_inside(other, key)]
     place = by_key[max(setting, key=len)] if setting else request.place
     node = key.rpartition(".")[0]
+    of_another_choice = key not in setting and bool(by_key.keys() & {node, f"{node}._target_"})
+    remedy = _how_to_leave_out(node, unknown, composed, request) if of_another_choice else ""
+    raise ConfigError(f"{place}: {first.key}: {first.why}{remedy}")
+
+
+def _without_positions(key: str) -> str:
+    """A dotted key without the places of entries in lists."""
+    return re.sub(r"\[\d+\]", "", key)
+
+
+def _how_to_leave_out(node: str, unknown: Sequence[Unknown], composed: DictConfig, request: Request) -> str:
+    """Who sets the first unknown key in a node for another choice, and how to leave out all; "" without a ``_target_``."""
     chosen = OmegaConf.select(composed, node)
-    has_target = isinstance(chosen, DictConfig) and "_target_" in chosen
-    if has_target and key not in setting and by_key.keys() & {node, f"{node}._target_"}:  # set for another choice
-        left = [item.key for item in unknown if item.key.rpartition(".")[0] == node]
-        dropped = " ".join(f"~{other}" for other in left)
-        by_file = OmegaConf.select(request.base.own_settings, key, throw_on_missing=False) is not None
-        whose = f"{request.base.place} sets it" if by_file else f"The config that is chosen for {node} sets it"
-        raise ConfigError(f"{place}: {first.key}: {first.why} {whose}: leave it out by {dropped}.")
-    raise ConfigError(f"{place}: {first.key}: {first.why}")
+    if not isinstance(chosen, DictConfig) or "_target_" not in chosen:
+        return ""
+    key = _without_positions(unknown[0].key)
+    dropped = " ".join(f"~{item.key}" for item in unknown if item.key.rpartition(".")[0] == node)
+    by_file = OmegaConf.select(request.base.own_settings, key, throw_on_missing=False) is not None
+    whose = f"{request.base.place} sets it" if by_file else f"The config that is chosen for {node} sets it"
+    return f" {whose}: leave it out by {dropped}."
 
 
 def _refuse_misfit(config: Mapping[str, Any], request: Request) -> None:
@@ -136,7 +147,7 @@ def _refuse_misfit(config: Mapping[str, Any], request: Request) -> None:
     unfit = misfit(config)
     if unfit is None:
         return
-    key = re.sub(r"\[\d+\]", "", unfit.key)
+    key = _without_positions(unfit.key)
     typed = any(same_or_inside(key, item.key_or_group.replace("/", ".")) for item in request.typed)
     by_variant = next((text for text in request.own if same_or_inside(key, text.partition("=")[0].lstrip("+"))), None)
     place = "" if typed else f"{request.place}: "

@@ -107,7 +107,7 @@ def load_experiment(
     Raises ``ConfigError`` for an unknown experiment, variant, group, choice or key, an override that collides with a
     variant's own, and values that cannot work.
     """
-    base = BaseConfig.of_experiment(name, config_dir)
+    base, project = BaseConfig.of_experiment(name, config_dir), project_folder(config_dir)
     if config_dir is not None:
         make_importable(base.folders[0])
     reread()
@@ -118,46 +118,68 @@ def load_experiment(
     refuse_no_choice(typed, base.groups)
     refuse_shadowed(base.folders)
     refuse_lists_in_files(name, {}, base.groups, base.folders)
-    try:
-        bare = base.bare
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
-        raise explain_file(error, base) from error
-    own_overrides = _variant_overrides(base.place, bare)
-    chosen = _chosen_variants(typed, own_overrides)
-    for picked in chosen:
-        own = parse_single(own_overrides[picked])
-        refuse_lists(own, base.groups, picked)
-        refuse_no_choice(own, base.groups, f" of variant {picked!r}")
-    refuse_collisions(typed, {variant: own_overrides[variant] for variant in chosen})
-    variants, notes = [], []
-    for picked in chosen:
-        request = Request(base, typed, picked, own_overrides)
-        try:
-            composed, left_out = base.compose_fitting([*request.own, *overrides])
-        except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise explain(error, request) from error
-        notes += left_out
-        config = _checked(composed, request, project_folder(config_dir))
-        variants.append(Variant(picked, tuple(request.own), config))
+    bare = _bare(base)
+    own = _variant_overrides(base.place, bare)
+    chosen = _chosen_variants(typed, own)
+    _check_own_overrides({variant: own[variant] for variant in chosen}, typed, base)
+    composed = [_composed(Request(base, typed, variant, own), overrides, project) for variant in chosen]
+    variants = tuple(variant for variant, _ in composed)
     seeds = seeds_of(variants[0].config.get("seeds"))
     for variant in variants:
         check_variant(variant.config, variant.name)
     refuse_findings(name, variants[0].config)
-    # Under another task the source's numbers stand for themselves.
-    own_task = not any(override.key_or_group.split(".")[0] == "task" for override in typed)
-    measured = {variant.name: metrics_of(variant.config["task"]) for variant in variants}
-    joined(measured)
-    check_stated(variants[0].config.get("published"), list(own_overrides), measured if own_task else {})
+    _check_published(variants, list(own), typed)
     return Experiment(
         name,
-        project_folder(config_dir),
+        project,
         tuple(overrides),
         seeds,
-        tuple(variants),
+        variants,
         None if config_dir is None else os.fspath(config_dir),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys(note for _, notes in composed for note in notes)),
         restated=tuple(str(item.input_line) for item in typed if _restates(item, typed, bare)),
     )
+
+
+def _bare(base: BaseConfig) -> DictConfig:
+    """The config without overrides, with Hydra's own part; raises ``ConfigError`` where the file cannot be read."""
+    try:
+        return base.bare
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        raise explain_file(error, base) from error
+
+
+def _check_own_overrides(own: Mapping[str, Sequence[str]], typed: Sequence[Override], base: BaseConfig) -> None:
+    """Raise ``ConfigError`` where a variant's own overrides cannot be, or what is typed changes what they set."""
+    for variant, overrides in own.items():
+        parsed = parse_single(overrides)
+        refuse_lists(parsed, base.groups, variant)
+        refuse_no_choice(parsed, base.groups, f" of variant {variant!r}")
+    refuse_collisions(typed, own)
+
+
+def _composed(request: Request, overrides: Sequence[str], project: Path) -> tuple[Variant, list[str]]:
+    """The variant of a request, and what of the file's settings does not fit a choice; raises ``ConfigError``."""
+    try:
+        composed, notes = request.base.compose_fitting([*request.own, *overrides])
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise explain(error, request) from error
+    return Variant(request.variant, tuple(request.own), _checked(composed, request, project)), notes
+
+
+def _checked(composed: DictConfig, request: Request, project: Path) -> dict[str, Any]:
+    """The config, resolved, in which every key is read and has a value of its kind; raises ``ConfigError``."""
+    config = with_found_path(request.base.resolved(composed), project)
+    check_composed(composed, config, request)
+    return config
+
+
+def _check_published(variants: Sequence[Variant], names: Sequence[str], typed: Sequence[Override]) -> None:
+    """Check what is stated of the source; under another task than the file's, its numbers stand for themselves."""
+    own_task = not any(override.key_or_group.split(".")[0] == "task" for override in typed)
+    measured = {variant.name: metrics_of(variant.config["task"]) for variant in variants}
+    joined(measured)  # refuses metrics of one name that two variants declare otherwise
+    check_stated(variants[0].config.get("published"), names, measured if own_task else {})
 
 
 class Template:
@@ -198,13 +220,6 @@ class Template:
             self._composed[texts], notes = self._base.compose_fitting(given)
             self.notes += notes
         return deepcopy(self._composed[texts])
-
-
-def _checked(composed: DictConfig, request: Request, project: Path) -> dict[str, Any]:
-    """The config, resolved, in which every key is read and has a value of its kind; raises ``ConfigError``."""
-    config = with_found_path(request.base.resolved(composed), project)
-    check_composed(composed, config, request)
-    return config
 
 
 def _restates(override: Override, parsed: Sequence[Override], bare: DictConfig) -> bool:
