@@ -43,10 +43,10 @@ from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.statistics import summary
 from seedbed.tasks.classification import Classification, LabelledRows
 from seedbed.tracking import Store, TrackedRun
+from seedbed.training import stack_trainer
 from seedbed.training.devices import lightning_settings, torch_device
 from seedbed.training.one_process import one_process_trainer
 from seedbed.training.progress import Display
-from seedbed.training import stack_trainer
 from seedbed.training.stack_trainer import StackTrainer
 from seedbed.training.variant import PlannedVariant, VariantTraining
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from seedbed.report import write_report
+from seedbed.report.writing import write_report
 from tests.browser import CHROMIUM, shown
 
 pytestmark = [

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from seedbed.data.sms_spam import SUBSET, _own_copy
-from seedbed.report import table_text, write_report
 from seedbed.report.foreign import foreign_data
 from seedbed.report.markdown import unused_parts
 from seedbed.report.source import changed
+
+from seedbed.data.sms_spam import SUBSET, _own_copy
+from seedbed.report.printed import table_text
+from seedbed.report.writing import write_report
 from seedbed.results import Results
 
 
@@ -29,7 +30,7 @@ def note(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def test_it_stands_in_the_first_lines_of_every_format(
     note: str, results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seedbed.report.files_of", lambda *_: {})  # pictures take longer than all else
+    monkeypatch.setattr("seedbed.report.writing.files_of", lambda *_: {})  # pictures take longer than all else
     own = replace(results, data=results.data | {"notes": ["Read as UTF-8.", note]})
     write_report(own, tmp_path, formats=("md", "tex"))
     for name in ("report.md", "report.tex"):

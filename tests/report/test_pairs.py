@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from seedbed.figures import short_names
-from seedbed.report import analyse, comparison_table, launch_page, table_text, write_report
 from seedbed.report import search as search_report
+from seedbed.report.analysis import analyse, comparison_table
+from seedbed.report.answer import summary_sentences
 from seedbed.report.pictures import pictures
 from seedbed.report.power import power_text
+from seedbed.report.printed import table_text
 from seedbed.report.sweep import Setting, best_setting, in_order
-from seedbed.report.words import summary_sentences
+from seedbed.report.writing import launch_page, write_report
 from seedbed.results import Search, Trial
 from seedbed.statistics import RESPLITS, compare, detectable_difference, ranking, summary
 from seedbed.trained.loading import _best_variant
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 def no_pictures(monkeypatch):
     """Drawing takes most of the time of a report."""
     monkeypatch.setattr(
-        "seedbed.report.files_of",
+        "seedbed.report.writing.files_of",
         lambda drawn, kinds=("svg",): {f"{picture.name}.{kind}": b"<svg/>" for picture in drawn for kind in kinds},
     )
 

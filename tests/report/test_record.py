@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from seedbed.errors import ConfigError
-from seedbed.report import write_report
 from seedbed.report.plain import json_text, plain, restored
 from seedbed.report.record import FORMAT, read_record
+from seedbed.report.writing import write_report
 from seedbed.results import CELL_COLUMNS, Job, Results, Search
 from seedbed.statistics import Summary, summary
 from seedbed.trained.inspection import Learned
@@ -27,7 +27,7 @@ QUICK = ("md", "csv")
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages without their pictures, which take longer than all else."""
-    monkeypatch.setattr("seedbed.report.files_of", lambda *_: {})
+    monkeypatch.setattr("seedbed.report.writing.files_of", lambda *_: {})
 
 
 def launched(results: Results) -> Results:

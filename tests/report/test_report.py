@@ -16,7 +16,8 @@ from scipy import stats
 
 from seedbed.errors import ConfigError
 from seedbed.figures import rendered
-from seedbed.report import analyse, comparison_table, launch_page, table_text, write_report
+from seedbed.report.analysis import analyse, comparison_table
+from seedbed.report.answer import summary_sentences
 from seedbed.report.footnotes import footnotes
 from seedbed.report.formatting import exact, latex, markdown, number, prose
 from seedbed.report.pictures import KINDS, files_of, pictures
@@ -24,9 +25,10 @@ from seedbed.report.pictures.curves import curves_figure
 from seedbed.report.pictures.means import means_figure, span
 from seedbed.report.pictures.ranks import cliques
 from seedbed.report.power import power_text
+from seedbed.report.printed import table_text
 from seedbed.report.published import published_numbers
 from seedbed.report.sweep import sweep_part
-from seedbed.report.words import summary_sentences
+from seedbed.report.writing import launch_page, write_report
 from seedbed.results import CELL_COLUMNS, Job
 from seedbed.statistics import power, seeds_needed, summary
 from tests.report.conftest import CLAIMS, MEANS, make_cells, make_config
@@ -40,7 +42,7 @@ def quick_pictures(request, monkeypatch):
     if "real_pictures" not in request.fixturenames:
         empty = {"png": b"", "svg": b"<svg/>"}
         monkeypatch.setattr(
-            "seedbed.report.files_of",
+            "seedbed.report.writing.files_of",
             lambda drawn, kinds=KINDS: {f"{picture.name}.{kind}": empty[kind] for picture in drawn for kind in kinds},
         )
 

@@ -8,16 +8,6 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-
-from seedbed.figures import rendered
-from seedbed.report import analyse, table_text, write_report
-from seedbed.report.pictures.search import (
-    front_figure,
-    history_figure,
-    importance_figure,
-    parallel_figure,
-    slices_figure,
-)
 from seedbed.report.search import (
     fresh_values,
     parameter_importances,
@@ -26,7 +16,18 @@ from seedbed.report.search import (
     search_pictures,
     search_text,
 )
-from seedbed.report.trials import (
+
+from seedbed.figures import rendered
+from seedbed.report.analysis import analyse
+from seedbed.report.pictures.search import (
+    front_figure,
+    history_figure,
+    importance_figure,
+    parallel_figure,
+    slices_figure,
+)
+from seedbed.report.printed import table_text
+from seedbed.report.searches.trials import (
     FAILED,
     complete_trials,
     distinct_points,
@@ -36,6 +37,7 @@ from seedbed.report.trials import (
     short_keys,
     winners,
 )
+from seedbed.report.writing import write_report
 from seedbed.results import Search, Trial
 from tests.report.conftest import make_config
 
@@ -314,7 +316,7 @@ def test_the_summary_says_that_the_launch_tests_a_search(make_results):
 def test_the_files_of_a_report_hold_the_section_and_its_pictures(make_results, tmp_path, monkeypatch):
     empty = {"png": b"", "svg": b"<svg/>"}
     monkeypatch.setattr(
-        "seedbed.report.files_of",
+        "seedbed.report.writing.files_of",
         lambda drawn, kinds=("png", "svg"): {f"{one.name}.{kind}": empty[kind] for one in drawn for kind in kinds},
     )
     write_report(make_launch(make_results, make_search()), tmp_path)

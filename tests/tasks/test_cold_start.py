@@ -250,7 +250,7 @@ def test_an_experiment_reports_by_known_ratings(project: Path, tmp_path: Path) -
     assert all(results.lower_is_better(f"test/rmse_at_{count}") for count in KNOWN)
     assert results.data["split_counts"]["cold_users"] == 4
     assert not results.has_ratings
-    from seedbed.report import write_report  # noqa: PLC0415
+    from seedbed.report.writing import write_report  # noqa: PLC0415
 
     written = {path.name: path for path in write_report(results, tmp_path / "report")}
     page = written["report.md"].read_text()

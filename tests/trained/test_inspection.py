@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
+from seedbed.report.learned import components_figure, learned_part, predictions_figure
 
 from seedbed.cli.main import main
 from seedbed.figures import rendered
-from seedbed.report.learned import components_figure, learned_part, predictions_figure
 from seedbed.results import Results
 from seedbed.trained.inspection import Learned, _components, _means, extremes, predictions_of
 from seedbed.trained.rankings import nearest

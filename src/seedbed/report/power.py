@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seedbed.report.analysis import LEVEL, Analysis, Difference
 from seedbed.report.formatting import NOTHING, count_word, number
-from seedbed.report.table import aligned
+from seedbed.report.render.terminal import aligned
 from seedbed.statistics import detectable_difference, power, seeds_needed
 
 SEEDS_SHOWN = (5, 10, 20, 50, 100)

@@ -41,7 +41,7 @@ CURVE_CONFIDENCE = 1 - (1 - CONFIDENCE) / CURVE_TESTS
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedNumber:
     """One published number and our runs; what our spread is needed for is None where it is not known."""
 
     variant: str
@@ -81,7 +81,7 @@ class PublishedCurve:
     label: str
     """What the source calls it; "" where it has the variant's name."""
     epochs: int
-    mean: Published
+    mean: PublishedNumber
     """Its mean over the epochs beside those of our seeds."""
     largest_z: float | None
     at_epoch: int | None
@@ -93,7 +93,7 @@ class PublishedCurve:
     verdict: str | None
 
 
-def published_numbers(results: Results) -> list[Published]:
+def published_numbers(results: Results) -> list[PublishedNumber]:
     """Read ``published.numbers``, a list of {variant, metric, value, epoch (optional)}, and ``published.curves``.
 
     A curve is {variant, metric, values}, the values from epoch 0 on; "none" is none. Variants that a launch left out are
@@ -145,7 +145,7 @@ def _left_out(results: Results, entry: Any) -> bool:
     return variant not in results.variants and variant in (results.config.get("variants") or ())
 
 
-def _beside_ours(results: Results, entry: dict[str, Any], scales: dict[str, float]) -> Published:
+def _beside_ours(results: Results, entry: dict[str, Any], scales: dict[str, float]) -> PublishedNumber:
     variant, metric, epoch = str(entry["variant"]), str(entry["metric"]), entry.get("epoch")
     if variant not in results.variants:
         raise ConfigError(
@@ -162,16 +162,18 @@ def _judged(
     values: NDArray[np.float64],
     scale: float | None,
     confidence: float = CONFIDENCE,
-) -> Published:
+) -> PublishedNumber:
     """One published value beside (n,) values of ours; ``scale`` is the metric's useful range."""
     variant, metric, curve = str(entry["variant"]), str(entry["metric"]), entry.get("curve")
     epoch = None if entry.get("epoch") is None else int(entry["epoch"])
     ours, interval = summary(values), prediction_interval(values, confidence)
     if ours.mean is None or ours.std is None or interval is None:
-        return Published(variant, metric, epoch, value, ours, None, None, curve, None, None)
+        return PublishedNumber(variant, metric, epoch, value, ours, None, None, curve, None, None)
     z = (value - ours.mean) / ours.std if ours.std else None
     place = (value - ours.mean) / (interval.high - ours.mean) if ours.std else None
-    return Published(variant, metric, epoch, value, ours, z, place, curve, interval, _verdict(value, interval, scale))
+    return PublishedNumber(
+        variant, metric, epoch, value, ours, z, place, curve, interval, _verdict(value, interval, scale)
+    )
 
 
 def _verdict(value: float, interval: Interval, scale: float | None) -> str:

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
 from seedbed.figures import BLACK, BLUE, DARK_GREY, GREY, GRID, LIGHT_BLUE, VERMILION, plain, short
-from seedbed.report.trials import (
+from seedbed.report.searches.trials import (
     FAILED,
     PRUNED,
     complete_trials,

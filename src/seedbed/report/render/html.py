@@ -85,7 +85,7 @@ for (const table of document.querySelectorAll("table")) {
 """)
 
 
-def html_report(page: str, images: Mapping[str, bytes], title: str) -> str:
+def html(page: str, images: Mapping[str, bytes], title: str) -> str:
     """``page`` in Markdown as HTML; ``images`` are SVG files by the name under which the page has them as PNG.
 
     Raw HTML in the page is shown as text.

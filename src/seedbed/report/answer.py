@@ -16,7 +16,7 @@ from seedbed.report.analysis import (
     difference_text,
 )
 from seedbed.report.claims import FAILS, HOLDS, OPEN, UNTESTABLE, Claim
-from seedbed.report.foreign import foreign_data
+from seedbed.report.departures import foreign_data
 from seedbed.report.formatting import count_word, listed, mean_text
 from seedbed.report.pairs import LOWER
 

@@ -14,7 +14,7 @@ from seedbed.report.analysis import Analysis
 _MARKERS = "osD^vPX*"
 
 
-def known_figure(of_counts: Mapping[int, Analysis], side: str) -> Figure:
+def cold_start_figure(of_counts: Mapping[int, Analysis], side: str) -> Figure:
     """Left, a line with a band for each variant; right, the paired differences to the baseline, where there is one.
 
     Left the bands hold the spread of the seeds, which draw newcomers of their own; right this drops out, as every
