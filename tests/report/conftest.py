@@ -9,6 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seedbed.report.analysis import analyse
+from seedbed.report.blocks import pictures_of
+from seedbed.report.document import Section
+from seedbed.report.evidence import evidence_of
+from seedbed.report.pictures.picture import Picture
+from seedbed.report.render.markdown import markdown
 from seedbed.results import Results
 
 MEANS = {
@@ -75,6 +81,12 @@ def make_values() -> dict[str, dict[str, list[float]]]:
             "seconds": random.uniform(1, 2, 10).tolist(),
         }
     return values
+
+
+def shown(section: Section, results: Results, **evidence: Any) -> tuple[str, list[Picture]]:
+    """A section in Markdown, and its pictures."""
+    blocks = section(evidence_of(analyse(results), **evidence))
+    return markdown(blocks), pictures_of(blocks)
 
 
 Factory = Callable[..., Results]

@@ -18,7 +18,7 @@ from seedbed.results import CELL_COLUMNS, Job, Results, Search
 from seedbed.statistics import Summary, summary
 from seedbed.trained.inspection import Learned
 from tests.report.conftest import Factory, make_cells, make_values
-from tests.report.test_search_report import BETTER, make_launch, make_search
+from tests.report.sections.test_search import BETTER, make_launch, make_search
 from tests.trained.test_inspection import learned as made_up_learned
 
 QUICK = ("md", "csv")

@@ -129,11 +129,16 @@ def _title(table: Table) -> Words:
 def _columns(table: Table) -> list[str]:
     """The first column to the left, the others to the right, and those of long texts in lines of their own."""
     columns = zip(*table.rows, strict=True) if table.rows else [()] * len(table.header)
-    longest = [max((len(terminal.inline(cell)) for cell in column), default=0) for column in columns]
     return [
-        r">{\raggedright\arraybackslash}p{6cm}" if length > LONGEST_CELL else "r" if place else "l"
-        for place, length in enumerate(longest)
+        r">{\raggedright\arraybackslash}p{6cm}" if any(map(_is_long, column)) else "r" if place else "l"
+        for place, column in enumerate(columns)
     ]
+
+
+def _is_long(cell: Words) -> bool:
+    """Whether a cell is a text of several lines; one long word, such as a digest, cannot be broken."""
+    text = terminal.inline(cell)
+    return len(text) > LONGEST_CELL and " " in text
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -48,8 +48,11 @@ def _parts(block: Block) -> list[str]:
 
 def _table_parts(table: Table) -> list[str]:
     rows = table.rows if table.shown is None else [table.rows[place] for place in table.shown]
-    around = [table.about, _table(table.header, rows), *table.notes, table.left_out]
-    return [part if place == 1 else inline(part) for place, part in enumerate(around) if part]
+    return [*_filled([table.about]), _table(table.header, rows), *_filled([*table.notes, table.left_out])]
+
+
+def _filled(texts: Iterable[Words]) -> list[str]:
+    return [inline(text) for text in texts if text]
 
 
 def _table(header: Sequence[Words], rows: Iterable[Sequence[Words]]) -> str:

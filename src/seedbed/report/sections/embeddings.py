@@ -83,7 +83,7 @@ def _biases(learned: Learned, readings: Sequence[Readings], *, highest: bool) ->
     decimals = places(row.score for _, row in ranked)
     header: list[Words] = ["rank", "item", "ratings", f"bias {PLUS_MINUS} std", f"among a seed's {LISTED} {which}"]
     header += [("place in the source's list (", Plain(model), ")") for model, _ in lists]
-    rows = [
+    rows: list[list[Words]] = [
         [
             Number(str(rank)),
             Plain(learned.titles[row.item]),

@@ -54,7 +54,14 @@ def _is_resampled(analysis: Analysis) -> bool:
 
 
 def _header(analysis: Analysis) -> list[Words]:
-    header = ["variant", Math("n"), "median", "interquartile mean", "sample std", f"95 % BCa, {analysis.runs}"]
+    header: list[Words] = [
+        "variant",
+        Math("n"),
+        "median",
+        "interquartile mean",
+        "sample std",
+        f"95 % BCa, {analysis.runs}",
+    ]
     return [*header, *([f"95 %, {analysis.population_name}"] if _is_resampled(analysis) else [])]
 
 

@@ -92,13 +92,13 @@ def _numbers_table(numbers: Sequence[PublishedNumber], results: Results, about: 
         ]
         for row in numbers
     ]
-    header = ["variant", "metric", "published", "ours", Math("n"), Math("z"), f"{PLUS_MINUS} %", "verdict"]
+    header: list[Words] = ["variant", "metric", "published", "ours", Math("n"), Math("z"), f"{PLUS_MINUS} %", "verdict"]
     return Table(header, rows, caption="Published numbers beside ours", about=about)
 
 
 def _curves_table(curves: Sequence[PublishedCurve], results: Results) -> Table:
     names = marked(results)
-    header = ["variant", "metric", "mean of it", "of ours", Math("z"), f"{PLUS_MINUS} %"]
+    header: list[Words] = ["variant", "metric", "mean of it", "of ours", Math("z"), f"{PLUS_MINUS} %"]
     header += [Brief("largest z", ("largest ", Math("|z|"))), "limit", "above", "verdict"]
     rows = [[Plain(names[curve.variant] + _label(curve)), *_curve_cells(curve)] for curve in curves]
     return Table(header, rows, caption="Published curves, each as one", about=_about_curves(curves))

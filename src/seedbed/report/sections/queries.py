@@ -31,7 +31,7 @@ def _similar(asked: Asked, titles: Mapping[int, str], seeds: int) -> list[Block]
         " compares directions alone.",
     )
     title: Words = ("Most similar to ", Plain(str(asked.similar_to)))
-    return _part(title, about, *_ranked(asked.similar, titles, seeds, f"score {PLUS_MINUS} std"))
+    return _part(title, about, *_ranked(asked.similar or [], titles, seeds, f"score {PLUS_MINUS} std"))
 
 
 def _part(title: Words, about: Words, header: Sequence[Words], rows: Sequence[Sequence[Words]]) -> list[Block]:

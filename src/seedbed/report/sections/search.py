@@ -72,9 +72,9 @@ def search_pictures(search: Search) -> list[Picture]:
 
 
 def _about(search: Search) -> list[Block]:
-    space = [[Code(key), Plain(str(values))] for key, values in search.space.items()]
+    space: list[list[Words]] = [[Code(key), Plain(str(values))] for key, values in search.space.items()]
     caption: Words = ("What was searched of ", Plain(search.variant))
-    why = [[outcome, str(count), Plain(reason)] for outcome, count, reason in all_reasons(search)]
+    why: list[list[Words]] = [[outcome, str(count), Plain(reason)] for outcome, count, reason in all_reasons(search)]
     reasons = [Table(["trials that", "how many", "why"], why, caption="Trials that cannot win")] if why else []
     return [Bullets(about_search(search)), Table(["setting", "values to be tried"], space, caption), *reasons]
 

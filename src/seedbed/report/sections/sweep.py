@@ -29,7 +29,7 @@ def section(evidence: Evidence) -> list[Block]:
 def _table(analysis: Analysis, jobs: Sequence[JobSummary], keys: Sequence[str], caption: str) -> Table:
     variants = list(jobs[0].summaries)
     columns = {variant: _column(analysis, jobs, variant) for variant in variants}
-    rows = [
+    rows: list[list[Words]] = [
         [
             *(Plain(job.values.get(key, NOTHING)) for key in keys),
             *(columns[variant][place] for variant in variants),
@@ -37,7 +37,7 @@ def _table(analysis: Analysis, jobs: Sequence[JobSummary], keys: Sequence[str], 
         ]
         for place, job in enumerate(jobs)
     ]
-    header = [*map(Code, keys), *map(Plain, variants), "seeds"]
+    header: list[Words] = [*map(Code, keys), *map(Plain, variants), "seeds"]
     return Table(header, rows, caption=Plain(caption), about=_about(analysis, len(jobs), keys))
 
 

@@ -8,17 +8,10 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from seedbed.report.search import (
-    fresh_values,
-    parameter_importances,
-    search_latex,
-    search_part,
-    search_pictures,
-    search_text,
-)
 
 from seedbed.figures import rendered
 from seedbed.report.analysis import analyse
+from seedbed.report.evidence import evidence_of
 from seedbed.report.pictures.search import (
     front_figure,
     history_figure,
@@ -26,7 +19,10 @@ from seedbed.report.pictures.search import (
     parallel_figure,
     slices_figure,
 )
-from seedbed.report.printed import table_text
+from seedbed.report.printed import search_text, table_text
+from seedbed.report.render.latex import latex
+from seedbed.report.searches.fresh_seeds import fresh_values
+from seedbed.report.searches.importances import parameter_importances
 from seedbed.report.searches.trials import (
     FAILED,
     complete_trials,
@@ -37,9 +33,11 @@ from seedbed.report.searches.trials import (
     short_keys,
     winners,
 )
+from seedbed.report.sections import search as search_section
+from seedbed.report.sections.search import search_pictures
 from seedbed.report.writing import write_report
 from seedbed.results import Search, Trial
-from tests.report.conftest import make_config
+from tests.report.conftest import make_config, shown
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -60,7 +58,7 @@ def quick_importances(request, monkeypatch):
     """A forest takes most of the time of a section: only tests that ask for ``real_importances`` grow one."""
     if "real_importances" not in request.fixturenames:
         monkeypatch.setattr(
-            "seedbed.report.search._fanova",
+            "seedbed.report.searches.importances._fanova",
             lambda search, trials: {metric: dict.fromkeys(search.space, 0.3) for metric in search.metrics},
         )
 
@@ -142,7 +140,7 @@ def make_launch(make_results, search, found=BETTER, *, metric="test/accuracy", s
 
 
 def section(make_results, search, *arguments, **fields):
-    return search_part(analyse(make_launch(make_results, search, *arguments, **fields)))[0]
+    return shown(search_section.section, make_launch(make_results, search, *arguments, **fields))[0]
 
 
 # ---- which trials count ----
@@ -204,10 +202,10 @@ def test_bars_and_underscores_are_escaped(make_results):
     text = section(make_results, search)
     assert r"| `my_\|rule_` | choice(none, a\|b\_, null) |" in text
     assert r"| **1** | **0.9400 ± 0.0100** | **3** | **2.5** | **10** | **0.01** | **a\|b\_** | **2** |" in text
-    latex = search_latex(analyse(make_launch(make_results, search)))
-    assert r"my\_\textbar{}rule\_ & choice(none, a\textbar{}b\_, null) \\" in latex
-    assert r"\textbf{\boldmath 0.9400 $\pm$ 0.0100}" in latex
-    assert r"found & trial 1 & 0.9400 $\pm$ 0.0100 (n=3) &" in latex
+    document = latex(search_section.section(evidence_of(analyse(make_launch(make_results, search)))))
+    assert r"\texttt{my\_\textbar{}rule\_} & choice(none, a\textbar{}b\_, null) \\" in document
+    assert r"\textbf{\boldmath 0.9400 $\pm$ 0.0100}" in document
+    assert r"found & trial 1 & 0.9400 $\pm$ 0.0100 (n=3) &" in document
 
 
 def test_only_the_best_is_bold_and_the_pruned_one_is_not_there(make_results):
@@ -301,12 +299,10 @@ def test_where_all_failed_there_is_no_best(make_results):
     assert text.count("No trial is complete, so there is no best one.") == 2
     assert search_pictures(search) == []
     assert "failed: 2 x 2 of 10 seeds diverged\nNo trial is complete" in search_text(search)
-    assert "No trial is complete" in search_latex(analyse(make_launch(make_results, search)))
 
 
 def test_only_a_launch_that_tests_a_search_has_the_section(results):
-    assert search_part(analyse(results)) == ("", [])
-    assert search_latex(analyse(results)) == ""
+    assert shown(search_section.section, results) == ("", [])
 
 
 def test_the_summary_says_that_the_launch_tests_a_search(make_results):
@@ -446,9 +442,9 @@ def test_a_table_that_is_cut_says_so_and_all_trials_are_in_a_file(make_results, 
     said = "10 of 25 complete points are shown; all 25 trials stand in trials.csv."
     assert said in search_text(search)
     assert "are shown" not in search_text(make_search())
-    assert "trials.csv" not in search_part(analyse(make_launch(make_results, make_search())))[0]
+    assert "trials.csv" not in shown(search_section.section, make_launch(make_results, make_search()))[0]
     results = make_launch(make_results, search)
-    assert "All trials stand in trials.csv." in search_part(analyse(results))[0]
+    assert "All trials stand in trials.csv." in shown(search_section.section, results)[0]
     write_report(results, tmp_path, formats=["csv"])
     table = pd.read_csv(tmp_path / "trials.csv")
     assert table["trial"].tolist() == list(range(25))

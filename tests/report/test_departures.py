@@ -1,4 +1,4 @@
-"""Data that are not the published ones are said so in the first lines of every format; unused parts of a config are not shown."""
+"""Data that are not the published ones are said so in the first lines of every format."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from seedbed.report.foreign import foreign_data
-from seedbed.report.markdown import unused_parts
-from seedbed.report.source import changed
 
 from seedbed.data.sms_spam import SUBSET, _own_copy
+from seedbed.report.departures import departures, foreign_data
 from seedbed.report.printed import table_text
 from seedbed.report.writing import write_report
 from seedbed.results import Results
@@ -38,19 +36,10 @@ def test_it_stands_in_the_first_lines_of_every_format(
         at = page.index(note[:12])
         assert at < page.index("an't be told apart" if "an't be told apart" in page else "Result")
     assert note.replace("`", "") in table_text(own)
-    assert "not those of the source" in changed(own)
+    assert "not those of the source" in departures(own)
 
 
 def test_published_data_and_files_of_ones_own_are_not_foreign(results: Results) -> None:
     assert foreign_data(results) == ""
     assert foreign_data(replace(results, data={"notes": ["Read as UTF-8, commas between fields."]})) == ""
-    assert "not those of the source" not in changed(results)
-
-
-def test_what_no_run_used_is_not_shown(results: Results) -> None:
-    def unused(**changes: object) -> set[str]:
-        return unused_parts(replace(results, config=results.config | changes))
-
-    assert unused() == {"lr_finder", "search"}
-    assert unused(lr_finder={"rule": "valley"}, optimizer={"lr": "auto"}) == {"search"}
-    assert unused(optimizer={"lr": 0.1}, variants={"a": ["optimizer.lr=auto"]}) == {"search"}
+    assert "not those of the source" not in departures(results)
