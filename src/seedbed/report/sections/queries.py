@@ -14,7 +14,7 @@ from seedbed.trained.rankings import Ranked
 
 def query_blocks(asked: Asked, titles: Mapping[int, str], seeds: int) -> list[Block]:
     """A part for each question that was asked; ``titles`` are those of the items."""
-    blocks = _similar(asked, titles, seeds) if asked.similar else []
+    blocks = _similar(asked.similar_to, asked.similar, titles, seeds) if asked.similar else []
     if asked.of_user is None:
         return blocks
     of_user = asked.of_user
@@ -23,15 +23,15 @@ def query_blocks(asked: Asked, titles: Mapping[int, str], seeds: int) -> list[Bl
     return blocks + (_own(of_user, seeds) if of_user.own else [])
 
 
-def _similar(asked: Asked, titles: Mapping[int, str], seeds: int) -> list[Block]:
+def _similar(item: str | None, similar: Sequence[Ranked], titles: Mapping[int, str], seeds: int) -> list[Block]:
     about: Words = (
         "By the dot product of their factors, relative to that of the item with itself (it would score 1), mean over "
         "seeds. A long vector scores high whatever its direction; ",
         Emphasis("Nearest items"),
         " compares directions alone.",
     )
-    title: Words = ("Most similar to ", Plain(str(asked.similar_to)))
-    return _part(title, about, *_ranked(asked.similar or [], titles, seeds, f"score {PLUS_MINUS} std"))
+    title: Words = ("Most similar to ", Plain(str(item)))
+    return _part(title, about, *_ranked(similar, titles, seeds, f"score {PLUS_MINUS} std"))
 
 
 def _part(title: Words, about: Words, header: Sequence[Words], rows: Sequence[Sequence[Words]]) -> list[Block]:
