@@ -6,7 +6,7 @@ from seedbed.report.formatting import listed
 from seedbed.results import Results
 
 MARKS = ("SUBSET IN USE", "A COPY OF ITS OWN")
-"""What the note of a data set begins with that is read from a subset or from a copy of the user's own."""
+"""Beginnings of the note of a data set that is read from a subset, or from a copy of the user's own."""
 
 
 def foreign_data(results: Results) -> str:
@@ -15,7 +15,7 @@ def foreign_data(results: Results) -> str:
 
 
 def departures(results: Results) -> str:
-    """That this launch is by another recipe than the experiment's, which is that of the source, or on other data."""
+    """Says that this launch is by another recipe than the experiment's, which is that of the source, or on other data."""
     recipe = f"; this launch changed its recipe: {listed(f'`{text}`' for text in results.overrides)}"
     said = recipe if results.overrides else ""
     return f"{said}; the data are not those of the source: see the first lines" if foreign_data(results) else said

@@ -22,9 +22,9 @@ class Evidence:
 
     analysis: Analysis
     claims: list[Claim]
-    """Of the source, with what became of each."""
+    """The claims of the source, with what became of each."""
     numbers: list[PublishedNumber]
-    """Of the source, beside ours."""
+    """The numbers that the source published, beside ours."""
     findings: Sequence[Finding] = ()
     learned: Learned | str | None = None
     """What was read off the weights of a rating variant, or a sentence on why nothing was."""

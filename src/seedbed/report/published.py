@@ -35,9 +35,9 @@ WIDEST = 0.25
 """An interval that reaches further to either side than this share of the published value tells nothing: its ends differ by
 half of that value and more."""
 CURVE_TESTS = 2
-"""Of a curve: its mean over the epochs, and its farthest epoch."""
+"""How many tests a curve undergoes: of its mean over the epochs, and of its farthest epoch."""
 CURVE_CONFIDENCE = 1 - (1 - CONFIDENCE) / CURVE_TESTS
-"""Of each of them, so that both together refuse a curve of the same law in 5 % of cases at most (Bonferroni)."""
+"""Confidence of each of them, so that both together refuse a curve of the same law in 5 % of cases at most (Bonferroni)."""
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ def our_curves(results: Results, variant: str, metric: str, epochs: int) -> NDAr
 
 
 def curves_by_seed(results: Results, variant: str, metric: str, epochs: int) -> pd.DataFrame:
-    """The same, a row a seed."""
+    """Curves of the sound seeds that were trained so long, a row a seed."""
     curves = _sound_curves(results, variant, metric)
     curves = curves[curves["epoch"] < epochs]
     table = curves.pivot_table(index="seed", columns="epoch", values="value").reindex(columns=range(epochs))
@@ -286,12 +286,12 @@ def our_values(results: Results, variant: str, metric: str, epoch: int | None) -
 
 
 def values_by_seed(results: Results, variant: str, metric: str, epoch: int | None) -> pd.Series[float]:
-    """The same by seed; a seed that was not trained so long has none."""
+    """One value a sound seed, by seed; a seed that was not trained so long has none."""
     if epoch is None:
         return results.values(variant, metric)
     curves = _sound_curves(results, variant, metric)
-    found: pd.Series[float] = curves[curves["epoch"] == epoch].set_index("seed")["value"].sort_index()
-    return found
+    values: pd.Series[float] = curves[curves["epoch"] == epoch].set_index("seed")["value"].sort_index()
+    return values
 
 
 def _sound_curves(results: Results, variant: str, metric: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from seedbed.report.formatting import listed
 from seedbed.results import Results, typed_about
 
 WORDING = ("question", "report", "published")
-"""What cannot change what is trained, and is taken from the experiment file as it stands."""
+"""Keys that cannot change what is trained, and are taken from the experiment file as it stands."""
 ASKED_OF_WEIGHTS = ("learned", "similar_to", "user")
 """Keys of ``report`` that the trained weights have answered: without these, the answers stay as they are."""
 SHOWN = 3
@@ -67,17 +67,17 @@ def _other_recipe(results: Results, current: Experiment, config_dir: str | PathL
 def _differences(results: Results, current: Experiment) -> list[str]:
     by_name = {variant.name: variant for variant in current.variants}
     gone = [variant for variant in results.variants if variant not in by_name]
-    found = [f"it has no variant {listed(gone)}"] if gone else []
+    said = [f"it has no variant {listed(gone)}"] if gone else []
     stated = results.config.get("variants")
     if isinstance(stated, Mapping):
         overrides = {variant: list(stated.get(variant) or ()) for variant in results.variants if variant in by_name}
         changed = [name for name, own in overrides.items() if list(by_name[name].overrides) != own]
-        found += [f"the overrides of {listed(changed)}"] if changed else []
+        said += [f"the overrides of {listed(changed)}"] if changed else []
     if results.variants[0] in by_name:  # the config of a launch is that of its first variant
         ours, theirs = (_recipe(config) for config in (results.config, by_name[results.variants[0]].config))
         changed = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
-        found += [f"{key} is {theirs.get(key)}, and was {ours.get(key)}" for key in changed]
-    return found
+        said += [f"{key} is {theirs.get(key)}, and was {ours.get(key)}" for key in changed]
+    return said
 
 
 def _recipe(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _readings(entry: Any) -> Readings:
 def refuse_unread(experiment: str, learned: Learned, readings: Sequence[Readings]) -> None:
     """Titles that the source has come to name after the weights were read; raises ConfigError."""
     biased = ((learned.lowest, "lowest_bias"), (learned.highest, "highest_bias"))
-    shown = {key: {learned.titles[of.item] for _, of in found} for found, key in biased if found is not None}
+    shown = {key: {learned.titles[of.item] for _, of in ranked} for ranked, key in biased if ranked is not None}
     shown |= {"nearest_to": set(learned.nearest)} if learned.nearest else {}
     for reading in readings:
         named = {"lowest_bias": reading.lowest_bias, "highest_bias": reading.highest_bias}

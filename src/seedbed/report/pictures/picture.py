@@ -18,7 +18,7 @@ class Picture:
     """One figure, and what it is called."""
 
     name: str
-    """Of its files, without their endings."""
+    """The name of its files, without their endings."""
     caption: str
     """What it shows, for those who cannot see it and for a paper."""
     figure: Callable[[], Figure]

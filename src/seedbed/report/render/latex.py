@@ -185,7 +185,7 @@ def _prose(sentence: str) -> str:
 
 
 def _with_ends(text: str) -> str:
-    """Escaped, with the spaces at its ends."""
+    """Escapes a text, and keeps the spaces at its ends."""
     kept = text.strip()
     return text.replace(kept, escaped(kept)) if kept else text
 

@@ -102,6 +102,6 @@ def prose(sentence: str) -> str:
 
 
 def _of_prose(text: str) -> str:
-    """As ``escaped``, but with the spaces at its ends, and brackets as they are: those of an interval are no link."""
+    """Escapes as ``escaped`` does, but keeps the spaces at the ends, and brackets: those of an interval are no link."""
     kept = text.strip()
     return text.replace(kept, re.sub(r"\\([\[\]])", r"\1", escaped(kept))) if kept else text

@@ -22,7 +22,7 @@ class FreshVariant:
 
     variant: str
     trial: Trial | None
-    """Whose settings it has; None for the variant as it stands."""
+    """The trial whose settings it has; None for the variant as it stands."""
     validation: Summary
     """The search's first metric on fresh seeds."""
     difference: Difference | None
@@ -54,12 +54,12 @@ def fresh_values(results: Results, variant: str, metric: str) -> pd.Series[float
     curves = results.curves
     there = curves[(curves["variant"] == variant) & (curves["metric"] == metric)]
     sound = set(results.sound_seeds(variant))
-    found = {
+    values = {
         seed: value
         for seed, epoch, value in zip(there["seed"], there["epoch"], there["value"], strict=True)
         if seed in sound and epochs.get(seed) == epoch
     }
-    return pd.Series(found, dtype=float)
+    return pd.Series(values, dtype=float)
 
 
 def _tested_epochs(results: Results, variant: str, metric: str) -> dict[int, int]:
@@ -67,12 +67,12 @@ def _tested_epochs(results: Results, variant: str, metric: str) -> dict[int, int
     best = results.config.get("select") == "best"
     name = str(results.config.get("monitor")) if best else metric
     curves = results.curves[(results.curves["variant"] == variant) & (results.curves["metric"] == name)]
-    found: dict[int, int] = {}
+    epochs: dict[int, int] = {}
     for seed, curve in curves.sort_values("epoch").groupby("seed"):
         values = curve["value"] if results.lower_is_better(name) else -curve["value"]
         place = int(np.argmin(values.to_numpy())) if best else len(curve) - 1
-        found[int(str(seed))] = int(curve["epoch"].iloc[place])
-    return found
+        epochs[int(str(seed))] = int(curve["epoch"].iloc[place])
+    return epochs
 
 
 def _difference(analysis: Analysis, variant: str, other: str) -> Difference | None:
@@ -87,20 +87,20 @@ def _difference(analysis: Analysis, variant: str, other: str) -> Difference | No
 
 def fresh_sentences(analysis: Analysis, search: Search, rows: Sequence[FreshVariant]) -> list[str]:
     """How good the best looked in the search, what it is worth on fresh seeds, and what these numbers are about."""
-    found = [row for row in rows if row.trial is not None]
-    if not found:
+    tuned = [row for row in rows if row.trial is not None]
+    if not tuned:
         return [no_winner(search) or "This launch has none of the variants with the best trials' settings."]
     return [
         too_good(search),
-        *(_shrinkage(search, row) for row in found),
-        *(_against(analysis, search, row) for row in found),
+        *(_shrinkage(search, row) for row in tuned),
+        *(_against(analysis, search, row) for row in tuned),
         *_about_rows(analysis, search),
         *_seen_seeds(analysis, search),
     ]
 
 
 def _shrinkage(search: Search, row: FreshVariant) -> str:
-    """The same validation metric in the search and on fresh seeds."""
+    """Sets the validation metric in the search beside its value on fresh seeds."""
     assert row.trial is not None
     seen, fresh, metric = mean_of(row.trial), row.validation, search.metrics[0]
     decimals = places([seen, fresh])
@@ -122,9 +122,9 @@ def _shrinkage(search: Search, row: FreshVariant) -> str:
     )
 
 
-def _with_count(found: Summary, decimals: int) -> str:
-    text = mean_text(found, decimals)
-    return text if text.endswith("(n=1)") or found.mean is None else f"{text} (n={found.n})"
+def _with_count(summary: Summary, decimals: int) -> str:
+    text = mean_text(summary, decimals)
+    return text if text.endswith("(n=1)") or summary.mean is None else f"{text} (n={summary.n})"
 
 
 def _against(analysis: Analysis, search: Search, row: FreshVariant) -> str:
@@ -164,11 +164,11 @@ def _about_rows(analysis: Analysis, search: Search) -> list[str]:
         "The two values of it are on different rows and training sets: the search validated on held-out training rows and "
         "trained on the rest, this launch trains on all and validates on the experiment's own validation rows."
     )
-    found = [other_rows] if search.holdout is not None else []
+    before = [other_rows] if search.holdout is not None else []
     if analysis.design == "resampled":
         does = "validate" if validated else "test"
         return [
-            *found,
+            *before,
             f"Every seed draws its own split of one data set, so rows that {does} here have trained or validated under the "
             "search's seeds: these numbers are about fresh splits of the same data set, not about data that the search "
             "never saw.",
@@ -182,7 +182,7 @@ def _about_rows(analysis: Analysis, search: Search) -> list[str]:
     said = f"All seeds {analysis.shared}, and the search saw none of the {rows}."
     if search.holdout is None:
         said += f" It chose by the validation rows, so `{search.metrics[0]}` is still too good on fresh seeds."
-    return [*found, said]
+    return [*before, said]
 
 
 def _seen_seeds(analysis: Analysis, search: Search) -> list[str]:
@@ -209,7 +209,7 @@ def fresh_cells(analysis: Analysis, search: Search, rows: Sequence[FreshVariant]
     decimals = places([*seen, *(row.validation for row in rows)])
     cells = []
     for row, in_search in zip(rows, seen, strict=True):
-        found = analysis.summaries[row.variant]
+        summary = analysis.summaries[row.variant]
         again = [] if analysis.metric == search.metrics[0] else [_with_count(row.validation, decimals)]
         cells.append(
             [
@@ -217,8 +217,8 @@ def fresh_cells(analysis: Analysis, search: Search, rows: Sequence[FreshVariant]
                 "as it stands" if row.trial is None else f"trial {row.trial.number}",
                 _with_count(in_search, decimals),
                 *again,
-                mean_text(found, analysis.decimals),
-                interval_text(found, analysis.decimals),
+                mean_text(summary, analysis.decimals),
+                interval_text(summary, analysis.decimals),
                 analysis.count(row.variant),
                 NOTHING if row.difference is None else difference_text(analysis, row.difference),
                 _verdict_text(analysis, row),

@@ -69,7 +69,7 @@ def _value_at(place: int, trial: Any) -> float:
 
 @contextmanager
 def _quiet(optuna: Any) -> Iterator[None]:
-    """Without Optuna's line on every study that it makes."""
+    """Silences Optuna's line on every study that it makes."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -20,9 +20,9 @@ _OUTCOMES = {"COMPLETE": COMPLETE, "PRUNED": PRUNED, "FAIL": FAILED}
 
 def outcome(search: Search, trial: Trial) -> str:
     """How a trial ended; one that is complete has a finite value for each objective, else it has failed."""
-    found = _OUTCOMES.get(trial.state, UNFINISHED)
+    ended = _OUTCOMES.get(trial.state, UNFINISHED)
     whole = len(trial.values) == len(search.metrics) and bool(finite(trial.values).all())
-    return FAILED if found == COMPLETE and not whole else found
+    return FAILED if ended == COMPLETE and not whole else ended
 
 
 def trials_that_are(search: Search, wanted: str) -> list[Trial]:
@@ -70,7 +70,7 @@ def reasons(search: Search, wanted: str) -> list[tuple[int, str]]:
 
 
 def _reason(trial: Trial) -> str:
-    """In one line, not too long."""
+    """Why a trial ended so, in one line of at most ``LONGEST_REASON`` letters."""
     said = " ".join(trial.reason.split())
     if not said:
         return "a value that is not finite" if trial.state == "COMPLETE" else "no reason recorded"
@@ -125,12 +125,12 @@ def point_text(trial: Trial, keys: Iterable[str]) -> list[str]:
 def short_keys(keys: Sequence[str]) -> dict[str, str]:
     """Each key's last parts, as many as tell it from the others: "optimizer.lr" -> "lr"."""
     parts = {key: key.split(".") for key in keys}
-    found = {}
+    names = {}
     for key in keys:
         lengths = range(1, len(parts[key]) + 1)
         ends = (".".join(parts[key][-length:]) for length in lengths)
-        found[key] = next((end for end in ends if _tells_apart(end, key, keys)), key)
-    return found
+        names[key] = next((end for end in ends if _tells_apart(end, key, keys)), key)
+    return names
 
 
 def _tells_apart(end: str, key: str, keys: Sequence[str]) -> bool:

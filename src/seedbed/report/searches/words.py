@@ -96,13 +96,13 @@ def trial_counts(search: Search) -> str:
 
 def first_reasons(search: Search, outcome: str) -> list[tuple[int, str]]:
     """The most frequent ones, and the others as one."""
-    found = reasons(search, outcome)
-    rest = sum(count for count, _ in found[MOST_REASONS:])
-    return [*found[:MOST_REASONS], *([(rest, "other reasons")] if rest else [])]
+    counted = reasons(search, outcome)
+    rest = sum(count for count, _ in counted[MOST_REASONS:])
+    return [*counted[:MOST_REASONS], *([(rest, "other reasons")] if rest else [])]
 
 
 def all_reasons(search: Search) -> list[tuple[str, int, str]]:
-    return [(outcome, *found) for outcome in (FAILED, PRUNED) for found in first_reasons(search, outcome)]
+    return [(outcome, *reason) for outcome in (FAILED, PRUNED) for reason in first_reasons(search, outcome)]
 
 
 def shown_trials(search: Search) -> list[Trial]:
@@ -115,7 +115,7 @@ def shown_trials(search: Search) -> list[Trial]:
 
 
 def trials_header(search: Search) -> list[str]:
-    """Of all columns but those of the settings."""
+    """Headings of all columns but those of the settings."""
     bound = [f"{search.metrics[0]}, worse end"] if is_bound(search) else []
     return ["trial", f"{search.metrics[0]} {PLUS_MINUS} std", "n", *bound, *search.metrics[1:], *_costs(search)]
 
@@ -160,15 +160,15 @@ def no_winner(search: Search) -> str:
 
 
 def cut_off(search: Search) -> str:
-    """That the table is not of all trials, and where all are; "" where it is."""
+    """Says that the table does not show all trials, and where all stand; "" where it does."""
     shown, total = len(shown_trials(search)), len(search.trials)
-    found = len(leaders(search) if len(search.metrics) == 1 else winners(search))
+    every = len(leaders(search) if len(search.metrics) == 1 else winners(search))
     what = "complete points" if len(search.metrics) == 1 else "points of the front"
-    return f"{shown} of {found} {what} are shown; all {total} trials stand in trials.csv." if shown < found else ""
+    return f"{shown} of {every} {what} are shown; all {total} trials stand in trials.csv." if shown < every else ""
 
 
 def tie(search: Search) -> str:
-    """That others are as good as the best trial; "" where none is."""
+    """Says that others are as good as the best trial; "" where none is."""
     count, every = tied(search), len(leaders(search))
     if count < 2:
         return ""
@@ -180,11 +180,11 @@ def tie(search: Search) -> str:
 
 
 def about_trials(search: Search) -> str:
-    shown, found = shown_trials(search), leaders(search)
+    shown, every = shown_trials(search), leaders(search)
     how = f"{about_columns(search)[0].upper()}{about_columns(search)[1:]}."
     if len(search.metrics) == 1:
-        of = f"The {count_word(len(shown))} best of {len(found)} complete points" if len(shown) < len(found) else (
-            "All complete points" if len(found) > 1 else "The one complete point"
+        of = f"The {count_word(len(shown))} best of {len(every)} complete points" if len(shown) < len(every) else (
+            "All complete points" if len(every) > 1 else "The one complete point"
         )  # fmt: skip
         said = [
             f"{of}, the best bold.",
@@ -192,7 +192,7 @@ def about_trials(search: Search) -> str:
             how,
             "Numbers are rounded here. None of these differences was tested.",
         ]
-        return " ".join(filter(None, [*said, _all_trials(shown, found)]))
+        return " ".join(filter(None, [*said, _all_trials(shown, every)]))
     rest = len(winners(search)) - len(shown)
     left = f" {rest} more are left out here: all trials stand in trials.csv." if rest else ""
     return (
@@ -201,12 +201,12 @@ def about_trials(search: Search) -> str:
     )
 
 
-def _all_trials(shown: Sequence[Trial], found: Sequence[Trial]) -> str:
-    return "All trials stand in trials.csv." if len(shown) < len(found) else ""
+def _all_trials(shown: Sequence[Trial], every: Sequence[Trial]) -> str:
+    return "All trials stand in trials.csv." if len(shown) < len(every) else ""
 
 
 def too_good(search: Search) -> str:
-    """That the value of a winner is too good, in one plain sentence."""
+    """Says in one plain sentence that the value of a winner is too good."""
     many = len(complete_trials(search))
     if many < 2:
         return "One complete trial alone: nothing was chosen among others, but only fresh seeds say what it is worth."

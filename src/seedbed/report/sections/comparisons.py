@@ -79,7 +79,7 @@ def _cells(analysis: Analysis, row: Difference) -> list[Words]:
 
 
 def _chances(analysis: Analysis, row: Difference) -> list[str]:
-    """Of being worse, of no difference that matters, and of being better."""
+    """The chances of being worse, of no difference that matters, and of being better."""
     if analysis.rope is None:
         return []
     return [number(chance, 3) for chance in analysis.chances(row) or (None, None, None)]
@@ -113,18 +113,18 @@ def _about_steps(analysis: Analysis) -> str:
     count = analysis.tests_made(analysis.family)
     if not count:
         return ""
-    found = (
+    detectable = (
         "The detectable difference is the true difference that the row's test would find with a power of 80 %, if the "
         "spread seen is the true one. "
     )
     if count == 1:
-        return found
+        return detectable
     where = ", where no run was lost" if any(row.test.lost for row in analysis.family) else ""
     return (
         f"The interval at Holm's level has the confidence 1 − {LEVEL}/({count} − i + 1) in the row of the i-th smallest p; "
         "from the first p that is not below its level on, all rows keep the confidence of that step. Unlike the 95 % "
         f"interval, it excludes 0 exactly where the verdict tells the two apart{where}. It covers its own row, not all rows "
-        f"jointly. {found}"
+        f"jointly. {detectable}"
     )
 
 

@@ -109,7 +109,7 @@ def _what(learned: Learned, highest: bool) -> str:
 
 
 def _place(title: str, titles: Sequence[str]) -> str:
-    """Of a title in the source's list, from 1."""
+    """The place of a title in the source's list, from 1."""
     return str(titles.index(title) + 1) if title in titles else NOTHING
 
 

@@ -88,7 +88,7 @@ def _about(analysis: Analysis) -> str:
 
 
 def _about_population(analysis: Analysis) -> str:
-    """What an interval about the population holds; of ratings, what it says nothing of."""
+    """Says what an interval about the population holds; of ratings, what it says nothing of."""
     if analysis.population_name == RESPLITS:
         return ": ratings of one user are no independent draws, so nothing is said about other users or items"
     if analysis.population_name != POPULATION:

@@ -19,7 +19,7 @@ def section(evidence: Evidence) -> list[Block]:
 
 
 def _report_command(analysis: Analysis) -> str:
-    """With options where they are not the experiment's own."""
+    """The command that writes this report, with options where they are not the experiment's own."""
     stated = analysis.results.config.get("report") or {}
     options = [
         *(["--metric", analysis.metric] if analysis.metric != stated.get("metric") else []),

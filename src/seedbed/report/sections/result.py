@@ -54,7 +54,7 @@ def _about_classes(analysis: Analysis) -> tuple[Words, ...]:
 
 
 def _which(analysis: Analysis) -> str:
-    """How the class was chosen that they are about."""
+    """How the class was chosen that these metrics are about."""
     data = analysis.results.data
     if (analysis.results.config.get("data") or {}).get("positive") is not None:
         return "as data.positive says"

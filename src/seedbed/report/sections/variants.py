@@ -15,7 +15,7 @@ def section(evidence: Evidence) -> list[Block]:
 
 
 def _about(results: Results, variant: str) -> list[Words]:
-    """Overrides, and notes."""
+    """The overrides of a variant, and the notes on it."""
     stated = results.config.get("variants") or {}
     overrides = stated.get(variant) if isinstance(stated, dict) else None
     notes = [Plain(note) for note in results.notes.get(variant, ())]
