@@ -16,7 +16,7 @@ from PIL import Image
 
 import seedbed
 from seedbed.config.experiment import load_experiment
-from seedbed.report import table_text
+from seedbed.report.printed import table_text
 from seedbed.results import CURVE_COLUMNS, Results
 from tests.conftest import REPOSITORY
 from tests.declared import DECLARED

@@ -105,7 +105,7 @@ def compare(results: Results | Outcome, metric: str | None = None, baseline: str
 
     ``metric`` ("test/f1") and ``baseline`` default to the experiment's.
     """
-    from seedbed.report import analyse, comparison_table
+    from seedbed.report.analysis import analyse, comparison_table
     from seedbed.results import Results
 
     found = results if isinstance(results, Results) else results.results

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from seedbed.report.analysis import analyse
+from seedbed.report.blocks import pictures_of
+from seedbed.report.document import Section
+from seedbed.report.evidence import evidence_of
+from seedbed.report.pictures.picture import Picture
+from seedbed.report.render.markdown import markdown
 from seedbed.results import Results
 from tests.declared import DECLARED
 
@@ -76,6 +84,29 @@ def make_values() -> dict[str, dict[str, list[float]]]:
             "seconds": random.uniform(1, 2, 10).tolist(),
         }
     return values
+
+
+def shown(section: Section, results: Results, **evidence: Any) -> tuple[str, list[Picture]]:
+    """A section in Markdown, and its pictures."""
+    blocks = section(evidence_of(analyse(results), **evidence))
+    return markdown(blocks), pictures_of(blocks)
+
+
+def require_balanced(document: str) -> None:
+    """LaTeX's braces, environments and dollars come in pairs, and nothing that it takes as markup is left as it was."""
+    text = re.sub(r"\\\\|\\[{}$&#%_]", "", document)
+    depth = list(accumulate({"{": 1, "}": -1}.get(char, 0) for char in text))
+    assert min(depth) == depth[-1] == 0
+    assert text.count("$") % 2 == 0
+    open_ones: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
+        if kind == "begin":
+            open_ones.append(name)
+        else:
+            assert open_ones.pop() == name
+    assert not open_ones
+    body = text[text.index(r"\begin{document}") :]
+    assert not re.search(r"[#_^]", re.sub(r"\\(?:includegraphics\[[^]]*\]|IfFileExists)\{[^}]*\}", "", body))
 
 
 Factory = Callable[..., Results]

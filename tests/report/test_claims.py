@@ -8,8 +8,7 @@ import pytest
 from scipy import stats
 
 from seedbed.errors import ConfigError
-from seedbed.report import analyse
-from seedbed.report.analysis import Analysis
+from seedbed.report.analysis import Analysis, analyse
 from seedbed.report.claims import NEVER, OPEN, UNTESTABLE, check_claims, family_words
 from seedbed.results import Results
 from seedbed.statistics import compare, holm, mean_above_p

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seedbed.report import write_report
 from seedbed.report.record import RECORD, read_record
+from seedbed.report.writing import write_report
 from seedbed.results import Results
 from tests.conftest import REPOSITORY
 
@@ -16,7 +16,7 @@ FOLDERS = sorted((REPOSITORY / "experiments").glob("*/results.csv"))
 
 @pytest.mark.parametrize("table", FOLDERS, ids=lambda path: path.parent.name)
 def test_a_committed_report_is_made_of_its_files(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seedbed.report.files_of", lambda *_: {})  # pictures take longer than all else
+    monkeypatch.setattr("seedbed.report.writing.files_of", lambda *_: {})  # pictures take longer than all else
     folder = table.parent
     record = read_record(folder.name, folder)
     check_cells(record.results)

@@ -12,8 +12,8 @@ import yaml
 
 from seedbed.errors import ConfigError
 from seedbed.paths import config_groups
-from seedbed.report import write_report
 from seedbed.report.findings import FILE, _mean, _together, cells_digest, digest_of, other_cells, read_findings
+from seedbed.report.writing import write_report
 from tests.report.committed import EXPERIMENTS, committed_results
 from tests.report.conftest import make_cells, make_config
 

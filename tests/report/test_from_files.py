@@ -20,7 +20,7 @@ Report = Callable[..., Result]
 @pytest.fixture
 def report(project: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
     """``seedbed report``, without drawing."""
-    monkeypatch.setattr("seedbed.report.files_of", lambda *_: {})
+    monkeypatch.setattr("seedbed.report.writing.files_of", lambda *_: {})
 
     def command(*arguments: str) -> Result:
         return CliRunner().invoke(main, ["report", *arguments, "--format", "md,csv", "--config-dir", str(project)])

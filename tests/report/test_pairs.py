@@ -11,12 +11,15 @@ import pytest
 from seedbed.errors import ConfigError
 from seedbed.figures import short_names
 from seedbed.metrics import Bounds, Metric
-from seedbed.report import analyse, comparison_table, launch_page, table_text, write_report
-from seedbed.report import search as search_report
-from seedbed.report.pictures import pictures
+from seedbed.report.analysis import analyse, comparison_table
+from seedbed.report.answer import summary_sentences
+from seedbed.report.document import launch_pictures
+from seedbed.report.evidence import evidence_of
 from seedbed.report.power import power_text
-from seedbed.report.sweep import Setting, best_setting, in_order
-from seedbed.report.words import summary_sentences
+from seedbed.report.printed import table_text
+from seedbed.report.searches.fresh_seeds import fresh_sentences, tested
+from seedbed.report.sweep import JobSummary, best_job, in_order
+from seedbed.report.writing import launch_page, write_report
 from seedbed.results import Search, Trial
 from seedbed.statistics import RESPLITS, compare, detectable_difference, ranking, summary
 from seedbed.trained.loading import _best_variant
@@ -29,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 def no_pictures(monkeypatch):
     """Drawing takes most of the time of a report."""
     monkeypatch.setattr(
-        "seedbed.report.files_of",
+        "seedbed.report.writing.files_of",
         lambda drawn, kinds=("svg",): {f"{picture.name}.{kind}": b"<svg/>" for picture in drawn for kind in kinds},
     )
 
@@ -332,8 +335,8 @@ def test_near_a_target_a_lost_run_is_as_far_from_it_as_can_be(make_results):
 
 
 def test_a_job_that_lacks_a_seed_is_not_the_best_of_a_sweep(results):
-    settings = [Setting({}, {"none": summary(values)}, 3) for values in ([0.9, 0.9], [0.8, 0.8, 0.7])]
-    assert best_setting(analyse(results), settings, "none") is settings[1]
+    settings = [JobSummary({}, {"none": summary(values)}, 3) for values in ([0.9, 0.9], [0.8, 0.8, 0.7])]
+    assert best_job(analyse(results), settings, "none") is settings[1]
 
 
 # ---- names, marks, populations, and very many comparisons ----
@@ -391,7 +394,7 @@ def test_very_many_comparisons_are_drawn_and_shown_as_far_as_they_can_be_read(ma
     assert (len(analysis.family), len(analysis.shown)) == (465, 40)
     assert {row.told_apart for row in analysis.family if row not in analysis.shown} == {False}
     assert any(row.told_apart for row in analysis.shown)
-    figures = {picture.role: picture.figure() for picture in pictures(analysis, [])}
+    figures = {picture.name: picture.figure() for picture in launch_pictures(evidence_of(analysis))}
     assert figures["differences"].get_figheight() < 16
     labels = [label.get_text() for label in figures["differences"].axes[0].get_yticklabels()]
     assert len(set(labels)) == 40
@@ -431,7 +434,7 @@ def test_the_best_of_a_search_is_not_better_by_its_survivors(make_results):
     trial = Trial(0, "COMPLETE", {"lr": 1}, [0.9], 0.9, 0.01, 5, 1.0, 1, "")
     search = Search("study", "none", {"lr": "1"}, {}, ["test/accuracy"], [False], "mean", "TPESampler", "", [9], None, 1, [trial], [0], "", ["risky"])  # fmt: skip
     analysis = analyse(replace(results, search=search))
-    said = "\n".join(search_report.fresh_sentences(analysis, search, search_report.tested(analysis, search)))
+    said = "\n".join(fresh_sentences(analysis, search, tested(analysis, search)))
     assert (
         "better on the 3 of 10 seeds that did not diverge: no verdict. The search has not been shown to help." in said
     )
@@ -452,7 +455,7 @@ def test_a_variant_that_diverged_in_every_seed_is_not_called_incomplete(make_res
 
 def test_rows_of_a_sweep_stand_in_the_order_of_their_values() -> None:
     settings = [
-        Setting({"lr": lr, "width": width}, {}, 1)
+        JobSummary({"lr": lr, "width": width}, {}, 1)
         for lr, width in (("1e-2", "b"), ("10", "b"), ("2", "a"), ("1e-2", "a"))
     ]
     ordered = [(found.values["lr"], found.values["width"]) for found in in_order(settings, ["lr", "width"])]

@@ -11,7 +11,6 @@ from scipy import stats
 
 from seedbed import statistics
 from seedbed.errors import ConfigError
-from seedbed.report import write_report
 from seedbed.report.published import (
     COMPATIBLE,
     INCOMPATIBLE,
@@ -22,6 +21,7 @@ from seedbed.report.published import (
     published_curves,
     published_numbers,
 )
+from seedbed.report.writing import write_report
 from tests.report.conftest import make_cells, make_config
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -12,15 +12,15 @@ import pytest
 
 from seedbed.errors import ConfigError
 from seedbed.metrics import by_name
-from seedbed.report import write_report
 from seedbed.report.plain import json_text, plain, restored
 from seedbed.report.record import FORMAT, read_record, record_json
+from seedbed.report.writing import write_report
 from seedbed.results import CELL_COLUMNS, Job, Results, Search
 from seedbed.stacking.metrics import CLASSIFICATION
 from seedbed.statistics import Summary, summary
 from seedbed.trained.inspection import Inspection
 from tests.report.conftest import Factory, make_cells, make_config, make_values
-from tests.report.test_search_report import BETTER, make_launch, make_search
+from tests.report.sections.test_search import BETTER, make_launch, make_search
 from tests.trained.test_inspection import learned as made_up_learned
 
 QUICK = ("md", "csv")
@@ -29,7 +29,7 @@ QUICK = ("md", "csv")
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages without their pictures, which take longer than all else."""
-    monkeypatch.setattr("seedbed.report.files_of", lambda *_: {})
+    monkeypatch.setattr("seedbed.report.writing.files_of", lambda *_: {})
 
 
 def launched(results: Results) -> Results:

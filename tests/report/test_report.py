@@ -7,7 +7,6 @@ import math
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,18 +15,22 @@ from scipy import stats
 
 from seedbed.errors import ConfigError
 from seedbed.figures import rendered
-from seedbed.report import analyse, comparison_table, launch_page, table_text, write_report
+from seedbed.report.analysis import analyse, comparison_table
+from seedbed.report.answer import summary_sentences
+from seedbed.report.document import launch_pictures
+from seedbed.report.evidence import evidence_of
 from seedbed.report.footnotes import footnotes
-from seedbed.report.formatting import exact, latex, markdown, number, prose
-from seedbed.report.pictures import KINDS, files_of, pictures
+from seedbed.report.formatting import exact, number
 from seedbed.report.pictures.curves import curves_figure
 from seedbed.report.pictures.means import means_figure, span
+from seedbed.report.pictures.picture import KINDS, files_of
 from seedbed.report.pictures.ranks import cliques
 from seedbed.report.power import power_text
+from seedbed.report.printed import table_text
 from seedbed.report.published import published_numbers
-from seedbed.report.sweep import sweep_part
-from seedbed.report.words import summary_sentences
-from seedbed.results import CELL_COLUMNS, Job
+from seedbed.report.render.latex import escaped as latex
+from seedbed.report.writing import launch_page, write_report
+from seedbed.results import CELL_COLUMNS
 from seedbed.statistics import power, seeds_needed, summary
 from tests.report.conftest import CLAIMS, MEANS, make_cells, make_config
 
@@ -40,7 +43,7 @@ def quick_pictures(request, monkeypatch):
     if "real_pictures" not in request.fixturenames:
         empty = {"png": b"", "svg": b"<svg/>"}
         monkeypatch.setattr(
-            "seedbed.report.files_of",
+            "seedbed.report.writing.files_of",
             lambda drawn, kinds=KINDS: {f"{picture.name}.{kind}": empty[kind] for picture in drawn for kind in kinds},
         )
 
@@ -345,30 +348,10 @@ def test_a_launch_in_which_everything_failed_has_its_row(make_results):
     assert "n=0/1, 1 failed" in row_of(table_text(results), "a")
 
 
-# ---- LaTeX and Markdown ----
+# ---- awkward names ----
 
 
 AWKWARD = ["top@10_acc", "f1 (%)", "bias_&_dot", r"a\b{c}$d^e~f#g", "naïve → <x|y>", "[a]*"]
-
-
-def test_latex_escapes_names_and_keeps_its_own_markup():
-    assert latex("bias_&_dot 93%") == r"bias\_\&\_dot 93\%"
-    assert latex("0.1 ± 0.2") == r"0.1 $\pm$ 0.2"
-    assert latex("→") == "{[}U+2192{]}"
-
-
-def test_latex_keeps_signs_apart_that_its_fonts_would_join():
-    assert latex("a--b ``x``") == "a-{}-b `{}`x`{}`"
-
-
-def test_prose_escapes_all_but_code():
-    assert prose("`a_b*` is *better* than <b>") == r"`a_b*` is \*better\* than &lt;b>"
-
-
-def test_markdown_keeps_cells_in_one_line_and_names_searchable():
-    assert markdown("text_augment") == "text_augment"
-    assert markdown("a|b\nc*") == r"a\|b c\*"
-    assert markdown("_x_") == r"\_x\_"
 
 
 def test_awkward_names_go_through_every_format(make_results, tmp_path):
@@ -680,7 +663,7 @@ def test_pictures_of_results_with_gaps(make_results, kind):
         cells.loc[2, "outcome"] = "diverged"
     config = plain_config() | {"monitor": "val/accuracy"}
     results = make_results(values, config, cells=cells)
-    drawn = pictures(analyse(results), [])
+    drawn = launch_pictures(evidence_of(analyse(results)))
     assert {"accuracy", "seeds", "curves"} <= {picture.name for picture in drawn}
     assert all(content.startswith(b"\x89PNG") for content in files_of(drawn, kinds=("png",)).values())
 
@@ -756,56 +739,6 @@ def test_power_knows_the_spread_of_differences_whose_mean_is_zero(make_results):
     values = {"a": {"test/accuracy": [0.5, 0.7]}, "b": {"test/accuracy": [0.7, 0.5]}}
     text = power_text(analyse(make_results(values, plain_config(baseline="b")), rope=0.1))
     assert row_of(text, "a").split()[1] == f"{0.4 / math.sqrt(2):.4f}"
-
-
-# ---- sweeps ----
-
-
-def sweep(make_results, keys, **fields):
-    """A launch that is one of several jobs; ``keys`` are the values of each job by key."""
-    values = {"a": {"test/accuracy": [0.5, 0.6]}, "b": {"test/accuracy": [0.4, 0.5]}}
-    jobs = []
-    for place, chosen in enumerate(keys):
-        shifted = {
-            name: {"test/accuracy": [value + place / 10 for value in columns["test/accuracy"]]}
-            for name, columns in values.items()
-        }
-        circumstances = {name: {"data": "aaaa"} for name in values}
-        jobs.append(Job(f"launch{place}", chosen, tuple(values), make_cells(shifted), circumstances))
-    return make_results(values, plain_config(), jobs=jobs, **fields)
-
-
-def test_a_job_of_a_sweep_reports_all_jobs(make_results, tmp_path, real_pictures):
-    results = sweep(make_results, [{"optimizer.lr": lr, "seeds": "2"} for lr in ("0.1", "0.01", "0.001")])
-    files = write_report(results, tmp_path, formats=["md"])
-    section = (tmp_path / "report.md").read_text().split("## Sweep")[1].split("## ")[0]
-    assert "one of three jobs of a sweep over `optimizer.lr`;" in section
-    assert "| 0.001 | **0.7500 ± 0.0707** | **0.6500 ± 0.0707** | n=2 |" in section
-    assert "differ in" not in section
-    assert "choose by the validation metrics of the jobs, which `seedbed ui made_up` shows" in section
-    assert (tmp_path / "sweep.png") in files
-
-
-def test_a_grid_is_a_heat_map_in_the_order_of_its_numbers(make_results):
-    keys = [
-        {"lr": lr, "width": width, "depth": depth}
-        for lr in ("0.1", "0.01")
-        for width in ("8", "16", "4")
-        for depth in ("1", "2")
-    ]
-    section, [picture] = sweep_part(analyse(sweep(make_results, keys)))
-    assert section.index("`width`") < section.index("`lr`")  # the key with the most values comes first
-    axes = picture.figure().axes[0]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["4", "8", "16"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["0.01", "0.1"]
-    assert {text.get_text() for text in axes.texts} >= {"1.6500", "0.6500"}  # of both depths the better one
-
-
-def test_jobs_on_different_data_are_not_compared_without_a_word(make_results):
-    results = sweep(make_results, [{"data": "x"}, {"data": "y"}])
-    results.jobs[1] = replace(results.jobs[1], circumstances={"a": {"data": "bbbb"}})
-    assert "The jobs differ in data (`aaaa` and `bbbb`)" in sweep_part(analyse(results))[0]
-    assert sweep_part(analyse(sweep(make_results, [{"lr": "1"}]))) == ("", [])
 
 
 def test_numbers_as_text():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from seedbed.report import analyse
+from seedbed.report.analysis import analyse
 from seedbed.report.rounding import rounding_of, rounding_text
 from seedbed.results import CELL_COLUMNS, Results, TrainedAlone
 

@@ -17,7 +17,7 @@ from seedbed.cli.status import experiment_status
 from seedbed.config.experiment import load_experiment
 from seedbed.config.recipe import recipe_of
 from seedbed.errors import ConfigError
-from seedbed.report import write_report
+from seedbed.report.writing import write_report
 from seedbed.running.lr_find import CURVE_COLUMNS, find_lr
 from seedbed.running.runner import run
 from seedbed.running.verify import verify

@@ -17,7 +17,7 @@ from seedbed.cli.status import experiment_status
 from seedbed.config.compose import hydra_settings
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError
-from seedbed.report import table_text
+from seedbed.report.printed import table_text
 from seedbed.running import multirun
 from seedbed.running.multirun import is_search, launcher_name, launcher_settings
 from seedbed.running.runner import run

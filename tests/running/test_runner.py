@@ -13,7 +13,7 @@ import seedbed
 from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.metrics import Bounds, Metric
-from seedbed.report import table_text
+from seedbed.report.printed import table_text
 from seedbed.running import runner
 from seedbed.running.runner import _plan, run
 from seedbed.tracking.launches import find_launch, overrides_of

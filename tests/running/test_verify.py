@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from seedbed.cli.main import main
 from seedbed.errors import SeedbedError
-from seedbed.report import analyse
+from seedbed.report.analysis import analyse
 from seedbed.report.rounding import rounding_text
 from seedbed.running.rounding import _other_recipe
 from seedbed.running.runner import run

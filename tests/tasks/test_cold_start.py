@@ -251,7 +251,7 @@ def test_an_experiment_reports_by_known_ratings(project: Path, tmp_path: Path) -
     assert results.data["split_counts"]["cold_users"] == 4
     assert not results.has_ratings
     assert not results.is_inspected
-    from seedbed.report import write_report  # noqa: PLC0415
+    from seedbed.report.writing import write_report  # noqa: PLC0415
 
     written = {path.name: path for path in write_report(results, tmp_path / "report")}
     page = written["report.md"].read_text()

@@ -22,7 +22,7 @@ from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.imbalance.resample import Resample
-from seedbed.report import analyse
+from seedbed.report.analysis import analyse
 from seedbed.running.runner import run
 from seedbed.serving.building import predictor_of
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches

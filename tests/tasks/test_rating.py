@@ -308,7 +308,7 @@ def test_a_file_of_ratings_runs_and_reports_without_a_test_part(project: Path, t
         final = outcome.results.values(variant, "val/mse")
         assert final.to_dict() == ends[ends["variant"] == variant].set_index("seed")["value"].to_dict()
     assert run("stars", columns, config_dir=project).trained == 0
-    from seedbed.report import write_report  # noqa: PLC0415
+    from seedbed.report.writing import write_report  # noqa: PLC0415
 
     written = {path.name: path for path in write_report(outcome.results, tmp_path / "report")}
     page = written["report.md"].read_text()

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from seedbed.cli.main import main
 from seedbed.figures import rendered
-from seedbed.report.learned import components_figure, learned_part, predictions_figure
+from seedbed.report.pictures.embeddings import components_figure, predictions_figure
+from seedbed.report.sections.embeddings import section
 from seedbed.results import Results
 from seedbed.trained.inspection import Inspection, _components, _means, extremes, predicted_ratings
 from seedbed.trained.rankings import nearest
 from tests.cli.test_recommend import train
-from tests.report.conftest import make_cells
+from tests.report.conftest import make_cells, shown
 
 
 def results(**published: object) -> Results:
@@ -104,7 +105,7 @@ def test_the_section_puts_the_source_beside_the_seeds() -> None:
         "lowest_bias": ["Film 2", "Film 30", "Gone (1999)"],
         "nearest_to": {"Film 0": "Film 7"},
     }
-    text, drawn = learned_part(results(learned=[source]), learned())
+    text, drawn = shown(section, results(learned=[source]), learned=learned())
     lowest, highest = text.split("### Items with the highest bias")
     assert "| 2 | Film 2 | 37 | -0.8974 ± 0.2500 | 3 of 3 seeds | 1 |" in lowest
     assert "| 31 | Film 30 | 9 |" in lowest
@@ -136,7 +137,7 @@ def test_the_same_seeds_give_the_same_bytes() -> None:
 def test_what_the_source_read_must_be_readable() -> None:
     for entry in ("a title", {"lowest_bias": ["Film 1"]}, {"of": "theirs", "worst": []}):
         with pytest.raises(Exception, match=r"published\.learned: .*lowest_bias"):
-            learned_part(results(learned=[entry]), learned())
+            shown(section, results(learned=[entry]), learned=learned())
 
 
 def test_the_report_of_a_project_says_what_was_learned(project: Path) -> None:

@@ -16,7 +16,7 @@ from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import UNTESTED, Analysis
 from seedbed.report.formatting import count_word, difference_words, listed, mean_text, number, places, signed
 from seedbed.report.pairs import Difference, family_of, paired_test, pairs_of, ran, verdict_words
-from seedbed.report.table import aligned, columns
+from seedbed.report.render.terminal import aligned, columns
 from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tracking.launches import find_tracked, read_codes, read_recorded_config

@@ -26,7 +26,7 @@ from seedbed.data.table import Table, rows_of
 from seedbed.data.text_csv import TextCsv
 from seedbed.errors import ConfigError, DataError, near_misses
 from seedbed.quoting import override
-from seedbed.report.table import aligned
+from seedbed.report.render.terminal import aligned
 
 SIDES = 3
 """A split has rows for training, validation and test."""

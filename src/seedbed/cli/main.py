@@ -165,7 +165,7 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
         code = run_jobs(experiment, overrides, config_dir, fail_fast=fail_fast)
         click.echo(next_steps, err=True)
         sys.exit(code)
-    from seedbed.report import table_text
+    from seedbed.report.printed import table_text
     from seedbed.running.runner import run as run_experiment
     from seedbed.training.progress import Display
 
@@ -224,8 +224,7 @@ def search(
 
 def _show_search(experiment: str, found: Found, config_dir: str | None) -> None:
     """Print what came of a search; exit code 1 where nothing did."""
-    from seedbed.report import table_text
-    from seedbed.report.search import search_text
+    from seedbed.report.printed import search_text, table_text
     from seedbed.tracking.names import SEARCHES
 
     click.echo(search_text(found.search))
@@ -306,9 +305,9 @@ def report(
     """
     from seedbed.checks import require_choice
     from seedbed.paths import project_folder
-    from seedbed.report import FORMATS, write_report
     from seedbed.report.files import check_writable
     from seedbed.report.findings import FILE, other_cells
+    from seedbed.report.writing import FORMATS, write_report
 
     chosen = [name.strip() for name in formats.split(",")]
     for name in chosen:
@@ -354,7 +353,7 @@ def _tracked(
 def _written(experiment: str, folder: Path, config_dir: str | None) -> tuple[Results, Inspection | str | None, Path]:
     """The same, from the folder of a report."""
     from seedbed.report.record import read_record
-    from seedbed.report.wording import with_current_wording
+    from seedbed.report.rewording import with_current_wording
 
     record = read_record(experiment, folder)
     results, unused = with_current_wording(record.results, config_dir)
@@ -400,7 +399,7 @@ def power(
     config_dir: str | None,
 ) -> None:
     """Say how many seeds a difference takes, from the spread between the variants of EXPERIMENT that was seen."""
-    from seedbed.report import analyse
+    from seedbed.report.analysis import analyse
     from seedbed.report.power import power_text
     from seedbed.tracking.launches import find_launch
     from seedbed.tracking.reading import read_results

@@ -31,7 +31,7 @@ HOLDS, FAILS, OPEN, UNTESTABLE = "holds", "does not hold", "can't be told", "no 
 NEVER = "never said"
 
 
-class Finding(NamedTuple):
+class CheckResult(NamedTuple):
     """What our runs say about one claim by itself, as one-sided p-values; None where there is no test."""
 
     evidence: str
@@ -79,7 +79,7 @@ def family_words(claims: Sequence[Claim]) -> str:
     return f"the {count_word(count)} claims that a test can speak on" if count > 1 else ""
 
 
-def _claim(text: str, finding: Finding, p: float | None) -> Claim:
+def _claim(text: str, finding: CheckResult, p: float | None) -> Claim:
     """The verdict on a claim, by the p-value that Holm's method leaves."""
     if not finding.testable:
         return Claim(text, UNTESTABLE, finding.evidence, false_holds=NEVER)
@@ -111,9 +111,9 @@ def _all_open(results: Results, why: str) -> list[Claim]:
     return [Claim(claim if isinstance(claim, str) else claim.get("text", ""), OPEN, why) for claim in stated]
 
 
-def _finding(analysis: Analysis, text: str, claim: dict[str, Any] | str) -> Finding:
+def _finding(analysis: Analysis, text: str, claim: dict[str, Any] | str) -> CheckResult:
     if isinstance(claim, str) or not claim.get("check"):
-        return Finding("The experiment states no check for it.")
+        return CheckResult("The experiment states no check for it.")
     name, argument = _named_check(text, claim["check"])
     try:
         needed = variants_in(name, argument)
@@ -122,7 +122,7 @@ def _finding(analysis: Analysis, text: str, claim: dict[str, Any] | str) -> Find
         known = _known(analysis, text, list(dict.fromkeys(needed)))
         absent = [variant for variant in known if analysis.quality(variant) is None]
         if absent:
-            return Finding(f"There is no finished run of {listed(absent)}.")
+            return CheckResult(f"There is no finished run of {listed(absent)}.")
         return CHECKS[name](analysis, argument)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ConfigError(
@@ -142,7 +142,7 @@ def _named_check(text: str, check: Any) -> tuple[str, Any]:
     )
 
 
-def all_means_between(analysis: Analysis, ends: Sequence[float]) -> Finding:
+def all_means_between(analysis: Analysis, ends: Sequence[float]) -> CheckResult:
     """``[low, high]``: every variant's mean lies between the two."""
     low, high = map(float, ends)
     means = {variant: found.mean for variant, found in analysis.summaries.items() if found.mean is not None}
@@ -158,7 +158,7 @@ def all_means_between(analysis: Analysis, ends: Sequence[float]) -> Finding:
     tested = [(low, 1.0)] if least is None or low > least else []
     tested += [(high, -1.0)] if most is None or high < most else []
     if not tested:
-        return Finding(f"{evidence}; no value of this metric can lie outside.", testable=False)
+        return CheckResult(f"{evidence}; no value of this metric can lie outside.", testable=False)
     correction = analysis.test_to_train if analysis.design == "resampled" else 0.0
     inside = [
         None
@@ -170,36 +170,36 @@ def all_means_between(analysis: Analysis, ends: Sequence[float]) -> Finding:
     return _of_all_parts(f"{evidence}.", inside)
 
 
-def best_group_then(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Finding:
+def best_group_then(analysis: Analysis, groups: Sequence[Sequence[str]]) -> CheckResult:
     """``[[a, b], [c]]``: groups in falling order of quality, ahead of all variants that are not named."""
     named = {variant for group in groups for variant in group}
     rest = [name for name in analysis.results.variants if name not in named and analysis.quality(name) is not None]
     return _in_order(analysis, [*groups, rest] if rest else groups)
 
 
-def can_beat(analysis: Analysis, pair: Sequence[str]) -> Finding:
+def can_beat(analysis: Analysis, pair: Sequence[str]) -> CheckResult:
     """``[a, b]``: a comes out ahead of b in at least one seed; no test can tell."""
     first, second = pair
     both, metric = analysis.pairs(first, second), analysis.declared
     ours, theirs = lost_as_worst(both.first, both.second, lower_is_better=metric.lower_is_better, worst=metric.worst)
     if not len(ours):
-        return Finding(f"{first} and {second} have no finished seed in common.")
+        return CheckResult(f"{first} and {second} have no finished seed in common.")
     ahead = theirs - ours if metric.lower_is_better else ours - theirs
     wins, ties = int((ahead > 0).sum()), int((ahead == 0).sum())
     lost = ", with those that were lost as the worst" if _lost_seeds(analysis, pair) else ""
     by_chance = 1 - 0.5 ** len(ahead)  # of a pair that is equal, ties apart
-    return Finding(
+    return CheckResult(
         f"{first} is ahead of {second} in {wins} of {len(ahead)} seeds, level in {ties}{lost}; {_means(analysis, pair)}. The "
         f"claim asks for one seed at least, as {100 * by_chance:.1f} % of equal pairs would give.",
         testable=False,
     )
 
 
-def largest_std(analysis: Analysis, variant: str) -> Finding:
+def largest_std(analysis: Analysis, variant: str) -> CheckResult:
     """``a``: its sample standard deviation is larger than each other one, beyond chance."""
     stds = {name: found.std for name, found in analysis.summaries.items() if found.std is not None}
     if variant not in stds or len(stds) < 2:
-        return Finding(f"A spread needs two finished seeds of {variant} and of another variant.")
+        return CheckResult(f"A spread needs two finished seeds of {variant} and of another variant.")
     falling = sorted(stds, key=lambda name: -stds[name])
     values = {name: analysis.results.values(name, analysis.metric) for name in falling}
     others = [name for name in falling if name != variant]
@@ -216,18 +216,18 @@ def largest_std(analysis: Analysis, variant: str) -> Finding:
     return _of_all_parts(f"Sample std: {shown}; {tested}{_untested(incomplete)}.", larger)
 
 
-def below(analysis: Analysis, argument: dict[str, Any]) -> Finding:
+def below(analysis: Analysis, argument: dict[str, Any]) -> CheckResult:
     """``{variant: a, others: [b, c]}``: a does less well than each of the others."""
     return _in_order(analysis, [argument["others"], [argument["variant"]]])
 
 
-def worse_than(analysis: Analysis, pair: Sequence[str]) -> Finding:
+def worse_than(analysis: Analysis, pair: Sequence[str]) -> CheckResult:
     """``[a, b]``: a does less well than b."""
     first, second = pair
     return _in_order(analysis, [[second], [first]])
 
 
-def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Finding:
+def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> CheckResult:
     """``{}`` or ``{baseline: a}``: no difference to the baseline (or of any pair) is significant; never "holds"."""
     baseline = (argument or {}).get("baseline", analysis.baseline)
     family = Analysis(analysis.results, analysis.metric, baseline).family
@@ -235,11 +235,11 @@ def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Find
     sizes = {row: abs(row.comparison.difference or 0.0) for row in family if row.comparison.difference is not None}
     means = [found.mean for found in analysis.summaries.values() if found.mean is not None]
     if not tested:
-        return Finding("No difference could be tested.")
+        return CheckResult("No difference could be tested.")
     largest = max(sizes, key=sizes.__getitem__)
     apart = [row for row, p in tested.items() if p < LEVEL]
     # That no test finds a difference is no evidence that there is none: there is no p for the claim.
-    return Finding(
+    return CheckResult(
         f"The largest difference is {analysis.show(sizes[largest])} ({largest.variant} − {largest.other}); "
         f"significant after Holm: {count_word(len(apart)) if apart else 'none'} of {count_word(len(tested))}"
         + (f" ({listed(f'{row.variant} − {row.other}' for row in apart)})" if apart else "")
@@ -251,7 +251,7 @@ def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Find
     )
 
 
-CHECKS: dict[str, Callable[[Analysis, Any], Finding]] = {
+CHECKS: dict[str, Callable[[Analysis, Any], CheckResult]] = {
     check.__name__: check
     for check in (
         all_means_between,
@@ -269,7 +269,7 @@ CHECKS: dict[str, Callable[[Analysis, Any], Finding]] = {
 ABOUT_ALL = {check.__name__ for check in (all_means_between, best_group_then, largest_std, not_significant)}
 
 
-def _in_order(analysis: Analysis, groups: Sequence[Sequence[str]]) -> Finding:
+def _in_order(analysis: Analysis, groups: Sequence[Sequence[str]]) -> CheckResult:
     """Every variant of a group does better than every one of the next group, by paired tests."""
     pairs = [pair for upper, lower in pairwise(groups) for pair in product(upper, lower)]
     tests = [analysis.test(upper, lower) for upper, lower in pairs]
@@ -310,13 +310,13 @@ def _untested(incomplete: dict[str, str]) -> str:
     return f"; not tested, as seeds were lost: {listed(incomplete.values())}" if incomplete else ""
 
 
-def _of_all_parts(evidence: str, parts: Sequence[float | None]) -> Finding:
+def _of_all_parts(evidence: str, parts: Sequence[float | None]) -> CheckResult:
     """A claim that needs all of its parts, from their one-sided p-values; a part without a test leaves it open."""
     tested = [p for p in parts if p is not None]
     if not tested:
-        return Finding(evidence)
+        return CheckResult(evidence)
     holds = max(tested) if len(tested) == len(parts) else None
-    return Finding(evidence, holds, min(1.0, len(tested) * min(1 - p for p in tested)))
+    return CheckResult(evidence, holds, min(1.0, len(tested) * min(1 - p for p in tested)))
 
 
 def _one_sided(p: float | None, as_claimed: bool) -> float | None:

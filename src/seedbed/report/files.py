@@ -14,7 +14,7 @@ import pandas as pd
 
 from seedbed.errors import ConfigError
 from seedbed.report.formatting import exact
-from seedbed.report.published import Published
+from seedbed.report.published import PublishedNumber
 from seedbed.results import CURVE_COLUMNS, IDENTITY, Results
 
 PUBLISHED_COLUMNS = (
@@ -100,7 +100,7 @@ def comparisons_csv(comparisons: pd.DataFrame) -> str:
     return csv_text([str(column) for column in comparisons], rows.itertuples(index=False, name=None))
 
 
-def published_csv(numbers: list[Published]) -> str:
+def published_csv(numbers: list[PublishedNumber]) -> str:
     """One row a published number; the header alone where the source published none."""
     return csv_text(
         PUBLISHED_COLUMNS,

@@ -33,7 +33,13 @@ from numpy.typing import NDArray
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import analyse
 from seedbed.report.formatting import count_word, listed
-from seedbed.report.published import Published, curves_by_seed, published_curves, published_numbers, values_by_seed
+from seedbed.report.published import (
+    PublishedNumber,
+    curves_by_seed,
+    published_curves,
+    published_numbers,
+    values_by_seed,
+)
 from seedbed.results import Results
 from seedbed.statistics import finite, summary
 
@@ -192,7 +198,7 @@ def _by_seed(results: Results, place: Any) -> pd.Series[float]:
     return values
 
 
-def _of_source(results: Results, place: list[Any]) -> Published:
+def _of_source(results: Results, place: list[Any]) -> PublishedNumber:
     variant, metric, *epoch = place
     wanted = (variant, metric, epoch[0] if epoch else None)
     found = [row for row in published_numbers(results) if (row.variant, row.metric, row.epoch) == wanted]

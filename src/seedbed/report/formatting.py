@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from seedbed.statistics import Comparison, Interval, Summary
 
@@ -120,58 +119,7 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(head)} and {last}" if head else last
 
 
-def markdown(text: object) -> str:
-    """Text for a Markdown cell or sentence, in one line, with what Markdown would take as markup escaped."""
-    line = " ".join(str(text).split())
-    line = re.sub(r"([\\`*|\[\]$~])", r"\\\1", line.replace("&", "&amp;")).replace("<", "&lt;")
-    # An underscore inside a word is no markup, and names stay easy to search for.
-    return re.sub(r"(?<![A-Za-z0-9_])_|_(?![A-Za-z0-9_])", r"\\_", line)
-
-
-def prose(sentence: str) -> str:
-    """A sentence for Markdown whose code spans (between backticks) stand as they are."""
-    parts = sentence.split("`")
-    return "`".join(part if place % 2 else _escaped(part) for place, part in enumerate(parts))
-
-
-def _escaped(text: str) -> str:
-    """As ``markdown``, but with the spaces at its ends, and brackets as they are: those of an interval are no link."""
-    kept = text.strip()
-    return text.replace(kept, re.sub(r"\\([\[\]])", r"\1", markdown(kept))) if kept else text
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-# Brackets and stars in braces: at the start of a row, the line break before would take them as its own.
-_LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
-    "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "[": "{[}", "]": "{]}", "*": "{*}",
-    "±": r"$\pm$", "−": "$-$", "–": "--", "—": "---", "’": "'",
-}  # fmt: skip
-
-
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-_SUPERSCRIPT = {char: rf"\textsuperscript{{{digit}}}" for digit, char in enumerate(SUPERSCRIPTS)}
-# Pairs of these are one sign to T1 fonts.
-_LIGATURES = re.compile(r"(?<=[-`',])(?=[-`',])")
-
-
-def latex(text: object) -> str:
-    """Text that LaTeX prints as it stands; what pdflatex has no letter for is shown by its code point."""
-    apart = _LIGATURES.sub("\0", " ".join(str(text).split()))
-    letters = _LATEX | _SUPERSCRIPT | {"\0": "{}"}
-    return "".join(letters.get(char) or _latex_letter(char) for char in apart)
-
-
-def _latex_letter(char: str) -> str:
-    # T1 fonts hold the Latin letters up to U+017F, but not all controls and signs from U+007F to U+00BF.
-    if " " <= char <= "~" or "À" <= char <= "ž":
-        return char
-    return f"{{[}}U+{ord(char):04X}{{]}}"
 
 
 def difference_words(comparison: Comparison, decimals: int) -> str:

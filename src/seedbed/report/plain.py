@@ -76,8 +76,8 @@ def _mapping(value: dict[str, Any], of_key: Any, of_value: Any) -> Any:
     if value.keys() == {FLOAT}:
         return float(value[FLOAT])
     if value.keys() == {PAIRS}:
-        return {restored(key, of_key): restored(found, of_value) for key, found in value[PAIRS]}
-    return {key: restored(found, of_value) for key, found in value.items()}
+        return {restored(key, of_key): restored(item, of_value) for key, item in value[PAIRS]}
+    return {key: restored(item, of_value) for key, item in value.items()}
 
 
 def _dataclass(value: Any, kind: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seedbed.report.analysis import LEVEL, Analysis, Difference
 from seedbed.report.formatting import NOTHING, count_word, number
-from seedbed.report.table import aligned
+from seedbed.report.render.terminal import aligned
 from seedbed.statistics import detectable_difference, power, seeds_needed
 
 SEEDS_SHOWN = (5, 10, 20, 50, 100)
@@ -32,7 +32,7 @@ def power_text(analysis: Analysis, wanted: float = 0.8) -> str:
 
 
 def _level(analysis: Analysis) -> float:
-    """What Holm's method asks of the smallest p-value of the family."""
+    """The level that Holm's method asks of the smallest p-value of the family."""
     return LEVEL / _tests(analysis)
 
 
@@ -74,7 +74,7 @@ def _differences_by_seeds(analysis: Analysis, wanted: float) -> list[Sequence[st
     rows: list[Sequence[str]] = [header]
     for row in analysis.family:
         std = row.comparison.std
-        found = [
+        detectable = [
             NOTHING
             if std is None
             else number(
@@ -82,7 +82,7 @@ def _differences_by_seeds(analysis: Analysis, wanted: float) -> list[Sequence[st
             )
             for count in counts
         ]
-        rows.append([_name(analysis, row), NOTHING if std is None else analysis.show(std), *found])
+        rows.append([_name(analysis, row), NOTHING if std is None else analysis.show(std), *detectable])
     return rows
 
 

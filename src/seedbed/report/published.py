@@ -35,13 +35,13 @@ WIDEST = 0.25
 """An interval that reaches further to either side than this share of the published value tells nothing: its ends differ by
 half of that value and more."""
 CURVE_TESTS = 2
-"""Of a curve: its mean over the epochs, and its farthest epoch."""
+"""How many tests a curve undergoes: of its mean over the epochs, and of its farthest epoch."""
 CURVE_CONFIDENCE = 1 - (1 - CONFIDENCE) / CURVE_TESTS
-"""Of each of them, so that both together refuse a curve of the same law in 5 % of cases at most (Bonferroni)."""
+"""Confidence of each of them, so that both together refuse a curve of the same law in 5 % of cases at most (Bonferroni)."""
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedNumber:
     """One published number and our runs; what our spread is needed for is None where it is not known."""
 
     variant: str
@@ -81,7 +81,7 @@ class PublishedCurve:
     label: str
     """What the source calls it; "" where it has the variant's name."""
     epochs: int
-    mean: Published
+    mean: PublishedNumber
     """Its mean over the epochs beside those of our seeds."""
     largest_z: float | None
     at_epoch: int | None
@@ -93,7 +93,7 @@ class PublishedCurve:
     verdict: str | None
 
 
-def published_numbers(results: Results) -> list[Published]:
+def published_numbers(results: Results) -> list[PublishedNumber]:
     """Read ``published.numbers``, a list of {variant, metric, value, epoch (optional)}, and ``published.curves``.
 
     A curve is {variant, metric, values}, the values from epoch 0 on; "none" is none. Variants that a launch left out are
@@ -145,7 +145,7 @@ def _left_out(results: Results, entry: Any) -> bool:
     return variant not in results.variants and variant in (results.config.get("variants") or ())
 
 
-def _beside_ours(results: Results, entry: dict[str, Any], scales: dict[str, float]) -> Published:
+def _beside_ours(results: Results, entry: dict[str, Any], scales: dict[str, float]) -> PublishedNumber:
     variant, metric, epoch = str(entry["variant"]), str(entry["metric"]), entry.get("epoch")
     if variant not in results.variants:
         raise ConfigError(
@@ -162,16 +162,18 @@ def _judged(
     values: NDArray[np.float64],
     scale: float | None,
     confidence: float = CONFIDENCE,
-) -> Published:
+) -> PublishedNumber:
     """One published value beside (n,) values of ours; ``scale`` is the metric's useful range."""
     variant, metric, curve = str(entry["variant"]), str(entry["metric"]), entry.get("curve")
     epoch = None if entry.get("epoch") is None else int(entry["epoch"])
     ours, interval = summary(values), prediction_interval(values, confidence)
     if ours.mean is None or ours.std is None or interval is None:
-        return Published(variant, metric, epoch, value, ours, None, None, curve, None, None)
+        return PublishedNumber(variant, metric, epoch, value, ours, None, None, curve, None, None)
     z = (value - ours.mean) / ours.std if ours.std else None
     place = (value - ours.mean) / (interval.high - ours.mean) if ours.std else None
-    return Published(variant, metric, epoch, value, ours, z, place, curve, interval, _verdict(value, interval, scale))
+    return PublishedNumber(
+        variant, metric, epoch, value, ours, z, place, curve, interval, _verdict(value, interval, scale)
+    )
 
 
 def _verdict(value: float, interval: Interval, scale: float | None) -> str:
@@ -271,7 +273,7 @@ def our_curves(results: Results, variant: str, metric: str, epochs: int) -> NDAr
 
 
 def curves_by_seed(results: Results, variant: str, metric: str, epochs: int) -> pd.DataFrame:
-    """The same, a row a seed."""
+    """Curves of the sound seeds that were trained so long, a row a seed."""
     curves = _sound_curves(results, variant, metric)
     curves = curves[curves["epoch"] < epochs]
     table = curves.pivot_table(index="seed", columns="epoch", values="value").reindex(columns=range(epochs))
@@ -284,12 +286,12 @@ def our_values(results: Results, variant: str, metric: str, epoch: int | None) -
 
 
 def values_by_seed(results: Results, variant: str, metric: str, epoch: int | None) -> pd.Series[float]:
-    """The same by seed; a seed that was not trained so long has none."""
+    """One value a sound seed, by seed; a seed that was not trained so long has none."""
     if epoch is None:
         return results.values(variant, metric)
     curves = _sound_curves(results, variant, metric)
-    found: pd.Series[float] = curves[curves["epoch"] == epoch].set_index("seed")["value"].sort_index()
-    return found
+    values: pd.Series[float] = curves[curves["epoch"] == epoch].set_index("seed")["value"].sort_index()
+    return values
 
 
 def _sound_curves(results: Results, variant: str, metric: str) -> pd.DataFrame:

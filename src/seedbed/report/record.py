@@ -48,7 +48,7 @@ class Record:
 
 
 def portable(results: Results, learned: Inspection | str | None) -> tuple[Results, Inspection | str | None]:
-    """Without what is true of one machine alone: where the data lie, and the user's home folder, which is ``~``."""
+    """Leaves out what is true of one machine alone: where the data lie, and the user's home folder, which becomes ``~``."""
     data = results.config.get("data")
     if isinstance(data, dict):
         here = {key: value for key, value in data.items() if key not in _PLACES}
@@ -61,12 +61,12 @@ def _without_home(value: Any) -> Any:
         home = str(home_folder() or "").rstrip("/")
         return value.replace(f"{home}/", "~/") if home else value
     if isinstance(value, dict):
-        return {key: _without_home(found) for key, found in value.items()}
+        return {key: _without_home(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_without_home(item) for item in value)
     if isinstance(value, Results | Search | Job):
         own = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return replace(value, **{name: _without_home(found) for name, found in own.items()})
+        return replace(value, **{name: _without_home(item) for name, item in own.items()})
     return value
 
 
@@ -185,10 +185,10 @@ def _job(content: dict[str, Any]) -> Job:
 def _cells(path: Path, experiment: str, recorded: list[dict[str, Any]], metrics: list[str]) -> pd.DataFrame:
     """The cells as recorded, with the metrics of results.csv."""
     known = {(cell["variant"], str(cell["seed"])): cell for cell in recorded}
-    found: dict[tuple[str, str], list[float]] = {}
+    finals_of: dict[tuple[str, str], list[float]] = {}
     for place, row in _rows(path, [*IDENTITY, *metrics]):
         key = (row["variant"], row["seed"])
-        if key in found:
+        if key in finals_of:
             raise _unfit(place, f"variant {key[0]!r}, seed {key[1]} stands there twice")
         if key not in known:
             raise _unfit(place, f"{RECORD} has no variant {key[0]!r} with seed {key[1]}")
@@ -196,10 +196,10 @@ def _cells(path: Path, experiment: str, recorded: list[dict[str, Any]], metrics:
         for column in IDENTITY:
             if row[column] != str(told[column]):
                 raise _unfit(place, f"{column} is {row[column]!r}, and {told[column]!r} in {RECORD}")
-        found[key] = [_number(row[metric], place, metric) for metric in metrics]
-    if missing := [key for key in known if key not in found]:
+        finals_of[key] = [_number(row[metric], place, metric) for metric in metrics]
+    if missing := [key for key in known if key not in finals_of]:
         raise _unfit(str(path), f"the row of variant {missing[0][0]!r}, seed {missing[0][1]} is missing")
-    values = [found[key] for key in known]
+    values = [finals_of[key] for key in known]
     cells = [{"experiment": experiment, **cell} for cell in recorded]
     finals = pd.DataFrame(values, columns=metrics, dtype=float)
     return pd.concat([pd.DataFrame(cells)[list(CELL_COLUMNS)], finals], axis=1)

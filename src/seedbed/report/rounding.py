@@ -51,7 +51,7 @@ class Rounding:
 
 def rounding_of(cells: Sequence[TrainedAlone], metric: str, summaries: Mapping[str, Summary]) -> list[Rounding]:
     """One for each variant, in the order of the summaries."""
-    found = []
+    measured = []
     for variant, summary in summaries.items():
         of_variant = [cell for cell in cells if cell.variant == variant]
         sizes = [
@@ -62,31 +62,31 @@ def rounding_of(cells: Sequence[TrainedAlone], metric: str, summaries: Mapping[s
         largest, typical = (max(sizes), median(sizes)) if sizes else (None, None)
         others = sum(recorded != alone for recorded, alone in (cell.outcomes for cell in of_variant))
         if of_variant:
-            found.append(Rounding(variant, len(of_variant), largest, typical, summary.std, others))
-    return found
+            measured.append(Rounding(variant, len(of_variant), largest, typical, summary.std, others))
+    return measured
 
 
 def rounding_text(analysis: Analysis) -> str:
     """One paragraph about what was measured of the seeds in the tables; "" where nothing was."""
-    found = rounding_of(analysis.results.rounding, analysis.metric, analysis.summaries)
-    sizes = {of_variant.variant: of_variant.largest for of_variant in found if of_variant.largest is not None}
+    roundings = rounding_of(analysis.results.rounding, analysis.metric, analysis.summaries)
+    sizes = {of_variant.variant: of_variant.largest for of_variant in roundings if of_variant.largest is not None}
     if not sizes:
         return ""
-    cells = sum(of_variant.cells for of_variant in found)
+    cells = sum(of_variant.cells for of_variant in roundings)
     measured = f"(`seedbed verify {analysis.results.experiment} --alone`, {cells} cell{'' if cells == 1 else 's'})"
     same = [variant for variant, size in sizes.items() if size == 0]
-    others = sum(of_variant.other_outcomes for of_variant in found)
+    others = sum(of_variant.other_outcomes for of_variant in roundings)
     diverged = f" {count_word(others).capitalize()} of them diverged on one side only." if others else ""
     if len(same) == len(sizes):
         return f"Seeds trained alone instead of in their stack end at the same {analysis.metric} {measured}.{diverged}"
     return (
         f"Seeds trained alone instead of in their stack end up to {max(sizes.values()):.3g} away {measured}: rounding, which "
-        f"training amplifies{_share(found)}.{_same(same)}{diverged}"
+        f"training amplifies{_share(roundings)}.{_same(same)}{diverged}"
     )
 
 
-def _share(found: Sequence[Rounding]) -> str:
-    shares = {of_variant.variant: of_variant.share for of_variant in found if of_variant.share}
+def _share(roundings: Sequence[Rounding]) -> str:
+    shares = {of_variant.variant: of_variant.share for of_variant in roundings if of_variant.share}
     if not shares:
         return ""
     most = max(shares, key=lambda variant: shares[variant] or 0.0)

@@ -18,7 +18,7 @@ from seedbed.figures import Kind, rendered
 from seedbed.lr_finder import AUTO, RULES, FinderSettings, RangeTest, Suggested, mean_curve
 from seedbed.report.files import csv_text, write_files
 from seedbed.report.pictures.lr_finder import range_tests_figure
-from seedbed.report.table import aligned
+from seedbed.report.render.terminal import aligned
 from seedbed.running.runner import Planner, installed, may_leave_out, repair
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking.names import CONFIG, RANGE_TESTS

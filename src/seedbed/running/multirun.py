@@ -34,7 +34,7 @@ from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.paths import expanded, project_folder
 from seedbed.quoting import quoted
-from seedbed.report import table_text
+from seedbed.report.printed import table_text
 from seedbed.running.runner import JOB, SWEEP, open_store, run
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking.store import NothingTracked, Store

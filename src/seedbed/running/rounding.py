@@ -10,7 +10,7 @@ from os import PathLike
 from seedbed.data.table import Dataset
 from seedbed.errors import TrackingError
 from seedbed.paths import expanded, make_importable
-from seedbed.report import analyse
+from seedbed.report.analysis import analyse
 from seedbed.report.rounding import Rounding, rounding_of
 from seedbed.results import SECONDS, TrainedAlone
 from seedbed.running.verify import (

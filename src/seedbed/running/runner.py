@@ -23,7 +23,9 @@ from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Strategy
 from seedbed.metrics import Declared, as_plain, joined
-from seedbed.report import analyse, comparison_table, launch_page, table_text
+from seedbed.report.analysis import analyse, comparison_table
+from seedbed.report.printed import table_text
+from seedbed.report.writing import launch_page
 from seedbed.results import Results
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import other_code

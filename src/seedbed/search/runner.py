@@ -19,9 +19,10 @@ from seedbed.config.experiment import Experiment, Variant
 from seedbed.config.recipe import RECIPE_VERSION, recipe_of
 from seedbed.errors import SeedbedError
 from seedbed.report.formatting import number
-from seedbed.report.pictures import files_of
-from seedbed.report.search import search_pictures, search_text
-from seedbed.report.trials import trials_csv
+from seedbed.report.pictures.picture import files_of
+from seedbed.report.printed import search_text
+from seedbed.report.searches.trials import trials_csv
+from seedbed.report.sections.search import search_pictures
 from seedbed.results import Search
 from seedbed.running.runner import Outcome, repair, run_loaded
 from seedbed.search.plan import Plan, read_plan

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from seedbed.figures import BLUE, DARK_GREY, GRID, VERMILION, plain, short
-from seedbed.report.published import Published
+from seedbed.report.published import PublishedNumber
 from seedbed.results import Results
 
 TRAINING_LOSS, VALIDATION_LOSS = "train/loss", "val/loss"
@@ -19,7 +19,7 @@ _MARKERS = "osD^v"
 _ACROSS = 3
 
 
-def curve_metric(results: Results, numbers: list[Published]) -> str | None:
+def curve_metric(results: Results, numbers: list[PublishedNumber]) -> str | None:
     """The metric whose curves are shown: the one of most published curves, else the monitored one; None without any."""
     names = [number.metric for number in numbers if number.epoch is not None]
     if names:
@@ -28,10 +28,10 @@ def curve_metric(results: Results, numbers: list[Published]) -> str | None:
     return str(monitor) if monitor in set(results.curves["metric"]) else None
 
 
-def curves_of_the_source(numbers: list[Published], metric: str) -> dict[str, list[list[Published]]]:
+def curves_of_the_source(numbers: list[PublishedNumber], metric: str) -> dict[str, list[list[PublishedNumber]]]:
     """Published curves of ``metric`` by variant."""
     points = (number for number in numbers if number.epoch is not None and number.metric == metric)
-    found: dict[str, list[list[Published]]] = {}
+    found: dict[str, list[list[PublishedNumber]]] = {}
     for (variant, _), curve in groupby(points, key=lambda number: (number.variant, number.curve)):
         found.setdefault(variant, []).append(list(curve))
     return found
@@ -40,7 +40,7 @@ def curves_of_the_source(numbers: list[Published], metric: str) -> dict[str, lis
 def curves_figure(
     results: Results,
     metric: str,
-    published: dict[str, list[list[Published]]],
+    published: dict[str, list[list[PublishedNumber]]],
     *,
     beside: str | None = None,
     one_scale: bool = True,
@@ -73,7 +73,7 @@ def curves_figure(
 
 
 def _draw(
-    axes: Axes, results: Results, variant: str, metric: str, curves: list[list[Published]], beside: str | None
+    axes: Axes, results: Results, variant: str, metric: str, curves: list[list[PublishedNumber]], beside: str | None
 ) -> None:
     table = _by_seed(results, variant, metric)
     sound = set(results.sound_seeds(variant))

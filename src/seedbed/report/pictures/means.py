@@ -50,27 +50,27 @@ def means_figure(analysis: Analysis) -> Figure:
     return figure
 
 
-def span(found: Summary, bars: str, bounds: tuple[float | None, float | None]) -> Span | None:
+def span(summary: Summary, bars: str, bounds: tuple[float | None, float | None]) -> Span | None:
     """Ends of the whisker, and where the drawing is cut as the metric ends there; None without a value."""
-    if found.mean is None:
+    if summary.mean is None:
         return None
-    reach = {"2std": 2, "std": 1}.get(bars, 0) * (found.std or 0.0)
-    low, high = found.mean - reach, found.mean + reach
-    if bars == "ci95" and found.low is not None and found.high is not None:
-        low, high = found.low, found.high
+    reach = {"2std": 2, "std": 1}.get(bars, 0) * (summary.std or 0.0)
+    low, high = summary.mean - reach, summary.mean + reach
+    if bars == "ci95" and summary.low is not None and summary.high is not None:
+        low, high = summary.low, summary.high
     least, most = bounds
     # A mean may lie beyond the end itself, by rounding.
-    drawn_low = low if least is None else min(found.mean, max(low, least))
-    drawn_high = high if most is None else max(found.mean, min(high, most))
-    return Span(found.mean, low, high, drawn_low, drawn_high)
+    drawn_low = low if least is None else min(summary.mean, max(low, least))
+    drawn_high = high if most is None else max(summary.mean, min(high, most))
+    return Span(summary.mean, low, high, drawn_low, drawn_high)
 
 
-def _draw_bar(axes: Axes, place: int, found: Span, *, floor: float, is_baseline: bool) -> None:
+def _draw_bar(axes: Axes, place: int, drawn: Span, *, floor: float, is_baseline: bool) -> None:
     colour = LIGHT_GREY if is_baseline else LIGHT_BLUE
-    axes.bar(place, found.mean - floor, bottom=floor, width=0.62, color=colour, edgecolor=DARK_GREY, linewidth=0.8)
-    if found.high > found.low:
-        ends = [[found.mean - found.drawn_low], [found.drawn_high - found.mean]]
-        axes.errorbar(place, found.mean, yerr=ends, color=BLACK, capsize=5, linewidth=1.4, zorder=4)
+    axes.bar(place, drawn.mean - floor, bottom=floor, width=0.62, color=colour, edgecolor=DARK_GREY, linewidth=0.8)
+    if drawn.high > drawn.low:
+        ends = [[drawn.mean - drawn.drawn_low], [drawn.drawn_high - drawn.mean]]
+        axes.errorbar(place, drawn.mean, yerr=ends, color=BLACK, capsize=5, linewidth=1.4, zorder=4)
 
 
 def _draw_seeds(axes: Axes, place: int, values: NDArray[np.float64], limits: tuple[float, float]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from seedbed.figures import BLUE, DARK_GREY, GRID, LIGHT_BLUE, VERMILION, short
-from seedbed.report.published import INCOMPATIBLE, TOO_WIDE, Published
+from seedbed.report.published import INCOMPATIBLE, TOO_WIDE, PublishedNumber
 
 
-def published_figure(numbers: list[Published]) -> Figure:
+def published_figure(numbers: list[PublishedNumber]) -> Figure:
     """A row for each variant and metric: where its published numbers lie in our prediction intervals, from -1 to 1.
 
     Numbers that cannot be judged are left out.

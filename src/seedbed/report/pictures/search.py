@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
 from seedbed.figures import BLACK, BLUE, DARK_GREY, GREY, GRID, LIGHT_BLUE, VERMILION, plain, short
-from seedbed.report.trials import (
+from seedbed.report.searches.trials import (
     FAILED,
     PRUNED,
     complete_trials,
@@ -187,15 +187,15 @@ def _slice(trials: Sequence[Trial], scale: _Scale) -> tuple[list[float], list[fl
     return [at[0] for at in found], [at[1] for at in found], [at[2] for at in found]
 
 
-def importance_figure(search: Search, found: Mapping[str, Mapping[str, float]]) -> Figure:
-    """``found``: each parameter's share of the variance, by objective; a panel for each objective."""
+def importance_figure(search: Search, importances: Mapping[str, Mapping[str, float]]) -> Figure:
+    """``importances``: each parameter's share of the variance, by objective; a panel for each objective."""
     keys, names = list(search.space), short_keys(list(search.space))
     figure = Figure(
-        figsize=(min(_WIDEST, 2.2 + 3.4 * len(found)), max(1.8, 0.36 * len(keys) + 1.2)), layout="constrained"
+        figsize=(min(_WIDEST, 2.2 + 3.4 * len(importances)), max(1.8, 0.36 * len(keys) + 1.2)), layout="constrained"
     )
-    panels = figure.subplots(1, len(found), sharey=True, sharex=True, squeeze=False).flatten()
-    order = sorted(keys, key=lambda key: -max(shares.get(key, 0.0) for shares in found.values()))
-    for axes, (metric, shares) in zip(panels, found.items(), strict=True):
+    panels = figure.subplots(1, len(importances), sharey=True, sharex=True, squeeze=False).flatten()
+    order = sorted(keys, key=lambda key: -max(shares.get(key, 0.0) for shares in importances.values()))
+    for axes, (metric, shares) in zip(panels, importances.items(), strict=True):
         values = [shares.get(key, 0.0) for key in order]
         axes.barh(range(len(order)), values, height=0.6, color=LIGHT_BLUE, edgecolor=DARK_GREY, linewidth=0.8)
         for place, value in enumerate(values):
@@ -369,7 +369,7 @@ class _View:
 
     @property
     def ends(self) -> tuple[float, float]:
-        """With some air."""
+        """The ends of the axis, with some air."""
         air = 0.06 * (self.most - self.least)
         return self.least - air, self.most + air
 
@@ -466,7 +466,7 @@ class _Scale:
 
     key: str
     choices: Sequence[Any] | None
-    """Of a parameter without an order; None for numbers."""
+    """The values of a parameter without an order; None for numbers."""
     low: float = 0.0
     high: float = 1.0
     log: bool = False
@@ -553,7 +553,7 @@ def _choice(value: Any) -> str:
 
 
 def _scales(search: Search) -> dict[str, _Scale]:
-    """By key."""
+    """The scale of each key."""
     from optuna.distributions import json_to_distribution  # noqa: PLC0415 - a report without a search needs no Optuna
 
     return {key: _scale(key, json_to_distribution(search.distributions[key])) for key in search.space}

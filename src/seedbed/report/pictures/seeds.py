@@ -28,9 +28,9 @@ def seeds_figure(analysis: Analysis) -> Figure:
         axes.plot(values, places, color=LIGHT_GREY, linewidth=0.7, zorder=1)
         axes.plot(values, places, "o", color=BLUE, markersize=4, alpha=0.65, markeredgewidth=0, zorder=3)
     for place, variant in enumerate(variants):
-        found = analysis.summaries[variant]
-        if found.mean is not None:
-            axes.plot([found.mean] * 2, [place - 0.28, place + 0.28], color=BLACK, linewidth=1.6, zorder=4)
+        summary = analysis.summaries[variant]
+        if summary.mean is not None:
+            axes.plot([summary.mean] * 2, [place - 0.28, place + 0.28], color=BLACK, linewidth=1.6, zorder=4)
     axes.set_yticks(
         range(len(variants)), [f"{short(name)} ({analysis.count(name).split(',', maxsplit=1)[0]})" for name in variants]
     )

@@ -1,0 +1,1 @@
+"""Renderers of blocks, one file a format."""

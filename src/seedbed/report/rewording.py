@@ -1,0 +1,86 @@
+"""The wording of an experiment file that was mended after its launch, in the results that a record holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+from seedbed.config.compose import experiment_names
+from seedbed.config.experiment import Experiment, load_experiment
+from seedbed.config.recipe import canonical, recipe_of
+from seedbed.errors import ConfigError
+from seedbed.report.formatting import listed
+from seedbed.results import Results, typed_about
+
+WORDING = ("question", "report", "published")
+"""Keys that cannot change what is trained, and are taken from the experiment file as it stands."""
+ASKED_OF_WEIGHTS = ("learned", "similar_to", "user")
+"""Keys of ``report`` that the trained weights have answered: without these, the answers stay as they are."""
+SHOWN = 3
+
+
+def with_current_wording(results: Results, config_dir: str | PathLike[str] | None) -> tuple[Results, list[str]]:
+    """The results under the question, the report section and the published part of the experiment file, where there is one.
+
+    And sentences on what of the file was not used. Of a search, which words its question itself, nothing is changed.
+    Raises ConfigError for a file that cannot be read.
+    """
+    if results.search is not None:
+        return results, []
+    if results.experiment not in experiment_names(config_dir):
+        return results, [
+            f"There is no experiments/{results.experiment}.yaml here: question, report section and published part are those "
+            "that were recorded. Name the folder that has it with --config-dir."
+        ]
+    current = load_experiment(results.experiment, list(typed_about(results.command, WORDING)), config_dir)
+    wording = {key: current.config[key] for key in WORDING if key in current.config}
+    recorded, given = results.config.get("report") or {}, dict(wording["report"])
+    kept = {key: recorded.get(key) for key in ASKED_OF_WEIGHTS}
+    said = [
+        f"report.{key} is {given.get(key)} in experiments/{results.experiment}.yaml: the report keeps {value}, which the "
+        "trained weights were asked for."
+        for key, value in kept.items()
+        if given.get(key) != value
+    ]
+    wording["report"] = given | {key: value for key, value in kept.items() if key in given or value is not None}
+    said += _other_recipe(results, current, config_dir)
+    return replace(results, config={**results.config, **wording}), said
+
+
+def _other_recipe(results: Results, current: Experiment, config_dir: str | PathLike[str] | None) -> list[str]:
+    """One sentence where the file would train something else than what was trained; [] where it would not."""
+    name = results.experiment
+    try:
+        under = load_experiment(name, results.overrides, config_dir) if results.overrides else current
+        different = _differences(results, under)
+    except ConfigError as error:
+        different = [f"the launch's overrides do not fit the file any more: {error}"]
+    if not different:
+        return []
+    more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
+    return [
+        f"The recipe in experiments/{name}.yaml is not the one that was trained ({'; '.join(different[:SHOWN])}{more}): "
+        "the report keeps the recorded one."
+    ]
+
+
+def _differences(results: Results, current: Experiment) -> list[str]:
+    by_name = {variant.name: variant for variant in current.variants}
+    gone = [variant for variant in results.variants if variant not in by_name]
+    said = [f"it has no variant {listed(gone)}"] if gone else []
+    stated = results.config.get("variants")
+    if isinstance(stated, Mapping):
+        overrides = {variant: list(stated.get(variant) or ()) for variant in results.variants if variant in by_name}
+        changed = [name for name, own in overrides.items() if list(by_name[name].overrides) != own]
+        said += [f"the overrides of {listed(changed)}"] if changed else []
+    if results.variants[0] in by_name:  # the config of a launch is that of its first variant
+        ours, theirs = (_recipe(config) for config in (results.config, by_name[results.variants[0]].config))
+        changed = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+        said += [f"{key} is {theirs.get(key)}, and was {ours.get(key)}" for key in changed]
+    return said
+
+
+def _recipe(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: canonical(value) for key, value in recipe_of(config).items()}

@@ -1,0 +1,55 @@
+"""Which launch trained how many seeds of each variant, and how long a seed took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from seedbed.report.analysis import Analysis
+from seedbed.report.blocks import Block, Bullets, Code, Heading, Paragraph, Plain, Words, joined
+from seedbed.report.evidence import Evidence
+from seedbed.results import SECONDS
+
+
+def section(evidence: Evidence) -> list[Block]:
+    """A line a launch; [] where neither launches nor times were recorded."""
+    results = evidence.results
+    finished = results.cells[results.cells["status"] == "FINISHED"]
+    recorded: dict[str, Mapping[str, str]] = {launch["id"]: launch for launch in results.launches}
+    launches = [*recorded, *sorted(set(finished["launch"]) - set(recorded))]
+    lines: list[Words] = [
+        (
+            Code(launch),
+            *_about(recorded.get(launch, {})),
+            ": ",
+            _trained(finished[finished["launch"] == launch], results.variants),
+        )
+        for launch in launches
+    ]
+    blocks = [*([Bullets(lines)] if lines else []), *_training_time(evidence.analysis)]
+    return [Heading("Seeds trained by launch"), *blocks] if blocks else []
+
+
+def _about(launch: Mapping[str, str]) -> tuple[Words, ...]:
+    """When it started, and by which command."""
+    said: list[Words] = [launch["started"]] if launch.get("started") else []
+    said += [Code(launch["command"])] if launch.get("command") else []
+    return (" (", joined(said, ", "), ")") if said else ()
+
+
+def _trained(cells: pd.DataFrame, variants: tuple[str, ...]) -> Words:
+    """How many of these cells each variant has."""
+    counts = cells["variant"].value_counts()
+    said: list[Words] = [(Plain(variant), f" {counts[variant]}") for variant in variants if variant in counts.index]
+    return joined(said, ", ") if said else "trained none of these cells"
+
+
+def _training_time(analysis: Analysis) -> list[Block]:
+    """Seconds a seed; seeds that were stacked share the time of their stack, so there is no spread to show."""
+    if SECONDS not in analysis.results.metrics:
+        return []
+    means = {variant: summary.mean for variant, summary in analysis.summaries_of(SECONDS).items()}
+    said: list[Words] = [(Plain(variant), f" {mean:.2f}") for variant, mean in means.items() if mean is not None]
+    about = "Seconds of training a seed (the stack's time over its seeds): "
+    return [Paragraph((about, joined(said, ", "), "."))] if said else []

@@ -1,0 +1,31 @@
+"""What does not enter the tables, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seedbed.report.analysis import absences
+from seedbed.report.blocks import Block, Bullets, Heading, Paragraph
+from seedbed.report.evidence import Evidence
+from seedbed.report.formatting import listed
+
+
+def section(evidence: Evidence) -> list[Block]:
+    """A line for each variant with cells that have no value, or that nothing is left out."""
+    results, metric = evidence.results, evidence.analysis.metric
+    lines = [
+        f"`{variant}`: {', '.join(reasons)}. Enters no mean and no interval{_in_tests(reasons)}."
+        for variant in results.variants
+        if (reasons := absences(results, variant, metric))
+    ]
+    if unasked := [name for name in results.config.get("variants") or () if name not in results.variants]:
+        lines.append(f"{listed(f'`{name}`' for name in unasked)}: not asked for in this launch.")
+    nothing = "Nothing: every cell that was asked for finished, and enters the tables."
+    return [Heading("What was left out"), Bullets(lines) if lines else Paragraph(nothing)]
+
+
+def _in_tests(reasons: Sequence[str]) -> str:
+    """What becomes of cells without a value in the tests."""
+    if all(reason.endswith("not run") for reason in reasons):
+        return " and no test"
+    return "; a verdict counts a run that diverged or failed as the worst"

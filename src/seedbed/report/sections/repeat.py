@@ -1,0 +1,29 @@
+"""The commands that make the results and the report again."""
+
+from __future__ import annotations
+
+import shlex
+
+from seedbed.report.analysis import Analysis
+from seedbed.report.blocks import Block, Heading, Listing
+from seedbed.report.evidence import Evidence
+
+
+def section(evidence: Evidence) -> list[Block]:
+    """What trained the seeds, and what makes this page from the tracked runs."""
+    results = evidence.results
+    own = [launch for launch in results.launches if launch["id"] == results.launch] or results.launches[-1:]
+    command = own[0].get("command") if own else ""
+    run = command or f"seedbed run {results.experiment}"
+    return [Heading("Repeat"), Listing(f"{run}\n{_report_command(evidence.analysis)}")]
+
+
+def _report_command(analysis: Analysis) -> str:
+    """The command that writes this report, with options where they are not the experiment's own."""
+    stated = analysis.results.config.get("report") or {}
+    options = [
+        *(["--metric", analysis.metric] if analysis.metric != stated.get("metric") else []),
+        *(["--baseline", analysis.baseline] if analysis.baseline not in (None, stated.get("baseline")) else []),
+        *(["--rope", f"{analysis.rope:g}"] if analysis.rope not in (None, stated.get("rope")) else []),
+    ]
+    return shlex.join(["seedbed", "report", analysis.results.experiment, *options])

@@ -1,0 +1,118 @@
+"""Writing a report: its pages, tables and pictures as files; and the shorter page that a launch shows in MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seedbed.checks import require_choice
+from seedbed.figures import Kind
+from seedbed.report.analysis import analyse, comparison_table
+from seedbed.report.blocks import Block, pictures_of
+from seedbed.report.document import blocks_of, launch_answer, launch_pictures
+from seedbed.report.evidence import Evidence, evidence_of
+from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_files
+from seedbed.report.findings import FILE, read_findings
+from seedbed.report.footnotes import note_lines
+from seedbed.report.pictures.picture import files_of
+from seedbed.report.record import RECORD, portable, record_json
+from seedbed.report.render.html import html
+from seedbed.report.render.latex import latex
+from seedbed.report.render.markdown import escaped, markdown
+from seedbed.report.searches.trials import trials_csv
+from seedbed.results import Results
+
+if TYPE_CHECKING:
+    from seedbed.trained.inspection import Inspection
+
+FORMATS = ("md", "html", "tex", "csv")
+LONGEST_DESCRIPTION = 8000
+"""MLflow takes so many characters of a tag at most."""
+
+
+def write_report(
+    results: Results,
+    folder: Path,
+    *,
+    metric: str | None = None,
+    baseline: str | None = None,
+    rope: float | None = None,
+    formats: Sequence[str] = FORMATS,
+    learned: Inspection | str | None = None,
+    findings: Path | None = None,
+) -> list[Path]:
+    """Write the report of one experiment into ``folder`` and return the files, its pages first.
+
+    ``learned`` is what was read off the weights of a rating variant, or a sentence on why nothing was.
+    ``findings`` are what is shown if it is about these cells; the file beside the report where none is named.
+
+    Everything is computed before the first file is written; the same results give the same bytes.
+    Raises ConfigError for an unknown metric, baseline, format or check.
+    """
+    for name in formats:
+        require_choice("--format", name, FORMATS)
+    results, learned = portable(results, learned)
+    evidence = evidence_of(analyse(results, metric, baseline, rope), learned=learned)
+    contents: dict[str, bytes | str] = {}
+    if set(formats) - {"csv"}:
+        said = read_findings(findings or folder / FILE, results)
+        contents |= _pages(replace(evidence, findings=said), formats)
+    if "csv" in formats:
+        contents |= _tables(evidence)
+    write_files(folder, contents, "--output")
+    return [folder / name for name in contents]
+
+
+def _pages(evidence: Evidence, formats: Sequence[str]) -> dict[str, bytes | str]:
+    """The pages asked for, and the pictures that lie beside those that do not hold them."""
+    blocks = blocks_of(evidence)
+    beside = bool({"md", "tex"} & set(formats))
+    kinds: tuple[Kind, ...] = ("png", "svg") if beside else ("svg",)
+    files = files_of(pictures_of(blocks), kinds)
+    page = f"{markdown(blocks)}\n"
+    pages: dict[str, Callable[[], str]] = {
+        "md": lambda: page,
+        "html": lambda: html(page, files, f"{evidence.results.experiment}: {evidence.analysis.label()}"),
+        "tex": lambda: latex(blocks),
+    }
+    contents: dict[str, bytes | str] = {f"report.{name}": make() for name, make in pages.items() if name in formats}
+    return contents | (files if beside else {})
+
+
+def _tables(evidence: Evidence) -> dict[str, bytes | str]:
+    """The numbers, and the record that a report is made anew from."""
+    results = evidence.results
+    trials = {"trials.csv": trials_csv(results.search)} if results.search else {}
+    return {
+        "results.csv": results_csv(results),
+        "curves.csv": curves_csv(results),
+        "comparisons.csv": comparisons_csv(comparison_table(evidence.analysis)),
+        "published.csv": published_csv(evidence.numbers),
+        RECORD: record_json(results, evidence.learned),
+        **trials,
+    }
+
+
+# ---- a launch in MLflow ----------------------------------------------------------------------------------------------
+
+
+def launch_page(results: Results, *, with_pictures: bool = True) -> tuple[str, dict[str, bytes]]:
+    """What a launch shows in MLflow: a description in Markdown, and its pictures as PNG by the names of their files."""
+    evidence = evidence_of(analyse(results))
+    drawn = launch_pictures(evidence) if with_pictures else []
+    return _description(evidence), files_of(drawn, kinds=("png",))
+
+
+def _description(evidence: Evidence) -> str:
+    """The answer and the table, or as much of the answer as MLflow takes."""
+    answer, table = launch_answer(evidence)
+    text = markdown([*answer, *table])
+    return text if len(text) <= LONGEST_DESCRIPTION else _cut(answer, note_lines(evidence.results))
+
+
+def _cut(answer: Sequence[Block], notes: Sequence[str]) -> str:
+    below = [*map(escaped, notes), "The rest is left out here: see table.txt among the artifacts."]
+    end = "".join(f"\n\n{line}" for line in below)
+    return markdown(answer)[: LONGEST_DESCRIPTION - len(end)] + end
