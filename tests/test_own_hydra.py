@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,3 +113,38 @@ def test_only_own_hydra_initialises_hydra() -> None:
         path.name for path in source.rglob("*.py") if re.search(r"initialize_config|GlobalHydra", path.read_text())
     ]
     assert using == ["own_hydra.py"]
+
+
+def test_a_file_that_changes_between_two_loads_is_read_again(bare_project: Path) -> None:
+    """Even where neither its time nor its size tells."""
+    path = bare_project / "experiments" / "messages.yaml"
+    state = path.stat()
+    assert load_experiment("messages", config_dir=bare_project).config["trainer"]["max_epochs"] == 2
+    path.write_text(path.read_text().replace("max_epochs: 2", "max_epochs: 7"))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert path.stat().st_size == state.st_size
+    assert load_experiment("messages", config_dir=bare_project).config["trainer"]["max_epochs"] == 7
+    path.unlink()
+    with pytest.raises(ConfigError, match="There is no experiment 'messages'"):
+        load_experiment("messages", config_dir=bare_project)
+
+
+def test_what_one_composition_changes_is_as_it_was_in_the_next(bare_project: Path) -> None:
+    def composed() -> Any:
+        with own_hydra():
+            return compose("config", [search_path([bare_project]), "experiments=messages"])
+
+    first = composed()
+    before = OmegaConf.to_yaml(first)
+    first.model.hidden.append(3)
+    del first.trainer
+    first.variants.none = None
+    assert OmegaConf.to_yaml(composed()) == before
+
+
+def test_a_defaults_list_may_refer_to_a_choice(bare_project: Path) -> None:
+    (bare_project / "tracking").mkdir()
+    (bare_project / "tracking" / "of_messages.yaml").write_text("pictures: false\ncheckpoints: false\n")
+    path = bare_project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("defaults:\n", "defaults:\n  - /tracking@tracking: of_${experiments}\n"))
+    assert load_experiment("messages", config_dir=bare_project).config["tracking"]["checkpoints"] is False

@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from hydra import initialize_config_dir
+from hydra._internal import defaults_list as hydras_defaults
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_store import ConfigStore
+from hydra.core.default_element import InputDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
@@ -20,6 +22,7 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
 
 from seedbed.paths import current_folder, resources
@@ -43,6 +46,7 @@ def own_hydra(job_name: str = "app") -> Iterator[GlobalHydra]:
     try:
         with (
             _without_own_configs(),
+            _choices_mapped_where_asked_for(),
             initialize_config_dir(str(resources() / "conf"), job_name=job_name, version_base="1.3"),
         ):
             _read_each_file_once()
@@ -65,6 +69,24 @@ def _without_own_configs() -> Iterator[None]:
     finally:
         before.update({name: node for name, node in store.repo.items() if name in _OF_HYDRA})
         store.repo = before
+
+
+@contextmanager
+def _choices_mapped_where_asked_for() -> Iterator[None]:
+    """For entries such as ``${data}``, which few have, Hydra maps all choices with every defaults list: a fifth of composing."""
+    map_choices = hydras_defaults._create_interpolation_map
+
+    def where_asked_for(
+        overrides: hydras_defaults.Overrides, defaults_list: list[InputDefault], self_added: bool
+    ) -> DictConfig:
+        asked_for = any(entry.is_interpolation() for entry in defaults_list)
+        return map_choices(overrides, defaults_list, self_added) if asked_for else OmegaConf.create()
+
+    hydras_defaults._create_interpolation_map = where_asked_for
+    try:
+        yield
+    finally:
+        hydras_defaults._create_interpolation_map = map_choices
 
 
 def _read_each_file_once() -> None:
