@@ -143,8 +143,7 @@ def test_what_one_composition_changes_is_as_it_was_in_the_next(bare_project: Pat
 
 
 def test_a_defaults_list_may_refer_to_a_choice(bare_project: Path) -> None:
-    (bare_project / "tracking").mkdir()
-    (bare_project / "tracking" / "of_messages.yaml").write_text("pictures: false\ncheckpoints: false\n")
+    (bare_project / "experiments" / "shared_by_messages.yaml").write_text("# @package _global_\npatience: 7\n")
     path = bare_project / "experiments" / "messages.yaml"
-    path.write_text(path.read_text().replace("defaults:\n", "defaults:\n  - /tracking@tracking: of_${experiments}\n"))
-    assert load_experiment("messages", config_dir=bare_project).config["tracking"]["checkpoints"] is False
+    path.write_text(path.read_text().replace("defaults:\n", "defaults:\n  - shared_by_${experiments}\n"))
+    assert load_experiment("messages", config_dir=bare_project).config["patience"] == 7
