@@ -143,7 +143,8 @@ def test_what_one_composition_changes_is_as_it_was_in_the_next(bare_project: Pat
 
 
 def test_a_defaults_list_may_refer_to_a_choice(bare_project: Path) -> None:
-    (bare_project / "experiments" / "shared_by_messages.yaml").write_text("# @package _global_\npatience: 7\n")
+    (bare_project / "shared").mkdir()
+    (bare_project / "shared" / "by_messages.yaml").write_text("patience: 7\n")
     path = bare_project / "experiments" / "messages.yaml"
-    path.write_text(path.read_text().replace("defaults:\n", "defaults:\n  - shared_by_${experiments}\n"))
+    path.write_text(path.read_text().replace("defaults:\n", "defaults:\n  - /shared@_global_: by_${experiments}\n"))
     assert load_experiment("messages", config_dir=bare_project).config["patience"] == 7
