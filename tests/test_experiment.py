@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from hypothesis import strategies
 from torch import nn
 
 from seedbed.checks import shown
+from seedbed.choices import settings_of_file
 from seedbed.errors import ConfigError, without_addresses
-from seedbed.experiment import Template, build, experiment_names, load_experiment, recipe_of
+from seedbed.experiment import Template, Variant, build, experiment_names, load_experiment, recipe_of
 from seedbed.overrides import parse
 from seedbed.paths import project_folder, resources
 from tests.properties import Examine
@@ -284,8 +286,13 @@ def test_own_folder_adds_experiments_and_groups(bare_project: Path) -> None:
     assert experiment.config["data"]["rows"] == 80
 
 
+@cache
+def smote(*overrides: str) -> Variant:
+    return load_experiment(SPAM, ["variant=smote", *overrides]).variants[0]
+
+
 def fingerprint(*overrides: str, seed: int = 0, **inputs: str) -> str:
-    return load_experiment(SPAM, ["variant=smote", *overrides]).variants[0].fingerprint(seed, INPUTS | inputs)
+    return smote(*overrides).fingerprint(seed, INPUTS | inputs)
 
 
 @pytest.mark.parametrize(
@@ -308,15 +315,15 @@ def test_a_fingerprint_ignores_what_cannot_change_the_result(override: str) -> N
     ],
 )  # fmt: skip
 def test_settings_that_came_later_count_from_where_they_are_set(experiment, given, later) -> None:
-    first = load_experiment(experiment, given).variants[0].name
+    first = next(iter(settings_of_file(experiment, [resources()]).variants))
 
     def recipe(*more: str) -> dict[str, object]:
         return recipe_of(load_experiment(experiment, [*given, *more, f"variant={first}"]).variants[0].config)
 
     keys = {override.split("=")[0] for override in later}
     assert not keys & set(recipe())
-    for override in later:
-        assert any(key.startswith(override.split("=")[0]) for key in recipe(override))
+    set_now = recipe(*later)
+    assert all(any(name.startswith(key) for name in set_now) for key in keys)
 
 
 def test_equal_values_have_one_fingerprint() -> None:

@@ -20,9 +20,9 @@ from hydra.version import getbase
 from omegaconf import OmegaConf
 
 from seedbed.errors import ConfigError
-from seedbed.experiment import load_experiment
+from seedbed.experiment import hydra_settings, load_experiment
 from seedbed.overrides import escaped
-from seedbed.own_hydra import own_hydra, search_path
+from seedbed.own_hydra import compose_config, own_hydra, search_path
 from seedbed.schedule_preview import preview
 from tests.conftest import write_project
 from tests.properties import Examine
@@ -129,17 +129,39 @@ def test_a_file_that_changes_between_two_loads_is_read_again(bare_project: Path)
         load_experiment("messages", config_dir=bare_project)
 
 
-def test_what_one_composition_changes_is_as_it_was_in_the_next(bare_project: Path) -> None:
-    def composed() -> Any:
-        with own_hydra():
-            return compose("config", [search_path([bare_project]), "experiments=messages"])
+def test_a_config_is_composed_again_only_where_a_file_has_changed(
+    bare_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = load_experiment("messages", config_dir=bare_project)
+    with monkeypatch.context() as patch:
+        patch.setattr("seedbed.own_hydra.compose", lambda *_, **__: pytest.fail("composed again"))
+        assert load_experiment("messages", config_dir=bare_project) == first
+    data = bare_project / "data" / "messages.yaml"
+    data.write_text(data.read_text().replace("rows: 80", "rows: 90"))
+    assert load_experiment("messages", config_dir=bare_project).config["data"]["rows"] == 90
+    data.unlink()
+    with pytest.raises(ConfigError, match="data/messages"):
+        load_experiment("messages", config_dir=bare_project)
 
-    first = composed()
+
+def test_variables_of_the_environment_are_read_anew(bare_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = bare_project / "experiments" / "messages.yaml"
+    path.write_text(f"{path.read_text()}hydra: {{job: {{env_copy: [OF_A_TEST]}}}}\n")
+    for value in ("one", "two"):
+        monkeypatch.setenv("OF_A_TEST", value)
+        assert hydra_settings("messages", [], bare_project).job.env_set.OF_A_TEST == value
+
+
+def test_what_one_composition_changes_is_as_it_was_in_the_next(bare_project: Path) -> None:
+    asked = [search_path([bare_project]), "experiments=messages"]
+    first = compose_config(asked)
     before = OmegaConf.to_yaml(first)
-    first.model.hidden.append(3)
-    del first.trainer
-    first.variants.none = None
-    assert OmegaConf.to_yaml(composed()) == before
+    for again in (lambda: compose_config(asked), lambda: compose_config([*asked, "seeds=3"])):
+        first.model.hidden.append(3)
+        del first.trainer
+        first.variants.none = None
+        first = again()
+        assert OmegaConf.to_yaml(first) == before
 
 
 def test_a_defaults_list_may_refer_to_a_choice(bare_project: Path) -> None:

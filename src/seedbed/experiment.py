@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from hydra import compose
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import get_class, instantiate
@@ -40,7 +39,7 @@ from seedbed.lr_finder import AUTO, FinderSettings
 from seedbed.metric_names import wanted_of_own
 from seedbed.one_choice import refuse_lists, refuse_lists_in_files
 from seedbed.overrides import escaped, in_grammar, parse, quoted
-from seedbed.own_hydra import own_hydra, search_path
+from seedbed.own_hydra import compose_config, search_path
 from seedbed.paths import config_groups, expanded, make_importable, project_folder, resources
 from seedbed.signatures import hydra_says_nothing, look_up
 from seedbed.stated import check_stated
@@ -444,8 +443,7 @@ def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.Pat
 
 
 def _compose(name: str, overrides: Sequence[str], folders: Sequence[Path], *, with_hydra: bool = False) -> DictConfig:
-    with own_hydra():
-        return compose("config", [*_selection(name, folders), *overrides], return_hydra_config=with_hydra)
+    return compose_config([*_selection(name, folders), *overrides], with_hydra=with_hydra)
 
 
 def _compose_fitting(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
-from dataclasses import replace
+from copy import copy, deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
-from hydra import initialize_config_dir
+from hydra import compose, initialize_config_dir
 from hydra._internal import defaults_list as hydras_defaults
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.default_element import InputDefault
 from hydra.core.global_hydra import GlobalHydra
@@ -20,7 +22,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime
-from hydra.plugins.config_source import ConfigResult, ConfigSource
+from hydra.plugins.config_source import ConfigResult
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.basecontainer import BaseContainer
@@ -49,8 +51,10 @@ def own_hydra(job_name: str = "app") -> Iterator[GlobalHydra]:
             _choices_mapped_where_asked_for(),
             initialize_config_dir(str(resources() / "conf"), job_name=job_name, version_base="1.3"),
         ):
-            _read_each_file_once()
-            yield GlobalHydra.instance()
+            hydra = GlobalHydra.instance()
+            loader = cast(ConfigLoaderImpl, hydra.config_loader())
+            loader.repository = _Repository(loader.config_search_path)
+            yield hydra
     finally:
         for kind in _SET_ANEW:
             Singleton._instances.pop(kind, None)
@@ -89,39 +93,79 @@ def _choices_mapped_where_asked_for() -> Iterator[None]:
         hydras_defaults._create_interpolation_map = map_choices
 
 
-def _read_each_file_once() -> None:
-    loader = GlobalHydra.instance().config_loader()
-    assert isinstance(loader, ConfigLoaderImpl)
-    loader.repository = _Repository(loader.config_search_path)
+State = tuple[str, str, bytes | None] | None
+"""Where a config's file is, and its content; None for Hydra's own, which do not change, and None where there is no file."""
 
 
 class _Repository(ConfigRepository):
-    """Hydra's, which parses a file again only where its content has changed: that takes a third of composing."""
+    """Hydra's, which parses a file again only where its content has changed, and knows what it has read."""
+
+    def __init__(self, search_path: ConfigSearchPath) -> None:
+        super().__init__(search_path)
+        self.read: dict[str, tuple[_Repository, State]] = {}
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Repository:
+        """Hydra composes by a copy, which it gives sources of its own."""
+        return copy(self)
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        source = self._find_object_source(config_path, ObjectType.CONFIG)
-        state = None if source is None else _state(source, config_path)
-        if source is None or state is None:
+        state = self.state(config_path)
+        self.read[config_path] = self, state
+        if state is None or state[2] is None:
             return super().load_config(config_path)
-        key = (source.provider, source.path, config_path, state)
-        if key not in _LOADED:
-            found = super().load_config(config_path)
-            assert found is not None
-            _LOADED[key] = found
-        found = _LOADED[key]
+        if (config_path, state) not in _LOADED:
+            loaded = super().load_config(config_path)
+            assert loaded is not None
+            _LOADED[config_path, state] = loaded
+        found = _LOADED[config_path, state]
         return replace(found, config=deepcopy(found.config))  # composing takes nodes out of it
 
+    def state(self, config_path: str) -> State:
+        source = self._find_object_source(config_path, ObjectType.CONFIG)
+        if source is None:
+            return None
+        path = Path(source.path, source._normalize_file_name(config_path))
+        content = path.read_bytes() if source.scheme() == "file" else b"" if source.path == "hydra.conf" else None
+        return source.provider, source.path, content
 
-_LOADED: dict[tuple[str, str, str, bytes], ConfigResult] = {}
+
+_LOADED: dict[tuple[str, State], ConfigResult] = {}
 
 
-def _state(source: ConfigSource, config_path: str) -> bytes | None:
-    """The content of a config's file, of Hydra's own b""; None where it is no file."""
-    if source.path == "hydra.conf":
-        return b""
-    if source.scheme() != "file":
-        return None
-    return Path(source.path, source._normalize_file_name(config_path)).read_bytes()
+@dataclass(frozen=True)
+class _Composed:
+    config: DictConfig
+    read: dict[str, tuple[_Repository, State]]
+
+    def is_up_to_date(self) -> bool:
+        return all(repository.state(path) == state for path, (repository, state) in self.read.items())
+
+
+_COMPOSED: dict[tuple[object, ...], _Composed] = {}
+_KEPT = 64
+"""Of the latest compositions."""
+
+
+def compose_config(overrides: Sequence[str], *, with_hydra: bool = False) -> DictConfig:
+    """The config that Hydra composes under these overrides: a copy of the last one as long as no file has changed.
+
+    An experiment's own config, say, is needed with each of its variants and with each job of a sweep.
+    """
+    asked = (*overrides, with_hydra, current_folder())
+    known = _COMPOSED.pop(asked, None)
+    if known is None or not known.is_up_to_date():
+        known = _compose(overrides, with_hydra)
+    if not (with_hydra and known.config.hydra.job.env_copy):  # the environment may change
+        _COMPOSED[asked] = known
+    if len(_COMPOSED) > _KEPT:
+        _COMPOSED.pop(next(iter(_COMPOSED)))
+    return deepcopy(known.config)
+
+
+def _compose(overrides: Sequence[str], with_hydra: bool) -> _Composed:
+    with own_hydra() as hydra:
+        config = compose("config", list(overrides), return_hydra_config=with_hydra)
+        return _Composed(config, cast(_Repository, cast(ConfigLoaderImpl, hydra.config_loader()).repository).read)
 
 
 def search_path(folders: Sequence[Path]) -> str:
