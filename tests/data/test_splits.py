@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies
 from omegaconf import OmegaConf
 
-from seedbed.config.experiment import build
+from seedbed.config.building import build
 from seedbed.data.rating_splits import RatingSplit
 from seedbed.data.ratings import RatingTable
 from seedbed.data.selection import SelectionSplit

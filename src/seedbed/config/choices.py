@@ -6,7 +6,9 @@ import json
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +30,18 @@ class Setting:
 def config_of(group: str, choice: str, folders: Sequence[Path]) -> DictConfig:
     """The file of a choice, after those of the same group that its defaults list names; empty where there is none."""
     paths = [folder / group / f"{choice}.yaml" for folder in (resources() / "conf", *folders)]
-    content = next((OmegaConf.load(path) for path in paths if path.is_file()), OmegaConf.create())
+    path = next((path for path in paths if path.is_file()), None)
+    content = OmegaConf.create() if path is None else deepcopy(_parsed(path, path.read_bytes()))
     if not isinstance(content, DictConfig):
         return OmegaConf.create()
     defaults = content.pop("defaults", [])
     parents = [entry.removeprefix(f"/{group}/") for entry in defaults if isinstance(entry, str) and entry != "_self_"]
     return typing.cast(DictConfig, OmegaConf.merge(*(config_of(group, each, folders) for each in parents), content))
+
+
+@lru_cache  # a file is asked for with every variant
+def _parsed(path: Path, content: bytes) -> DictConfig | ListConfig:
+    return OmegaConf.load(path)
 
 
 def has_other_target(by_file: DictConfig, group: str, choice: DictConfig) -> bool:

@@ -1,84 +1,28 @@
-"""Hydra with seedbed's configs, apart from the Hydra that the calling program may have initialised for its own."""
+"""Configs composed from an experiment's file, or another group's, under overrides, and resolved."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-import hydra
-from hydra import initialize_config_dir
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Override, Quote, QuotedString
-from hydra.core.singleton import Singleton
-from hydra.core.utils import JobRuntime
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.basecontainer import BaseContainer
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from seedbed.config import choices
 from seedbed.config.keys import refuse_names_of_optuna_sweeper
 from seedbed.config.overrides import parse, parse_single
+from seedbed.config.own_hydra import compose_config, search_path
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
 from seedbed.errors import ConfigError, near_misses
-from seedbed.paths import config_groups, current_folder, expanded, resources
+from seedbed.paths import config_groups, expanded, resources
 from seedbed.quoting import quoted
-
-# What initialising Hydra sets anew; of plugins, it only registers more.
-_SET_ANEW = (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
-_OF_HYDRA = ("hydra", "_dummy_empty_config_.yaml")
-"""What Hydra and its plugins have in the config store."""
-
-
-@contextmanager
-def own_hydra(job_name: str = "app") -> Iterator[GlobalHydra]:
-    """Hydra on the shipped configs. The caller's (a notebook's, ``@hydra.main``'s, a job's) is back as it was afterwards."""
-    current_folder()  # Hydra asks for it, too
-    before: dict[type, Singleton] = {
-        kind: Singleton._instances[kind] for kind in _SET_ANEW if kind in Singleton._instances
-    }
-    resolvers = dict(BaseContainer._resolvers)
-    for kind in _SET_ANEW:
-        Singleton._instances.pop(kind, None)
-    try:
-        with (
-            _without_own_configs(),
-            initialize_config_dir(str(resources() / "conf"), job_name=job_name, version_base="1.3"),
-        ):
-            yield GlobalHydra.instance()
-    finally:
-        for kind in _SET_ANEW:
-            Singleton._instances.pop(kind, None)
-        Singleton._instances.update(before)
-        BaseContainer._resolvers.update(resolvers)  # Hydra registers "now" and "hydra" again, whoever has them
-
-
-@contextmanager
-def _without_own_configs() -> Iterator[None]:
-    """Put aside what the caller has stored by Python: Hydra takes it for a part of configs of the same names."""
-    store = ConfigStore.instance()
-    before = store.repo
-    store.repo = {name: node for name, node in before.items() if name in _OF_HYDRA}
-    try:
-        yield
-    finally:
-        before.update({name: node for name, node in store.repo.items() if name in _OF_HYDRA})
-        store.repo = before
-
-
-def search_path(folders: Sequence[Path]) -> str:
-    """The override that lets Hydra find configs in these folders too; it resolves no ``${...}`` in them."""
-    named = (QuotedString(f"file://{folder}", Quote.single).with_quotes() for folder in folders)
-    return f"hydra.searchpath=[{','.join(named)}]"
 
 
 def search_folders(config_dir: str | os.PathLike[str] | None) -> list[Path]:
@@ -154,12 +98,8 @@ class BaseConfig:
 
     def compose(self, overrides: Sequence[str] = (), *, with_hydra: bool = False) -> DictConfig:
         """The config under these overrides, and with Hydra's own part if asked for; raises Hydra's errors."""
-        with own_hydra():
-            return hydra.compose(
-                "config" if self.group == "experiments" else None,
-                [*self.selection, *overrides],
-                return_hydra_config=with_hydra,
-            )
+        name = "config" if self.group == "experiments" else None
+        return compose_config([*self.selection, *overrides], with_hydra=with_hydra, name=name)
 
     def compose_fitting(self, overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
         """The config under these overrides, and what was left out of it, since it does not fit a choice of theirs."""

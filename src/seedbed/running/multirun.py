@@ -27,9 +27,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from seedbed.config.compose import check_name, hydra_arguments, hydra_settings, own_hydra
+from seedbed.config.compose import check_name, hydra_arguments, hydra_settings
 from seedbed.config.experiment import load_experiment
 from seedbed.config.overrides import in_grammar, parse
+from seedbed.config.own_hydra import own_hydra
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.paths import expanded, project_folder
