@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from seedbed.errors import ConfigError
-from seedbed.report.plain import json_text, plain, restored
+from seedbed.report.json_values import json_text, plain, restored
 from seedbed.report.record import FORMAT, read_record
 from seedbed.report.writing import write_report
 from seedbed.results import CELL_COLUMNS, Job, Results, Search

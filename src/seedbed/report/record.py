@@ -19,7 +19,7 @@ import pandas as pd
 
 from seedbed.errors import ConfigError
 from seedbed.paths import home_folder
-from seedbed.report.plain import json_text, plain, restored
+from seedbed.report.json_values import json_text, plain, restored
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, IDENTITY, Job, Results, Search
 
 if TYPE_CHECKING:
