@@ -21,7 +21,7 @@ from unittest.mock import patch
 import numpy as np
 from click.testing import CliRunner
 
-from seedbed.cli import main as seedbed
+from seedbed.cli.main import main as seedbed
 
 ROOT = Path(__file__).resolve().parent.parent
 MAILS = """\

@@ -12,7 +12,7 @@ import pytest
 
 from seedbed.errors import ConfigError
 from seedbed.metrics import by_name
-from seedbed.report.plain import json_text, plain, restored
+from seedbed.report.json_values import json_text, plain, restored
 from seedbed.report.record import FORMAT, read_record, record_json
 from seedbed.report.writing import write_report
 from seedbed.results import CELL_COLUMNS, Job, Results, Search

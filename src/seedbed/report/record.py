@@ -21,7 +21,7 @@ from seedbed.config.declared_metrics import declared_today
 from seedbed.errors import ConfigError
 from seedbed.metrics import as_plain, from_plain
 from seedbed.paths import home_folder
-from seedbed.report.plain import json_text, plain, restored
+from seedbed.report.json_values import json_text, plain, restored
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, IDENTITY, Job, Results, Search
 
 if TYPE_CHECKING:

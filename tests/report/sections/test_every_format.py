@@ -34,7 +34,7 @@ def newcomers(make_results: Factory) -> Results:
 
 def words_of(text: str) -> list[str]:
     """Words and numbers, without the markup of either format."""
-    bare = re.sub(r"\\(?:begin|end)\{\w+\}|\\[a-zA-Z]+\*?|!\[[^]]*\]\([^)]*\)|\\", "", text)
+    bare = re.sub(r"\\(?:begin|end)\{\w+\}|\\[a-zA-Z]+\*?|```\w*|!\[[^]]*\]\([^)]*\)|\\", "", text)
     return re.findall(r"[A-Za-z]+|\d+", bare.replace("$", "").replace("{}", ""))
 
 
