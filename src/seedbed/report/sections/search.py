@@ -149,7 +149,7 @@ def _trials_table(search: Search, title: str) -> Table:
         for trial, cells in zip(shown, trials_cells(search, shown), strict=True)
     ]
     names = short_keys(keys)
-    header = [*map(Plain, trials_header(search)), *(Brief(Code(key), Plain(names[key])) for key in keys)]
+    header: list[Words] = [*map(Plain, trials_header(search)), *(Brief(Code(key), Plain(names[key])) for key in keys)]
     return Table(header, rows, caption=title)
 
 
