@@ -154,7 +154,7 @@ def test_one_number_everywhere(make_results, tmp_path):
     tex = (tmp_path / "report.tex").read_text()
     assert "0.1733 ± 0.1102" in (tmp_path / "report.md").read_text()
     assert r"0.1733 $\pm$ 0.1102" in tex
-    assert "n=3" in tex
+    assert " & 3 & " in tex
     assert "sample std" in tex
     assert "0.1733 ± 0.1102" in table_text(results)
 

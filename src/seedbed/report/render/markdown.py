@@ -63,7 +63,13 @@ def _table(header: Sequence[Words], rows: Iterable[Sequence[Words]]) -> str:
 
 def _cell(words: Words) -> str:
     """Words in a table: a bar would end the cell, even in code."""
-    return inline(Code(words.text.replace("|", r"\|")) if isinstance(words, Code) else words)
+    match words:
+        case Brief(inner):
+            return _cell(inner)
+        case Code(text):
+            return inline(Code(text.replace("|", r"\|")))
+        case _:
+            return inline(words)
 
 
 def inline(words: Words) -> str:  # noqa: PLR0911 - one for each kind

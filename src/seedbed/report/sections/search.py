@@ -8,6 +8,7 @@ from functools import partial
 from seedbed.report.analysis import Analysis
 from seedbed.report.blocks import (
     Block,
+    Brief,
     Bullets,
     Code,
     Figure,
@@ -33,7 +34,14 @@ from seedbed.report.pictures.search import (
 )
 from seedbed.report.searches.fresh_seeds import fresh_cells, fresh_header, fresh_sentences, tested
 from seedbed.report.searches.importances import parameter_importances
-from seedbed.report.searches.trials import complete_trials, number_or_none, point_text, settings_text, winners
+from seedbed.report.searches.trials import (
+    complete_trials,
+    number_or_none,
+    point_text,
+    settings_text,
+    short_keys,
+    winners,
+)
 from seedbed.report.searches.words import (
     LONGEST_FRONT,
     about_search,
@@ -140,7 +148,9 @@ def _trials_table(search: Search, title: str) -> Table:
         [bold_if(trial.number in best, cell) for cell in _cells(trial, cells, keys)]
         for trial, cells in zip(shown, trials_cells(search, shown), strict=True)
     ]
-    return Table([*map(Plain, trials_header(search)), *map(Code, keys)], rows, caption=title)
+    names = short_keys(keys)
+    header: list[Words] = [*map(Plain, trials_header(search)), *(Brief(Code(key), Plain(names[key])) for key in keys)]
+    return Table(header, rows, caption=title)
 
 
 def _cells(trial: Trial, cells: Sequence[str], keys: Sequence[str]) -> Iterator[Words]:
