@@ -30,13 +30,13 @@ from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.randomness import global_stream
 from seedbed.results import SECONDS
-from seedbed.running.runner import Planner
+from seedbed.running.planning import Planner
 from seedbed.search.plan import Plan, read_plan
 from seedbed.search.trials import _for_selection
 from seedbed.tracking import SEARCHES, Store, store_uri
 from seedbed.tracking.databases import sqlite_address
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
-from seedbed.training.variant import PlannedVariant
 
 EXPERIMENT, VARIANT, MSE = "fastai_collab", "dot_product_bias", "val/mse"
 LR, DECAY = "optimizer.lr", "optimizer.weight_decay"
@@ -270,7 +270,7 @@ def write_rows(planned: PlannedVariant, seed: int, path: Path) -> Path:
         for name in ("users", "items", "ratings")
     }
     with global_stream(seed, "weights"):
-        network = planned.trainer.network()
+        network = planned.trainer.parts.network()
     weights = {name.removesuffix(".weight"): value.numpy() for name, value in network.state_dict().items()}
     np.savez(path, **sides, **weights)
     return path
@@ -282,7 +282,7 @@ def train_one(planned: PlannedVariant, trial: StackedTrial, seed: int, rows: Pat
         "seed": seed, "lr": trial.params[LR], "weight_decay": trial.params[DECAY],
         "epochs": trainer["max_epochs"], "batch_size": trainer["batch_size"], "y_range": config["model"]["y_range"],
         **{key: config["optimizer"][key] for key in ("betas", "eps")},
-        **{key: planned.trainer._schedule.__dict__[key] for key in ("pct_start", "div", "div_final", "moms")},
+        **{key: planned.trainer.parts.schedule.__dict__[key] for key in ("pct_start", "div", "div_final", "moms")},
     }  # fmt: skip
     command = [sys.executable, str(USUAL_SIDE), str(rows), json.dumps(settings)]
     start = time.perf_counter()

@@ -21,7 +21,7 @@ from seedbed.config.code import REFERENCE, Code, check_code, code_of, digest_of,
 from seedbed.config.experiment import Variant, build, flatten, load_experiment
 from seedbed.errors import ConfigError, DataError
 from seedbed.paths import resources
-from seedbed.running.runner import load_table
+from seedbed.running.planning import load_table
 from seedbed.training.progress import Display
 
 

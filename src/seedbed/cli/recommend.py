@@ -25,7 +25,7 @@ from seedbed.tasks.matrix import RatingMatrix
 from seedbed.trained.loading import TrainedVariant, seed_or_seeds
 from seedbed.trained.rankings import Ranked, most_alike, nearest, top
 from seedbed.trained.seed import TrainedSeed
-from seedbed.training.stack_trainer import task_class
+from seedbed.training.parts import task_class
 
 ITEM_COLUMNS = ("item", "title")
 

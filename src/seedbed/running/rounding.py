@@ -33,7 +33,7 @@ from seedbed.running.verify import (
 from seedbed.statistics import finite
 from seedbed.tracking import Cell, Store
 from seedbed.training.progress import Display
-from seedbed.training.stack_trainer import SeedResult
+from seedbed.training.seed_results import SeedResult
 from seedbed.training.workers import Workers
 
 
@@ -79,12 +79,13 @@ def measure_rounding(
     if config_dir is not None:
         make_importable(expanded(config_dir).resolve())
     store, launch = tracking.find_tracked(asked, config_dir, run)
-    with display or Display(quiet=True) as shown:
+    display = display or Display(quiet=True)
+    with display:
         stacked = _stacked(store, finished_cells(store, launch, variant), launch)
         chosen = stacked if cells is None else stacked[:cells]
         tables: dict[str, Dataset] = {}
-        prepared = [prepare(store, stack, tables, shown) for stack in chosen]
-        found, failures = _train_alone(store, prepared, shown)
+        prepared = [prepare(store, stack, tables, display) for stack in chosen]
+        found, failures = _train_alone(store, prepared, display)
     unlike = {each.stack.cells[0][0].fingerprint for each in prepared if each.changed}
     by_rounding = [cell for cell in found if cell.fingerprint not in unlike]
     if by_rounding:

@@ -20,13 +20,13 @@ from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, TrackingError, near_misses
 from seedbed.paths import expanded, make_importable
 from seedbed.results import SECONDS, TrainedAlone
-from seedbed.running.runner import load_table, plan_variant
+from seedbed.running.planning import load_table, plan_variant
 from seedbed.tracking import TAG, Cell, Store
 from seedbed.training.devices import accelerator, numbers
 from seedbed.training.environment import environment
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
-from seedbed.training.stack_trainer import SeedResult
-from seedbed.training.variant import PlannedVariant, recorded_points
+from seedbed.training.seed_results import SeedResult
 from seedbed.training.workers import Workers, train_in_worker
 
 CELLS = 5
@@ -220,13 +220,14 @@ def verify(
         make_importable(expanded(config_dir).resolve())
     reread()
     store, launch = tracking.find_tracked(asked, config_dir, run)
-    with display or Display(quiet=True) as shown:
+    display = display or Display(quiet=True)
+    with display:
         finished = finished_cells(store, launch, variant)
         chosen = finished if cells is None else finished[:cells]
         tables: dict[str, Dataset] = {}
-        stacks = [prepare(store, stack, tables, shown) for stack in stacks_of(store, chosen)]
+        stacks = [prepare(store, stack, tables, display) for stack in stacks_of(store, chosen)]
         allowances = _allowances(store, launch, tolerance)
-        checks = _train_and_compare(store, stacks, allowances, shown)
+        checks = _train_and_compare(store, stacks, allowances, display)
     about = (
         f"{store.experiment}, launch {launch.info.run_id[:8]}: {len(chosen)} of {len(finished)} trained cells again."
     )
@@ -485,11 +486,7 @@ def _train_and_compare(
 def train_again(stack: Stack, planned: PlannedVariant, workers: Workers, display: Display) -> list[SeedResult]:
     """In a process of its own, which has trained nothing else, with as many threads as then."""
     task, settings = planned.trainer.task, planned.trainer.settings
-
-    def encoding(done: int, total: int) -> None:
-        display.preparing(f"vectors of changed messages for {stack.variant}", done, total)
-
-    data = [task.seed_data(planned.table, planned.rows[seed], planned.strategy, seed, encoding) for seed in stack.seeds]
+    data = [planned.seed_data(seed, display) for seed in stack.seeds]
     pool = workers.pool(settings, numbers(settings)[:1], stack.threads)
     return pool.submit(train_in_worker, stack.config, task.for_training(planned.table), data, planned.code).result()
 
@@ -522,7 +519,7 @@ def recorded_values(store: Store, cell: Cell, run: Run) -> Values:
 
 
 def values_now(result: SeedResult, config: Mapping[str, Any]) -> Values:
-    points = [point for point in recorded_points(result, config) if math.isfinite(point[2]) and point[0] != SECONDS]
+    points = [point for point in result.recorded_points(config) if math.isfinite(point[2]) and point[0] != SECONDS]
     names = tracking.metric_names(dict.fromkeys(name for name, _, _ in points))
     values = {(names[label], epoch): value for label, epoch, value in points}
     return {"outcome": result.outcome, CHOSEN_EPOCH: float(result.epoch), **_named(values)}

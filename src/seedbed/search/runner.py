@@ -70,18 +70,19 @@ def search(
     began = began or time.time()
     plan = read_plan(name, overrides, config_dir)
     clock = Clock(began, plan.settings.seconds)
-    with display or Display(quiet=True) as shown, ending_signals_interrupt(), usable(plan.settings.storage):
+    display = display or Display(quiet=True)
+    with display, ending_signals_interrupt(), usable(plan.settings.storage):
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
-            trials, study, run = _opened(plan, shown, workers, records)
+            trials, study, run = _opened(plan, display, workers, records)
             if not only_trials and plan.settings.learns and study.state().running:
-                shown.say(NOT_REPEATABLE.format(sampler=plan.settings.sampler_name))
-            _work(trials, study, run, plan, shown, clock)
+                display.say(NOT_REPEATABLE.format(sampler=plan.settings.sampler_name))
+            _work(trials, study, run, plan, display, clock)
         state = study.state()
         found = _record(state, plan, trials)
         if only_trials or state.running or not study.claim_test():
             return Found(found, run.id, None, shared=not only_trials, out_of_time=clock.stopped)
         found = _finish(study, run, found, plan)
-        tested = _test(plan, found, run.id, shown) if found.best and plan.settings.fresh_seeds else None
+        tested = _test(plan, found, run.id, display) if found.best and plan.settings.fresh_seeds else None
     return Found(found, run.id, tested, out_of_time=clock.stopped)
 
 
@@ -102,20 +103,20 @@ def prepare(
     return plan.settings, trials.store
 
 
-def _store(plan: Plan, shown: Display) -> Store:
+def _store(plan: Plan, display: Display) -> Store:
     experiment = plan.experiment
     store = Store(tracking.store_uri(experiment.project), experiment.project, f"{experiment.name}{tracking.SEARCHES}")
-    repair(store, shown)
+    repair(store, display)
     return store
 
 
 def _opened(
-    plan: Plan, shown: Display, workers: Workers, records: ThreadPoolExecutor
+    plan: Plan, display: Display, workers: Workers, records: ThreadPoolExecutor
 ) -> tuple[Trials, Study, TrackedRun]:
     """All that is wrong with the input is found before study and store are made."""
-    trials = Trials(plan, shown, workers, records)
+    trials = Trials(plan, display, workers, records)
     study = Study(plan.settings, plan.space, _recipe(plan, trials))
-    trials.record_in(_store(plan, shown))
+    trials.record_in(_store(plan, display))
     return trials, study, _search_run(trials.store, study, plan)
 
 
@@ -183,19 +184,19 @@ class Clock:
         return self.seconds is not None and time.time() - self.began >= self.seconds
 
 
-def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, shown: Display, clock: Clock) -> None:
+def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, display: Display, clock: Clock) -> None:
     """Run trials until there are as many as wanted, or the time is over."""
     study.enqueue(plan.settings.first)
     queued = study.retry_killed()
     there = sum(record.state != "WAITING" for record in study.records())
     wanted = plan.settings.trials
-    _announce(study, plan, there, queued, shown)
-    shown.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * plan.variant.config["trainer"]["max_epochs"])
+    _announce(study, plan, there, queued, display)
+    display.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * plan.variant.config["trainer"]["max_epochs"])
     try:
-        while trial := _next(trials, study, run, shown, clock):
+        while trial := _next(trials, study, run, display, clock):
             measured = _run(trials, study, trial, run)
             study.tell(trial, measured)
-            shown.say(_line(trial, measured, study, wanted))
+            display.say(_line(trial, measured, study, wanted))
     except (KeyboardInterrupt, SystemExit):
         run.end("KILLED")
         raise
@@ -204,21 +205,21 @@ def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, shown: Disp
         raise
 
 
-def _announce(study: Study, plan: Plan, there: int, queued: int, shown: Display) -> None:
+def _announce(study: Study, plan: Plan, there: int, queued: int, display: Display) -> None:
     settings = plan.settings
-    shown.say(
+    display.say(
         f"Study {settings.study} in {without_password(settings.storage)}: {settings.trials} trials x {len(plan.experiment.seeds)} seeds by "
         f"{settings.sampler_name}{'' if not settings.prunes else ' with ' + type(settings.pruner).__name__}, "
         f"{there} there already{f', {queued} of a killed process queued again' if queued else ''}."
     )
 
 
-def _next(trials: Trials, study: Study, run: TrackedRun, shown: Display, clock: Clock) -> optuna.Trial | None:
+def _next(trials: Trials, study: Study, run: TrackedRun, display: Display, clock: Clock) -> optuna.Trial | None:
     """The next trial; the points of a process that was killed meanwhile are tried again. None: no more, or no time."""
     if queued := study.retry_killed():
         trials.store.repair()  # where the killed process was the last to go on with the search's run, that one too
         trials.store.reopen(run.id)
-        shown.say(f"{queued} {'trials' if queued > 1 else 'trial'} of a killed process queued again.")
+        display.say(f"{queued} {'trials' if queued > 1 else 'trial'} of a killed process queued again.")
     if study.wants_more() and clock.is_over():
         clock.stopped = True
         return None
@@ -307,13 +308,15 @@ def _names(best: Sequence[int], taken: Container[str]) -> list[str]:
         word += "_anew"
 
 
-def _test(plan: Plan, found: Search, run: str, shown: Display) -> Outcome:
+def _test(plan: Plan, found: Search, run: str, display: Display) -> Outcome:
     """Train the variant as it stands and with each best trial's settings on fresh seeds, and test them once."""
     experiment = _with_tuned(plan, found)
-    shown.say(f"Testing {' and '.join(found.tuned)} beside {plan.variant.name} on {len(experiment.seeds)} fresh seeds.")
+    display.say(
+        f"Testing {' and '.join(found.tuned)} beside {plan.variant.name} on {len(experiment.seeds)} fresh seeds."
+    )
     return run_loaded(
         experiment,
-        shown,
+        display,
         tags={"command": plan.command, "search": run},
         artifacts={tracking.SEARCH_RECORD: json.dumps(dataclasses.asdict(found))},
     )

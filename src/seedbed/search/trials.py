@@ -20,7 +20,7 @@ from seedbed import tracking
 from seedbed.config.experiment import Variant, build
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.results import SECONDS
-from seedbed.running.runner import Planner
+from seedbed.running.planning import Planner
 from seedbed.search.plan import Plan
 from seedbed.search.settings import Settings
 from seedbed.search.space import as_override
@@ -28,8 +28,10 @@ from seedbed.search.study import Measured, Study
 from seedbed.stacking.module import StackedModule
 from seedbed.statistics import lower_is_better, summary
 from seedbed.tracking import Cell, Store, TrackedRun
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
-from seedbed.training.variant import SECONDS_BETWEEN_FLUSHES, PlannedVariant, Stopping, VariantTraining
+from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, VariantRecord
+from seedbed.training.variant import Stopping, VariantTraining
 from seedbed.training.workers import Workers
 
 OBJECTIVE = "objective"
@@ -98,30 +100,30 @@ class Trials:
         )
         missing = [seed for seed, print_ in planned.fingerprints.items() if print_ not in self._done]
         training.run(self._done, missing)
-        training.wait()
+        training.record.wait()
         if time.monotonic() - self._last_sign > SECONDS_BETWEEN_FLUSHES:
             search_run.log(tags=tracking.heartbeat())
             self._last_sign = time.monotonic()
-        run = training.variant_run
+        run = training.record.run
         if watch.stopped:
             measured = replace(watch.seen, run=run.id)
-        elif training.failures:
-            whys = dict.fromkeys(failure.why for failure in training.failures.values())
+        elif training.record.failures:
+            whys = dict.fromkeys(failure.why for failure in training.record.failures.values())
             measured = Measured(reason="; ".join(whys), run=run.id)
         else:
-            measured = replace(self._measure(planned, training), run=run.id)
+            measured = replace(self._measure(planned, training.record), run=run.id)
         labels = {key: str(value) for key, value in {"trial": trial.number, "reason": measured.reason[:4000]}.items()}
         tags = {f"{tracking.TAG}{key}": value for key, value in labels.items() if value}
         epochs = planned.variant.config["trainer"]["max_epochs"]
         run.log(tags=tags, curves=[(OBJECTIVE, epochs, measured.values[0])] if measured.values else [])
         return measured
 
-    def _measure(self, planned: PlannedVariant, training: VariantTraining) -> Measured:
+    def _measure(self, planned: PlannedVariant, record: VariantRecord) -> Measured:
         cells = {seed: self._done[print_] for seed, print_ in planned.fingerprints.items()}
         gone = [seed for seed, cell in cells.items() if not cell.usable]
         if gone:
             return Measured(reason=f"{len(gone)} of {len(cells)} seeds diverged")
-        points = {seed: list(training.curves_of(cell)) for seed, cell in cells.items()}
+        points = {seed: list(record.curves_of(cell)) for seed, cell in cells.items()}
         by_metric: list[dict[int, float]] = []
         for metric in self.settings.metrics:
             if metric == SECONDS:
@@ -201,10 +203,10 @@ def _check_pruning(base: PlannedVariant, seeds: int) -> None:
             f"search/pruner with trainer.devices={devices}: several devices share out the seeds, and a trial is pruned by "
             f"their mean. Set trainer.devices=1. Or: {remedy}"
         )
-    if seeds > 1 and (not trainer.is_stackable or at_once < seeds):
+    if seeds > 1 and (not trainer.traits.is_stackable or at_once < seeds):
         why = (
             f"trainer.seeds_at_once={at_once}"
-            if trainer.is_stackable
+            if trainer.traits.is_stackable
             else "this network, whose seeds train one at a time"
         )
         raise ConfigError(

@@ -23,7 +23,7 @@ from seedbed.serving.scores import NetworkScores, Scores
 from seedbed.tasks.classification import Classification
 from seedbed.tasks.cold_start import ColdStart
 from seedbed.trained.loading import FoundVariant, TrainedNetworks, TrainedVariant, rating_variant
-from seedbed.training.stack_trainer import task_class
+from seedbed.training.parts import task_class
 
 INDEXES = ("exact", "faiss")
 
