@@ -31,7 +31,7 @@ from seedbed.errors import ConfigError, SeedbedError
 from seedbed.randomness import global_stream
 from seedbed.results import SECONDS
 from seedbed.running.planning import Planner
-from seedbed.search.plan import Plan, read_plan
+from seedbed.search.plan import SearchPlan, read_plan
 from seedbed.search.trials import _for_selection
 from seedbed.tracking import SEARCHES, Store, store_uri
 from seedbed.tracking.databases import sqlite_address
@@ -110,7 +110,7 @@ def overrides_of(options: argparse.Namespace) -> list[str]:
     ]  # fmt: skip
 
 
-def check(plan: Plan) -> None:
+def check(plan: SearchPlan) -> None:
     """Raise ``ConfigError`` for what the usual way below does not do."""
     for key, wanted in NEEDED.items():
         found: Any = plan.variant.config
@@ -124,7 +124,7 @@ def check(plan: Plan) -> None:
         raise ConfigError(f"This compares {MSE} at the end of all trials. Leave out search.metrics and search/pruner.")
 
 
-def print_task(planned: PlannedVariant, plan: Plan, options: argparse.Namespace) -> None:
+def print_task(planned: PlannedVariant, plan: SearchPlan, options: argparse.Namespace) -> None:
     settings, rows = planned.trainer.settings, next(iter(planned.rows.values()))
     print(
         f"task      {planned.table.name}, variant {planned.name}: {plan.settings.trials} trials x {count(planned.rows)}; "
@@ -132,7 +132,7 @@ def print_task(planned: PlannedVariant, plan: Plan, options: argparse.Namespace)
         f"{settings['batch_size']}; {', '.join(f'{key}={values}' for key, values in plan.space.texts.items())}"
     )
     shared = f"{options.processes} processes of one thread" if options.processes > 1 else "one process"
-    print(f"stacked   seedbed search by {plan.settings.sampler_name}, {shared}, SQLite for study and runs")
+    print(f"stacked   seedbed search by {plan.settings.sampler.name}, {shared}, SQLite for study and runs")
     print(f"usual     a Trainer and a DataLoader in each process, {options.at_once} processes of one thread at a time")
 
 
@@ -188,7 +188,7 @@ class StackedTrial:
         return statistics.mean(self.by_seed.values())
 
 
-def trials_in(folder: Path, plan: Plan) -> list[StackedTrial]:
+def trials_in(folder: Path, plan: SearchPlan) -> list[StackedTrial]:
     storage = sqlite_address(folder / "optuna.db")
     found = optuna.load_study(study_name=plan.settings.study, storage=storage).trials
     fits = fit_seconds(folder)

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seedbed import tracking
-from seedbed.cli.main import data, main
+from seedbed.cli.commands.data import data
+from seedbed.cli.main import main
 from seedbed.tracking import Store
 from tests.conftest import CONFIGURED
 from tests.running.test_runner import runs, statuses, store_of

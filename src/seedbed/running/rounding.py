@@ -16,20 +16,19 @@ from seedbed.paths import expanded, make_importable
 from seedbed.report import analyse
 from seedbed.report.rounding import Rounding, rounding_of
 from seedbed.results import SECONDS, TrainedAlone
-from seedbed.running.verify import (
+from seedbed.running.retraining import (
     CELLS,
-    Prepared,
-    Stack,
-    differing,
+    PreparedStack,
+    RecordedStack,
     epochs_of,
     finished_cells,
-    metric_of,
-    prepare,
+    prepare_stack,
     recorded_values,
     stacks_of,
     train_again,
     values_now,
 )
+from seedbed.running.verdicts import differing, metric_of
 from seedbed.statistics import finite
 from seedbed.tracking import Cell, Store
 from seedbed.training.progress import Display
@@ -38,7 +37,7 @@ from seedbed.training.workers import Workers
 
 
 @dataclass(frozen=True)
-class Measured:
+class RoundingMeasurement:
     """How far the chosen cells end from their records when they are trained alone."""
 
     about: str
@@ -63,31 +62,31 @@ class Measured:
 
 
 def measure_rounding(
-    asked: str,
+    name: str,
     run: str | None = None,
     *,
     cells: int | None = CELLS,
     variant: str | None = None,
     config_dir: str | PathLike[str] | None = None,
     display: Display | None = None,
-) -> Measured:
+) -> RoundingMeasurement:
     """Train so many ``cells`` (None: all) of a launch again, each seed alone, and record what comes out beside the record.
 
-    ``asked`` and ``run`` name the launch: see ``tracking.find_tracked``. Cells that were trained alone are left out.
+    ``name`` and ``run`` name the launch: see ``tracking.find_tracked``. Cells that were trained alone are left out.
     Raises a ``SeedbedError`` for what cannot be found, and where no cell was trained in a stack of several seeds.
     """
     if config_dir is not None:
         make_importable(expanded(config_dir).resolve())
-    store, launch = tracking.find_tracked(asked, config_dir, run)
+    store, launch = tracking.find_tracked(name, config_dir, run)
     display = display or Display(quiet=True)
     with display:
         stacked = _stacked(store, finished_cells(store, launch, variant), launch)
         chosen = stacked if cells is None else stacked[:cells]
         tables: dict[str, Dataset] = {}
-        prepared = [prepare(store, stack, tables, display) for stack in chosen]
-        found, failures = _train_alone(store, prepared, display)
+        prepared = [prepare_stack(store, stack, tables, display) for stack in chosen]
+        alone, failures = _train_alone(store, prepared, display)
     unlike = {each.stack.cells[0][0].fingerprint for each in prepared if each.changed}
-    by_rounding = [cell for cell in found if cell.fingerprint not in unlike]
+    by_rounding = [cell for cell in alone if cell.fingerprint not in unlike]
     if by_rounding:
         store.record_trained_alone(launch, by_rounding)
     analysis = analyse(tracking.read_results(store, launch, curves=False))
@@ -96,11 +95,11 @@ def measure_rounding(
         f"stack, again and each seed alone. Differences in {analysis.metric}:"
     )
     changed = dict.fromkeys(entry for each in prepared if each.planned for entry in each.changed)
-    variants = tuple(rounding_of(found, analysis.metric, analysis.summaries))
-    return Measured(about, variants, tuple(changed), tuple(failures), bool(by_rounding))
+    variants = tuple(rounding_of(alone, analysis.metric, analysis.summaries))
+    return RoundingMeasurement(about, variants, tuple(changed), tuple(failures), bool(by_rounding))
 
 
-def _stacked(store: Store, cells: Sequence[Cell], launch: Run) -> list[Stack]:
+def _stacked(store: Store, cells: Sequence[Cell], launch: Run) -> list[RecordedStack]:
     """A stack of one for each cell that was trained beside other seeds, in the order of the cells."""
     alone = {
         cell.run_id: replace(stack, seeds=(cell.seed,), guessed="", cells=[(cell, run)])
@@ -117,9 +116,11 @@ def _stacked(store: Store, cells: Sequence[Cell], launch: Run) -> list[Stack]:
     return [alone[cell.run_id] for cell in cells if cell.run_id in alone]
 
 
-def _train_alone(store: Store, stacks: Sequence[Prepared], display: Display) -> tuple[list[TrainedAlone], list[str]]:
+def _train_alone(
+    store: Store, stacks: Sequence[PreparedStack], display: Display
+) -> tuple[list[TrainedAlone], list[str]]:
     """What came of each cell, and what failed."""
-    found: list[TrainedAlone] = []
+    alone: list[TrainedAlone] = []
     failures: list[str] = []
     display.begin(sum(epochs_of(prepared.stack) for prepared in stacks if prepared.planned))
     with Workers() as workers:
@@ -136,14 +137,14 @@ def _train_alone(store: Store, stacks: Sequence[Prepared], display: Display) -> 
             display.at(stack.variant, epochs, epochs, 1, 0)
             try:
                 (result,) = train_again(stack, prepared.planned, workers, display)
-                found.append(_compared(store, cell, run, result, prepared))
+                alone.append(_compared(store, cell, run, result, prepared))
             except Exception as error:  # the others count
                 failures.append(f"{name}: FAILED: {type(error).__name__}: {error}")
             display.at(stack.variant, epochs, epochs, 1, epochs_of(stack))
-    return found, failures
+    return alone, failures
 
 
-def _other_recipe(prepared: Prepared, cell: Cell) -> str:
+def _other_recipe(prepared: PreparedStack, cell: Cell) -> str:
     """Why a difference would not be one of rounding."""
     assert prepared.planned is not None
     if prepared.planned.fingerprints[cell.seed] == cell.fingerprint:
@@ -152,7 +153,7 @@ def _other_recipe(prepared: Prepared, cell: Cell) -> str:
     return f"NOT COMPARABLE, and not trained: {changed}. What differs would not be rounding alone."
 
 
-def _compared(store: Store, cell: Cell, run: Run, result: SeedResult, prepared: Prepared) -> TrainedAlone:
+def _compared(store: Store, cell: Cell, run: Run, result: SeedResult, prepared: PreparedStack) -> TrainedAlone:
     _, differences = differing(recorded_values(store, cell, run), values_now(result, prepared.stack.config))
     largest: dict[str, float] = {}
     for difference in differences:

@@ -140,7 +140,7 @@ def _missing(plan: Sequence[PlannedVariant], done: Mapping[str, Cell]) -> dict[s
     there = set(done)
     missing: dict[str, list[int]] = {}
     for planned in plan:
-        missing[planned.name] = [seed for seed, print_ in planned.fingerprints.items() if print_ not in there]
+        missing[planned.name] = [seed for seed, fingerprint in planned.fingerprints.items() if fingerprint not in there]
         there |= set(planned.fingerprints.values())
     return missing
 
@@ -158,7 +158,7 @@ def _of_other_code(store: Store, plan: Sequence[PlannedVariant], missing: Mappin
 
 def _launch_key(experiment: Experiment, plan: Sequence[PlannedVariant], artifacts: Mapping[str, str]) -> str:
     """Two launches with one key ask for the same cells under the same names, and for the same report of them."""
-    cells = [(planned.name, print_) for planned in plan for print_ in planned.fingerprints.values()]
+    cells = [(planned.name, fingerprint) for planned in plan for fingerprint in planned.fingerprints.values()]
     asked = {key: experiment.config[key] for key in ("question", "variants", "report", "published")}
     more = [dict(artifacts)] if artifacts else []
     return hashlib.sha256(json.dumps([cells, asked, *more]).encode()).hexdigest()

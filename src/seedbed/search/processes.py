@@ -29,7 +29,7 @@ from seedbed.running.hydra_jobs import (
 )
 from seedbed.running.job_logs import add_failures, log_name, logged
 from seedbed.running.launchers import BASIC, launcher_name, threads_of_a_job
-from seedbed.search.runner import NOT_REPEATABLE, Found, prepare, search
+from seedbed.search.runner import NOT_REPEATABLE, SearchOutcome, make_study, search
 from seedbed.tracking.databases import without_password
 from seedbed.training.progress import Display
 
@@ -39,7 +39,7 @@ ASKED = "SEEDBED_SEARCH"
 
 def search_by_processes(
     name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None
-) -> Found:
+) -> SearchOutcome:
     """As ``search``, with trials in ``hydra.sweeper.n_jobs`` processes of ``hydra/launcher``.
 
     What is wrong is found before any process starts; what they leave undone, this one does.
@@ -53,15 +53,15 @@ def search_by_processes(
             "search.storage: Hydra writes a job's settings into its folder, where a password has no place. Leave it out of "
             "the address, and give it in PGPASSWORD or ~/.pgpass."
         )
-    settings, store = prepare(name, asked, config_dir)
+    settings, store = make_study(name, asked, config_dir)
     began = time.time()
     processes = 1 if launcher_name(hydra) == BASIC else hydra.sweeper.n_jobs
     if not isinstance(processes, int) or processes < 1:
         raise ConfigError(f"hydra.sweeper.n_jobs={processes}: give a number of processes, from 1 on.")
     folder = own_folder(project_folder(config_dir) / "multirun" / name)
     click.echo(f"{processes} process{'es' if processes > 1 else ''} for one study. Logs: {folder}", err=True)
-    if processes > 1 and settings.learns:
-        click.echo(NOT_REPEATABLE.format(sampler=settings.sampler_name), err=True)
+    if processes > 1 and settings.sampler.learns:
+        click.echo(NOT_REPEATABLE.format(sampler=settings.sampler.name), err=True)
     work = {"overrides": asked, "threads": threads_of_a_job(hydra, processes), "began": began}
     given = [*no_second_log(hydra), *overrides, f"hydra.sweeper.n_jobs={processes}"]
     if stopped := launch(_work, name, given, config_dir, folder, lambda: store, {ASKED: json.dumps(work)}):
