@@ -18,8 +18,10 @@ from seedbed.config.compose import hydra_settings
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError
 from seedbed.report import table_text
-from seedbed.running import multirun
-from seedbed.running.multirun import is_search, launcher_name, launcher_settings
+from seedbed.running import hydra_jobs, launchers, multirun
+from seedbed.running.hydra_jobs import launcher_settings, own_folder
+from seedbed.running.launchers import batch_overrides, launcher_name, threads_of_a_job
+from seedbed.running.multirun import is_search
 from seedbed.running.runner import run
 from seedbed.tracking.store import Store
 from tests.conftest import REPOSITORY
@@ -28,14 +30,14 @@ from tests.stored import client_of, runs
 
 
 def test_folders_of_one_second_do_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Frozen(multirun.datetime):
+    class Frozen(hydra_jobs.datetime):
         @classmethod
         def now(cls, tz: object = None) -> Frozen:
             return cls(2026, 1, 2, 3, 4, 5)
 
-    monkeypatch.setattr(multirun, "datetime", Frozen)
+    monkeypatch.setattr(hydra_jobs, "datetime", Frozen)
     with ThreadPoolExecutor(8) as pool:
-        folders = list(pool.map(lambda _: multirun.own_folder(tmp_path / "sweeps"), range(40)))
+        folders = list(pool.map(lambda _: own_folder(tmp_path / "sweeps"), range(40)))
     assert len(set(folders)) == 40
     assert {folder.name.split("_")[1] for folder in folders} == {"03-04-05"}
 
@@ -99,7 +101,7 @@ def test_a_job_whose_data_are_bad_input_says_why_and_stops_no_other(
 def test_bad_hydra_settings_and_launchers_are_found_before_the_first_job(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(multirun, "_is_installed", lambda package: package == "hydra-joblib-launcher")
+    monkeypatch.setattr(launchers, "_is_installed", lambda package: package == "hydra-joblib-launcher")
     for overrides, said in (
         (["hydra/launcher=ray"], r"not installed.*pip install 'seedbed\[ray\]'"),
         (["hydra/launcher=submitit_slurm"], r"pip install 'seedbed\[submitit\]'"),
@@ -115,11 +117,11 @@ def test_bad_hydra_settings_and_launchers_are_found_before_the_first_job(
 
 
 def test_jobs_that_run_at_once_share_the_cores(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(multirun, "available_cores", lambda: 8)
-    monkeypatch.setattr(multirun.torch, "get_num_threads", lambda: 8)
+    monkeypatch.setattr(launchers, "available_cores", lambda: 8)
+    monkeypatch.setattr(launchers.torch, "get_num_threads", lambda: 8)
 
     def threads(jobs: int, *overrides: str) -> int | None:
-        return multirun.threads_of_a_job(hydra_settings("messages", overrides, project), jobs)
+        return threads_of_a_job(hydra_settings("messages", overrides, project), jobs)
 
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     assert threads(6) is None
@@ -127,11 +129,11 @@ def test_jobs_that_run_at_once_share_the_cores(project: Path, monkeypatch: pytes
         assert threads(jobs, "hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}") == share
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     local = hydra_settings("messages", ["hydra/launcher=submitit_local"], project)
-    assert multirun._batches(local) == ["hydra.sweeper.max_batch_size=8"]
+    assert batch_overrides(local) == ["hydra.sweeper.max_batch_size=8"]
     assert threads(6, "hydra/launcher=submitit_local", "hydra.sweeper.max_batch_size=2") == 4
     assert threads(3, "hydra/launcher=submitit_local") == 2
     assert threads(6, "hydra/launcher=submitit_slurm") is None
-    monkeypatch.setattr(multirun.torch, "get_num_threads", lambda: 1)  # as OMP_NUM_THREADS=1 has it
+    monkeypatch.setattr(launchers.torch, "get_num_threads", lambda: 1)  # as OMP_NUM_THREADS=1 has it
     assert threads(2, "hydra/launcher=joblib") == 1
 
 

@@ -238,7 +238,7 @@ def _about_steps(rows: Sequence[Difference]) -> str:
 def _same_cells(a: Side, b: Side, variant: str) -> str:
     """Cells with one fingerprint are one cell, trained once."""
     of_a, of_b = a.fingerprints(variant), b.fingerprints(variant)
-    same = sum(of_b.get(seed) == print_ for seed, print_ in of_a.items())
+    same = sum(of_b.get(seed) == fingerprint for seed, fingerprint in of_a.items())
     if same == len(of_a) == len(of_b):
         return SAME
     if same:

@@ -19,14 +19,17 @@ from seedbed.lr_finder import AUTO, RULES, FinderSettings, RangeTest, Suggested,
 from seedbed.report.files import csv_text, write_files
 from seedbed.report.pictures.lr_finder import range_tests_figure
 from seedbed.report.table import aligned
-from seedbed.running.runner import Planner, installed, may_leave_out, repair
+from seedbed.running.planning import Planner, installed, may_leave_out
+from seedbed.running.runner import repair
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking.names import CONFIG, RANGE_TESTS
 from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
 from seedbed.tracking.store import Store, store_uri
 from seedbed.tracking.writing import TrackedRun, ending
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
-from seedbed.training.variant import PlannedVariant, groups_of, vectors_shown
+from seedbed.training.range_tests import check_range_test, range_test
+from seedbed.training.stack_size import groups_of, seeds_at_once, seeds_in_memory
 
 CURVE_COLUMNS = ("variant", "seed", "step", "lr", "loss", "smoothed")
 SUGGESTION_COLUMNS = ("variant", "seed", "rule", "lr")
@@ -97,21 +100,22 @@ def find_lr(
     any test.
     """
     experiment = load_experiment(name, overrides, config_dir)
-    with display or Display(quiet=True) as shown, ending_signals_interrupt():
-        experiment = installed(experiment, shown)
+    display = display or Display(quiet=True)
+    with display, ending_signals_interrupt():
+        experiment = installed(experiment, display)
         for note in experiment.notes:
-            shown.say_once(note)
-        planned = Planner(experiment.seeds, shown).plan(experiment.variants, leave_out=may_leave_out(experiment))
-        plan = _that_train(planned, experiment, shown)
+            display.say_once(note)
+        planned = Planner(experiment.seeds, display).plan(experiment.variants, leave_out=may_leave_out(experiment))
+        plan = _that_train(planned, experiment, display)
         project = experiment.project
         store = Store(store_uri(project), project, f"{experiment.name}{RANGE_TESTS}")
-        repair(store, shown)
-        shown.begin(sum(FinderSettings.of(each.variant.config).steps * len(each.rows) for each in plan))
+        repair(store, display)
+        display.begin(sum(FinderSettings.of(each.variant.config).steps * len(each.rows) for each in plan))
         tests, runs = {}, {}
         for tried in plan:
             tags = {"variant": tried.name, "command": experiment.command, "data_digest": tried.table.digest}
             with ending(store.start(tried.name, "lr_find", tags)) as run:
-                tests[tried.name] = _tested(tried, shown)
+                tests[tried.name] = _tested(tried, display)
                 runs[tried.name] = run.id
                 _record(run, tried, tests[tried.name], experiment)
     return FoundRates(experiment, tests, runs)
@@ -119,37 +123,33 @@ def find_lr(
 
 def _that_train(plan: Sequence[PlannedVariant], experiment: Experiment, display: Display) -> list[PlannedVariant]:
     """Without the variants that take no steps, which are refused where they are asked for by name or there are no others."""
-    training = [planned for planned in plan if planned.trainer.takes_steps]
+    training = [planned for planned in plan if planned.trainer.traits.takes_steps]
     if experiment.config["variant"] is not None or not training:
         for planned in plan:
-            planned.trainer.check_range_test()
+            check_range_test(planned.trainer.builder)
         return list(plan)
-    if left_out := [planned.name for planned in plan if not planned.trainer.takes_steps]:
+    if left_out := [planned.name for planned in plan if not planned.trainer.traits.takes_steps]:
         display.say(f"Left out, as they take no steps: {', '.join(left_out)}.")
     return training
 
 
 def _tested(planned: PlannedVariant, display: Display) -> tuple[RangeTest, ...]:
     """The tests of all seeds, as many at once as a training would stack."""
-    trainer, start = planned.trainer, time.perf_counter()
+    builder, start = planned.trainer.builder, time.perf_counter()
     steps, tests = FinderSettings.of(planned.variant.config).steps, []
-    shown = vectors_shown(display, planned.name)
-
-    for seeds in groups_of(list(planned.rows), trainer.seeds_in_memory):
-        data = [
-            trainer.task.seed_data(planned.table, planned.rows[seed], planned.strategy, seed, shown) for seed in seeds
-        ]
-        for stack in groups_of(data, trainer.seeds_at_once(data)):
-            watched = _Steps(display, planned.name, steps, len(stack))
-            tests += trainer.range_test(stack, progress=watched.taken)
-            watched.end()
+    for seeds in groups_of(list(planned.rows), seeds_in_memory(builder.parts)):
+        data = [planned.seed_data(seed, display) for seed in seeds]
+        for stack in groups_of(data, seeds_at_once(builder, data)):
+            progress = _StepProgress(display, planned.name, steps, len(stack))
+            tests += range_test(builder, stack, progress=progress.taken)
+            progress.end()
     plural = "s" if len(tests) != 1 else ""
     display.say(f"{planned.name}: {len(tests)} seed{plural} tested in {time.perf_counter() - start:.1f} s")
     return tuple(tests)
 
 
 @dataclass
-class _Steps:
+class _StepProgress:
     """Tells the display of the steps of a stack; those that a seed is spared count as done at the end."""
 
     display: Display
