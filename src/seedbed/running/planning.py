@@ -13,6 +13,7 @@ from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Strategy
 from seedbed.trained.queries import check_names, foreign_names
+from seedbed.training.logger import check_loggers
 from seedbed.training.parts import task_class
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
@@ -222,6 +223,7 @@ def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strate
     inputs = {"data": table.digest, **table.made_with, "strategy": " ".join(strategy.describe())}
     code = variant.code()
     trainer = StackTrainer(variant.config, table)
+    check_loggers(variant.config)
     check_rows(trainer.parts, trainer.traits, rows)
     return PlannedVariant(
         variant=variant,

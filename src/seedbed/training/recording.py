@@ -21,6 +21,7 @@ from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SeedData
 from seedbed.tracking import Cell, Store, TrackedRun, ending
 from seedbed.training.environment import in_one_line
+from seedbed.training.logger import FurtherLoggers
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.seed_results import CurvePoints, SeedResult, curve_points
@@ -61,6 +62,7 @@ class VariantRecord:
         """The cells recorded here, by seed."""
         self._curves: dict[int, CurvePoints] = {}
         """Of these cells, under canonical names."""
+        self._loggers = FurtherLoggers(planned.variant.config, planned.name)
         self._pending: list[Future[None]] = []
         self._written: dict[str, set[int]] = {}
         """Epochs whose points were written while the fit went on, by run."""
@@ -163,6 +165,7 @@ class VariantRecord:
     def _add_points(self, runs: Sequence[TrackedRun], curves: Sequence[CurvePoints]) -> None:
         for run, points in zip(runs, curves, strict=True):
             run.log(curves=points, tags=tracking.heartbeat())
+            self._loggers.log(run, points)
             self._written.setdefault(run.id, set()).update(epoch for _, epoch, _ in points)
         self.alive()
 
@@ -201,6 +204,8 @@ class VariantRecord:
                 f"{self._seed_name(result.seed)}: {why}. Trained with lr_finder.fallback={result.found_rate.lr}."
             )
         run.log(params=params, curves=points, tags=tags)
+        self._loggers.log(run, points)
+        self._loggers.end(run, params)
         if config["tracking"]["checkpoints"]:
             run.artifact(tracking.WEIGHTS, safetensors_bytes(result.weights))
 
