@@ -44,7 +44,7 @@ class Side:
     configs: dict[str, dict[str, str]]
     """Flat config of each variant that got as far as having one."""
     codes: dict[str, Code] | None
-    """Of each variant; None where the launch is from before this was recorded."""
+    """The code of each variant; None where the launch is from before this was recorded."""
 
     @property
     def recipe(self) -> str:
@@ -86,19 +86,19 @@ def differences(
     return "\n\n".join([*parts, *_footnotes(a, b)])
 
 
-def _side(letter: str, asked: str, config_dir: str | PathLike[str] | None) -> Side:
-    store, launch = tracking.find_tracked(asked, config_dir)
+def _side(letter: str, name: str, config_dir: str | PathLike[str] | None) -> Side:
+    store, launch = tracking.find_tracked(name, config_dir)
     results = tracking.read_results(store, launch, curves=False)
     return Side(letter, store, launch, results, _configs(store, launch), tracking.read_codes(store, launch))
 
 
 def _configs(store: Store, launch: Run) -> dict[str, dict[str, str]]:
-    found = {}
+    configs = {}
     for run in store.children(launch.info.run_id):
         if any(file.path == tracking.CONFIG for file in store.client.list_artifacts(run.info.run_id)):
             config = yaml.safe_load(store.run(run.info.run_id).text(tracking.CONFIG))
-            found[run.data.tags[f"{TAG}variant"]] = _flat(config)
-    return found
+            configs[run.data.tags[f"{TAG}variant"]] = _flat(config)
+    return configs
 
 
 def _flat(config: Mapping[str, Any]) -> dict[str, str]:
@@ -144,10 +144,10 @@ def _codes(a: Side, b: Side, variants: Sequence[str], width: int) -> str:
     lacking = [side.letter for side in (a, b) if side.codes is None]
     if a.codes is None or b.codes is None:
         return f"code: not recorded in {listed(lacking)}"
-    found: dict[str, Pair] = {}
+    pairs: dict[str, Pair] = {}
     for name in variants:
-        found |= _differing(_named(a.codes[name]), _named(b.codes[name]))
-    return _section("code", dict(sorted(found.items())), width)
+        pairs |= _differing(_named(a.codes[name]), _named(b.codes[name]))
+    return _section("code", dict(sorted(pairs.items())), width)
 
 
 def _named(code: Code) -> dict[str, str]:

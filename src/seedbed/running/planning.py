@@ -22,7 +22,7 @@ from seedbed.training.stack_trainer import StackTrainer, watched_by
 
 
 def installed(experiment: Experiment, display: Display) -> Experiment:
-    """Without the variants whose model needs an extra that is not installed, unless they are asked for by name."""
+    """The experiment without the variants whose model needs an extra that is not installed, unless it was asked for them by name."""
     if experiment.config["variant"] is not None:
         return experiment
     extras = {variant.name: extra for variant in experiment.variants if (extra := missing_extra(variant.config))}

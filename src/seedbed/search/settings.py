@@ -33,7 +33,7 @@ class Settings:
     objective: str
     holdout: float
     trials: int
-    """In all; no more than the space has points where each is tried."""
+    """Trials in all; no more than the space has points where each is tried."""
     first: tuple[dict[str, Any], ...]
     """Points to try before any other."""
     seconds: float | None
@@ -106,7 +106,7 @@ def read_settings(experiment: Experiment, variant: str, space: Space) -> Setting
 
 
 def storage_of(search: Mapping[str, Any], project: Path) -> str:
-    """Where the studies of a project are: a database's address, or a journal file."""
+    """The storage of a project's studies: a database's address, or a journal file."""
     return _storage(search["storage"], project)
 
 

@@ -82,7 +82,7 @@ def check_loggers(config: Mapping[str, Any]) -> None:
 
 
 def _nodes(config: Mapping[str, Any]) -> dict[str, Any]:
-    """By their places in the config; stores of earlier versions have none."""
+    """The nodes of the loggers, by their places in the config; configs of earlier versions have none."""
     loggers = config["tracking"].get("loggers")
     require(
         loggers is None or isinstance(loggers, Mapping), "tracking.loggers", loggers, "a mapping from names to nodes"

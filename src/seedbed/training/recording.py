@@ -34,7 +34,7 @@ class Failure:
     """What went wrong with a variant or a seed."""
 
     why: str
-    """In one line: the error's class and message."""
+    """The error's class and message, in one line."""
     traceback: str
 
     @classmethod
@@ -61,7 +61,7 @@ class VariantRecord:
         self.trained: dict[int, Cell] = {}
         """The cells recorded here, by seed."""
         self._curves: dict[int, CurvePoints] = {}
-        """Of these cells, under canonical names."""
+        """Curves of these cells, under canonical names."""
         self._loggers = FurtherLoggers(planned.variant.config, planned.name)
         self._pending: list[Future[None]] = []
         self._written: dict[str, set[int]] = {}
