@@ -208,7 +208,7 @@ def _nothing_left_running(store_of: Callable[[], Store | None]) -> Iterator[None
 
 
 def _end(processes: Sequence[psutil.Process]) -> None:
-    """Ask them to end, so that they record what they have, and kill what does not."""
+    """Tell processes to end, so that they record what they have, and kill those that do not."""
     told = []
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):

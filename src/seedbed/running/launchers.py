@@ -36,10 +36,10 @@ class Launcher:
     """One of Hydra's launchers, as a package brings it."""
 
     choice: str
-    """Of ``hydra/launcher``."""
+    """The choice of ``hydra/launcher``."""
     class_name: str
     extra: str
-    """Of seedbed, that installs its package, hydra-EXTRA-launcher."""
+    """The extra of seedbed that installs its package, hydra-EXTRA-launcher."""
     jobs_at_once: Callable[[DictConfig], int] | None = None
     """How many of its jobs share this machine's cores; None: each has cores of its own, by SLURM or Ray."""
     starts_all: bool = False

@@ -42,7 +42,7 @@ class FoundRates:
 
     experiment: Experiment
     tests: dict[str, tuple[RangeTest, ...]]
-    """By variant, one a seed."""
+    """Tests by variant, one for each seed."""
     runs: dict[str, str]
     """The MLflow run of each variant's tests, in the MLflow experiment NAME.lr_find."""
 
@@ -79,7 +79,7 @@ class FoundRates:
 
 
 def picture_kind(path: Path) -> Kind:
-    """By the ending of a picture's name; raises ``ConfigError`` for others than those that can be drawn."""
+    """The kind of picture that its name ends in; raises ``ConfigError`` for others than those that can be drawn."""
     if path.suffix == ".png":
         return "png"
     if path.suffix == ".svg":
@@ -122,7 +122,7 @@ def find_lr(
 
 
 def _that_train(plan: Sequence[PlannedVariant], experiment: Experiment, display: Display) -> list[PlannedVariant]:
-    """Without the variants that take no steps, which are refused where they are asked for by name or there are no others."""
+    """The variants that take steps; raises ``ConfigError`` where there are none, or others were asked for by name."""
     training = [planned for planned in plan if planned.trainer.traits.takes_steps]
     if experiment.config["variant"] is not None or not training:
         for planned in plan:
@@ -210,12 +210,17 @@ def _seed_points(tests: Sequence[RangeTest]) -> Points:
 
 
 def _suggested_points(tests: Sequence[RangeTest]) -> Points:
-    """By rule, at the step after the last: the geometric mean, the ends and the number of seeds that have a rate."""
+    """What each rule suggests, at the step after the last: geometric mean, ends and number of the seeds that have a rate."""
     points: Points = []
     for rule in RULES:
-        found = Suggested.by(rule, tests)
-        if found.mean is not None:
-            values = {"": found.mean, "_low": min(found.rates), "_high": max(found.rates), "_n": len(found.rates)}
+        suggested = Suggested.by(rule, tests)
+        if suggested.mean is not None:
+            values = {
+                "": suggested.mean,
+                "_low": min(suggested.rates),
+                "_high": max(suggested.rates),
+                "_n": len(suggested.rates),
+            }
             points += [(f"suggestion/{rule}{end}", tests[0].settings.steps, value) for end, value in values.items()]
     return points
 
@@ -242,9 +247,9 @@ def variant_text(experiment: Experiment, variant: str, tests: Sequence[RangeTest
     )
     rows = [["rule", "rate (geometric mean)", "lowest", "highest", "seeds"]]
     for rule in RULES:
-        found = Suggested.by(rule, tests)
-        ends = [_shown(min(found.rates)), _shown(max(found.rates))] if found.rates else ["-", "-"]
-        rows.append([rule, _shown(found.mean), *ends, f"{len(found.rates)} of {len(tests)}"])
+        suggested = Suggested.by(rule, tests)
+        ends = [_shown(min(suggested.rates)), _shown(max(suggested.rates))] if suggested.rates else ["-", "-"]
+        rows.append([rule, _shown(suggested.mean), *ends, f"{len(suggested.rates)} of {len(tests)}"])
     return "\n".join([head, aligned(rows), _divergence(tests), *_next_steps(experiment, variant, tests)])
 
 
@@ -265,7 +270,7 @@ def _next_steps(experiment: Experiment, variant: str, tests: Sequence[RangeTest]
         other = f"lr_finder.min_lr={low:g}" if all(test.diverged_at for test in tests) else "lr_finder.max_lr=10"
         remedy = f"Try other rates, such as {other}, more of them (lr_finder.steps=300) or a larger batch."
         return [f"Rule {rule} finds no rate. {remedy}"]
-    own = next(found for found in experiment.variants if found.name == variant)
+    own = next(each for each in experiment.variants if each.name == variant)
     if any(text.lstrip("+").startswith("optimizer.lr=") for text in own.overrides):
         return [f"The variant sets optimizer.lr itself: write {_shown(mean)} or {AUTO} there, in experiments/{experiment.name}.yaml."]  # fmt: skip
     return [
@@ -282,7 +287,7 @@ def _command(experiment: Experiment, variant: str, lr: str, *, of_finder: bool) 
 
 
 def _recipe_lr(experiment: Experiment, variant: str) -> Any:
-    config = next(found.config for found in experiment.variants if found.name == variant)
+    config = next(each.config for each in experiment.variants if each.name == variant)
     return config["optimizer"].get("lr", "its default")
 
 

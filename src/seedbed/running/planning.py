@@ -14,6 +14,7 @@ from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Strategy
 from seedbed.trained.queries import check_names, foreign_names
+from seedbed.training.logger import check_loggers
 from seedbed.training.parts import task_class
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
@@ -22,7 +23,7 @@ from seedbed.training.stack_trainer import StackTrainer, watched_by
 
 
 def installed(experiment: Experiment, display: Display) -> Experiment:
-    """Without the variants whose model needs an extra that is not installed, unless they are asked for by name."""
+    """The experiment without the variants whose model needs an extra that is not installed, unless it was asked for them by name."""
     if experiment.config["variant"] is not None:
         return experiment
     extras = {variant.name: extra for variant in experiment.variants if (extra := missing_extra(variant.config))}
@@ -223,6 +224,7 @@ def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strate
     inputs = {"data": table.digest, **table.made_with, "strategy": " ".join(strategy.describe())}
     code = variant.code()
     trainer = StackTrainer(variant.config, table)
+    check_loggers(variant.tracking)
     check_rows(trainer.parts, trainer.traits, rows)
     return PlannedVariant(
         variant=variant,

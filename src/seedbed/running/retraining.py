@@ -32,7 +32,7 @@ from seedbed.training.seed_results import SeedResult
 from seedbed.training.workers import Workers, train_in_worker
 
 CELLS = 5
-"""So many are trained again where nobody says how many."""
+"""How many cells are trained again where nobody says."""
 CHOSEN_EPOCH = "chosen epoch"
 
 
@@ -71,9 +71,9 @@ class RecordedStack:
     config: dict[str, Any]
     launch: str
     environment: dict[str, str]
-    """Of the launch that trained it."""
+    """The environment of the launch that trained it."""
     guessed: str = ""
-    """That it is not recorded which seeds these were; "" where it is."""
+    """A note that the seeds are guessed, as they are not recorded; "" where they are."""
     cells: list[SeedRun] = field(default_factory=list)
 
 
@@ -211,7 +211,7 @@ def _changed_entries(recorded: Mapping[str, str], now: Mapping[str, str], before
 
 
 def train_again(stack: RecordedStack, planned: PlannedVariant, workers: Workers, display: Display) -> list[SeedResult]:
-    """In a process of its own, which has trained nothing else, with as many threads as then."""
+    """Train the stack in a process of its own, which has trained nothing else, with as many threads as then."""
     task, settings = planned.trainer.task, planned.trainer.settings
     data = [planned.seed_data(seed, display) for seed in stack.seeds]
     pool = workers.pool(settings, numbers(settings)[:1], stack.threads)

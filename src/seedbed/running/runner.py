@@ -44,7 +44,7 @@ class Outcome:
     failures: dict[str, str]
     """Error by variant, or by "variant, seed n"."""
     tracebacks: dict[str, str] = field(default_factory=dict)
-    """Of each failure."""
+    """The traceback of each failure, by the same names."""
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -92,7 +92,7 @@ def run_loaded(
     tags: Mapping[str, str] | None = None,
     artifacts: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """As ``run``, for an experiment that is loaded; its launch gets the ``tags``, and ``artifacts`` by their names."""
+    """Run an experiment that is loaded, as ``run`` does; its launch gets the ``tags``, and ``artifacts`` by their names."""
     experiment = installed(experiment, display)
     for note in experiment.notes:
         display.say_once(note)

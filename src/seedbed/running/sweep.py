@@ -18,9 +18,9 @@ class SweepJob:
     keys: tuple[str, ...]
     """The keys that the sweep varies."""
     jobs: int
-    """How many the sweep has."""
+    """How many jobs the sweep has."""
     number: int
-    """Of this one, from 0 on."""
+    """The number of this job, from 0 on."""
 
     @property
     def says_data_notes(self) -> bool:

@@ -55,7 +55,7 @@ class Allowance:
     tolerance: float = 0.0
     """0: every value must be the recorded one, bit for bit."""
     measured: tuple[tuple[str, float], ...] = ()
-    """By metric, where it is more: what rounding was measured to make of seeds trained alone, with ``SLACK``."""
+    """What rounding was measured to make of seeds trained alone, by metric, where that is more; ``verify.SLACK`` is in it."""
     reason: str = ""
     """A sentence on what is allowed and why."""
 

@@ -35,7 +35,7 @@ class SearchSettings:
     objective: str
     holdout: float
     trials: int
-    """In all; no more than the space has points where each is tried."""
+    """Trials in all; no more than the space has points where each is tried."""
     first: tuple[dict[str, Any], ...]
     """Points to try before any other."""
     seconds: float | None
@@ -108,7 +108,7 @@ class SearchSettings:
 
 
 def storage_of(search: Mapping[str, Any], project: Path) -> str:
-    """Where the studies of a project are: a database's address, or a journal file."""
+    """The storage of a project's studies: a database's address, or a journal file."""
     return _storage(search["storage"], project)
 
 

@@ -20,7 +20,7 @@ from seedbed.errors import ConfigError, near_misses
 WAYS = "choice(a, b), range(10, 50, step=10), interval(0.0, 0.5) or tag(log, interval(1e-4, 1e-1))"
 
 MOST_POINTS = 1_000_000
-"""Of one study; a number of trials beyond is a mistake, and samplers keep all of them in memory."""
+"""Most points and trials of one study: a number beyond is a mistake, and samplers keep all of them in memory."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _value(place: str, key: str, value: Any, space: Space) -> Any:
 
 
 def _spelling(value: Any) -> str:
-    """The same for a choice as it is typed and as YAML reads it; numbers are the same however they are written."""
+    """One spelling for a choice as it is typed and as YAML reads it, and for a number however it is written."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(float(value))
     return re.sub(r"[\s'\"]", "", _text(value))

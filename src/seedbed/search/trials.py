@@ -45,7 +45,7 @@ class Trials:
     """Trains trials of one study, one after the other."""
 
     store: Store
-    """Where they are recorded, from ``record_in`` on."""
+    """The store of their records, from ``record_in`` on."""
 
     def __init__(self, plan: SearchPlan, display: Display, workers: Workers, records: Executor) -> None:
         """Loads the data and checks points that together hold every choice and every end of the space."""
@@ -55,7 +55,7 @@ class Trials:
         self.base = self.plan("base", {})
         """The variant as it stands, on the rows that trials see."""
         self.code = self.base.code
-        """Of the variant as it stands and of all choices of the space."""
+        """The code of the variant as it stands and of all choices of the space."""
         for corner in plan.space.corners():
             self.code |= self.plan("search", corner).code
         if plan.settings.prunes:

@@ -49,7 +49,7 @@ class NetworkTraits:
     refused_training: Refused | None = None
     """Why the network takes no batch of one row in training; None where it does."""
     refused_evaluating: Refused | None = None
-    """The same in evaluation."""
+    """Why the network takes no batch of one row in evaluation; None where it does."""
     notes: tuple[str, ...] = ()
     """What a user should know of how the network is used."""
 

@@ -26,6 +26,7 @@ from seedbed.tracking.runs import SeedRun, code_tags
 from seedbed.tracking.store import Store
 from seedbed.tracking.writing import TrackedRun, ending
 from seedbed.training.environment import in_one_line
+from seedbed.training.logger import FurtherLoggers
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.seed_results import CurvePoints, SeedResult, curve_points
@@ -38,7 +39,7 @@ class Failure:
     """What went wrong with a variant or a seed."""
 
     why: str
-    """In one line: the error's class and message."""
+    """The error's class and message, in one line."""
     traceback: str
 
     @classmethod
@@ -65,7 +66,8 @@ class VariantRecord:
         self.trained: dict[int, SeedRun] = {}
         """The cells recorded here, by seed."""
         self._curves: dict[int, CurvePoints] = {}
-        """Of these cells, under canonical names."""
+        """Curves of these cells, under canonical names."""
+        self._loggers = FurtherLoggers(planned.variant.tracking, planned.name)
         self._pending: list[Future[None]] = []
         self._written: dict[str, set[int]] = {}
         """Epochs whose points were written while the fit went on, by run."""
@@ -168,6 +170,7 @@ class VariantRecord:
     def _add_points(self, runs: Sequence[TrackedRun], curves: Sequence[CurvePoints]) -> None:
         for run, points in zip(runs, curves, strict=True):
             run.log(curves=points, tags=heartbeat())
+            self._loggers.log(run, points)
             self._written.setdefault(run.id, set()).update(epoch for _, epoch, _ in points)
         self.alive()
 
@@ -206,6 +209,8 @@ class VariantRecord:
                 f"{self._seed_name(result.seed)}: {why}. Trained with lr_finder.fallback={result.found_rate.lr}."
             )
         run.log(params=params, curves=points, tags=tags)
+        self._loggers.log(run, points)
+        self._loggers.end(run, params)
         if self.planned.variant.tracking.checkpoints:
             run.artifact(WEIGHTS, safetensors_bytes(result.weights))
 

@@ -24,7 +24,7 @@ class FoundRate:
     why_fallback: str
     """"" where it is none."""
     seconds: float
-    """That it took to find."""
+    """What the test took."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class SeedResult:
         seconds: float,
         found_rate: FoundRate | None = None,
     ) -> SeedResult:
-        """That of the seed at ``position`` of a stack which was fitted, and tested where there are test rows."""
+        """The result of the seed at ``position`` of a stack that was fitted, and tested where there are test rows."""
         finals = {name: float(values[position]) for name, values in module.test_metrics.items()}
         # Without test rows, the last values of the validation's curves are the final ones.
         diverged = position in module.diverged_at or not np.isfinite(finals.get("test/loss", 0.0))

@@ -31,7 +31,7 @@ class Stack(NamedTuple):
 
     module: StackedModule
     batches: ShuffledBatches
-    """Of the training rows."""
+    """Batches of the training rows."""
     validation: FixedBatches
     test: FixedBatches
 

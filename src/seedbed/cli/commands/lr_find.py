@@ -48,10 +48,10 @@ def lr_find(experiment: str, overrides: tuple[str, ...], plot: Path | None, conf
         plot = Path(f"{experiment}_lr_find.png") if str(plot) == DEFAULT_PLOT else plot
         picture_kind(plot)
         check_writable(plot.parent, "--plot")
-    found = find_lr(experiment, overrides, config_dir, display=Display())
-    click.echo(found)
+    rates = find_lr(experiment, overrides, config_dir, display=Display())
+    click.echo(rates)
     where = as_typed(f"{experiment}.lr_find", config_dir)
     click.echo(f"\nTracked curves: seedbed ui {where}", err=True)
     if plot is not None:
-        picture, table = found.write(plot)
+        picture, table = rates.write(plot)
         click.echo(f"Picture: {picture}    Table: {table}", err=True)

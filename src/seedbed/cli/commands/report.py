@@ -126,7 +126,7 @@ def _tracked(
 
 
 def _written(experiment: str, folder: Path, config_dir: str | None) -> tuple[Results, Inspection | str | None, Path]:
-    """The same, from the folder of a report."""
+    """What a report needs, from the folder of a written one, and that folder."""
     from seedbed.report.record import read_record
     from seedbed.report.wording import with_current_wording
 

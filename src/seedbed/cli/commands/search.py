@@ -60,21 +60,23 @@ def search(
     show_search(experiment, run_search(experiment, overrides, config_dir, display=Display()), config_dir)
 
 
-def show_search(experiment: str, found: SearchOutcome, config_dir: str | None) -> None:
+def show_search(experiment: str, outcome: SearchOutcome, config_dir: str | None) -> None:
     """Print what came of a search; exit code 1 where nothing did."""
     from seedbed.report import table_text
     from seedbed.report.search import search_text
     from seedbed.tracking.names import SEARCHES
 
-    click.echo(search_text(found.search))
-    if found.out_of_time:
+    click.echo(search_text(outcome.search))
+    if outcome.out_of_time:
         click.echo("No further trial was started, as search.seconds were over; the same command goes on.", err=True)
-    if found.shared:
+    if outcome.shared:
         click.echo("Another process is still at work on this study; the last one tests what they found.", err=True)
-    if found.tested:
-        click.echo(f"\nOn fresh seeds\n{table_text(found.tested.results)}")
+    if outcome.tested:
+        click.echo(f"\nOn fresh seeds\n{table_text(outcome.tested.results)}")
     where = ["--config-dir", config_dir] if config_dir else []
-    report = f"Report: {shlex.join(['seedbed', 'report', experiment, '--search', *where])}    " if found.tested else ""
+    report = (
+        f"Report: {shlex.join(['seedbed', 'report', experiment, '--search', *where])}    " if outcome.tested else ""
+    )
     click.echo(f"\n{report}Trials: {shlex.join(['seedbed', 'ui', experiment + SEARCHES, *where])}", err=True)
-    if not found.search.best or (found.tested and found.tested.failures):
+    if not outcome.search.best or (outcome.tested and outcome.tested.failures):
         sys.exit(1)

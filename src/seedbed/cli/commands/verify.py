@@ -83,7 +83,7 @@ def verify(
         )
         click.echo(measured)
         sys.exit(1 if measured.failures else 0)
-    found = train_again(
+    verification = train_again(
         experiment,
         run_id,
         cells=cells,
@@ -92,5 +92,5 @@ def verify(
         config_dir=config_dir,
         display=Display(),
     )
-    click.echo(found)
-    sys.exit(0 if found.verified else 1)
+    click.echo(verification)
+    sys.exit(0 if verification.verified else 1)
