@@ -37,14 +37,14 @@ from torch.nn import functional
 from seedbed.config.experiment import load_experiment
 from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.running import runner
+from seedbed.running.planning import plan_experiment
 from seedbed.stacking.layers import StackedEmbedding
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData
-from seedbed.training import stack_trainer
+from seedbed.training import stack_size
 from seedbed.training.devices import accelerator, numbers
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
-from seedbed.training.variant import PlannedVariant
 from seedbed.training.workers import Workers, train_in_worker
 
 EXPERIMENT, VARIANT = "fastai_collab", "collab_learner_wd_0.1"
@@ -83,7 +83,7 @@ def plan_variant(options: argparse.Namespace) -> PlannedVariant:
     experiment = load_experiment(EXPERIMENT, [f"variant={VARIANT}", f"seeds={options.seeds}", *options.overrides])
     if experiment.config["monitor"] != MSE or len(experiment.variants) > 1:
         raise ConfigError(f"This compares {VARIANT} alone, by {MSE}. Leave out variant= and monitor=.")
-    [planned] = runner._plan(experiment, Display(quiet=True))
+    _, [planned] = plan_experiment(experiment, Display(quiet=True))
     return planned
 
 
@@ -135,8 +135,8 @@ def train_stacked(
     planned: PlannedVariant, data: Sequence[SeedData], pool: Executor | None, devices: int
 ) -> list[float]:
     """The last validation MSE of each seed; the measurement of the stack size is part of it."""
-    stack_trainer._MEASURED.clear()
-    size = min(planned.trainer.seeds_at_once(data), -(-len(data) // devices))
+    stack_size._MEASURED.clear()
+    size = min(stack_size.seeds_at_once(planned.trainer.builder, data), -(-len(data) // devices))
     stacks = [data[start : start + size] for start in range(0, len(data), size)]
     if pool is None:
         trained = [planned.trainer.train(stack) for stack in stacks]
@@ -212,7 +212,7 @@ def compare_steps(planned: PlannedVariant, data: Sequence[SeedData], repeats: in
     """Print the time of a stacked step beside that of its parts on the same tensors, without anything around them."""
     trainer = planned.trainer
     trainer.settings |= {"max_epochs": 1, "accelerator": "cpu", "devices": 1}
-    by_hand = HandWritten(trainer._module(data, torch.device("cpu")), planned.variant.config["model"]["y_range"])
+    by_hand = HandWritten(trainer.builder.stack(data, torch.device("cpu")), planned.variant.config["model"]["y_range"])
 
     def stacked() -> float:
         watch = StepWatch()

@@ -40,17 +40,20 @@ from seedbed.data.table import Table
 from seedbed.errors import ConfigError, SeedbedError, near_misses
 from seedbed.randomness import global_stream
 from seedbed.running import runner
+from seedbed.running.planning import plan_experiment
 from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.statistics import summary
 from seedbed.tasks.classification import Classification, LabelledRows
 from seedbed.tracking.store import Store, store_uri
 from seedbed.tracking.writing import TrackedRun
-from seedbed.training import stack_trainer
+from seedbed.training import stack_size, variant
 from seedbed.training.devices import lightning_settings, torch_device
 from seedbed.training.one_process import one_process_trainer
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
+from seedbed.training.recording import VariantRecord
 from seedbed.training.stack_trainer import StackTrainer
-from seedbed.training.variant import PlannedVariant, VariantTraining
+from seedbed.training.variant import VariantTraining
 
 SECONDS_UNTIL_IMPORTED = time.time() - psutil.Process().create_time()
 # The usual way evaluates this many rows at once, or batch_size where that is more.
@@ -130,7 +133,7 @@ def plan_variant(options: argparse.Namespace) -> PlannedVariant:
             f"task._target_={config['task']['_target_']}: the usual way here is a classifier. "
             "Name an experiment with task=classification."
         )
-    [planned] = runner._plan(experiment, Display(quiet=True))
+    _, [planned] = plan_experiment(experiment, Display(quiet=True))
     return planned
 
 
@@ -217,8 +220,8 @@ class StackedWay:
 
     def train(self) -> dict[int, float]:
         """Test accuracy by seed."""
-        stack_trainer._MEASURED.clear()  # a launch starts without: what it measures is timed every time
-        size = self.at_once = self.trainer.seeds_at_once(self.data)
+        stack_size._MEASURED.clear()  # a launch starts without: what it measures is timed every time
+        size = self.at_once = stack_size.seeds_at_once(self.trainer.builder, self.data)
         stacks = [self.data[start : start + size] for start in range(0, len(self.data), size)]
         results = [result for stack in stacks for result in self.trainer.train(stack)]
         return {result.seed: result.metrics.get(ACCURACY, math.nan) for result in results}  # NaN: it diverged
@@ -226,7 +229,7 @@ class StackedWay:
     def step_and_reading(self) -> tuple[float, float]:
         """Seconds of an optimizer step, without Lightning, and those of it that are over before the network begins."""
         device = torch_device(self.trainer.settings)
-        module, batches, *_ = self.trainer._module(self.data[: self.at_once], device)
+        module, batches, *_ = self.trainer.builder.stack(self.data[: self.at_once], device)
         task = cast(Classification, module.to(device).train())
         start = time.perf_counter()
         chunk = next(iter(batches))  # draws the order of the whole epoch
@@ -274,7 +277,7 @@ class UsualWay:
         rows, weights, settings = self.rows[seed], self.class_weights[seed], self.trainer.settings
         evaluated_at_once = max(settings["batch_size"], EVALUATION_ROWS)
         with global_stream(seed, "weights"):
-            network = self.trainer.network()  # starts from the weights that this seed has in the stack
+            network = self.trainer.parts.network()  # starts from the weights that this seed has in the stack
         module = UsualClassifier(network, self.optimizer, None if weights is None else torch.from_numpy(weights))
         lightning = one_process_trainer(
             **{key: value for key, value in settings.items() if key not in OWN_SETTINGS} | lightning_settings(settings),
@@ -383,15 +386,15 @@ Places = Mapping[str, Sequence[tuple[Any, str]]]
 
 OTHER_PARTS: Places = {
     "reading the configs": [(runner, "load_experiment")],
-    "measuring the stack size": [(StackTrainer, "seeds_at_once")],
+    "measuring the stack size": [(variant, "seeds_at_once")],
     "writing runs": [(Store, "start"), (TrackedRun, "log"), (TrackedRun, "artifact"), (TrackedRun, "end")],
-    "aggregation": [(VariantTraining, "_aggregate")],
-    "waiting for records": [(VariantTraining, "wait")],
+    "aggregation": [(VariantRecord, "_aggregate")],
+    "waiting for records": [(VariantRecord, "wait")],
     "reading runs": [(runner, "read_results"), (Store, "cells"), (Store, "repair")],
 }
 PREPARATION, TRAINING, REST = "data preparation", "training", "rest"
 WATCHED: Places = {
-    PREPARATION: [(runner, "_fitted"), (VariantTraining, "_seed_data")],
+    PREPARATION: [(runner, "plan_experiment"), (VariantTraining, "_seed_data")],
     TRAINING: [(StackTrainer, "train")],
     **OTHER_PARTS,
 }

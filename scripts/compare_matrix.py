@@ -19,13 +19,13 @@ from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.models.matrix import MatrixFactorization
 from seedbed.randomness import global_stream
-from seedbed.running import runner
+from seedbed.running.planning import plan_experiment
 from seedbed.stacking.matrix import AllCells
 from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.tasks.matrix import RatingMatrix
 from seedbed.training.devices import torch_device
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
-from seedbed.training.variant import PlannedVariant
 
 
 def main() -> None:
@@ -75,7 +75,7 @@ def compare(options: argparse.Namespace) -> None:
 
 def plan(options: argparse.Namespace) -> PlannedVariant:
     asked = [f"variant={options.variant}", f"seeds={options.seeds}", *options.overrides]
-    [planned] = runner._plan(load_experiment("matrix_factorization", asked), Display(quiet=True))
+    _, [planned] = plan_experiment(load_experiment("matrix_factorization", asked), Display(quiet=True))
     if not issubclass(planned.trainer.task, RatingMatrix):
         raise ConfigError(f"variant={options.variant}: its task is not task=matrix. Name one of matrix_factorization.")
     return planned
@@ -94,7 +94,7 @@ class ClosedWay:
 
     def __init__(self, planned: PlannedVariant) -> None:
         self.device = torch_device(planned.trainer.settings)
-        module, _, _, _ = planned.trainer._module(data_of(planned), self.device)
+        module, _, _, _ = planned.trainer.builder.stack(data_of(planned), self.device)
         assert isinstance(module, RatingMatrix)
         self.module = module.to(self.device).train()
         self.optimizer = SeedOptimizer(module.network, module.seeds, module.optimizer_factory)
@@ -118,11 +118,11 @@ class PlainWay:
     def __init__(self, planned: PlannedVariant) -> None:
         device, first = torch_device(planned.trainer.settings), data_of(planned)[0]
         with global_stream(first.seed, "weights"):
-            network = planned.trainer.network()
+            network = planned.trainer.parts.network()
         assert isinstance(network, MatrixFactorization)
         self.network = network.to(device)
-        self.optimizer = planned.trainer._optimizer(list(network.parameters()))
-        module, _, _, _ = planned.trainer._module([first], device)
+        self.optimizer = planned.trainer.parts.make_optimizer(list(network.parameters()))
+        module, _, _, _ = planned.trainer.builder.stack([first], device)
         assert isinstance(module, RatingMatrix)
         train = first.rows.train
         self.users, self.items = ((column[train] - 1).long().to(device) for column in (module.users, module.items))

@@ -32,13 +32,13 @@ from timing import (
 from seedbed.config.experiment import load_experiment
 from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.running import runner
+from seedbed.running.planning import plan_experiment
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData
-from seedbed.training import stack_trainer
+from seedbed.training import stack_size
 from seedbed.training.devices import accelerator
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
-from seedbed.training.variant import PlannedVariant
 
 EXPERIMENT, VARIANT = "two_tower_retrieval", "two_tower"
 WANTED_RATIO = 40.0
@@ -70,7 +70,7 @@ def plan_variant(options: argparse.Namespace) -> PlannedVariant:
     experiment = load_experiment(EXPERIMENT, [f"variant={VARIANT}", f"seeds={options.seeds}", *options.overrides])
     if len(experiment.variants) > 1:
         raise ConfigError(f"This compares {VARIANT} alone. Leave out variant=.")
-    [planned] = runner._plan(experiment, Display(quiet=True))
+    _, [planned] = plan_experiment(experiment, Display(quiet=True))
     return planned
 
 
@@ -129,8 +129,8 @@ def written(planned: PlannedVariant, folder: Path) -> list[str]:
 
 def train_stacked(planned: PlannedVariant, data: Sequence[SeedData]) -> dict[str, list[float]]:
     """The last values of what both sides measure, by seed; measuring how many seeds to stack is part of it."""
-    stack_trainer._MEASURED.clear()
-    size = planned.trainer.seeds_at_once(data)
+    stack_size._MEASURED.clear()
+    size = stack_size.seeds_at_once(planned.trainer.builder, data)
     results = [
         result for start in range(0, len(data), size) for result in planned.trainer.train(data[start : start + size])
     ]

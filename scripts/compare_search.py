@@ -30,14 +30,14 @@ from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.randomness import global_stream
 from seedbed.results import SECONDS
-from seedbed.running.runner import Planner
-from seedbed.search.plan import Plan, read_plan
+from seedbed.running.planning import Planner
+from seedbed.search.plan import SearchPlan, read_plan
 from seedbed.search.trials import _for_selection
 from seedbed.tracking.databases import sqlite_address
 from seedbed.tracking.names import SEARCHES
 from seedbed.tracking.store import Store, store_uri
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
-from seedbed.training.variant import PlannedVariant
 
 EXPERIMENT, VARIANT, MSE = "fastai_collab", "dot_product_bias", "val/mse"
 LR, DECAY = "optimizer.lr", "optimizer.weight_decay"
@@ -111,7 +111,7 @@ def overrides_of(options: argparse.Namespace) -> list[str]:
     ]  # fmt: skip
 
 
-def check(plan: Plan) -> None:
+def check(plan: SearchPlan) -> None:
     """Raise ``ConfigError`` for what the usual way below does not do."""
     for key, wanted in NEEDED.items():
         found: Any = plan.variant.config
@@ -125,7 +125,7 @@ def check(plan: Plan) -> None:
         raise ConfigError(f"This compares {MSE} at the end of all trials. Leave out search.metrics and search/pruner.")
 
 
-def print_task(planned: PlannedVariant, plan: Plan, options: argparse.Namespace) -> None:
+def print_task(planned: PlannedVariant, plan: SearchPlan, options: argparse.Namespace) -> None:
     settings, rows = planned.trainer.settings, next(iter(planned.rows.values()))
     print(
         f"task      {planned.table.name}, variant {planned.name}: {plan.settings.trials} trials x {count(planned.rows)}; "
@@ -133,7 +133,7 @@ def print_task(planned: PlannedVariant, plan: Plan, options: argparse.Namespace)
         f"{settings['batch_size']}; {', '.join(f'{key}={values}' for key, values in plan.space.texts.items())}"
     )
     shared = f"{options.processes} processes of one thread" if options.processes > 1 else "one process"
-    print(f"stacked   seedbed search by {plan.settings.sampler_name}, {shared}, SQLite for study and runs")
+    print(f"stacked   seedbed search by {plan.settings.sampler.name}, {shared}, SQLite for study and runs")
     print(f"usual     a Trainer and a DataLoader in each process, {options.at_once} processes of one thread at a time")
 
 
@@ -189,7 +189,7 @@ class StackedTrial:
         return statistics.mean(self.by_seed.values())
 
 
-def trials_in(folder: Path, plan: Plan) -> list[StackedTrial]:
+def trials_in(folder: Path, plan: SearchPlan) -> list[StackedTrial]:
     storage = sqlite_address(folder / "optuna.db")
     found = optuna.load_study(study_name=plan.settings.study, storage=storage).trials
     fits = fit_seconds(folder)
@@ -270,7 +270,7 @@ def write_rows(planned: PlannedVariant, seed: int, path: Path) -> Path:
         for name in ("users", "items", "ratings")
     }
     with global_stream(seed, "weights"):
-        network = planned.trainer.network()
+        network = planned.trainer.parts.network()
     weights = {name.removesuffix(".weight"): value.numpy() for name, value in network.state_dict().items()}
     np.savez(path, **sides, **weights)
     return path
@@ -282,7 +282,7 @@ def train_one(planned: PlannedVariant, trial: StackedTrial, seed: int, rows: Pat
         "seed": seed, "lr": trial.params[LR], "weight_decay": trial.params[DECAY],
         "epochs": trainer["max_epochs"], "batch_size": trainer["batch_size"], "y_range": config["model"]["y_range"],
         **{key: config["optimizer"][key] for key in ("betas", "eps")},
-        **{key: planned.trainer._schedule.__dict__[key] for key in ("pct_start", "div", "div_final", "moms")},
+        **{key: planned.trainer.parts.schedule.__dict__[key] for key in ("pct_start", "div", "div_final", "moms")},
     }  # fmt: skip
     command = [sys.executable, str(USUAL_SIDE), str(rows), json.dumps(settings)]
     start = time.perf_counter()

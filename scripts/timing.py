@@ -15,7 +15,7 @@ import psutil
 
 from seedbed.errors import ConfigError
 from seedbed.training.environment import environment
-from seedbed.training.variant import PlannedVariant
+from seedbed.training.planned import PlannedVariant
 
 # Up to this many cores used by other processes leave a timing as it is.
 QUIET = 0.1

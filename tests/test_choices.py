@@ -14,7 +14,7 @@ from seedbed.checks import is_installed
 from seedbed.config.experiment import load_experiment
 from seedbed.data import cifar10, movielens
 from seedbed.paths import config_groups
-from seedbed.running.runner import _plan
+from seedbed.running.planning import plan_experiment
 from seedbed.search.processes import search_by_processes
 from seedbed.search.runner import search
 from seedbed.training.progress import Display
@@ -151,7 +151,7 @@ def skip_without(given: Run) -> None:
 def test_a_choice_trains(given: Run, folder: Path) -> None:
     skip_without(given)
     experiment = load_experiment(given.experiment, overrides_of(given, folder), folder)
-    (planned,) = _plan(experiment, Display(quiet=True))
+    _, (planned,) = plan_experiment(experiment, Display(quiet=True))
     task, table = planned.trainer.task, planned.table
     data = [task.seed_data(table, planned.rows[seed], planned.strategy, seed) for seed in experiment.seeds]
     for found in planned.trainer.train(data):

@@ -29,6 +29,8 @@ from seedbed.tasks.cold_start import ColdStart
 from seedbed.tasks.matrix import RatingMatrix
 from seedbed.tasks.rating import Rating
 from seedbed.tasks.retrieval import Retrieval
+from seedbed.training.range_tests import range_test
+from seedbed.training.stack_size import seeds_at_once
 from seedbed.training.stack_trainer import StackTrainer
 from tests.stacking import test_against_reference as clouds
 from tests.tasks import test_cold_start as cold
@@ -234,10 +236,10 @@ def case(request: pytest.FixtureRequest) -> Case:
 def test_a_stacked_seed_goes_through_the_test_as_it_does_alone(case: Case) -> None:
     """With rest at the end of a short epoch, several epochs, and seeds that diverge at other rates than others."""
     trainer = case.trainer()
-    together = trainer.range_test(case.data([0, 1, 2]))
+    together = range_test(trainer.builder, case.data([0, 1, 2]))
     assert [test.seed for test in together] == [0, 1, 2]
     for seed, stacked in list(enumerate(together))[1:]:
-        (alone,) = trainer.range_test(case.data([seed]))
+        (alone,) = range_test(trainer.builder, case.data([seed]))
         assert len(stacked.losses) == len(alone.losses) >= 12
         np.testing.assert_allclose(stacked.losses, alone.losses, rtol=1e-6)
         assert stacked.diverged_at == alone.diverged_at
@@ -245,7 +247,7 @@ def test_a_stacked_seed_goes_through_the_test_as_it_does_alone(case: Case) -> No
 
 
 def test_some_seeds_diverge_and_the_others_go_on() -> None:
-    tests = CLASSIFICATION.trainer(replace(SETTINGS, stop_at=1.5)).range_test(CLASSIFICATION.data(range(4)))
+    tests = range_test(CLASSIFICATION.trainer(replace(SETTINGS, stop_at=1.5)).builder, CLASSIFICATION.data(range(4)))
     lengths = [len(test.losses) for test in tests]
     assert len(set(lengths)) > 1
     for test in tests:
@@ -258,7 +260,7 @@ def test_some_seeds_diverge_and_the_others_go_on() -> None:
 def test_no_seed_is_left_when_all_have_diverged() -> None:
     """Rates at which the first step ends everything: the second loss is no number, and no third is asked for."""
     hopeless = replace(SETTINGS, min_lr=1e300, max_lr=1e307)
-    tests = CLASSIFICATION.trainer(hopeless).range_test(CLASSIFICATION.data([0, 2]))
+    tests = range_test(CLASSIFICATION.trainer(hopeless).builder, CLASSIFICATION.data([0, 2]))
     assert all(len(test.losses) < 4 and test.diverged_at is not None for test in tests)
 
 
@@ -283,12 +285,12 @@ def test_nothing_is_left_of_it(
     monkeypatch.chdir(tmp_path)
     untouched = case.trainer().train(case.data([0, 2]))
     trainer, data, before = case.trainer(), case.data([0, 2]), streams()
-    trainer.range_test(data)
+    range_test(trainer.builder, data)
     assert streams() == before
     with monkeypatch.context() as patched:
         stop_in_third_step(patched)
         with pytest.raises(OSError, match="in the third step"):
-            trainer.range_test(data)
+            range_test(trainer.builder, data)
     assert streams() == before
     for result, expected in zip(trainer.train(data), untouched, strict=True):
         assert result.curves == expected.curves
@@ -313,7 +315,7 @@ def test_a_model_that_takes_no_steps_is_refused() -> None:
     popular = {"_target_": "seedbed.models.baselines.Popular", "_partial_": True}
     trainer = replace(CASES["retrieval"], settings=CASES["retrieval"].settings | {"model": popular}).trainer()
     with pytest.raises(ConfigError, match=r"model: seedbed\.models\.baselines\.Popular .*takes no steps"):
-        trainer.range_test(CASES["retrieval"].data([0]))
+        range_test(trainer.builder, CASES["retrieval"].data([0]))
 
 
 class Plain(nn.Module):
@@ -331,11 +333,11 @@ def test_a_network_without_a_stacked_form_takes_its_turn(streams: Callable[[], t
     own = CLASSIFICATION.settings | {"model": {"_target_": f"{__name__}.Plain", "_partial_": True}}
     trainer = replace(CLASSIFICATION, settings=own).trainer()
     data, before = CLASSIFICATION.data([2, 3]), streams()
-    assert trainer.seeds_at_once(data) == 1
-    first = [trainer.range_test([item])[0] for item in data]
+    assert seeds_at_once(trainer.builder, data) == 1
+    first = [range_test(trainer.builder, [item])[0] for item in data]
     assert streams() == before
     for test, item in zip(first, data, strict=True):
-        assert trainer.range_test([item])[0].losses.tolist() == test.losses.tolist()
+        assert range_test(trainer.builder, [item])[0].losses.tolist() == test.losses.tolist()
 
 
 # ---- beside Lightning ------------------------------------------------------------------------------------------------
@@ -393,7 +395,7 @@ def test_losses_and_the_steepest_rate_are_lightnings(
     # Theirs ends at the first step above the bound, too, but its smoothed losses are lower at first.
     of_theirs = np.append(lr, np.full(STEPS - len(lr), lr[-1]))
     monkeypatch.setattr(FinderSettings, "rates", lambda _: of_theirs)
-    (ours,) = same.trainer(replace(settings, stop_at=None)).range_test(clouds.data_of([3]))
+    (ours,) = range_test(same.trainer(replace(settings, stop_at=None)).builder, clouds.data_of([3]))
     assert (len(lr) < STEPS) == diverges
     ours = RangeTest.of(3, settings, curve_of(ours.losses[: len(lr)].tolist(), replace(settings, stop_at=None)))
     np.testing.assert_allclose(ours.losses, ordinary.losses, rtol=1e-9)
@@ -434,11 +436,11 @@ def auto(case: Case, **changes: Any) -> StackTrainer:
 
 def test_each_seed_steps_with_the_rate_that_it_found(case: Case) -> None:
     trainer, data, watch = auto(case, schedule=None), case.data([0, 2]), Rates()
-    found = [trainer.range_test([item])[0].suggestion("valley") for item in data]
+    found = [range_test(trainer.builder, [item])[0].suggestion("valley") for item in data]
     results = trainer.train(data, callbacks=[watch])
     assert watch.steps_before == 0
     assert len(set(found)) == 2 or case is not CLASSIFICATION
-    assert [result.found.lr for result in results if result.found] == found
+    assert [result.found_rate.lr for result in results if result.found_rate] == found
     assert [result.metrics["lr"] for result in results] == found
     rates = np.array(watch.rates)
     assert ((rates == found) | np.isnan(rates)).all()
@@ -449,24 +451,24 @@ def test_a_found_rate_is_the_peak_of_a_schedule_and_a_seed_takes_it_in_a_stack_a
     schedule = {"_target_": "seedbed.schedules.OneCycle", "pct_start": 0.5, "moms": None}
     trainer, watch = auto(CLASSIFICATION, schedule=schedule), Rates()
     together = trainer.train(CLASSIFICATION.data([1, 2]), callbacks=[watch])
-    peaks = [result.found.lr for result in together if result.found]
+    peaks = [result.found_rate.lr for result in together if result.found_rate]
     assert peaks[0] != peaks[1]
     assert watch.rates[0] == pytest.approx([peak / 25 for peak in peaks])
     assert np.nanmax(watch.rates, axis=0) == pytest.approx(peaks)
     for seed, stacked in zip((1, 2), together, strict=True):
         (alone,) = trainer.train(CLASSIFICATION.data([seed]))
-        assert stacked.found is not None
-        assert alone.found is not None
-        assert stacked.found.lr == alone.found.lr
+        assert stacked.found_rate is not None
+        assert alone.found_rate is not None
+        assert stacked.found_rate.lr == alone.found_rate.lr
         np.testing.assert_allclose([p[2] for p in stacked.curves], [p[2] for p in alone.curves], rtol=1e-6)
 
 
 def test_a_found_rate_does_what_the_same_number_does() -> None:
     (found,) = auto(CLASSIFICATION).train(CLASSIFICATION.data([2]))
-    assert found.found is not None
-    number = CLASSIFICATION.settings["optimizer"] | {"lr": found.found.lr}
+    assert found.found_rate is not None
+    number = CLASSIFICATION.settings["optimizer"] | {"lr": found.found_rate.lr}
     (typed,) = auto(CLASSIFICATION, optimizer=number).train(CLASSIFICATION.data([2]))
-    assert typed.found is None
+    assert typed.found_rate is None
     assert found.curves == typed.curves
     assert "lr" not in typed.metrics
 
@@ -475,9 +477,9 @@ def test_a_seed_whose_test_suggests_nothing_takes_the_fallback_and_says_so() -> 
     few = vars(replace(SETTINGS, steps=5, fallback=0.02))
     watch = Rates()
     (result,) = auto(CLASSIFICATION, lr_finder=few).train(CLASSIFICATION.data([2]), callbacks=[watch])
-    assert result.found is not None
-    assert (result.found.lr, watch.rates[0]) == (0.02, [0.02])
-    assert "rule valley finds no rate in 5 points" in result.found.why_fallback
+    assert result.found_rate is not None
+    assert (result.found_rate.lr, watch.rates[0]) == (0.02, [0.02])
+    assert "rule valley finds no rate in 5 points" in result.found_rate.why_fallback
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from seedbed.cli.main import main
 from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.running.runner import _fitted, run
+from seedbed.running.planning import plan_experiment
+from seedbed.running.runner import run
 from seedbed.training.progress import Display
 
 OWN = ["data=ratings_csv", "data.path=own.csv", "data.user=who", "data.item=what", "data.rating=stars", "seeds=2"]
@@ -49,7 +50,7 @@ def own(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> P
 )
 def test_every_experiment_on_ratings_takes_a_file_of_ones_own(own: Path, name: str, left_out: set[str]) -> None:
     experiment = load_experiment(name, QUICK)
-    fitted, plan = _fitted(experiment, Display(quiet=True))
+    fitted, plan = plan_experiment(experiment, Display(quiet=True))
     assert {variant.name for variant in experiment.variants} - {planned.name for planned in plan} >= left_out
     assert fitted.config["report"]["user"] is None
     assert fitted.config["report"]["similar_to"] is None
@@ -65,7 +66,7 @@ def test_what_is_asked_for_by_name_is_refused_where_the_data_do_not_have_it(own:
         ("two_tower_retrieval", "split=folds", "Only movielens_100k has folds"),
     ):
         with pytest.raises(SeedbedError, match=said):
-            _fitted(load_experiment(name, [*QUICK, asked]), Display(quiet=True))
+            plan_experiment(load_experiment(name, [*QUICK, asked]), Display(quiet=True))
     with pytest.raises(ConfigError, match=r"Write report\.metric=test/ndcg_at_10"):
         load_experiment("two_tower_retrieval", [*QUICK, "split=leave_n_out"])
 

@@ -17,14 +17,15 @@ from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
 from seedbed.metrics import Metric
-from seedbed.running.runner import _check_defined
+from seedbed.running.planning import _check_defined
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.metrics import classification_metrics
 from seedbed.tasks.classification import Classification
 from seedbed.tasks.cold_start import ColdStart
 from seedbed.tasks.rating import Rating
 from seedbed.tasks.retrieval import Retrieval
-from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from seedbed.training.seed_results import SeedResult
+from seedbed.training.stack_trainer import StackTrainer
 from tests.properties import Examine
 from tests.stacking.test_against_reference import TABLE, config, curve, rows_of
 

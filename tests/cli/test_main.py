@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from seedbed.cli.main import data, main
+from seedbed.cli.commands.data import data
+from seedbed.cli.main import main
 from seedbed.tracking.store import Store, store_uri
 from tests.conftest import CONFIGURED
 from tests.running.test_runner import statuses, store_of

@@ -23,7 +23,7 @@ from seedbed.config.experiment import Variant, load_experiment
 from seedbed.config.recipe import flatten
 from seedbed.errors import ConfigError, DataError
 from seedbed.paths import resources
-from seedbed.running.runner import load_table
+from seedbed.running.planning import load_table
 from seedbed.training.progress import Display
 
 

@@ -14,7 +14,8 @@ from seedbed.config.experiment import load_experiment
 from seedbed.config.lightning_modules import is_lightning_module, refuse_as_network, refuse_named_network
 from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError
-from seedbed.running.runner import Planner, run
+from seedbed.running.planning import Planner
+from seedbed.running.runner import run
 from seedbed.training.stack_trainer import StackTrainer
 from tests.stacking.test_against_reference import TABLE, config, data_of
 
@@ -87,10 +88,10 @@ def test_networks_and_functions_of_plain_ones_are_taken() -> None:
 
 def test_inside_a_network_its_forward_is_used_and_that_is_said() -> None:
     trainer = StackTrainer(config(model=named("holds_one"), max_epochs=1), TABLE)
-    [note] = trainer.notes
+    [note] = trainer.traits.notes
     assert "its part 0 (Lit) is a LightningModule, of which forward alone is used" in note
     plain = StackTrainer(config(model=named("plain"), max_epochs=1), TABLE)
-    assert plain.notes == ()
+    assert plain.traits.notes == ()
     [with_it], [without] = trainer.train(data_of([0])), plain.train(data_of([0]))
     assert with_it.metrics["test/loss"] == pytest.approx(without.metrics["test/loss"])
 

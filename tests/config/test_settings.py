@@ -30,6 +30,7 @@ REPORT: dict[str, Any] = {
         (["trainer.seeds_at_once=-1"], ["trainer.seeds_at_once=-1", "auto"]),
         (["trainer.precision=16-mixed"], ["16-mixed", "bf16-mixed"]),
         (["tracking.checkpoints=maybe"], ["true or false"]),
+        (["tracking.loggers=3"], ["tracking.loggers=3", "a mapping from names to nodes"]),
         (["report.axis=[a,1]"], ["report.axis"]),
         (["report.baseline=nome"], ["did you mean 'none'"]),
     ],

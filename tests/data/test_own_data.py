@@ -8,7 +8,8 @@ from seedbed.config.building import build
 from seedbed.config.experiment import load_experiment
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError
-from seedbed.running.runner import load_table, run
+from seedbed.running.planning import load_table
+from seedbed.running.runner import run
 from seedbed.training.progress import Display
 
 FEW = ["seeds=2", "trainer.max_epochs=2", "trainer.seeds_at_once=2", "model.hidden=[8]", "trainer.accelerator=cpu"]

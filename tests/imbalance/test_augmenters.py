@@ -24,7 +24,7 @@ from seedbed.errors import ConfigError
 from seedbed.imbalance import augmenters
 from seedbed.imbalance.augmenters import NEIGHBOURS, LibraryAugmenter, NlpAug, TextAttack, WordChanges, describe
 from seedbed.imbalance.text_augment import TextAugment
-from seedbed.running import runner
+from seedbed.running import planning, runner
 from seedbed.training.progress import Display
 
 OFFLINE = ["word_swap", "word_deletion", "word_repetition", "keyboard_typo"]
@@ -234,7 +234,7 @@ def test_an_augmenter_that_fails_is_refused_before_training(
 ) -> None:
     experiment = load_experiment("own", config_dir=own(FUNCTION.format(name=name)))
     with pytest.raises(ConfigError) as error:
-        runner._plan(experiment, Display(quiet=True))
+        planning.plan_experiment(experiment, Display(quiet=True))
     for part in [*parts, "Variant 'mine'", "imbalance.augmenter"]:
         assert part in str(error.value)
     assert "\n" not in str(error.value)

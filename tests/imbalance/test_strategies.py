@@ -21,7 +21,7 @@ from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.imbalance.text_augment import TextAugment
-from seedbed.running import runner
+from seedbed.running import planning
 from seedbed.tasks.classification import Classification, LabelledRows
 from seedbed.training.progress import Display
 
@@ -356,7 +356,7 @@ def test_two_seeds_draw_differently_from_the_same_rows(
 def test_the_runner_refuses_smote_with_too_few_rows_before_training(bare_project: Path) -> None:
     experiment = load_experiment("smote_only", config_dir=bare_project)
     with pytest.raises(ConfigError) as error:
-        runner._plan(experiment, Display(quiet=True))
+        planning.plan_experiment(experiment, Display(quiet=True))
     message = str(error.value)
     for part in ("Variant 'smote', seed 0", "imbalance.sampler.k_neighbors=40", "class 'spam' has 14", "max k = 13"):
         assert part in message
@@ -368,7 +368,7 @@ def test_the_runner_points_a_lone_row_to_random_over_sampling(bare_project: Path
         "smote_only", ["data.spam=3", "split={train: 0.34, val: 0.33, test: 0.33}"], bare_project
     )
     with pytest.raises(ConfigError, match=r"class 'spam' has 1.*random over-sampling"):
-        runner._plan(experiment, Display(quiet=True))
+        planning.plan_experiment(experiment, Display(quiet=True))
 
 
 def test_an_impossible_ratio_needs_no_data_to_be_refused() -> None:
@@ -378,7 +378,7 @@ def test_an_impossible_ratio_needs_no_data_to_be_refused() -> None:
 
 
 def test_the_runner_refuses_an_impossible_ratio_before_it_loads_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "load_table", lambda *_: pytest.fail("the data were loaded first"))
+    monkeypatch.setattr(planning, "load_table", lambda *_, **__: pytest.fail("the data were loaded first"))
     experiment = load_experiment("spam_imbalance", ["variant=undersample", "imbalance.sampler.sampling_strategy=2.0"])
     with pytest.raises(ConfigError, match=r"sampling_strategy=2\.0"):
-        runner._plan(experiment, Display(quiet=True))
+        planning.plan_experiment(experiment, Display(quiet=True))

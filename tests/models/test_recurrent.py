@@ -17,7 +17,8 @@ from seedbed.imbalance.base import Strategy
 from seedbed.models.recurrent import Recurrent
 from seedbed.stacking.layers import StackedNetwork, build
 from seedbed.tasks.classification import Classification
-from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from seedbed.training.seed_results import SeedResult
+from seedbed.training.stack_trainer import StackTrainer
 from tests.stacking.reference import made_up_table
 from tests.stacking.test_against_reference import config
 

@@ -8,36 +8,23 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from seedbed.cli.status import experiment_status
-from seedbed.config.compose import hydra_settings
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError
 from seedbed.report.printed import table_text
-from seedbed.running import multirun
-from seedbed.running.multirun import is_search, launcher_name, launcher_settings
+from seedbed.running import launchers, multirun
+from seedbed.running.hydra_jobs import launcher_settings
+from seedbed.running.launchers import launcher_name
+from seedbed.running.multirun import is_search
 from seedbed.running.runner import run
 from seedbed.tracking.store import Store
 from tests.conftest import REPOSITORY
 from tests.running.test_runner import statuses, store_of
 from tests.stored import client_of, runs
-
-
-def test_folders_of_one_second_do_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Frozen(multirun.datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> Frozen:
-            return cls(2026, 1, 2, 3, 4, 5)
-
-    monkeypatch.setattr(multirun, "datetime", Frozen)
-    with ThreadPoolExecutor(8) as pool:
-        folders = list(pool.map(lambda _: multirun.own_folder(tmp_path / "sweeps"), range(40)))
-    assert len(set(folders)) == 40
-    assert {folder.name.split("_")[1] for folder in folders} == {"03-04-05"}
 
 
 @pytest.mark.slow
@@ -99,7 +86,7 @@ def test_a_job_whose_data_are_bad_input_says_why_and_stops_no_other(
 def test_bad_hydra_settings_and_launchers_are_found_before_the_first_job(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(multirun, "_is_installed", lambda package: package == "hydra-joblib-launcher")
+    monkeypatch.setattr(launchers, "_is_installed", lambda package: package == "hydra-joblib-launcher")
     for overrides, said in (
         (["hydra/launcher=ray"], r"not installed.*pip install 'seedbed\[ray\]'"),
         (["hydra/launcher=submitit_slurm"], r"pip install 'seedbed\[submitit\]'"),
@@ -112,27 +99,6 @@ def test_bad_hydra_settings_and_launchers_are_found_before_the_first_job(
         with pytest.raises(ConfigError, match=said):
             multirun.run_jobs("messages", overrides, project)
     assert not (project / "multirun").exists()
-
-
-def test_jobs_that_run_at_once_share_the_cores(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(multirun, "available_cores", lambda: 8)
-    monkeypatch.setattr(multirun.torch, "get_num_threads", lambda: 8)
-
-    def threads(jobs: int, *overrides: str) -> int | None:
-        return multirun.threads_of_a_job(hydra_settings("messages", overrides, project), jobs)
-
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    assert threads(6) is None
-    for n_jobs, jobs, share in ((2, 6, 4), (-1, 6, 1), (-1, 2, 4), (-5, 6, 2), (16, 16, 1)):
-        assert threads(jobs, "hydra/launcher=joblib", f"hydra.launcher.n_jobs={n_jobs}") == share
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    local = hydra_settings("messages", ["hydra/launcher=submitit_local"], project)
-    assert multirun._batches(local) == ["hydra.sweeper.max_batch_size=8"]
-    assert threads(6, "hydra/launcher=submitit_local", "hydra.sweeper.max_batch_size=2") == 4
-    assert threads(3, "hydra/launcher=submitit_local") == 2
-    assert threads(6, "hydra/launcher=submitit_slurm") is None
-    monkeypatch.setattr(multirun.torch, "get_num_threads", lambda: 1)  # as OMP_NUM_THREADS=1 has it
-    assert threads(2, "hydra/launcher=joblib") == 1
 
 
 def test_the_first_failure_stops_what_comes_later(project: Path, capfd: pytest.CaptureFixture[str]) -> None:

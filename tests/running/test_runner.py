@@ -14,16 +14,16 @@ from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.metrics import Bounds, Metric
 from seedbed.report.printed import table_text
-from seedbed.running import runner
-from seedbed.running.runner import _plan, run
+from seedbed.running.planning import plan_experiment
+from seedbed.running.runner import run
 from seedbed.tracking.launches import find_launch, overrides_of
 from seedbed.tracking.names import OVERRIDES
 from seedbed.tracking.processes import heartbeat
 from seedbed.tracking.store import Store, store_uri
 from seedbed.tracking.writing import TrackedRun
 from seedbed.training.progress import Display
+from seedbed.training.recording import VariantRecord
 from seedbed.training.stack_trainer import StackTrainer
-from seedbed.training.variant import VariantTraining
 from tests import made_up
 from tests.stored import children, client_of, file_names, runs
 
@@ -285,7 +285,7 @@ def test_all_six_variants_share_validation_and_test_rows(project: Path, monkeypa
 def test_a_fixed_split_is_the_same_for_all_seeds(project: Path) -> None:
     def test_rows(split: str) -> list[list[int]]:
         experiment = load_experiment("messages", [f"split={split}", "variant=none"], project)
-        return [rows.test.tolist() for rows in _plan(experiment, Display(quiet=True))[0].rows.values()]
+        return [rows.test.tolist() for rows in plan_experiment(experiment, Display(quiet=True))[1][0].rows.values()]
 
     fixed, drawn = test_rows("fixed"), test_rows("per_seed")
     assert fixed[0] == fixed[1] == fixed[2]
@@ -332,7 +332,7 @@ def test_another_question_of_the_same_cells_is_another_launch(project: Path) -> 
 
 
 def test_a_record_that_fails_takes_no_other_seed_along(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = VariantTraining._record_seed
+    record = VariantRecord._add_result
 
     def full_disk(self: Any, tracked: Any, result: Any, *rest: Any) -> None:
         if result.seed == 1:
@@ -340,7 +340,7 @@ def test_a_record_that_fails_takes_no_other_seed_along(project: Path, monkeypatc
         record(self, tracked, result, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(VariantTraining, "_record_seed", full_disk)
+        patch.setattr(VariantRecord, "_add_result", full_disk)
         outcome = run("messages", ["variant=none"], config_dir=project)
     assert "No space left" in outcome.failures["none, seed 1"]
     assert outcome.trained == 2
@@ -370,7 +370,7 @@ def test_a_seed_is_failed_where_the_store_takes_not_even_the_error(
 def test_points_that_could_not_be_written_during_the_fit_are_written_after_it(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seedbed.training.variant.SECONDS_BETWEEN_FLUSHES", 0.0)
+    monkeypatch.setattr("seedbed.training.recording.SECONDS_BETWEEN_FLUSHES", 0.0)
     log, flushes = TrackedRun.log, []
 
     def fails_once(self: TrackedRun, **what: Any) -> None:
@@ -484,22 +484,6 @@ def test_variants_of_one_recipe_are_trained_once(project: Path) -> None:
         pd.testing.assert_series_equal(first, second)
     means = {found.info.run_name: found.data.metrics for found in runs(store_of(project, "messages"), "variant")}
     assert means["same"] == means["none"]
-
-
-@pytest.mark.parametrize(
-    ("keys", "job", "said"),
-    [
-        (["model.hidden"], "0", True),
-        (["model.hidden"], "1", False),
-        (["data.path"], "1", True),
-        (["data/encoder"], "1", True),
-    ],
-)
-def test_jobs_that_share_their_data_speak_of_it_once(monkeypatch, keys, job, said):
-    assert runner._speaks_of_data()
-    monkeypatch.setenv(runner.SWEEP, json.dumps({"keys": keys}))
-    monkeypatch.setenv(runner.JOB, job)
-    assert runner._speaks_of_data() == said
 
 
 def test_copies_that_are_unchanged_are_counted_in_the_notes_wherever_they_were_trained(project: Path) -> None:

@@ -18,7 +18,8 @@ from seedbed.report.analysis import analyse
 from seedbed.report.rounding import rounding_text
 from seedbed.running.rounding import _other_recipe
 from seedbed.running.runner import run
-from seedbed.running.verify import Allowance, Check, Difference, Verification, verify
+from seedbed.running.verdicts import Allowance, CellCheck, ValueDifference, Verification
+from seedbed.running.verify import verify
 from seedbed.tracking.names import ENVIRONMENT
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.store import Store
@@ -72,18 +73,18 @@ def counts(store: Store) -> dict[str, int]:
 
 
 def test_a_difference_is_relative_above_1_and_absolute_below() -> None:
-    assert Difference("a", 0.5, 0.502).size == pytest.approx(0.002)
-    assert Difference("a", 200.0, 200.4).size == pytest.approx(0.002)
-    assert Difference("a", None, 0.4).size == Difference("a", "ok", "diverged").size == math.inf
+    assert ValueDifference("a", 0.5, 0.502).size == pytest.approx(0.002)
+    assert ValueDifference("a", 200.0, 200.4).size == pytest.approx(0.002)
+    assert ValueDifference("a", None, 0.4).size == ValueDifference("a", "ok", "diverged").size == math.inf
 
 
 def test_each_check_and_the_summary_in_words() -> None:
-    near, far = Difference("val/loss epoch 4", 0.5, 0.5 + 1e-7), Difference("test/f1", 0.5, 0.75)
-    lost = Difference("val/f1 epoch 1", 0.25, None)
-    same = Check("a, seed 0", 24)
-    within = Check("a, seed 1", 24, (near,), ("torch: 1 recorded, 2 now",), Allowance(0.001))
-    wrong = Check("a, seed 2", 24, (lost, far, near), ("torch: 1 recorded, 2 now",), Allowance(0.001))
-    exact = Check("a, seed 3", 24, (near,))
+    near, far = ValueDifference("val/loss epoch 4", 0.5, 0.5 + 1e-7), ValueDifference("test/f1", 0.5, 0.75)
+    lost = ValueDifference("val/f1 epoch 1", 0.25, None)
+    same = CellCheck("a, seed 0", 24)
+    within = CellCheck("a, seed 1", 24, (near,), ("torch: 1 recorded, 2 now",), Allowance(0.001))
+    wrong = CellCheck("a, seed 2", 24, (lost, far, near), ("torch: 1 recorded, 2 now",), Allowance(0.001))
+    exact = CellCheck("a, seed 3", 24, (near,))
     assert str(same) == "a, seed 0: identical (24 values)"
     assert str(within) == "a, seed 1: within 0.001 (largest difference 1e-07, val/loss epoch 4)"
     assert str(wrong) == (
@@ -91,7 +92,7 @@ def test_each_check_and_the_summary_in_words() -> None:
     )
     assert (within.verified, wrong.verified, exact.verified) == (True, False, False)
 
-    def said(*checks: Check) -> str:
+    def said(*checks: CellCheck) -> str:
         return str(Verification("", checks)).splitlines()[-1]
 
     assert said(same, same) == "2 of 2 cells repeat bit for bit."
@@ -99,14 +100,14 @@ def test_each_check_and_the_summary_in_words() -> None:
     assert said(same, within, wrong) == "1 of 3 cells repeats bit for bit, 1 within 0.001, 1 does not."
     assert said(within, within, wrong, wrong) == "2 of 4 cells repeat within 0.001, 2 do not."
     assert said(wrong, exact) == "0 of 2 cells repeat bit for bit, 2 do not."
-    assert said(Check("a, seed 4", failure="FAILED: x")) == "0 of 1 cell repeat bit for bit, 1 does not."
+    assert said(CellCheck("a, seed 4", failure="FAILED: x")) == "0 of 1 cell repeat bit for bit, 1 does not."
 
 
 def test_what_rounding_was_measured_to_make_is_allowed_for_its_metric_alone() -> None:
     allowed = Allowance(0.001, (("val/mse", 0.02),), "nn: twice what rounding made of 3 cells")
-    far, elsewhere = Difference("val/mse epoch 4", 0.83, 0.845), Difference("train/loss epoch 4", 0.83, 0.845)
+    far, elsewhere = ValueDifference("val/mse epoch 4", 0.83, 0.845), ValueDifference("train/loss epoch 4", 0.83, 0.845)
     within, beyond = (
-        Check("nn, seed 0", 24, (found,), ("threads: 2 recorded, 1 now",), allowed) for found in (far, elsewhere)
+        CellCheck("nn, seed 0", 24, (found,), ("threads: 2 recorded, 1 now",), allowed) for found in (far, elsewhere)
     )
     assert (within.verified, beyond.verified) == (True, False)
     assert str(within) == "nn, seed 0: within what rounding makes (largest difference 0.015, val/mse epoch 4)"
@@ -277,7 +278,7 @@ def test_a_cell_that_diverged_and_one_of_another_recipe(
 ) -> None:
     run("messages", ["optimizer=sgd", "optimizer.lr=1e30", "variant=none", "seeds=1"], config_dir=project)
     monkeypatch.setattr("seedbed.config.recipe.RECIPE_VERSION", 99)
-    monkeypatch.setattr("seedbed.running.verify.RECIPE_VERSION", 99)
+    monkeypatch.setattr("seedbed.running.retraining.RECIPE_VERSION", 99)
     found = verify("messages", config_dir=project)
     assert found.checks[0].identical
     assert found.checks[0].changed == ("recipe version: 2 recorded, 99 now",)

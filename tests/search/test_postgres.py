@@ -18,7 +18,7 @@ import pytest
 
 from seedbed.errors import TrackingError
 from seedbed.search.runner import search
-from seedbed.search.study import Measured, Study
+from seedbed.search.study import Study, TrialOutcome
 from seedbed.search.trials import Trials
 from seedbed.tracking.databases import with_driver
 from seedbed.tracking.names import CONFIG, PLAN
@@ -122,7 +122,7 @@ def test_the_point_of_a_process_killed_meanwhile_is_tried_again_by_the_other(
     killed = shared.start(*long)
     lost = trial_of(killed, shared)
 
-    def killing(self: Trials, trial: optuna.Trial, study: Study, run: TrackedRun) -> Measured:
+    def killing(self: Trials, trial: optuna.Trial, study: Study, run: TrackedRun) -> TrialOutcome:
         """A trial without any training, during the first of which the neighbour dies."""
         if killed.poll() is None:
             killed.send_signal(signal.SIGKILL)

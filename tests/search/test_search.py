@@ -29,10 +29,10 @@ from seedbed.results import Trial
 from seedbed.search import processes
 from seedbed.search.plan import read_plan
 from seedbed.search.processes import search_by_processes
-from seedbed.search.runner import Found, search
+from seedbed.search.runner import SearchOutcome, search
 from seedbed.search.samplers import signed
 from seedbed.search.space import read_space
-from seedbed.search.study import Measured, Study
+from seedbed.search.study import Study, TrialOutcome
 from seedbed.search.trials import Trials
 from seedbed.tracking.launches import find_launch
 from seedbed.tracking.processes import this_process
@@ -41,10 +41,10 @@ from tests.running.test_runner import store_of
 from tests.search.conftest import BASE
 from tests.stored import children, file_names, runs
 
-Run = Callable[..., Found]
+Run = Callable[..., SearchOutcome]
 
 
-def points(found: Found) -> list[dict[str, Any]]:
+def points(found: SearchOutcome) -> list[dict[str, Any]]:
     return [trial.params for trial in found.search.trials]
 
 
@@ -125,10 +125,10 @@ def test_pruners_stop_what_is_worse_at_an_epoch(project: Path, made_up_search: R
     assert found.search.best[0] in [trial.number for trial in by_state["COMPLETE"]]
 
 
-def pretended(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
+def pretended(self: Trials, trial: Any, study: Study, run: Any) -> TrialOutcome:
     """A value without any training, the best at a learning rate of 0.01."""
     value = -((math.log10(trial.params["optimizer.lr"]) + 2) ** 2)
-    return Measured(values=(value,), mean=value, n=2)
+    return TrialOutcome(values=(value,), mean=value, n=2)
 
 
 @pytest.mark.slow
@@ -209,7 +209,7 @@ def test_counts_and_the_best_are_read_at_one_moment(
 
         def slowly() -> list[Trial]:
             read = records()
-            at_once.submit(other.tell, last, Measured(values=(9.0,), mean=9.0, n=2))
+            at_once.submit(other.tell, last, TrialOutcome(values=(9.0,), mean=9.0, n=2))
             time.sleep(0.5)
             return read
 
@@ -237,7 +237,7 @@ def test_given_points_are_tried_first_and_once(
 def test_no_trial_starts_after_the_time_and_the_same_command_goes_on(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
+    def slowly(self: Trials, trial: Any, study: Study, run: Any) -> TrialOutcome:
         time.sleep(0.6)
         return pretended(self, trial, study, run)
 
@@ -260,7 +260,7 @@ def test_a_trial_fails_where_one_of_its_seeds_diverges(
     """The mean of those that are left would be no mean over the seeds."""
     measure = Trials._measure
 
-    def one_diverged(self: Trials, planned: Any, training: Any) -> Measured:
+    def one_diverged(self: Trials, planned: Any, training: Any) -> TrialOutcome:
         print_ = planned.fingerprints[0]
         self._done[print_] = replace(self._done[print_], outcome="diverged")
         return measure(self, planned, training)
@@ -295,7 +295,7 @@ def opened(project: Path) -> Study:
 def test_an_interrupt_is_recorded_and_the_point_is_tried_again(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupting(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
+    def interrupting(self: Trials, trial: Any, study: Study, run: Any) -> TrialOutcome:
         if trial.number == 2:
             raise KeyboardInterrupt
         return pretended(self, trial, study, run)
@@ -331,11 +331,11 @@ def test_a_point_that_kills_its_process_again_and_again_is_given_up(
 def test_an_interrupt_at_the_last_point_of_a_grid_is_an_interrupt(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupting(self: Trials, trial: Any, study: Study, run: Any) -> Measured:
+    def interrupting(self: Trials, trial: Any, study: Study, run: Any) -> TrialOutcome:
         raise KeyboardInterrupt
 
     grid = [*BASE[:4], "model.hidden=[4],[8]", "search=grid"]
-    monkeypatch.setattr(Trials, "run", lambda self, trial, study, run: Measured(values=(1.0,), mean=1.0, n=2) if trial.number == 0 else interrupting(self, trial, study, run))  # fmt: skip
+    monkeypatch.setattr(Trials, "run", lambda self, trial, study, run: TrialOutcome(values=(1.0,), mean=1.0, n=2) if trial.number == 0 else interrupting(self, trial, study, run))  # fmt: skip
     with pytest.raises(KeyboardInterrupt):
         search("messages", grid, project)
     assert [run.info.status for run in runs(store_of(project, "messages.search"), "search")] == ["KILLED"]
@@ -414,7 +414,7 @@ def test_what_has_no_finite_value_fails_with_its_reason_and_never_wins(
 ) -> None:
     values: list[Any] = [math.nan, 0.5, math.inf, None]
 
-    def measured(self: Trials, planned: Any, training: Any) -> Measured:
+    def measured(self: Trials, planned: Any, training: Any) -> TrialOutcome:
         value = values.pop(0)
         if value is None:
             raise RuntimeError("no value")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,9 @@ from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.randomness import derive
 from seedbed.stacking.layers import stack
 from seedbed.tasks.classification import Classification, LabelledRows
-from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from seedbed.training.seed_results import SeedResult
+from seedbed.training.stack_size import seeds_at_once
+from seedbed.training.stack_trainer import StackTrainer
 from tests.stacking.reference import made_up_table, plain_loop
 
 TABLE = made_up_table()
@@ -210,36 +211,11 @@ def test_a_seed_that_diverges_is_frozen_and_the_others_do_not_notice() -> None:
 def test_the_stack_size_does_not_change_a_result(at_once: int) -> None:
     trainer = StackTrainer(config(seeds_at_once=at_once), TABLE)
     data = data_of([0, 1, 2, 3])
-    size = trainer.seeds_at_once(data)
+    size = seeds_at_once(trainer.builder, data)
     assert size == at_once
     results = [result for start in range(0, 4, size) for result in trainer.train(data[start : start + size])]
     for result in results:
         assert curve(result, "val/loss") == pytest.approx(reference(result.seed).val_losses, abs=1e-8)
-
-
-def test_auto_stacks_no_more_seeds_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer, data = StackTrainer(config(), TABLE), data_of([0, 1, 2, 3])
-    monkeypatch.setattr(
-        "seedbed.training.stack_trainer.stack_trainer.fastest_stack", lambda build, seeds, device: len(seeds)
-    )
-    sizes = []
-    for kilobytes in (1, 100, 1_000_000):
-        free = SimpleNamespace(available=1000 * kilobytes)
-        monkeypatch.setattr(
-            "seedbed.training.stack_trainer.stack_trainer.psutil.virtual_memory", lambda free=free: free
-        )
-        monkeypatch.setattr("seedbed.training.stack_trainer.stack_trainer._MEASURED", {})
-        sizes.append(trainer.seeds_at_once(data))
-    weights = sum(parameter.nbytes for parameter in trainer.network().parameters())
-    assert sizes == [1, 50_000 // (8 * weights + 32 * len(TABLE.labels)), 4]
-    assert 1 < sizes[1] < 4
-
-
-def test_auto_picks_a_size_and_leaves_the_seeds_as_they_were() -> None:
-    trainer = StackTrainer(config(), TABLE)
-    data = data_of([0, 1, 2])
-    assert trainer.seeds_at_once(data) in (1, 2, 3)
-    assert curve(trainer.train(data)[0], "val/loss") == pytest.approx(reference(0).val_losses, abs=1e-8)
 
 
 class Odd(nn.Module):
@@ -258,7 +234,7 @@ def test_a_network_without_stacked_form_trains_one_seed_at_a_time() -> None:
     settings = config(model={"_target_": f"{__name__}.Odd", "_partial_": True})
     trainer = StackTrainer(settings, TABLE)
     data = data_of([0, 1])
-    assert trainer.seeds_at_once(data) == 1
+    assert seeds_at_once(trainer.builder, data) == 1
     result = trainer.train(data[:1])[0]
     torch.manual_seed(derive(0, "weights"))
     network = Odd(12, 2).double()

@@ -21,7 +21,8 @@ from seedbed.stacking import Stackable
 from seedbed.stacking.convolution import StackedConvolution
 from seedbed.stacking.layers import StackedDropout, StackedNetwork, build, stack
 from seedbed.tasks.classification import Classification, LabelledRows
-from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from seedbed.training.seed_results import SeedResult
+from seedbed.training.stack_trainer import StackTrainer
 from tests.stacking.reference import PlainRun, made_up_pictures, plain_loop
 from tests.stacking.test_against_reference import config, curve
 
@@ -161,8 +162,8 @@ def test_a_large_stack_evaluates_fewer_rows_at_once_which_changes_no_result(monk
     of_a_row = 4 * 2 * 9 * 8
     rows_at_once, found = [], []
     for limit in (2**23, 2 * 7 * of_a_row, of_a_row):
-        monkeypatch.setattr("seedbed.training.stack_trainer.stack_trainer.EVALUATED_BYTES", limit)
-        _, _, validation, test = trainer._module(data, torch.device("cpu"))
+        monkeypatch.setattr("seedbed.training.stacks.EVALUATED_BYTES", limit)
+        _, _, validation, test = trainer.builder.stack(data, torch.device("cpu"))
         assert validation.batch_size == test.batch_size
         rows_at_once.append(test.batch_size)
         found.append([result.metrics["test/loss"] for result in trainer.train(data)])
@@ -222,7 +223,7 @@ def test_a_forward_of_ones_own_counts_axes_from_the_end() -> None:
     data = data_of([0, 1])
     model = {"_target_": f"{__name__}.Residual", "_partial_": True}
     together = train(data, model=model)
-    assert StackTrainer(config(model=model), TABLE).is_stackable
+    assert StackTrainer(config(model=model), TABLE).traits.is_stackable
     for item in data:
         alone = train([item], model=model)[item.seed]
         np.testing.assert_allclose([p[2] for p in alone.curves], [p[2] for p in together[item.seed].curves], atol=1e-9)

@@ -77,4 +77,4 @@ def test_metrics_read_nothing_back_either() -> None:
 
 
 def _module_class(trainer: StackTrainer) -> Any:
-    return trainer._task.func  # type: ignore[attr-defined]
+    return trainer.parts.make_task.func  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from seedbed.randomness import derive
 from seedbed.stacking import Stackable
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.tasks.classification import Classification, LabelledRows
+from seedbed.training.row_checks import check_rows, notes_on_single_rows
 from seedbed.training.stack_trainer import StackTrainer
 from tests.properties import Examine
 from tests.stacking.reference import made_up_table, plain_loop
@@ -82,6 +83,14 @@ def trainer_of(kind: type[nn.Module], batch_size: int, **settings: Any) -> Stack
     return StackTrainer(config(model=model, batch_size=batch_size, max_epochs=3), TABLE)
 
 
+def notes_on(trainer: StackTrainer, rows: dict[int, int] | None) -> list[str]:
+    return notes_on_single_rows(trainer.parts, trainer.traits, rows)
+
+
+def check(trainer: StackTrainer, rows: dict[int, Rows]) -> None:
+    check_rows(trainer.parts, trainer.traits, rows)
+
+
 @pytest.mark.parametrize("batch_size", [69, 23, 3])
 def test_stacked_alone_and_without_a_stacked_form_leave_out_the_same_row(batch_size: int) -> None:
     stacked = trainer_of(Stacked, batch_size).train(data_of(0, 1, 2))
@@ -124,7 +133,7 @@ def test_without_batch_norm_no_row_is_left_out() -> None:
     )
     assert len(expected.batch_losses) == 2 * 4
     assert curve(result, "train/loss") == pytest.approx(expected.train_losses, abs=1e-8)
-    assert trainer.note_on_single_rows({0: 70}) == []
+    assert notes_on(trainer, {0: 70}) == []
 
 
 @pytest.mark.parametrize("kind", [Stacked, Plain])
@@ -145,25 +154,25 @@ def test_a_norm_of_single_values_is_refused_before_training() -> None:
 
 def test_a_network_that_fails_on_one_row_gets_none() -> None:
     trainer = trainer_of(Squeezing, 23)
-    assert "Squeezing fails on a batch of one row" in trainer.note_on_single_rows({0: 70})[0]
+    assert "Squeezing fails on a batch of one row" in notes_on(trainer, {0: 70})[0]
     assert trainer.train(data_of(0))[0].outcome == "ok"
 
 
 def test_the_rule_is_said_with_the_seeds_that_it_is_about() -> None:
     trainer = trainer_of(Stacked, 23)
-    (note,) = trainer.note_on_single_rows({0: 70, 1: 69, 2: 70})
+    (note,) = notes_on(trainer, {0: 70, 1: 69, 2: 70})
     assert "(here under 2 of 3 seeds: 70 training rows under seed 0, trainer.batch_size=23) is left out" in note
-    assert "where a seed's resampled rows leave one" in trainer.note_on_single_rows(None)[0]
-    assert trainer.note_on_single_rows({0: 69}) == []
+    assert "where a seed's resampled rows leave one" in notes_on(trainer, None)[0]
+    assert notes_on(trainer, {0: 69}) == []
 
 
 def test_a_side_of_one_row_is_refused() -> None:
     with pytest.raises(ConfigError, match="seed 4 has a single train row"):
-        trainer_of(Plain, 16).check_rows({4: Rows(np.arange(1), np.arange(2), np.arange(2))})
+        check(trainer_of(Plain, 16), {4: Rows(np.arange(1), np.arange(2), np.arange(2))})
     one_to_measure = {4: Rows(np.arange(2), np.arange(1), np.arange(2))}
-    trainer_of(Plain, 16).check_rows(one_to_measure)
+    check(trainer_of(Plain, 16), one_to_measure)
     with pytest.raises(ConfigError, match="seed 4 has a single val row"):
-        trainer_of(OwnStatistics, 16).check_rows(one_to_measure)
+        check(trainer_of(OwnStatistics, 16), one_to_measure)
 
 
 def test_every_row_is_taken_once_an_epoch_but_for_a_last_batch_that_is_too_small(examine: Examine) -> None:
@@ -204,7 +213,7 @@ def test_every_row_is_evaluated_and_none_alone(examine: Examine) -> None:
 
 
 def test_what_is_measured_by_the_rows_beside_it_is_not_measured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seedbed.training.stack_trainer.stack_trainer.EVALUATED_AT_ONCE", 3)
+    monkeypatch.setattr("seedbed.training.stacks.EVALUATED_AT_ONCE", 3)
     rows = rows_of(0)
     rows = Rows(rows.train, rows.val, rows.test[:10])
     trainer = trainer_of(OwnStatistics, 3)

@@ -17,7 +17,8 @@ from seedbed.imbalance.base import Strategy
 from seedbed.models.fold_in import factor_model, mean_vector, vector_of
 from seedbed.running.runner import run
 from seedbed.tasks.cold_start import METHODS, ColdStart
-from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from seedbed.training.seed_results import SeedResult
+from seedbed.training.stack_trainer import StackTrainer
 from tests.tasks.test_rating import DOT, NETWORK, config, table_of
 
 KNOWN = [0, 1, 2, 4]
@@ -144,7 +145,7 @@ def test_predictions_are_those_of_each_newcomer_alone(tasks: list[ColdStart], vo
     trainer = StackTrainer(settings, TABLE)
     (result,) = trainer.train([ColdStart.seed_data(TABLE, rows, Strategy(), 0)])
     task: Any = tasks[-1]
-    network = trainer.network().double()
+    network = trainer.parts.network().double()
     network.load_state_dict(result.weights)
     model = factor_model(network)
     start = mean_vector(model.vectors[np.unique(TABLE.users[rows.train])])

@@ -19,7 +19,8 @@ from seedbed.running.runner import run
 from seedbed.tasks.matrix import RatingMatrix
 from seedbed.trained.loading import load_recommender
 from seedbed.trained.queries import answer_queries
-from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from seedbed.training.seed_results import SeedResult
+from seedbed.training.stack_trainer import StackTrainer
 from tests.tasks.test_rating import DOT, TABLE, rows_of, table_of
 from tests.tasks.test_rating import config as rating_config
 
@@ -57,7 +58,7 @@ def test_seeds_learn_what_a_plain_loop_over_the_whole_matrix_learns(cells: str) 
     items = torch.arange(1, MATRIX.item_rows).repeat(MATRIX.user_rows - 1)
     for seed, result in train([0, 1, 2], settings).items():
         with global_stream(seed, "weights"):
-            network = StackTrainer(settings, MATRIX).network().double()
+            network = StackTrainer(settings, MATRIX).parts.network().double()
         optimizer, rows = KerasRMSprop(network.parameters(), lr=1e-2, momentum=0.9), rows_in(seed)
         ratings = torch.zeros(MATRIX.user_rows, MATRIX.item_rows, dtype=torch.float64)
         ratings[MATRIX.users[rows.train], MATRIX.items[rows.train]] = torch.from_numpy(
@@ -95,7 +96,7 @@ def test_ratings_are_evaluated_in_stars_and_the_loss_in_the_training_losss_units
     assert last["val/loss"] == pytest.approx(last["val/rmse"] ** 2 / 25)
     rows = rows_in(0)
     with global_stream(0, "weights"):
-        network = StackTrainer(config(), MATRIX).network()
+        network = StackTrainer(config(), MATRIX).parts.network()
     network.load_state_dict(result.weights)
     predicted = network(torch.from_numpy(MATRIX.users[rows.val]), torch.from_numpy(MATRIX.items[rows.val]))
     rmse = float((predicted.detach().double() - torch.from_numpy(MATRIX.ratings[rows.val])).square().mean().sqrt())
@@ -104,7 +105,7 @@ def test_ratings_are_evaluated_in_stars_and_the_loss_in_the_training_losss_units
 
 def test_the_untrained_matrix_starts_in_the_middle_of_its_range() -> None:
     """Factors within Glorot's limit for the matrix without the reserved row, and biases of 0."""
-    network = StackTrainer(config(), MATRIX).network()
+    network = StackTrainer(config(), MATRIX).parts.network()
     limit = (6 / (30 + 4)) ** 0.5
     assert 0.9 * limit < network.user_factors.weight.abs().max() <= limit  # type: ignore[union-attr, operator]
     assert not network.user_bias.weight.any()  # type: ignore[union-attr, operator]

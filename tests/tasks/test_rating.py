@@ -21,7 +21,8 @@ from seedbed.randomness import derive, global_stream
 from seedbed.running.runner import run
 from seedbed.stacking.layers import build
 from seedbed.tasks.rating import Rating
-from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from seedbed.training.seed_results import SeedResult
+from seedbed.training.stack_trainer import StackTrainer
 
 
 def table_of(users: list[int], items: list[int], ratings: list[float], **more: Any) -> RatingTable:
@@ -113,7 +114,7 @@ def test_seeds_learn_what_a_plain_loop_learns(name: str) -> None:
     learnt = train([0, 1, 2], settings)
     for seed, result in learnt.items():
         with global_stream(seed, "weights"):
-            network = StackTrainer(settings, TABLE).network().double()
+            network = StackTrainer(settings, TABLE).parts.network().double()
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-2, weight_decay=1e-3)
         users, items, ratings = (torch.from_numpy(column) for column in (TABLE.users, TABLE.items, TABLE.ratings))
         rows = rows_of(seed)
@@ -138,7 +139,7 @@ def test_users_and_items_without_training_rows_are_cold() -> None:
     rows = Rows(np.array([0, 1]), np.array([2, 3, 4]), np.array([], dtype=np.int64))
     assert Rating.count_split(table, rows) == {"cold_users": 1, "cold_items": 1, "cold_rows": 1}
     trainer = StackTrainer(config(DOT | {"factors": 2}), table)
-    assert trainer.network().user_factors.weight.shape == (4, 2)  # the known ones and the reserved row
+    assert trainer.parts.network().user_factors.weight.shape == (4, 2)  # the known ones and the reserved row
     for vocabulary in ("file", "train"):
         settings = config(DOT, task={**trainer.config["task"], "vocabulary": vocabulary})
         (result,) = StackTrainer(settings, table).train([Rating.seed_data(table, rows, Strategy(), 0)])
@@ -159,7 +160,7 @@ def test_ids_far_apart_take_one_row_each_and_unknown_ones_are_counted(tmp_path: 
     (result,) = trainer.train([Rating.seed_data(table, rows, Strategy(), 0)])
     assert result.weights["user_factors.weight"].shape == (3 + 1, 2)
     assert result.weights["item_factors.weight"].shape == (3 + 1, 2)
-    network = trainer.network().double().eval()
+    network = trainer.parts.network().double().eval()
     network.load_state_dict(result.weights)
     known = vocabulary == "file"  # else the third user and the third item are those of the reserved row
     with torch.no_grad():

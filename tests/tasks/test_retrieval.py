@@ -27,7 +27,8 @@ from seedbed.stacking.ranking import OF_ROWS, OF_USERS
 from seedbed.tasks import retrieval
 from seedbed.tasks.retrieval import Retrieval
 from seedbed.trained.loading import load_recommender
-from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from seedbed.training.seed_results import SeedResult
+from seedbed.training.stack_trainer import StackTrainer
 from tests.tasks.test_rating import DOT, TABLE, config, rows_of
 
 TOWERS = {"_target_": "seedbed.models.two_tower.TwoTower", "_partial_": True, "factors": 4}
@@ -75,7 +76,7 @@ def test_two_towers_learn_what_a_plain_loop_learns() -> None:
     """Softmax over all pairs of rows of a batch, summed over it; the curve is the mean over the batches."""
     result = train([0], settings())[0]
     with global_stream(0, "weights"):
-        network: Any = StackTrainer(settings(), TABLE).network().double()
+        network: Any = StackTrainer(settings(), TABLE).parts.network().double()
     optimizer = torch.optim.Adagrad(network.parameters(), lr=0.1, initial_accumulator_value=0.1, eps=1e-7)
     users, items = torch.from_numpy(TABLE.users), torch.from_numpy(TABLE.items)
     train_rows = rows_of(0).train
@@ -110,7 +111,7 @@ def test_16_bits_train_with_losses_in_32() -> None:
 def test_bpr_draws_no_item_that_the_user_is_trained_on() -> None:
     trainer = StackTrainer(settings(loss="bpr"), TABLE)
     data = [Retrieval.seed_data(TABLE, rows_of(seed), Strategy(), seed) for seed in (0, 1)]
-    module: Any = trainer._module(data, torch.device("cpu"))[0]
+    module: Any = trainer.builder.stack(data, torch.device("cpu"))[0]
     every = torch.arange(1, TABLE.item_rows, dtype=torch.int32).expand(2, -1)
     for user in (1, 7):
         rated = module._rated(torch.full_like(every, user), every)
@@ -152,7 +153,7 @@ def test_baselines_rank_and_repeat(name: str) -> None:
 
 def test_popular_items_are_ranked_by_their_training_ratings() -> None:
     trainer = StackTrainer(settings(POPULAR), TABLE)
-    network: Any = trainer.network()
+    network: Any = trainer.parts.network()
     Retrieval.fit(network, TABLE, Retrieval.seed_data(TABLE, rows_of(0), Strategy(), 0))
     train_rows = rows_of(0).train
     pairs = np.unique(np.stack([TABLE.users[train_rows], TABLE.items[train_rows]]), axis=1)

@@ -235,7 +235,7 @@ def test_networks_of_every_task_repeat_to_the_last_bit(name: str, device: str) -
 @pytest.mark.parametrize("device", [pytest.param("cuda", marks=gpu)])
 def test_a_step_on_a_gpu_waits_for_nothing(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = StackTrainer(config(accelerator=device, max_epochs=2), TABLE)
-    module: Any = trainer._task.func  # type: ignore[attr-defined]
+    module: Any = trainer.parts.make_task.func  # type: ignore[attr-defined]
     step = module.training_step
 
     def watched(self: Any, chunk: Any, number: int) -> None:

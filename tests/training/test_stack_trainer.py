@@ -1,4 +1,4 @@
-"""Many fits in one process, and what Lightning's loop costs; what a stack holds for each seed."""
+"""Many fits in one process, and what Lightning's loop costs; what a seed is trained and measured on."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from torch import nn
 
 from seedbed.data.network_inputs import Vectors
 from seedbed.data.table import Prepared, Table
-from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.resample import Resample
 from seedbed.tasks.classification import Classification
 from seedbed.training.stack_trainer import StackTrainer
+from seedbed.training.stacks import StackBuilder
 from tests.stacking.reference import made_up_table
 from tests.stacking.test_against_reference import TABLE, config, curve, data_of, rows_of, train
 
 
-def test_many_trainers_in_one_process_leave_nothing_behind() -> None:
+def test_many_trainers_in_one_process_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lightning's Trainer keeps its module: twenty fits must not pile up, nor hand over what a callback remembers."""
     modules: list[weakref.ref[Any]] = []
     trainer = StackTrainer(config(max_epochs=1, patience=1), TABLE)
-    build = trainer._module
+    build = StackBuilder.stack
 
     def remembered(*args: Any) -> Any:
-        module, *rest = build(*args)
-        modules.append(weakref.ref(module))
-        return (module, *rest)
+        stack = build(*args)
+        modules.append(weakref.ref(stack.module))
+        return stack
 
-    trainer._module = remembered  # type: ignore[method-assign]
+    monkeypatch.setattr(StackBuilder, "stack", remembered)
     data = data_of([0, 1])
     trainer.train(data)
     before = psutil.Process().memory_info().rss
@@ -124,31 +124,6 @@ def test_new_rows_are_made_from_prepared_ones() -> None:
     assert (item.resampled.features <= minority.max(0) + 1e-5).all()
 
 
-def test_only_so_many_seeds_are_prepared_at_a_time_as_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = StackTrainer(config(), replace(TABLE, preparation=Centred()))
-    of_a_seed = 120 * 12 * 4
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 6 * of_a_seed * 4}))
-    assert trainer.seeds_in_memory == 4
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 0}))
-    assert trainer.seeds_in_memory == 1
-    assert StackTrainer(config(), TABLE).seeds_in_memory is None
-
-
-def test_epochs_and_seeds_have_orders_of_their_own() -> None:
-    """With the same rows for all, each seed and each epoch shuffles anew, and the same seed repeats its orders."""
-    trainer = StackTrainer(config(batch_size=8), TABLE)
-
-    def orders(seeds: list[int]) -> list[list[int]]:
-        _, batches, *_ = trainer._module(data_of(seeds), torch.device("cpu"))
-        epochs = [torch.cat([chunk.index for chunk in batches]) for _ in range(2)]
-        return [epoch[:, position].flatten().tolist() for epoch in epochs for position in range(len(seeds))]
-
-    drawn = orders([0, 1, 2])
-    assert len({tuple(order) for order in drawn}) == 6
-    assert orders([0, 1, 2]) == drawn
-    assert orders([1]) == [drawn[1], drawn[4]]
-
-
 class SeedOwnMetric:
     def __init__(self) -> None:
         self.seen: list[tuple[int, ...]] = []
@@ -176,75 +151,3 @@ def test_what_goes_to_another_process_can_be_sent() -> None:
     data = [Classification.seed_data(table, rows_of(0), Strategy(), 0)]
     (there,), (here,) = StackTrainer(config(), sent).train(data), StackTrainer(config(), table).train(data)
     assert there.metrics["test/loss"] == here.metrics["test/loss"]
-
-
-class WithoutSize(nn.Module):
-    """A network whose first batch would say how large it is."""
-
-    def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__()
-        self.layer = nn.LazyLinear(out_features)
-
-
-def gives_nothing(in_features: int, out_features: int) -> None:
-    return None
-
-
-def cannot_be_built(in_features: int, out_features: int) -> nn.Module:
-    raise KeyError("width")
-
-
-class GivesMore(nn.Module):
-    """One output more than there are classes, which no loss would notice."""
-
-    def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__()
-        self.layer = nn.Linear(in_features, out_features + 1)
-
-    def forward(self, x: torch.Tensor) -> Any:
-        return self.layer(x)
-
-
-class GivesTwo(GivesMore):
-    def forward(self, x: torch.Tensor) -> Any:
-        return self.layer(x), x
-
-
-class Detached(GivesMore):
-    def forward(self, x: torch.Tensor) -> Any:
-        return self.layer(x)[:, 1:].detach()
-
-
-class WithoutWeights(nn.Module):
-    def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__()
-
-
-def of_wrong_width(in_features: int, out_features: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(in_features, 8), nn.BatchNorm1d(9), nn.Linear(9, out_features))
-
-
-@pytest.mark.parametrize(
-    ("model", "said"),
-    [
-        ({"_target_": f"{__name__}.GivesMore"}, r"GivesMore gives \(5, 3\) for 5 rows, .*Classification wants \(5, 2\)"),
-        ({"_target_": f"{__name__}.GivesTwo"}, r"GivesTwo gives tuple for 5 rows"),
-        ({"_target_": f"{__name__}.Detached"}, "Detached gives does not depend on weights"),
-        ({"_target_": f"{__name__}.WithoutWeights"}, "WithoutWeights has no weights"),
-        ({"_target_": f"{__name__}.of_wrong_width"}, "of_wrong_width fails on 5 rows .*Mend its layers"),
-        ({"_target_": "seedbed.models.mlp.mlp", "hidden": [0]}, r"layer without units: .* 0.weight is of shape \(0, .*from 1 on"),
-        ({"_target_": f"{__name__}.WithoutSize"}, "layer.weight whose size its first batch would say"),
-        ({"_target_": f"{__name__}.gives_nothing"}, "gives_nothing gives NoneType, which is no network"),
-        ({"_target_": f"{__name__}.cannot_be_built"}, "cannot build .*cannot_be_built: KeyError: 'width'"),
-    ],
-)  # fmt: skip
-def test_what_is_no_network_that_can_be_trained_is_refused_before_training(model: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        StackTrainer(config(model={"_partial_": True, **model}), TABLE)
-
-
-def test_a_batch_is_not_padded_to_far_more_rows_than_there_are() -> None:
-    trainer = StackTrainer(config(batch_size=5_000_000), TABLE)
-    with pytest.raises(ConfigError, match=r"trainer.batch_size=5000000: there are \d+ training rows.*Give \d+ for"):
-        trainer.check_rows({0: rows_of_table(TABLE)})
-    StackTrainer(config(batch_size=1000), TABLE).check_rows({0: rows_of_table(TABLE)})

@@ -44,7 +44,7 @@ class Side:
     configs: dict[str, dict[str, str]]
     """Flat config of each variant that got as far as having one."""
     codes: dict[str, Code] | None
-    """Of each variant; None where the launch is from before this was recorded."""
+    """The code of each variant; None where the launch is from before this was recorded."""
 
     @property
     def recipe(self) -> str:
@@ -86,8 +86,8 @@ def differences(
     return "\n\n".join([*parts, *_footnotes(a, b)])
 
 
-def _side(letter: str, asked: str, config_dir: str | PathLike[str] | None) -> Side:
-    store, launch = find_tracked(asked, config_dir)
+def _side(letter: str, name: str, config_dir: str | PathLike[str] | None) -> Side:
+    store, launch = find_tracked(name, config_dir)
     results = read_results(store, launch, curves=False)
     return Side(letter, store, launch, results, _configs(store, launch), read_codes(store, launch.id))
 
@@ -143,10 +143,10 @@ def _codes(a: Side, b: Side, variants: Sequence[str], width: int) -> str:
     lacking = [side.letter for side in (a, b) if side.codes is None]
     if a.codes is None or b.codes is None:
         return f"code: not recorded in {listed(lacking)}"
-    found: dict[str, Pair] = {}
+    pairs: dict[str, Pair] = {}
     for name in variants:
-        found |= _differing(_named(a.codes[name]), _named(b.codes[name]))
-    return _section("code", dict(sorted(found.items())), width)
+        pairs |= _differing(_named(a.codes[name]), _named(b.codes[name]))
+    return _section("code", dict(sorted(pairs.items())), width)
 
 
 def _named(code: Code) -> dict[str, str]:
@@ -241,7 +241,7 @@ def _about_steps(rows: Sequence[Difference]) -> str:
 def _same_cells(a: Side, b: Side, variant: str) -> str:
     """Cells with one fingerprint are one cell, trained once."""
     of_a, of_b = a.fingerprints(variant), b.fingerprints(variant)
-    same = sum(of_b.get(seed) == print_ for seed, print_ in of_a.items())
+    same = sum(of_b.get(seed) == fingerprint for seed, fingerprint in of_a.items())
     if same == len(of_a) == len(of_b):
         return SAME
     if same:

@@ -126,15 +126,15 @@ def _keys(use: Use) -> set[str]:
 
 
 def _use(chosen: str | None, given: Mapping[str, Any]) -> Use | None:
-    """By the choice, or the first that has all the keys that it needs; None where there is none."""
+    """The use that the choice names, or the first that has all the keys that it needs; None where there is none."""
     if chosen is not None:
-        found = [use for use in USES if use.data == chosen]
-        if not found:
+        named = [use for use in USES if use.data == chosen]
+        if not named:
             raise ConfigError(
                 f"data={chosen}: not a choice for a file, {near_misses(chosen, [use.data for use in USES])}"
             )
-        _refuse_others(found[0], given, f"data={chosen}")
-        return found[0]
+        _refuse_others(named[0], given, f"data={chosen}")
+        return named[0]
     fitting = [use for use in USES if set(given) - {key for key in given if "." in key} <= _keys(use)]
     if not fitting:
         raise ConfigError(
@@ -179,10 +179,10 @@ def _of_records(records: Records, columns: Sequence[Column]) -> Iterator[str]:
     yield aligned([["column", "taken for", "without a value", "distinct", "such as"], *rows])
     if len(shown) < len(columns):
         yield f"({len(columns) - len(shown)} columns between them are left out here.)"
-    found = [*_of_header(records), *(sentence for each in columns for sentence in _of_column(each))]
-    if found:
+    sentences = [*_of_header(records), *(sentence for each in columns for sentence in _of_column(each))]
+    if sentences:
         yield ""
-        yield from found
+        yield from sentences
 
 
 def _of_header(records: Records) -> Iterator[str]:
@@ -194,14 +194,14 @@ def _of_header(records: Records) -> Iterator[str]:
         )
 
 
-def _of_column(found: Column) -> Iterator[str]:
+def _of_column(of_file: Column) -> Iterator[str]:
     """What catches the eye in one column."""
-    if found.others:
-        shown = ", ".join(repr(cut(value)) for value in found.others[:3])
-        times = sum(found.counts[value] for value in found.others)
-        yield f"{_name(found)}: {_count(times, 'value')} of another kind than {found.kind}: {shown}."
-    if found.unseen:
-        yield f"{_name(found)} holds what is not seen: {', '.join(found.unseen[:5])}. It does not tell values apart."
+    if of_file.others:
+        shown = ", ".join(repr(cut(value)) for value in of_file.others[:3])
+        times = sum(of_file.counts[value] for value in of_file.others)
+        yield f"{_name(of_file)}: {_count(times, 'value')} of another kind than {of_file.kind}: {shown}."
+    if of_file.unseen:
+        yield f"{_name(of_file)} holds what is not seen: {', '.join(of_file.unseen[:5])}. It does not tell values apart."
 
 
 def _of_classes(columns: Sequence[Column]) -> Iterator[str]:
@@ -209,8 +209,8 @@ def _of_classes(columns: Sequence[Column]) -> Iterator[str]:
     yield from (f"{_name(each)}: {sentence}" for each in columns for sentence in each.look_alikes)
 
 
-def _name(found: Column) -> str:
-    return repr(found.name) if found.name else "(no name)"
+def _name(of_file: Column) -> str:
+    return repr(of_file.name) if of_file.name else "(no name)"
 
 
 # ---- what is made of it ----------------------------------------------------------------------------------------------
@@ -258,14 +258,14 @@ def _proposals(
     path: Path, columns: Sequence[Column], settings: Sequence[str], given: Mapping[str, Any]
 ) -> Iterator[str]:
     """What the columns could be, and the commands that look closer."""
-    found = [*_as_texts(columns), *_as_ratings(columns), *_as_numbers(columns)]
+    proposals = [*_as_texts(columns), *_as_ratings(columns), *_as_numbers(columns)]
     yield ""
-    if not found:
+    if not proposals:
         yield (
             f"No column looks like one of labels, with 2 to {MOST_CLASSES} different values, each in several rows, beside one "
             "of texts or several of numbers. Name the columns: text=body label=stars, or user=customer item=product."
         )
-    for what, keys in found:
+    for what, keys in proposals:
         more = [override(key, value) for key, value in keys.items() if key not in given]
         yield f"It could be {what}: {shlex.join(['seedbed', 'data', 'check', str(path), *settings])} {' '.join(more)}"
 

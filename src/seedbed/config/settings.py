@@ -72,6 +72,8 @@ class TrackingSettings:
     """Whether each seed's final weights are kept."""
     pictures: bool
     """Whether the report's pictures are drawn into the launch's artifacts."""
+    loggers: Mapping[str, Any] | None = None
+    """Nodes of Lightning's loggers that get what MLflow gets of each seed, by names; stores of earlier versions have none."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> TrackingSettings:
@@ -81,6 +83,8 @@ class TrackingSettings:
     def __post_init__(self) -> None:
         for key, switch in (("checkpoints", self.checkpoints), ("pictures", self.pictures)):
             require(isinstance(switch, bool), f"tracking.{key}", switch, "true or false")
+        named = self.loggers is None or isinstance(self.loggers, Mapping)
+        require(named, "tracking.loggers", self.loggers, "a mapping from names to nodes")
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ INSTEAD = {
     "gradient_clip_algorithm": "gradients are clipped by their norm, each seed's by itself: set trainer.gradient_clip_val",
     "callbacks": "callbacks would see a stack of seeds and not your network. Curves and final values are recorded in "
     "MLflow, patience stops a seed early, select=best tests its best epoch, task.own_metrics adds metrics",
-    "logger": "everything is recorded in MLflow: MLFLOW_TRACKING_URI says where",
+    "logger": "everything is recorded in MLflow (MLFLOW_TRACKING_URI says where), and tracking.loggers names others that get it too",
     "log_every_n_steps": "every epoch is recorded: leave it out",
     "enable_checkpointing": "set tracking.checkpoints, which keeps each seed's final weights",
     "enable_progress_bar": _SHOWN,

@@ -19,14 +19,17 @@ from seedbed.lr_finder import AUTO, RULES, FinderSettings, RangeTest, Suggested,
 from seedbed.report.files import csv_text, write_files
 from seedbed.report.pictures.lr_finder import range_tests_figure
 from seedbed.report.render.terminal import aligned
-from seedbed.running.runner import Planner, installed, may_leave_out, repair
+from seedbed.running.planning import Planner, installed, may_leave_out
+from seedbed.running.runner import repair
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking.names import CONFIG, RANGE_TESTS
 from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
 from seedbed.tracking.store import Store, store_uri
 from seedbed.tracking.writing import TrackedRun, ending
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
-from seedbed.training.variant import PlannedVariant, groups_of, vectors_shown
+from seedbed.training.range_tests import check_range_test, range_test
+from seedbed.training.stack_size import groups_of, seeds_at_once, seeds_in_memory
 
 CURVE_COLUMNS = ("variant", "seed", "step", "lr", "loss", "smoothed")
 SUGGESTION_COLUMNS = ("variant", "seed", "rule", "lr")
@@ -39,7 +42,7 @@ class FoundRates:
 
     experiment: Experiment
     tests: dict[str, tuple[RangeTest, ...]]
-    """By variant, one a seed."""
+    """Tests by variant, one for each seed."""
     runs: dict[str, str]
     """The MLflow run of each variant's tests, in the MLflow experiment NAME.lr_find."""
 
@@ -76,7 +79,7 @@ class FoundRates:
 
 
 def picture_kind(path: Path) -> Kind:
-    """By the ending of a picture's name; raises ``ConfigError`` for others than those that can be drawn."""
+    """The kind of picture that its name ends in; raises ``ConfigError`` for others than those that can be drawn."""
     if path.suffix == ".png":
         return "png"
     if path.suffix == ".svg":
@@ -97,59 +100,56 @@ def find_lr(
     any test.
     """
     experiment = load_experiment(name, overrides, config_dir)
-    with display or Display(quiet=True) as shown, ending_signals_interrupt():
-        experiment = installed(experiment, shown)
+    display = display or Display(quiet=True)
+    with display, ending_signals_interrupt():
+        experiment = installed(experiment, display)
         for note in experiment.notes:
-            shown.say_once(note)
-        planned = Planner(experiment.seeds, shown).plan(experiment.variants, leave_out=may_leave_out(experiment))
-        plan = _that_train(planned, experiment, shown)
+            display.say_once(note)
+        planned = Planner(experiment.seeds, display).plan(experiment.variants, leave_out=may_leave_out(experiment))
+        plan = _that_train(planned, experiment, display)
         project = experiment.project
         store = Store(store_uri(project), project, f"{experiment.name}{RANGE_TESTS}")
-        repair(store, shown)
-        shown.begin(sum(FinderSettings.of(each.variant.config).steps * len(each.rows) for each in plan))
+        repair(store, display)
+        display.begin(sum(FinderSettings.of(each.variant.config).steps * len(each.rows) for each in plan))
         tests, runs = {}, {}
         for tried in plan:
             tags = {"variant": tried.name, "command": experiment.command, "data_digest": tried.table.digest}
             with ending(store.start(tried.name, "lr_find", tags)) as run:
-                tests[tried.name] = _tested(tried, shown)
+                tests[tried.name] = _tested(tried, display)
                 runs[tried.name] = run.id
                 _record(run, tried, tests[tried.name], experiment)
     return FoundRates(experiment, tests, runs)
 
 
 def _that_train(plan: Sequence[PlannedVariant], experiment: Experiment, display: Display) -> list[PlannedVariant]:
-    """Without the variants that take no steps, which are refused where they are asked for by name or there are no others."""
-    training = [planned for planned in plan if planned.trainer.takes_steps]
+    """The variants that take steps; raises ``ConfigError`` where there are none, or others were asked for by name."""
+    training = [planned for planned in plan if planned.trainer.traits.takes_steps]
     if experiment.config["variant"] is not None or not training:
         for planned in plan:
-            planned.trainer.check_range_test()
+            check_range_test(planned.trainer.builder)
         return list(plan)
-    if left_out := [planned.name for planned in plan if not planned.trainer.takes_steps]:
+    if left_out := [planned.name for planned in plan if not planned.trainer.traits.takes_steps]:
         display.say(f"Left out, as they take no steps: {', '.join(left_out)}.")
     return training
 
 
 def _tested(planned: PlannedVariant, display: Display) -> tuple[RangeTest, ...]:
     """The tests of all seeds, as many at once as a training would stack."""
-    trainer, start = planned.trainer, time.perf_counter()
+    builder, start = planned.trainer.builder, time.perf_counter()
     steps, tests = FinderSettings.of(planned.variant.config).steps, []
-    shown = vectors_shown(display, planned.name)
-
-    for seeds in groups_of(list(planned.rows), trainer.seeds_in_memory):
-        data = [
-            trainer.task.seed_data(planned.table, planned.rows[seed], planned.strategy, seed, shown) for seed in seeds
-        ]
-        for stack in groups_of(data, trainer.seeds_at_once(data)):
-            watched = _Steps(display, planned.name, steps, len(stack))
-            tests += trainer.range_test(stack, progress=watched.taken)
-            watched.end()
+    for seeds in groups_of(list(planned.rows), seeds_in_memory(builder.parts)):
+        data = [planned.seed_data(seed, display) for seed in seeds]
+        for stack in groups_of(data, seeds_at_once(builder, data)):
+            progress = _StepProgress(display, planned.name, steps, len(stack))
+            tests += range_test(builder, stack, progress=progress.taken)
+            progress.end()
     plural = "s" if len(tests) != 1 else ""
     display.say(f"{planned.name}: {len(tests)} seed{plural} tested in {time.perf_counter() - start:.1f} s")
     return tuple(tests)
 
 
 @dataclass
-class _Steps:
+class _StepProgress:
     """Tells the display of the steps of a stack; those that a seed is spared count as done at the end."""
 
     display: Display
@@ -210,12 +210,17 @@ def _seed_points(tests: Sequence[RangeTest]) -> Points:
 
 
 def _suggested_points(tests: Sequence[RangeTest]) -> Points:
-    """By rule, at the step after the last: the geometric mean, the ends and the number of seeds that have a rate."""
+    """What each rule suggests, at the step after the last: geometric mean, ends and number of the seeds that have a rate."""
     points: Points = []
     for rule in RULES:
-        found = Suggested.by(rule, tests)
-        if found.mean is not None:
-            values = {"": found.mean, "_low": min(found.rates), "_high": max(found.rates), "_n": len(found.rates)}
+        suggested = Suggested.by(rule, tests)
+        if suggested.mean is not None:
+            values = {
+                "": suggested.mean,
+                "_low": min(suggested.rates),
+                "_high": max(suggested.rates),
+                "_n": len(suggested.rates),
+            }
             points += [(f"suggestion/{rule}{end}", tests[0].settings.steps, value) for end, value in values.items()]
     return points
 
@@ -242,9 +247,9 @@ def variant_text(experiment: Experiment, variant: str, tests: Sequence[RangeTest
     )
     rows = [["rule", "rate (geometric mean)", "lowest", "highest", "seeds"]]
     for rule in RULES:
-        found = Suggested.by(rule, tests)
-        ends = [_shown(min(found.rates)), _shown(max(found.rates))] if found.rates else ["-", "-"]
-        rows.append([rule, _shown(found.mean), *ends, f"{len(found.rates)} of {len(tests)}"])
+        suggested = Suggested.by(rule, tests)
+        ends = [_shown(min(suggested.rates)), _shown(max(suggested.rates))] if suggested.rates else ["-", "-"]
+        rows.append([rule, _shown(suggested.mean), *ends, f"{len(suggested.rates)} of {len(tests)}"])
     return "\n".join([head, aligned(rows), _divergence(tests), *_next_steps(experiment, variant, tests)])
 
 
@@ -265,7 +270,7 @@ def _next_steps(experiment: Experiment, variant: str, tests: Sequence[RangeTest]
         other = f"lr_finder.min_lr={low:g}" if all(test.diverged_at for test in tests) else "lr_finder.max_lr=10"
         remedy = f"Try other rates, such as {other}, more of them (lr_finder.steps=300) or a larger batch."
         return [f"Rule {rule} finds no rate. {remedy}"]
-    own = next(found for found in experiment.variants if found.name == variant)
+    own = next(each for each in experiment.variants if each.name == variant)
     if any(text.lstrip("+").startswith("optimizer.lr=") for text in own.overrides):
         return [f"The variant sets optimizer.lr itself: write {_shown(mean)} or {AUTO} there, in experiments/{experiment.name}.yaml."]  # fmt: skip
     return [
@@ -282,7 +287,7 @@ def _command(experiment: Experiment, variant: str, lr: str, *, of_finder: bool) 
 
 
 def _recipe_lr(experiment: Experiment, variant: str) -> Any:
-    config = next(found.config for found in experiment.variants if found.name == variant)
+    config = next(each.config for each in experiment.variants if each.name == variant)
     return config["optimizer"].get("lr", "its default")
 
 

@@ -13,20 +13,19 @@ from seedbed.paths import expanded, make_importable
 from seedbed.report.analysis import analyse
 from seedbed.report.rounding import Rounding, rounding_of
 from seedbed.results import SECONDS, TrainedAlone
-from seedbed.running.verify import (
+from seedbed.running.retraining import (
     CELLS,
-    Prepared,
-    Stack,
-    differing,
+    PreparedStack,
+    RecordedStack,
     epochs_of,
     finished_cells,
-    metric_of,
-    prepare,
+    prepare_stack,
     recorded_values,
     stacks_of,
     train_again,
     values_now,
 )
+from seedbed.running.verdicts import differing, metric_of
 from seedbed.statistics import finite
 from seedbed.tracking.aggregates import final_metrics
 from seedbed.tracking.launches import find_tracked
@@ -35,12 +34,12 @@ from seedbed.tracking.reading import read_results
 from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store
 from seedbed.training.progress import Display
-from seedbed.training.stack_trainer import SeedResult
+from seedbed.training.seed_results import SeedResult
 from seedbed.training.workers import Workers
 
 
 @dataclass(frozen=True)
-class Measured:
+class RoundingMeasurement:
     """How far the chosen cells end from their records when they are trained alone."""
 
     about: str
@@ -65,30 +64,31 @@ class Measured:
 
 
 def measure_rounding(
-    asked: str,
+    name: str,
     run: str | None = None,
     *,
     cells: int | None = CELLS,
     variant: str | None = None,
     config_dir: str | PathLike[str] | None = None,
     display: Display | None = None,
-) -> Measured:
+) -> RoundingMeasurement:
     """Train so many ``cells`` (None: all) of a launch again, each seed alone, and record what comes out beside the record.
 
-    ``asked`` and ``run`` name the launch: see ``tracking.launches.find_tracked``. Cells that were trained alone are left out.
+    ``name`` and ``run`` name the launch: see ``tracking.launches.find_tracked``. Cells that were trained alone are left out.
     Raises a ``SeedbedError`` for what cannot be found, and where no cell was trained in a stack of several seeds.
     """
     if config_dir is not None:
         make_importable(expanded(config_dir).resolve())
-    store, launch = find_tracked(asked, config_dir, run)
-    with display or Display(quiet=True) as shown:
+    store, launch = find_tracked(name, config_dir, run)
+    display = display or Display(quiet=True)
+    with display:
         stacked = _stacked(store, finished_cells(store, launch, variant), launch)
         chosen = stacked if cells is None else stacked[:cells]
         tables: dict[str, Dataset] = {}
-        prepared = [prepare(store, stack, tables, shown) for stack in chosen]
-        found, failures = _train_alone(store, prepared, shown)
+        prepared = [prepare_stack(store, stack, tables, display) for stack in chosen]
+        alone, failures = _train_alone(store, prepared, display)
     unlike = {each.stack.cells[0].fingerprint for each in prepared if each.changed}
-    by_rounding = [cell for cell in found if cell.fingerprint not in unlike]
+    by_rounding = [cell for cell in alone if cell.fingerprint not in unlike]
     if by_rounding:
         store.record_trained_alone(launch, by_rounding)
     analysis = analyse(read_results(store, launch, curves=False))
@@ -97,11 +97,11 @@ def measure_rounding(
         f"stack, again and each seed alone. Differences in {analysis.metric}:"
     )
     changed = dict.fromkeys(entry for each in prepared if each.planned for entry in each.changed)
-    variants = tuple(rounding_of(found, analysis.metric, analysis.summaries))
-    return Measured(about, variants, tuple(changed), tuple(failures), bool(by_rounding))
+    variants = tuple(rounding_of(alone, analysis.metric, analysis.summaries))
+    return RoundingMeasurement(about, variants, tuple(changed), tuple(failures), bool(by_rounding))
 
 
-def _stacked(store: Store, cells: Sequence[SeedRun], launch: Launch) -> list[Stack]:
+def _stacked(store: Store, cells: Sequence[SeedRun], launch: Launch) -> list[RecordedStack]:
     """A stack of one for each cell that was trained beside other seeds, in the order of the cells."""
     alone = {
         cell.id: replace(stack, seeds=(cell.seed,), guessed="", cells=[cell])
@@ -118,9 +118,11 @@ def _stacked(store: Store, cells: Sequence[SeedRun], launch: Launch) -> list[Sta
     return [alone[cell.id] for cell in cells if cell.id in alone]
 
 
-def _train_alone(store: Store, stacks: Sequence[Prepared], display: Display) -> tuple[list[TrainedAlone], list[str]]:
+def _train_alone(
+    store: Store, stacks: Sequence[PreparedStack], display: Display
+) -> tuple[list[TrainedAlone], list[str]]:
     """What came of each cell, and what failed."""
-    found: list[TrainedAlone] = []
+    alone: list[TrainedAlone] = []
     failures: list[str] = []
     display.begin(sum(epochs_of(prepared.stack) for prepared in stacks if prepared.planned))
     with Workers() as workers:
@@ -137,14 +139,14 @@ def _train_alone(store: Store, stacks: Sequence[Prepared], display: Display) -> 
             display.at(stack.variant, epochs, epochs, 1, 0)
             try:
                 (result,) = train_again(stack, prepared.planned, workers, display)
-                found.append(_compared(store, cell, result, prepared))
+                alone.append(_compared(store, cell, result, prepared))
             except Exception as error:  # the others count
                 failures.append(f"{name}: FAILED: {type(error).__name__}: {error}")
             display.at(stack.variant, epochs, epochs, 1, epochs_of(stack))
-    return found, failures
+    return alone, failures
 
 
-def _other_recipe(prepared: Prepared, cell: SeedRun) -> str:
+def _other_recipe(prepared: PreparedStack, cell: SeedRun) -> str:
     """Why a difference would not be one of rounding."""
     assert prepared.planned is not None
     if prepared.planned.fingerprints[cell.seed] == cell.fingerprint:
@@ -153,7 +155,7 @@ def _other_recipe(prepared: Prepared, cell: SeedRun) -> str:
     return f"NOT COMPARABLE, and not trained: {changed}. What differs would not be rounding alone."
 
 
-def _compared(store: Store, cell: SeedRun, result: SeedResult, prepared: Prepared) -> TrainedAlone:
+def _compared(store: Store, cell: SeedRun, result: SeedResult, prepared: PreparedStack) -> TrainedAlone:
     _, differences = differing(recorded_values(store, cell), values_now(result, prepared.stack.config))
     largest: dict[str, float] = {}
     for difference in differences:

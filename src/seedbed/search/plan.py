@@ -16,7 +16,7 @@ from seedbed.tracking.databases import without_password
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """A search, read and checked."""
 
     experiment: Experiment
@@ -27,7 +27,7 @@ class Plan:
     command: str
 
 
-def read_plan(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> Plan:
+def read_plan(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> SearchPlan:
     """Read the experiment, the space and the settings of a search; raises ``ConfigError``."""
     given = in_grammar(overrides, config_dir, sweeps=True)
     swept = [item.input_line or "" for item in parse(given) if item.is_sweep_override()]
@@ -46,7 +46,7 @@ def read_plan(name: str, overrides: Sequence[str], config_dir: str | PathLike[st
         )
     folder = ["--config-dir", str(config_dir)] if config_dir else []
     command = shlex.join(["seedbed", "search", name, *overrides, *folder])
-    return Plan(
+    return SearchPlan(
         experiment=experiment,
         variant=variant,
         template=Template(experiment, variant),

@@ -25,10 +25,10 @@ from seedbed.report.searches.trials import trials_csv
 from seedbed.report.sections.search import search_pictures
 from seedbed.results import Search
 from seedbed.running.runner import Outcome, repair, run_loaded
-from seedbed.search.plan import Plan, read_plan
+from seedbed.search.plan import SearchPlan, read_plan
 from seedbed.search.settings import SearchSettings
 from seedbed.search.space import as_override
-from seedbed.search.study import Measured, State, Study, usable
+from seedbed.search.study import Study, StudyState, TrialOutcome, usable
 from seedbed.search.trials import Trials
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking.databases import without_password
@@ -41,7 +41,7 @@ from seedbed.training.workers import Workers
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchOutcome:
     """What ``search`` gives back."""
 
     search: Search
@@ -63,7 +63,7 @@ def search(
     display: Display | None = None,
     only_trials: bool = False,
     began: float | None = None,
-) -> Found:
+) -> SearchOutcome:
     """Search over settings of one variant of experiment ``name``, and test the best on fresh seeds.
 
     ``overrides`` are those of ``run``; those that give several values are searched, beside ``search.params`` of the
@@ -74,19 +74,20 @@ def search(
     began = began or time.time()
     plan = read_plan(name, overrides, config_dir)
     clock = Clock(began, plan.settings.seconds)
-    with display or Display(quiet=True) as shown, ending_signals_interrupt(), usable(plan.settings.storage):
+    display = display or Display(quiet=True)
+    with display, ending_signals_interrupt(), usable(plan.settings.storage):
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
-            trials, study, run = _opened(plan, shown, workers, records)
-            if not only_trials and plan.settings.learns and study.state().running:
-                shown.say(NOT_REPEATABLE.format(sampler=plan.settings.sampler_name))
-            _work(trials, study, run, plan, shown, clock)
+            trials, study, run = _opened(plan, display, workers, records)
+            if not only_trials and plan.settings.sampler.learns and study.state().running:
+                display.say(NOT_REPEATABLE.format(sampler=plan.settings.sampler.name))
+            _work(trials, study, run, plan, display, clock)
         state = study.state()
-        found = _record(state, plan, trials)
+        record = _record(state, plan, trials)
         if only_trials or state.running or not study.claim_test():
-            return Found(found, run.id, None, shared=not only_trials, out_of_time=clock.stopped)
-        found = _finish(study, run, found, plan)
-        tested = _test(plan, found, run.id, shown) if found.best and plan.settings.fresh_seeds else None
-    return Found(found, run.id, tested, out_of_time=clock.stopped)
+            return SearchOutcome(record, run.id, None, shared=not only_trials, out_of_time=clock.stopped)
+        record = _finish(run, record, plan)
+        tested = _test(plan, record, run.id, display) if record.best and plan.settings.fresh_seeds else None
+    return SearchOutcome(record, run.id, tested, out_of_time=clock.stopped)
 
 
 NOT_REPEATABLE = (
@@ -96,7 +97,7 @@ NOT_REPEATABLE = (
 """What is said once where processes share a study."""
 
 
-def prepare(
+def make_study(
     name: str, overrides: Sequence[str] = (), config_dir: str | PathLike[str] | None = None
 ) -> tuple[SearchSettings, Store]:
     """Check all that ``search`` checks before its first trial, and make its study; gives the store of its runs too."""
@@ -106,24 +107,24 @@ def prepare(
     return plan.settings, trials.store
 
 
-def _store(plan: Plan, shown: Display) -> Store:
+def _store(plan: SearchPlan, display: Display) -> Store:
     experiment = plan.experiment
     store = Store(store_uri(experiment.project), experiment.project, f"{experiment.name}{SEARCHES}")
-    repair(store, shown)
+    repair(store, display)
     return store
 
 
 def _opened(
-    plan: Plan, shown: Display, workers: Workers, records: ThreadPoolExecutor
+    plan: SearchPlan, display: Display, workers: Workers, records: ThreadPoolExecutor
 ) -> tuple[Trials, Study, TrackedRun]:
     """All that is wrong with the input is found before study and store are made."""
-    trials = Trials(plan, shown, workers, records)
+    trials = Trials(plan, display, workers, records)
     study = Study(plan.settings, plan.space, _recipe(plan, trials))
-    trials.record_in(_store(plan, shown))
+    trials.record_in(_store(plan, display))
     return trials, study, _search_run(trials.store, study, plan)
 
 
-def _recipe(plan: Plan, trials: Trials) -> dict[str, Any]:
+def _recipe(plan: SearchPlan, trials: Trials) -> dict[str, Any]:
     """What all trials of a study share, and what makes their values comparable."""
     searched = [key.replace("/", ".") for key in plan.space.texts]
     config = {
@@ -148,7 +149,7 @@ def _recipe(plan: Plan, trials: Trials) -> dict[str, Any]:
 # ---- the trials ------------------------------------------------------------------------------------------------------
 
 
-def _search_run(store: Store, study: Study, plan: Plan) -> TrackedRun:
+def _search_run(store: Store, study: Study, plan: SearchPlan) -> TrackedRun:
     """The run above those of the trials: the study's, or a new one."""
     settings = plan.settings
     with study.alone():
@@ -165,7 +166,7 @@ def _search_run(store: Store, study: Study, plan: Plan) -> TrackedRun:
             "seeds": list(plan.experiment.seeds),
             "metrics": list(settings.metrics),
             "objective": settings.objective,
-            "sampler": settings.sampler_name,
+            "sampler": settings.sampler.name,
             "pruner": type(settings.pruner).__name__,
             **flat_params(plan.variant.config, NOT_A_CELLS_PARAM),
         }
@@ -187,19 +188,19 @@ class Clock:
         return self.seconds is not None and time.time() - self.began >= self.seconds
 
 
-def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, shown: Display, clock: Clock) -> None:
+def _work(trials: Trials, study: Study, run: TrackedRun, plan: SearchPlan, display: Display, clock: Clock) -> None:
     """Run trials until there are as many as wanted, or the time is over."""
     study.enqueue(plan.settings.first)
     queued = study.retry_killed()
     there = sum(record.state != "WAITING" for record in study.records())
     wanted = plan.settings.trials
-    _announce(study, plan, there, queued, shown)
-    shown.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * plan.variant.trainer.max_epochs)
+    _announce(study, plan, there, queued, display)
+    display.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * plan.variant.trainer.max_epochs)
     try:
-        while trial := _next(trials, study, run, shown, clock):
+        while trial := _next(trials, study, run, display, clock):
             measured = _run(trials, study, trial, run)
             study.tell(trial, measured)
-            shown.say(_line(trial, measured, study, wanted))
+            display.say(_line(trial, measured, study, wanted))
     except (KeyboardInterrupt, SystemExit):
         run.end("KILLED")
         raise
@@ -208,38 +209,38 @@ def _work(trials: Trials, study: Study, run: TrackedRun, plan: Plan, shown: Disp
         raise
 
 
-def _announce(study: Study, plan: Plan, there: int, queued: int, shown: Display) -> None:
+def _announce(study: Study, plan: SearchPlan, there: int, queued: int, display: Display) -> None:
     settings = plan.settings
-    shown.say(
+    display.say(
         f"Study {settings.study} in {without_password(settings.storage)}: {settings.trials} trials x {len(plan.experiment.seeds)} seeds by "
-        f"{settings.sampler_name}{'' if not settings.prunes else ' with ' + type(settings.pruner).__name__}, "
+        f"{settings.sampler.name}{'' if not settings.prunes else ' with ' + type(settings.pruner).__name__}, "
         f"{there} there already{f', {queued} of a killed process queued again' if queued else ''}."
     )
 
 
-def _next(trials: Trials, study: Study, run: TrackedRun, shown: Display, clock: Clock) -> optuna.Trial | None:
+def _next(trials: Trials, study: Study, run: TrackedRun, display: Display, clock: Clock) -> optuna.Trial | None:
     """The next trial; the points of a process that was killed meanwhile are tried again. None: no more, or no time."""
     if queued := study.retry_killed():
         trials.store.repair()  # where the killed process was the last to go on with the search's run, that one too
         trials.store.reopen(run.id)
-        shown.say(f"{queued} {'trials' if queued > 1 else 'trial'} of a killed process queued again.")
+        display.say(f"{queued} {'trials' if queued > 1 else 'trial'} of a killed process queued again.")
     if study.wants_more() and clock.is_over():
         clock.stopped = True
         return None
     return study.next()
 
 
-def _run(trials: Trials, study: Study, trial: optuna.Trial, run: TrackedRun) -> Measured:
+def _run(trials: Trials, study: Study, trial: optuna.Trial, run: TrackedRun) -> TrialOutcome:
     try:
         return trials.run(trial, study, run)
     except (KeyboardInterrupt, SystemExit, SeedbedError):  # the store, say: the point is queued again later
         study.interrupted(trial)
         raise
     except Exception as error:
-        return Measured(reason=f"{type(error).__name__}: {error}")
+        return TrialOutcome(reason=f"{type(error).__name__}: {error}")
 
 
-def _line(trial: optuna.Trial, measured: Measured, study: Study, wanted: int) -> str:
+def _line(trial: optuna.Trial, measured: TrialOutcome, study: Study, wanted: int) -> str:
     point = " ".join(as_override(key, shown_number(value)) for key, value in trial.params.items())
     metric = study.settings.metrics[0]
     spread = f" ± {number(measured.std, 4)}" if measured.std is not None else ""
@@ -264,17 +265,17 @@ def shown_number(value: Any) -> Any:
 # ---- what came of it -------------------------------------------------------------------------------------------------
 
 
-def _record(state: State, plan: Plan, trials: Trials) -> Search:
+def _record(state: StudyState, plan: SearchPlan, trials: Trials) -> Search:
     settings = plan.settings
     return Search(
         study=settings.study,
         variant=plan.variant.name,
         space=dict(plan.space.texts),
-        distributions={key: distribution_to_json(found) for key, found in plan.space.distributions.items()},
+        distributions={key: distribution_to_json(values) for key, values in plan.space.distributions.items()},
         metrics=list(settings.metrics),
         lower_is_better=list(settings.lower_is_better),
         objective=settings.objective,
-        sampler=settings.sampler_name,
+        sampler=settings.sampler.name,
         pruner=type(settings.pruner).__name__,
         seeds=list(plan.experiment.seeds),
         holdout=settings.holdout if trials.holds_out else None,
@@ -285,20 +286,20 @@ def _record(state: State, plan: Plan, trials: Trials) -> Search:
     )
 
 
-def _finish(study: Study, run: TrackedRun, found: Search, plan: Plan) -> Search:
+def _finish(run: TrackedRun, record: Search, plan: SearchPlan) -> Search:
     """Record the search with its pictures, and end its run; gives the search with the names of what is to be tested."""
-    found = replace(found, tuned=_names(found.best, plan.variant.config["variants"]))
-    run.artifact(SEARCH_RECORD, json.dumps(dataclasses.asdict(found)))
-    run.artifact("trials.csv", trials_csv(found))
-    run.log(description=f"```\n{search_text(found)}\n```")
+    record = replace(record, tuned=_names(record.best, plan.variant.config["variants"]))
+    run.artifact(SEARCH_RECORD, json.dumps(dataclasses.asdict(record)))
+    run.artifact("trials.csv", trials_csv(record))
+    run.log(description=f"```\n{search_text(record)}\n```")
     if plan.variant.tracking.pictures:
-        for name, content in files_of(search_pictures(found), kinds=("png",)).items():
+        for name, content in files_of(search_pictures(record), kinds=("png",)).items():
             run.artifact(f"report/{name}", content)
-    if len(found.best) == 1:
-        best = next(trial for trial in found.trials if trial.number == found.best[0])
+    if len(record.best) == 1:
+        best = next(trial for trial in record.trials if trial.number == record.best[0])
         run.log(curves=[("objective", 0, best.values[0])], tags={"best": json.dumps(best.params)})
-    run.end("FINISHED" if found.best else "FAILED")
-    return found
+    run.end("FINISHED" if record.best else "FAILED")
+    return record
 
 
 def _names(best: Sequence[int], taken: Container[str]) -> list[str]:
@@ -311,29 +312,31 @@ def _names(best: Sequence[int], taken: Container[str]) -> list[str]:
         word += "_anew"
 
 
-def _test(plan: Plan, found: Search, run: str, shown: Display) -> Outcome:
+def _test(plan: SearchPlan, record: Search, run: str, display: Display) -> Outcome:
     """Train the variant as it stands and with each best trial's settings on fresh seeds, and test them once."""
-    experiment = _with_tuned(plan, found)
-    shown.say(f"Testing {' and '.join(found.tuned)} beside {plan.variant.name} on {len(experiment.seeds)} fresh seeds.")
+    experiment = _with_tuned(plan, record)
+    display.say(
+        f"Testing {' and '.join(record.tuned)} beside {plan.variant.name} on {len(experiment.seeds)} fresh seeds."
+    )
     return run_loaded(
         experiment,
-        shown,
+        display,
         tags={"command": plan.command, "search": run},
-        artifacts={SEARCH_RECORD: json.dumps(dataclasses.asdict(found))},
+        artifacts={SEARCH_RECORD: json.dumps(dataclasses.asdict(record))},
     )
 
 
-def _with_tuned(plan: Plan, found: Search) -> Experiment:
+def _with_tuned(plan: SearchPlan, record: Search) -> Experiment:
     first = max(plan.experiment.seeds) + 1
     seeds = tuple(range(first, first + plan.settings.fresh_seeds))
-    params = {trial.number: trial.params for trial in found.trials}
+    params = {trial.number: trial.params for trial in record.trials}
     tuned = [
         plan.template.at(name, [as_override(key, value) for key, value in params[number].items()])
-        for name, number in zip(found.tuned, found.best, strict=True)
+        for name, number in zip(record.tuned, record.best, strict=True)
     ]
     variants = [plan.variant, *tuned]
     shared = {
-        "question": f"Does {plan.variant.name} do better with the settings that a search of {len(found.trials)} trials found?",
+        "question": f"Does {plan.variant.name} do better with the settings that a search of {len(record.trials)} trials found?",
         "seeds": list(seeds),
         "variant": None,
         "variants": {variant.name: list(variant.overrides) for variant in variants},

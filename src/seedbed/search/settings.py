@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import CategoricalDistribution
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
-from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, QMCSampler, RandomSampler
+from optuna.samplers import BruteForceSampler
 
 from seedbed.checks import is_from_zero, is_positive, is_whole, require, require_choice
 from seedbed.config.building import build
@@ -22,17 +18,12 @@ from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError
 from seedbed.metrics import Declared, find
 from seedbed.paths import expanded
-from seedbed.randomness import derive
 from seedbed.results import SECONDS
-from seedbed.search.samplers import GridWithoutKilled, QMCAtPosition
-from seedbed.search.space import Space, read_points
+from seedbed.search.samplers import SamplerChoice
+from seedbed.search.space import MOST_POINTS, Space, read_points
 from seedbed.tracking.databases import is_postgresql, is_sqlite, sqlite_address, with_driver, without_password
 
 OBJECTIVES = ("mean", "bound")
-MOST_TRIALS = 1_000_000
-"""Of one study; a number beyond is a mistake, and samplers keep all trials in memory."""
-LEARN_NOTHING = (RandomSampler, QMCSampler, BruteForceSampler)
-"""Samplers whose points do not hang on what trials have found."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +35,16 @@ class SearchSettings:
     objective: str
     holdout: float
     trials: int
-    """In all; no more than the space has points where each is tried."""
+    """Trials in all; no more than the space has points where each is tried."""
     first: tuple[dict[str, Any], ...]
     """Points to try before any other."""
     seconds: float | None
     """After which no further trial starts; None: no limit."""
     fresh_seeds: int
-    seed: int
     study: str
     storage: str
-    sampler_name: str
+    sampler: SamplerChoice
     pruner: BasePruner
-    _make_sampler: Callable[..., BaseSampler]
 
     @classmethod
     def of(cls, experiment: Experiment, variant: str, space: Space) -> SearchSettings:
@@ -72,19 +61,21 @@ class SearchSettings:
                 search[key] == 0 or is_whole(search[key]), f"search.{key}", search[key], "0 or a whole number from 1 on"
             )
         trials = search["trials"]
-        few = trials is None or (is_whole(trials) and trials <= MOST_TRIALS)
-        require(few, "search.trials", trials, f"a whole number from 1 to {MOST_TRIALS}, or null")
+        few = trials is None or (is_whole(trials) and trials <= MOST_POINTS)
+        require(few, "search.trials", trials, f"a whole number from 1 to {MOST_POINTS}, or null")
         seconds = search["seconds"]
         require(seconds is None or is_positive(seconds), "search.seconds", seconds, "a positive number, or null")
         first = read_points(search["first"], space)
         for key in ("sampler", "pruner"):
             refuse_unknown_argument(search[key], f"search.{key}")
         make_sampler = build(search["sampler"], "search.sampler")
-        kind = getattr(make_sampler, "func", make_sampler)
         exhaustive = space.size is not None and (trials is None or space.size <= trials)
-        if exhaustive:
-            make_sampler = kind = BruteForceSampler
-        _check_sampler(kind, space, len(metrics), trials)
+        sampler = SamplerChoice.of(BruteForceSampler if exhaustive else make_sampler, search["seed"])
+        if trials is None and space.size is None and sampler.kind is not BruteForceSampler:
+            raise ConfigError(
+                "search.trials=null means every point of the space, and this one has no end of them. Give a number."
+            )
+        sampler.check(space, len(metrics))
         pruner = build(search["pruner"], "search.pruner")
         require(isinstance(pruner, BasePruner), "search.pruner", search["pruner"], "one of optuna.pruners")
         if len(metrics) > 1 and not isinstance(pruner, NopPruner):
@@ -105,43 +96,19 @@ class SearchSettings:
             first=first,
             seconds=seconds,
             fresh_seeds=search["fresh_seeds"],
-            seed=search["seed"],
             study=str(search["study"] or f"{experiment.name}/{variant}"),
             storage=_storage(search["storage"], experiment.project),
-            sampler_name=kind.__name__,
+            sampler=sampler,
             pruner=pruner,
-            _make_sampler=make_sampler,
         )
-
-    @property
-    def learns(self) -> bool:
-        """Whether the next point hangs on which trials are finished, so that several processes find different ones."""
-        kind = getattr(self._make_sampler, "func", self._make_sampler)
-        return not (inspect.isclass(kind) and issubclass(kind, LEARN_NOTHING))
 
     @property
     def prunes(self) -> bool:
         return not isinstance(self.pruner, NopPruner)
 
-    def sampler(self, position: int) -> BaseSampler:
-        """The sampler for the trial at ``position``: what it draws depends on that, and on the trials before.
-
-        So a search that is stopped and resumed tries the points that it would have tried in one go.
-        """
-        drawn = derive(self.seed, "sampler", position) % 2**32
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            if self.sampler_name == QMCSampler.__name__:  # one sequence for all trials
-                given = getattr(self._make_sampler, "keywords", {})
-                one_seed = {"seed": self.seed, "independent_sampler": RandomSampler(seed=drawn)}
-                return QMCAtPosition(position, {**given, **one_seed})
-            if self.sampler_name == BruteForceSampler.__name__:
-                return GridWithoutKilled(**{**getattr(self._make_sampler, "keywords", {}), "seed": drawn})
-            return self._make_sampler(seed=drawn)
-
 
 def storage_of(search: Mapping[str, Any], project: Path) -> str:
-    """Where the studies of a project are: a database's address, or a journal file."""
+    """The storage of a project's studies: a database's address, or a journal file."""
     return _storage(search["storage"], project)
 
 
@@ -190,33 +157,3 @@ def _is_minimised(label: str, declared: Declared) -> bool:
             f"near {metric.target:g}. Take a metric of your own that gives the distance, with good: lower."
         )
     return metric.lower_is_better
-
-
-def _check_sampler(kind: Any, space: Space, objectives: int, trials: int | None) -> None:
-    name = getattr(kind, "__name__", str(kind))
-    if not (inspect.isclass(kind) and issubclass(kind, BaseSampler)):
-        raise ConfigError(
-            f"search.sampler._target_: {name} is no sampler of Optuna's. Take one of optuna.samplers, with _partial_: true."
-        )
-    endless = [key for key, found in space.distributions.items() if Space({}, {key: found}).size is None]
-    if issubclass(kind, BruteForceSampler) and endless:
-        raise ConfigError(
-            f"search=grid: {endless[0]}={space.texts[endless[0]]} has no end of values. Give choices or steps, such as "
-            f"{endless[0]}=choice(0.1, 0.2), or take search=tpe."
-        )
-    if trials is None and space.size is None:
-        raise ConfigError(
-            "search.trials=null means every point of the space, and this one has no end of them. Give a number."
-        )
-    if issubclass(kind, BruteForceSampler) and space.size is not None and space.size > MOST_TRIALS:
-        raise ConfigError(
-            f"search=grid (or search.trials=null) goes through every point of the space, and this one has more than "
-            f"{MOST_TRIALS}. Give fewer values, or take search=tpe and a number of trials."
-        )
-    if issubclass(kind, CmaEsSampler):
-        choices = [key for key, found in space.distributions.items() if isinstance(found, CategoricalDistribution)]
-        if choices or len(space.distributions) < 2 or objectives > 1:
-            what = f"{choices[0]} is a choice" if choices else "this search has one number" if objectives == 1 else "this search has several objectives"  # fmt: skip
-            raise ConfigError(
-                f"search=cma_es moves two or more numbers towards one objective, and {what}. Take search=tpe."
-            )

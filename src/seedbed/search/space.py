@@ -19,6 +19,9 @@ from seedbed.errors import ConfigError, near_misses
 
 WAYS = "choice(a, b), range(10, 50, step=10), interval(0.0, 0.5) or tag(log, interval(1e-4, 1e-1))"
 
+MOST_POINTS = 1_000_000
+"""Most points and trials of one study: a number beyond is a mistake, and samplers keep all of them in memory."""
+
 
 @dataclass(frozen=True)
 class Space:
@@ -30,12 +33,17 @@ class Space:
     @property
     def size(self) -> int | None:
         """Number of points; None where a key takes any number of an interval."""
-        counts = [_count(found) for found in self.distributions.values()]
+        counts = [_count(values) for values in self.distributions.values()]
         return None if None in counts else math.prod(count for count in counts if count)
+
+    @property
+    def endless(self) -> list[str]:
+        """The keys that take any number of an interval."""
+        return [key for key, values in self.distributions.items() if _count(values) is None]
 
     def corners(self) -> list[dict[str, Any]]:
         """Points that together hold each choice, and both ends of each range, of every key."""
-        ends = {key: _ends(found) for key, found in self.distributions.items()}
+        ends = {key: _ends(values) for key, values in self.distributions.items()}
         longest = max(len(values) for values in ends.values())
         return [{key: values[min(place, len(values) - 1)] for key, values in ends.items()} for place in range(longest)]
 
@@ -82,7 +90,7 @@ def _point(place: str, given: Any, space: Space) -> dict[str, Any]:
 
 
 def _example(space: Space) -> str:
-    point = ", ".join(f"{key}: {_text(_ends(found)[0])}" for key, found in space.distributions.items())
+    point = ", ".join(f"{key}: {_text(_ends(values)[0])}" for key, values in space.distributions.items())
     return f"such as [{{{point}}}]"
 
 
@@ -101,7 +109,7 @@ def _value(place: str, key: str, value: Any, space: Space) -> Any:
 
 
 def _spelling(value: Any) -> str:
-    """The same for a choice as it is typed and as YAML reads it; numbers are the same however they are written."""
+    """One spelling for a choice as it is typed and as YAML reads it, and for a number however it is written."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(float(value))
     return re.sub(r"[\s'\"]", "", _text(value))

@@ -42,7 +42,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @dataclass(frozen=True)
-class Measured:
+class TrialOutcome:
     """What came of one point; without ``values``, ``reason`` says why."""
 
     values: tuple[float, ...] = ()
@@ -61,7 +61,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class State:
+class StudyState:
     """A study as it is at one moment."""
 
     trials: list[Trial]
@@ -85,10 +85,10 @@ class Study:
                 StudyDirection.MINIMIZE if lower else StudyDirection.MAXIMIZE for lower in settings.lower_is_better
             ]
             self._storage = storage
-            exact = {key: distribution_to_json(found) for key, found in space.distributions.items()}
-            asked = {"recipe": dict(recipe), "space": space.texts, "distributions": exact}
-            asked = json.loads(json.dumps(asked, default=str))
-            self._refuse_changes(storage, asked)
+            exact = {key: distribution_to_json(values) for key, values in space.distributions.items()}
+            compared = {"recipe": dict(recipe), "space": space.texts, "distributions": exact}
+            compared = json.loads(json.dumps(compared, default=str))
+            self._refuse_changes(storage, compared)
             self._study = optuna.create_study(
                 study_name=settings.study,
                 storage=storage,
@@ -97,20 +97,20 @@ class Study:
                 load_if_exists=True,
             )
             if ATTRIBUTE not in self._study.user_attrs:
-                self._study.set_user_attr(ATTRIBUTE, asked)
+                self._study.set_user_attr(ATTRIBUTE, compared)
 
-    def _refuse_changes(self, storage: optuna.storages.BaseStorage, asked: Mapping[str, Any]) -> None:
+    def _refuse_changes(self, storage: optuna.storages.BaseStorage, compared: Mapping[str, Any]) -> None:
         names = {known.study_name: known for known in optuna.get_all_study_summaries(storage)}
         before = names[self.settings.study].user_attrs.get(ATTRIBUTE) if self.settings.study in names else None
         if before is None:
             return
-        found = changes(before["recipe"], asked["recipe"])
-        if before["distributions"] != asked["distributions"]:
-            found = [*changes(before["space"], asked["space"]), *found]
-        if found:
+        changed = changes(before["recipe"], compared["recipe"])
+        if before["distributions"] != compared["distributions"]:
+            changed = [*changes(before["space"], compared["space"]), *changed]
+        if changed:
             raise ConfigError(
                 f"Study {self.settings.study!r} in {databases.without_password(self.settings.storage)} was begun with other settings, so that its "
-                f"trials cannot be compared with new ones: {'; '.join(found[:8])}. Take these back to go on with it, or "
+                f"trials cannot be compared with new ones: {'; '.join(changed[:8])}. Take these back to go on with it, or "
                 f"begin another: search.study={self.settings.study}-2."
             )
 
@@ -118,8 +118,8 @@ class Study:
 
     @property
     def run(self) -> str | None:
-        found: str | None = self._study.user_attrs.get(RUN)
-        return found
+        run: str | None = self._study.user_attrs.get(RUN)
+        return run
 
     def set_run(self, run: str) -> None:
         self._study.set_user_attr(RUN, run)
@@ -128,7 +128,7 @@ class Study:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """What is read and written in here, no other process changes meanwhile."""
+        """Keep other processes from changing what is read and written in here."""
         with databases.alone(self.settings.storage, f"study {self.settings.study}"):
             yield
 
@@ -182,25 +182,25 @@ class Study:
             if waiting == 0 and position >= self.settings.trials:
                 return None
             # A queued trial has its point: a sampler that keeps a sequence must not move on for it.
-            self._study.sampler = RandomSampler() if waiting else self.settings.sampler(position)
+            self._study.sampler = RandomSampler() if waiting else self.settings.sampler.at(position)
             try:
                 with _quietly():
                     trial = self._study.ask(self.space.distributions)
             except ValueError as error:
-                raise ConfigError(f"search: {self.settings.sampler_name} cannot search this: {error}") from error
+                raise ConfigError(f"search: {self.settings.sampler.name} cannot search this: {error}") from error
             self._sign(trial._trial_id, {**signed(self._frozen(trial)), "process": this_process()})
             return trial
 
-    def tell(self, trial: optuna.Trial, measured: Measured) -> None:
+    def tell(self, trial: optuna.Trial, outcome: TrialOutcome) -> None:
         """Write down what came of a trial."""
-        usual = vars(Measured())
-        what = {key: value for key, value in vars(measured).items() if value != usual[key]}
-        state = TrialState.COMPLETE if measured.values else TrialState.PRUNED if measured.pruned else TrialState.FAIL
+        usual = vars(TrialOutcome())
+        what = {key: value for key, value in vars(outcome).items() if value != usual[key]}
+        state = TrialState.COMPLETE if outcome.values else TrialState.PRUNED if outcome.pruned else TrialState.FAIL
         with self.alone():
             self._sign(trial._trial_id, signed(self._frozen(trial)) | what)
             # What samplers do after a trial is for Optuna's own loop: the one for small spaces would end it.
             self._study.sampler = RandomSampler()
-            self._study.tell(trial, list(measured.values) or None, state)
+            self._study.tell(trial, list(outcome.values) or None, state)
 
     def interrupted(self, trial: optuna.Trial) -> None:
         """Fail a trial that an interrupt ended; whoever goes on queues its point again."""
@@ -213,23 +213,23 @@ class Study:
         written = signed(self._frozen(trial))
         self._sign(trial._trial_id, {**written, "process": {**written["process"], **heartbeat()}})
 
-    def same_point(self, point: str) -> tuple[int, Measured] | None:
+    def same_point(self, point: str) -> tuple[int, TrialOutcome] | None:
         """A finished or pruned trial of the same point, and what came of it."""
         for trial in self._trials(TrialState.COMPLETE, TrialState.PRUNED):
             written = signed(trial)
             if written.get("point") == point:
-                keys = vars(Measured())
+                keys = vars(TrialOutcome())
                 known = {key: value for key, value in written.items() if key in keys}
                 complete = trial.state == TrialState.COMPLETE
-                return trial.number, Measured(**{**known, "values": tuple(trial.values or ()) if complete else ()})
+                return trial.number, TrialOutcome(**{**known, "values": tuple(trial.values or ()) if complete else ()})
         return None
 
-    def state(self) -> State:
+    def state(self) -> StudyState:
         """Trials and the best of them, read while no other process writes: they fit together."""
         with self.alone():
             running = self._trials(TrialState.RUNNING)
             alive = sum(not _is_left(trial) for trial in running)
-            return State(self.records(), self.best(), alive)
+            return StudyState(self.records(), self.best(), alive)
 
     def claim_test(self) -> bool:
         """Whether this process is the one to test what the trials so far have found: one process is."""
@@ -259,7 +259,7 @@ class Study:
         return self._study.get_trials(deepcopy=False, states=states or None)
 
     def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
-        return next(found for found in self._trials() if found.number == trial.number)
+        return next(frozen for frozen in self._trials() if frozen.number == trial.number)
 
     def _sign(self, trial_id: int, what: Mapping[str, Any]) -> None:
         self._study._storage.set_trial_user_attr(trial_id, ATTRIBUTE, dict(what))
@@ -330,7 +330,7 @@ def _record(trial: FrozenTrial) -> Trial:
 
 @contextmanager
 def usable(where: str) -> Iterator[None]:
-    """That the storage cannot be used, or its disk is full, is a ``TrackingError``."""
+    """Raise ``TrackingError`` where the storage cannot be used, or its disk is full."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OptunaError, ImportError, OSError) as error:

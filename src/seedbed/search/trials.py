@@ -22,19 +22,21 @@ from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.metrics import find
 from seedbed.results import SECONDS
-from seedbed.running.runner import Planner
-from seedbed.search.plan import Plan
+from seedbed.running.planning import Planner
+from seedbed.search.plan import SearchPlan
 from seedbed.search.settings import SearchSettings
 from seedbed.search.space import as_override
-from seedbed.search.study import Measured, Study
+from seedbed.search.study import Study, TrialOutcome
 from seedbed.stacking.module import StackedModule
 from seedbed.statistics import summary
 from seedbed.tracking.processes import heartbeat
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
 from seedbed.tracking.writing import TrackedRun
+from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
-from seedbed.training.variant import SECONDS_BETWEEN_FLUSHES, PlannedVariant, Stopping, VariantTraining
+from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, VariantRecord
+from seedbed.training.variant import Stopping, VariantTraining
 from seedbed.training.workers import Workers
 
 OBJECTIVE = "objective"
@@ -45,9 +47,9 @@ class Trials:
     """Trains trials of one study, one after the other."""
 
     store: Store
-    """Where they are recorded, from ``record_in`` on."""
+    """The store of their records, from ``record_in`` on."""
 
-    def __init__(self, plan: Plan, display: Display, workers: Workers, records: Executor) -> None:
+    def __init__(self, plan: SearchPlan, display: Display, workers: Workers, records: Executor) -> None:
         """Loads the data and checks points that together hold every choice and every end of the space."""
         self.settings, self.template, self.seeds = plan.settings, plan.template, plan.experiment.seeds
         self.display, self.workers, self.records = display, workers, records
@@ -55,7 +57,7 @@ class Trials:
         self.base = self.plan("base", {})
         """The variant as it stands, on the rows that trials see."""
         self.code = self.base.code
-        """Of the variant as it stands and of all choices of the space."""
+        """The code of the variant as it stands and of all choices of the space."""
         for corner in plan.space.corners():
             self.code |= self.plan("search", corner).code
         if plan.settings.prunes:
@@ -82,79 +84,81 @@ class Trials:
         beside = getattr(self, "base", None)
         return self.planner.plan([_for_selection(varied, self.settings, len(self.seeds))], beside)[0]
 
-    def run(self, trial: optuna.Trial, study: Study, search_run: TrackedRun) -> Measured:
+    def run(self, trial: optuna.Trial, study: Study, search_run: TrackedRun) -> TrialOutcome:
         """Train and measure the trial's point; what goes wrong there is the reason why it has no values."""
         start = time.perf_counter()
         try:
             planned = self.plan(f"trial {trial.number}", trial.params)
         except SeedbedError as error:
-            return Measured(reason=str(error))
-        prints = json.dumps(sorted(planned.fingerprints.items()))
-        point = hashlib.sha256(prints.encode()).hexdigest()
+            return TrialOutcome(reason=str(error))
+        named = json.dumps(sorted(planned.fingerprints.items()))
+        point = hashlib.sha256(named.encode()).hexdigest()
         if same := study.same_point(point):
             return replace(same[1], same_as=same[0], seconds=0.0, point=point)
         measured = self._train(trial, study, planned, search_run)
         return replace(measured, point=point, seconds=time.perf_counter() - start)
 
-    def _train(self, trial: optuna.Trial, study: Study, planned: PlannedVariant, search_run: TrackedRun) -> Measured:
+    def _train(
+        self, trial: optuna.Trial, study: Study, planned: PlannedVariant, search_run: TrackedRun
+    ) -> TrialOutcome:
         watch = TrialWatch(trial, self.settings, len(self.seeds), lambda: study.alive(trial))
         training = VariantTraining(
             self.store, search_run, planned, self.display, self.workers, self.records, stopping=watch
         )
-        missing = [seed for seed, print_ in planned.fingerprints.items() if print_ not in self._done]
+        missing = [seed for seed, fingerprint in planned.fingerprints.items() if fingerprint not in self._done]
         training.run(self._done, missing)
-        training.wait()
+        training.record.wait()
         if time.monotonic() - self._last_sign > SECONDS_BETWEEN_FLUSHES:
             search_run.log(tags=heartbeat())
             self._last_sign = time.monotonic()
-        run = training.variant_run
+        run = training.record.run
         if watch.stopped:
             measured = replace(watch.seen, run=run.id)
-        elif training.failures:
-            whys = dict.fromkeys(failure.why for failure in training.failures.values())
-            measured = Measured(reason="; ".join(whys), run=run.id)
+        elif training.record.failures:
+            whys = dict.fromkeys(failure.why for failure in training.record.failures.values())
+            measured = TrialOutcome(reason="; ".join(whys), run=run.id)
         else:
-            measured = replace(self._measure(planned, training), run=run.id)
+            measured = replace(self._measure(planned, training.record), run=run.id)
         labels = {key: str(value) for key, value in {"trial": trial.number, "reason": measured.reason[:4000]}.items()}
         tags = {name: text for name, text in labels.items() if text}
         epochs = planned.variant.trainer.max_epochs
         run.log(tags=tags, curves=[(OBJECTIVE, epochs, measured.values[0])] if measured.values else [])
         return measured
 
-    def _measure(self, planned: PlannedVariant, training: VariantTraining) -> Measured:
-        cells = {seed: self._done[print_] for seed, print_ in planned.fingerprints.items()}
+    def _measure(self, planned: PlannedVariant, record: VariantRecord) -> TrialOutcome:
+        cells = {seed: self._done[fingerprint] for seed, fingerprint in planned.fingerprints.items()}
         gone = [seed for seed, cell in cells.items() if not cell.usable]
         if gone:
-            return Measured(reason=f"{len(gone)} of {len(cells)} seeds diverged")
-        points = {seed: list(training.curves_of(cell)) for seed, cell in cells.items()}
+            return TrialOutcome(reason=f"{len(gone)} of {len(cells)} seeds diverged")
+        points = {seed: list(record.curves_of(cell)) for seed, cell in cells.items()}
         by_metric: list[dict[int, float]] = []
         for metric in self.settings.metrics:
             if metric == SECONDS:
                 by_metric.append({seed: cell.metrics[SECONDS] for seed, cell in cells.items()})
             else:
                 by_metric.append({seed: value_at_end(points[seed], metric, planned) for seed in cells})
-        found = summary(list(by_metric[0].values()))
+        seen = summary(list(by_metric[0].values()))
         values = [self._objective(list(of.values()), place) for place, of in enumerate(by_metric)]
         for metric, of_seeds, value in zip(self.settings.metrics, by_metric, values, strict=True):
             if not math.isfinite(value):
                 bad = max(1, sum(not math.isfinite(one) for one in of_seeds.values()))
-                return Measured(reason=f"{metric} is not a finite number for {bad} of {len(cells)} seeds")
-        return Measured(
+                return TrialOutcome(reason=f"{metric} is not a finite number for {bad} of {len(cells)} seeds")
+        return TrialOutcome(
             values=tuple(values),
-            mean=found.mean,
-            std=found.std,
-            n=found.n,
+            mean=seen.mean,
+            std=seen.std,
+            n=seen.n,
             epochs=planned.variant.trainer.max_epochs,
             by_seed={str(seed): value for seed, value in by_metric[0].items()},
         )
 
     def _objective(self, values: list[float], place: int) -> float:
-        found = summary(values)
-        if found.missing or found.mean is None:
+        of_seeds = summary(values)
+        if of_seeds.missing or of_seeds.mean is None:
             return math.nan
-        if self.settings.objective == "mean" or self.settings.metrics[place] == SECONDS or found.high is None:
-            return found.mean
-        worse = found.high if self.settings.lower_is_better[place] else found.low
+        if self.settings.objective == "mean" or self.settings.metrics[place] == SECONDS or of_seeds.high is None:
+            return of_seeds.mean
+        worse = of_seeds.high if self.settings.lower_is_better[place] else of_seeds.low
         return math.nan if worse is None else worse
 
 
@@ -167,7 +171,7 @@ class TrialWatch(Stopping):
     def __init__(self, trial: optuna.Trial, settings: SearchSettings, seeds: int, alive: Callable[[], None]) -> None:
         self.trial, self.settings, self.seeds, self.alive = trial, settings, seeds, alive
         self.points: list[tuple[str, int, float]] = []
-        self.seen = Measured()
+        self.seen = TrialOutcome()
         self._last = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -182,16 +186,16 @@ class TrialWatch(Stopping):
 
     def _report(self, trainer: pl.Trainer, values: np.ndarray) -> None:
         epoch, metric = trainer.current_epoch + 1, self.settings.metrics[0]
-        found = summary(values)
-        if found.mean is None or found.missing:
+        of_seeds = summary(values)
+        if of_seeds.mean is None or of_seeds.missing:
             return
-        self.points.append((metric, trainer.current_epoch, found.mean))
-        self.trial.report(found.mean, epoch)
+        self.points.append((metric, trainer.current_epoch, of_seeds.mean))
+        self.trial.report(of_seeds.mean, epoch)
         if self.trial.should_prune() and epoch < (trainer.max_epochs or 0):
             name = type(self.settings.pruner).__name__
             reason = f"{name} at epoch {epoch}"
-            self.seen = Measured(
-                mean=found.mean, std=found.std, n=found.n, epochs=epoch, reason=reason, pruned=True
+            self.seen = TrialOutcome(
+                mean=of_seeds.mean, std=of_seeds.std, n=of_seeds.n, epochs=epoch, reason=reason, pruned=True
             )  # fmt: skip
             self.stopped = trainer.should_stop = True
 
@@ -206,10 +210,10 @@ def _check_pruning(base: PlannedVariant, seeds: int) -> None:
             f"search/pruner with trainer.devices={devices}: several devices share out the seeds, and a trial is pruned by "
             f"their mean. Set trainer.devices=1. Or: {remedy}"
         )
-    if seeds > 1 and (not trainer.is_stackable or at_once < seeds):
+    if seeds > 1 and (not trainer.traits.is_stackable or at_once < seeds):
         why = (
             f"trainer.seeds_at_once={at_once}"
-            if trainer.is_stackable
+            if trainer.traits.is_stackable
             else "this network, whose seeds train one at a time"
         )
         raise ConfigError(

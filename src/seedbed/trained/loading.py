@@ -31,7 +31,8 @@ from seedbed.tracking.other_code import shortened
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.store import Store, open_project_store
 from seedbed.trained.seed import TrainedSeed
-from seedbed.training.stack_trainer import StackTrainer, task_class
+from seedbed.training.parts import task_class
+from seedbed.training.stack_trainer import StackTrainer
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class TrackedVariant:
         return TrainedNetworks(self, about, table, networks)
 
     def _network(self, trainer: StackTrainer, seed: int, run: str) -> nn.Module:
-        network = trainer.network().eval()
+        network = trainer.parts.network().eval()
         if isinstance(network, Fitted) and not network.KEPT:
             rows = build(self.config["split"], "split").rows(trainer.table, seed)
             self.task.fit(network, trainer.table, SeedData(seed, rows))

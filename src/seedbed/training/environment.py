@@ -16,7 +16,7 @@ PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "mlflow", "imbalanced-le
 @cache
 def environment() -> dict[str, str]:
     """Name -> value of everything that a reader needs to judge or repeat a result."""
-    found = {
+    entries = {
         "seedbed": importlib.metadata.version("seedbed"),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -26,7 +26,7 @@ def environment() -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
     }
-    return found | {package: importlib.metadata.version(package) for package in PACKAGES}
+    return entries | {package: importlib.metadata.version(package) for package in PACKAGES}
 
 
 def in_one_line() -> str:

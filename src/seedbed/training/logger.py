@@ -1,12 +1,21 @@
-"""Lightning's logger interface over a tracked run; apart from tracking, which reports use without Lightning."""
+"""Lightning's loggers: one over a variant's run in MLflow, and those of ``tracking.loggers`` that get what MLflow gets.
+
+Apart from tracking, which reports use without Lightning.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
+from seedbed.checks import require
+from seedbed.config.building import build
+from seedbed.config.keys import refuse_unknown_argument
+from seedbed.config.settings import TrackingSettings
 from seedbed.tracking.writing import TrackedRun
+from seedbed.training.seed_results import CurvePoints
 
 
 class LightningLogger(Logger):
@@ -32,3 +41,47 @@ class LightningLogger(Logger):
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """The resolved config is on the run already."""
+
+
+class FurtherLoggers:
+    """The loggers of ``tracking.loggers``: each is made anew for every seed, whose curves, final metrics and config it gets."""
+
+    def __init__(self, settings: TrackingSettings, variant: str) -> None:
+        self._nodes, self._variant = _nodes(settings), variant
+        self._of_runs: dict[str, list[Logger]] = {}
+
+    def log(self, run: TrackedRun, points: CurvePoints) -> None:
+        """Give each logger points of a seed, with the epoch as the step."""
+        by_epoch: dict[int, dict[str, float]] = {}
+        for name, epoch, value in points:
+            by_epoch.setdefault(epoch, {})[name] = value
+        for logger in self._of(run):
+            for epoch, metrics in by_epoch.items():
+                logger.log_metrics(metrics, step=epoch)
+
+    def end(self, run: TrackedRun, params: Mapping[str, Any]) -> None:
+        """Give each logger the params of a seed, and end it."""
+        for logger in self._of(run):
+            logger.log_hyperparams(dict(params))
+            logger.finalize("success")
+        self._of_runs.pop(run.id)
+
+    def _of(self, run: TrackedRun) -> list[Logger]:
+        if run.id not in self._of_runs:
+            named = {"name": self._variant, "version": run.id}
+            self._of_runs[run.id] = [build({**node, **named}, place) for place, node in self._nodes.items()]
+        return self._of_runs[run.id]
+
+
+def check_loggers(settings: TrackingSettings) -> None:
+    """Raise ``ConfigError`` where ``tracking.loggers`` names what is not there, or gives it what it does not take."""
+    for place, node in _nodes(settings).items():
+        wanted = "a node with the _target_ of one of pytorch_lightning.loggers"
+        require(isinstance(node, Mapping) and "_target_" in node, place, node, wanted)
+        build({**node, "_partial_": True}, place)
+        refuse_unknown_argument({**node, "name": "a variant", "version": "a run"}, place)
+
+
+def _nodes(settings: TrackingSettings) -> dict[str, Any]:
+    """The nodes of the loggers, by their places in the config."""
+    return {f"tracking.loggers.{name}": node for name, node in (settings.loggers or {}).items()}

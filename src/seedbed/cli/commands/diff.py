@@ -1,0 +1,31 @@
+"""``seedbed diff``: two launches side by side."""
+
+from __future__ import annotations
+
+import click
+
+from seedbed.cli import completion
+from seedbed.cli.options import WithExamples, config_dir_option, debug_option
+
+
+@click.command(
+    cls=WithExamples,
+    examples="""
+    seedbed diff spam_imbalance~1 spam_imbalance          the launch before the latest, and the latest
+    seedbed diff 3f2a91c0 b01c77de --metric test/f1       any two, by their ids or the start of them
+    """,
+)
+@click.argument("first", metavar="A", shell_complete=completion.experiments)
+@click.argument("second", metavar="B", shell_complete=completion.experiments)
+@click.option("--metric", help="The metric to show; default: the one that A is compared by.")
+@config_dir_option
+@debug_option
+def diff(first: str, second: str, metric: str | None, config_dir: str | None) -> None:
+    """Show what differs between launches A and B: variants, config, data, environment and results.
+
+    A launch is an experiment's NAME (its latest launch), NAME~1 (the one before), or an id or the start of it, as
+    seedbed status NAME lists them. The two may be of different experiments.
+    """
+    from seedbed.cli.diff import differences
+
+    click.echo(differences(first, second, metric, config_dir))

@@ -1,0 +1,50 @@
+"""``seedbed export``: makes an MLflow model of trained seeds."""
+
+from __future__ import annotations
+
+import click
+
+from seedbed.cli import completion
+from seedbed.cli.options import WithExamples, config_dir_option, debug_option, run_option, seed_option, variant_option
+
+
+@click.command(
+    cls=WithExamples,
+    examples="""
+    seedbed export fastai_collab                             the best variant, all its seeds
+    seedbed export spam_imbalance --variant smote --seed 3   one seed alone
+    seedbed export fastai_collab --index faiss               for many items: pip install 'seedbed[faiss]'
+    seedbed export fastai_collab --register movies           a new version in MLflow's model registry
+    """,
+)
+@click.argument("experiment", shell_complete=completion.experiments)
+@variant_option
+@run_option
+@seed_option
+@click.option(
+    "--index",
+    default="exact",
+    metavar="exact|faiss",
+    show_default=True,
+    help="exact scores all items; faiss scores those that an approximate index finds (dot products only).",
+)
+@click.option("--register", metavar="NAME", help="Add the model to MLflow's model registry under this name.")
+@config_dir_option
+@debug_option
+def export(
+    experiment: str,
+    variant: str | None,
+    run_id: str | None,
+    seed: int | None,
+    index: str,
+    register: str | None,
+    config_dir: str | None,
+) -> None:
+    """Make an MLflow model of the trained seeds of EXPERIMENT, and say how to serve it.
+
+    It answers by all seeds together: the mean, with its spread as a column. Vocabulary, encoder, index and seedbed's code
+    lie in the model, weights as safetensors; nothing in it is pickled.
+    """
+    from seedbed.serving.export import export as export_model
+
+    click.echo(export_model(experiment, variant, run_id, seed, index=index, register=register, config_dir=config_dir))

@@ -1,0 +1,55 @@
+"""``seedbed power``: how many seeds a difference takes."""
+
+from __future__ import annotations
+
+import click
+
+from seedbed.cli import completion
+from seedbed.cli.options import WithExamples, baseline_option, config_dir_option, debug_option, metric_option
+
+
+@click.command(
+    cls=WithExamples,
+    examples="""
+    seedbed power spam_imbalance                        which differences 5, 10, 20, ... seeds find
+    seedbed power spam_imbalance --difference 0.002     how many seeds that difference takes
+    """,
+)
+@click.argument("experiment", shell_complete=completion.experiments)
+@click.option(
+    "--difference",
+    type=click.FloatRange(0, min_open=True),
+    help="The smallest difference worth having; default: the experiment's report.rope.",
+)
+@click.option(
+    "--power",
+    "wanted",
+    type=click.FloatRange(0.05, 0.999),
+    default=0.8,
+    show_default=True,
+    help="Share of the experiments in which it is to be found.",
+)
+@click.option("--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest.")
+@metric_option
+@baseline_option
+@config_dir_option
+@debug_option
+def power(
+    experiment: str,
+    difference: float | None,
+    wanted: float,
+    run_id: str | None,
+    metric: str | None,
+    baseline: str | None,
+    config_dir: str | None,
+) -> None:
+    """Say how many seeds a difference takes, from the spread between the variants of EXPERIMENT that was seen."""
+    from seedbed.report.analysis import analyse
+    from seedbed.report.power import power_text
+    from seedbed.tracking.launches import find_launch
+    from seedbed.tracking.reading import read_results
+    from seedbed.tracking.store import open_project_store
+
+    store = open_project_store(experiment, config_dir)
+    results = read_results(store, find_launch(store, run_id), curves=False)
+    click.echo(power_text(analyse(results, metric, baseline, difference), wanted))

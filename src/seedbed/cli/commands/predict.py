@@ -1,0 +1,58 @@
+"""``seedbed predict``: asks trained seeds for the class of new texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seedbed.cli import completion
+from seedbed.cli.options import WithExamples, config_dir_option, debug_option, run_option, seed_option, variant_option
+
+
+@click.command(
+    cls=WithExamples,
+    examples="""
+    seedbed predict spam_imbalance --text 'WINNER!! Claim your free prize now' --text 'Home for lunch?'
+    seedbed predict spam_imbalance --variant smote --file messages.txt       one text a line
+    seedbed predict feature_imbalance --file patients.csv                    columns of numbers, by their names
+    seedbed predict text_imbalance --file new.csv data.delimiter=semicolon   a table like the one that was trained on
+    """,
+)
+@click.argument("experiment", shell_complete=completion.experiments)
+@click.argument("overrides", nargs=-1)
+@click.option("--text", "texts", multiple=True, help="A text; may be given several times.")
+@click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Texts, one a line; or a table with the columns that were trained on.",
+)
+@variant_option
+@run_option
+@seed_option
+@config_dir_option
+@debug_option
+def predict(
+    experiment: str,
+    overrides: tuple[str, ...],
+    texts: tuple[str, ...],
+    file: Path | None,
+    variant: str | None,
+    run_id: str | None,
+    seed: int | None,
+    config_dir: str | None,
+) -> None:
+    """Ask the trained seeds of EXPERIMENT, a classifier, for the class of new texts, and say how far they agree.
+
+    Probabilities are means over the seeds. The answers are those that the exported model gives (seedbed export). A table
+    is read as the one that was trained on; OVERRIDES say what is otherwise: data.encoding, data.delimiter, data.text, ...
+    """
+    from seedbed.cli.predict import FileOptions, prediction_text, questions_of
+    from seedbed.serving.building import classifier_of
+    from seedbed.trained.loading import find_variant
+
+    found = find_variant(experiment, variant, run_id, config_dir)
+    classifier = classifier_of(found, seed)
+    options = FileOptions.of(found.config["data"], overrides)
+    questions = questions_of(classifier, texts, file, options, say=lambda sentence: click.echo(sentence, err=True))
+    click.echo(prediction_text(classifier, questions))

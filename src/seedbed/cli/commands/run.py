@@ -1,0 +1,72 @@
+"""``seedbed run``: trains what is missing of an experiment, once or for a grid of values."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from seedbed.cli import completion
+from seedbed.cli.commands.search import show_search
+from seedbed.cli.options import WithExamples, as_typed, config_dir_option, debug_option
+from seedbed.errors import ConfigError
+
+
+@click.command(
+    cls=WithExamples,
+    examples="""
+    seedbed run spam_imbalance                                         all variants, 10 seeds
+    seedbed run spam_imbalance seeds=30                                trains only the seeds that are missing
+    seedbed run spam_imbalance variant=none,smote trainer.max_epochs=20
+    seedbed run spam_imbalance split=fixed select=best
+    seedbed run fastai_collab -m variant=dot_product_bias hydra/sweeper=optuna hydra/launcher=joblib
+    seedbed run spam_imbalance -m model.hidden='[64],[256,128]'        one job for each value
+    seedbed run spam_imbalance -m optimizer.lr=1e-3,1e-4 hydra/launcher=joblib hydra.launcher.n_jobs=2
+    """,
+)
+@click.argument("experiment", shell_complete=completion.experiments)
+@click.argument("overrides", nargs=-1, shell_complete=completion.overrides)
+@click.option(
+    "-m", "--multirun", is_flag=True, help="Run one job for each combination of the values given (Hydra multirun)."
+)
+@click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure; what is finished is kept.")
+@config_dir_option
+@debug_option
+def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: bool, config_dir: str | None) -> None:
+    """Train what is missing of EXPERIMENT and print its table.
+
+    OVERRIDES are Hydra's: key=value, group=choice, +new.key=value. Cells (variant x seed) that are trained already are
+    read from the tracking store. A cell is trained anew where its settings, its data or its code has changed: a module
+    of yours that a _target_ names, or one that it imports from --config-dir or from a package installed from a folder
+    (comments, docstrings and layout do not count), or the version of an installed package that a _target_ names, that
+    such a module imports, or that resampling, tables of numbers or baselines of seedbed's use. Exit code: 0 all done, 1
+    something failed (the rest is kept), 2 bad input.
+    """
+    where = as_typed(experiment, config_dir)
+    next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"
+    if multirun:
+        from seedbed.running.multirun import is_search, run_jobs
+
+        if is_search(experiment, overrides, config_dir):
+            from seedbed.search.processes import search_by_processes
+
+            if fail_fast:
+                raise ConfigError(
+                    "--fail-fast: trials of a search that fail are recorded, and others go on. Leave it out."
+                )
+            show_search(experiment, search_by_processes(experiment, overrides, config_dir), config_dir)
+            return
+        code = run_jobs(experiment, overrides, config_dir, fail_fast=fail_fast)
+        click.echo(next_steps, err=True)
+        sys.exit(code)
+    from seedbed.report.printed import table_text
+    from seedbed.running.runner import run as run_experiment
+    from seedbed.training.progress import Display
+
+    outcome = run_experiment(experiment, overrides, config_dir, display=Display(), curves=False, fail_fast=fail_fast)
+    click.echo(table_text(outcome.results))
+    click.echo(next_steps, err=True)
+    if outcome.failures:
+        for where, why in outcome.failures.items():
+            click.echo(f"seedbed: FAILED {where}: {why}", err=True)
+        sys.exit(1)

@@ -1,0 +1,25 @@
+"""``seedbed status``: what is trained, running, failed or missing."""
+
+from __future__ import annotations
+
+import click
+
+from seedbed.cli import completion
+from seedbed.cli.options import WithExamples, config_dir_option, debug_option
+
+
+@click.command(
+    cls=WithExamples,
+    examples="""
+    seedbed status                     every experiment of this project
+    seedbed status spam_imbalance      the cells of each variant, and the launches
+    """,
+)
+@click.argument("experiment", required=False, shell_complete=completion.experiments)
+@config_dir_option
+@debug_option
+def status(experiment: str | None, config_dir: str | None) -> None:
+    """Say what is trained, running, failed or missing."""
+    from seedbed.cli.status import experiment_status, project_status
+
+    click.echo(experiment_status(experiment, config_dir) if experiment else project_status(config_dir))

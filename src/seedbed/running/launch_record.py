@@ -1,0 +1,81 @@
+"""What is recorded of a launch: its recipe, data and circumstances when it begins, its results when it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seedbed.config.experiment import Experiment
+from seedbed.config.metric_checks import metrics_of
+from seedbed.data.splits import same_rows
+from seedbed.metrics import Declared, as_plain, joined
+from seedbed.report.writing import launch_page
+from seedbed.results import Results
+from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, METRICS, NOTES, OVERRIDES, PLAN, READABLE
+from seedbed.tracking.params import flat_params, is_cut, to_yaml
+from seedbed.tracking.writing import TrackedRun
+from seedbed.training.environment import environment, in_one_line
+from seedbed.training.planned import PlannedVariant
+from seedbed.training.progress import Display
+
+
+def describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[PlannedVariant]) -> None:
+    """Write what the launch is to do, and from when on it can be read."""
+    config = experiment.config
+    launch.log(
+        params={
+            "seeds": list(experiment.seeds),
+            "variants": [planned.name for planned in plan],
+            "overrides": list(experiment.overrides),
+            **({"restated": list(experiment.restated)} if experiment.restated else {}),
+            **flat_params(config, ("variants", "seeds", "variant", "published", "imbalance", "report", "search")),
+        },
+        tags={"environment": in_one_line()},
+    )
+    if is_cut(list(experiment.overrides)):
+        launch.artifact(OVERRIDES, json.dumps(list(experiment.overrides)))
+    launch.artifact(PLAN, json.dumps({planned.name: sorted(planned.fingerprints.items()) for planned in plan}))
+    launch.artifact(METRICS, json.dumps(as_plain(_declared(plan))))
+    launch.artifact(CONFIG, to_yaml(config))
+    launch.artifact(DATA, json.dumps(_describe_data(plan[0])))
+    launch.artifact(CODE, json.dumps({planned.name: planned.code.as_dict() for planned in plan}))
+    launch.artifact(
+        NOTES, json.dumps({planned.name: [*planned.strategy.describe(), *planned.notes] for planned in plan})
+    )
+    launch.artifact(ENVIRONMENT, json.dumps(environment()))
+    launch.log(tags={READABLE: "yes"})
+
+
+def _declared(plan: Sequence[PlannedVariant]) -> Declared:
+    return joined({planned.name: metrics_of(planned.variant.config["task"]) for planned in plan})
+
+
+def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
+    first = next(iter(planned.rows.values()))
+    return {
+        "name": planned.table.name,
+        "digest": planned.table.digest,
+        "counts": planned.table.counts,
+        "split": first.sizes,
+        "split_counts": planned.trainer.task.count_split(planned.table, first) | dict(planned.counts),
+        "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
+        "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),
+        "made_with": dict(planned.table.made_with),
+        "notes": [*planned.table.notes, *first.notes],
+        "inspected": planned.trainer.task.INSPECTED,
+        **planned.trainer.task.describe(planned.table),
+    }
+
+
+def describe_results(launch: TrackedRun, results: Results, display: Display) -> None:
+    """Give the launch's page in MLflow the answer, the table and the pictures."""
+    try:
+        text, pictures = launch_page(results, with_pictures=results.config["tracking"]["pictures"])
+        launch.log(description=text)
+        for name, content in pictures.items():
+            launch.artifact(f"report/{name}", content)
+    except Exception as error:  # what was trained is recorded, and must not be taken for failed
+        display.say(f"MLflow shows no summary of this launch: {type(error).__name__}: {error}")

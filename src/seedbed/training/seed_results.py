@@ -1,0 +1,91 @@
+"""What comes out of training one seed: its curves, final metrics and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from seedbed.results import LR, SECONDS
+from seedbed.stacking.module import StackedModule
+
+CurvePoints = list[tuple[str, int, float]]
+"""Metric, epoch, value."""
+
+
+@dataclass(frozen=True)
+class FoundRate:
+    """The learning rate that a seed's own range test has suggested, or why it is ``lr_finder.fallback``."""
+
+    lr: float
+    why_fallback: str
+    """"" where it is none."""
+    seconds: float
+    """What the test took."""
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """One cell's result; ``weights`` is an ordinary network's state."""
+
+    seed: int
+    outcome: str
+    epoch: int
+    curves: CurvePoints
+    metrics: dict[str, float]
+    weights: dict[str, Tensor]
+    found_rate: FoundRate | None = None
+    """Under ``optimizer.lr=auto``."""
+    error: str = ""
+    """Why the result cannot be used though the seed was trained; "" where it can."""
+
+    @classmethod
+    def of(
+        cls,
+        module: StackedModule,
+        position: int,
+        seed: int,
+        epoch: int,
+        seconds: float,
+        found_rate: FoundRate | None = None,
+    ) -> SeedResult:
+        """The result of the seed at ``position`` of a stack that was fitted, and tested where there are test rows."""
+        finals = {name: float(values[position]) for name, values in module.test_metrics.items()}
+        # Without test rows, the last values of the validation's curves are the final ones.
+        diverged = position in module.diverged_at or not np.isfinite(finals.get("test/loss", 0.0))
+        # A metric that these rows do not define, such as AUROC on one class, is left out.
+        finals = {name: value for name, value in finals.items() if np.isfinite(value)}
+        return cls(
+            seed=seed,
+            outcome="diverged" if diverged else "ok",
+            epoch=epoch,
+            curves=curve_points(module.history, position),
+            metrics={}
+            if diverged
+            else {
+                **finals,
+                **({LR: found_rate.lr} if found_rate else {}),
+                SECONDS: seconds + (found_rate.seconds if found_rate else 0),
+            },
+            weights=module.network.plain_state(position),
+            found_rate=found_rate,
+        )
+
+    def recorded_points(self, config: Mapping[str, Any]) -> CurvePoints:
+        """What is written of it: its curves, and at the epoch after the last one its final metrics."""
+        epochs = config["trainer"]["max_epochs"]
+        return [*self.curves, *((name, epochs, value) for name, value in self.metrics.items())]
+
+
+def curve_points(history: Sequence[Mapping[str, np.ndarray]], position: int, first: int = 0) -> CurvePoints:
+    """One seed's curves from epoch ``first`` on, without the epochs in which it no longer trained."""
+    return [
+        (name, epoch, float(values[position]))
+        for epoch, metrics in enumerate(history)
+        if epoch >= first
+        for name, values in metrics.items()
+        if np.isfinite(values[position])
+    ]

@@ -1,0 +1,103 @@
+"""Builds stacks: the module of several seeds of a variant, and the batches that it trains and is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from seedbed.errors import ConfigError
+from seedbed.stacking.batches import FixedBatches, ShuffledBatches
+from seedbed.stacking.layers import Stacked
+from seedbed.stacking.layers import build as build_stacked
+from seedbed.stacking.module import StackedModule
+from seedbed.stacking.single_rows import Refused
+from seedbed.tasks.base import SMALLEST_BATCH, SeedData, StackData
+from seedbed.training.checks import NetworkTraits, needs_two_rows
+from seedbed.training.parts import VariantParts
+
+EVALUATED_AT_ONCE = 1024
+"""Rows of a seed at most, or ``trainer.batch_size`` where that is more."""
+EVALUATED_BYTES = 2**22
+"""What the inputs of all seeds may take then: a convolution makes several times as much of them, and memory that is asked
+of the system anew for each batch costs more than the arithmetic."""
+
+
+class Stack(NamedTuple):
+    """A module of several seeds, and their batches on its device."""
+
+    module: StackedModule
+    batches: ShuffledBatches
+    """Batches of the training rows."""
+    validation: FixedBatches
+    test: FixedBatches
+
+
+@dataclass(frozen=True)
+class StackBuilder:
+    """Builds stacks of a variant's seeds."""
+
+    parts: VariantParts
+    traits: NetworkTraits
+
+    def stack(self, data: Sequence[SeedData], device: torch.device, network: Stacked | None = None) -> Stack:
+        """A stack of these seeds on the device, with fresh networks or with this ``network``.
+
+        Raises ``ValueError`` for several seeds of a network that has no stacked form, and ``ConfigError`` for a seed
+        with too few rows.
+        """
+        parts, seeds = self.parts, [item.seed for item in data]
+        network = network or build_stacked(parts.network, seeds, plain=not self.traits.elementwise)
+        if network is None:
+            raise ValueError("a network without a stacked form trains one seed at a time")
+        rows = parts.task.stack_data(parts.table, data)
+        evaluated_at_once = self._evaluated_at_once(len(seeds))
+        batches = self._batches(rows, seeds, device)
+        smallest = _smallest_batch(self.traits.refused_evaluating)
+        module = parts.make_task(
+            network,
+            parts.make_optimizer,
+            **rows.arguments,
+            seeds=len(seeds),
+            clip_norm=parts.settings["gradient_clip_val"],
+            schedule=parts.schedule,
+            epochs=parts.settings["max_epochs"],
+            steps_per_epoch=batches.steps_of_seeds,
+        )
+        return Stack(
+            module,
+            batches,
+            FixedBatches(
+                rows.val, batch_size=evaluated_at_once, device=device, draw=rows.draw("val"), smallest=smallest
+            ),
+            FixedBatches(rows.test, batch_size=evaluated_at_once, device=device, smallest=smallest),
+        )
+
+    def steps(self, data: SeedData) -> int:
+        """Optimizer steps of a seed in all its epochs."""
+        parts = self.parts
+        batches = self._batches(parts.task.stack_data(parts.table, [data]), [data.seed], torch.device("cpu"))
+        return int(parts.settings["max_epochs"]) * batches.steps
+
+    def _batches(self, rows: StackData, seeds: Sequence[int], device: torch.device) -> ShuffledBatches:
+        parts, refused = self.parts, self.traits.refused_training
+        settings = {**parts.task_settings, **parts.settings, SMALLEST_BATCH: _smallest_batch(refused)}
+        batches = parts.task.batches(rows, seeds, settings, device)
+        if min(batches.steps_of_seeds) == 0:
+            seed = seeds[int(np.argmin(batches.steps_of_seeds))]
+            raise ConfigError(f"Seed {seed} has a single row to train on. {needs_two_rows(parts, refused)}")
+        return batches
+
+    def _evaluated_at_once(self, seeds: int) -> int:
+        """Rows of each seed of a stack that are evaluated at once."""
+        parts = self.parts
+        of_a_row = sum(part.nbytes for part in parts.task.example(parts.table, 1, torch.Generator()))
+        return max(parts.settings["batch_size"] or 1, min(EVALUATED_AT_ONCE, EVALUATED_BYTES // (seeds * of_a_row)))
+
+
+def _smallest_batch(refused: Refused | None) -> int:
+    """Rows of the smallest batch that the network can take."""
+    return 1 if refused is None else 2
