@@ -320,6 +320,29 @@ def test_a_file_of_ratings_runs_and_reports_without_a_test_part(project: Path, t
     assert published[1].startswith("biased,val/mse,0,3")
 
 
+@pytest.mark.parametrize(("n", "metric"), [(1, "test/rmse"), (0, "val/rmse")])
+def test_leave_n_out_is_reported_by_the_rows_that_it_sets_apart(
+    project: Path, tmp_path: Path, n: int, metric: str
+) -> None:
+    rows = zip(TABLE.users, TABLE.items, TABLE.ratings, strict=True)
+    lines = [f"u{user},{item},{rating:g}" for user, item, rating in rows]
+    (project / "ratings.csv").write_text("\n".join(["who,what,stars", *lines]) + "\n")
+    (project / "experiments" / "stars.yaml").write_text(EXPERIMENT.split("published:", maxsplit=1)[0])
+    columns = ["data.path=ratings.csv", "data.user=who", "data.item=what", "data.rating=stars"]
+    asked = [*columns, "split=leave_n_out", "split.order=random", f"split.n={n}"]
+    other = {"test/rmse": "val/rmse", "val/rmse": "test/rmse"}[metric]
+    with pytest.raises(ConfigError, match=rf"split\.n={n}.* Write report\.metric={metric}"):
+        run("stars", [*asked, f"report.metric={other}"], config_dir=project)
+    outcome = run("stars", [*asked, f"report.metric={metric}"], config_dir=project)
+    assert not outcome.failures
+    from seedbed.report import write_report  # noqa: PLC0415
+
+    write_report(outcome.results, tmp_path, formats=["md"])
+    sizes = outcome.results.data["split"]
+    ratio = sizes[metric.partition("/")[0]] / sizes["train"]
+    assert f"s² (1/n + {ratio:.3f})" in (tmp_path / "report.md").read_text()
+
+
 def test_anyones_ratings_need_no_experiment_of_their_own(project: Path) -> None:
     rows = zip(TABLE.users, TABLE.items, TABLE.ratings, strict=True)
     lines = [f"u{user},{item},{rating:g}" for user, item, rating in rows]
