@@ -17,7 +17,7 @@ from seedbed.report.document import launch_pictures
 from seedbed.report.evidence import evidence_of
 from seedbed.report.power import power_text
 from seedbed.report.printed import table_text
-from seedbed.report.searches.fresh_seeds import fresh_sentences, tested
+from seedbed.report.searches.fresh_seeds import fresh_sentences, fresh_variants
 from seedbed.report.sweep import JobSummary, best_job, in_order
 from seedbed.report.writing import launch_page, write_report
 from seedbed.results import Search, Trial
@@ -434,7 +434,7 @@ def test_the_best_of_a_search_is_not_better_by_its_survivors(make_results):
     trial = Trial(0, "COMPLETE", {"lr": 1}, [0.9], 0.9, 0.01, 5, 1.0, 1, "")
     search = Search("study", "none", {"lr": "1"}, {}, ["test/accuracy"], [False], "mean", "TPESampler", "", [9], None, 1, [trial], [0], "", ["risky"])  # fmt: skip
     analysis = analyse(replace(results, search=search))
-    said = "\n".join(fresh_sentences(analysis, search, tested(analysis, search)))
+    said = "\n".join(fresh_sentences(analysis, search, fresh_variants(analysis, search)))
     assert (
         "better on the 3 of 10 seeds that did not diverge: no verdict. The search has not been shown to help." in said
     )

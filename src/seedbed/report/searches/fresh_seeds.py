@@ -29,7 +29,7 @@ class FreshVariant:
     """To the variant as it stands; None where the report does not compare the two."""
 
 
-def tested(analysis: Analysis, search: Search) -> list[FreshVariant]:
+def fresh_variants(analysis: Analysis, search: Search) -> list[FreshVariant]:
     """The variant as it stands, then those with the best trials' settings, as far as they are in this launch."""
     best = {trial.number: trial for trial in winners(search)}
     trial_of: dict[str, Trial | None] = {search.variant: None}

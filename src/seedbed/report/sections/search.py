@@ -32,7 +32,7 @@ from seedbed.report.pictures.search import (
     parallel_figure,
     slices_figure,
 )
-from seedbed.report.searches.fresh_seeds import fresh_cells, fresh_header, fresh_sentences, tested
+from seedbed.report.searches.fresh_seeds import fresh_cells, fresh_header, fresh_sentences, fresh_variants
 from seedbed.report.searches.importances import parameter_importances
 from seedbed.report.searches.trials import (
     complete_trials,
@@ -107,7 +107,7 @@ def _repeat(search: Search) -> list[Block]:
 
 
 def _fresh_seeds(analysis: Analysis, search: Search) -> list[Block]:
-    rows = tested(analysis, search)
+    rows = fresh_variants(analysis, search)
     blocks: list[Block] = [Heading("Fresh seeds", level=3), Bullets(fresh_sentences(analysis, search, rows))]
     if not rows:
         return blocks
