@@ -1,6 +1,6 @@
 """Hydra's side of a search: ``hydra/sweeper=optuna`` starts processes that share the trials of one study.
 
-Hydra takes sweepers from the package ``hydra_plugins`` only. What a process does is seedbed's: see ``seedbed.multirun``.
+Hydra takes sweepers from the package ``hydra_plugins`` only. What a process does is seedbed's: see ``seedbed.search.processes``.
 """
 
 from __future__ import annotations
