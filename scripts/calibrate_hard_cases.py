@@ -51,7 +51,7 @@ from calibrate_statistics import (
 from numpy.typing import NDArray
 
 from seedbed.report.analysis import BETTER, WORSE
-from seedbed.report.pairs import PairedTest
+from seedbed.report.paired_tests import PairedTest
 from seedbed.statistics import LEAST_BOOTSTRAPPED, Comparison, bootstrap_interval, compare, prediction_interval, summary
 
 USERS, ROWS_OF_A_USER = 50, (10, 40)

@@ -1,7 +1,7 @@
 """Simulates experiments whose truth is known, and measures how often the statistics of a report are right about it.
 
 ``scripts/calibrate_statistics`` sets up what this needs. Everything that is judged comes from ``seedbed.statistics`` and
-``seedbed.report.pairs.verdict``; only the runs are simulated.
+``seedbed.report.paired_tests.verdict``; only the runs are simulated.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from seedbed.data.splits import GroupStratifiedSplit
 from seedbed.data.table import Table
 from seedbed.metrics import Metric
-from seedbed.report.pairs import BETTER, WORSE, PairedTest, verdict
+from seedbed.report.paired_tests import BETTER, WORSE, PairedTest, verdict
 from seedbed.statistics import (
     LEAST_BOOTSTRAPPED,
     Comparison,
@@ -707,7 +707,7 @@ def introduction(records: Records, plan: Plan, options: argparse.Namespace) -> I
     spread = {design: math.sqrt(float(spread_of(records, design, plan).mean())) for design in ("resampled", "fixed")}
     yield paragraph(
         f"Made by `{COMMAND} --experiments {options.experiments} --seeds {plan.seeds} --further-runs {plan.further_runs} "
-        f"--seed {plan.seed}` with {versions()}. Intervals, tests and verdicts are those of reports: `seedbed.statistics` and `seedbed.report.pairs.verdict`. "
+        f"--seed {plan.seed}` with {versions()}. Intervals, tests and verdicts are those of reports: `seedbed.statistics` and `seedbed.report.paired_tests.verdict`. "
         "The error beside a share is its standard error, of the simulation."
     )
     yield paragraph(

@@ -45,7 +45,7 @@ from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.statistics import summary
 from seedbed.tasks.classification import Classification, LabelledRows
 from seedbed.tracking.store import Store, store_uri
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training import stack_size, variant
 from seedbed.training.devices import lightning_settings, torch_device
 from seedbed.training.one_process import one_process_trainer

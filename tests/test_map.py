@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from seedbed.config.signatures import look_up
 from tests.conftest import REPOSITORY
 
 SOURCE = REPOSITORY / "src" / "seedbed"
@@ -67,6 +68,19 @@ def test_an_upward_import_is_found() -> None:
     assert mapped(text) == ["cli", "data", "errors"]
     found = [("cli/main", "cli", "data"), ("data/table", "data", "cli"), ("data/table", "data", "data")]
     assert contradictions(mapped(text), found) == ["data/table imports cli"]
+
+
+def test_dotted_names_in_texts_name_something() -> None:
+    """Such as those that are looked up when they are needed: a module that is moved takes them along."""
+    texts = [
+        node.value
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    named = {text for text in texts if re.fullmatch(r"seedbed(\.\w+){2,}", text)}
+    assert "seedbed.data.files.reading.Reading" in named
+    assert [name for name in sorted(named) if look_up(name) is None] == []
 
 
 @pytest.mark.parametrize("package", sorted(path.parent for path in SOURCE.rglob("__init__.py")), ids=str)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from seedbed.cli.file_check import check_file
 from seedbed.cli.main import main
-from seedbed.data.columns import column
+from seedbed.data.column_kinds import column
 from seedbed.errors import ConfigError, DataError
 from tests.properties import Examine
 

@@ -10,7 +10,7 @@ from hypothesis import strategies
 from seedbed.cli.schedule_preview import preview
 from seedbed.config.compose import hydra_settings
 from seedbed.config.experiment import load_experiment
-from seedbed.config.overrides import parse
+from seedbed.config.override_grammar import parse
 from seedbed.config.single_choice import refuse_lists
 from seedbed.errors import ConfigError
 from tests.properties import Examine

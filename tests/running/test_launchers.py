@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seedbed.config.compose import hydra_settings
-from seedbed.config.overrides import parse
+from seedbed.config.override_grammar import parse
 from seedbed.errors import ConfigError
 from seedbed.running import launchers
 from seedbed.running.launchers import LAUNCHERS, batch_overrides, check_installed, not_installed_in, threads_of_a_job

@@ -20,7 +20,7 @@ from seedbed.tracking.launches import find_launch, overrides_of
 from seedbed.tracking.names import OVERRIDES
 from seedbed.tracking.processes import heartbeat
 from seedbed.tracking.store import Store, store_uri
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.progress import Display
 from seedbed.training.recording import VariantRecord
 from seedbed.training.stack_trainer import StackTrainer

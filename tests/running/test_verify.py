@@ -15,15 +15,15 @@ from click.testing import CliRunner, Result
 from seedbed.cli.main import main
 from seedbed.errors import SeedbedError
 from seedbed.report.analysis import analyse
-from seedbed.report.rounding import rounding_text
-from seedbed.running.rounding import _other_recipe
+from seedbed.report.trained_alone import rounding_text
+from seedbed.running.cell_checks import Allowance, CellCheck, ValueDifference, Verification
 from seedbed.running.runner import run
-from seedbed.running.verdicts import Allowance, CellCheck, ValueDifference, Verification
+from seedbed.running.train_alone import _other_recipe
 from seedbed.running.verify import verify
 from seedbed.tracking.names import ENVIRONMENT
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.store import Store
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training import workers
 from seedbed.training.workers import Workers
 from tests.running.test_runner import store_of

@@ -23,7 +23,7 @@ from seedbed.search.trials import Trials
 from seedbed.tracking.databases import with_driver
 from seedbed.tracking.names import CONFIG, PLAN
 from seedbed.tracking.store import Store
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from tests.conftest import REPOSITORY
 from tests.search.conftest import BASE
 from tests.search.postgres import PASSWORD, Server, running_server

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from seedbed.config.overrides import parse
+from seedbed.config.override_grammar import parse
 from seedbed.errors import ConfigError
 from seedbed.search.space import as_override, read_points, read_space
 from tests.properties import Examine

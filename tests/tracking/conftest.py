@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seedbed.tracking.store import Store, store_uri
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from seedbed.tracking.launches import find_tracked, read_config
 from seedbed.tracking.names import CONFIG
 from seedbed.tracking.params import to_yaml
 from seedbed.tracking.store import NothingTracked, Store, address_to_serve, store_uri
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from tests.properties import Examine
 from tests.stored import client_of, file_names
 

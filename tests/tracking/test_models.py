@@ -10,7 +10,7 @@ import pytest
 
 from seedbed.tracking.models import _mlflows_own_address, tracked_model, upload
 from seedbed.tracking.store import Store
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from tests.stored import client_of
 
 

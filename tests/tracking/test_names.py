@@ -7,7 +7,7 @@ from hypothesis import strategies
 
 from seedbed.errors import TrackingError
 from seedbed.tracking.names import from_parts, from_store, in_parts, in_store, metric_names
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.logger import LightningLogger
 from tests.properties import Examine
 

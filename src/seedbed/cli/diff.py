@@ -15,7 +15,7 @@ from seedbed.config.recipe import canonical, flatten, used
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import UNTESTED, Analysis
 from seedbed.report.formatting import count_word, difference_words, listed, mean_text, number, places, signed
-from seedbed.report.pairs import Difference, family_of, paired_test, pairs_of, ran, verdict_words
+from seedbed.report.paired_tests import Difference, family_of, paired_test, pairs_of, ran, verdict_words
 from seedbed.report.render.terminal import aligned, columns
 from seedbed.results import Results
 from seedbed.statistics import summary
@@ -31,6 +31,9 @@ NARROWEST = 16
 """Characters that a value always gets, however narrow the terminal is."""
 GAP = "  "
 Pair = tuple[str, str]
+
+NOT_OF_DATA = ("notes", "same_split", "population", "inspected")
+"""What a launch records beside its data and is no setting of theirs; launches of earlier versions lack some of it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Side:
     @property
     def data(self) -> dict[str, Any]:
         """What the report says of the data, without sentences."""
-        data = {key: value for key, value in self.results.data.items() if key not in ("notes", "same_split")}
+        data = {key: value for key, value in self.results.data.items() if key not in NOT_OF_DATA}
         return {key: _text(value) for key, value in flatten(data).items()}
 
     def fingerprints(self, variant: str) -> dict[int, str]:

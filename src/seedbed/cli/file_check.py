@@ -11,8 +11,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from seedbed.config.overrides import in_grammar, parse
-from seedbed.data.columns import COMMA, Column, column, cut
+from seedbed.config.override_grammar import in_grammar, parse
+from seedbed.data.column_kinds import COMMA, Column, column, cut
 from seedbed.data.encoders import TfidfEncoder
 from seedbed.data.feature_csv import FeatureCsv
 from seedbed.data.files.records import Reading, Records, open_records

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from seedbed.config.overrides import in_grammar, parse
+from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.data.files.records import SUFFIXES, Reading, Records, open_records
 from seedbed.data.numbers import DECIMALS, MissingValues, check_decimal, read_numbers
 from seedbed.errors import ConfigError, DataError, near_misses

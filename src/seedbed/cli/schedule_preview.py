@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seedbed.config.building import build
 from seedbed.config.compose import BaseConfig, Request, search_folders
-from seedbed.config.explain import explain
 from seedbed.config.misplaced import refuse_misplaced, refuse_no_choice
-from seedbed.config.overrides import parse_single
+from seedbed.config.override_errors import explain
+from seedbed.config.override_grammar import parse_single
 from seedbed.config.settings import TrainerSettings
 from seedbed.errors import ConfigError, near_misses
 from seedbed.figures import rendered

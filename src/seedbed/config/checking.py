@@ -16,7 +16,7 @@ from seedbed.config.keys import Unknown, interpolated, unknown_keys
 from seedbed.config.kinds import check_kinds
 from seedbed.config.lightning_modules import refuse_named_network
 from seedbed.config.metric_checks import check_metric, check_watched, metrics_of, require_known, test_part
-from seedbed.config.overrides import same_or_inside
+from seedbed.config.override_grammar import same_or_inside
 from seedbed.config.recipe import flatten, recipe_of
 from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
 from seedbed.config.values import misfit

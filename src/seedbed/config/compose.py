@@ -15,9 +15,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from seedbed.config import choices
+from seedbed.config import choice_settings
 from seedbed.config.keys import refuse_names_of_optuna_sweeper
-from seedbed.config.overrides import parse, parse_single
+from seedbed.config.override_grammar import parse, parse_single
 from seedbed.config.own_hydra import compose_config, search_path
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
 from seedbed.errors import ConfigError, near_misses
@@ -94,7 +94,7 @@ class BaseConfig:
     @cached_property
     def own_settings(self) -> DictConfig:
         """What its file sets, and those that its defaults list names before it."""
-        return choices.config_of(self.group, self.name, self.folders)
+        return choice_settings.config_of(self.group, self.name, self.folders)
 
     def compose(self, overrides: Sequence[str] = (), *, with_hydra: bool = False) -> DictConfig:
         """The config under these overrides, and with Hydra's own part if asked for; raises Hydra's errors."""
@@ -106,19 +106,21 @@ class BaseConfig:
         parsed, own = parse_single(overrides), self.bare.hydra.runtime.choices
         made = {item.key_or_group: str(item.value()) for item in parsed if item.key_or_group in self.groups}
         refuse_lists_in_files(self.name, {**own, **made}, self.groups, self.folders)
-        configs = {group: choices.config_of(group, choice, self.folders) for group, choice in made.items()}
+        configs = {group: choice_settings.config_of(group, choice, self.folders) for group, choice in made.items()}
         composed = self.compose(overrides)
-        left_out = choices.leave_out(
+        left_out = choice_settings.leave_out(
             composed,
             self.own_settings,
             {
                 group: config
                 for group, config in configs.items()
-                if own.get(group) != made[group] or choices.has_other_target(self.own_settings, group, config)
+                if own.get(group) != made[group] or choice_settings.has_other_target(self.own_settings, group, config)
             },
             [item.key_or_group for item in parsed if item.key_or_group not in self.groups],
         )
-        return composed, [choices.note(self.name, group, made[group], settings) for group, settings in left_out.items()]
+        return composed, [
+            choice_settings.note(self.name, group, made[group], settings) for group, settings in left_out.items()
+        ]
 
     def resolved(self, composed: DictConfig) -> dict[str, Any]:
         """A config of it with all interpolations followed; raises ``ConfigError`` where one leads nowhere or a value is missing."""
@@ -194,7 +196,7 @@ def _nothing_to_take(error: InterpolationKeyError, place: str) -> str:
     having = [
         choice
         for choice in sorted(config_groups([]).get(group, ()))
-        if OmegaConf.select(choices.config_of(group, choice, []), rest, throw_on_missing=False) is not None
+        if OmegaConf.select(choice_settings.config_of(group, choice, []), rest, throw_on_missing=False) is not None
     ]
     remedy = f"Choose one that has it, {group}={' or '.join(having)}" if having else "Set it"
     return (

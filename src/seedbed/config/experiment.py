@@ -19,10 +19,10 @@ from yaml import YAMLError
 from seedbed.config.checking import check_composed, check_variant, refuse_findings, seeds_of
 from seedbed.config.code import Code, code_of, reread
 from seedbed.config.compose import BaseConfig, Request, check_name, with_found_path
-from seedbed.config.explain import explain, explain_file
 from seedbed.config.metric_checks import metrics_of
 from seedbed.config.misplaced import refuse_collisions, refuse_misplaced, refuse_no_choice, refuse_shadowed
-from seedbed.config.overrides import in_grammar, parse, parse_single
+from seedbed.config.override_errors import explain, explain_file
+from seedbed.config.override_grammar import in_grammar, parse, parse_single
 from seedbed.config.published_values import check_stated
 from seedbed.config.recipe import fingerprint, recipe_of
 from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings

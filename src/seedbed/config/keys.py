@@ -28,7 +28,7 @@ ENTRIES = {
 """Of ``published``: the keys of each entry of a list."""
 OBJECTS = ("data", "split", "model", "task", "imbalance", "optimizer", "schedule")
 """Nodes that are built of what their ``_target_`` names."""
-READING = "seedbed.data.records.Reading"
+READING = "seedbed.data.files.reading.Reading"
 """How a user's file is read: what data sets made of one take beside their own arguments."""
 OF_OPTUNA_SWEEPER = {
     "study_name": "search.study",

@@ -10,7 +10,7 @@ from pathlib import Path
 from hydra.core.override_parser.types import Override
 
 from seedbed.checks import shown
-from seedbed.config.overrides import parse_single, same_or_inside
+from seedbed.config.override_grammar import parse_single, same_or_inside
 from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
 from seedbed.config.single_choice import refuse_lists
 from seedbed.errors import ConfigError

@@ -253,6 +253,12 @@ class HeldOut(RatingSplit):
         self.per_seed = per_seed
         self.seed = seed
 
+    @property
+    def population(self) -> str:
+        """The users, or items, behind the table: those with enough ratings, where others are not held out."""
+        enough = f"with at least {self.at_least} ratings behind these data"
+        return f"the {self.side}s {enough if self.at_least > 1 else 'behind these ratings'}"
+
     def _draw(self, table: RatingTable, seed: int) -> Rows:
         ids, rng = self._ids(table), numpy_generator(seed, "split")
         numbers = np.bincount(ids)

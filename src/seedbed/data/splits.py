@@ -75,6 +75,11 @@ class Split(ABC):
     TESTED_BY: ClassVar[str] = "test"
     """The argument by which a user says whether there are test rows, where there is one, for messages."""
 
+    @property
+    def population(self) -> str | None:
+        """What redrawn splits speak of, as a noun phrase for reports; None: what those of such tables speak of."""
+        return None
+
     @abstractmethod
     def rows(self, table: Any, seed: int) -> Rows:
         """The rows of one seed; the same each time. Raises ``DataError`` for a table that cannot be split so."""

@@ -15,7 +15,7 @@ from seedbed.errors import ConfigError, near_misses
 from seedbed.metrics import Metric
 from seedbed.report.footnotes import footnotes, quoted
 from seedbed.report.formatting import NOTHING, difference_words, interval_text, listed, number, places, shown_mean
-from seedbed.report.pairs import (
+from seedbed.report.paired_tests import (
     BETTER,
     HIGHER,
     LEVEL,
@@ -428,7 +428,9 @@ def _typed_comparison(results: Results) -> list[str]:
 
 def _population(results: Results) -> str:
     """What redrawn splits are about: rows are draws from a population, but ratings of one user or item hang together."""
-    split = results.config.get("split")
+    if "population" in results.data:
+        return str(results.data["population"])
+    split = results.config.get("split")  # of a launch from before this was recorded
     split = split if isinstance(split, dict) else {}
     side = split.get("side")
     if side in ("user", "item"):  # whole users or items are held out

@@ -18,7 +18,7 @@ from seedbed.report.analysis import (
 from seedbed.report.claims import FAILS, HOLDS, OPEN, UNTESTABLE, Claim
 from seedbed.report.departures import foreign_data
 from seedbed.report.formatting import count_word, listed, mean_text
-from seedbed.report.pairs import LOWER
+from seedbed.report.paired_tests import LOWER
 
 
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:

@@ -23,7 +23,7 @@ from seedbed.config.published_values import entries_of, variants_in
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import LEVEL, Analysis, analyse
 from seedbed.report.formatting import NOTHING, count_word, listed, p_text
-from seedbed.report.pairs import PairedTest
+from seedbed.report.paired_tests import PairedTest
 from seedbed.results import Results
 from seedbed.statistics import holm, lost_as_worst, mean_above_p, spread_p
 

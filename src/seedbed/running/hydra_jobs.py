@@ -20,7 +20,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from seedbed.config.compose import check_name, hydra_arguments, hydra_settings
-from seedbed.config.overrides import parse
+from seedbed.config.override_grammar import parse
 from seedbed.config.own_hydra import own_hydra
 from seedbed.errors import ConfigError
 from seedbed.paths import expanded, project_folder

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from seedbed.config.building import build
 from seedbed.config.experiment import Experiment
 from seedbed.config.metric_checks import metrics_of
-from seedbed.data.splits import same_rows
+from seedbed.data.splits import Split, same_rows
 from seedbed.metrics import Declared, as_plain, joined
 from seedbed.report.writing import launch_page
 from seedbed.results import Results
 from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, METRICS, NOTES, OVERRIDES, PLAN, READABLE
 from seedbed.tracking.params import flat_params, is_cut, to_yaml
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.environment import environment, in_one_line
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
@@ -55,12 +56,14 @@ def _declared(plan: Sequence[PlannedVariant]) -> Declared:
 
 def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
     first = next(iter(planned.rows.values()))
+    split: Split = build(planned.variant.config["split"], "split")
     return {
         "name": planned.table.name,
         "digest": planned.table.digest,
         "counts": planned.table.counts,
         "split": first.sizes,
         "split_counts": planned.trainer.task.count_split(planned.table, first) | dict(planned.counts),
+        **({} if split.population is None else {"population": split.population}),
         "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
         "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),
         "made_with": dict(planned.table.made_with),

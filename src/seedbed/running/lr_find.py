@@ -25,7 +25,7 @@ from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking.names import CONFIG, RANGE_TESTS
 from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
 from seedbed.tracking.store import Store, store_uri
-from seedbed.tracking.writing import TrackedRun, ending
+from seedbed.tracking.tracked_run import TrackedRun, ending
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.range_tests import check_range_test, range_test

@@ -19,7 +19,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from seedbed.config.experiment import load_experiment
-from seedbed.config.overrides import in_grammar, parse
+from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.errors import SeedbedError
 from seedbed.paths import project_folder
 from seedbed.report.printed import table_text

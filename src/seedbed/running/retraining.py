@@ -17,8 +17,8 @@ from seedbed.cores import available_cores
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, TrackingError, near_misses
 from seedbed.results import SECONDS
+from seedbed.running.cell_checks import CellValues
 from seedbed.running.planning import load_table, plan_variant
-from seedbed.running.verdicts import CellValues
 from seedbed.tracking.aggregates import is_curve
 from seedbed.tracking.launches import read_config, read_data, read_environment, read_notes, read_plan
 from seedbed.tracking.names import metric_names

@@ -25,7 +25,7 @@ from seedbed.tracking.launches import launch_name
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store, store_uri
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.recording import Failure, VariantRecord

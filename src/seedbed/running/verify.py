@@ -10,6 +10,7 @@ from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
 from seedbed.paths import expanded, make_importable
 from seedbed.results import TrainedAlone
+from seedbed.running.cell_checks import BITS, Allowance, CellCheck, Verification, differing
 from seedbed.running.retraining import (
     CELLS,
     PreparedStack,
@@ -22,7 +23,6 @@ from seedbed.running.retraining import (
     train_again,
     values_now,
 )
-from seedbed.running.verdicts import BITS, Allowance, CellCheck, Verification, differing
 from seedbed.tracking.launches import find_tracked, read_plan
 from seedbed.tracking.runs import Launch
 from seedbed.tracking.store import Store

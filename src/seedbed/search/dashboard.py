@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from seedbed import signals
-from seedbed.config.overrides import in_grammar, parse
+from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.paths import project_folder
 from seedbed.search.settings import storage_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from os import PathLike
 
 from seedbed.config.experiment import Experiment, Template, Variant, load_experiment
-from seedbed.config.overrides import in_grammar, parse
+from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.errors import ConfigError
 from seedbed.search.settings import SearchSettings
 from seedbed.search.space import WAYS, Space, read_space

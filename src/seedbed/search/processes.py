@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from seedbed.config.keys import refuse_names_of_optuna_sweeper
-from seedbed.config.overrides import in_grammar, parse
+from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.errors import ConfigError
 from seedbed.paths import project_folder
 from seedbed.running.hydra_jobs import (

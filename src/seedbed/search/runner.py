@@ -35,7 +35,7 @@ from seedbed.tracking.databases import without_password
 from seedbed.tracking.names import CONFIG, SEARCH_RECORD, SEARCHES
 from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
 from seedbed.tracking.store import Store, store_uri
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.progress import Display
 from seedbed.training.workers import Workers
 

@@ -13,7 +13,7 @@ from typing import Any
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from seedbed.config.overrides import FILES, parse
+from seedbed.config.override_grammar import FILES, parse
 from seedbed.config.recipe import can_change_results
 from seedbed.errors import ConfigError, near_misses
 

@@ -32,7 +32,7 @@ from seedbed.statistics import summary
 from seedbed.tracking.processes import heartbeat
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, VariantRecord

@@ -24,7 +24,7 @@ from seedbed.paths import PACKAGE, expanded
 from seedbed.serving.building import INDEXES, predictor_of
 from seedbed.serving.predictor import Column, Predictor
 from seedbed.serving.requirements import requirements
-from seedbed.tracking.writing import TrackedRun, ending
+from seedbed.tracking.tracked_run import TrackedRun, ending
 from seedbed.trained.loading import TrackedVariant, find_variant
 
 CODE = Path(__file__).parent / "model.py"

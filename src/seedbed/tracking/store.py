@@ -28,7 +28,7 @@ from seedbed.tracking.runs import (
     seed_of,
     variant_of,
 )
-from seedbed.tracking.writing import TrackedRun, ending
+from seedbed.tracking.tracked_run import TrackedRun, ending
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

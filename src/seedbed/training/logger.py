@@ -14,7 +14,7 @@ from seedbed.checks import require
 from seedbed.config.building import build
 from seedbed.config.keys import refuse_unknown_argument
 from seedbed.config.settings import TrackingSettings
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.seed_results import CurvePoints
 
 

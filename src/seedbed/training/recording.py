@@ -24,7 +24,7 @@ from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
 from seedbed.tracking.processes import heartbeat
 from seedbed.tracking.runs import SeedRun, code_tags
 from seedbed.tracking.store import Store
-from seedbed.tracking.writing import TrackedRun, ending
+from seedbed.tracking.tracked_run import TrackedRun, ending
 from seedbed.training.environment import in_one_line
 from seedbed.training.logger import FurtherLoggers
 from seedbed.training.planned import PlannedVariant

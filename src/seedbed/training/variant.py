@@ -19,7 +19,7 @@ from seedbed.tasks.base import SeedData
 from seedbed.tracking.names import PRUNED
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
-from seedbed.tracking.writing import TrackedRun
+from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.devices import numbers
 from seedbed.training.logger import LightningLogger
 from seedbed.training.planned import PlannedVariant

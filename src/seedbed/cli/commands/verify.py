@@ -69,7 +69,7 @@ def verify(
     With --alone it is a measurement, and judges nothing: how far a seed ends from its record when it is trained alone.
     It is recorded, and reports say it. Exit code: 0, or 1 where training fails, 2 bad input.
     """
-    from seedbed.running.rounding import measure_rounding
+    from seedbed.running.train_alone import measure_rounding
     from seedbed.running.verify import verify as train_again
     from seedbed.training.progress import Display
 

@@ -9,7 +9,7 @@ from seedbed.report.footnotes import marked
 from seedbed.report.formatting import interval_text, number, single_places
 from seedbed.report.pictures.picture import Picture
 from seedbed.report.pictures.seeds import seeds_figure
-from seedbed.report.rounding import rounding_text
+from seedbed.report.trained_alone import rounding_text
 from seedbed.statistics import (
     LEAST_BOOTSTRAPPED,
     POPULATION,

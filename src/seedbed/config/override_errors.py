@@ -14,7 +14,7 @@ from yaml import YAMLError
 from seedbed.checks import shown
 from seedbed.config.compose import BaseConfig, Request
 from seedbed.config.keys import interpolated, refuse_names_of_optuna_sweeper, unknown_key
-from seedbed.config.overrides import parse_single, same_or_inside
+from seedbed.config.override_grammar import parse_single, same_or_inside
 from seedbed.config.recipe import flatten
 from seedbed.errors import ConfigError, near_misses
 

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from seedbed.config.building import build
 from seedbed.config.experiment import load_experiment
-from seedbed.config.overrides import LISTS, NAMES, REQUIRED, in_grammar, parse
+from seedbed.config.override_grammar import LISTS, NAMES, REQUIRED, in_grammar, parse
 from seedbed.errors import ConfigError
 from tests.config.refusals import SPAM, assert_refused, first_override
 from tests.properties import Examine

@@ -44,7 +44,7 @@ OWN_TARGET = """
 defaults: [override /data: messages, override /model: mlp, override /task: classification]
 question: Does it work?
 seeds: 1
-model: {_target_: tests.config.test_choices.own_network, _partial_: true, hidden: [8], width: 3}
+model: {_target_: tests.config.test_choice_settings.own_network, _partial_: true, hidden: [8], width: 3}
 variants: {own: [], mlp: [model=mlp], pixel: [model=pixel_mlp], small: [model=small]}
 report: {metric: test/accuracy}
 """
@@ -67,7 +67,7 @@ def test_a_choice_replaces_what_the_file_sets_for_a_target_of_its_own(own_target
     found = load_experiment("own_target", config_dir=own_target)
     models = {variant.name: variant.config["model"] for variant in found.variants}
     own = {
-        "_target_": "tests.config.test_choices.own_network",
+        "_target_": "tests.config.test_choice_settings.own_network",
         "_partial_": True,
         "hidden": [8],
         "dropout": 0.0,
@@ -80,9 +80,7 @@ def test_a_choice_replaces_what_the_file_sets_for_a_target_of_its_own(own_target
         "pixel": mlp | {"_target_": "seedbed.models.mlp.PixelMlp"},
         "small": mlp | {"hidden": [4]},
     }
-    left_out = (
-        "model._target_=tests.config.test_choices.own_network, model._partial_=true, model.hidden=[8], model.width=3."
-    )
+    left_out = "model._target_=tests.config.test_choice_settings.own_network, model._partial_=true, model.hidden=[8], model.width=3."
     assert [note.rpartition(": ")[2] for note in found.notes] == [left_out] * 3
 
 

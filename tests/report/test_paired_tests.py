@@ -376,6 +376,13 @@ def test_held_out_users_are_about_users(make_results, side):
     assert f"about the {side}s with at least 20 ratings behind these data" in text_of(results)
 
 
+def test_a_split_says_what_redrawn_ones_speak_of(make_results):
+    split = {"train": 80, "test": 20, "per_seed": True}
+    values = {"none": {"test/rmse": WAVE}, "a": {"test/rmse": shifted(0.2)}}
+    data = {"split": split, "population": "the shops behind these sales"}
+    assert "about the shops behind these sales" in text_of(make_results(values, config("test/rmse"), data=data))
+
+
 def many(make_results, baseline):
     rng = np.random.default_rng(0)
     values = {

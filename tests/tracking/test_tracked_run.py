@@ -12,7 +12,7 @@ from seedbed.errors import TrackingError
 from seedbed.metrics import metric_name
 from seedbed.tracking.params import param_text
 from seedbed.tracking.store import Store, store_uri
-from seedbed.tracking.writing import TrackedRun, ending
+from seedbed.tracking.tracked_run import TrackedRun, ending
 from seedbed.training.logger import LightningLogger
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
-from seedbed.config.overrides import same_or_inside
+from seedbed.config.override_grammar import same_or_inside
 from seedbed.config.signatures import OF_HYDRA, arguments_of, look_up
 from seedbed.paths import resources
 

@@ -11,8 +11,9 @@ from seedbed.data.table import Dataset
 from seedbed.errors import TrackingError
 from seedbed.paths import expanded, make_importable
 from seedbed.report.analysis import analyse
-from seedbed.report.rounding import Rounding, rounding_of
+from seedbed.report.trained_alone import Rounding, rounding_of
 from seedbed.results import SECONDS, TrainedAlone
+from seedbed.running.cell_checks import differing, metric_of
 from seedbed.running.retraining import (
     CELLS,
     PreparedStack,
@@ -25,7 +26,6 @@ from seedbed.running.retraining import (
     train_again,
     values_now,
 )
-from seedbed.running.verdicts import differing, metric_of
 from seedbed.statistics import finite
 from seedbed.tracking.aggregates import final_metrics
 from seedbed.tracking.launches import find_tracked

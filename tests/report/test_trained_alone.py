@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from seedbed.report.analysis import analyse
-from seedbed.report.rounding import rounding_of, rounding_text
+from seedbed.report.trained_alone import rounding_of, rounding_text
 from seedbed.results import CELL_COLUMNS, Results, TrainedAlone
 
 METRIC = "val/mse"
