@@ -241,7 +241,7 @@ def _package_with(top: str, _: tuple[str, ...]) -> str:
 
 
 def _version(package: str) -> str:
-    """As installed, with the commit or the digest where it came from a repository or a file; "" where it is not."""
+    """Installed version, with the commit or digest if it came from a repository or a file; "" if not installed."""
     try:
         distribution = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
@@ -361,7 +361,7 @@ def _on_the_way(name: str) -> Iterator[tuple[str, ModuleSpec]]:
 
 
 def _found(top: str) -> ModuleSpec | None:
-    """Where Python would import a top-level module from, or has."""
+    """Spec from which Python would import, or has imported, a top-level module; None if there is none."""
     if top == "__main__":
         return _script()
     try:
@@ -406,7 +406,7 @@ def _listed_in(folder: Path) -> frozenset[str]:
 
 
 def _top_level(package: importlib.metadata.Distribution) -> Iterator[str]:
-    """By the record of an installation; an ``egg-info`` beside a project's sources lists these, and installs nothing."""
+    """Top-level modules by the record of an installation; none for an ``egg-info`` beside sources, which installs nothing."""
     if package.read_text("RECORD") is None:
         return iter(())
     return (file.parts[0].partition(".")[0] for file in package.files or () if _is_code(file.name))
@@ -530,7 +530,7 @@ _END = object()
 
 
 def _value(node: ast.AST, name: str) -> Any:
-    """Of a field, None where it does nothing; without docstrings, and the empty text that Python 3.12 adds to f-strings."""
+    """Value of a field, None if it has no effect; without docstrings and the empty text that 3.12 adds to f-strings."""
     if name in ("kind", "type_comment", "type_ignores"):
         return None
     value = getattr(node, name, None)

@@ -189,7 +189,7 @@ def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.Pat
 
 
 def _nothing_to_take(error: InterpolationKeyError, place: str) -> str:
-    """For a value that is that of a key which other choices have, such as ``${split.side}``."""
+    """Message about a value that refers to a key which only other choices have, such as ``${split.side}``."""
     match = re.search(r"'([\w.]+)'", str(error))
     key = match[1] if match else "another key"
     group, _, rest = key.partition(".")

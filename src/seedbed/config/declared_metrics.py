@@ -11,7 +11,7 @@ from seedbed.metrics import Declared, by_name
 
 
 def declared_today(config: Mapping[str, Any]) -> Declared:
-    """By name, what the task of a launch's resolved ``config`` declares; {} where its class is not to be found."""
+    """Metrics, by name, that the task of a launch's resolved ``config`` declares; {} if its class cannot be found."""
     task = config.get("task") or {}
     kind = look_up(task.get("_target_"))
     return by_name(kind.declared_metrics(task)) if is_task(kind) else {}

@@ -42,7 +42,7 @@ def check_kinds(config: Mapping[str, Any]) -> None:
 
 
 def _kind(group: str, config: Mapping[str, Any]) -> type | None:
-    """By the annotation of a method, or of a model by what it asks for; None where that says nothing."""
+    """Kind by the annotation of a method, or for a model by its arguments; None if that says nothing."""
     if group == "model":
         return _kind_of_model(config)
     method, name = _SIGNATURES[group]

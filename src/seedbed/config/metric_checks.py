@@ -69,7 +69,7 @@ def metrics_of(task: Mapping[str, Any]) -> Declared:
 
 
 def check_watched(config: Mapping[str, Any], metrics: Declared) -> None:
-    """Where epochs are chosen by ``monitor``, one of its values is better than another."""
+    """Check that the values of ``monitor`` are ranked if it chooses epochs; raises ``ConfigError``."""
     monitor, name = config["monitor"], str(config["monitor"]).rpartition("/")[2]
     chosen = [f"{key}={config[key]}" for key, idle in (("select", "last"), ("patience", None)) if config[key] != idle]
     if chosen and not metrics[name].is_ranked:

@@ -63,7 +63,7 @@ def arguments_of(called: Any) -> Arguments | None:
 
 
 def _of_class(kind: type) -> Arguments | None:
-    """By the ``__init__`` of a class and those that it hands arguments on to, one after the other."""
+    """Arguments of a class: those of its ``__init__`` and of each base's that this one passes arguments on to."""
     parameters: dict[str, inspect.Parameter] = {}
     set_below: set[str] = set()
     for function in (vars(base)["__init__"] for base in kind.__mro__ if "__init__" in vars(base)):

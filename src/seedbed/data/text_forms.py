@@ -39,7 +39,7 @@ def seen(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """As ``seen``, without regard to letter case and to variants of a character, such as full-width letters (NFKC)."""
+    """Form for comparisons: ``seen``, ignoring letter case and variants of a character such as full-width ones (NFKC)."""
     shown = seen(text)
     if shown.isascii():
         return shown.casefold()
@@ -47,13 +47,13 @@ def folded(text: str) -> str:
 
 
 def compared(text: str) -> str:
-    """As ``folded``, but with letter case."""
+    """Form for comparisons that keeps letter case, otherwise like ``folded``."""
     shown = seen(text)
     return shown if shown.isascii() else seen(unicodedata.normalize("NFKC", shown))
 
 
 def bare(text: str) -> str:
-    """As ``folded``, without quotes, brackets and stops around it, and with one kind of blank between words and of letters.
+    """Bare form: ``folded``, without surrounding quotes, brackets and stops, with one kind of blank and of letters.
 
     Signs that say something, as in "C++", "A-" or "<5", stay.
     """

@@ -179,7 +179,7 @@ class Analysis:
         return self.compared_of(self.metric)
 
     def compared_of(self, metric: str) -> dict[str, Summary]:
-        """The same of any metric."""
+        """Summary by variant of what is compared of ``metric``: of one that is best near a target, the distances to it."""
         declared = self.results.metric(metric)
         return {
             variant: summary(declared.compared(self.results.values(variant, metric)))
@@ -203,7 +203,7 @@ class Analysis:
 
     @cached_property
     def of_all_pairs(self) -> Analysis:
-        """The same with all pairs as the family."""
+        """This analysis with all pairs of variants as the family of comparisons."""
         return self if self.baseline is None else replace(self, baseline=None)
 
     def row_of(self, first: str, second: str) -> Difference | None:
@@ -239,7 +239,7 @@ class Analysis:
         return len(self._ran[variant].causes)
 
     def turned(self, row: Difference) -> Difference:
-        """The same comparison the other way round, with the p-value that it has in its family."""
+        """The comparison with its variants exchanged, with the p-value that it has in its family."""
         test = self.test(row.other, row.variant)
         said = verdict(test, row.p, self.declared)
         return replace(row, variant=row.other, other=row.variant, test=test, verdict=said)
@@ -293,7 +293,7 @@ class Analysis:
         return posterior(pair.first, pair.second, rope=self.rope, design=self.design, test_to_train=self._ratio)
 
     def chances(self, row: Difference) -> tuple[float, float, float] | None:
-        """Of being worse, of no difference that matters, and of being better; None without a rope or a test."""
+        """Probabilities of being worse, of no difference that matters, and of being better; None without a rope or a test."""
         found = self.posterior(row)
         if found is None:
             return None

@@ -246,7 +246,7 @@ def _leader(analysis: Analysis) -> str:
 
 
 def _lead(analysis: Analysis, complete: list[str]) -> str:
-    """By how much the best of ``complete`` variants is ahead of the next, and which of all it is not told apart from."""
+    """The lead of the best of the ``complete`` variants over the next, and all variants that it can't be told apart from."""
     order = sorted(complete, key=lambda name: -(analysis.quality(name) or 0.0))
     if len(order) < 2:
         return ""
@@ -277,7 +277,7 @@ def _tested(analysis: Analysis, first: str, second: str) -> Difference | None:
 
 
 def _picked(analysis: Analysis, first: str, others: list[str]) -> str:
-    """As one of how many pairs these were tested, where they were picked by their means; "" where the family holds them."""
+    """A clause on the family in which pairs picked by their means were tested; "" if the experiment's family holds them."""
     if all(analysis.row_of(first, other) for other in others):
         return ""
     pairs = analysis.of_all_pairs

@@ -46,7 +46,7 @@ class CheckResult(NamedTuple):
 
     @property
     def p(self) -> float | None:
-        """Of the stronger side; doubled where there are two to choose from."""
+        """The smaller one-sided p-value; doubled if there are two to choose from."""
         sides = [side for side in (self.holds, self.fails) if side is not None]
         return min(1.0, (2 if self.can_hold else 1) * min(sides)) if sides else None
 
@@ -306,7 +306,7 @@ def _lost_seeds(analysis: Analysis, variants: Iterable[str]) -> dict[str, str]:
 
 
 def _untested(incomplete: dict[str, str]) -> str:
-    """Of which variants nothing was tested, as what is known is that of the other seeds alone."""
+    """A clause that names the variants left untested because they lost seeds; "" if there are none."""
     return f"; not tested, as seeds were lost: {listed(incomplete.values())}" if incomplete else ""
 
 
@@ -320,7 +320,7 @@ def _of_all_parts(evidence: str, parts: Sequence[float | None]) -> CheckResult:
 
 
 def _one_sided(p: float | None, as_claimed: bool) -> float | None:
-    """Of the direction that is claimed, from a two-sided p-value and the direction that was found."""
+    """One-sided p-value of the claimed direction, from a two-sided one and whether the difference is ``as_claimed``."""
     return None if p is None else p / 2 if as_claimed else 1 - p / 2
 
 

@@ -1,4 +1,4 @@
-"""Where a launch departs from what its experiment is about: other data than the published ones, another recipe."""
+"""Departures of a launch from what its experiment is about: data other than the published ones, another recipe."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Difference:
 
     @property
     def comparison(self) -> Comparison:
-        """Of the seeds with a value in both."""
+        """The comparison over the seeds that have a value in both variants."""
         return self.test.comparison
 
     @property

@@ -46,7 +46,7 @@ def _correction(analysis: Analysis) -> float:
 
 
 def _seeds_for_the_rope(analysis: Analysis, wanted: float) -> list[Sequence[str]]:
-    """For each comparison, how many seeds find a difference of the size of the rope."""
+    """Table of how many seeds each comparison needs to detect a difference of the size of the rope."""
     assert analysis.rope is not None
     correction, level = _correction(analysis), _level(analysis)
     rows: list[Sequence[str]] = [
@@ -66,7 +66,7 @@ def _seeds_for_the_rope(analysis: Analysis, wanted: float) -> list[Sequence[str]
 
 
 def _differences_by_seeds(analysis: Analysis, wanted: float) -> list[Sequence[str]]:
-    """For each comparison, the difference that so many seeds find."""
+    """Table of the difference that each comparison detects, by number of seeds."""
     correction, level = _correction(analysis), _level(analysis)
     now = max(row.comparison.n for row in analysis.family)
     counts = sorted({*SEEDS_SHOWN, now})

@@ -195,8 +195,7 @@ def _half_width(interval: Interval, value: float) -> float:
 
 
 def _useful_ranges(results: Results, entries: Iterable[dict[str, Any]]) -> dict[str, float]:
-    """From the chance level of a metric to its best published value, by metric; metrics without a known chance level
-    have none."""
+    """Distance from the chance level of a metric to its best published value, by metric, if that level is known."""
     best: dict[str, float] = {}
     for entry in entries:
         best[str(entry["metric"])] = max(float(entry["value"]), best.get(str(entry["metric"]), -math.inf))
@@ -258,7 +257,7 @@ def _curve(results: Results, curve: dict[str, Any], scales: dict[str, float]) ->
 
 
 def counts_of(verdicts: Sequence[str | None]) -> str:
-    """Of how many there is a verdict, and which: "35 of 36 lie in ...: 22 compatible, 13 in intervals too wide to tell"."""
+    """Counts of the verdicts, in words: "35 of 36 lie in ...: 22 compatible, 13 in intervals too wide to tell"."""
     counts = Counter(verdict for verdict in verdicts if verdict is not None)
     inside = counts[COMPATIBLE] + counts[TOO_WIDE]
     said = f"{inside} of {counts.total()} {'lies' if counts.total() == 1 else 'lie'} in the interval"

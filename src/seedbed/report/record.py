@@ -216,7 +216,7 @@ def _curves(path: Path, variants: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _rows(path: Path, header: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Where each row stands, and its values by column."""
+    """Place of each row, for messages, and its values by column; ConfigError if the file is missing or unfit."""
     if not path.is_file():
         raise ConfigError(
             f"There is no {path.name} beside {RECORD} in {path.parent}: the numbers stand in it. Take it back from "

@@ -44,7 +44,7 @@ def _summary(analysis: Analysis, job: Job, variants: Sequence[str]) -> JobSummar
 
 
 def in_order(jobs: Sequence[JobSummary], keys: Sequence[str]) -> list[JobSummary]:
-    """By the values of the first key, then of the second, ...: numbers by size, others as they were given."""
+    """Jobs sorted by the values of the first key, then of the second, ...: numbers by size, others as they were given."""
     places = {key: {value: place for place, value in enumerate(values_in_order(jobs, key))} for key in keys}
     return sorted(jobs, key=lambda job: [places[key][job.values.get(key, NOTHING)] for key in keys])
 

@@ -170,7 +170,7 @@ def hard_negatives_softmax(
     correction: Tensor | None = None,
     spare_hits: bool = False,
 ) -> Tensor:
-    """As ``in_batch_softmax``, where a row's item stands against the ``hardest`` other rows with the highest scores only.
+    """Loss like ``in_batch_softmax``, but against only the ``hardest`` other rows of a row, those with the highest scores.
 
     Equal items of a batch are as many rows here too.
     """

@@ -66,7 +66,7 @@ Metrics = Sequence[tuple[str, float, int, int]]
 
 
 def here(uri: str, project: Path, experiment: str) -> str:
-    """Where artifacts of an experiment that were recorded at ``uri`` lie, if ``project`` is where its folder is now.
+    """Address of artifacts of an experiment recorded at ``uri``, if ``project`` is where its folder is now.
 
     Addresses that do not lie in a folder mlartifacts/EXPERIMENT are those of another place, and stay.
     """

@@ -34,7 +34,7 @@ SECONDS_TO_CONNECT, SECONDS_TO_WAIT = 20, 60
 
 @contextmanager
 def alone(address: str, purpose: str) -> Iterator[None]:
-    """Of all processes that ask for the same, one at a time; a lock ends with a process that dies.
+    """Let in one process at a time of all that ask for the same; a lock ends with a process that dies.
 
     ``address`` is a database's, or a journal file. A file has one lock for all purposes. What is neither, such as an
     MLflow server, sees to that itself.

@@ -30,7 +30,7 @@ class TrackedModel:
 
     @property
     def uri(self) -> str:
-        """As MLflow's commands take it: "models:/m-..."."""
+        """Address that MLflow's commands take: "models:/m-..."."""
         return f"models:/{self.id}"
 
 

@@ -1,4 +1,4 @@
-"""From bytes to characters: the encoding of a text is found or given, and what does not fit it is named or replaced."""
+"""Decoding of bytes: the encoding of a text is detected or given, and what does not fit it is named or replaced."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ class Records(ABC):
 
     @property
     def made_with(self) -> dict[str, str]:
-        """For ``Dataset.made_with``: {} where earlier releases read the same; of a type of their own they lost digits."""
+        """Value for ``Dataset.made_with``: {} if earlier releases read the same; they lost digits of typed values."""
         as_before = self.found.format == DELIMITED and not (self.found.dropped or self.found.replaced)
         as_before = as_before and not self.found.delimiter.endswith(" '")  # a blank in the delimiter was not found
         return {} if as_before else {"reading": "2"}

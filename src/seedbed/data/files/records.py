@@ -51,7 +51,7 @@ def open_records(path: Path, reading: Reading, wanted: Sequence[str] = ()) -> Re
 
 
 def _format(content: bytes, name: str, reading: Reading) -> str:
-    """Of "auto", by the first bytes and then by the name."""
+    """Format of a file; "auto" is decided by its first bytes, then by its name."""
     by_content = {PARQUET: "parquet", ARROW: "arrow", ARROW_STREAM: "arrow"}
     binary = next((kind for beginning, kind in by_content.items() if content.startswith(beginning)), None)
     if binary or reading.format != "auto":

@@ -377,7 +377,7 @@ class _View:
         return min(max(value, self.low), self.high)
 
     def drawn(self, value: float) -> float:
-        """Where a trial with the value is drawn."""
+        """The value at which a trial is drawn: its own, or the edge of the axis beyond which it lies."""
         return self.most if value > self.high else self.least if value < self.low else value
 
     def holds(self, trial: Trial) -> bool:
@@ -385,7 +385,7 @@ class _View:
         return value is not None and self.low <= value <= self.high
 
     def share(self, trial: Trial) -> float | None:
-        """Where a trial lies, from 0 to 1."""
+        """Position of a trial between the ends, from 0 to 1; None if it has no value."""
         value = _shown(trial, self.place) if trial.values else None
         return None if value is None else (self.inside(value) - self.low) / (self.high - self.low)
 
@@ -406,7 +406,7 @@ _FARTHEST = 4.0
 
 
 def _view(search: Search, place: int, trials: Sequence[Trial]) -> _View:
-    """From the best value to the worst, or as far as ``_FARTHEST`` allows; no winner lies beyond."""
+    """The range shown, from the best value to the worst or as far as ``_FARTHEST`` allows; it includes every winner."""
     values = np.array([value for trial in trials if (value := _shown(trial, place)) is not None])
     if not values.size:
         return _View(0.0, 1.0, place, 0.0, 1.0)
@@ -462,7 +462,7 @@ def _legend_of(figure: Figure, panels: Iterable[Axes]) -> None:
 
 @dataclass(frozen=True)
 class _Scale:
-    """Where the values of one parameter lie beside each other."""
+    """The axis of one parameter: the positions of its values."""
 
     key: str
     choices: Sequence[Any] | None
@@ -474,7 +474,7 @@ class _Scale:
     """Whether its values are whole numbers."""
 
     def spot(self, trial: Trial) -> float | None:
-        """On the axis: the number itself, or the place of the choice."""
+        """Value on the axis: the number itself, or the index of the choice."""
         if self.key not in trial.params:
             return None
         value = trial.params[self.key]
@@ -484,7 +484,7 @@ class _Scale:
         return next(same, None)
 
     def share(self, trial: Trial) -> float | None:
-        """From 0, the low end, to 1."""
+        """Position of a trial on the axis, from 0, the low end, to 1; None if it lacks the parameter."""
         spot = self.spot(trial)
         return None if spot is None else self._share(spot)
 

@@ -41,7 +41,7 @@ def parameter_importances(search: Search) -> Importances | str:
 
 
 def _fanova(search: Search, trials: Sequence[Trial]) -> Importances | str:
-    """On a study that is made again in memory."""
+    """fANOVA importances of a study rebuilt in memory, or why there are none."""
     import optuna  # noqa: PLC0415 - a report without a search needs no Optuna
 
     distributions = {key: optuna.distributions.json_to_distribution(search.distributions[key]) for key in search.space}

@@ -39,7 +39,7 @@ def section(evidence: Evidence) -> list[Block]:
 
 
 def pictures(evidence: Evidence) -> list[Picture]:
-    """Where the numbers lie in the intervals of ours, as far as there are intervals."""
+    """Picture of the published numbers in the prediction intervals of ours; [] if there are no intervals."""
     numbers = evidence.numbers
     if all(number.place is None for number in numbers):
         return []
