@@ -132,7 +132,7 @@ def test_a_metric_is_found_however_its_label_is_written() -> None:
     assert find(DECLARED, "test/rmse_at_0").good == "lower"
 
 
-@pytest.mark.parametrize("label", ["test/brier", "test/my_loss", "val/Accuracy", "recall_at_11", "epoch"])
+@pytest.mark.parametrize("label", ["test/my_score", "test/my_loss", "val/Accuracy", "recall_at_11", "epoch"])
 def test_a_name_that_nobody_declares_is_not_ranked(label: str) -> None:
     assert find(DECLARED, label) == Metric(label.rpartition("/")[2], None)
 
@@ -228,16 +228,16 @@ def test_a_task_that_names_its_metrics_alone_is_told_to_declare_them() -> None:
         metrics_of({"_target_": f"{__name__}.OldFashioned"})
 
 
-OWN = "+task.own_metrics.brier={function: {_target_: math.sqrt, _partial_: true}"
+OWN = "+task.own_metrics.my_score={function: {_target_: math.sqrt, _partial_: true}"
 
 
 @pytest.mark.parametrize("chosen", ["select=best", "patience=2"])
 @pytest.mark.parametrize("said", ["", ", good: none"])
 def test_epochs_are_not_chosen_by_a_metric_without_good_values(chosen: str, said: str) -> None:
-    asked = ["variant=none", f"{OWN}{said}}}", "monitor=val/brier"]
-    assert load_experiment("spam_imbalance", asked).config["monitor"] == "val/brier"
+    asked = ["variant=none", f"{OWN}{said}}}", "monitor=val/my_score"]
+    assert load_experiment("spam_imbalance", asked).config["monitor"] == "val/my_score"
     with pytest.raises(
-        ConfigError, match=rf"monitor=val/brier: {chosen} by it.*val/loss, or say.*own_metrics\.brier\.good"
+        ConfigError, match=rf"monitor=val/my_score: {chosen} by it.*val/loss, or say.*own_metrics\.my_score\.good"
     ):
         load_experiment("spam_imbalance", [*asked, chosen])
-    load_experiment("spam_imbalance", ["variant=none", f"{OWN}, good: lower}}", "monitor=val/brier", chosen])
+    load_experiment("spam_imbalance", ["variant=none", f"{OWN}, good: lower}}", "monitor=val/my_score", chosen])

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hydra.utils import get_object
 
-from seedbed.cli import main
+from seedbed.cli.main import main
 
 ARCHIVES = sorted((Path(__file__).parent / "stores").glob("*.tar.xz"))
 VARIANTS = {

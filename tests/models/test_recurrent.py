@@ -80,7 +80,7 @@ TABLE = replace(made_up_table(80), features=texts(80).numpy(), of_features=WORDS
 
 
 def train(seeds: list[int], model: str, **changes: Any) -> dict[int, SeedResult]:
-    settings = {"_target_": model, "_partial_": True} | ({"hidden": 6} if "models" in model else {})
+    settings = {"_target_": model, "_partial_": True} | ({"hidden": 6} if model.startswith("seedbed.") else {})
     data = [
         Classification.seed_data(TABLE, GroupStratifiedSplit().rows(TABLE, seed), Strategy(), seed) for seed in seeds
     ]

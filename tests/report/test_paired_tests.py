@@ -279,8 +279,8 @@ def test_only_what_has_a_better_end_and_lacks_no_seed_is_bold(make_results, tmp_
 
 
 def test_a_name_that_nobody_declares_is_drawn_and_not_ranked(make_results, tmp_path):
-    values = {"none": {"test/brier": WAVE}, "a": {"test/brier": shifted(0.02)}}
-    results = make_results(values, config("test/brier"))
+    values = {"none": {"test/my_score": WAVE}, "a": {"test/my_score": shifted(0.02)}}
+    results = make_results(values, config("test/my_score"))
     analysis = analyse(results)
     assert (analysis.best(), analysis.family[0].verdict) == (set(), "higher")
     write_report(results, tmp_path, formats=["md", "csv"])
@@ -288,7 +288,7 @@ def test_a_name_that_nobody_declares_is_drawn_and_not_ranked(make_results, tmp_p
     assert "no mean is bold" in text
     assert "0.8020" in text
     assert " better" not in text_of(results)
-    with pytest.raises(ConfigError, match=r"report.metric=test/brier: no value .* --variant: none, a"):
+    with pytest.raises(ConfigError, match=r"report.metric=test/my_score: no value .* --variant: none, a"):
         _best_variant(results)
 
 
@@ -380,7 +380,9 @@ def test_a_split_says_what_redrawn_ones_speak_of(make_results):
     split = {"train": 80, "test": 20, "per_seed": True}
     values = {"none": {"test/rmse": WAVE}, "a": {"test/rmse": shifted(0.2)}}
     data = {"split": split, "population": "the shops behind these sales"}
-    assert "about the shops behind these sales" in text_of(make_results(values, config("test/rmse"), data=data))
+    assert "about the shops behind these sales" in text_of(
+        make_results(values, config("test/rmse", split=split), data=data)
+    )
 
 
 def many(make_results, baseline):

@@ -326,6 +326,13 @@ def test_a_fixed_split_is_tested_by_the_paired_tests(make_results, tmp_path):
 # ---- what is refused ----
 
 
+def test_a_metric_that_was_added_after_the_cells_had_been_trained_is_said_to_be_one(results):
+    with pytest.raises(ConfigError, match=r"'test/mcc'.*is not recorded\. Nor is one that was added .*another store"):
+        analyse(results, "test/mcc")
+    with pytest.raises(ConfigError, match=r"'test/acuracy'.*is not recorded\.$"):
+        analyse(results, "test/acuracy")
+
+
 def test_an_unknown_metric_or_baseline_is_answered_with_near_misses(results):
     with pytest.raises(ConfigError, match=r"'test/acuracy'.*did you mean 'test/accuracy'"):
         analyse(results, "test/acuracy")

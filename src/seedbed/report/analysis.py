@@ -407,7 +407,7 @@ def analyse(
         raise ConfigError(
             f"report.metric={chosen!r}: no run of experiment {results.experiment!r} has this metric: "
             f"{near_misses(str(chosen), results.metrics)} Recorded are {', '.join(results.metrics)}. "
-            "A metric that is NaN or infinite for every seed is not recorded."
+            f"A metric that is NaN or infinite for every seed is not recorded.{_added_later(results, str(chosen))}"
         )
     if against is not None and against not in results.variants:
         raise ConfigError(
@@ -418,6 +418,16 @@ def analyse(
         rope = section.get("rope")
     require(rope is None or is_positive(rope), "report.rope", rope, "null or a positive number")
     return Analysis(results, str(chosen), against, None if rope is None else float(rope))
+
+
+def _added_later(results: Results, chosen: str) -> str:
+    """What else may keep a metric that the launch declares from being recorded, for an error; "" for an unknown name."""
+    if results.metric(chosen).name not in results.declared:
+        return ""
+    return (
+        " Nor is one that was added after the cells had been trained, for these are not trained again: run them in "
+        "another store (MLFLOW_TRACKING_URI)."
+    )
 
 
 def _typed_comparison(results: Results) -> list[str]:

@@ -10,10 +10,10 @@ import click
 from seedbed.cli import completion
 from seedbed.cli.options import WithExamples, baseline_option, config_dir_option, debug_option, metric_option
 from seedbed.errors import ConfigError
-from seedbed.trained.inspection import Inspection
 
 if TYPE_CHECKING:
     from seedbed.results import Results
+    from seedbed.trained.inspection import Inspection
 
 
 @click.command(
