@@ -133,6 +133,7 @@ def small_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(movielens.EDITIONS, name, dataclasses.replace(edition, digests={}))
     monkeypatch.setattr(cifar10, "ROWS_OF_A_FILE", made_up.CIFAR10_ROWS)
     monkeypatch.setenv("SEEDBED_DATA", str(folder))
+    monkeypatch.chdir(folder)  # where loggers write
 
 
 def overrides_of(given: Run, folder: Path) -> list[str]:

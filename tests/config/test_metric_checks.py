@@ -17,7 +17,7 @@ from tests.config.refusals import SPAM, assert_refused, first_override
     [
         (["task._target_=foo.Bar"], ["task._target_=foo.Bar"]),
         (["monitor=val/los"], ["did you mean 'val/loss'"]),
-        (["report.metric=test/acuracy"], ["did you mean 'test/accuracy'"]),
+        (["report.metric=test/acuracy"], ["Classification measures nothing of", "did you mean 'test/accuracy'"]),
         (["split.test=0"], ["split.test=0 means that no rows test", "split.train=0.9 and report.metric=val/... too"]),
         (["split.test=0", "split.train=0.9"], ["no test rows (split.test=0)", "Write report.metric=val/accuracy"]),
         (["report.metric=val/accuracy"], ["with split.test=0.2", "Write report.metric=test/accuracy"]),

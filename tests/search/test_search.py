@@ -513,6 +513,7 @@ def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: 
         (["model.dropout=interval(0.0,2.0)"], "dropout"),
         (["search=grid"], "has no end of values"),
         (["search=cma_es"], "model.hidden is a choice"),
+        (["search=random", "search.sampler._target_=optuna.samplers.PartialFixedSampler"], "takes no `seed`"),
         (["search.metrics=test/accuracy"], "none to test what it found"),
         (["search.metrics=val/acuracy"], "did you mean 'val/accuracy'"),
         (["search.metrics=[val/loss,seconds]", "search/pruner=median"], "pruned by one objective"),

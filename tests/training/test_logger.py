@@ -36,6 +36,10 @@ def test_a_logger_of_lightnings_gets_what_mlflow_gets_of_each_seed(project: Path
     [
         ("{_target_: pytorch_lightning.loggers.CSVLoger}", "CSVLoger"),
         ("{_target_: pytorch_lightning.loggers.CSVLogger, folder: logs}", "tracking.loggers.csv.folder"),
+        (
+            "{_target_: pytorch_lightning.loggers.MLFlowLogger}",
+            r"tracking.loggers.csv: .*takes no 'name'.*made for each seed",
+        ),
         ("{save_dir: logs}", "a node with the _target_ of one of pytorch_lightning.loggers"),
         ("logs", "a node with the _target_"),
     ],

@@ -67,7 +67,8 @@ def _check_values(config: Mapping[str, Any]) -> None:
     split, tested = test_part(config["split"])
     require(tested is not False or config["select"] == "last", "select", config["select"],
              f"last where there are no test rows ({split}): the value of the epoch that validation likes best is no fair estimate")  # fmt: skip
-    check_metric(shown(config["report"]["metric"]), metrics, split, tested)
+    task = str(config["task"]["_target_"]).rpartition(".")[2]
+    check_metric(shown(config["report"]["metric"]), metrics, task, split, tested)
     ReportSettings.of(config)
 
 

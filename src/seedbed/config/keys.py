@@ -36,7 +36,7 @@ OF_OPTUNA_SWEEPER = {
     "n_trials": "search.trials",
     "n_jobs": "hydra.sweeper.n_jobs, with -m and hydra/sweeper=optuna",
     "direction": "search.metrics, each of which has its better end",
-    "sampler": "search=tpe, random, grid, qmc, cma_es or gp",
+    "sampler": "search, such as search=tpe",
     "params": "search.params",
     "search_space": "search.params",
     "seed": "search.seed",

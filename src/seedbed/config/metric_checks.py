@@ -94,16 +94,24 @@ def test_part(split: Mapping[str, Any]) -> tuple[str, bool | None]:
     return f"{type(built).__name__}{'' if tested else ' sets none apart'}", tested
 
 
-def check_metric(metric: str, known: Collection[str], split: str, tested: bool | None) -> None:
-    """``report.metric`` is one of the final values, which are of test rows where there are some, else of validation rows."""
+def check_metric(metric: str, known: Collection[str], task: str, split: str, tested: bool | None) -> None:
+    """``report.metric`` is one of the final values, which are of test rows where there are some, else of validation rows.
+
+    ``task`` is the class of one variant's task, which has the metrics ``known``; another variant's may have others.
+    """
     if tested is None:
-        require_known("report.metric", metric, [f"{side}/{each}" for side in ("test", "val") for each in known])
+        _require_measured(metric, [f"{side}/{each}" for side in ("test", "val") for each in known], task)
         return
     side, name = ("test" if tested else "val"), metric.rpartition("/")[2]
     if name in known and metric == f"{'val' if tested else 'test'}/{name}":
         why = f"with {split}, final values are those of test rows" if tested else f"there are no test rows ({split})"
         raise ConfigError(f"report.metric={metric}: {why}. Write report.metric={side}/{name}, or change the split.")
-    require_known("report.metric", metric, [f"{side}/{each}" for each in known])
+    _require_measured(metric, [f"{side}/{each}" for each in known], task)
+
+
+def _require_measured(metric: str, known: Sequence[str], task: str) -> None:
+    if metric not in known:
+        raise ConfigError(f"report.metric={metric}: {task} measures nothing of that name, {near_misses(metric, known)}")
 
 
 def require_known(key: str, value: Any, known: Sequence[str]) -> None:

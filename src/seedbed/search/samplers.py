@@ -19,6 +19,7 @@ from optuna.samplers import BaseSampler, BruteForceSampler, CmaEsSampler, QMCSam
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from seedbed.config.signatures import arguments_of
 from seedbed.errors import ConfigError
 from seedbed.randomness import derive
 from seedbed.search.space import MOST_POINTS, Space
@@ -49,6 +50,12 @@ class SamplerChoice:
             name = getattr(kind, "__name__", str(kind))
             raise ConfigError(
                 f"search.sampler._target_: {name} is no sampler of Optuna's. Take one of optuna.samplers, with _partial_: true."
+            )
+        arguments = arguments_of(kind)
+        if arguments is not None and not arguments.takes_any and "seed" not in arguments.parameters:
+            raise ConfigError(
+                f"search.sampler._target_: {kind.__name__} takes no `seed`, by which a search draws the same points again. "
+                "Take another, or a subclass with that argument."
             )
         return cls(kind, getattr(make, "keywords", {}), seed)
 

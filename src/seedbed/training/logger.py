@@ -12,10 +12,14 @@ from pytorch_lightning.loggers import Logger
 
 from seedbed.checks import require
 from seedbed.config.building import build
-from seedbed.config.keys import refuse_unknown_argument
+from seedbed.config.keys import refuse_unknown_argument, unknown_argument
 from seedbed.config.settings import TrackingSettings
+from seedbed.errors import ConfigError
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.seed_results import CurvePoints
+
+OF_A_RUN = {"name": "a variant", "version": "a run"}
+"""What every logger of ``tracking.loggers`` is given beside its node."""
 
 
 class LightningLogger(Logger):
@@ -79,7 +83,13 @@ def check_loggers(settings: TrackingSettings) -> None:
         wanted = "a node with the _target_ of one of pytorch_lightning.loggers"
         require(isinstance(node, Mapping) and "_target_" in node, place, node, wanted)
         build({**node, "_partial_": True}, place)
-        refuse_unknown_argument({**node, "name": "a variant", "version": "a run"}, place)
+        refuse_unknown_argument(node, place)
+        if unknown := unknown_argument({**node, **OF_A_RUN}, place):
+            raise ConfigError(
+                f"{place}: {node['_target_']} takes no {unknown.key.rpartition('.')[2]!r}. A logger is made for each seed, with "
+                "the variant as its name and the id of the seed's run as its version. Take a class, such as a subclass, that "
+                "takes both."
+            )
 
 
 def _nodes(settings: TrackingSettings) -> dict[str, Any]:
