@@ -100,8 +100,8 @@ def test_stacked_alone_and_without_a_stacked_form_leave_out_the_same_row(batch_s
         expected = by_hand(seed, batch_size)
         for result in (together, alone, plain):
             for name, value in expected.state_dict().items():
-                torch.testing.assert_close(result.weights[name], value, atol=1e-8, rtol=0)
-        assert curve(together, "val/loss") == pytest.approx(curve(plain, "val/loss"), abs=1e-8)
+                torch.testing.assert_close(result.weights[name], value, atol=1e-7, rtol=0)
+        assert curve(together, "val/loss") == pytest.approx(curve(plain, "val/loss"), abs=1e-7)
 
 
 def by_hand(seed: int, batch_size: int) -> nn.Module:

@@ -22,6 +22,7 @@ from tests.tasks.test_rating import EXPERIMENT
 TASKS = """
 import torch
 
+from seedbed.metrics import Metric
 from seedbed.tasks.base import SeedData, StackData, Task
 
 
@@ -58,7 +59,7 @@ class Own(Task):
 
 
 class Margins(Own):
-    METRICS = ("loss",)
+    METRICS = (Metric("loss", "lower"),)
     COLUMNS = ("features", "labels")
     SERVED_AS = "classifier"
 
@@ -76,7 +77,7 @@ class Margins(Own):
 
 
 class Absolute(Own):
-    METRICS = ("loss",)
+    METRICS = (Metric("loss", "lower"),)
     COLUMNS = ("users", "items", "ratings")
     SERVED_AS = "recommender"
     PREDICTS_RATINGS = True

@@ -335,7 +335,7 @@ def test_leave_n_out_is_reported_by_the_rows_that_it_sets_apart(
         run("stars", [*asked, f"report.metric={other}"], config_dir=project)
     outcome = run("stars", [*asked, f"report.metric={metric}"], config_dir=project)
     assert not outcome.failures
-    from seedbed.report import write_report  # noqa: PLC0415
+    from seedbed.report.writing import write_report  # noqa: PLC0415
 
     write_report(outcome.results, tmp_path, formats=["md"])
     sizes = outcome.results.data["split"]
