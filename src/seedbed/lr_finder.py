@@ -19,9 +19,9 @@ from seedbed.errors import ConfigError, near_misses
 from seedbed.schedules import Schedule
 
 AUTO = "auto"
+"""The ``optimizer.lr`` that asks for the rate that each seed's own range test suggests."""
 MOST_STEPS = 100_000
 """Of one range test; a number beyond is a mistake."""
-"""The ``optimizer.lr`` that asks for the rate that each seed's own range test suggests."""
 Array = NDArray[np.float64]
 
 

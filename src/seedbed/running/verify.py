@@ -51,7 +51,7 @@ def verify(
 
     ``name`` and ``run`` name the launch: see ``tracking.launches.find_tracked``. On a CPU with the same versions, hardware,
     threads and stack values must be the recorded ones bit for bit. Otherwise they may differ by ``tolerance``; None: by
-    twice what ``rounding.measure_rounding`` has recorded of the variant, and at least by ``TOLERANCE``. Nothing is
+    twice what ``train_alone.measure_rounding`` has recorded of the variant, and at least by ``TOLERANCE``. Nothing is
     written to the store. Raises a ``SeedbedError`` for what cannot be found, and for data that are not there.
     """
     if tolerance is not None and not tolerance >= 0:

@@ -68,7 +68,7 @@ def data_check(file: Path | None, settings: tuple[str, ...]) -> None:
     differs.
     """
     if file is not None:
-        from seedbed.cli.file_check import check_file
+        from seedbed.cli.data_check import check_file
 
         for line in check_file(file, settings):
             click.echo(line)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypothesis import strategies
 from PIL import Image
 
-from seedbed.cli.file_check import check_file
+from seedbed.cli.data_check import check_file
 from seedbed.cli.main import main
 from seedbed.data.column_kinds import column
 from seedbed.errors import ConfigError, DataError
