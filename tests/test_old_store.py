@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -26,12 +27,21 @@ Ask = Callable[..., Result]
 
 
 @pytest.fixture(scope="module", params=ARCHIVES, ids=lambda path: path.name.removesuffix(".tar.xz"))
-def old_project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Unpacked elsewhere than it was made."""
+def old_project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Unpacked elsewhere than it was made; its modules are gone afterwards, for other tests have some of these names."""
     folder = tmp_path_factory.mktemp("old")
     with tarfile.open(request.param) as archive:
         archive.extractall(folder, filter="data")
-    return folder
+    names, path = {file.stem for file in folder.glob("*.py")}, list(sys.path)
+    _forget(names)
+    yield folder
+    _forget(names)
+    sys.path[:] = path
+
+
+def _forget(names: set[str]) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] in names]:
+        del sys.modules[name]
 
 
 @pytest.fixture
