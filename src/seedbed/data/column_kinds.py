@@ -85,9 +85,9 @@ class Column:
 
     def examples(self, most: int = 3) -> str:
         """The most frequent values, with how often each occurs where any does so twice."""
-        found = self.counts.most_common(most)
-        often = bool(found) and found[0][1] > 1
-        shown = [f"{cut(value)!r}{f' ({times})' if often else ''}" for value, times in found]
+        frequent = self.counts.most_common(most)
+        often = bool(frequent) and frequent[0][1] > 1
+        shown = [f"{cut(value)!r}{f' ({times})' if often else ''}" for value, times in frequent]
         return ", ".join(shown) + (", ..." if len(self.counts) > most else "")
 
 
@@ -119,6 +119,6 @@ def _kind(counts: Counter[str]) -> tuple[str, tuple[str, ...]]:
     if not counts:
         return "no values", ()
     others = {kind: tuple(value for value in counts if not fits(value)) for kind, fits in KINDS.items()}
-    amiss = {kind: sum(map(counts.__getitem__, found)) for kind, found in others.items()}
+    amiss = {kind: sum(map(counts.__getitem__, values)) for kind, values in others.items()}
     best = min(amiss, key=lambda kind: amiss[kind])
     return (best, others[best]) if amiss[best] <= (1 - MOSTLY) * counts.total() else ("text", ())
