@@ -37,7 +37,7 @@ KINDS: dict[str, Callable[[str], object]] = {
 
 
 @dataclass(frozen=True)
-class Column:
+class FileColumn:
     """A column of the file, before anything is made of it."""
 
     name: str
@@ -95,7 +95,7 @@ def _value(text: str) -> float:
     return number(text) or 0.0
 
 
-def column(name: str, strings: Sequence[str]) -> Column:
+def column(name: str, strings: Sequence[str]) -> FileColumn:
     """What the N strings of a column, "" where there is no value, look like."""
     counts = Counter(map(seen, strings))
     del counts[""]
@@ -106,7 +106,7 @@ def column(name: str, strings: Sequence[str]) -> Column:
     values = counts.total()
     words = sum(len(value.split()) * times for value, times in counts.items()) / max(values, 1)
     unseen = dict.fromkeys(sign for text in dict.fromkeys(strings) if not text.isascii() for sign in unseen_in(text))
-    return Column(name, kind, len(strings), values, counts, others, words, tuple(unseen))
+    return FileColumn(name, kind, len(strings), values, counts, others, words, tuple(unseen))
 
 
 def cut(value: str, most: int = SHOWN) -> str:

@@ -72,7 +72,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Found:
+class PictureFile:
     """A picture file: its path, class and part."""
 
     path: Path
@@ -152,7 +152,7 @@ class ImageFolder:
 
     # ---- files ---------------------------------------------------------------------------------------------------
 
-    def _found(self) -> tuple[list[Found], list[str]]:
+    def _found(self) -> tuple[list[PictureFile], list[str]]:
         """All picture files in their order, and names of files that are none."""
         if not self.path.is_dir():
             what = "is a file" if self.path.exists() else "is not there"
@@ -162,7 +162,7 @@ class ImageFolder:
         folders = _folders(self.path)
         parts = [folder for folder in folders if folder.name.lower() in PARTS and _folders(folder)]
         known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-        all_pictures: list[Found] = []
+        all_pictures: list[PictureFile] = []
         passed_over: list[str] = []
         if any(PARTS[part.name.lower()] == TRAIN for part in parts):
             self._check_no_other(folders, parts)
@@ -179,7 +179,7 @@ class ImageFolder:
                     f"{folder} is a class by its place, and holds no picture ({len(files)} other files). Put its pictures "
                     "there, or remove the folder."
                 )
-            all_pictures += [Found(path, folder.name, part) for path in pictures]
+            all_pictures += [PictureFile(path, folder.name, part) for path in pictures]
         if not all_pictures:
             loose = sum(path.suffix.lower() in known for path in self.path.iterdir())
             raise DataError(
@@ -212,7 +212,7 @@ class ImageFolder:
                     f"{', '.join(sorted(trained))}. Put pictures of it into the training part, or move that folder away."
                 )
 
-    def _classes(self, files: Sequence[Found]) -> tuple[str, ...]:
+    def _classes(self, files: Sequence[PictureFile]) -> tuple[str, ...]:
         classes = tuple(sorted({file.label for file in files}))
         for label in classes:
             check_storable(f"{self.path}: the folder '{label}' of a class", label)
@@ -222,7 +222,7 @@ class ImageFolder:
             )
         return classes
 
-    def _digest(self, files: Sequence[Found]) -> str:
+    def _digest(self, files: Sequence[PictureFile]) -> str:
         """SHA-256 of the files' names, in the folder, and contents."""
         try:
             lines = [f"{sources.sha256(file.path)}  {self._name(file)}\n" for file in files]
@@ -230,12 +230,12 @@ class ImageFolder:
             raise DataError(f"{error.filename} cannot be read: {error.strerror}. Check its permissions.") from error
         return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
-    def _name(self, file: Found) -> str:
+    def _name(self, file: PictureFile) -> str:
         return file.path.relative_to(self.path).as_posix()
 
     # ---- pictures ------------------------------------------------------------------------------------------------
 
-    def _read(self, stored: Path, files: Sequence[Found], progress: Progress | None) -> dict[str, str]:
+    def _read(self, stored: Path, files: Sequence[PictureFile], progress: Progress | None) -> dict[str, str]:
         """Fill the file ``stored``, unless it is there; returns why files are no pictures, by their names."""
         beside = stored.with_suffix(".json")
         bad: dict[str, str] = {}
@@ -253,7 +253,9 @@ class ImageFolder:
             )
         return bad
 
-    def _fill(self, whole: np.ndarray, files: Sequence[Found], bad: dict[str, str], progress: Progress | None) -> int:
+    def _fill(
+        self, whole: np.ndarray, files: Sequence[PictureFile], bad: dict[str, str], progress: Progress | None
+    ) -> int:
         count = 0
         for number, file in enumerate(files, 1):
             try:

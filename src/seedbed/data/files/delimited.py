@@ -380,7 +380,7 @@ def _found_quoting(text: str, dialect: Dialect, reading: Reading) -> tuple[int, 
     return (quoted.quoting, by_quotes) if fits else (plain.quoting, by_lines)
 
 
-def _by_quotes(text: str, dialect: Dialect, reading: Reading) -> tuple[Scan, broken_quotes.Evidence | None]:
+def _by_quotes(text: str, dialect: Dialect, reading: Reading) -> tuple[Scan, broken_quotes.QuoteEvidence | None]:
     """The scan by CSV quoting, in which a broken quote costs its own record alone."""
     lines = _lines(text)
     scan = _scanned(text, _parsed(lines, dialect))
