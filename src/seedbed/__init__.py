@@ -108,5 +108,5 @@ def compare(results: Results | Outcome, metric: str | None = None, baseline: str
     from seedbed.report.analysis import analyse, comparison_table
     from seedbed.results import Results
 
-    found = results if isinstance(results, Results) else results.results
-    return comparison_table(analyse(found, metric, baseline))
+    measured = results if isinstance(results, Results) else results.results
+    return comparison_table(analyse(measured, metric, baseline))

@@ -37,7 +37,7 @@ _UNDECODED = re.compile("[\ud800-\udfff]")
 
 def readable(text: str) -> str:
     """A text that can be written: bytes of a file's name that are not UTF-8 stand as they are typed, such as ``\\xe9``."""
-    return _UNDECODED.sub(lambda found: _byte_or_half(found[0]), text)
+    return _UNDECODED.sub(lambda match: _byte_or_half(match[0]), text)
 
 
 def check_storable(place: str, text: str) -> None:
@@ -45,9 +45,9 @@ def check_storable(place: str, text: str) -> None:
 
     Python gives such parts to the bytes of an argument, or of a file's name, that are not UTF-8.
     """
-    if found := _UNDECODED.search(text):
+    if match := _UNDECODED.search(text):
         raise ConfigError(
-            f"{readable(place)}: {_byte_or_half(found[0])} is no character of UTF-8, in which all that is recorded is written. "
+            f"{readable(place)}: {_byte_or_half(match[0])} is no character of UTF-8, in which all that is recorded is written. "
             "Rename the file or folder, or mend the text."
         )
 

@@ -61,9 +61,9 @@ def short_names(names: Sequence[str], longest: int = LONGEST_NAME) -> dict[str, 
         return {name: plain(name) for name in names}
     bare = _without_shared_words(names)
     for length in range(longest, max(longest, *map(len, bare)) + 1):
-        found = [short(name, length) for name in bare]
-        if len(set(found)) == len(set(names)):
-            return dict(zip(names, found, strict=True))
+        shortened = [short(name, length) for name in bare]
+        if len(set(shortened)) == len(set(names)):
+            return dict(zip(names, shortened, strict=True))
     return {name: plain(name) for name in names}
 
 

@@ -114,11 +114,11 @@ def prediction_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> In
 
     Source: Hahn and Meeker, Statistical Intervals (1991), section 4.8.
     """
-    found = summary(values)
-    if found.mean is None or found.std is None:
+    sample = summary(values)
+    if sample.mean is None or sample.std is None:
         return None
-    reach = _t_quantile(found.n, confidence) * found.std * math.sqrt(1 + 1 / found.n)
-    return Interval(found.mean - reach, found.mean + reach, f"one more of {RUNS}")
+    reach = _t_quantile(sample.n, confidence) * sample.std * math.sqrt(1 + 1 / sample.n)
+    return Interval(sample.mean - reach, sample.mean + reach, f"one more of {RUNS}")
 
 
 class CurveDistance(NamedTuple):
@@ -168,8 +168,8 @@ def largest_z_limit(
 def _largest_z(curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """(resamples,) of (resamples, n + 1, epochs) curves: how far the last lies from the others at its farthest epoch."""
     first, last = curves[:, :-1], curves[:, -1]
-    found: NDArray[np.float64] = np.abs((last - first.mean(axis=1)) / first.std(axis=1, ddof=1)).max(axis=1)
-    return found
+    largest: NDArray[np.float64] = np.abs((last - first.mean(axis=1)) / first.std(axis=1, ddof=1)).max(axis=1)
+    return largest
 
 
 def _parts(count: int, size: int) -> list[int]:
@@ -212,12 +212,12 @@ def bootstrap_interval(values: ArrayLike, resamples: int = 9999, seed: int = 0) 
         return None
     level = 1 - 2 * float(stats.norm.cdf(-_t_quantile(n) * math.sqrt(n / (n - 1))))
     unit = _unit(array)
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (array / unit,), np.mean, n_resamples=resamples, method="BCa", confidence_level=level, random_state=seed
     ).confidence_interval
-    if not np.isfinite(found).all():
+    if not np.isfinite(interval).all():
         return None
-    return Interval(float(found.low) * unit, float(found.high) * unit, RUNS)
+    return Interval(float(interval.low) * unit, float(interval.high) * unit, RUNS)
 
 
 def population_interval(values: ArrayLike, test_to_train: float, about: str = POPULATION) -> Interval | None:
@@ -227,11 +227,11 @@ def population_interval(values: ArrayLike, test_to_train: float, about: str = PO
     s^2 (1/n + n_test/n_train): Nadeau and Bengio, Inference for the generalization error, Machine Learning 52, 2003.
     None below two values.
     """
-    found = summary(values)
-    if found.mean is None or found.std is None:
+    sample = summary(values)
+    if sample.mean is None or sample.std is None:
         return None
-    reach = _t_quantile(found.n) * found.std * math.sqrt(1 / found.n + test_to_train)
-    return Interval(found.mean - reach, found.mean + reach, about)
+    reach = _t_quantile(sample.n) * sample.std * math.sqrt(1 / sample.n + test_to_train)
+    return Interval(sample.mean - reach, sample.mean + reach, about)
 
 
 def mean_above_p(values: ArrayLike, bound: float, *, correction: float = 0.0) -> float | None:
@@ -239,11 +239,11 @@ def mean_above_p(values: ArrayLike, bound: float, *, correction: float = 0.0) ->
 
     ``correction`` is n_test/n_train where splits were drawn anew (``population_interval``), 0 for a fixed split.
     """
-    found = summary(values)
-    if found.mean is None or not found.std:
+    sample = summary(values)
+    if sample.mean is None or not sample.std:
         return None
-    error = found.std * math.sqrt(1 / found.n + correction)
-    return float(stats.t.sf((found.mean - bound) / error, found.n - 1))
+    error = sample.std * math.sqrt(1 / sample.n + correction)
+    return float(stats.t.sf((sample.mean - bound) / error, sample.n - 1))
 
 
 def compare(
@@ -408,12 +408,14 @@ def posterior(
     Source: Corani and Benavoli, A Bayesian approach for comparing cross-validated algorithms on multiple data sets,
     Machine Learning 100, 2015; Benavoli et al., Time for a change, JMLR 18, 2017.
     """
-    found = compare(a, b, design=design, test_to_train=test_to_train)
-    if found.difference is None or found.std is None:
+    comparison = compare(a, b, design=design, test_to_train=test_to_train)
+    if comparison.difference is None or comparison.std is None:
         return None
-    error = found.std * math.sqrt(1 / found.n + (float(test_to_train or 0.0) if design == "resampled" else 0.0))
-    below = float(stats.t.cdf((-rope - found.difference) / error, found.n - 1))
-    above = float(stats.t.sf((rope - found.difference) / error, found.n - 1))
+    error = comparison.std * math.sqrt(
+        1 / comparison.n + (float(test_to_train or 0.0) if design == "resampled" else 0.0)
+    )
+    below = float(stats.t.cdf((-rope - comparison.difference) / error, comparison.n - 1))
+    above = float(stats.t.sf((rope - comparison.difference) / error, comparison.n - 1))
     return Posterior(below, max(0.0, 1 - below - above), above)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seedbed.config.override_grammar import in_grammar, parse
-from seedbed.data.column_kinds import COMMA, Column, column, cut
+from seedbed.data.column_kinds import COMMA, FileColumn, column, cut
 from seedbed.data.encoders import TfidfEncoder
 from seedbed.data.feature_csv import FeatureCsv
 from seedbed.data.files.records import Reading, Records, open_records
@@ -163,7 +163,7 @@ def _strings(records: Records) -> list[list[str]]:
     return records.strings(list(range(len(records.columns))))
 
 
-def _of_records(records: Records, columns: Sequence[Column]) -> Iterator[str]:
+def _of_records(records: Records, columns: Sequence[FileColumn]) -> Iterator[str]:
     yield f"{records.path.name}: {_count(columns[0].rows, 'record')} of {_count(len(columns), 'column')}"
     yield from records.notes
     if records.dropped:
@@ -194,7 +194,7 @@ def _of_header(records: Records) -> Iterator[str]:
         )
 
 
-def _of_column(of_file: Column) -> Iterator[str]:
+def _of_column(of_file: FileColumn) -> Iterator[str]:
     """What catches the eye in one column."""
     if of_file.others:
         shown = ", ".join(repr(cut(value)) for value in of_file.others[:3])
@@ -204,12 +204,12 @@ def _of_column(of_file: Column) -> Iterator[str]:
         yield f"{_name(of_file)} holds what is not seen: {', '.join(of_file.unseen[:5])}. It does not tell values apart."
 
 
-def _of_classes(columns: Sequence[Column]) -> Iterator[str]:
+def _of_classes(columns: Sequence[FileColumn]) -> Iterator[str]:
     """Which values look alike, in columns that could hold labels."""
     yield from (f"{_name(each)}: {sentence}" for each in columns for sentence in each.look_alikes)
 
 
-def _name(of_file: Column) -> str:
+def _name(of_file: FileColumn) -> str:
     return repr(of_file.name) if of_file.name else "(no name)"
 
 
@@ -255,7 +255,7 @@ def _size(table: Table | RatingTable) -> str:
 
 
 def _proposals(
-    path: Path, columns: Sequence[Column], settings: Sequence[str], given: Mapping[str, Any]
+    path: Path, columns: Sequence[FileColumn], settings: Sequence[str], given: Mapping[str, Any]
 ) -> Iterator[str]:
     """What the columns could be, and the commands that look closer."""
     proposals = [*_as_texts(columns), *_as_ratings(columns), *_as_numbers(columns)]
@@ -273,7 +273,7 @@ def _proposals(
 Proposal = tuple[str, dict[str, str]]
 
 
-def _as_texts(columns: Sequence[Column]) -> Iterator[Proposal]:
+def _as_texts(columns: Sequence[FileColumn]) -> Iterator[Proposal]:
     labels = [each for each in columns if each.could_be_labels]
     texts = [each for each in columns if each.could_be_texts]
     if not texts and len(columns) == 2:
@@ -282,7 +282,7 @@ def _as_texts(columns: Sequence[Column]) -> Iterator[Proposal]:
         yield "labelled texts", {"text": max(texts, key=lambda each: each.words).name, "label": _likely(labels).name}
 
 
-def _as_ratings(columns: Sequence[Column]) -> Iterator[Proposal]:
+def _as_ratings(columns: Sequence[FileColumn]) -> Iterator[Proposal]:
     names = [each for each in columns if each.could_be_names and len(each.counts) >= FEWEST_NAMES]
     if len(names) < 2 or any(each.could_be_texts for each in columns):
         return
@@ -299,7 +299,7 @@ def _as_ratings(columns: Sequence[Column]) -> Iterator[Proposal]:
     yield "ratings", keys
 
 
-def _as_numbers(columns: Sequence[Column]) -> Iterator[Proposal]:
+def _as_numbers(columns: Sequence[FileColumn]) -> Iterator[Proposal]:
     labels = [each for each in columns if each.could_be_labels]
     rated = any(_as_ratings(columns))
     numbers = [each for each in columns if each.has_numbers and not (rated and each.could_be_names)]
@@ -309,7 +309,7 @@ def _as_numbers(columns: Sequence[Column]) -> Iterator[Proposal]:
     yield "rows of numbers", {"label": _likely(labels).name, **decimal}
 
 
-def _likely(labels: Sequence[Column]) -> Column:
+def _likely(labels: Sequence[FileColumn]) -> FileColumn:
     """The column of labels: the one that is called so, else the one with the fewest values, of equals the last."""
     called = [each for each in labels if each.name.lower() in ("label", "class", "target", "y", "category")]
     return (called or sorted(labels, key=lambda each: -len(each.counts)))[-1]

@@ -117,8 +117,8 @@ class _Repository(ConfigRepository):
             loaded = super().load_config(config_path)
             assert loaded is not None
             _LOADED[config_path, state] = loaded
-        found = _LOADED[config_path, state]
-        return replace(found, config=deepcopy(found.config))  # composing takes nodes out of it
+        cached = _LOADED[config_path, state]
+        return replace(cached, config=deepcopy(cached.config))  # composing takes nodes out of it
 
     def state(self, config_path: str) -> State:
         source = self._find_object_source(config_path, ObjectType.CONFIG)

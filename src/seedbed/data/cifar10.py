@@ -127,11 +127,11 @@ def _cached() -> Path:
 def _source(folder: Path) -> Source:
     """The files in a folder; raises ``DataError`` where they do not have the published form."""
     _check_form(folder)
-    found = {name: sources.sha256(folder / name) for name in DIGESTS}
-    digest = digest_of(found)
-    if found == DIGESTS:
+    digests = {name: sources.sha256(folder / name) for name in DIGESTS}
+    digest = digest_of(digests)
+    if digests == DIGESTS:
         return Source(NAME, folder, digest)
-    other = [name for name in DIGESTS if found[name] != DIGESTS[name]]
+    other = [name for name in DIGESTS if digests[name] != DIGESTS[name]]
     which = "none of the six files is" if len(other) == len(DIGESTS) else f"not all files are (not {', '.join(other)})"
     note = (
         f"A COPY OF ITS OWN: the pictures have the form of CIFAR-10, but {which} as published, byte for byte: re-encoded, "
@@ -145,9 +145,9 @@ def _check_form(folder: Path) -> None:
     """Six files of whole records with labels from 0 to 9, and the names of the classes, where they stand there."""
     for name in DIGESTS:
         path, size = folder / name, ROWS_OF_A_FILE * RECORD
-        found = path.stat().st_size if path.is_file() else None
-        if found != size:
-            what = "is missing" if found is None else f"has {found} bytes, not {size}"
+        actual = path.stat().st_size if path.is_file() else None
+        if actual != size:
+            what = "is missing" if actual is None else f"has {actual} bytes, not {size}"
             raise DataError(f"{path} {what}. Replace {folder} by the folder that {ADDRESS} holds, or delete it and run "
                             f"`seedbed data fetch {NAME}`.")  # fmt: skip
         if (highest := int(_records(path)[:, 0].max())) >= len(CLASSES):
@@ -188,8 +188,8 @@ def _fetch(folder: Path, tried: list[str]) -> bool:
         archive, fresh = Path(work) / "published.tar.gz", Path(work) / FOLDER
         try:
             sources.download(ADDRESS, archive)
-            if (found := sources.sha256(archive)) != ARCHIVE_DIGEST:
-                raise FetchFailed(f"the archive there has SHA-256 {found}, expected {ARCHIVE_DIGEST}")
+            if (digest := sources.sha256(archive)) != ARCHIVE_DIGEST:
+                raise FetchFailed(f"the archive there has SHA-256 {digest}, expected {ARCHIVE_DIGEST}")
         except FetchFailed as error:
             tried.append(f"{ADDRESS}: {error}")
             return False

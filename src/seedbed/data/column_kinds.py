@@ -37,7 +37,7 @@ KINDS: dict[str, Callable[[str], object]] = {
 
 
 @dataclass(frozen=True)
-class Column:
+class FileColumn:
     """A column of the file, before anything is made of it."""
 
     name: str
@@ -85,9 +85,9 @@ class Column:
 
     def examples(self, most: int = 3) -> str:
         """The most frequent values, with how often each occurs where any does so twice."""
-        found = self.counts.most_common(most)
-        often = bool(found) and found[0][1] > 1
-        shown = [f"{cut(value)!r}{f' ({times})' if often else ''}" for value, times in found]
+        frequent = self.counts.most_common(most)
+        often = bool(frequent) and frequent[0][1] > 1
+        shown = [f"{cut(value)!r}{f' ({times})' if often else ''}" for value, times in frequent]
         return ", ".join(shown) + (", ..." if len(self.counts) > most else "")
 
 
@@ -95,7 +95,7 @@ def _value(text: str) -> float:
     return number(text) or 0.0
 
 
-def column(name: str, strings: Sequence[str]) -> Column:
+def column(name: str, strings: Sequence[str]) -> FileColumn:
     """What the N strings of a column, "" where there is no value, look like."""
     counts = Counter(map(seen, strings))
     del counts[""]
@@ -106,7 +106,7 @@ def column(name: str, strings: Sequence[str]) -> Column:
     values = counts.total()
     words = sum(len(value.split()) * times for value, times in counts.items()) / max(values, 1)
     unseen = dict.fromkeys(sign for text in dict.fromkeys(strings) if not text.isascii() for sign in unseen_in(text))
-    return Column(name, kind, len(strings), values, counts, others, words, tuple(unseen))
+    return FileColumn(name, kind, len(strings), values, counts, others, words, tuple(unseen))
 
 
 def cut(value: str, most: int = SHOWN) -> str:
@@ -119,6 +119,6 @@ def _kind(counts: Counter[str]) -> tuple[str, tuple[str, ...]]:
     if not counts:
         return "no values", ()
     others = {kind: tuple(value for value in counts if not fits(value)) for kind, fits in KINDS.items()}
-    amiss = {kind: sum(map(counts.__getitem__, found)) for kind, found in others.items()}
+    amiss = {kind: sum(map(counts.__getitem__, values)) for kind, values in others.items()}
     best = min(amiss, key=lambda kind: amiss[kind])
     return (best, others[best]) if amiss[best] <= (1 - MOSTLY) * counts.total() else ("text", ())

@@ -349,8 +349,8 @@ class TfidfEncoder(FittedEncoder):
 
     def known(self, fitted: TextEncoder, texts: Sequence[str]) -> np.ndarray:
         assert isinstance(fitted, FittedTfidf)
-        found: np.ndarray = fitted.vectorizer.transform(texts).getnnz(axis=1) > 0
-        return found
+        known: np.ndarray = fitted.vectorizer.transform(texts).getnnz(axis=1) > 0
+        return known
 
     def _why_none(self, texts: Sequence[str]) -> str:
         """Whether the texts have no words, or none that is in enough of them; and the remedy."""

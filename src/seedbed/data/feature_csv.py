@@ -150,13 +150,13 @@ class FeatureCsv:
         texts = [at for at in chosen if not pd.api.types.is_numeric_dtype(frame[at])]
         written = dict(zip(texts, records.strings(texts), strict=True)) if texts else {}
         read = {at: read_numbers(strings, self.decimal, self.missing_values) for at, strings in written.items()}
-        if unreadable := {at: found for at, found in read.items() if found.unreadable.any()}:
+        if unreadable := {at: numbers for at, numbers in read.items() if numbers.unreadable.any()}:
             raise DataError(self._not_numeric(records, unreadable))
         values = np.empty((len(frame), len(chosen)))
         for column, at in enumerate(chosen):
             values[:, column] = read[at].values if at in read else frame[at].to_numpy(dtype=np.float64, na_value=np.nan)
         named = self.missing_values.in_array(values)
-        named_missing = int(named.sum()) + sum(found.named_missing for found in read.values())
+        named_missing = int(named.sum()) + sum(numbers.named_missing for numbers in read.values())
         values[named] = np.nan
         empty = [records.columns[at] for column, at in enumerate(chosen) if np.isnan(values[:, column]).all()]
         if empty:
@@ -176,16 +176,17 @@ class FeatureCsv:
     def _not_numeric(self, records: Records, unreadable: Mapping[int, Numbers]) -> str:
         names = [records.columns[at] for at in unreadable]
         shown = [
-            f"{name!r} (such as {found.shown(1)})" for name, found in zip(names[:3], unreadable.values(), strict=False)
+            f"{name!r} (such as {numbers.shown(1)})"
+            for name, numbers in zip(names[:3], unreadable.values(), strict=False)
         ]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        others = {found.other_decimal for found in unreadable.values()}
+        others = {numbers.other_decimal for numbers in unreadable.values()}
         if others <= {"comma", "point"}:  # every one of them is a number under the other sign
             remedy = next(iter(unreadable.values())).remedy()
         else:
             remedy = f"Leave them out with {self._excluding(names)}, or turn them into numbers in the file."
-            few = list(dict.fromkeys(value for found in unreadable.values() for value in found.distinct))
-            if len(few) <= NAMED and not any(found.is_mostly_text for found in unreadable.values()):
+            few = list(dict.fromkeys(value for numbers in unreadable.values() for value in numbers.distinct))
+            if len(few) <= NAMED and not any(numbers.is_mostly_text for numbers in unreadable.values()):
                 remedy += f" Where they stand for no value, name them: {override('data.missing_values', few)}."
         return f"{self.path} has columns that are not numeric: {', '.join(shown)}{more}. {remedy}"
 

@@ -72,7 +72,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Found:
+class PictureFile:
     """A picture file: its path, class and part."""
 
     path: Path
@@ -109,18 +109,18 @@ class ImageFolder:
 
     def load(self, progress: Progress | None = None) -> Table:
         """Read the pictures, once: what they have become is kept in the cache. Raises ``ConfigError``, ``DataError``."""
-        found, passed_over = self._found()
-        digest = self._digest(found)
+        files, passed_over = self._found()
+        digest = self._digest(files)
         decoder = f"Pillow {PIL.__version__}"
         key = json.dumps([digest, asdict(self.look), decoder], sort_keys=True)
         stored = kept(f"folder-{hashlib.sha256(key.encode()).hexdigest()[:16]}")
-        bad = self._read(stored, found, progress)
-        found = [file for file in found if self._name(file) not in bad]
-        classes = self._classes(found)
+        bad = self._read(stored, files, progress)
+        files = [file for file in files if self._name(file) not in bad]
+        classes = self._classes(files)
         number = {label: index for index, label in enumerate(classes)}
         positive = self.rules.positive_class(classes, f"{self.path}")
-        in_parts = any(file.part != TRAIN for file in found)
-        parts = np.array([file.part for file in found], dtype=np.int8)
+        in_parts = any(file.part != TRAIN for file in files)
+        parts = np.array([file.part for file in files], dtype=np.int8)
         first = next(iter(bad.items()), ("", ""))
         notes = [self.look.describe()]
         if in_parts:
@@ -132,7 +132,7 @@ class ImageFolder:
             notes.append(
                 f"{rows_of(len(bad))} left out: no readable picture (first: {readable(first[0])}, {first[1]})."
             )
-        notes += look_alikes([file.label for file in found], "to join them, move their pictures into one folder.")
+        notes += look_alikes([file.label for file in files], "to join them, move their pictures into one folder.")
         if passed_over:
             notes.append(
                 f"{len(passed_over)} other files passed over, by their names no pictures (first: {readable(passed_over[0])})."
@@ -141,7 +141,7 @@ class ImageFolder:
             stored,
             name=self.path.resolve().name,
             digest=digest,
-            labels=np.array([number[file.label] for file in found], dtype=np.int64),
+            labels=np.array([number[file.label] for file in files], dtype=np.int64),
             classes=classes,
             parts=parts if in_parts else None,
             counts={"dropped_bad_files": len(bad)} if bad else {},
@@ -152,7 +152,7 @@ class ImageFolder:
 
     # ---- files ---------------------------------------------------------------------------------------------------
 
-    def _found(self) -> tuple[list[Found], list[str]]:
+    def _found(self) -> tuple[list[PictureFile], list[str]]:
         """All picture files in their order, and names of files that are none."""
         if not self.path.is_dir():
             what = "is a file" if self.path.exists() else "is not there"
@@ -162,7 +162,7 @@ class ImageFolder:
         folders = _folders(self.path)
         parts = [folder for folder in folders if folder.name.lower() in PARTS and _folders(folder)]
         known = {suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
-        found: list[Found] = []
+        all_pictures: list[PictureFile] = []
         passed_over: list[str] = []
         if any(PARTS[part.name.lower()] == TRAIN for part in parts):
             self._check_no_other(folders, parts)
@@ -179,14 +179,14 @@ class ImageFolder:
                     f"{folder} is a class by its place, and holds no picture ({len(files)} other files). Put its pictures "
                     "there, or remove the folder."
                 )
-            found += [Found(path, folder.name, part) for path in pictures]
-        if not found:
+            all_pictures += [PictureFile(path, folder.name, part) for path in pictures]
+        if not all_pictures:
             loose = sum(path.suffix.lower() in known for path in self.path.iterdir())
             raise DataError(
                 f"data.path={self.path} has no folders of classes{f', and {loose} pictures in no folder' if loose else ''}. "
                 "Put the pictures of each class into a folder that has the name of the class."
             )
-        return found, passed_over
+        return all_pictures, passed_over
 
     def _check_no_other(self, folders: Sequence[Path], parts: Sequence[Path]) -> None:
         """Beside a training part with folders of classes, a folder that is no such part has no place."""
@@ -212,8 +212,8 @@ class ImageFolder:
                     f"{', '.join(sorted(trained))}. Put pictures of it into the training part, or move that folder away."
                 )
 
-    def _classes(self, found: Sequence[Found]) -> tuple[str, ...]:
-        classes = tuple(sorted({file.label for file in found}))
+    def _classes(self, files: Sequence[PictureFile]) -> tuple[str, ...]:
+        classes = tuple(sorted({file.label for file in files}))
         for label in classes:
             check_storable(f"{self.path}: the folder '{label}' of a class", label)
         if len(classes) < 2:
@@ -222,50 +222,52 @@ class ImageFolder:
             )
         return classes
 
-    def _digest(self, found: Sequence[Found]) -> str:
+    def _digest(self, files: Sequence[PictureFile]) -> str:
         """SHA-256 of the files' names, in the folder, and contents."""
         try:
-            lines = [f"{sources.sha256(file.path)}  {self._name(file)}\n" for file in found]
+            lines = [f"{sources.sha256(file.path)}  {self._name(file)}\n" for file in files]
         except OSError as error:
             raise DataError(f"{error.filename} cannot be read: {error.strerror}. Check its permissions.") from error
         return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
-    def _name(self, file: Found) -> str:
+    def _name(self, file: PictureFile) -> str:
         return file.path.relative_to(self.path).as_posix()
 
     # ---- pictures ------------------------------------------------------------------------------------------------
 
-    def _read(self, stored: Path, found: Sequence[Found], progress: Progress | None) -> dict[str, str]:
+    def _read(self, stored: Path, files: Sequence[PictureFile], progress: Progress | None) -> dict[str, str]:
         """Fill the file ``stored``, unless it is there; returns why files are no pictures, by their names."""
         beside = stored.with_suffix(".json")
         bad: dict[str, str] = {}
         if is_whole(stored) and beside.is_file():
             bad = json.loads(beside.read_text())
         else:
-            keep(stored, (len(found), *self.look.shape), lambda whole: self._fill(whole, found, bad, progress))
+            keep(stored, (len(files), *self.look.shape), lambda whole: self._fill(whole, files, bad, progress))
             sources.write_atomically(beside, partial(_write_json, bad))
         if bad and self.bad_files == "error":
             listed = "; ".join(f"{readable(name)} ({why})" for name, why in list(bad.items())[:SHOWN])
             more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
             raise DataError(
-                f"{self.path}: {len(bad)} of {len(found)} files are no readable pictures: {listed}{more}. Mend or remove "
+                f"{self.path}: {len(bad)} of {len(files)} files are no readable pictures: {listed}{more}. Mend or remove "
                 "them, or leave them out: data.bad_files=drop."
             )
         return bad
 
-    def _fill(self, whole: np.ndarray, found: Sequence[Found], bad: dict[str, str], progress: Progress | None) -> int:
+    def _fill(
+        self, whole: np.ndarray, files: Sequence[PictureFile], bad: dict[str, str], progress: Progress | None
+    ) -> int:
         count = 0
-        for number, file in enumerate(found, 1):
+        for number, file in enumerate(files, 1):
             try:
                 whole[count] = self.look.of(file.path)
                 count += 1
             except Exception as error:  # whatever a decoder raises, the file is no picture that can be read
                 bad[self._name(file)] = _reason(file.path, error)
             if progress is not None:
-                progress(number, len(found))
+                progress(number, len(files))
         if count == 0:
             raise DataError(
-                f"{self.path}: none of {len(found)} files is a readable picture ({next(iter(bad.items()))})."
+                f"{self.path}: none of {len(files)} files is a readable picture ({next(iter(bad.items()))})."
             )
         return count
 

@@ -262,11 +262,11 @@ def _class_named(wanted: Any, names: Iterable[str], key: str, place: str) -> str
     """The name as it stands there, else the only one that looks like it; raises ``ConfigError``."""
     there, label = sorted(names), clean_label(_text(wanted))
     for form in (str, seen, folded):
-        found = [name for name in there if form(name) == form(label)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            several = " and ".join(map(repr, found[:3]))
+        matches = [name for name in there if form(name) == form(label)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            several = " and ".join(map(repr, matches[:3]))
             raise ConfigError(f"{key}: {label!r} could be {several} of {place}. Write it as it stands there.")
     raise ConfigError(f"{key}: {place} has no label {label!r}, {near_misses(label, there)}")
 

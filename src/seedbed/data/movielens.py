@@ -202,10 +202,10 @@ class MovieLens:
         """Read the ratings, titles and metadata; ``progress`` is told bytes. Raises ``DataError``."""
         source = self.locate()
         layout = self.edition.layout
-        found = _read_ratings(source.path, layout, progress)
-        folds = _folds(source.path.parent, layout, found)
-        user_rows, user_ids = vocabulary(found.users)
-        movie_rows, movie_ids = vocabulary(found.movies)
+        ratings = _read_ratings(source.path, layout, progress)
+        folds = _folds(source.path.parent, layout, ratings)
+        user_rows, user_ids = vocabulary(ratings.users)
+        movie_rows, movie_ids = vocabulary(ratings.movies)
         user_features = self._user_features(source.path.parent, user_ids)
         movies = _Movies(movie_ids, self._movies(source.path.parent), by_title=self.items == "title")
         made_with = {"items": digest_of(movies.names, movies.features)}
@@ -216,14 +216,14 @@ class MovieLens:
             digest=source.digest,
             users=user_rows,
             items=movies.row_of_id[movie_rows],
-            ratings=found.ratings,
-            timestamps=found.timestamps,
+            ratings=ratings.ratings,
+            timestamps=ratings.timestamps,
             user_names=tuple(map(str, user_ids.tolist())),
             item_names=movies.names,
             duplicates=self.duplicates,
             user_features=user_features,
             item_features=movies.features,
-            counts={"rows_in_file": len(found.ratings), **movies.counts},
+            counts={"rows_in_file": len(ratings.ratings), **movies.counts},
             notes=(*source.notes, *movies.notes),
             folds=folds,
             made_with=made_with,
@@ -236,8 +236,10 @@ class MovieLens:
         carriers, expected = self.edition.carriers, self.edition.digests.get(self.edition.layout.ratings)
         verdict = ""
         if here is not None:
-            found = _digest(here)
-            verdict = f"not checked: {found}" if expected is None else "ok" if found == expected else f"wrong: {found}"
+            digest = _digest(here)
+            verdict = (
+                f"not checked: {digest}" if expected is None else "ok" if digest == expected else f"wrong: {digest}"
+            )
         return [
             Description(
                 name=self.edition.name,
@@ -312,11 +314,11 @@ def _cache(edition: MovieLensEdition) -> Path:
 
 def _digest(path: Path) -> str:
     """SHA-256 without carriage returns: copies with either kind of line end are the same."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):
-            found.update(block.replace(b"\r", b""))
-    return found.hexdigest()
+            digest.update(block.replace(b"\r", b""))
+    return digest.hexdigest()
 
 
 def _check(path: Path, edition: MovieLensEdition) -> str:
@@ -461,16 +463,18 @@ def _misfit(block: bytes, layout: Layout, line: int) -> tuple[int, str]:
     """Number and start of the first line that holds no rating."""
     rating = re.compile(layout.separator.join((rb"\d+", rb"\d+", rb"\d+(\.\d*)?", rb"\d+")))
     lines = list(enumerate(block.splitlines(), line))
-    number, text = next((found for found in lines if found[1].strip() and not rating.fullmatch(found[1])), lines[0])
+    number, text = next(
+        (numbered for numbered in lines if numbered[1].strip() and not rating.fullmatch(numbered[1])), lines[0]
+    )
     return number, text[:60].decode("latin-1")
 
 
-def _folds(folder: Path, layout: Layout, found: Ratings) -> dict[str, np.ndarray]:
-    """The rows of ``found`` in each fold whose file is there; raises ``DataError`` for a rating that is not in it."""
+def _folds(folder: Path, layout: Layout, whole: Ratings) -> dict[str, np.ndarray]:
+    """The rows of ``whole`` in each fold whose file is there; raises ``DataError`` for a rating that is not in it."""
     paths = {fold: folder / f"{fold}.test" for fold in layout.folds if (folder / f"{fold}.test").is_file()}
     if not paths:
         return {}
-    pairs = pair_keys(found.users, found.movies)
+    pairs = pair_keys(whole.users, whole.movies)
     order = np.argsort(pairs)
     folds = {}
     for fold, path in paths.items():
@@ -478,7 +482,7 @@ def _folds(folder: Path, layout: Layout, found: Ratings) -> dict[str, np.ndarray
         wanted = pair_keys(part.users, part.movies)
         at = np.searchsorted(pairs, wanted, sorter=order)
         rows = order[np.minimum(at, len(order) - 1)]
-        strange = np.flatnonzero((pairs[rows] != wanted) | (found.ratings[rows] != part.ratings))
+        strange = np.flatnonzero((pairs[rows] != wanted) | (whole.ratings[rows] != part.ratings))
         if len(strange):
             raise DataError(
                 f"{path}: the rating in line {strange[0] + 1} is not in {layout.ratings} ({len(strange)} such lines). "
@@ -502,8 +506,8 @@ class Movie:
     @property
     def year(self) -> float:
         """The year of release, NaN where the title does not say it."""
-        found = re.search(r"\((\d{4})\b[^()]*\)$", self.title)
-        return float(found[1]) if found else np.nan
+        match = re.search(r"\((\d{4})\b[^()]*\)$", self.title)
+        return float(match[1]) if match else np.nan
 
 
 @dataclass(frozen=True)
@@ -632,10 +636,10 @@ class _Movies:
 def _indicators(said: Sequence[Sequence[str]]) -> np.ndarray:
     """A column of zeros and ones for each distinct value, sorted, (n, values) float32."""
     column = {value: number for number, value in enumerate(sorted({value for values in said for value in values}))}
-    found = np.zeros((len(said), len(column)), dtype=np.float32)
+    indicators = np.zeros((len(said), len(column)), dtype=np.float32)
     for row, values in enumerate(said):
-        found[row, [column[value] for value in values]] = 1
-    return found
+        indicators[row, [column[value] for value in values]] = 1
+    return indicators
 
 
 def _standardised(values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -31,20 +31,20 @@ class Names:
             (seen(wanted), self._as_seen),
             (folded(wanted), self._folded),
         ):
-            found = rows.get(form, [])
-            if len(found) == 1:
-                return found[0]
-            if found:
-                several = " and ".join(repr(self.name(row)) for row in found[:3])
+            matches = rows.get(form, [])
+            if len(matches) == 1:
+                return matches[0]
+            if matches:
+                several = " and ".join(repr(self.name(row)) for row in matches[:3])
                 raise DataError(f"{place} {wanted!r} could be {several}. Write the name as it stands there.")
         return None
 
     def row(self, wanted: str, place: str, unknown: str) -> int:
         """The row of a name; an unknown one is a ``DataError`` that says ``unknown`` and which names look like it."""
-        found = self.find(wanted, place)
-        if found is None:
+        row = self.find(wanted, place)
+        if row is None:
             raise DataError(f"{place} {wanted!r}: {unknown}, {near_misses(wanted, self.names)}")
-        return found
+        return row
 
     @cached_property
     def _as_written(self) -> dict[str, list[int]]:

@@ -110,10 +110,10 @@ class Numbers:
     @cached_property
     def distinct(self) -> dict[str, int]:
         """The distinct unreadable values, in their order, and the first record of each, counted from 1."""
-        found: dict[str, int] = {}
+        first_records: dict[str, int] = {}
         for row in np.flatnonzero(self.unreadable).tolist():
-            found.setdefault(self.written[row].strip(), row + 1)
-        return found
+            first_records.setdefault(self.written[row].strip(), row + 1)
+        return first_records
 
     def shown(self, most: int = 3) -> str:
         """Examples of unreadable values, for people."""
@@ -176,12 +176,12 @@ def column_numbers(
     records: Records, position: int, written: Sequence[str], decimal: str, missing: MissingValues
 ) -> Numbers:
     """The numbers of a column that stand in a file as ``written``; those with a type of their own have no decimal comma."""
-    found = read_numbers(written, decimal, missing)
-    if decimal == "point" or not found.unreadable.any():
-        return found
+    numbers = read_numbers(written, decimal, missing)
+    if decimal == "point" or not numbers.unreadable.any():
+        return numbers
     if not _is_typed(records.numbers([position], DECIMALS[decimal]).iloc[:, 0]):
-        return found
-    return min(found, read_numbers(written, "point", missing), key=lambda each: int(each.unreadable.sum()))
+        return numbers
+    return min(numbers, read_numbers(written, "point", missing), key=lambda each: int(each.unreadable.sum()))
 
 
 def check_decimal(decimal: str) -> str:

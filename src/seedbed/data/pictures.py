@@ -58,10 +58,10 @@ def kept(key: str) -> Path:
 def is_whole(path: Path, shape: Sequence[int] | None = None) -> bool:
     """Whether the file is there, with all bytes that its head promises (and of that shape)."""
     try:
-        found = mapped(path)
+        pictures = mapped(path)
     except (OSError, ValueError):  # none, or cut off: NumPy maps no more than there is
         return False
-    return found.dtype == np.uint8 and (shape is None or found.shape == tuple(shape))
+    return pictures.dtype == np.uint8 and (shape is None or pictures.shape == tuple(shape))
 
 
 def keep(path: Path, shape: Sequence[int], fill: Callable[[np.ndarray], int]) -> None:

@@ -74,21 +74,21 @@ def name_notes(what: str, names: Iterable[str]) -> list[str]:
 
 def _placeholders(values: np.ndarray, counts: np.ndarray) -> list[int]:
     """Positions, among the sorted distinct values, of those that may stand for no rating."""
-    found, rest = [], np.arange(len(values))
+    positions, rest = [], np.arange(len(values))
     if np.count_nonzero(values < 0) == 1 and len(values) > 3:
-        found.append(0)
+        positions.append(0)
         rest = rest[1:]
     while len(rest) > 3 and _is_nines(values[rest[-1]]):
         others = values[rest[:-1]]
         if values[rest[-1]] - others[-1] <= others[-1] - others[0]:
             break
-        found.append(int(rest[-1]))
+        positions.append(int(rest[-1]))
         rest = rest[:-1]
     others = values[rest[1:]]
     of_stars = len(others) > 2 and others[0] >= 0.5 and others[-1] <= 10
     if of_stars and values[rest[0]] == 0 and counts[rest[0]] > counts[rest[1:]].sum():
-        found.append(int(rest[0]))
-    return sorted(found)
+        positions.append(int(rest[0]))
+    return sorted(positions)
 
 
 def _is_nines(value: float) -> bool:

@@ -116,10 +116,10 @@ def rating_table(
     """
     kept = _latest(users, items, timestamps)
     repeats = len(kept) - int(np.count_nonzero(kept))
-    found = dict(folds or {})
+    fold_rows = dict(folds or {})
     if repeats and duplicates == "latest":
         number = np.cumsum(kept) - 1
-        found = {fold: number[rows[kept[rows]]] for fold, rows in found.items()}
+        fold_rows = {fold: number[rows[kept[rows]]] for fold, rows in fold_rows.items()}
         users, items, ratings = users[kept], items[kept], ratings[kept]
         timestamps = None if timestamps is None else timestamps[kept]
     what, done = ("dropped", "left out") if duplicates == "latest" else ("kept", "kept")
@@ -143,7 +143,7 @@ def rating_table(
             "items": len(item_names),
         },
         notes=(*notes, *([said] if repeats else [])),
-        folds=found,
+        folds=fold_rows,
         made_with=made_with or {},
         joined_ids=joined_ids,
         unrated=unrated,
@@ -172,10 +172,10 @@ def told_apart(titles: Sequence[str], ids: Sequence[Any]) -> tuple[str, ...]:
 
 def digest_of(names: Sequence[str], features: np.ndarray | None) -> str:
     """SHA-256 (hex) of names and features, for ``RatingTable.made_with``."""
-    found = hashlib.sha256("\n".join(names).encode())
+    digest = hashlib.sha256("\n".join(names).encode())
     if features is not None:
-        found.update(features.tobytes())
-    return found.hexdigest()
+        digest.update(features.tobytes())
+    return digest.hexdigest()
 
 
 def _latest(users: np.ndarray, items: np.ndarray, timestamps: np.ndarray | None) -> np.ndarray:

@@ -61,10 +61,10 @@ class RatingsCsv:
         """Read and check the ratings; raises ``ConfigError`` and ``DataError``."""
         records = open_records(self.path, self.reading, list(self.columns.values()))
         positions = self._positions(records)
-        found = dict(zip(self.columns, records.strings(list(positions.values())), strict=True))
-        users, items = _named(found["user"]), _named(found["item"])
+        written = dict(zip(self.columns, records.strings(list(positions.values())), strict=True))
+        users, items = _named(written["user"]), _named(written["item"])
         rows = len(users.codes)
-        numbers = {key: self._numbers(records, key, positions[key], found[key]) for key in found if key in NUMBERS}
+        numbers = {key: self._numbers(records, key, positions[key], written[key]) for key in written if key in NUMBERS}
         for key, read in numbers.items():
             if read.too_many:
                 raise DataError(self._unreadable(key, read))
@@ -76,7 +76,7 @@ class RatingsCsv:
         }
         kept = ~np.logical_or.reduce(list(lacking.values()))
         if not kept.any():
-            raise DataError(self._nothing_left(lacking, found))
+            raise DataError(self._nothing_left(lacking, written))
         dropped = {"dropped_bad_lines": records.dropped, **_first_lacks(lacking)}
         user_rows, user_names = _vocabulary(users.codes[kept], users.names)
         item_rows, item_names = _vocabulary(items.codes[kept], items.names)
@@ -124,8 +124,8 @@ class RatingsCsv:
         return np.array([not name or self.missing_values.is_no_name(name) for name in named.names], dtype=bool)
 
     def _numbers(self, records: Records, key: str, position: int, written: Sequence[str]) -> Numbers:
-        found = column_numbers(records, position, written, self.decimal, self.missing_values)
-        return _seconds(found) if key == "timestamp" else found
+        numbers = column_numbers(records, position, written, self.decimal, self.missing_values)
+        return _seconds(numbers) if key == "timestamp" else numbers
 
     def _unrated(self, records: Records) -> str:
         """What a task that predicts ratings says of a file none of whose columns is named as theirs; "" where one is."""
@@ -170,10 +170,10 @@ class RatingsCsv:
             raise ConfigError(f"{said}: two of them are one column. Name different ones of {records.listed()}.")
         return positions
 
-    def _nothing_left(self, lacking: dict[str, np.ndarray], found: dict[str, list[str]]) -> str:
-        worst = max(found, key=lambda key: int(lacking[f"without_{key}"].sum()))
+    def _nothing_left(self, lacking: dict[str, np.ndarray], written: dict[str, list[str]]) -> str:
+        worst = max(written, key=lambda key: int(lacking[f"without_{key}"].sum()))
         without = lacking[f"without_{worst}"]
-        examples = ", ".join(repr(value) for value in dict.fromkeys(found[worst][:20]))
+        examples = ", ".join(repr(value) for value in dict.fromkeys(written[worst][:20]))
         need = {
             "rating": "a rating is a number, such as 4.5",
             "timestamp": "a timestamp is a number of seconds or an ISO 8601 date; null does without",
@@ -235,17 +235,17 @@ def _vocabulary(codes: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, tu
     return rows[codes], tuple(ordered)
 
 
-def _seconds(found: Numbers) -> Numbers:
+def _seconds(numbers: Numbers) -> Numbers:
     """Whole seconds since 1970, of numbers or, where there is none, of dates."""
-    written, seconds, unreadable = found.written, found.values, found.unreadable
+    written, seconds, unreadable = numbers.written, numbers.values, numbers.unreadable
     if np.isnan(seconds).all():
         dates = pd.to_datetime(pd.Series(list(written), dtype=object), utc=True, errors="coerce", format="ISO8601")
         seconds = ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(dtype=np.float64, copy=True)
         unreadable = unreadable & np.isnan(seconds)
-        seconds[~found.unreadable] = np.nan  # what stands for no value
+        seconds[~numbers.unreadable] = np.nan  # what stands for no value
     too_large = np.abs(seconds) >= LATEST_SECOND
     seconds = np.where(too_large, np.nan, np.floor(seconds))
-    return Numbers(written, seconds, unreadable | too_large, found.named_missing, found.decimal)
+    return Numbers(written, seconds, unreadable | too_large, numbers.named_missing, numbers.decimal)
 
 
 def _first_lacks(lacking: dict[str, np.ndarray]) -> dict[str, int]:

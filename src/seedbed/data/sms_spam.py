@@ -98,16 +98,16 @@ class SmsSpam:
 
     def load(self, progress: Progress | None = None) -> Table:
         """Read the messages and encode them; raises ``DataError``."""
-        source, found = self._published() if self.path is None else _own_copy(self.path)
+        source, messages = self._published() if self.path is None else _own_copy(self.path)
         return text_table(
-            found,
+            messages,
             name=source.name,
             digest=source.digest,
             classes=CLASSES,
             encoder=self.encoder,
             unescape_html=self.unescape_html,
             case_sensitive=self.case_sensitive,
-            positive=self.rules.positive_class(CLASSES, found.place),
+            positive=self.rules.positive_class(CLASSES, messages.place),
             notes=source.notes,
             progress=progress,
         )
@@ -136,25 +136,25 @@ def _read_edition(source: Source) -> LabelledTexts:
 
 def _own_copy(path: Path) -> tuple[Source, LabelledTexts]:
     """A file that the user names: an edition by its digest, or else under its own name."""
-    found = read_texts(path, Reading(), rules=LabelRules(join_labels=True))
+    messages = read_texts(path, Reading(), rules=LabelRules(join_labels=True))
     digest = sources.sha256(path)
     for edition in EDITIONS["auto"]:
         if digest == edition.digest:
             source = Source(edition.name, path, digest, edition.notes)
             return source, _read_edition(source)
-    found = replace(found, labels=[bare(label) if bare(label) in CLASSES else label for label in found.labels])
-    labels = sorted(set(found.labels))
+    messages = replace(messages, labels=[bare(label) if bare(label) in CLASSES else label for label in messages.labels])
+    labels = sorted(set(messages.labels))
     if labels != sorted(CLASSES):
         raise DataError(
-            f"{found.place} holds {', '.join(map(repr, labels[:10]))}, where the SMS Spam Collection has "
+            f"{messages.place} holds {', '.join(map(repr, labels[:10]))}, where the SMS Spam Collection has "
             f"{' and '.join(CLASSES)}. For texts of another kind, take data=text_csv."
         )
-    rows = ", ".join(f"{found.labels.count(label)} {label}" for label in CLASSES)
+    rows = ", ".join(f"{messages.labels.count(label)} {label}" for label in CLASSES)
     note = (
-        f"A COPY OF ITS OWN: the messages are those of {path.name} ({len(found.texts)} rows: {rows}; SHA-256 {digest}), "
+        f"A COPY OF ITS OWN: the messages are those of {path.name} ({len(messages.texts)} rows: {rows}; SHA-256 {digest}), "
         "not the published edition. These numbers must not be set beside numbers for that."
     )
-    return Source(path.stem, path, digest, (note,)), found
+    return Source(path.stem, path, digest, (note,)), messages
 
 
 def known_sms_spam() -> SmsSpam:
@@ -164,8 +164,8 @@ def known_sms_spam() -> SmsSpam:
 
 def _description(edition: Edition, root: str | None) -> Description:
     here = [path for path in sources.local_places(edition, root) if path.is_file()]
-    found = sources.sha256(here[0]) if here else None
-    verdict = "" if found is None else "ok" if found == edition.digest else f"wrong: {found}"
+    digest = sources.sha256(here[0]) if here else None
+    verdict = "" if digest is None else "ok" if digest == edition.digest else f"wrong: {digest}"
     return Description(
         name=edition.name,
         found=str(here[0]) if here else "not here",

@@ -172,8 +172,8 @@ def fetch(edition: Edition, tried: list[str]) -> Source | None:
             _log.info("Fetching %s from %s", edition.name, edition.origin.address)
             archive = edition.origin.download(Path(work))
             fresh = _extract(archive, edition.origin.member, Path(work) / "member")
-            if (found := sha256(fresh)) != edition.digest:
-                raise FetchFailed(f"the file there has SHA-256 {found}, expected {edition.digest}")
+            if (digest := sha256(fresh)) != edition.digest:
+                raise FetchFailed(f"the file there has SHA-256 {digest}, expected {edition.digest}")
         except FetchFailed as error:
             tried.append(f"{edition.origin.address}: {error}")
             return None
@@ -204,10 +204,10 @@ def cached_file(edition: Edition) -> Path:
 
 def check_digest(path: Path, edition: Edition) -> None:
     """Raise ``DataError`` unless the file is the edition, byte for byte."""
-    found = sha256(path)
-    if found != edition.digest:
+    digest = sha256(path)
+    if digest != edition.digest:
         raise DataError(
-            f"{path} is damaged or another edition: its SHA-256 is {found}, expected {edition.digest} "
+            f"{path} is damaged or another edition: its SHA-256 is {digest}, expected {edition.digest} "
             f"({edition.name}, {edition.size} bytes; the file has {path.stat().st_size}). Replace it by the "
             f"original (from {edition.origin.address}), or delete it and run `seedbed data fetch`."
         )

@@ -171,10 +171,12 @@ class GroupStratifiedSplit(Split):
         """The nearest shares, in steps of 0.05, that give every side a row of every class under this seed."""
         steps = np.arange(1, 20) / 20
         vals, tests = (steps if share else steps[:1] * 0 for share in self.shares[1:])
-        found = [np.round([1 - val - test, val, test], 2) for val in vals for test in tests if val + test < 0.7]
-        found.sort(key=lambda shares: float(np.abs(shares - self.shares).sum()))
+        candidates = [np.round([1 - val - test, val, test], 2) for val in vals for test in tests if val + test < 0.7]
+        candidates.sort(key=lambda shares: float(np.abs(shares - self.shares).sum()))
         rows = np.bincount(table.labels, minlength=len(table.classes))
-        enough = [shares for shares in found if all((rounded(shares * count) > 0)[shares > 0].all() for count in rows)]
+        enough = [
+            shares for shares in candidates if all((rounded(shares * count) > 0)[shares > 0].all() for count in rows)
+        ]
         return next((few for few in enough[:5] if not _lacking(table, _dealt(table, few, seed), few)), None)
 
 

@@ -133,11 +133,11 @@ def _ranks(count: int, size: int, exponent: float, rng: np.random.Generator) -> 
     draws = rng.random(count)
     first, last = float(SHIFT), float(SHIFT + size)
     if exponent == 1:
-        found = first * (last / first) ** draws
+        shifted = first * (last / first) ** draws
     else:
         power = 1 - exponent
-        found = (first**power + draws * (last**power - first**power)) ** (1 / power)
-    ranks: np.ndarray = np.minimum(found - first, size - 1).astype(np.int64)  # rounding may reach the end
+        shifted = (first**power + draws * (last**power - first**power)) ** (1 / power)
+    ranks: np.ndarray = np.minimum(shifted - first, size - 1).astype(np.int64)  # rounding may reach the end
     return ranks
 
 

@@ -49,17 +49,17 @@ class TextCsv:
 
     def load(self, progress: Progress | None = None) -> Table:
         """Read the texts and encode them; raises ``ConfigError`` and ``DataError``."""
-        found = read_texts(self.path, self.reading, self.text, self.label, self.rules)
-        classes = classes_of(found.labels, found.place)
+        labelled = read_texts(self.path, self.reading, self.text, self.label, self.rules)
+        classes = classes_of(labelled.labels, labelled.place)
         return text_table(
-            found,
+            labelled,
             name=self.path.stem,
             digest=sha256(self.path),
             classes=classes,
             encoder=self.encoder,
             unescape_html=self.unescape_html,
             case_sensitive=self.case_sensitive,
-            positive=self.rules.positive_class(classes, found.place),
+            positive=self.rules.positive_class(classes, labelled.place),
             dropped_classes=self.rules.dropped,
             progress=progress,
         )

@@ -34,7 +34,7 @@ def seen(text: str) -> str:
     """What a reader sees of a text: composed (NFC), without characters that are not shown, single blanks, none at the ends."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    shown = _JOINED.sub(lambda found: found[1] or found[2] or "", _IGNORABLE.sub("", text))
+    shown = _JOINED.sub(lambda match: match[1] or match[2] or "", _IGNORABLE.sub("", text))
     return unicodedata.normalize("NFC", _BLANKS.sub(" ", shown).strip())
 
 
@@ -71,10 +71,10 @@ def unseen_in(text: str) -> list[str]:
     """What of a text is not seen, as "U+200B", each once and in its order; decomposed letters are named as such."""
     blanks = [character for character in text if character.isspace() and character not in " \t\n\r"]
     gone = _IGNORABLE.findall(text) + [character for character in text if character == "\u200d"]
-    found = [f"U+{ord(character):04X}" for character in [*gone, *blanks]]
+    unseen = [f"U+{ord(character):04X}" for character in [*gone, *blanks]]
     if not unicodedata.is_normalized("NFC", text):
-        found.append("letters in parts (NFD)")
-    return list(dict.fromkeys(found))
+        unseen.append("letters in parts (NFD)")
+    return list(dict.fromkeys(unseen))
 
 
 def named_in_file(

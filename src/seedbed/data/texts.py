@@ -106,7 +106,7 @@ def read_texts(
 
 
 def text_table(
-    found: LabelledTexts,
+    labelled: LabelledTexts,
     *,
     name: str,
     digest: str,
@@ -120,11 +120,11 @@ def text_table(
     progress: Progress | None = None,
 ) -> Table:
     """Encode the texts, or leave that to each seed where the encoder must be fitted first."""
-    texts = found.texts
+    texts = labelled.texts
     if unescape_html:  # before texts are compared, so that both spellings count as one
         texts = [html.unescape(text) for text in texts]
-    unescaped = {"texts_unescaped_from_html": sum(map(str.__ne__, texts, found.texts))} if unescape_html else {}
-    labels = label_numbers(found.labels, classes)
+    unescaped = {"texts_unescaped_from_html": sum(map(str.__ne__, texts, labelled.texts))} if unescape_html else {}
+    labels = label_numbers(labelled.labels, classes)
     groups = group_numbers(normalise(text, case_sensitive=case_sensitive) for text in texts)
     preparation = FittedTexts(encoder) if isinstance(encoder, FittedEncoder) else None
     features, encode = np.empty((len(texts), 0), dtype=np.float32), None
@@ -133,7 +133,7 @@ def text_table(
     duplicates = {"exact_duplicates": len(texts) - len(set(texts))}
     look_alikes = look_alike_texts(texts, groups, case_sensitive=case_sensitive)
     of_encoder = counts_of(encoder, texts) | unescaped
-    found = replace(found, notes=(*found.notes, *notes_on_cut(of_encoder, len(texts))))
+    labelled = replace(labelled, notes=(*labelled.notes, *notes_on_cut(of_encoder, len(texts))))
     return Table(
         name=name,
         digest=digest,
@@ -142,17 +142,17 @@ def text_table(
         classes=classes,
         groups=groups,
         texts=tuple(texts),
-        counts={**count_rows(labels, groups, classes), **duplicates, **found.counts, **of_encoder}
+        counts={**count_rows(labels, groups, classes), **duplicates, **labelled.counts, **of_encoder}
         | ({"look_alike_texts": len(look_alikes)} if look_alikes else {}),
         notes=(
             *notes,
-            *found.notes,
+            *labelled.notes,
             *_of_look_alikes(texts, look_alikes),
             *equal_classes_note(labels, classes, positive),
         ),
         encode=encode,
         preparation=preparation,
-        made_with={"encoder": encoder.name, **found.made_with, **(LOOK_ALIKES if look_alikes else {})},
+        made_with={"encoder": encoder.name, **labelled.made_with, **(LOOK_ALIKES if look_alikes else {})},
         positive_class=positive,
         dropped_classes=dropped_classes,
     )

@@ -100,8 +100,8 @@ class ItemKNN(Fitted):
             self.model.fit(self._rated, show_progress=False)
 
     def scores(self, users: Tensor) -> Tensor:
-        found = csr_array(self._rated[users.numpy()]) @ csr_array(self.model.similarity)
-        return torch.from_numpy(found.toarray()[:, 1:])
+        scores = csr_array(self._rated[users.numpy()]) @ csr_array(self.model.similarity)
+        return torch.from_numpy(scores.toarray()[:, 1:])
 
 
 class Factorized(Fitted):

@@ -74,10 +74,10 @@ class Tower(Stackable):
         self.layers = nn.Identity() if plain else _layers([width, *hidden, factors])
 
     def forward(self, rows: Tensor) -> Tensor:
-        found = self.embedding(rows)
+        vectors = self.embedding(rows)
         if self.known is not None:
-            found = torch.cat([found, self.known(rows)], dim=-1)
-        return cast(Tensor, self.layers(found))
+            vectors = torch.cat([vectors, self.known(rows)], dim=-1)
+        return cast(Tensor, self.layers(vectors))
 
 
 def _layers(sizes: Sequence[int]) -> nn.Sequential:

@@ -136,13 +136,13 @@ class Analysis:
     def recipes(self) -> dict[str, str]:
         """Variant -> the first variant that was trained by the same recipe: the same cells, seed by seed."""
         first: dict[tuple[tuple[int, str], ...], str] = {}
-        found = {}
+        recipes = {}
         for variant in self.results.variants:
             cells = self.results.cells_of(variant)
             prints = tuple(zip(cells["seed"].tolist(), cells["fingerprint"].astype(str), strict=True))
             known = bool(prints) and all(text not in ("", "nan", "None") for _, text in prints)
-            found[variant] = first.setdefault(prints, variant) if known else variant
-        return found
+            recipes[variant] = first.setdefault(prints, variant) if known else variant
+        return recipes
 
     @cached_property
     def quoted(self) -> dict[str, str]:
@@ -227,8 +227,8 @@ class Analysis:
 
     def test(self, first: str, second: str) -> PairedTest:
         """The test of two variants, paired by seed."""
-        found = paired_test(self.pairs(first, second), self.terms)
-        return found if len(self._key(first, second)) > 1 else one_recipe(found)
+        test = paired_test(self.pairs(first, second), self.terms)
+        return test if len(self._key(first, second)) > 1 else one_recipe(test)
 
     def pairs(self, first: str, second: str) -> Pairs:
         """The values of two variants in the seeds that both have run."""
@@ -264,10 +264,10 @@ class Analysis:
 
     def step_text(self, row: Difference) -> str:
         """The interval at the row's step in Holm's method, and its confidence: "[-0.003, 0.005] (99 %)"."""
-        found = self.at_its_step(row)
-        if found is None or row.level is None:
+        interval = self.at_its_step(row)
+        if interval is None or row.level is None:
             return NOTHING
-        return f"{interval_text(found, self.decimals)} ({100 * (1 - row.level):.4g} %)"
+        return f"{interval_text(interval, self.decimals)} ({100 * (1 - row.level):.4g} %)"
 
     def said(self, row: Difference) -> str:
         """The verdict as a table says it."""
@@ -294,12 +294,12 @@ class Analysis:
 
     def chances(self, row: Difference) -> tuple[float, float, float] | None:
         """Probabilities of being worse, of no difference that matters, and of being better; None without a rope or a test."""
-        found = self.posterior(row)
-        if found is None:
+        probabilities = self.posterior(row)
+        if probabilities is None:
             return None
-        ends = (found.below, found.above)
+        ends = (probabilities.below, probabilities.above)
         worse, better = ends[::-1] if self.declared.lower_is_better else ends
-        return worse, found.within, better
+        return worse, probabilities.within, better
 
     def improvement(self, row: Difference) -> float | None:
         """Probability of improvement: share of the seeds in which the variant is better than the other, ties half."""
@@ -317,7 +317,7 @@ class Analysis:
         summaries = self.compared_of(metric or self.metric)
         decimals = places(summaries.values())
         shown = {
-            name: shown_mean(found, decimals) for name, found in summaries.items() if self.is_complete(name, found)
+            name: shown_mean(sample, decimals) for name, sample in summaries.items() if self.is_complete(name, sample)
         }
         means = [mean for mean in shown.values() if mean is not None]
         if not means:
@@ -332,14 +332,14 @@ class Analysis:
         """Which mean is bold."""
         if not self.declared.is_ranked:
             return "no mean is bold, as neither more nor less of this metric is better"
-        complete = all(self.is_complete(name, found) for name, found in self.summaries.items())
+        complete = all(self.is_complete(name, sample) for name, sample in self.summaries.items())
         if self.declared.distances:
             return f"the mean of the variant with the {self.declared.best_mean} is bold"
         return f"the best displayed mean{'' if complete else ' of those that lack no seed'} is bold"
 
-    def is_complete(self, variant: str, found: Summary) -> bool:
-        """Whether every cell of ``variant`` has a value in ``found``."""
-        return found.n == len(self.results.cells_of(variant))
+    def is_complete(self, variant: str, sample: Summary) -> bool:
+        """Whether every cell of ``variant`` has a value in ``sample``."""
+        return sample.n == len(self.results.cells_of(variant))
 
     @cached_property
     def exploratory(self) -> str:
@@ -359,10 +359,10 @@ class Analysis:
 
     def quality(self, variant: str) -> float | None:
         """The mean of what is compared, turned so that more is better; None without a value."""
-        found = self.compared.get(variant)
-        if found is None or found.mean is None:
+        sample = self.compared.get(variant)
+        if sample is None or sample.mean is None:
             return None
-        return -found.mean if self.declared.lower_is_better else found.mean
+        return -sample.mean if self.declared.lower_is_better else sample.mean
 
     def count(self, variant: str) -> str:
         """How many values count: "n=10"; "n=9/10, 1 diverged" where a cell has none."""

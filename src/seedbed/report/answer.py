@@ -155,7 +155,11 @@ def _equivalences(analysis: Analysis) -> str:
     """Whose difference is too small to matter, with what probability at least."""
     if analysis.rope is None:
         return ""
-    chances = {row: found[1] for row in analysis.once if (found := analysis.chances(row)) and found[1] >= EQUIVALENT}
+    chances = {
+        row: probabilities[1]
+        for row in analysis.once
+        if (probabilities := analysis.chances(row)) and probabilities[1] >= EQUIVALENT
+    }
     if not chances:
         return ""
     names = [_named(analysis, row) for row in chances]

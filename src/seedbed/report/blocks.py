@@ -1,6 +1,6 @@
 """What a page consists of: blocks such as tables and figures. How a format writes them is the business of ``render/``.
 
-Words are a string, a marked piece such as ``Code``, or a tuple of words. A plain string is a sentence of ours: what stands
+Words are a string, a marked piece such as ``InlineCode``, or a tuple of words. A plain string is a sentence of ours: what stands
 between backticks in it is code, and everything else is shown as it stands.
 """
 
@@ -37,7 +37,7 @@ class Math:
 
 
 @dataclass(frozen=True)
-class Code:
+class InlineCode:
     """What can be typed: a key, a name, a command."""
 
     text: str
@@ -65,7 +65,7 @@ class Brief:
     short: Words
 
 
-Words: TypeAlias = "str | Plain | Number | Math | Code | Bold | Emphasis | Brief | tuple[Words, ...]"
+Words: TypeAlias = "str | Plain | Number | Math | InlineCode | Bold | Emphasis | Brief | tuple[Words, ...]"
 
 
 def bold_if(condition: bool, words: Words) -> Words:
@@ -113,7 +113,7 @@ class Listing:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableBlock:
     """A header and rows of cells; a header of empty words is left out where a format can do without."""
 
     header: Sequence[Words]
@@ -137,7 +137,7 @@ class Figure:
     picture: Picture
 
 
-Block: TypeAlias = Heading | Paragraph | Bullets | Listing | Table | Figure
+Block: TypeAlias = Heading | Paragraph | Bullets | Listing | TableBlock | Figure
 
 
 def pictures_of(blocks: Iterable[Block]) -> list[Picture]:

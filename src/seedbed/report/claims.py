@@ -68,9 +68,9 @@ def check_claims(analysis: Analysis) -> list[Claim]:
     """Check each of ``published.claims`` in the config; ConfigError for a check that cannot be understood."""
     stated = entries_of(analysis.results.config.get("published"), "claims")
     texts = [str(claim if isinstance(claim, str) else claim.get("text", "")) for claim in stated]
-    found = [_finding(analysis, text, claim) for text, claim in zip(texts, stated, strict=True)]
-    adjusted = holm([finding.p for finding in found])
-    return [_claim(text, finding, p) for text, finding, p in zip(texts, found, adjusted, strict=True)]
+    findings = [_finding(analysis, text, claim) for text, claim in zip(texts, stated, strict=True)]
+    adjusted = holm([finding.p for finding in findings])
+    return [_claim(text, finding, p) for text, finding, p in zip(texts, findings, adjusted, strict=True)]
 
 
 def family_words(claims: Sequence[Claim]) -> str:
@@ -145,7 +145,7 @@ def _named_check(text: str, check: Any) -> tuple[str, Any]:
 def all_means_between(analysis: Analysis, ends: Sequence[float]) -> CheckResult:
     """``[low, high]``: every variant's mean lies between the two."""
     low, high = map(float, ends)
-    means = {variant: found.mean for variant, found in analysis.summaries.items() if found.mean is not None}
+    means = {variant: summary.mean for variant, summary in analysis.summaries.items() if summary.mean is not None}
     lowest, highest = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
     extremes = [f"{analysis.show(means[variant])} ({variant})" for variant in (lowest, highest)]
     evidence = f"The means run from {' to '.join(extremes)}"
@@ -197,7 +197,7 @@ def can_beat(analysis: Analysis, pair: Sequence[str]) -> CheckResult:
 
 def largest_std(analysis: Analysis, variant: str) -> CheckResult:
     """``a``: its sample standard deviation is larger than each other one, beyond chance."""
-    stds = {name: found.std for name, found in analysis.summaries.items() if found.std is not None}
+    stds = {name: summary.std for name, summary in analysis.summaries.items() if summary.std is not None}
     if variant not in stds or len(stds) < 2:
         return CheckResult(f"A spread needs two finished seeds of {variant} and of another variant.")
     falling = sorted(stds, key=lambda name: -stds[name])
@@ -233,7 +233,7 @@ def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> Chec
     family = Analysis(analysis.results, analysis.metric, baseline).family
     tested = {row: row.p for row in family if row.p is not None}
     sizes = {row: abs(row.comparison.difference or 0.0) for row in family if row.comparison.difference is not None}
-    means = [found.mean for found in analysis.summaries.values() if found.mean is not None]
+    means = [summary.mean for summary in analysis.summaries.values() if summary.mean is not None]
     if not tested:
         return CheckResult("No difference could be tested.")
     largest = max(sizes, key=sizes.__getitem__)

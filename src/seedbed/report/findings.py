@@ -201,10 +201,10 @@ def _by_seed(results: Results, place: Any) -> pd.Series[float]:
 def _of_source(results: Results, place: list[Any]) -> PublishedNumber:
     variant, metric, *epoch = place
     wanted = (variant, metric, epoch[0] if epoch else None)
-    found = [row for row in published_numbers(results) if (row.variant, row.metric, row.epoch) == wanted]
-    if not found:
+    matches = [row for row in published_numbers(results) if (row.variant, row.metric, row.epoch) == wanted]
+    if not matches:
         raise ConfigError(f"the source has published no number at {place!r}.")
-    return found[0]
+    return matches[0]
 
 
 def _mean(results: Results, place: Any, seeds: list[int] | None = None) -> float:

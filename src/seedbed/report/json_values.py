@@ -36,8 +36,8 @@ def plain(value: Any) -> Any:
 
 def _plain_mapping(value: Any) -> dict[str, Any]:
     if dataclasses.is_dataclass(value):
-        found = {field: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {field.name: plain(of) for field, of in found.items() if of is None or _differs(of, _default(field))}
+        values = {field: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {field.name: plain(of) for field, of in values.items() if of is None or _differs(of, _default(field))}
     if all(isinstance(key, str) for key in value):
         return {key: plain(of_key) for key, of_key in value.items()}
     return {PAIRS: [[plain(key), plain(of_key)] for key, of_key in value.items()]}

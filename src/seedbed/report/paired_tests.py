@@ -151,15 +151,15 @@ def ran(cells: pd.DataFrame, label: str, metric: Metric) -> Ran:
 def pairs_of(first: Ran, second: Ran) -> Pairs:
     """The values in the seeds that both have run."""
     seeds = sorted(first.values.keys() & second.values.keys())
-    found = {side.causes[seed] for side in (first, second) for seed in seeds if seed in side.causes}
+    causes = {side.causes[seed] for side in (first, second) for seed in seeds if seed in side.causes}
     values = [np.array([side.values[seed] for seed in seeds], dtype=np.float64) for side in (first, second)]
-    return Pairs(values[0], values[1], tuple(cause for cause in PAST if cause in found))
+    return Pairs(values[0], values[1], tuple(cause for cause in PAST if cause in causes))
 
 
 def paired_test(pairs: Pairs, terms: Terms) -> PairedTest:
     """Test the pairs that have both values, and, where some were lost, all pairs with the lost runs as the worst."""
     design, ratio = terms.design, terms.test_to_train
-    found = compare(
+    comparison = compare(
         pairs.first,
         pairs.second,
         design=design,
@@ -167,9 +167,9 @@ def paired_test(pairs: Pairs, terms: Terms) -> PairedTest:
         population=terms.population,
         runs=terms.runs,
     )
-    lost = len(pairs.first) - found.n
+    lost = len(pairs.first) - comparison.n
     if not lost or not terms.metric.is_ranked:
-        return PairedTest(found, lost, pairs.causes)
+        return PairedTest(comparison, lost, pairs.causes)
     with_lost = compare_with_lost(
         pairs.first,
         pairs.second,
@@ -178,7 +178,7 @@ def paired_test(pairs: Pairs, terms: Terms) -> PairedTest:
         design=design,
         test_to_train=ratio,
     )
-    return PairedTest(found, lost, pairs.causes, with_lost)
+    return PairedTest(comparison, lost, pairs.causes, with_lost)
 
 
 def one_recipe(test: PairedTest) -> PairedTest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from seedbed.errors import ConfigError
 from seedbed.report.analysis import Analysis, Difference, analyse, difference_text
 from seedbed.report.answer import summary_sentences
-from seedbed.report.blocks import Block, Number, Paragraph, Plain, Table, Words
+from seedbed.report.blocks import Block, Number, Paragraph, Plain, TableBlock, Words
 from seedbed.report.claims import Claim, claims_of_source
 from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import mean_text
@@ -39,7 +39,7 @@ def table_text(results: Results, metric: str | None = None, baseline: str | None
     return printed([Paragraph(Plain(results.experiment)), _variants(analysis), *map(Paragraph, sentences)])
 
 
-def _variants(analysis: Analysis) -> Table:
+def _variants(analysis: Analysis) -> TableBlock:
     header: list[Words] = ["variant", Plain(f"{analysis.label()} ± std"), "n"]
     if analysis.baseline:
         header += [Plain(f"difference to {analysis.baseline} [95 %]"), "verdict (Holm)"]
@@ -54,7 +54,7 @@ def _variants(analysis: Analysis) -> Table:
         ]
         for variant, summary in analysis.summaries.items()
     ]
-    return Table(header, rows)
+    return TableBlock(header, rows)
 
 
 def _claims(results: Results) -> tuple[list[Claim], list[str]]:
@@ -99,7 +99,7 @@ def _best_trials(search: Search) -> list[Block]:
     ]
     header = [*map(Plain, trials_header(search)), *(Plain(names[key]) for key in keys)]
     notes = [Plain(f"* {what_the_best_are(search)}; {about_columns(search)}."), Plain(cut_off(search))]
-    return [Table(header, rows, notes=[note for note in notes if note.text])]
+    return [TableBlock(header, rows, notes=[note for note in notes if note.text])]
 
 
 def _numbered(trial: Trial, best: set[int]) -> str:

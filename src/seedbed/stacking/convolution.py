@@ -53,16 +53,16 @@ class StackedConvolution(StackedLayer):
     def _grouped(self, x: Tensor) -> Tensor:
         seeds = len(self.weight)
         bias = None if self.bias is None else self.bias.flatten()
-        found = self._convolve(x.transpose(0, 1).flatten(1, 2), self.weight.flatten(0, 1), bias, seeds * self.groups)
-        return torch.unflatten(found, 1, (seeds, -1)).transpose(0, 1)
+        output = self._convolve(x.transpose(0, 1).flatten(1, 2), self.weight.flatten(0, 1), bias, seeds * self.groups)
+        return torch.unflatten(output, 1, (seeds, -1)).transpose(0, 1)
 
     def _one_by_one(self, x: Tensor) -> Tensor:
         biases = [None] * len(x) if self.bias is None else self.bias.unbind(0)
         # Seeds are parted and joined with their channels last, so that gradients too keep that order in memory.
         inputs = [_channels_last(rows.movedim(-1, 1)) for rows in x.movedim(2, -1).unbind(0)]
         each = zip(inputs, self.weight.unbind(0), biases, strict=True)
-        found = [self._convolve(rows, weight, bias, self.groups).movedim(1, -1) for rows, weight, bias in each]
-        joined = torch.stack(found) if len(found) > 1 else found[0].unsqueeze(0)
+        outputs = [self._convolve(rows, weight, bias, self.groups).movedim(1, -1) for rows, weight, bias in each]
+        joined = torch.stack(outputs) if len(outputs) > 1 else outputs[0].unsqueeze(0)
         return joined.movedim(-1, 2)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> Tensor:
@@ -85,5 +85,5 @@ class RowByRow(nn.Module):
         # A grouped convolution leaves its rows outside of the seeds in memory; to swap them would be a copy.
         rows_outside = x.stride(1) > x.stride(0)
         x = x.transpose(0, 1) if rows_outside else x
-        found = torch.unflatten(self.layer(x.flatten(0, 1)), 0, x.shape[:2])
-        return found.transpose(0, 1) if rows_outside else found
+        output = torch.unflatten(self.layer(x.flatten(0, 1)), 0, x.shape[:2])
+        return output.transpose(0, 1) if rows_outside else output

@@ -35,10 +35,10 @@ def distinct(ids: Tensor, real: Tensor | None, vocabulary: int) -> Distinct:
     if vocabulary <= 2 * rows:
         every = torch.arange(vocabulary, device=ids.device, dtype=ids.dtype).expand(seeds, -1)
         return Distinct(every, _times(ids.long(), real, vocabulary), ids.long())
-    found = [torch.unique(of_seed, return_inverse=True) for of_seed in ids]
-    most = max(len(values) for values, _ in found)
-    padded = torch.stack([torch.nn.functional.pad(values, (0, most - len(values))) for values, _ in found])
-    place = torch.stack([inverse for _, inverse in found])
+    per_seed = [torch.unique(of_seed, return_inverse=True) for of_seed in ids]
+    most = max(len(values) for values, _ in per_seed)
+    padded = torch.stack([torch.nn.functional.pad(values, (0, most - len(values))) for values, _ in per_seed])
+    place = torch.stack([inverse for _, inverse in per_seed])
     return Distinct(padded, _times(place, real, most), place)
 
 
@@ -66,10 +66,10 @@ def in_batch_softmax(
     if correction is None:
         correction = queries.new_zeros(items.times.shape)
     weights = torch.ones_like(users.place, dtype=queries.dtype) if real is None else real.to(queries.dtype)
-    found: Tensor = _InBatchSoftmax.apply(
+    losses: Tensor = _InBatchSoftmax.apply(
         queries, candidates, correction, users.place, items.place, items.times.to(queries.dtype), weights, spare_hits
     )  # type: ignore[no-untyped-call]
-    return found
+    return losses
 
 
 class _InBatchSoftmax(torch.autograd.Function):

@@ -112,11 +112,11 @@ class StackedEmbedding(StackedLayer):
     def forward(self, rows: Tensor) -> Tensor:
         rows = rows + self.first.view(-1, *[1] * (rows.dim() - 1))
         with torch.no_grad():
-            found = functional.embedding(rows, self.weight.flatten(0, 1))
+            vectors = functional.embedding(rows, self.weight.flatten(0, 1))
         if not torch.is_grad_enabled():
-            return found
-        self._looked_up.append((rows, found.requires_grad_()))
-        return found.clone()  # a leaf itself could not be changed in place
+            return vectors
+        self._looked_up.append((rows, vectors.requires_grad_()))
+        return vectors.clone()  # a leaf itself could not be changed in place
 
     def forget(self) -> None:
         """Begin a step anew: before the rows of its batch are looked up."""
@@ -124,7 +124,7 @@ class StackedEmbedding(StackedLayer):
 
     def sum_gradients(self) -> None:
         """Add to ``weight.grad`` what ``backward`` has left at the rows that were looked up."""
-        used = [(rows, found.grad) for rows, found in self._looked_up if found.grad is not None]
+        used = [(rows, vectors.grad) for rows, vectors in self._looked_up if vectors.grad is not None]
         self._looked_up.clear()
         if not used:
             return

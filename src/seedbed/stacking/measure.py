@@ -52,7 +52,7 @@ def fastest_stack(
             break  # larger stacks will not fit either
     # In turns, so that a machine that is slow for a while is so for all.
     rounds = [{size: take(STEPS) for size, take in steppers.items()} for _ in range(REPEATS)]
-    per_seed = {size: (min(found[size] for found in rounds) + LOOP_SECONDS) / size for size in steppers}
+    per_seed = {size: (min(times[size] for times in rounds) + LOOP_SECONDS) / size for size in steppers}
     best = min(per_seed.values())
     return max(size for size, seconds in per_seed.items() if seconds <= best * ABOUT_AS_FAST)
 

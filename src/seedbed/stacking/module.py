@@ -184,10 +184,10 @@ class StackedModule(pl.LightningModule):
         self.test_metrics = self._fetch({f"test/{name}": value for name, value in self._metrics().items()})
 
     def _evaluate(self, part: Part) -> None:
-        found = self.evaluate(part.index, part.mask)
+        pieces = self.evaluate(part.index, part.mask)
         if part.start == 0:  # in one piece: many small ones would keep the memory between them from being used again
-            self._evaluated = tuple(piece.new_empty(len(piece), part.rows, *piece.shape[2:]) for piece in found)
-        for whole, piece in zip(self._evaluated, found, strict=True):
+            self._evaluated = tuple(piece.new_empty(len(piece), part.rows, *piece.shape[2:]) for piece in pieces)
+        for whole, piece in zip(self._evaluated, pieces, strict=True):
             whole[:, part.start : part.start + piece.shape[1]] = piece
 
     def _metrics(self) -> dict[str, Tensor]:

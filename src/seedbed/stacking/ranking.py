@@ -103,13 +103,13 @@ def ranking_metrics(
     ``sampled`` adds ``hit_rate_at_10_s99`` and so on: every relevant item among that many others, which the user has
     rated on neither side, drawn without repetition by ``keys`` (S,), alike for all networks. It is no ``recall_at_10``.
     """
-    found = _Sums(trained, evaluated, ratings, copies)
+    sums = _Sums(trained, evaluated, ratings, copies)
     for block in _blocks(ratings, len(trained) * len(copies), trained.device):
         scores = scores_of(block.users).float()
-        found.add(scores, block, trained[:, block.rows] & block.valid, evaluated[:, block.rows] & block.valid)
+        sums.add(scores, block, trained[:, block.rows] & block.valid, evaluated[:, block.rows] & block.valid)
         if sampled is not None and keys is not None:
-            found.add_sampled(scores, block, sampled, keys)
-    return found.means(sampled)
+            sums.add_sampled(scores, block, sampled, keys)
+    return sums.means(sampled)
 
 
 def _blocks(ratings: ByUser, width: int, device: torch.device) -> Iterator[Block]:
@@ -247,12 +247,12 @@ class _Sums:
         best = torch.where(relevant, above, above.new_tensor(1 << 40)).argmin(2, keepdim=True)
         above, tied, equal = (values.gather(2, best).squeeze(2) for values in (above, tied, equal))
         chance = torch.where(relevant.any(2), equal.double() / tied, 0)
-        found, place = torch.zeros_like(chance), 1
+        expected, place = torch.zeros_like(chance), 1
         while float(chance.max()) > 1e-12:
-            found += chance / (above + place)
+            expected += chance / (above + place)
             chance = chance * ((tied - place - equal + 1).clamp(min=0) / (tied - place).clamp(min=1))
             place += 1
-        return found
+        return expected
 
     def _add_lists(self, candidates: Tensor, rising: Tensor, has: Tensor, k: int) -> None:
         """Mark the lists of k in which each item is, or may be where the last places are tied."""

@@ -154,7 +154,11 @@ class ProjectClient(MlflowClient):
 
     def experiment_names(self) -> dict[str, str]:
         """Name of each experiment by its id, but for the one that MLflow makes."""
-        return {found.experiment_id: found.name for found in self.search_experiments() if found.name != "Default"}
+        return {
+            experiment.experiment_id: experiment.name
+            for experiment in self.search_experiments()
+            if experiment.name != "Default"
+        }
 
     def add_experiment(self, name: str, artifacts: str | None) -> str:
         """Make an experiment, whose artifacts lie where MLflow puts them or at ``artifacts``; returns its id."""

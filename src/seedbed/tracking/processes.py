@@ -33,8 +33,8 @@ def surely_gone(process: Mapping[str, str]) -> bool:
     if process.get("host") != socket.gethostname():
         return time.time() - float(process.get("heartbeat", 0)) > STALE_AFTER_SECONDS
     try:
-        found = psutil.Process(int(process["pid"]))
-        other = abs(found.create_time() - float(process["process_start"])) > 1
-        return other or found.status() == psutil.STATUS_ZOMBIE
+        current = psutil.Process(int(process["pid"]))
+        other = abs(current.create_time() - float(process["process_start"])) > 1
+        return other or current.status() == psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError):
         return True

@@ -62,7 +62,7 @@ class RecordedRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepJob:
+class RecordedSweepJob:
     """Which job of which sweep a launch is."""
 
     id: str
@@ -90,7 +90,7 @@ class Launch(RecordedRun):
     """Whether its plan, config and data are stored: one that ended earlier has nothing to read."""
     search: str | None
     """Id of the search's run whose best trials it has tested; None where it is of no search."""
-    sweep: SweepJob | None
+    sweep: RecordedSweepJob | None
     recipe_version: str | None
     """None: earlier versions did not record it."""
     params: Mapping[str, str] = field(compare=False, repr=False)
@@ -212,10 +212,10 @@ def _common(run: Run, tags: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _sweep_job(tags: Mapping[str, str]) -> SweepJob | None:
+def _sweep_job(tags: Mapping[str, str]) -> RecordedSweepJob | None:
     if not tags.get(SWEEP):
         return None
-    return SweepJob(
+    return RecordedSweepJob(
         id=tags[SWEEP],
         number=int(tags.get(f"{SWEEP}_job", 0)),
         jobs=_number(tags.get(f"{SWEEP}_jobs")),

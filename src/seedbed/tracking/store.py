@@ -105,15 +105,15 @@ class Store:
             self.experiment_id = self._experiment_id(create, databases.is_database(uri))
 
     def _experiment_id(self, create: bool, database: bool) -> str:
-        found = self._client.get_experiment_by_name(self.experiment)
-        if found is not None and found.lifecycle_stage == "deleted":
+        experiment = self._client.get_experiment_by_name(self.experiment)
+        if experiment is not None and experiment.lifecycle_stage == "deleted":
             raise TrackingError(
                 f"MLflow experiment {self.experiment!r} was deleted in {self.uri}. Restore it with "
-                f"'MLFLOW_TRACKING_URI={shlex.quote(self.uri)} mlflow experiments restore --experiment-id {found.experiment_id}', "
+                f"'MLFLOW_TRACKING_URI={shlex.quote(self.uri)} mlflow experiments restore --experiment-id {experiment.experiment_id}', "
                 "or copy the experiment file to another name."
             )
-        if found is not None:
-            return str(found.experiment_id)
+        if experiment is not None:
+            return str(experiment.experiment_id)
         if not create:
             names = list(self._client.experiment_names().values())
             raise NothingTracked(
@@ -137,11 +137,11 @@ class Store:
 
     def reopen(self, run_id: str) -> TrackedRun | None:
         """Go on with a run that was ended, in the name of this process; None where there is no such run."""
-        found = self._client.find_run(run_id)
-        if found is None:
+        stored = self._client.find_run(run_id)
+        if stored is None:
             return None
         run = self.run(run_id)
-        if found.info.status != "RUNNING" or surely_gone(from_store(found.data.tags)):
+        if stored.info.status != "RUNNING" or surely_gone(from_store(stored.data.tags)):
             self._client.update_run(run_id, status="RUNNING")
             run.log(tags=this_process())
         return run
@@ -242,7 +242,7 @@ class Store:
 
     def files(self, run_id: str) -> set[str]:
         """Names of the files and folders at the top of a run."""
-        return {found.path for found in self._client.list_artifacts(run_id)}
+        return {file.path for file in self._client.list_artifacts(run_id)}
 
     def file(self, run_id: str, name: str) -> AbstractContextManager[Path]:
         """A copy of a run's file, which lasts as long as the context."""

@@ -10,16 +10,16 @@ from seedbed.report.blocks import (
     Bold,
     Brief,
     Bullets,
-    Code,
     Emphasis,
     Figure,
     Heading,
+    InlineCode,
     Listing,
     Math,
     Number,
     Paragraph,
     Plain,
-    Table,
+    TableBlock,
     joined,
     pictures_of,
 )
@@ -31,11 +31,11 @@ from seedbed.report.render.terminal import printed
 from tests.report.conftest import require_balanced
 
 PICTURE = Picture("drawn", "What *it* shows", Drawing)
-TABLE = Table(
+TABLE = TableBlock(
     [Plain("a_name|"), Brief("count of seeds", Math("n")), (Math("p"), " (Holm)")],
     [
         [Plain("one*"), Brief("n=3", "3"), Bold(Number("-0.5 [-0.6, -0.4]"))],
-        [Code("a|b_c"), "4 seeds", Number("< 0.001")],
+        [InlineCode("a|b_c"), "4 seeds", Number("< 0.001")],
     ],
     caption=("Made up, of ", Plain("a_name")),
     about="How to read `a_name`:",
@@ -44,10 +44,10 @@ TABLE = Table(
     left_out="One row is left out.",
 )
 SECTION: list[Block] = [
-    Heading(("Made up for ", Code("a_b"))),
+    Heading(("Made up for ", InlineCode("a_b"))),
     Heading("A part", level=3),
     Paragraph(("A sentence on `x_y` and 50 % of ", Plain("a`b [c]"), ", see ", Emphasis("A part"), ".")),
-    Bullets(["first", joined([Code("k=1"), Bold("second")], ", ")]),
+    Bullets(["first", joined([InlineCode("k=1"), Bold("second")], ", ")]),
     TABLE,
     Figure(PICTURE),
     Listing("key:\n  under_score: [1]\n\nseedbed run x", "yaml"),
@@ -91,7 +91,7 @@ def test_latex() -> None:
 
 def test_a_long_table_goes_over_pages_and_a_long_text_over_lines() -> None:
     rows = [[str(place), "word " * 20] for place in range(LONGEST_FLOAT + 1)]
-    document = latex([Table(["place", "text"], rows, caption="Long")])
+    document = latex([TableBlock(["place", "text"], rows, caption="Long")])
     require_balanced(document)
     assert r"\begin{longtable}{l>{\raggedright\arraybackslash}p{6cm}}" in document
     assert "\\caption{Long.} \\\\\n\\toprule" in document
@@ -127,7 +127,7 @@ def test_the_pictures_are_those_of_the_figures() -> None:
     assert pictures_of(SECTION) == [PICTURE]
 
 
-@pytest.mark.parametrize("table", [Table(["", ""], [["a", "b"]]), Table(["x"], [])])
-def test_a_table_without_a_header_or_rows_is_whole(table: Table) -> None:
+@pytest.mark.parametrize("table", [TableBlock(["", ""], [["a", "b"]]), TableBlock(["x"], [])])
+def test_a_table_without_a_header_or_rows_is_whole(table: TableBlock) -> None:
     require_balanced(latex([table]))
     assert "| --- |" in markdown([table]) or "| --- | --- |" in markdown([table])

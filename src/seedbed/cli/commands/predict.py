@@ -51,8 +51,8 @@ def predict(
     from seedbed.serving.building import classifier_of
     from seedbed.trained.loading import find_variant
 
-    found = find_variant(experiment, variant, run_id, config_dir)
-    classifier = classifier_of(found, seed)
-    options = FileOptions.of(found.config["data"], overrides)
+    trained = find_variant(experiment, variant, run_id, config_dir)
+    classifier = classifier_of(trained, seed)
+    options = FileOptions.of(trained.config["data"], overrides)
     questions = questions_of(classifier, texts, file, options, say=lambda sentence: click.echo(sentence, err=True))
     click.echo(prediction_text(classifier, questions))

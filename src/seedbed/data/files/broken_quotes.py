@@ -53,7 +53,7 @@ def any_swallowed(lines: Sequence[str], over_lines: Sequence[tuple[int, int]], d
 
 
 @dataclass
-class Evidence:
+class QuoteEvidence:
     """How quotes are used in a text."""
 
     enclose: int = 0
@@ -86,7 +86,7 @@ class Recovery:
         self._lines, self._delimiter, self._width, self._swallows = lines, delimiter, width, swallows
         self._columns = _Columns(lines, delimiter, width, over_lines)
         self._opens = re.compile(f'(?:^|{re.escape(delimiter)})"')
-        self.evidence = Evidence()
+        self.evidence = QuoteEvidence()
         self.records: list[Parsed] = list(self._all())
 
     def _all(self) -> Iterator[Parsed]:

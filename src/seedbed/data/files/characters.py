@@ -341,10 +341,10 @@ def _bad_bytes(path: Path, content: bytes, encoding: str, bad: _Bad, reading: Re
 def _give_encoding(path: Path, content: bytes, wrong: str) -> str:
     """Advice on an encoding that fits the whole file."""
     try:
-        found = _found_encoding(path, content)
+        encoding = _found_encoding(path, content)
     except DataError:
         fits = [name for name in dict.fromkeys([*_guesses(content), "cp1252"]) if _decodes(content, name)][:3]
         return f"Set data.encoding to the file's own, such as {' or '.join(fits)}." if fits else "Mend the file."
-    if codecs.lookup(found).name == codecs.lookup(wrong).name or not _decodes(content, found):
+    if codecs.lookup(encoding).name == codecs.lookup(wrong).name or not _decodes(content, encoding):
         return "Mend it."
-    return f"Set data.encoding={found}, which fits all of it."
+    return f"Set data.encoding={encoding}, which fits all of it."

@@ -194,14 +194,14 @@ def _without_nuls(text: str, scan: Scan) -> Scan:
         replace(bad, why=NUL) if any("\0" in line for line in lines[bad.first - 1 : bad.last]) else bad
         for bad in scan.bad
     ]
-    found = [BadRecord(first, ends.get(first, first), NUL) for first in sorted(hold - known)]
-    gone = {bad.first for bad in found}
+    with_nul = [BadRecord(first, ends.get(first, first), NUL) for first in sorted(hold - known)]
+    gone = {bad.first for bad in with_nul}
     return replace(
         scan,
         header_line=len(text) if scan.header_line in gone else scan.header_line,  # no header is left
-        records=scan.records - len(found),
+        records=scan.records - len(with_nul),
         over_lines=[lines for lines in scan.over_lines if lines[0] not in gone],
-        bad=sorted([*named, *found], key=lambda bad: bad.first),
+        bad=sorted([*named, *with_nul], key=lambda bad: bad.first),
     )
 
 
@@ -247,7 +247,7 @@ def _parted(path: Path, text: str, delimiter: str, reading: Reading) -> tuple[st
         outside_quotes = reading.quoting != "none" and '"' in text
         lines = (line.strip(" \t") for line in _lines(text))
         if outside_quotes:
-            text = "\n".join(_BLANKS.sub(lambda found: found[1] or stand_in, line) for line in lines)
+            text = "\n".join(_BLANKS.sub(lambda match: match[1] or stand_in, line) for line in lines)
         else:
             text = "\n".join(re.sub(r"[ \t]+", stand_in, line) for line in lines)
     else:
@@ -297,7 +297,7 @@ def _best_delimiter(path: Path, sample: str, reading: Reading, wanted: Sequence[
         if scan.width > 1:
             fits = set(wanted) <= set(_columns(scan, reading.header))
             judged.append((fits, -scan.lines_amiss, scan.width, delimiter))
-    best = max(judged, key=lambda found: found[:3]) if judged else None
+    best = max(judged, key=lambda candidate: candidate[:3]) if judged else None
     mostly_amiss = best is None or -2 * best[1] > sample.count("\n")
     if mostly_amiss and _is_aligned(path, sample, reading):
         return BLANKS
@@ -306,18 +306,18 @@ def _best_delimiter(path: Path, sample: str, reading: Reading, wanted: Sequence[
 
 def _candidates(sample: str) -> list[str]:
     """Delimiters that may part the text: two equal characters in place of one that is always doubled."""
-    found = list(DELIMITERS.values())
+    candidates = list(DELIMITERS.values())
     first = sample.lstrip("\n").split("\n", 1)[0]
     # A blank before a quote makes it one of the text, unless it is a part of the delimiter.
-    found += [f"{each} " for each in found if f'{each} "' in sample and f"{each} " in first]
+    candidates += [f"{each} " for each in candidates if f'{each} "' in sample and f"{each} " in first]
     for pair in DOUBLED:
         doubled = sample.count(pair)
         often = first.count(pair) > (1 if pair[0] in DELIMITERS.values() else 0)
         if often and sample.count(pair[0]) == 2 * doubled:
-            found = [pair, *(delimiter for delimiter in found if delimiter != pair[0])]
+            candidates = [pair, *(delimiter for delimiter in candidates if delimiter != pair[0])]
         elif pair == "::" and often:
-            found.append(pair)
-    return found
+            candidates.append(pair)
+    return candidates
 
 
 def _is_aligned(path: Path, sample: str, reading: Reading) -> bool:
@@ -380,7 +380,7 @@ def _found_quoting(text: str, dialect: Dialect, reading: Reading) -> tuple[int, 
     return (quoted.quoting, by_quotes) if fits else (plain.quoting, by_lines)
 
 
-def _by_quotes(text: str, dialect: Dialect, reading: Reading) -> tuple[Scan, broken_quotes.Evidence | None]:
+def _by_quotes(text: str, dialect: Dialect, reading: Reading) -> tuple[Scan, broken_quotes.QuoteEvidence | None]:
     """The scan by CSV quoting, in which a broken quote costs its own record alone."""
     lines = _lines(text)
     scan = _scanned(text, _parsed(lines, dialect))
@@ -498,5 +498,5 @@ def _other_quoting(text: str, reading: Reading, dialect: Dialect, scan: Scan) ->
 
 def _fits(text: str, dialect: Dialect, reading: Reading, scan: Scan) -> bool:
     """Whether all records fit where they are read so, without dropping any."""
-    _, found = _found_quoting(text, dialect, replace(reading, bad_lines="error"))
-    return not found.bad and found.width == scan.width
+    _, strict = _found_quoting(text, dialect, replace(reading, bad_lines="error"))
+    return not strict.bad and strict.width == scan.width

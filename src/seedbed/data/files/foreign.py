@@ -112,10 +112,10 @@ def _pointer(start: str) -> tuple[str, str] | None:
 
 
 def _markup(start: str) -> tuple[str, str] | None:
-    found = _MARKUP.match(start)
-    if not found:
+    match = _MARKUP.match(start)
+    if not match:
         return None
-    is_page = "html" in start[:1024].casefold() or (found[1] or "").casefold() in (
+    is_page = "html" in start[:1024].casefold() or (match[1] or "").casefold() in (
         "head",
         "body",
         "script",

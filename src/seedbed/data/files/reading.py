@@ -214,12 +214,12 @@ class Records(ABC):
 
     def position(self, name: str, key: str) -> int:
         """The position of column ``name``, which config key ``key`` asks for; raises ``DataError``."""
-        found = [position for position, column in enumerate(self.columns) if column == name]
-        found = found or [position for position, column in enumerate(self.columns) if same_form(column, name)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise DataError(f"{key}={name}: {self.path} has {len(found)} columns of that name. Rename one of them.")
+        positions = [position for position, column in enumerate(self.columns) if column == name]
+        positions = positions or [position for position, column in enumerate(self.columns) if same_form(column, name)]
+        if len(positions) == 1:
+            return positions[0]
+        if positions:
+            raise DataError(f"{key}={name}: {self.path} has {len(positions)} columns of that name. Rename one of them.")
         misses = near_misses(name, filter(None, self.columns))
         hint = f", {misses}" if misses.startswith("did") else "."
         raise DataError(

@@ -46,8 +46,8 @@ def cold_start_figure(of_counts: Mapping[int, Analysis], side: str) -> Figure:
 
 
 def _means(axes: Axes, of_counts: Mapping[int, Analysis], variant: str, colour: str, marker: str) -> None:
-    found = {count: of.summaries[variant] for count, of in of_counts.items()}
-    points = [(count, of.mean, of.std or 0.0) for count, of in found.items() if of.mean is not None]
+    summaries = {count: of.summaries[variant] for count, of in of_counts.items()}
+    points = [(count, of.mean, of.std or 0.0) for count, of in summaries.items() if of.mean is not None]
     _line(axes, [(count, mean, mean - std, mean + std) for count, mean, std in points], colour, marker, short(variant))
 
 
@@ -58,11 +58,11 @@ def _differences(axes: Axes, of_counts: Mapping[int, Analysis], variant: str, co
         if variant == baseline:
             points.append((count, 0.0, 0.0, 0.0))
             continue
-        found = analysis.compare(variant, str(baseline))
-        if found.difference is not None:
-            low = found.difference if found.low is None else found.low
-            high = found.difference if found.high is None else found.high
-            points.append((count, found.difference, low, high))
+        comparison = analysis.compare(variant, str(baseline))
+        if comparison.difference is not None:
+            low = comparison.difference if comparison.low is None else comparison.low
+            high = comparison.difference if comparison.high is None else comparison.high
+            points.append((count, comparison.difference, low, high))
     _line(axes, points, colour, marker, short(variant))
 
 

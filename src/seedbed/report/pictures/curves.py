@@ -31,10 +31,10 @@ def curve_metric(results: Results, numbers: list[PublishedNumber]) -> str | None
 def curves_of_the_source(numbers: list[PublishedNumber], metric: str) -> dict[str, list[list[PublishedNumber]]]:
     """Published curves of ``metric`` by variant."""
     points = (number for number in numbers if number.epoch is not None and number.metric == metric)
-    found: dict[str, list[list[PublishedNumber]]] = {}
+    curves: dict[str, list[list[PublishedNumber]]] = {}
     for (variant, _), curve in groupby(points, key=lambda number: (number.variant, number.curve)):
-        found.setdefault(variant, []).append(list(curve))
-    return found
+        curves.setdefault(variant, []).append(list(curve))
+    return curves
 
 
 def curves_figure(

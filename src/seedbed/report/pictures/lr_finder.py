@@ -43,10 +43,12 @@ def _draw(axes: Axes, tests: Sequence[RangeTest]) -> None:
         _cut(axes, tests)
     _mark_diverged(axes, tests)
     for rule in RULES:
-        found = Suggested.by(rule, tests)
-        if found.mean is not None:
-            label = f"{rule} {found.mean:.2g}" + (f" (n={len(found.rates)})" if len(found.rates) < len(tests) else "")
-            axes.axvline(found.mean, color=_COLOURS[rule], linestyle=_STYLES[rule], linewidth=1.4, label=label)
+        suggested = Suggested.by(rule, tests)
+        if suggested.mean is not None:
+            label = f"{rule} {suggested.mean:.2g}" + (
+                f" (n={len(suggested.rates)})" if len(suggested.rates) < len(tests) else ""
+            )
+            axes.axvline(suggested.mean, color=_COLOURS[rule], linestyle=_STYLES[rule], linewidth=1.4, label=label)
     if tests[0].settings.spacing == "exponential":
         axes.set_xscale("log")
     axes.grid(axis="y", color=GRID, linewidth=0.8)

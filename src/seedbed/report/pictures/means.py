@@ -35,7 +35,7 @@ def means_figure(analysis: Analysis) -> Figure:
     variants, bars = analysis.results.variants, _bars(analysis)
     bounds = analysis.declared.bounds
     spans = {variant: span(analysis.summaries[variant], bars, bounds) for variant in variants}
-    shown = {variant: found for variant, found in spans.items() if found is not None}
+    shown = {variant: whisker for variant, whisker in spans.items() if whisker is not None}
     limits = _axis(analysis, shown)
     figure = Figure(figsize=(max(5.0, 1.15 * len(variants) + 1.2), 4.2), layout="constrained")
     axes = figure.add_subplot()
@@ -112,7 +112,7 @@ def _axis(analysis: Analysis, spans: dict[str, Span]) -> tuple[float, float]:
     if section.get("axis") and section.get("metric") == analysis.metric:
         low, high = section["axis"]
         return float(low), float(high)
-    ends = [end for found in spans.values() for end in (found.drawn_low, found.drawn_high)]
+    ends = [end for whisker in spans.values() for end in (whisker.drawn_low, whisker.drawn_high)]
     for variant in spans:
         values = analysis.results.values(variant, analysis.metric)
         ends += values[finite(values)].tolist()
@@ -133,8 +133,8 @@ def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, floa
     if limits[0] != 0:
         first += f" The axis starts at {limits[0]:.4g}."
     notes = [first]
-    cut = {found.drawn_low for found in spans.values() if found.drawn_low > found.low}
-    cut |= {found.drawn_high for found in spans.values() if found.drawn_high < found.high}
+    cut = {whisker.drawn_low for whisker in spans.values() if whisker.drawn_low > whisker.low}
+    cut |= {whisker.drawn_high for whisker in spans.values() if whisker.drawn_high < whisker.high}
     if cut:
         notes.append(f"Bars are cut at {listed(map(str, sorted(cut)))}, where the metric ends; the tables are not.")
     if beyond := _beyond(spans, limits):
@@ -148,8 +148,8 @@ def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, floa
 def _beyond(spans: dict[str, Span], limits: tuple[float, float]) -> list[str]:
     """Whose whisker the axis cuts, and where it ends."""
     cut = []
-    for variant, found in spans.items():
-        ends = [end for end in (found.drawn_low, found.drawn_high) if not limits[0] <= end <= limits[1]]
+    for variant, whisker in spans.items():
+        ends = [end for end in (whisker.drawn_low, whisker.drawn_high) if not limits[0] <= end <= limits[1]]
         cut += [f"{plain(variant)} (to {listed(f'{end:.4g}' for end in ends)})"] if ends else []
     return cut
 

@@ -53,12 +53,12 @@ def ranks_figure(names: Sequence[str], ranks: Sequence[float], critical_differen
 
 def cliques(ranks: Sequence[float], critical_difference: float) -> list[tuple[float, float]]:
     """First and last of each largest run of the rising ``ranks`` that lies within the critical difference."""
-    found: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for start, first in enumerate(ranks):
         end = max(place for place, rank in enumerate(ranks) if rank - first <= critical_difference)
-        if end > start and (not found or end > found[-1][1]):
-            found.append((start, end))
-    return [(ranks[start], ranks[end]) for start, end in found]
+        if end > start and (not runs or end > runs[-1][1]):
+            runs.append((start, end))
+    return [(ranks[start], ranks[end]) for start, end in runs]
 
 
 def _name(axes: Axes, name: str, rank: float, height: float, edge: float, side: str) -> None:

@@ -179,12 +179,12 @@ def _draw_slice(axes: Axes, search: Search, scale: _Scale, view: _View, shades: 
 
 def _slice(trials: Sequence[Trial], scale: _Scale) -> tuple[list[float], list[float], list[int]]:
     """Spot, height and number of each trial that has both; those of one choice are spread a little."""
-    found = [
+    points = [
         (spot + (0.3 * (0.618 * trial.number % 1 - 0.5) if scale.choices is not None else 0.0), height, trial.number)
         for trial in trials
         if (spot := scale.spot(trial)) is not None and (height := _shown(trial, 0)) is not None
     ]
-    return [at[0] for at in found], [at[1] for at in found], [at[2] for at in found]
+    return [at[0] for at in points], [at[1] for at in points], [at[2] for at in points]
 
 
 def importance_figure(search: Search, importances: Mapping[str, Mapping[str, float]]) -> Figure:
@@ -433,8 +433,8 @@ def _shown(trial: Trial, place: int) -> float | None:
 
 def _points(trials: Sequence[Trial], place: int) -> tuple[list[int], list[float]]:
     """Number and value of each trial that has one."""
-    found = [(trial.number, value) for trial in trials if (value := _shown(trial, place)) is not None]
-    return [number for number, _ in found], [value for _, value in found]
+    points = [(trial.number, value) for trial in trials if (value := _shown(trial, place)) is not None]
+    return [number for number, _ in points], [value for _, value in points]
 
 
 def _label(search: Search, place: int) -> str:

@@ -91,7 +91,7 @@ def html(page: str, images: Mapping[str, bytes], title: str) -> str:
     Raw HTML in the page is shown as text.
     """
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(page)
-    body = re.sub(r'<img src="([^"]+)\.png"', lambda found: _embedded(found[1], images), body)
+    body = re.sub(r'<img src="([^"]+)\.png"', lambda match: _embedded(match[1], images), body)
     # A mean and its spread, or the ends of an interval, stay in one line.
     body = re.sub(r"<td>(?=(?:<strong>)?[^<]{1,32}<)", '<td class="short">', body)
     body = body.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
@@ -107,9 +107,9 @@ def _with_contents(body: str) -> str:
     """Give every section a place of its own, and list them below the picture of the result."""
     titles: list[str] = []
 
-    def anchored(found: re.Match[str]) -> str:
-        titles.append(found[1])
-        return f'<h2 id="section-{len(titles)}">{found[1]}</h2>'
+    def anchored(match: re.Match[str]) -> str:
+        titles.append(match[1])
+        return f'<h2 id="section-{len(titles)}">{match[1]}</h2>'
 
     body = re.sub(r"<h2>(.*?)</h2>", anchored, body)
     links = " ".join(f'<a href="#section-{place}">{title}</a>' for place, title in enumerate(titles, start=1))

@@ -10,16 +10,16 @@ from seedbed.report.blocks import (
     Bold,
     Brief,
     Bullets,
-    Code,
     Emphasis,
     Figure,
     Heading,
+    InlineCode,
     Listing,
     Math,
     Number,
     Paragraph,
     Plain,
-    Table,
+    TableBlock,
     Words,
 )
 from seedbed.report.formatting import NOTHING, SUPERSCRIPTS
@@ -97,7 +97,7 @@ def _block(block: Block) -> str:
             return _LISTING % "\\\\\n".join(map(_typed, text.splitlines()))
         case Figure(picture):
             return _FIGURE % {"file": f"{picture.name}.png", "caption": escaped(picture.caption)}
-        case Table():
+        case TableBlock():
             return _table(block)
 
 
@@ -109,7 +109,7 @@ def _typed(line: str) -> str:
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _table(table: Table) -> str:
+def _table(table: TableBlock) -> str:
     """All rows, under a caption that says how to read them."""
     form, ending = (_TABLE, "") if len(table.rows) <= LONGEST_FLOAT else (_LONG_TABLE, r" \\")
     caption = " ".join(filter(None, map(inline, [_title(table), table.about, *table.notes])))
@@ -122,11 +122,11 @@ def _table(table: Table) -> str:
     }
 
 
-def _title(table: Table) -> Words:
+def _title(table: TableBlock) -> Words:
     return (table.caption, ".") if table.caption else ""
 
 
-def _columns(table: Table) -> list[str]:
+def _columns(table: TableBlock) -> list[str]:
     """The first column to the left, the others to the right, and those of long texts in lines of their own."""
     columns = zip(*table.rows, strict=True) if table.rows else [()] * len(table.header)
     return [
@@ -166,7 +166,7 @@ def inline(words: Words) -> str:  # noqa: PLR0911 - one for each kind
             return text if text == NOTHING else escaped(text).replace("-", "$-$")
         case Math(text):
             return f"${text}$"
-        case Code(text):
+        case InlineCode(text):
             return rf"\texttt{{{escaped(text)}}}"
         case Bold(inner):
             return (
@@ -181,7 +181,7 @@ def inline(words: Words) -> str:  # noqa: PLR0911 - one for each kind
 def _prose(sentence: str) -> str:
     """A sentence, with what stands between backticks as code."""
     parts = sentence.split("`")
-    return "".join(inline(Code(part)) if place % 2 else _with_ends(part) for place, part in enumerate(parts))
+    return "".join(inline(InlineCode(part)) if place % 2 else _with_ends(part) for place, part in enumerate(parts))
 
 
 def _with_ends(text: str) -> str:

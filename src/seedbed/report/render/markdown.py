@@ -10,16 +10,16 @@ from seedbed.report.blocks import (
     Bold,
     Brief,
     Bullets,
-    Code,
     Emphasis,
     Figure,
     Heading,
+    InlineCode,
     Listing,
     Math,
     Number,
     Paragraph,
     Plain,
-    Table,
+    TableBlock,
     Words,
 )
 
@@ -42,11 +42,11 @@ def _parts(block: Block) -> list[str]:
             return [f"```{language}\n{text}\n```"]
         case Figure(picture):
             return [f"![{escaped(picture.caption)}]({picture.name}.png)"]
-        case Table():
+        case TableBlock():
             return _table_parts(block)
 
 
-def _table_parts(table: Table) -> list[str]:
+def _table_parts(table: TableBlock) -> list[str]:
     rows = table.rows if table.shown is None else [table.rows[place] for place in table.shown]
     return [*_filled([table.about]), _table(table.header, rows), *_filled([*table.notes, table.left_out])]
 
@@ -66,8 +66,8 @@ def _cell(words: Words) -> str:
     match words:
         case Brief(inner):
             return _cell(inner)
-        case Code(text):
-            return inline(Code(text.replace("|", r"\|")))
+        case InlineCode(text):
+            return inline(InlineCode(text.replace("|", r"\|")))
         case _:
             return inline(words)
 
@@ -83,7 +83,7 @@ def inline(words: Words) -> str:  # noqa: PLR0911 - one for each kind
             return escaped(text)
         case Number(text) | Math(text):
             return text
-        case Code(text):
+        case InlineCode(text):
             return f"`{text.replace('`', '')}`"
         case Bold(inner):
             return f"**{inline(inner)}**"

@@ -10,16 +10,16 @@ from seedbed.report.blocks import (
     Bold,
     Brief,
     Bullets,
-    Code,
     Emphasis,
     Figure,
     Heading,
+    InlineCode,
     Listing,
     Math,
     Number,
     Paragraph,
     Plain,
-    Table,
+    TableBlock,
     Words,
 )
 
@@ -39,7 +39,7 @@ def _lines(block: Block) -> list[str]:
             return [text]
         case Figure():
             return []
-        case Table(header, rows):
+        case TableBlock(header, rows):
             table = aligned([[inline(cell) for cell in row] for row in (header, *rows)])
             return [*_filled([block.about]), table, *_filled(block.notes)]
 
@@ -55,7 +55,7 @@ def inline(words: Words) -> str:
             return words.replace("`", "")
         case tuple():
             return "".join(map(inline, words))
-        case Plain(text) | Number(text) | Math(text) | Code(text):
+        case Plain(text) | Number(text) | Math(text) | InlineCode(text):
             return text
         case Bold(inner) | Emphasis(inner) | Brief(inner):
             return inline(inner)

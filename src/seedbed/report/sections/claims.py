@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seedbed.report.analysis import LEVEL
-from seedbed.report.blocks import Block, Bold, Code, Heading, Plain, Table
+from seedbed.report.blocks import Block, Bold, Heading, InlineCode, Plain, TableBlock
 from seedbed.report.claims import UNTESTABLE, Claim, family_words
 from seedbed.report.departures import departures
 from seedbed.report.evidence import Evidence
@@ -17,13 +17,13 @@ def section(evidence: Evidence) -> list[Block]:
     if not claims:
         return []
     metric = (results.config.get("report") or {}).get("metric")
-    table = Table(
+    table = TableBlock(
         ["claim", "our runs", "evidence", 'false "holds"'],
         [[Plain(claim.text), Bold(claim.verdict), Plain(claim.evidence), Plain(claim.false_holds)] for claim in claims],
         caption="Claims of the source",
         about=(
             "Checked on ",
-            Code(str(metric)),
+            InlineCode(str(metric)),
             f", the experiment's own metric{departures(results)}.{_about_family(claims)}",
         ),
     )

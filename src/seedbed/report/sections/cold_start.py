@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seedbed.report.analysis import Analysis
-from seedbed.report.blocks import Block, Code, Figure, Heading, Number, Plain, Table, bold_if
+from seedbed.report.blocks import Block, Figure, Heading, InlineCode, Number, Plain, TableBlock, bold_if
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked
 from seedbed.report.formatting import PLUS_MINUS, mean_text, places
@@ -35,7 +35,7 @@ def section(evidence: Evidence) -> list[Block]:
     return [Heading("By known ratings"), Figure(picture), _table(of_counts, side, caption)]
 
 
-def _table(of_counts: dict[int, Analysis], side: str, caption: str) -> Table:
+def _table(of_counts: dict[int, Analysis], side: str, caption: str) -> TableBlock:
     results = next(iter(of_counts.values())).results
     names = marked(results)
     decimals = places(summary for each in of_counts.values() for summary in each.summaries.values())
@@ -50,14 +50,14 @@ def _table(of_counts: dict[int, Analysis], side: str, caption: str) -> Table:
         ]
         for variant in results.variants
     ]
-    return Table(["variant", *map(str, of_counts)], rows, caption=caption, about=_about(of_counts, side))
+    return TableBlock(["variant", *map(str, of_counts)], rows, caption=caption, about=_about(of_counts, side))
 
 
-def _about(of_counts: dict[int, Analysis], side: str) -> tuple[str | Code, ...]:
+def _about(of_counts: dict[int, Analysis], side: str) -> tuple[str | InlineCode, ...]:
     first = next(iter(of_counts.values()))
     return (
         f"RMSE of the ratings of {side}s that were not trained on, mean {PLUS_MINUS} sample std over the seeds, by how many "
         "ratings of each are known. The same ratings are predicted for every number. The best of a column is bold. ",
-        Code(f"seedbed report {first.results.experiment} --metric {first.metric}"),
+        InlineCode(f"seedbed report {first.results.experiment} --metric {first.metric}"),
         " tests these values for one number.",
     )

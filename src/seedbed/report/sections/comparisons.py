@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from seedbed.report.analysis import LEVEL, Analysis, Difference, difference_text
-from seedbed.report.blocks import Block, Brief, Code, Figure, Heading, Math, Number, Paragraph, Plain, Table, Words
+from seedbed.report.blocks import (
+    Block,
+    Brief,
+    Figure,
+    Heading,
+    InlineCode,
+    Math,
+    Number,
+    Paragraph,
+    Plain,
+    TableBlock,
+    Words,
+)
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked
 from seedbed.report.formatting import count_word, number, p_text
@@ -17,7 +29,9 @@ def section(evidence: Evidence) -> list[Block]:
     analysis = evidence.analysis
     if not analysis.family:
         return []
-    title: Words = ("Comparisons with ", Code(analysis.baseline)) if analysis.baseline else "Comparisons of all pairs"
+    title: Words = (
+        ("Comparisons with ", InlineCode(analysis.baseline)) if analysis.baseline else "Comparisons of all pairs"
+    )
     exploratory = [Paragraph(analysis.exploratory)] if analysis.exploratory else []
     return [Heading(title), *exploratory, *map(Figure, pictures(evidence)), _table(analysis)]
 
@@ -31,10 +45,10 @@ def pictures(evidence: Evidence) -> list[Picture]:
     return [Picture("differences", caption, lambda: differences_figure(analysis))]
 
 
-def _table(analysis: Analysis) -> Table:
+def _table(analysis: Analysis) -> TableBlock:
     kept = {id(row) for row in analysis.shown}
-    against: tuple[Words, ...] = ("to ", Code(analysis.baseline), " ") if analysis.baseline else ()
-    return Table(
+    against: tuple[Words, ...] = ("to ", InlineCode(analysis.baseline), " ") if analysis.baseline else ()
+    return TableBlock(
         _header(analysis),
         [_cells(analysis, row) for row in analysis.family],
         caption=("Paired differences ", *against, "on ", Plain(analysis.label())),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seedbed.report.blocks import Block, Bullets, Code, Heading, Plain, Table, Words
+from seedbed.report.blocks import Block, Bullets, Heading, InlineCode, Plain, TableBlock, Words
 from seedbed.report.evidence import Evidence
 
 
@@ -13,14 +13,14 @@ def section(evidence: Evidence) -> list[Block]:
     """Name, digest, counts and notes of the data set; [] where nothing of it was recorded."""
     data = evidence.results.data
     rows, notes = _rows(data), [Plain(str(note)) for note in data.get("notes") or ()]
-    blocks: list[Block] = [Table(["", ""], rows)] if rows else []
+    blocks: list[Block] = [TableBlock(["", ""], rows)] if rows else []
     blocks += [Bullets(notes)] if notes else []
     return [Heading("Data"), *blocks] if blocks else []
 
 
 def _rows(data: Mapping[str, Any]) -> list[list[Words]]:
     rows: list[list[Words]] = [["data set", Plain(str(data["name"]))]] if data.get("name") else []
-    rows += [["SHA-256", Code(str(data["digest"]))]] if data.get("digest") else []
+    rows += [["SHA-256", InlineCode(str(data["digest"]))]] if data.get("digest") else []
     rows += [[Plain(_spaced(what)), Plain(str(count))] for what, count in (data.get("counts") or {}).items()]
     rows += [[Plain(str(what)), Plain(str(value))] for what, value in (data.get("made_with") or {}).items()]
     if isinstance(data.get("split"), dict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seedbed.report.blocks import Block, Figure, Heading, Number, Paragraph, Plain, Table, Words, joined
+from seedbed.report.blocks import Block, Figure, Heading, Number, Paragraph, Plain, TableBlock, Words, joined
 from seedbed.report.evidence import Evidence
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, listed, mean_text, places
 from seedbed.report.pictures.embeddings import components_figure, predictions_figure
@@ -98,7 +98,7 @@ def _biases(learned: Inspection, readings: Sequence[Readings], *, highest: bool)
     also = f": the first {LISTED}, and those that the source names" if lists else ""
     about = f"By the mean over seeds{also}; such an item is {_what(learned, highest)} than its factors and its users explain."
     notes: list[Words] = [("Not in the data: ", joined(map(Plain, absent), ", "), ".")] if absent else []
-    return [Heading(title, level=3), Table(header, rows, caption=title, about=about, notes=notes)]
+    return [Heading(title, level=3), TableBlock(header, rows, caption=title, about=about, notes=notes)]
 
 
 def _what(learned: Inspection, highest: bool) -> str:
@@ -138,7 +138,7 @@ def _nearest(learned: Inspection, readings: Sequence[Readings]) -> list[Block]:
         "By the cosine of their factors, mean over seeds: to the most rated items"
         f"{', and to those that the source names' if said else ''}."
     )
-    return [Heading("Nearest items", level=3), Table(header, rows, caption="Nearest items", about=about)]
+    return [Heading("Nearest items", level=3), TableBlock(header, rows, caption="Nearest items", about=about)]
 
 
 def _components(learned: Inspection, components: PrincipalComponents) -> list[Block]:
@@ -178,7 +178,7 @@ def _predictions(learned: Inspection, predictions: PredictedRatings) -> list[Blo
         [Number(name), Number(str(count)), Number(mean_text(mean, decimals))] for name, count, mean in predictions.means
     ]
     title = "Predicted and actual ratings"
-    table = Table(
+    table = TableBlock(
         ["actual", "rows", f"mean prediction {PLUS_MINUS} std"],
         rows,
         caption=title,

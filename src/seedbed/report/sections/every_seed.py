@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seedbed.report.analysis import Analysis
-from seedbed.report.blocks import Block, Figure, Heading, Math, Number, Paragraph, Plain, Table, Words
+from seedbed.report.blocks import Block, Figure, Heading, Math, Number, Paragraph, Plain, TableBlock, Words
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked
 from seedbed.report.formatting import interval_text, number, single_places
@@ -25,7 +25,7 @@ def section(evidence: Evidence) -> list[Block]:
     """The picture, medians and further intervals, and what rounding makes of a seed where it was measured."""
     analysis = evidence.analysis
     names = marked(analysis.results)
-    table = Table(
+    table = TableBlock(
         _header(analysis),
         [
             [Plain(names[variant]), *_cells(analysis, variant, summary)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seedbed.report.blocks import Block, Bullets, Code, Heading, Paragraph, Words
+from seedbed.report.blocks import Block, Bullets, Heading, InlineCode, Paragraph, Words
 from seedbed.report.evidence import Evidence
 from seedbed.report.findings import Finding
 
@@ -17,4 +17,4 @@ def section(evidence: Evidence) -> list[Block]:
 
 def _line(finding: Finding) -> Words:
     typed = f" ({finding.typed})" if finding.typed else ""
-    return (finding.text, " ", Code(finding.command), typed)
+    return (finding.text, " ", InlineCode(finding.command), typed)

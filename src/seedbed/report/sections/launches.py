@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from seedbed.report.analysis import Analysis
-from seedbed.report.blocks import Block, Bullets, Code, Heading, Paragraph, Plain, Words, joined
+from seedbed.report.blocks import Block, Bullets, Heading, InlineCode, Paragraph, Plain, Words, joined
 from seedbed.report.evidence import Evidence
 from seedbed.results import SECONDS
 
@@ -20,7 +20,7 @@ def section(evidence: Evidence) -> list[Block]:
     launches = [*recorded, *sorted(set(finished["launch"]) - set(recorded))]
     lines: list[Words] = [
         (
-            Code(launch),
+            InlineCode(launch),
             *_about(recorded.get(launch, {})),
             ": ",
             _trained(finished[finished["launch"] == launch], results.variants),
@@ -34,7 +34,7 @@ def section(evidence: Evidence) -> list[Block]:
 def _about(launch: Mapping[str, str]) -> tuple[Words, ...]:
     """When it started, and by which command."""
     said: list[Words] = [launch["started"]] if launch.get("started") else []
-    said += [Code(launch["command"])] if launch.get("command") else []
+    said += [InlineCode(launch["command"])] if launch.get("command") else []
     return (" (", joined(said, ", "), ")") if said else ()
 
 

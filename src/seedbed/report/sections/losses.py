@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from seedbed.report.blocks import Block, Figure, Heading, Number, Plain, Table, Words
+from seedbed.report.blocks import Block, Figure, Heading, Number, Plain, TableBlock, Words
 from seedbed.report.evidence import Evidence
 from seedbed.report.formatting import PLUS_MINUS, mean_text, places
 from seedbed.report.pictures.curves import TRAINING_LOSS, VALIDATION_LOSS, curves_figure
@@ -42,10 +42,10 @@ def pictures(evidence: Evidence) -> list[Picture]:
     return [Picture("loss", caption, drawn)]
 
 
-def _table(results: Results, title: str, both: bool) -> Table:
+def _table(results: Results, title: str, both: bool) -> TableBlock:
     epochs = _epochs(results)
     header, rows = _training_and_validation(results, epochs) if both else _training(results, epochs)
-    return Table(header, rows, caption=title, notes=[_about(results, both)])
+    return TableBlock(header, rows, caption=title, notes=[_about(results, both)])
 
 
 def _epochs(results: Results) -> list[int]:

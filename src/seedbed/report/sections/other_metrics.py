@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from seedbed.report.analysis import Analysis
-from seedbed.report.blocks import Block, Heading, Number, Plain, Table, Words, bold_if
+from seedbed.report.blocks import Block, Heading, Number, Plain, TableBlock, Words, bold_if
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked
 from seedbed.report.formatting import PLUS_MINUS, mean_text, places
@@ -21,7 +21,7 @@ def section(evidence: Evidence) -> list[Block]:
     if not others:
         return []
     names, columns = marked(analysis.results), [_column(analysis, metric) for metric in others]
-    table = Table(
+    table = TableBlock(
         ["variant", *(Plain(analysis.label(metric)) for metric in others)],
         [[Plain(names[variant]), *(column[variant] for column in columns)] for variant in analysis.results.variants],
         caption="Other metrics",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seedbed.report.blocks import Block, Brief, Figure, Heading, Math, Number, Paragraph, Plain, Table, Words
+from seedbed.report.blocks import Block, Brief, Figure, Heading, Math, Number, Paragraph, Plain, TableBlock, Words
 from seedbed.report.departures import departures
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked
@@ -77,7 +77,7 @@ def _about_curves(curves: Sequence[PublishedCurve]) -> Words:
     )
 
 
-def _numbers_table(numbers: Sequence[PublishedNumber], results: Results, about: str) -> Table:
+def _numbers_table(numbers: Sequence[PublishedNumber], results: Results, about: str) -> TableBlock:
     names = marked(results)
     rows = [
         [
@@ -93,15 +93,15 @@ def _numbers_table(numbers: Sequence[PublishedNumber], results: Results, about: 
         for row in numbers
     ]
     header: list[Words] = ["variant", "metric", "published", "ours", Math("n"), Math("z"), f"{PLUS_MINUS} %", "verdict"]
-    return Table(header, rows, caption="Published numbers beside ours", about=about)
+    return TableBlock(header, rows, caption="Published numbers beside ours", about=about)
 
 
-def _curves_table(curves: Sequence[PublishedCurve], results: Results) -> Table:
+def _curves_table(curves: Sequence[PublishedCurve], results: Results) -> TableBlock:
     names = marked(results)
     header: list[Words] = ["variant", "metric", "mean of it", "of ours", Math("z"), f"{PLUS_MINUS} %"]
     header += [Brief("largest z", ("largest ", Math("|z|"))), "limit", "above", "verdict"]
     rows = [[Plain(names[curve.variant] + _label(curve)), *_curve_cells(curve)] for curve in curves]
-    return Table(header, rows, caption="Published curves, each as one", about=_about_curves(curves))
+    return TableBlock(header, rows, caption="Published curves, each as one", about=_about_curves(curves))
 
 
 def _label(curve: PublishedCurve) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seedbed.report.blocks import Block, Emphasis, Heading, Number, Paragraph, Plain, Table, Words
+from seedbed.report.blocks import Block, Emphasis, Heading, Number, Paragraph, Plain, TableBlock, Words
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, mean_text, number, places
 from seedbed.statistics import Summary
 from seedbed.trained.loading import seed_or_seeds
@@ -35,7 +35,7 @@ def _similar(item: str | None, similar: Sequence[Ranked], titles: Mapping[int, s
 
 
 def _part(title: Words, about: Words, header: Sequence[Words], rows: Sequence[Sequence[Words]]) -> list[Block]:
-    return [Heading(title, level=3), Table(header, rows, caption=title, about=about)]
+    return [Heading(title, level=3), TableBlock(header, rows, caption=title, about=about)]
 
 
 def _ranked(

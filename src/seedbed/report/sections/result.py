@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seedbed.report.analysis import Analysis
-from seedbed.report.blocks import Block, Brief, Heading, Math, Number, Plain, Table, Words, bold_if
+from seedbed.report.blocks import Block, Brief, Heading, Math, Number, Plain, TableBlock, Words, bold_if
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import PLUS_MINUS, count_word, interval_text, mean_text
@@ -23,7 +23,7 @@ def section(evidence: Evidence) -> list[Block]:
         for variant, summary in analysis.summaries.items()
     ]
     interval = Brief("95 % interval of the mean", "95 % interval")
-    table = Table(
+    table = TableBlock(
         ["variant", Plain(analysis.label()), Math("n"), interval],
         rows,
         caption=(Plain(analysis.results.experiment), ": ", Plain(analysis.label())),

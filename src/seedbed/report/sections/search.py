@@ -10,14 +10,14 @@ from seedbed.report.blocks import (
     Block,
     Brief,
     Bullets,
-    Code,
     Figure,
     Heading,
+    InlineCode,
     Listing,
     Number,
     Paragraph,
     Plain,
-    Table,
+    TableBlock,
     Words,
     bold_if,
     pictures_of,
@@ -80,11 +80,11 @@ def search_pictures(search: Search) -> list[Picture]:
 
 
 def _about(search: Search) -> list[Block]:
-    space: list[list[Words]] = [[Code(key), Plain(str(values))] for key, values in search.space.items()]
+    space: list[list[Words]] = [[InlineCode(key), Plain(str(values))] for key, values in search.space.items()]
     caption: Words = ("What was searched of ", Plain(search.variant))
     why: list[list[Words]] = [[outcome, str(count), Plain(reason)] for outcome, count, reason in all_reasons(search)]
-    reasons = [Table(["trials that", "how many", "why"], why, caption="Trials that cannot win")] if why else []
-    return [Bullets(about_search(search)), Table(["setting", "values to be tried"], space, caption), *reasons]
+    reasons = [TableBlock(["trials that", "how many", "why"], why, caption="Trials that cannot win")] if why else []
+    return [Bullets(about_search(search)), TableBlock(["setting", "values to be tried"], space, caption), *reasons]
 
 
 def _history(search: Search) -> list[Block]:
@@ -113,7 +113,7 @@ def _fresh_seeds(analysis: Analysis, search: Search) -> list[Block]:
         return blocks
     cells = [list(map(Plain, row)) for row in fresh_cells(analysis, search, rows)]
     caption = "The best settings of the search on fresh seeds, beside the variant as it stands"
-    return [*blocks, Table(list(map(Plain, fresh_header(analysis, search))), cells, caption)]
+    return [*blocks, TableBlock(list(map(Plain, fresh_header(analysis, search))), cells, caption)]
 
 
 # ---- the best trials -------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def _front(search: Search) -> list[Block]:
     return [Figure(Picture("search_front", "Pareto front", partial(front_figure, search)))]
 
 
-def _trials_table(search: Search, title: str) -> Table:
+def _trials_table(search: Search, title: str) -> TableBlock:
     shown, keys = shown_trials(search), list(search.space)
     best = {trial.number for trial in winners(search)} if len(search.metrics) == 1 else set()
     rows = [
@@ -149,8 +149,11 @@ def _trials_table(search: Search, title: str) -> Table:
         for trial, cells in zip(shown, trials_cells(search, shown), strict=True)
     ]
     names = short_keys(keys)
-    header: list[Words] = [*map(Plain, trials_header(search)), *(Brief(Code(key), Plain(names[key])) for key in keys)]
-    return Table(header, rows, caption=title)
+    header: list[Words] = [
+        *map(Plain, trials_header(search)),
+        *(Brief(InlineCode(key), Plain(names[key])) for key in keys),
+    ]
+    return TableBlock(header, rows, caption=title)
 
 
 def _cells(trial: Trial, cells: Sequence[str], keys: Sequence[str]) -> Iterator[Words]:

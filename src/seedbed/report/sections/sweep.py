@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seedbed.report.analysis import Analysis
-from seedbed.report.blocks import Block, Bold, Code, Figure, Heading, Number, Plain, Table, Words, bold_if
+from seedbed.report.blocks import Block, Bold, Figure, Heading, InlineCode, Number, Plain, TableBlock, Words, bold_if
 from seedbed.report.evidence import Evidence
 from seedbed.report.formatting import NOTHING, count_word, listed, mean_text, places, shown_mean
 from seedbed.report.pictures.picture import Picture
@@ -26,7 +26,7 @@ def section(evidence: Evidence) -> list[Block]:
     return [Heading("Sweep"), Figure(picture), _table(analysis, jobs, keys, caption)]
 
 
-def _table(analysis: Analysis, jobs: Sequence[JobSummary], keys: Sequence[str], caption: str) -> Table:
+def _table(analysis: Analysis, jobs: Sequence[JobSummary], keys: Sequence[str], caption: str) -> TableBlock:
     variants = list(jobs[0].summaries)
     columns = {variant: _column(analysis, jobs, variant) for variant in variants}
     rows: list[list[Words]] = [
@@ -37,8 +37,8 @@ def _table(analysis: Analysis, jobs: Sequence[JobSummary], keys: Sequence[str], 
         ]
         for place, job in enumerate(jobs)
     ]
-    header: list[Words] = [*map(Code, keys), *map(Plain, variants), "seeds"]
-    return Table(header, rows, caption=Plain(caption), about=_about(analysis, len(jobs), keys))
+    header: list[Words] = [*map(InlineCode, keys), *map(Plain, variants), "seeds"]
+    return TableBlock(header, rows, caption=Plain(caption), about=_about(analysis, len(jobs), keys))
 
 
 def _column(analysis: Analysis, jobs: Sequence[JobSummary], variant: str) -> list[Words]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seedbed.report.blocks import Block, Bold, Bullets, Code, Heading, Plain, Words, joined
+from seedbed.report.blocks import Block, Bold, Bullets, Heading, InlineCode, Plain, Words, joined
 from seedbed.report.evidence import Evidence
 from seedbed.results import Results
 
@@ -22,5 +22,5 @@ def _about(results: Results, variant: str) -> list[Words]:
     said: list[Words] = []
     if isinstance(overrides, list):
         as_it_stands = "the experiment's recipe as it stands"
-        said.append(joined(map(Code, map(str, overrides)), ", ") if overrides else as_it_stands)
+        said.append(joined(map(InlineCode, map(str, overrides)), ", ") if overrides else as_it_stands)
     return [*said, *([joined(notes, " ")] if notes else [])]
