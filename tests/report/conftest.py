@@ -155,3 +155,8 @@ def make_results() -> Factory:
 @pytest.fixture
 def results(make_results: Factory) -> Results:
     return make_results()
+
+
+def plain_config(**report):
+    """No claims, and an axis that fits the values."""
+    return make_config(published={}, report={"metric": "test/accuracy", "baseline": None} | report)

@@ -32,7 +32,7 @@ from seedbed.report.render.latex import escaped as latex
 from seedbed.report.writing import launch_page, write_report
 from seedbed.results import CELL_COLUMNS
 from seedbed.statistics import power, seeds_needed, summary
-from tests.report.conftest import CLAIMS, MEANS, make_cells, make_config
+from tests.report.conftest import CLAIMS, MEANS, make_cells, make_config, plain_config
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -56,11 +56,6 @@ def real_pictures():
 PICTURES = [f"{name}.{kind}" for name in ("accuracy", "seeds", "differences", "ranks") for kind in ("png", "svg")]
 TABLES = ["results.csv", "curves.csv", "comparisons.csv", "published.csv", "record.json"]
 NAMES = ["report.md", "report.html", "report.tex", *PICTURES, *TABLES]
-
-
-def plain_config(**report):
-    """No claims, and an axis that fits the values."""
-    return make_config(published={}, report={"metric": "test/accuracy", "baseline": None} | report)
 
 
 def row_of(text, variant):

@@ -405,7 +405,7 @@ class FittedTfidf:
 
 
 def _check_size(key: str, size: int, usual: int) -> None:
-    """Raise ``DataError`` unless every text has a vector of this many numbers."""
+    """Raise ``ConfigError`` where the size of a vector is no whole number from 1 on, or too large."""
     if not is_whole(size) or size > MOST_DIMENSIONS:
         raise ConfigError(
             f"data.encoder.{key}={shown(size)}: give a whole number from 1 to {MOST_DIMENSIONS}, such as {usual}."

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from seedbed.report.render.latex import escaped
+
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def test_latex_escapes_names_and_keeps_its_own_markup():

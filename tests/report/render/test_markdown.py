@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from seedbed.report.render.markdown import escaped, prose
+
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def test_prose_escapes_all_but_code():

@@ -13,6 +13,8 @@ from tests.report.conftest import Factory, make_config, require_balanced
 from tests.report.sections.test_sweep import sweep
 from tests.trained.test_inspection import learned
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 PUBLISHED = {
     "source": "a post",
     "numbers": [{"variant": "smote", "metric": "test/accuracy", "value": 0.99}],

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from seedbed.report.sections.sweep import section
 from seedbed.report.writing import write_report
 from seedbed.results import Job
-from tests.report.conftest import make_cells, make_config, shown
+from tests.report.conftest import make_cells, plain_config, shown
 
-
-def plain_config(**report):
-    """No claims, and an axis that fits the values."""
-    return make_config(published={}, report={"metric": "test/accuracy", "baseline": None} | report)
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def sweep(make_results, keys, **fields):
