@@ -32,6 +32,7 @@ _DOCUMENT = r"""\documentclass{article}
 \usepackage[margin=2.5cm]{geometry}
 \usepackage{array}
 \usepackage{booktabs}
+\usepackage{float}
 \usepackage{longtable}
 \usepackage{graphicx}
 \begin{document}
@@ -40,7 +41,8 @@ _DOCUMENT = r"""\documentclass{article}
 \end{document}
 """
 
-_TABLE = r"""\begin{table}[htbp]
+# [H], of the package float: tables and figures stay in their sections.
+_TABLE = r"""\begin{table}[H]
 \centering
 %(caption)s\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%%
 \begin{tabular}{%(columns)s}
@@ -62,7 +64,7 @@ _LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}
 
 # The pictures lie beside the document; without them it compiles too.
 _FIGURE = r"""\IfFileExists{%(file)s}{%%
-\begin{figure}[htbp]
+\begin{figure}[H]
 \centering
 \includegraphics[width=\linewidth,height=0.8\textheight,keepaspectratio]{%(file)s}
 \caption{%(caption)s}
