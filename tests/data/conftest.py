@@ -39,3 +39,15 @@ def refusal(read: Callable[..., dict[str, Any]]) -> Callable[..., str]:
         return str(caught.value)
 
     return refusal
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of downloads and vectors."""
+    monkeypatch.setenv("SEEDBED_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def cached_files(cache: Path) -> list[Path]:
+    """The files of vectors in it."""
+    return [path for path in (cache / "vectors").rglob("*") if path.is_file()]

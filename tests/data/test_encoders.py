@@ -18,18 +18,11 @@ from seedbed.data.encoders import (
 )
 from seedbed.data.encoding_cache import encode_cached
 from seedbed.errors import ConfigError, DataError
+from tests.data.conftest import cached_files
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEEDBED_CACHE", str(tmp_path))
-    return tmp_path
-
-
-def cached_files(cache):
-    return [path for path in (cache / "vectors").rglob("*") if path.is_file()]
 
 
 def test_hash_vectors_have_unit_length():

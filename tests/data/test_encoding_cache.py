@@ -9,6 +9,9 @@ from seedbed.data import sources
 from seedbed.data.encoders import HashEncoder, notes_on_cut
 from seedbed.data.encoding_cache import counts_of, encode_cached
 from seedbed.errors import DataError
+from tests.data.conftest import cached_files
+
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 class CountingEncoder(HashEncoder):
@@ -21,16 +24,6 @@ class CountingEncoder(HashEncoder):
     def encode(self, texts, progress=None):
         self.asked.append(list(texts))
         return super().encode(texts, progress)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEEDBED_CACHE", str(tmp_path))
-    return tmp_path
-
-
-def cached_files(cache):
-    return [path for path in (cache / "vectors").rglob("*") if path.is_file()]
 
 
 def test_the_second_call_reads_the_cache(cache):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -160,3 +161,15 @@ def results(make_results: Factory) -> Results:
 def plain_config(**report):
     """No claims, and an axis that fits the values."""
     return make_config(published={}, report={"metric": "test/accuracy", "baseline": None} | report)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What a report has written, by the names of its files."""
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Change a file's first ``old`` into ``new``, which must be there."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))

@@ -13,6 +13,7 @@ import seedbed
 from seedbed.cli.main import main
 from seedbed.running.runner import run
 from tests.cli.test_recommend import train
+from tests.report.conftest import edit, files
 
 Report = Callable[..., Result]
 
@@ -28,19 +29,9 @@ def report(project: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
     return command
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
-
-
 def forget(project: Path) -> None:
     (project / "mlflow.db").unlink()
     shutil.rmtree(project / "mlartifacts")
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 def test_words_are_mended_and_the_recipe_is_kept(project: Path, report: Report, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from seedbed.results import CELL_COLUMNS, Job, Results, Search
 from seedbed.stacking.metrics import CLASSIFICATION
 from seedbed.statistics import Summary, summary
 from seedbed.trained.inspection import Inspection
-from tests.report.conftest import Factory, make_cells, make_config, make_values
+from tests.report.conftest import Factory, edit, files, make_cells, make_config, make_values
 from tests.report.sections.test_search import BETTER, make_launch, make_search
 from tests.trained.test_inspection import learned as made_up_learned
 
@@ -34,10 +34,6 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def launched(results: Results) -> Results:
     return replace(results, launch="first", circumstances={"none": {"data": "0" * 16}}, overrides=["select=best"])
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def anew(folder: Path, target: Path, formats: tuple[str, ...] = QUICK) -> dict[str, bytes]:
@@ -180,12 +176,6 @@ def test_nothing_of_the_machine_stands_in_a_record(
 def written(make_results: Factory, tmp_path: Path) -> Path:
     write_report(launched(make_results()), tmp_path / "made_up", formats=("csv",))
     return tmp_path / "made_up"
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 @pytest.mark.parametrize(
