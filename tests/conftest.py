@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
+from seedbed.running.runner import run
 from seedbed.tracking.store import Store
 from tests.properties import Examine, for_a_minute, some_times
 
@@ -74,6 +75,17 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mlflow.db"
 
 
+@pytest.fixture(scope="session")
+def trained_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
+    """A project in which all cells of ``messages`` were trained, once in a session: ``trained_project`` copies it."""
+    folder = write_project(tmp_path_factory.mktemp("trained") / "project")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as surroundings:
+        _set_apart(surroundings, folder.parent / "cache")
+        run("messages", config_dir=folder)
+    return folder
+
+
 @pytest.fixture(params=[some_times, pytest.param(for_a_minute, marks=pytest.mark.extended)], ids=["some", "minute"])
 def examine(request: pytest.FixtureRequest) -> Examine:
     """Try a property on generated inputs: ``examine(holds, text=strategies.text())`` calls ``holds(text=...)``."""
@@ -84,7 +96,11 @@ def examine(request: pytest.FixtureRequest) -> Examine:
 @pytest.fixture(autouse=True)
 def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches the user's cache or store."""
-    monkeypatch.setenv("SEEDBED_CACHE", str(tmp_path / "cache"))
+    _set_apart(monkeypatch, tmp_path / "cache")
+
+
+def _set_apart(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    monkeypatch.setenv("SEEDBED_CACHE", str(cache))
     for name in ("MLFLOW_TRACKING_URI", "SEEDBED_PROJECT", "SEEDBED_DEBUG", "SEEDBED_CONFIG_DIR"):
         monkeypatch.delenv(name, raising=False)
 
@@ -99,6 +115,12 @@ def bare_project(tmp_path: Path) -> Path:
 def project(bare_project: Path, empty_store: Path) -> Path:
     shutil.copy(empty_store, bare_project / "mlflow.db")
     return bare_project
+
+
+@pytest.fixture
+def trained_project(tmp_path: Path, trained_once: Path) -> Path:
+    """A project in which ``messages`` was run as it stands: 2 variants of 3 seeds, in one launch."""
+    return Path(shutil.copytree(trained_once, tmp_path / "project"))
 
 
 @pytest.fixture
