@@ -38,12 +38,12 @@ from seedbed.config.trainer import OWN_SETTINGS
 from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError, SeedbedError, near_misses
-from seedbed.randomness import global_stream
 from seedbed.running import runner
 from seedbed.running.planning import plan_experiment
 from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.statistics import summary
 from seedbed.tasks.classification import Classification, LabelledRows
+from seedbed.torch_random import global_stream
 from seedbed.tracking.store import Store, store_uri
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training import stack_size, variant

@@ -18,11 +18,11 @@ from torch import Tensor
 from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.models.matrix import MatrixFactorization
-from seedbed.randomness import global_stream
 from seedbed.running.planning import plan_experiment
 from seedbed.stacking.matrix import AllCells
 from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.tasks.matrix import RatingMatrix
+from seedbed.torch_random import global_stream
 from seedbed.training.devices import torch_device
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display

@@ -28,11 +28,11 @@ from timing import count, others_cpu_seconds, positive, print_disturbance, print
 from seedbed.cores import available_cores
 from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.randomness import global_stream
 from seedbed.results import SECONDS
 from seedbed.running.planning import Planner
 from seedbed.search.plan import SearchPlan, read_plan
 from seedbed.search.trials import _for_selection
+from seedbed.torch_random import global_stream
 from seedbed.tracking.databases import sqlite_address
 from seedbed.tracking.names import SEARCHES
 from seedbed.tracking.store import Store, store_uri

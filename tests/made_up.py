@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from seedbed.data import cifar10
 from seedbed.data.encoders import HashEncoder
 from seedbed.data.encoding_cache import encode_cached
+from seedbed.data.published import cifar10
 from seedbed.data.table import Progress, Table, count_rows, group_numbers, normalise
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
 

@@ -12,7 +12,7 @@ import pytest
 
 from seedbed.checks import is_installed
 from seedbed.config.experiment import load_experiment
-from seedbed.data import cifar10, movielens
+from seedbed.data.published import cifar10, movielens
 from seedbed.paths import config_groups
 from seedbed.running.planning import plan_experiment
 from seedbed.search.processes import search_by_processes

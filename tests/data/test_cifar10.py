@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seedbed.data import cifar10, sources
-from seedbed.data.cifar10 import CLASSES, Cifar10, digest_of
+from seedbed.data import sources
+from seedbed.data.cifar10 import Cifar10
 from seedbed.data.network_inputs import Pictures
+from seedbed.data.published import cifar10
+from seedbed.data.published.cifar10 import CLASSES, digest_of
 from seedbed.errors import DataError
 
 ROWS = 4

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from seedbed.data import movielens, sources
-from seedbed.data.movielens import EDITIONS, MovieLens
+from seedbed.data.movielens import MovieLens
+from seedbed.data.published.movielens import _KNOWN, EDITIONS
 from seedbed.errors import ConfigError, DataError
 
 FLAGS = "|".join("0" * 19)
@@ -360,7 +361,7 @@ def real(monkeypatch):
     def load(edition: str, file: str, **settings):
         if not root or not (Path(root) / file).is_file():
             pytest.skip(f"needs {file} in SEEDBED_DATA")
-        monkeypatch.setitem(EDITIONS, edition, next(known for known in movielens._KNOWN if known.name == edition))
+        monkeypatch.setitem(EDITIONS, edition, next(known for known in _KNOWN if known.name == edition))
         return MovieLens(edition=edition, root=root, **settings).load()
 
     return load

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies
 
-from seedbed.data import sms_spam
 from seedbed.data.encoders import HashEncoder
+from seedbed.data.published import sms_spam
 from seedbed.data.sms_spam import SmsSpam
 from seedbed.data.splits import GroupStratifiedSplit
 from seedbed.data.table import count_rows, group_numbers, normalise

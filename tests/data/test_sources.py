@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from seedbed.data import sms_spam, sources
+from seedbed.data import sources
 from seedbed.data.encoders import HashEncoder
+from seedbed.data.published import sms_spam
 from seedbed.data.sms_spam import SmsSpam
 from seedbed.errors import ConfigError, DataError
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seedbed.data.sms_spam import SUBSET, _own_copy
+from seedbed.data.published.sms_spam import SUBSET
+from seedbed.data.sms_spam import _own_copy
 from seedbed.report.departures import departures, foreign_data
 from seedbed.report.printed import table_text
 from seedbed.report.writing import write_report

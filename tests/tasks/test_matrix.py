@@ -14,9 +14,9 @@ from seedbed.cli.main import main
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.imbalance.base import Strategy
 from seedbed.optimizers import KerasRMSprop
-from seedbed.randomness import global_stream
 from seedbed.running.runner import run
 from seedbed.tasks.matrix import RatingMatrix
+from seedbed.torch_random import global_stream
 from seedbed.trained.loading import load_recommender
 from seedbed.trained.queries import answer_queries
 from seedbed.training.seed_results import SeedResult

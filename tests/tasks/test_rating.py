@@ -17,10 +17,11 @@ from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.metrics import FROM_ZERO
 from seedbed.models.rating import DotProduct, EmbeddingNetwork, embedding_size
-from seedbed.randomness import derive, global_stream
+from seedbed.randomness import derive
 from seedbed.running.runner import run
 from seedbed.stacking.layers import build
 from seedbed.tasks.rating import Rating
+from seedbed.torch_random import global_stream
 from seedbed.training.seed_results import SeedResult
 from seedbed.training.stack_trainer import StackTrainer
 

@@ -19,13 +19,14 @@ from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.metrics import by_name
 from seedbed.models.two_tower import TwoTower
-from seedbed.randomness import derive, global_stream
+from seedbed.randomness import derive
 from seedbed.running.runner import run
 from seedbed.serving.building import recommender_of
 from seedbed.serving.recommender import Recommender
 from seedbed.stacking.ranking import OF_ROWS, OF_USERS
 from seedbed.tasks import retrieval
 from seedbed.tasks.retrieval import Retrieval
+from seedbed.torch_random import global_stream
 from seedbed.trained.loading import load_recommender
 from seedbed.training.seed_results import SeedResult
 from seedbed.training.stack_trainer import StackTrainer

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from seedbed.data.cifar10 import known_cifar10
-from seedbed.data.movielens import EDITIONS, known_movielens
-from seedbed.data.sms_spam import known_sms_spam
+from seedbed.data.published.cifar10 import Cifar10Files
+from seedbed.data.published.movielens import EDITIONS, MovieLensFiles
+from seedbed.data.published.sms_spam import SmsSpamFiles
 from seedbed.data.sources import Description, Source
 
 
@@ -24,8 +25,14 @@ class Published(Protocol):
         ...
 
 
-DATASETS: dict[str, Callable[[], Published]] = {
-    "cifar10": known_cifar10,
-    "sms_spam": known_sms_spam,
-    **{name: partial(known_movielens, name) for name in EDITIONS},
+def known(name: str) -> Published:
+    """The files of data set ``name``, one of ``DATASETS``, looked for in ``$SEEDBED_DATA`` first."""
+    return DATASETS[name](root=os.environ.get("SEEDBED_DATA"))
+
+
+DATASETS: dict[str, Callable[..., Published]] = {
+    "cifar10": Cifar10Files,
+    "sms_spam": SmsSpamFiles,
+    **{name: partial(MovieLensFiles, edition=name) for name in EDITIONS},
 }
+"""What makes the files of each, from ``root``, the folder in which they are looked for first."""

@@ -1,12 +1,16 @@
-"""What a network sees of a row: made, batch by batch, of what lies on the device."""
+"""What a network sees of a row: made, batch by batch, of what lies on the device.
+
+PyTorch is imported by the methods that make tensors: tables, which say what their rows are, are read without it too.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 PADDING, UNKNOWN = 0, 1
 """Word numbers after the end of a text, and of words that are in no vocabulary."""
@@ -47,6 +51,8 @@ class Vectors:
         return {"in_features": self.width}
 
     def example(self, rows: int, generator: torch.Generator) -> Tensor:
+        import torch
+
         return torch.randn(rows, self.width, generator=generator)
 
     def ready(self, rows: Tensor) -> Tensor:
@@ -69,9 +75,13 @@ class Pictures:
         return {"channels": self.channels, "height": self.height, "width": self.width}
 
     def example(self, rows: int, generator: torch.Generator) -> Tensor:
+        import torch
+
         return torch.rand(rows, self.channels, self.height, self.width, generator=generator)
 
     def ready(self, rows: Tensor) -> Tensor:
+        import torch
+
         # The default type is that of the trainer's precision while a step runs: float64 under 64-true.
         return rows.to(torch.get_default_dtype()).div_(255)
 
@@ -93,6 +103,8 @@ class Words:
 
     def example(self, rows: int, generator: torch.Generator) -> Tensor:
         """Texts of any length, empty ones too."""
+        import torch
+
         words = torch.randint(UNKNOWN, self.vocabulary, (rows, self.length), generator=generator, dtype=torch.int32)
         lengths = torch.randint(self.length + 1, (rows, 1), generator=generator)
         return words.masked_fill(torch.arange(self.length) >= lengths, PADDING)

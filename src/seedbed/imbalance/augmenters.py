@@ -18,7 +18,7 @@ from hydra.utils import instantiate
 
 from seedbed.data.table import normalise
 from seedbed.errors import ConfigError, near_misses
-from seedbed.randomness import global_stream
+from seedbed.torch_random import global_stream
 
 Augment = Callable[[str, random.Random], str]
 """(text, generator) -> one changed text, the same text where it cannot. An ``Augmenter`` or any such function."""

@@ -12,7 +12,8 @@ import torch
 from scipy.sparse import csr_array, csr_matrix
 from torch import Tensor, nn
 
-from seedbed.randomness import derive, whole_numbers
+from seedbed.randomness import derive
+from seedbed.torch_random import whole_numbers
 
 IMPLICIT = ("implicit", "baselines")
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seedbed.data.splits import narrow
-from seedbed.randomness import torch_generator
+from seedbed.torch_random import torch_generator
 
 Draw = Callable[[int], np.ndarray]
 """The row numbers of one seed at pass 0, 1, ..., in their order; as many at each."""

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seedbed.randomness import derive, global_stream, keep_mask
+from seedbed.randomness import derive
 from seedbed.stacking import convolution
 from seedbed.stacking.base import StackedLayer
 from seedbed.stacking.recurrent import StackedGRU, StackedLSTM, has_stacked_form
+from seedbed.torch_random import global_stream, keep_mask
 
 
 class StackedLinear(StackedLayer):

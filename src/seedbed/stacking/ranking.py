@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from seedbed.metrics import FROM_ZERO, SHARE, Metric, alike
-from seedbed.randomness import whole_numbers
 from seedbed.stacking.in_batch import add_at
+from seedbed.torch_random import whole_numbers
 
 CUTS = (1, 5, 10, 50, 100)
 LIST_CUTS = (10, 100)

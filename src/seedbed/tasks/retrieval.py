@@ -17,13 +17,14 @@ from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.metrics import FROM_ZERO, Metric, alike
 from seedbed.models.baselines import Fitted
-from seedbed.randomness import derive, whole_numbers
+from seedbed.randomness import derive
 from seedbed.stacking.in_batch import Distinct, add_at, distinct, hard_negatives_softmax, in_batch_softmax
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.stacking.ranking import LIST_CUTS, OF_ROWS, ByUser, declared, ranking_metrics
 from seedbed.tasks.base import PARTS, SeedData, StackData
 from seedbed.tasks.of_ratings import OfRatings
+from seedbed.torch_random import whole_numbers
 
 LOSSES = ("in_batch_softmax", "bpr")
 NEEDED: dict[str, tuple[str, ...]] = {"in_batch_softmax": ("queries", "candidates"), "bpr": ()}

@@ -16,12 +16,12 @@ from seedbed.config.lightning_modules import is_lightning_module, refuse_as_netw
 from seedbed.errors import ConfigError, DataError, without_addresses
 from seedbed.lr_finder import AUTO
 from seedbed.models.baselines import Fitted
-from seedbed.randomness import global_stream
 from seedbed.schedules import Schedule
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.layers import stacking_error
 from seedbed.stacking.optimizers import is_elementwise, is_row_sparse
 from seedbed.stacking.single_rows import Refused, refusal_of_one_row
+from seedbed.torch_random import global_stream
 from seedbed.training.devices import FREE
 from seedbed.training.fitting import lightning_trainer
 from seedbed.training.parts import VariantParts

@@ -13,9 +13,9 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from seedbed.config.trainer import OWN_SETTINGS, check_keys
 from seedbed.errors import ConfigError
-from seedbed.randomness import global_stream
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.module import StackedModule
+from seedbed.torch_random import global_stream
 from seedbed.training import devices
 from seedbed.training.one_process import one_process_trainer
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from seedbed.errors import ConfigError
 from seedbed.lr_finder import FinderSettings, LossCurve, RangeTest, RisingRates
-from seedbed.randomness import isolated_streams
 from seedbed.stacking.callbacks import RangeWatch
 from seedbed.stacking.layers import OneSeed
 from seedbed.tasks.base import SeedData
+from seedbed.torch_random import isolated_streams
 from seedbed.training.fitting import fit, fitting, lightning_trainer
 from seedbed.training.seed_results import FoundRate
 from seedbed.training.stacks import StackBuilder

@@ -9,11 +9,11 @@ from typing import TypeVar
 import psutil
 import torch
 
-from seedbed.randomness import global_stream
 from seedbed.stacking.batches import ShuffledBatches
 from seedbed.stacking.measure import fastest_stack, is_worth_measuring
 from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SeedData
+from seedbed.torch_random import global_stream
 from seedbed.training import devices
 from seedbed.training.parts import VariantParts
 from seedbed.training.stacks import StackBuilder

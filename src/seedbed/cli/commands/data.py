@@ -84,15 +84,15 @@ def data_check(file: Path | None, settings: tuple[str, ...]) -> None:
 
 
 def _dataset(name: str) -> Any:
-    from seedbed.data.catalogue import DATASETS
+    from seedbed.data.catalogue import DATASETS, known
     from seedbed.errors import DataError, near_misses
 
     if name not in DATASETS:
         raise DataError(f"There is no data set {name!r}, {near_misses(name, DATASETS)}")
-    return DATASETS[name]()
+    return known(name)
 
 
 def _descriptions() -> list[Any]:
-    from seedbed.data.catalogue import DATASETS
+    from seedbed.data.catalogue import DATASETS, known
 
-    return [description for make in DATASETS.values() for description in make().describe()]
+    return [description for name in DATASETS for description in known(name).describe()]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seedbed.randomness import derive, keep_mask
+from seedbed.randomness import derive
+from seedbed.torch_random import keep_mask
 
 MASK = (1 << 64) - 1
 GAMMA = 0x9E3779B97F4A7C15
