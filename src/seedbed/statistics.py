@@ -1,7 +1,11 @@
-"""Means, sample spreads, intervals, paired tests, rankings and power over seeds: pure functions of arrays."""
+"""Means, sample spreads, intervals, paired tests, rankings and power over seeds: pure functions of arrays.
+
+``scipy.stats`` takes a second to import, so the functions that need more of it than its distributions import it themselves.
+"""
 
 from __future__ import annotations
 
+import bisect
 import math
 import sys
 from collections.abc import Sequence
@@ -11,7 +15,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import special
 
 Design = Literal["resampled", "fixed"]
 
@@ -189,7 +193,9 @@ def interquartile_mean(values: ArrayLike) -> float | None:
     Source: Agarwal et al., Deep reinforcement learning at the edge of the statistical precipice, NeurIPS 2021.
     """
     array, _ = _counted(values)
-    return float(stats.trim_mean(array, 0.25)) if array.size else None
+    from scipy.stats import trim_mean
+
+    return float(trim_mean(array, 0.25)) if array.size else None
 
 
 LEAST_BOOTSTRAPPED = 8
@@ -210,9 +216,11 @@ def bootstrap_interval(values: ArrayLike, resamples: int = 9999, seed: int = 0) 
     n = array.size
     if n < LEAST_BOOTSTRAPPED or np.ptp(array) <= ROUNDING * np.abs(array).max():
         return None
-    level = 1 - 2 * float(stats.norm.cdf(-_t_quantile(n) * math.sqrt(n / (n - 1))))
+    from scipy.stats import bootstrap
+
+    level = 1 - 2 * float(special.ndtr(-_t_quantile(n) * math.sqrt(n / (n - 1))))
     unit = _unit(array)
-    interval = stats.bootstrap(
+    interval = bootstrap(
         (array / unit,), np.mean, n_resamples=resamples, method="BCa", confidence_level=level, random_state=seed
     ).confidence_interval
     if not np.isfinite(interval).all():
@@ -243,7 +251,7 @@ def mean_above_p(values: ArrayLike, bound: float, *, correction: float = 0.0) ->
     if sample.mean is None or not sample.std:
         return None
     error = sample.std * math.sqrt(1 / sample.n + correction)
-    return float(stats.t.sf((sample.mean - bound) / error, sample.n - 1))
+    return _t_above((sample.mean - bound) / error, sample.n)
 
 
 def compare(
@@ -292,7 +300,7 @@ def interval_at(comparison: Comparison, level: float, *, correction: float = 0.0
     """
     if comparison.difference is None or comparison.std is None:
         return None
-    reach = float(stats.t.ppf(1 - level / 2, comparison.n - 1)) * comparison.std
+    reach = _t_quantile(comparison.n, 1 - level) * comparison.std
     reach *= math.sqrt(1 / comparison.n + correction)
     return Interval(comparison.difference - reach, comparison.difference + reach, comparison.about)
 
@@ -329,7 +337,9 @@ def lost_as_worst(
     else:
         kept = _with_digits(np.where(lost, 0.0, both), 12)
         ordered = np.where(lost, np.inf if lower_is_better else -np.inf, kept)
-        both = stats.rankdata(ordered).reshape(both.shape)
+        from scipy.stats import rankdata
+
+        both = rankdata(ordered).reshape(both.shape)
     return both[0], both[1]
 
 
@@ -340,7 +350,7 @@ def _t_test(
     scaled = differences / scale
     n, mean, std = differences.size, float(scaled.mean()), float(scaled.std(ddof=1))
     error = std * math.sqrt(1 / n + correction)
-    p = float(2 * stats.t.sf(abs(mean) / error, n - 1))
+    p = 2 * _t_above(abs(mean) / error, n)
     reach = _t_quantile(n) * error
     low, high = (mean - reach) * scale, (mean + reach) * scale
     test = "corrected resampled t-test" if design == "resampled" else "paired t-test"
@@ -374,7 +384,8 @@ def wilcoxon_p(differences: ArrayLike) -> float | None:
     array = array[array != 0]
     if array.size == 0:
         return None
-    doubled_ranks = np.rint(2 * stats.rankdata(np.abs(array))).astype(int)
+    _, group, sizes = np.unique(np.abs(array), return_inverse=True, return_counts=True)
+    doubled_ranks = (2 * sizes.cumsum() - sizes + 1)[group]  # of ties, the mean of their ranks
     chances = np.ones(1)  # chances[w]: share of the sign patterns whose positive (doubled) ranks add up to w
     for rank in doubled_ranks:
         chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2
@@ -414,8 +425,8 @@ def posterior(
     error = comparison.std * math.sqrt(
         1 / comparison.n + (float(test_to_train or 0.0) if design == "resampled" else 0.0)
     )
-    below = float(stats.t.cdf((-rope - comparison.difference) / error, comparison.n - 1))
-    above = float(stats.t.sf((rope - comparison.difference) / error, comparison.n - 1))
+    below = _t_above((rope + comparison.difference) / error, comparison.n)
+    above = _t_above((rope - comparison.difference) / error, comparison.n)
     return Posterior(below, max(0.0, 1 - below - above), above)
 
 
@@ -431,7 +442,9 @@ def spread_p(a: ArrayLike, b: ArrayLike) -> float | None:
     first, second = first[paired] / unit, second[paired] / unit
     if first.size < 3 or min(np.ptp(first - second), np.ptp(first + second)) <= ROUNDING * _scale(first, second):
         return None
-    return float(stats.pearsonr(first + second, first - second).pvalue)
+    from scipy.stats import pearsonr
+
+    return float(pearsonr(first + second, first - second).pvalue)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -497,8 +510,10 @@ def ranking(values: ArrayLike, *, lower_is_better: bool, lost: ArrayLike | None 
     n, k = table.shape
     if n == 0:
         return Ranking(0, (), None, None, "no seed has a value of every variant: nothing to rank")
+    from scipy.stats import friedmanchisquare, rankdata, studentized_range
+
     rounded = _with_digits(table, 12)
-    within = stats.rankdata(np.where(last, np.inf, rounded if lower_is_better else -rounded), axis=1)
+    within = rankdata(np.where(last, np.inf, rounded if lower_is_better else -rounded), axis=1)
     ranks = tuple(float(rank) for rank in within.mean(axis=0))
     if k < 3:
         return Ranking(n, ranks, None, None, "Friedman's test needs three variants")
@@ -506,9 +521,9 @@ def ranking(values: ArrayLike, *, lower_is_better: bool, lost: ArrayLike | None 
         return Ranking(n, ranks, None, None, "one seed: no test of its ranks")
     if np.ptp(within, axis=1).max() == 0:
         return Ranking(n, ranks, None, None, f"all variants are level in each of {n} seeds: nothing to test")
-    p = float(stats.friedmanchisquare(*within.T).pvalue)
+    p = float(friedmanchisquare(*within.T).pvalue)
     # The difference of two mean ranks over its standard error is a studentised range, of infinite degrees of freedom.
-    critical = float(stats.studentized_range.ppf(CONFIDENCE, k, np.inf)) * math.sqrt(k * (k + 1) / (12 * n))
+    critical = float(studentized_range.ppf(CONFIDENCE, k, np.inf)) * math.sqrt(k * (k + 1) / (12 * n))
     return Ranking(n, ranks, p, critical, f"Friedman's test over {n} seeds, Nemenyi's for the pairs")
 
 
@@ -528,14 +543,14 @@ def power(difference: float, std: float, n: int, *, correction: float = 0.0, lev
         return 1.0 if difference else level
     shift = abs(difference) / (std * math.sqrt(1 / n + correction))
     # The mean over the distribution of the sample std, as SciPy's noncentral t gives nan for large shifts.
-    critical = stats.t.ppf(1 - level / 2, n - 1) * _spread_of_std(n)
-    return float((stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift)).mean())
+    critical = _t_quantile(n, 1 - level) * _spread_of_std(n)
+    return float((special.ndtr(shift - critical) + special.ndtr(-critical - shift)).mean())
 
 
 @lru_cache(maxsize=64)
 def _spread_of_std(n: int) -> NDArray[np.float64]:
     """Evenly spaced quantiles of the sample std of n values over the true one."""
-    return np.asarray(np.sqrt(stats.chi2.ppf((np.arange(_NODES) + 0.5) / _NODES, n - 1) / (n - 1)))
+    return np.asarray(np.sqrt(2 * special.gammaincinv((n - 1) / 2, (np.arange(_NODES) + 0.5) / _NODES) / (n - 1)))
 
 
 _NODES = 2000
@@ -555,11 +570,7 @@ def seeds_needed(
 
     if difference == 0 or not enough(MOST_SEEDS):
         return None
-    low, high = 1, MOST_SEEDS  # low is too few, high does
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
+    return bisect.bisect_left(range(MOST_SEEDS), True, lo=2, key=enough)
 
 
 def detectable_difference(
@@ -573,13 +584,14 @@ def detectable_difference(
 def _detectable_effect(n: int, correction: float, level: float, wanted: float) -> float:
     """The smallest detectable effect, in units of the std."""
 
-    def lacking(size: float) -> float:
-        return power(size, 1.0, n, correction=correction, level=level) - wanted
+    def reached(size: float) -> float:
+        return power(size, 1.0, n, correction=correction, level=level)
 
     most = 1.0
-    while lacking(most) < 0:
+    while reached(most) < wanted:
         most *= 2
-    return float(optimize.brentq(lacking, 0.0, most))
+    step = most / 2**40
+    return step * bisect.bisect_left(range(2**40), wanted, key=lambda steps: reached(step * steps))
 
 
 # ---- small things ----------------------------------------------------------------------------------------------------
@@ -611,7 +623,13 @@ def _with_digits(values: NDArray[np.float64], digits: int) -> NDArray[np.float64
 
 
 def _t_quantile(n: int, confidence: float = CONFIDENCE) -> float:
-    return float(stats.t.ppf((1 + confidence) / 2, n - 1))
+    """The t value of n - 1 degrees of freedom that ``confidence`` lies within, on both sides of 0."""
+    return float(special.stdtrit(n - 1, (1 + confidence) / 2))
+
+
+def _t_above(value: float, n: int) -> float:
+    """Chance that a t value of n - 1 degrees of freedom lies above ``value``."""
+    return float(special.stdtr(n - 1, -value))
 
 
 def _scale(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

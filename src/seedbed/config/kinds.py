@@ -8,18 +8,18 @@ from typing import Any, get_type_hints
 from omegaconf import OmegaConf
 
 from seedbed.config.signatures import arguments_of, look_up
-from seedbed.data.ratings import RatingTable
-from seedbed.data.table import Table
 from seedbed.errors import ConfigError
 from seedbed.paths import resources
 
-KINDS: dict[type, str] = {Table: "labelled rows", RatingTable: "ratings"}
+TABLE, RATINGS = "seedbed.data.table.Table", "seedbed.data.ratings.RatingTable"
+KINDS = {TABLE: "labelled rows", RATINGS: "ratings"}
+"""What rows of each kind of table are called, by the dotted name of its class, which is not imported here."""
 MOST = 6
 """Choices that are named."""
 # What only a model of such data asks for, among its arguments.
-ASKED: dict[type, set[str]] = {
-    Table: {"in_features", "channels", "vocabulary", "out_features"},
-    RatingTable: {"users", "items"},
+ASKED = {
+    TABLE: {"in_features", "channels", "vocabulary", "out_features"},
+    RATINGS: {"users", "items"},
 }
 # The method that gives the table or takes it, and the name of what it gives or takes.
 _SIGNATURES = {"data": ("load", "return"), "task": ("seed_data", "table"), "split": ("rows", "table")}
@@ -33,7 +33,7 @@ def check_kinds(config: Mapping[str, Any]) -> None:
     given = _kind("data", config["data"])
     for group in ("task", "split", "model"):
         taken = _kind(group, config[group])
-        if given is not None and taken is not None and given is not taken:
+        if given is not None and taken is not None and given != taken:
             raise ConfigError(
                 f"{group}: {_name(config[group])} is for {KINDS[taken]}, and data: {_name(config['data'])} gives "
                 f"{KINDS[given]}. Choose a {group} for {KINDS[given]} ({group}={_choices(group, given)}), or data of "
@@ -41,7 +41,7 @@ def check_kinds(config: Mapping[str, Any]) -> None:
             )
 
 
-def _kind(group: str, config: Mapping[str, Any]) -> type | None:
+def _kind(group: str, config: Mapping[str, Any]) -> str | None:
     """Kind by the annotation of a method, or for a model by its arguments; None if that says nothing."""
     if group == "model":
         return _kind_of_model(config)
@@ -50,10 +50,11 @@ def _kind(group: str, config: Mapping[str, Any]) -> type | None:
         kind = get_type_hints(getattr(look_up(config.get("_target_")), method)).get(name)
     except Exception:  # what is wrong with a target is said when it is built
         return None
-    return kind if kind in KINDS else None
+    dotted = f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', '')}"
+    return dotted if dotted in KINDS else None
 
 
-def _kind_of_model(config: Mapping[str, Any]) -> type | None:
+def _kind_of_model(config: Mapping[str, Any]) -> str | None:
     arguments = arguments_of(look_up(config.get("_target_")))
     if arguments is None:  # what is wrong with a target is said when it is built
         return None
@@ -62,11 +63,11 @@ def _kind_of_model(config: Mapping[str, Any]) -> type | None:
     return kinds[0] if len(kinds) == 1 else None
 
 
-def _choices(group: str, kind: type) -> str:
+def _choices(group: str, kind: str) -> str:
     """seedbed's own choices of a group for this kind of table, some of them where they are many."""
     paths = sorted((resources() / "conf" / group).glob("*.yaml"))
     targets = {path.stem: OmegaConf.select(OmegaConf.load(path), "_target_") for path in paths}
-    names = [name for name, target in targets.items() if _kind(group, {"_target_": target}) is kind]
+    names = [name for name, target in targets.items() if _kind(group, {"_target_": target}) == kind]
     return ", ".join(names[:MOST]) + (", ..." if len(names) > MOST else "")
 
 

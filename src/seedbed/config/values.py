@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
-
 from seedbed.checks import shown
 from seedbed.config.keys import OBJECTS, parameters_of
 from seedbed.config.signatures import OF_HYDRA, look_up
@@ -134,6 +132,8 @@ def _refused_by_scikit_learn(called: Any, key: str, value: Any) -> str:
         return ""
     if rules[key] == ["boolean"]:
         return "" if isinstance(value, bool) else wanted(value, bool)
+    from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
+
     try:
         validate_parameter_constraints({key: rules[key]}, {key: value}, called.__name__)
     except InvalidParameterError as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from seedbed.statistics import Comparison, Interval, Summary
+if TYPE_CHECKING:
+    from seedbed.statistics import Comparison, Interval, Summary
 
 NOTHING = "-"
 PLUS_MINUS = "±"
