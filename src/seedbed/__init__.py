@@ -50,10 +50,13 @@ def run(
     frames ``cells`` (variant x seed), ``curves`` and ``comparisons``, the MLflow id of its ``launch``, and
     ``failures``. Raises a ``SeedbedError`` for bad input, before any training.
     """
-    from seedbed.running.runner import run as run_experiment
+    from seedbed.config.experiment import load_experiment
+
+    experiment = load_experiment(name, overrides, config_dir)  # before what trains is imported, which takes seconds
+    from seedbed.running.runner import run_experiment
     from seedbed.training.progress import Display
 
-    return run_experiment(name, overrides, config_dir, display=Display(quiet))
+    return run_experiment(experiment, Display(quiet))
 
 
 def find_lr(
@@ -67,10 +70,13 @@ def find_lr(
 
     The data frames ``curves`` and ``suggestions`` have every step and what each rule suggests to each seed.
     """
-    from seedbed.running.lr_find import find_lr as find
+    from seedbed.config.experiment import load_experiment
+
+    experiment = load_experiment(name, overrides, config_dir)
+    from seedbed.running.lr_find import find_rates
     from seedbed.training.progress import Display
 
-    return find(name, overrides, config_dir, display=Display(quiet))
+    return find_rates(experiment, Display(quiet))
 
 
 def load(

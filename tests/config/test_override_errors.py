@@ -12,7 +12,7 @@ from tests.config.refusals import SPAM, assert_refused, first_override
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["model.hiden=[3]"], ["model.hiden: seedbed.models.mlp.mlp has no such setting, did you mean 'hidden'"]),
+        (["model.hiden=[3]"], ["there is no key 'model.hiden', did you mean 'hidden'"]),
         (["hidden=[3]"], ["'hidden'", "'model.hidden'"]),
         (["model=mpl"], ["group 'model'", "'mpl'", "did you mean 'mlp'"]),
         (["split=per_sed"], ["'split'", "'per_seed'"]),

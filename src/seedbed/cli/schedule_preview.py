@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from omegaconf.errors import OmegaConfBaseException
 
@@ -21,7 +20,6 @@ from seedbed.config.override_errors import explain
 from seedbed.config.override_grammar import parse_single
 from seedbed.config.settings import TrainerSettings
 from seedbed.errors import ConfigError, near_misses
-from seedbed.figures import rendered
 from seedbed.lr_finder import AUTO
 from seedbed.paths import make_importable
 from seedbed.schedules import Schedule
@@ -29,8 +27,6 @@ from seedbed.schedules import Schedule
 MOST_STEPS = 10_000_000
 GROUPS = ("schedule", "optimizer", "trainer")
 """What a preview is composed of."""
-_COLOURS = {"lr": "#0b4f8a", "momentum": "#b35806"}
-_LABELS = {"lr": "learning rate", "momentum": "momentum"}
 
 
 @dataclass(frozen=True)
@@ -86,28 +82,6 @@ def table(shown: Preview, rows: int = 12) -> str:
         cells = "".join(f"  {values[step]:>12.6g}" for values in shown.values.values())
         lines.append(f"{step:>8}  {step / shown.steps_per_epoch:>7.2f}{cells}")
     return "\n".join(lines)
-
-
-def draw(shown: Preview) -> bytes:
-    """The values over the epochs as the bytes of a PNG, one panel each."""
-    return rendered(lambda: _figure(shown), "png")
-
-
-def _figure(shown: Preview) -> Figure:
-    epochs = np.arange(shown.steps + 1) / shown.steps_per_epoch
-    figure = Figure(figsize=(6.4, 1.2 + 2.2 * len(shown.values)), layout="constrained")
-    panels = figure.subplots(len(shown.values), sharex=True, squeeze=False)[:, 0]
-    for axes, (key, values) in zip(panels, shown.values.items(), strict=True):
-        # A value holds until the next step: jumps are upright, and the last one reaches to the end.
-        held = np.append(values, values[-1])
-        axes.plot(epochs, held, color=_COLOURS[key], linewidth=1.6, drawstyle="steps-post", clip_on=False)
-        axes.set_ylabel(_LABELS[key])
-        axes.grid(color="#e6e6e6", linewidth=0.8)
-    panels[0].set_ylim(bottom=0)
-    title = f"{shown.name}: {shown.steps:,} steps, {shown.steps_per_epoch:,} an epoch"
-    panels[0].set_title(title, loc="left", fontsize=10.5)
-    panels[-1].set_xlabel("epoch")
-    return figure
 
 
 # ---- composition -----------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def unknown_key(config: Mapping[str, Any], referred_to: Collection[str] = ()) ->
 
     ``referred_to`` are top-level keys that other values are made of, by interpolation: they may have any name.
     """
-    return next(iter(unknown_keys(config, referred_to)), None)
+    return next(_unknown_keys(config, referred_to), None)
 
 
 def unknown_keys(config: Mapping[str, Any], referred_to: Collection[str] = ()) -> list[Unknown]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import Override
@@ -17,6 +18,10 @@ from seedbed.config.keys import interpolated, refuse_names_of_optuna_sweeper, un
 from seedbed.config.override_grammar import parse_single, same_or_inside
 from seedbed.config.recipe import flatten
 from seedbed.errors import ConfigError, near_misses
+from seedbed.paths import resources
+
+MISSPELT = 0.75
+"""How alike two names are, by difflib's ratio, of which one is surely the other misspelt: "hiden" and "hidden" are by 0.91."""
 
 
 def explain(error: Exception, request: Request) -> ConfigError:
@@ -61,12 +66,21 @@ def _unknown_key(override: Override, said: str, request: Request) -> ConfigError
     given = [*request.own, *request.choices]
     if elsewhere := _in_other_choices(override, request.base, given):
         return ConfigError(f"{said}: {elsewhere}")
-    why = _why_not_added(override, request.base, given)
     no_such = f"there is no key {key!r}, {near_misses(key, keys[variant])}"
+    if meant := _surely_meant(key, keys[variant]):  # said without importing what the config names
+        return ConfigError(f"{said}: there is no key {key!r}, did you mean {' or '.join(map(repr, meant))}?")
+    why = _why_not_added(override, request.base, given)
     if why is None:
         return ConfigError(f"{said}: {no_such} (to add a new key: +{override.input_line})")
     is_inner = any(known.endswith(f".{key}") for known in keys[variant])
     return ConfigError(f"{said}: {no_such if is_inner else why}")
+
+
+def _surely_meant(key: str, known: Iterable[str]) -> list[str]:
+    """The names beside a key, of ``known`` dotted ones, that it is surely a misspelling of."""
+    node, _, name = key.rpartition(".")
+    beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == node]
+    return difflib.get_close_matches(name, beside, cutoff=MISSPELT)
 
 
 def _keys(composed: DictConfig) -> dict[str, Any]:
@@ -91,6 +105,8 @@ def _in_other_choices(override: Override, base: BaseConfig, given: Sequence[str]
     """Whether other choices of the key's group have the key, as of a sweep over the group; "" where none has."""
     groups, key = base.groups, override.key_or_group
     group = max((name for name in groups if key.startswith(f"{name.replace('/', '.')}.")), key=len, default="")
+    if not group or not _is_mentioned(key.rpartition(".")[2], group, base):
+        return ""
     chosen = [item for item in parse_single(given) if item.key_or_group in groups]
     others = [str(item.input_line) for item in chosen if item.key_or_group != group]
     choices = [str(item.value()) for item in chosen if item.key_or_group == group]
@@ -110,6 +126,14 @@ def _in_other_choices(override: Override, base: BaseConfig, given: Sequence[str]
         return f"{said}."
     declared = f"declare '{key.removeprefix(group.replace('/', '.') + '.')}: ???' in {group}/{choice}.yaml"
     return f"{said}; or, since what {group}={choice} names takes it too, write ++{override.input_line} or {declared}."
+
+
+def _is_mentioned(name: str, group: str, base: BaseConfig) -> bool:
+    """Whether a file of the group mentions the name: reading all is quicker than composing each."""
+    folders = [folder / group for folder in (resources() / "conf", *base.folders)]
+    return any(
+        name in path.read_text("utf-8", errors="replace") for folder in folders for path in folder.glob("*.yaml")
+    )
 
 
 def _compose_choices(base: BaseConfig, choices: Sequence[str]) -> DictConfig:

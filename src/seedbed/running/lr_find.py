@@ -99,7 +99,11 @@ def find_lr(
     Nothing that is trained, tracked or reported of the experiment changes. Raises a ``SeedbedError`` for bad input, before
     any test.
     """
-    experiment = load_experiment(name, overrides, config_dir)
+    return find_rates(load_experiment(name, overrides, config_dir), display)
+
+
+def find_rates(experiment: Experiment, display: Display | None = None) -> FoundRates:
+    """The range tests of an experiment that is loaded, as ``find_lr`` makes them."""
     display = display or Display(quiet=True)
     with display, ending_signals_interrupt():
         experiment = installed(experiment, display)

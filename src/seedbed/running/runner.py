@@ -77,9 +77,21 @@ def run(
     see ``Outcome.failures``; with ``fail_fast``, nothing is started after the first failure. ``curves=False`` saves
     the time of reading the curves back. ``sweep`` says which job of a sweep the run is.
     """
+    experiment = load_experiment(name, overrides, config_dir)
+    return run_experiment(experiment, display, curves=curves, fail_fast=fail_fast, sweep=sweep)
+
+
+def run_experiment(
+    experiment: Experiment,
+    display: Display | None = None,
+    *,
+    curves: bool = True,
+    fail_fast: bool = False,
+    sweep: SweepJob | None = None,
+) -> Outcome:
+    """Run an experiment that is loaded, as ``run`` does."""
     display = display or Display(quiet=True)
     with display, ending_signals_interrupt():
-        experiment = load_experiment(name, overrides, config_dir)
         return run_loaded(experiment, display, curves=curves, fail_fast=fail_fast, sweep=sweep)
 
 
@@ -93,7 +105,7 @@ def run_loaded(
     tags: Mapping[str, str] | None = None,
     artifacts: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Run an experiment that is loaded, as ``run`` does; its launch gets the ``tags``, and ``artifacts`` by their names."""
+    """``run_experiment`` on a display that is shown already; the launch gets the ``tags``, and ``artifacts`` by their names."""
     experiment = installed(experiment, display)
     for note in experiment.notes:
         display.say_once(note)

@@ -73,6 +73,13 @@ def search(
     """
     began = began or time.time()
     plan = read_plan(name, overrides, config_dir)
+    return search_planned(plan, display, only_trials=only_trials, began=began)
+
+
+def search_planned(
+    plan: SearchPlan, display: Display | None = None, *, only_trials: bool = False, began: float
+) -> SearchOutcome:
+    """The search that a plan asks for, as ``search`` does it."""
     clock = Clock(began, plan.settings.seconds)
     display = display or Display(quiet=True)
     with display, ending_signals_interrupt(), usable(plan.settings.storage):

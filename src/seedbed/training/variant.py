@@ -21,9 +21,10 @@ from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.devices import numbers
+from seedbed.training.epoch_progress import EpochProgress
 from seedbed.training.logger import LightningLogger
 from seedbed.training.planned import PlannedVariant
-from seedbed.training.progress import Display, EpochProgress
+from seedbed.training.progress import Display
 from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, CurveRecorder, VariantRecord
 from seedbed.training.seed_results import CurvePoints, SeedResult
 from seedbed.training.stack_size import groups_of, seeds_at_once, seeds_in_memory

@@ -40,15 +40,18 @@ def lr_find(experiment: str, overrides: tuple[str, ...], plot: Path | None, conf
     settings are lr_finder.min_lr, max_lr, steps, spacing, smoothing, stop_at and rule; OVERRIDES are those of seedbed run.
     Nothing else is trained or changed. Curves and picture go to MLflow, experiment EXPERIMENT.lr_find.
     """
+    from seedbed.config.experiment import load_experiment
+
+    loaded = load_experiment(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
     from seedbed.report.files import check_writable
-    from seedbed.running.lr_find import find_lr, picture_kind
+    from seedbed.running.lr_find import find_rates, picture_kind
     from seedbed.training.progress import Display
 
     if plot is not None:
         plot = Path(f"{experiment}_lr_find.png") if str(plot) == DEFAULT_PLOT else plot
         picture_kind(plot)
         check_writable(plot.parent, "--plot")
-    rates = find_lr(experiment, overrides, config_dir, display=Display())
+    rates = find_rates(loaded, Display())
     click.echo(rates)
     where = as_typed(f"{experiment}.lr_find", config_dir)
     click.echo(f"\nTracked curves: seedbed ui {where}", err=True)

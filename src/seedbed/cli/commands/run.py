@@ -45,6 +45,9 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
     where = as_typed(experiment, config_dir)
     next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"
     if multirun:
+        from seedbed.config.compose import check_name
+
+        check_name(experiment, config_dir)
         from seedbed.running.multirun import is_search, run_jobs
 
         if is_search(experiment, overrides, config_dir):
@@ -59,11 +62,14 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
         code = run_jobs(experiment, overrides, config_dir, fail_fast=fail_fast)
         click.echo(next_steps, err=True)
         sys.exit(code)
+    from seedbed.config.experiment import load_experiment
+
+    loaded = load_experiment(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
     from seedbed.report.printed import table_text
-    from seedbed.running.runner import run as run_experiment
+    from seedbed.running.runner import run_experiment
     from seedbed.training.progress import Display
 
-    outcome = run_experiment(experiment, overrides, config_dir, display=Display(), curves=False, fail_fast=fail_fast)
+    outcome = run_experiment(loaded, Display(), curves=False, fail_fast=fail_fast)
     click.echo(table_text(outcome.results))
     click.echo(next_steps, err=True)
     if outcome.failures:

@@ -37,14 +37,17 @@ def schedule(
 
     OVERRIDES are those of seedbed run for the groups schedule, optimizer and trainer: schedule.div=10, optimizer.lr=0.1.
     """
-    from seedbed.cli.schedule_preview import draw, preview, table
-    from seedbed.report.files import check_writable, write_files
+    from seedbed.cli.schedule_preview import preview, table
 
     if plot:
-        check_writable(plot.parent, "--plot")
+        from seedbed.report.files import check_writable
 
+        check_writable(plot.parent, "--plot")
     shown = preview(name, overrides, steps_per_epoch=steps_per_epoch, config_dir=config_dir)
     click.echo(table(shown))
     if plot:
+        from seedbed.cli.schedule_picture import draw
+        from seedbed.report.files import write_files
+
         write_files(plot.parent, {plot.name: draw(shown)}, "--plot")
         click.echo(f"\nPicture: {plot}", err=True)

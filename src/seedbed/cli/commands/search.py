@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -54,10 +55,14 @@ def search(
         sys.exit(serve([text for text in (experiment or "", *overrides) if "=" in text], port, config_dir))
     if experiment is None:
         raise ConfigError("Name the experiment to search in, such as: seedbed search spam_imbalance variant=smote")
-    from seedbed.search.runner import search as run_search
+    began = time.time()
+    from seedbed.search.plan import read_plan
+
+    plan = read_plan(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
+    from seedbed.search.runner import search_planned
     from seedbed.training.progress import Display
 
-    show_search(experiment, run_search(experiment, overrides, config_dir, display=Display()), config_dir)
+    show_search(experiment, search_planned(plan, Display(), began=began), config_dir)
 
 
 def show_search(experiment: str, outcome: SearchOutcome, config_dir: str | None) -> None:
