@@ -32,8 +32,8 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 
 from seedbed.cli.main import main as cli
 from seedbed.config.building import build
-from seedbed.config.compose import experiment_names
 from seedbed.config.experiment import load_experiment
+from seedbed.config.folders import experiment_names
 from seedbed.config.trainer import OWN_SETTINGS
 from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table

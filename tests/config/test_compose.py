@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from seedbed.config.compose import BaseConfig, Request, experiment_names
+from seedbed.config.compose import BaseConfig, Request
 from seedbed.config.experiment import load_experiment
+from seedbed.config.folders import experiment_names
 from seedbed.errors import ConfigError
 from tests.config.refusals import SPAM, assert_refused, first_override
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from omegaconf.errors import OmegaConfBaseException
 
 from seedbed.config.building import build
-from seedbed.config.compose import BaseConfig, Request, search_folders
+from seedbed.config.compose import BaseConfig, Request
+from seedbed.config.folders import search_folders
 from seedbed.config.misplaced import refuse_misplaced, refuse_no_choice
 from seedbed.config.override_errors import explain
 from seedbed.config.override_grammar import parse_single

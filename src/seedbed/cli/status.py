@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 
 from seedbed.config.code import reread
-from seedbed.config.compose import experiment_names
+from seedbed.config.folders import experiment_names
 from seedbed.errors import TrackingError
 from seedbed.paths import expanded, make_importable
 from seedbed.tracking.launches import Plan, find_launch, read_plan

@@ -16,36 +16,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from seedbed.config import choice_settings
+from seedbed.config.folders import search_folders
 from seedbed.config.keys import refuse_names_of_optuna_sweeper
 from seedbed.config.override_grammar import parse, parse_single
 from seedbed.config.own_hydra import compose_config, search_path
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
-from seedbed.errors import ConfigError, near_misses
-from seedbed.paths import config_groups, expanded, resources
+from seedbed.errors import ConfigError
+from seedbed.paths import config_groups, expanded
 from seedbed.quoting import quoted
-
-
-def search_folders(config_dir: str | os.PathLike[str] | None) -> list[Path]:
-    """Folders that hold ``experiments/``: seedbed's own and the user's."""
-    if config_dir is None:
-        return [resources()]
-    folder = expanded(config_dir).resolve()
-    if not folder.is_dir():
-        raise ConfigError(f"--config-dir {config_dir}: there is no such folder. Name one that holds experiments/.")
-    return [folder, resources()]
-
-
-def check_name(name: str, config_dir: str | os.PathLike[str] | None = None) -> None:
-    """Raise ``ConfigError`` where there is no such experiment."""
-    if name not in (known := experiment_names(config_dir)):
-        places = " or ".join(str(folder / "experiments") for folder in search_folders(config_dir))
-        raise ConfigError(f"There is no experiment {name!r} in {places}: {near_misses(name, known)}")
-
-
-def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[str]:
-    """The experiments that can be run."""
-    return sorted({path.stem for folder in search_folders(config_dir) for path in folder.glob("experiments/*.yaml")})
-
 
 OF_HYDRAS_SWEEPER = "hydra.sweeper."
 

@@ -18,7 +18,8 @@ from yaml import YAMLError
 
 from seedbed.config.checking import check_composed, check_variant, refuse_findings, seeds_of
 from seedbed.config.code import Code, code_of, reread
-from seedbed.config.compose import BaseConfig, Request, check_name, with_found_path
+from seedbed.config.compose import BaseConfig, Request, with_found_path
+from seedbed.config.folders import check_name
 from seedbed.config.metric_checks import metrics_of
 from seedbed.config.misplaced import refuse_collisions, refuse_misplaced, refuse_no_choice, refuse_shadowed
 from seedbed.config.override_errors import explain, explain_file

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pandas as pd
 
-from seedbed.config.declared_metrics import declared_today
 from seedbed.errors import ConfigError
 from seedbed.metrics import as_plain, from_plain
 from seedbed.paths import home_folder
@@ -117,7 +116,12 @@ def read_record(experiment: str, folder: str | PathLike[str]) -> Record:
         cells = [dict(zip(RECORDED, cell, strict=True)) for cell in content["cells"]]
         empty = pd.DataFrame(columns=list(CURVE_COLUMNS))
         recorded = content.get("declared")
-        declared = declared_today(fields["config"]) if recorded is None else from_plain(recorded)
+        if recorded is None:
+            from seedbed.config.declared_metrics import declared_today  # which imports Hydra and the tasks
+
+            declared = declared_today(fields["config"])
+        else:
+            declared = from_plain(recorded)
         results = Results(
             **fields,
             cells=pd.DataFrame(cells),
@@ -167,7 +171,7 @@ def _damaged(path: Path, why: str) -> ConfigError:
 def _learned(content: Any) -> Inspection | str | None:
     if content is None or isinstance(content, str):
         return content
-    from seedbed.trained.inspection import Inspection  # noqa: PLC0415 - its packages take long to import
+    from seedbed.trained.inspection import Inspection
 
     return restored(content, Inspection)  # type: ignore[no-any-return]
 

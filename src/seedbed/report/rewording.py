@@ -7,8 +7,8 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from seedbed.config.compose import experiment_names
 from seedbed.config.experiment import Experiment, load_experiment
+from seedbed.config.folders import experiment_names
 from seedbed.config.recipe import canonical, recipe_of
 from seedbed.errors import ConfigError
 from seedbed.report.formatting import listed

@@ -19,7 +19,8 @@ import psutil
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from seedbed.config.compose import check_name, hydra_arguments, hydra_settings
+from seedbed.config.compose import hydra_arguments, hydra_settings
+from seedbed.config.folders import check_name
 from seedbed.config.override_grammar import parse
 from seedbed.config.own_hydra import own_hydra
 from seedbed.errors import ConfigError

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from seedbed.config.declared_metrics import declared_today
 from seedbed.errors import TrackingError
 from seedbed.imbalance.copies import said_of_copies
+from seedbed.metrics import Declared
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Job, Results, Search, Trial
 from seedbed.statistics import finite
 from seedbed.tracking.aggregates import final_metrics, is_curve
@@ -50,12 +50,13 @@ def read_results(store: Store, launch: Launch, *, curves: bool = True, jobs: boo
     }
     points = _points(store, plan, own) if curves else []
     used = {cell.launch for cell in own.values()} | {launch.id}
-    config, recorded = read_recorded_config(store, launch.id), read_metrics(store, launch.id)
+    config = read_recorded_config(store, launch.id)
+    declared, by_launch = _declared(store, launch, config)
     return Results(
         experiment=store.experiment,
         config=config,
-        declared=declared_today(config) if recorded is None else recorded,
-        declared_by_launch=recorded is not None,
+        declared=declared,
+        declared_by_launch=by_launch,
         variants=tuple(plan),
         cells=_cell_frame(store, launch.id, plan, finished),
         curves=pd.DataFrame(points, columns=list(CURVE_COLUMNS)),
@@ -71,6 +72,16 @@ def read_results(store: Store, launch: Launch, *, curves: bool = True, jobs: boo
         launches=[other.row for other in reversed(store.launches()) if other.id in used],
         rounding=store.trained_alone(own),
     )
+
+
+def _declared(store: Store, launch: Launch, config: Mapping[str, Any]) -> tuple[Declared, bool]:
+    """The metrics that a launch's tasks declare, and whether the launch recorded that itself."""
+    recorded = read_metrics(store, launch.id)
+    if recorded is not None:
+        return recorded, True
+    from seedbed.config.declared_metrics import declared_today  # which imports Hydra and the tasks
+
+    return declared_today(config), False
 
 
 def _points(store: Store, plan: Plan, cells: Mapping[str, SeedRun]) -> list[tuple[str, int, int, str, float]]:

@@ -45,7 +45,7 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
     where = as_typed(experiment, config_dir)
     next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"
     if multirun:
-        from seedbed.config.compose import check_name
+        from seedbed.config.folders import check_name
 
         check_name(experiment, config_dir)
         from seedbed.running.multirun import is_search, run_jobs

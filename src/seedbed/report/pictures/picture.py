@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-from seedbed.figures import Kind, rendered
+    from seedbed.figures import Kind
 
 KINDS: tuple[Kind, ...] = ("png", "svg")
 
@@ -31,5 +33,7 @@ def file_name(metric: str) -> str:
 
 def files_of(drawn: Iterable[Picture], kinds: Iterable[Kind] = KINDS) -> dict[str, bytes]:
     """Each picture in each kind, by the name of its file."""
+    from seedbed.figures import rendered  # Matplotlib is imported where something is drawn
+
     kinds = tuple(kinds)
     return {f"{picture.name}.{kind}": rendered(picture.figure, kind) for picture in drawn for kind in kinds}

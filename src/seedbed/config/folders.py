@@ -1,0 +1,31 @@
+"""The folders in which configs are looked for, and the experiments that lie there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from seedbed.errors import ConfigError, near_misses
+from seedbed.paths import expanded, resources
+
+
+def search_folders(config_dir: str | os.PathLike[str] | None) -> list[Path]:
+    """Folders that hold ``experiments/``: seedbed's own and the user's."""
+    if config_dir is None:
+        return [resources()]
+    folder = expanded(config_dir).resolve()
+    if not folder.is_dir():
+        raise ConfigError(f"--config-dir {config_dir}: there is no such folder. Name one that holds experiments/.")
+    return [folder, resources()]
+
+
+def check_name(name: str, config_dir: str | os.PathLike[str] | None = None) -> None:
+    """Raise ``ConfigError`` where there is no such experiment."""
+    if name not in (known := experiment_names(config_dir)):
+        places = " or ".join(str(folder / "experiments") for folder in search_folders(config_dir))
+        raise ConfigError(f"There is no experiment {name!r} in {places}: {near_misses(name, known)}")
+
+
+def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """The experiments that can be run."""
+    return sorted({path.stem for folder in search_folders(config_dir) for path in folder.glob("experiments/*.yaml")})
