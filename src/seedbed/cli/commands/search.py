@@ -56,6 +56,9 @@ def search(
     if experiment is None:
         raise ConfigError("Name the experiment to search in, such as: seedbed search spam_imbalance variant=smote")
     began = time.time()
+    from seedbed.config.folders import check_name
+
+    check_name(experiment, config_dir)
     from seedbed.search.plan import read_plan
 
     plan = read_plan(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
