@@ -610,6 +610,7 @@ def _with_digits(values: NDArray[np.float64], digits: int) -> NDArray[np.float64
     return np.asarray(np.round(values / powers, digits - 1) * powers, dtype=np.float64)
 
 
+@lru_cache(maxsize=1024)
 def _t_quantile(n: int, confidence: float = CONFIDENCE) -> float:
     return float(stats.t.ppf((1 + confidence) / 2, n - 1))
 
