@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from seedbed.checks import shown
+from seedbed.config import choice_settings
 from seedbed.config.compose import BaseConfig, Request
 from seedbed.config.keys import interpolated, refuse_names_of_optuna_sweeper, unknown_key
 from seedbed.config.override_grammar import parse_single, same_or_inside
@@ -97,7 +98,8 @@ def _in_other_choices(override: Override, base: BaseConfig, given: Sequence[str]
     having = [
         choice
         for choice in sorted(groups.get(group, ()))
-        if OmegaConf.select(_compose_choices(base, [*others, f"{group}={choice}"]), key, default=None) is not None
+        if _may_set(base, group, choice, key)
+        and OmegaConf.select(_compose_choices(base, [*others, f"{group}={choice}"]), key, default=None) is not None
     ]
     if not having:
         return ""
@@ -110,6 +112,12 @@ def _in_other_choices(override: Override, base: BaseConfig, given: Sequence[str]
         return f"{said}."
     declared = f"declare '{key.removeprefix(group.replace('/', '.') + '.')}: ???' in {group}/{choice}.yaml"
     return f"{said}; or, since what {group}={choice} names takes it too, write ++{override.input_line} or {declared}."
+
+
+def _may_set(base: BaseConfig, group: str, choice: str, key: str) -> bool:
+    """Whether the file of a choice sets the key, or a choice below it may: composing all to see takes seconds."""
+    below = key.removeprefix(f"{group.replace('/', '.')}.")
+    return f"{group}/{below}" in base.groups or below in _keys(choice_settings.config_of(group, choice, base.folders))
 
 
 def _compose_choices(base: BaseConfig, choices: Sequence[str]) -> DictConfig:
