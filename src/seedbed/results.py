@@ -202,6 +202,18 @@ class Results:
         cells = self.cells_of(variant)
         return cells.loc[_is_sound(cells), "seed"].tolist()
 
+    def sound_curves(self, variant: str, metric: str) -> pd.DataFrame:
+        """Rows of ``curves`` of one variant and metric, of seeds that finished and did not diverge."""
+        return self._sound_curves.get((variant, metric), self.curves.iloc[:0])
+
+    @cached_property
+    def _sound_curves(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Divided once: each value that a source has published is set beside one epoch of a curve."""
+        return {
+            (str(variant), str(metric)): curves[curves["seed"].isin(self.sound_seeds(str(variant)))]
+            for (variant, metric), curves in self.curves.groupby(["variant", "metric"])
+        }
+
     def metric(self, label: str) -> Metric:
         """What is declared of a metric, with its rows or without; of one that is not, that it is not ranked."""
         return find(self.declared | OF_RUNS, label)
