@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,16 @@ def rooms() -> set[str]:
     return {path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()} - ENTRY
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All of a module that a test here looks at: what it imports, inside functions too, and its constants."""
+    parsed = ast.walk(ast.parse(path.read_text("utf-8")))
+    return tuple(node for node in parsed if isinstance(node, ast.ImportFrom | ast.Import | ast.Constant))
+
+
 def imports(path: Path) -> Iterator[str]:
-    """Dotted names of what a module imports of seedbed, inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    """Dotted names of what a module imports of seedbed."""
+    for node in nodes(path):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             yield from (f"{node.module}.{name.name}" for name in node.names)
@@ -75,7 +83,7 @@ def test_dotted_names_in_texts_name_something() -> None:
     texts = [
         node.value
         for path in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
     named = {text for text in texts if re.fullmatch(r"seedbed(\.\w+){2,}", text)}

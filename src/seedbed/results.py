@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -176,19 +177,42 @@ class Results:
 
     def cells_of(self, variant: str) -> pd.DataFrame:
         """Cells of one variant, by rising seed."""
-        return self.cells[self.cells["variant"] == variant].sort_values("seed")
+        return self._by_variant[variant] if variant in self._by_variant else self.cells.iloc[:0]
+
+    @cached_property
+    def _by_variant(self) -> dict[str, pd.DataFrame]:
+        """Divided once, as a report asks for the cells of a variant a hundred times."""
+        return {str(variant): cells.sort_values("seed") for variant, cells in self.cells.groupby("variant")}
 
     def values(self, variant: str, metric: str) -> pd.Series[float]:
         """Final values of ``metric`` by seed, one for each cell of ``variant``.
 
         NaN where the cell has none to count: it did not finish, it diverged, or it lacks the metric.
         """
-        return sound_values(self.cells_of(variant), metric)
+        if (variant, metric) not in self._values:
+            self._values[variant, metric] = sound_values(self.cells_of(variant), metric)
+        return self._values[variant, metric]
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, str], pd.Series[float]]:
+        return {}
 
     def sound_seeds(self, variant: str) -> list[int]:
         """Seeds whose cell finished and did not diverge."""
         cells = self.cells_of(variant)
         return cells.loc[_is_sound(cells), "seed"].tolist()
+
+    def sound_curves(self, variant: str, metric: str) -> pd.DataFrame:
+        """Rows of ``curves`` of one variant and metric, of seeds that finished and did not diverge."""
+        return self._sound_curves.get((variant, metric), self.curves.iloc[:0])
+
+    @cached_property
+    def _sound_curves(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Divided once: each value that a source has published is set beside one epoch of a curve."""
+        return {
+            (str(variant), str(metric)): curves[curves["seed"].isin(self.sound_seeds(str(variant)))]
+            for (variant, metric), curves in self.curves.groupby(["variant", "metric"])
+        }
 
     def metric(self, label: str) -> Metric:
         """What is declared of a metric, with its rows or without; of one that is not, that it is not ranked."""

@@ -386,9 +386,12 @@ def wilcoxon_p(differences: ArrayLike) -> float | None:
         return None
     _, group, sizes = np.unique(np.abs(array), return_inverse=True, return_counts=True)
     doubled_ranks = (2 * sizes.cumsum() - sizes + 1)[group]  # of ties, the mean of their ranks
-    chances = np.ones(1)  # chances[w]: share of the sign patterns whose positive (doubled) ranks add up to w
+    # chances[w]: share of the sign patterns whose positive (doubled) ranks add up to w
+    chances = np.zeros(doubled_ranks.sum() + 1)
+    chances[0] = 1
     for rank in doubled_ranks:
-        chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2
+        chances[rank:] += chances[:-rank].copy()
+        chances /= 2
     positive = int(doubled_ranks[array > 0].sum())
     return float(min(1.0, 2 * min(chances[: positive + 1].sum(), chances[positive:].sum())))
 
@@ -622,6 +625,7 @@ def _with_digits(values: NDArray[np.float64], digits: int) -> NDArray[np.float64
     return np.asarray(np.round(values / powers, digits - 1) * powers, dtype=np.float64)
 
 
+@lru_cache(maxsize=1024)
 def _t_quantile(n: int, confidence: float = CONFIDENCE) -> float:
     """The t value of n - 1 degrees of freedom that ``confidence`` lies within, on both sides of 0."""
     return float(special.stdtrit(n - 1, (1 + confidence) / 2))

@@ -16,7 +16,7 @@ from seedbed.report.analysis import analyse
 from seedbed.report.blocks import pictures_of
 from seedbed.report.document import Section
 from seedbed.report.evidence import evidence_of
-from seedbed.report.pictures.picture import Picture
+from seedbed.report.pictures.picture import KINDS, Picture
 from seedbed.report.render.markdown import markdown
 from seedbed.results import Results
 from tests.declared import DECLARED
@@ -113,7 +113,7 @@ def require_balanced(document: str) -> None:
 Factory = Callable[..., Results]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_results() -> Factory:
     """``make_results(values=None, config=None, **fields)``: values by variant, metric and seed."""
 
@@ -156,6 +156,16 @@ def make_results() -> Factory:
 @pytest.fixture
 def results(make_results: Factory) -> Results:
     return make_results()
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports with pictures that are empty files: drawing takes most of the time of a report."""
+    empty = {"png": b"", "svg": b"<svg/>"}
+    monkeypatch.setattr(
+        "seedbed.report.writing.files_of",
+        lambda drawn, kinds=KINDS: {f"{picture.name}.{kind}": empty[kind] for picture in drawn for kind in kinds},
+    )
 
 
 def plain_config(**report):

@@ -26,10 +26,8 @@ def note(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return said
 
 
-def test_it_stands_in_the_first_lines_of_every_format(
-    note: str, results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("seedbed.report.writing.files_of", lambda *_: {})  # pictures take longer than all else
+@pytest.mark.usefixtures("undrawn")
+def test_it_stands_in_the_first_lines_of_every_format(note: str, results: Results, tmp_path: Path) -> None:
     own = replace(results, data=results.data | {"notes": ["Read as UTF-8.", note]})
     write_report(own, tmp_path, formats=("md", "tex"))
     for name in ("report.md", "report.tex"):

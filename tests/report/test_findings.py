@@ -17,7 +17,7 @@ from seedbed.report.writing import write_report
 from tests.report.committed import EXPERIMENTS, committed_results
 from tests.report.conftest import make_cells, make_config
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("undrawn")]
 VALUES = {"a": {"test/accuracy": [0.25, 0.5, 0.75]}, "b": {"test/accuracy": [0.5, 0.75, 0.875]}}
 PLACE = ["a", "test/accuracy"]
 

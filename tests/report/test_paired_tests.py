@@ -25,17 +25,7 @@ from seedbed.statistics import RESPLITS, compare, detectable_difference, ranking
 from seedbed.trained.loading import _best_variant
 from tests.report.conftest import make_cells, make_config
 
-pytestmark = pytest.mark.filterwarnings("error")
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """Drawing takes most of the time of a report."""
-    monkeypatch.setattr(
-        "seedbed.report.writing.files_of",
-        lambda drawn, kinds=("svg",): {f"{picture.name}.{kind}": b"<svg/>" for picture in drawn for kind in kinds},
-    )
-
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("undrawn")]
 
 WAVE = [0.80, 0.81, 0.79, 0.82, 0.78, 0.80, 0.81, 0.79, 0.80, 0.82]
 JITTER = [0.001, -0.002, 0.002, 0.0, -0.001, 0.001, 0.002, -0.002, 0.0, -0.001]

@@ -11,6 +11,9 @@ from scipy import stats
 
 from seedbed import statistics
 from seedbed.errors import ConfigError
+from seedbed.report.analysis import analyse
+from seedbed.report.evidence import evidence_of
+from seedbed.report.pictures.picture import files_of
 from seedbed.report.published import (
     COMPATIBLE,
     INCOMPATIBLE,
@@ -21,10 +24,12 @@ from seedbed.report.published import (
     published_curves,
     published_numbers,
 )
+from seedbed.report.sections import curves as curves_section
+from seedbed.report.sections import published as published_section
 from seedbed.report.writing import write_report
 from tests.report.conftest import make_cells, make_config
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("undrawn")]
 
 
 @pytest.fixture
@@ -214,7 +219,12 @@ def test_the_page_has_a_row_a_curve(source, tmp_path):
     ours = falling(OFFSETS, noise=0.002)
     published = curve_of(ours.mean(axis=0) + 0.01)
     published["curves"][0]["label"] = "their name"
-    write_report(source(published, curves=ours), tmp_path, formats=["md", "tex"])
+    results = source(published, curves=ours)
+    write_report(results, tmp_path, formats=["md", "tex"])
+    evidence = evidence_of(analyse(results))
+    drawn = files_of([*published_section.pictures(evidence), *curves_section.pictures(evidence)], ("svg",))
+    assert len(drawn) == 2
+    assert all(drawn.values())
     page = (tmp_path / "report.md").read_text()
     row = next(line for line in page.splitlines() if line.startswith("| a (their name) |"))
     assert row.endswith("| 5 of 5 | compatible |")

@@ -26,12 +26,6 @@ from tests.trained.test_inspection import learned as made_up_learned
 QUICK = ("md", "csv")
 
 
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages without their pictures, which take longer than all else."""
-    monkeypatch.setattr("seedbed.report.writing.files_of", lambda *_: {})
-
-
 def launched(results: Results) -> Results:
     return replace(results, launch="first", circumstances={"none": {"data": "0" * 16}}, overrides=["select=best"])
 

@@ -23,7 +23,7 @@ from seedbed.report.footnotes import footnotes
 from seedbed.report.formatting import exact, number
 from seedbed.report.pictures.curves import curves_figure
 from seedbed.report.pictures.means import means_figure, span
-from seedbed.report.pictures.picture import KINDS, files_of
+from seedbed.report.pictures.picture import files_of
 from seedbed.report.pictures.ranks import cliques
 from seedbed.report.power import power_text
 from seedbed.report.printed import table_text
@@ -32,25 +32,24 @@ from seedbed.report.render.latex import escaped as latex
 from seedbed.report.writing import launch_page, write_report
 from seedbed.results import CELL_COLUMNS
 from seedbed.statistics import power, seeds_needed, summary
-from tests.report.conftest import CLAIMS, MEANS, make_cells, make_config, plain_config
+from tests.report.conftest import CLAIMS, MEANS, make_cells, make_config, make_values, plain_config
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 
 @pytest.fixture(autouse=True)
-def quick_pictures(request, monkeypatch):
-    """Drawing takes most of the time of a report: only tests that ask for ``real_pictures`` do it."""
-    if "real_pictures" not in request.fixturenames:
-        empty = {"png": b"", "svg": b"<svg/>"}
-        monkeypatch.setattr(
-            "seedbed.report.writing.files_of",
-            lambda drawn, kinds=KINDS: {f"{picture.name}.{kind}": empty[kind] for picture in drawn for kind in kinds},
-        )
+def quick_pictures(request):
+    """Only tests that ask for ``drawn`` draw whole pages."""
+    if "drawn" not in request.fixturenames:
+        request.getfixturevalue("undrawn")
 
 
-@pytest.fixture
-def real_pictures():
-    """Draw them."""
+@pytest.fixture(scope="module")
+def drawn(make_results, tmp_path_factory):
+    """Results of three variants, the fewest that are ranked, and the files of their report with its pictures."""
+    values = {name: of for name, of in make_values().items() if name in ("none", "undersample", "smote")}
+    results = make_results(values)
+    return results, write_report(results, tmp_path_factory.mktemp("drawn"))
 
 
 PICTURES = [f"{name}.{kind}" for name in ("accuracy", "seeds", "differences", "ranks") for kind in ("png", "svg")]
@@ -65,11 +64,12 @@ def row_of(text, variant):
 # ---- files ----
 
 
-def test_the_same_results_give_the_same_bytes(results, tmp_path, real_pictures):
-    first, second = write_report(results, tmp_path / "a"), write_report(results, tmp_path / "b")
+def test_the_same_results_give_the_same_bytes(drawn, tmp_path):
+    results, first = drawn
+    second = write_report(results, tmp_path)
     assert [path.name for path in first] == NAMES
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(NAMES)
+    assert sorted(path.name for path in first[0].parent.iterdir()) == sorted(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -629,9 +629,9 @@ def test_differences_too_small_to_matter_are_named(make_results):
 # ---- the page ----
 
 
-def test_the_page_needs_no_file_and_no_host(results, tmp_path, real_pictures):
-    [path] = write_report(results, tmp_path, formats=["html"])
-    page = path.read_text()
+def test_the_page_needs_no_file_and_no_host(drawn):
+    _, files = drawn
+    [page] = [path.read_text() for path in files if path.name == "report.html"]
     assert page.count('<img src="data:image/svg+xml;base64,') == 4
     references = re.findall(r"""(?:src|href|action)=["']([^"']*)|url\(([^)]*)\)|@import""", page)
     assert all(either.startswith(("data:", "#")) for found in references for either in found if either)

@@ -13,12 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from seedbed.checks import shown
+from seedbed.config import choice_settings
 from seedbed.config.compose import BaseConfig, Request
 from seedbed.config.keys import interpolated, refuse_names_of_optuna_sweeper, unknown_key
 from seedbed.config.override_grammar import parse_single, same_or_inside
 from seedbed.config.recipe import flatten
 from seedbed.errors import ConfigError, near_misses
-from seedbed.paths import resources
 
 MISSPELT = 0.75
 """How alike two names are, by difflib's ratio, of which one is surely the other misspelt: "hiden" and "hidden" are by 0.91."""
@@ -105,7 +105,7 @@ def _in_other_choices(override: Override, base: BaseConfig, given: Sequence[str]
     """Whether other choices of the key's group have the key, as of a sweep over the group; "" where none has."""
     groups, key = base.groups, override.key_or_group
     group = max((name for name in groups if key.startswith(f"{name.replace('/', '.')}.")), key=len, default="")
-    if not group or not _is_mentioned(key.rpartition(".")[2], group, base):
+    if not group:
         return ""
     chosen = [item for item in parse_single(given) if item.key_or_group in groups]
     others = [str(item.input_line) for item in chosen if item.key_or_group != group]
@@ -113,7 +113,8 @@ def _in_other_choices(override: Override, base: BaseConfig, given: Sequence[str]
     having = [
         choice
         for choice in sorted(groups.get(group, ()))
-        if OmegaConf.select(_compose_choices(base, [*others, f"{group}={choice}"]), key, default=None) is not None
+        if _may_set(base, group, choice, key)
+        and OmegaConf.select(_compose_choices(base, [*others, f"{group}={choice}"]), key, default=None) is not None
     ]
     if not having:
         return ""
@@ -128,12 +129,10 @@ def _in_other_choices(override: Override, base: BaseConfig, given: Sequence[str]
     return f"{said}; or, since what {group}={choice} names takes it too, write ++{override.input_line} or {declared}."
 
 
-def _is_mentioned(name: str, group: str, base: BaseConfig) -> bool:
-    """Whether a file of the group mentions the name: reading all is quicker than composing each."""
-    folders = [folder / group for folder in (resources() / "conf", *base.folders)]
-    return any(
-        name in path.read_text("utf-8", errors="replace") for folder in folders for path in folder.glob("*.yaml")
-    )
+def _may_set(base: BaseConfig, group: str, choice: str, key: str) -> bool:
+    """Whether the file of a choice sets the key, or a choice below it may: composing all to see takes seconds."""
+    below = key.removeprefix(f"{group.replace('/', '.')}.")
+    return f"{group}/{below}" in base.groups or below in _keys(choice_settings.config_of(group, choice, base.folders))
 
 
 def _compose_choices(base: BaseConfig, choices: Sequence[str]) -> DictConfig:

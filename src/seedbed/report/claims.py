@@ -15,7 +15,7 @@ tested.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from typing import Any, NamedTuple
 
@@ -230,7 +230,7 @@ def worse_than(analysis: Analysis, pair: Sequence[str]) -> CheckResult:
 def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> CheckResult:
     """``{}`` or ``{baseline: a}``: no difference to the baseline (or of any pair) is significant; never "holds"."""
     baseline = (argument or {}).get("baseline", analysis.baseline)
-    family = Analysis(analysis.results, analysis.metric, baseline).family
+    family = (analysis if baseline == analysis.baseline else replace(analysis, baseline=baseline)).family
     tested = {row: row.p for row in family if row.p is not None}
     sizes = {row: abs(row.comparison.difference or 0.0) for row in family if row.comparison.difference is not None}
     means = [summary.mean for summary in analysis.summaries.values() if summary.mean is not None]

@@ -273,7 +273,7 @@ def our_curves(results: Results, variant: str, metric: str, epochs: int) -> NDAr
 
 def curves_by_seed(results: Results, variant: str, metric: str, epochs: int) -> pd.DataFrame:
     """Curves of the sound seeds that were trained so long, a row a seed."""
-    curves = _sound_curves(results, variant, metric)
+    curves = results.sound_curves(variant, metric)
     curves = curves[curves["epoch"] < epochs]
     table = curves.pivot_table(index="seed", columns="epoch", values="value").reindex(columns=range(epochs))
     return table.where(finite(table)).dropna()
@@ -288,12 +288,6 @@ def values_by_seed(results: Results, variant: str, metric: str, epoch: int | Non
     """One value a sound seed, by seed; a seed that was not trained so long has none."""
     if epoch is None:
         return results.values(variant, metric)
-    curves = _sound_curves(results, variant, metric)
+    curves = results.sound_curves(variant, metric)
     values: pd.Series[float] = curves[curves["epoch"] == epoch].set_index("seed")["value"].sort_index()
     return values
-
-
-def _sound_curves(results: Results, variant: str, metric: str) -> pd.DataFrame:
-    curves = results.curves
-    there = (curves["variant"] == variant) & (curves["metric"] == metric)
-    return curves[there & curves["seed"].isin(results.sound_seeds(variant))]

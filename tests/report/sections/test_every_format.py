@@ -40,6 +40,7 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[A-Za-z]+|\d+", bare.replace("$", "").replace("{}", ""))
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("title", "said"),
     [
@@ -51,10 +52,7 @@ def words_of(text: str) -> list[str]:
         ("Recipe", "GroupSplit"),
     ],
 )
-def test_latex_says_what_markdown_does(
-    make_results: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, title: str, said: str
-) -> None:
-    monkeypatch.setattr("seedbed.report.writing.files_of", lambda *_, **__: {})
+def test_latex_says_what_markdown_does(make_results: Factory, tmp_path: Path, title: str, said: str) -> None:
     config = make_config(published=PUBLISHED, split={"_target_": "GroupSplit", "train": 0.7, "test": 0.2})
     results = make_results(config=config)
     if title == "Sweep":

@@ -309,12 +309,7 @@ def test_the_summary_says_that_the_launch_tests_a_search(make_results):
     assert "what the search search_none found" in table_text(make_launch(make_results, make_search()))
 
 
-def test_the_files_of_a_report_hold_the_section_and_its_pictures(make_results, tmp_path, monkeypatch):
-    empty = {"png": b"", "svg": b"<svg/>"}
-    monkeypatch.setattr(
-        "seedbed.report.writing.files_of",
-        lambda drawn, kinds=("png", "svg"): {f"{one.name}.{kind}": empty[kind] for one in drawn for kind in kinds},
-    )
+def test_the_files_of_a_report_hold_the_section_and_its_pictures(make_results, tmp_path, undrawn):
     write_report(make_launch(make_results, make_search()), tmp_path)
     assert "<h3>Fresh seeds</h3>" in (tmp_path / "report.html").read_text()
     assert r"\subsection*{Search}" in (tmp_path / "report.tex").read_text()

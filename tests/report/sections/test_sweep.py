@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from seedbed.report.pictures.picture import files_of
 from seedbed.report.sections.sweep import section
 from seedbed.report.writing import write_report
 from seedbed.results import Job
@@ -28,7 +29,7 @@ def sweep(make_results, keys, **fields):
     return make_results(values, plain_config(), jobs=jobs, **fields)
 
 
-def test_a_job_of_a_sweep_reports_all_jobs(make_results, tmp_path):
+def test_a_job_of_a_sweep_reports_all_jobs(make_results, tmp_path, undrawn):
     results = sweep(make_results, [{"optimizer.lr": lr, "seeds": "2"} for lr in ("0.1", "0.01", "0.001")])
     files = write_report(results, tmp_path, formats=["md"])
     page = (tmp_path / "report.md").read_text().split("## Sweep")[1].split("## ")[0]
@@ -37,6 +38,8 @@ def test_a_job_of_a_sweep_reports_all_jobs(make_results, tmp_path):
     assert "differ in" not in page
     assert "choose by the validation metrics of the jobs, which `seedbed ui made_up` shows" in page
     assert (tmp_path / "sweep.png") in files
+    [picture] = shown(section, results)[1]
+    assert all(files_of([picture]).values())
 
 
 def test_a_grid_is_a_heat_map_in_the_order_of_its_numbers(make_results):
