@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 # Small networks gain nothing from a second thread, and lose much where tests share the cores with other work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import alembic.util
 import pytest
 
 from seedbed.running.runner import run
@@ -65,6 +68,22 @@ def write_project(folder: Path) -> Path:
         baseline = end if "none:" in variants else end.replace(", baseline: none", "")
         (folder / "experiments" / f"{name}.yaml").write_text(f"{start}variants:\n{variants}\n{baseline}")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations_read_once() -> Iterator[None]:
+    """Whoever opens a database of MLflow's or Optuna's loads all its migrations, dozens of modules: here once a session."""
+    load = alembic.util.load_python_file
+    load_once = functools.cache(load)
+
+    def loaded(folder: str, name: str) -> ModuleType:
+        return (
+            load(folder, name) if name == "env.py" else load_once(folder, name)
+        )  # that one does work when it is loaded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alembic.util, "load_python_file", loaded)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +140,12 @@ def project(bare_project: Path, empty_store: Path) -> Path:
 def trained_project(tmp_path: Path, trained_once: Path) -> Path:
     """A project in which ``messages`` was run as it stands: 2 variants of 3 seeds, in one launch."""
     return Path(shutil.copytree(trained_once, tmp_path / "project"))
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report in Markdown is written without its pictures, which take longer to draw than all else."""
+    monkeypatch.setattr("seedbed.report.writing.files_of", lambda *_: {})
 
 
 @pytest.fixture

@@ -227,6 +227,7 @@ split: {at_least: 6}
 model: {factors: 3, y_range: [0, 5.5]}
 task: {known: [0, 1, 2, 4]}
 trainer: {max_epochs: 2, batch_size: 16, accelerator: cpu, seeds_at_once: 2}
+tracking: {pictures: false}
 monitor: val/rmse
 variants:
   mean_vector: [task.method=mean_vector]
