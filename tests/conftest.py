@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +17,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import alembic.util
 import pytest
 
+from seedbed.figures import Kind
+from seedbed.report import writing
+from seedbed.report.pictures.picture import Picture, files_of
 from seedbed.running.runner import run
 from seedbed.tracking.store import Store
 from tests.properties import Examine, for_a_minute, some_times
@@ -143,9 +146,16 @@ def trained_project(tmp_path: Path, trained_once: Path) -> Path:
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report in Markdown is written without its pictures, which take longer to draw than all else."""
-    monkeypatch.setattr("seedbed.report.writing.files_of", lambda *_: {})
+def draw_only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """``draw_only("loss")``: of the pictures of reports in Markdown and LaTeX, which take longer than all else, this one."""
+
+    def draw_only(*names: str) -> None:
+        def chosen(drawn: Iterable[Picture], kinds: Iterable[Kind]) -> dict[str, bytes]:
+            return files_of([picture for picture in drawn if picture.name in names], kinds)
+
+        monkeypatch.setattr(writing, "files_of", chosen)
+
+    return draw_only
 
 
 @pytest.fixture

@@ -151,6 +151,12 @@ def test_a_trial_left_running_by_a_kill_fails_and_its_point_is_tried_again(
 
 
 @pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which nothing is ever begun, so that what is composed of its files is kept for the next test."""
+    return write_project(tmp_path_factory.mktemp("untouched") / "project")
+
+
+@pytest.fixture(scope="module")
 def begun_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     """A project in which one trial of the study that ``made_up_search`` works on was pretended."""
     folder = write_project(tmp_path_factory.mktemp("begun") / "project")
@@ -399,9 +405,10 @@ def test_a_changed_space_or_recipe_is_refused_with_the_difference(begun: Path) -
         ("trainer.batch_size", "range(8,32,step=8)", "range(8,32,step=4)"),
     ],
 )
-def test_another_range_or_choice_is_another_study(tmp_path: Path, key: str, before: str, now: str) -> None:
-    project = write_project(tmp_path / "project")
-    settings = read_plan("messages", [*BASE, "search.storage=own.journal"], project).settings
+def test_another_range_or_choice_is_another_study(
+    tmp_path: Path, untouched: Path, key: str, before: str, now: str
+) -> None:
+    settings = read_plan("messages", [*BASE, f"search.storage={tmp_path / 'own.journal'}"], untouched).settings
 
     def study(text: str, key: str = key) -> Study:
         return Study(settings, read_space({}, [f"{key}={text}"])[0], recipe={"model": "mlp"})
@@ -542,13 +549,11 @@ def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: 
         (["+search.study_name=a"], "What Hydra's own Optuna sweeper calls study_name is search.study here"),
     ],
 )
-def test_bad_input_is_refused_before_any_trial(
-    project: Path, made_up_search: Run, overrides: list[str], words: str
-) -> None:
+def test_bad_input_is_refused_before_any_trial(untouched: Path, overrides: list[str], words: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        made_up_search("search.trials=2", *overrides)
+        go_on(untouched, "search.trials=2", *overrides)
     assert words in str(refused.value)
-    assert not (project / "optuna.db").exists()
+    assert not list(untouched.glob("*.db"))
 
 
 @pytest.mark.extended

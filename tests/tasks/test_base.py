@@ -153,8 +153,10 @@ def test_a_classifier_of_ones_own_predicts_and_is_exported(ask: Ask, project: Pa
     assert "Ask it what users like" not in said
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_a_recommender_of_ones_own_recommends_and_is_inspected(ask: Ask, project: Path, tmp_path: Path) -> None:
+def test_a_recommender_of_ones_own_recommends_and_is_inspected(
+    ask: Ask, project: Path, tmp_path: Path, draw_only: Callable[..., None]
+) -> None:
+    draw_only()
     train(project, "stars")
     said = ask("recommend", "stars", "--user", "u3", "-k", "1").output
     assert "prediction ± std" in said
@@ -169,8 +171,10 @@ def test_a_recommender_of_ones_own_recommends_and_is_inspected(ask: Ask, project
     assert export("stars", config_dir=project).query == json.dumps({"dataframe_records": [{"user": "u0", "k": 5}]})
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_a_task_that_says_nothing_is_reported_and_not_asked(ask: Ask, project: Path) -> None:
+def test_a_task_that_says_nothing_is_reported_and_not_asked(
+    ask: Ask, project: Path, draw_only: Callable[..., None]
+) -> None:
+    draw_only()
     train(project, "texts", "task=SilentMargins")
     assert "has the task owntasks.SilentMargins" in ask("predict", "texts", "--text", "win").output
     train(project, "stars", "task=SilentAbsolute")

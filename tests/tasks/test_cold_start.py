@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +245,8 @@ def write_cold_project(project: Path) -> None:
     (project / "experiments" / "newcomers.yaml").write_text(EXPERIMENT)
 
 
-def test_an_experiment_reports_by_known_ratings(project: Path, tmp_path: Path) -> None:
+def test_an_experiment_reports_by_known_ratings(project: Path, tmp_path: Path, draw_only: Callable[..., None]) -> None:
+    draw_only("known")
     write_cold_project(project)
     outcome = run("newcomers", COLUMNS, config_dir=project)
     assert not outcome.failures
@@ -255,7 +257,7 @@ def test_an_experiment_reports_by_known_ratings(project: Path, tmp_path: Path) -
     assert not results.is_inspected
     from seedbed.report.writing import write_report  # noqa: PLC0415
 
-    written = {path.name: path for path in write_report(results, tmp_path / "report")}
+    written = {path.name: path for path in write_report(results, tmp_path / "report", formats=["md", "tex"])}
     page = written["report.md"].read_text()
     part = page[page.index("## By known ratings") :].split("\n## ")[0]
     assert "![" in part

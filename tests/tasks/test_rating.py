@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -296,7 +297,10 @@ published:
 """
 
 
-def test_a_file_of_ratings_runs_and_reports_without_a_test_part(project: Path, tmp_path: Path) -> None:
+def test_a_file_of_ratings_runs_and_reports_without_a_test_part(
+    project: Path, tmp_path: Path, draw_only: Callable[..., None]
+) -> None:
+    draw_only("curves")
     lines = [
         f"u{user},{item},{rating:g}" for user, item, rating in zip(TABLE.users, TABLE.items, TABLE.ratings, strict=True)
     ]
@@ -321,11 +325,11 @@ def test_a_file_of_ratings_runs_and_reports_without_a_test_part(project: Path, t
     assert published[1].startswith("biased,val/mse,0,3")
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(("n", "metric"), [(1, "test/rmse"), (0, "val/rmse")])
 def test_leave_n_out_is_reported_by_the_rows_that_it_sets_apart(
-    project: Path, tmp_path: Path, n: int, metric: str
+    project: Path, tmp_path: Path, draw_only: Callable[..., None], n: int, metric: str
 ) -> None:
+    draw_only()
     rows = zip(TABLE.users, TABLE.items, TABLE.ratings, strict=True)
     lines = [f"u{user},{item},{rating:g}" for user, item, rating in rows]
     (project / "ratings.csv").write_text("\n".join(["who,what,stars", *lines]) + "\n")
