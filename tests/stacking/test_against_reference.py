@@ -124,7 +124,7 @@ def test_class_weights_and_clipping_agree() -> None:
 )
 def test_a_seed_alone_is_the_same_among_ten(dropout: float, optimizer: dict[str, Any]) -> None:
     model = config()["model"] | {"dropout": dropout}
-    few = {"model": model, "optimizer": optimizer, "max_epochs": 4}
+    few: dict[str, Any] = {"model": model, "optimizer": optimizer, "max_epochs": 4}
     alone, among = train([7], **few)[7], train(list(range(10)), **few)[7]
     assert [point[:2] for point in alone.curves] == [point[:2] for point in among.curves]
     np.testing.assert_allclose([p[2] for p in alone.curves], [p[2] for p in among.curves], atol=1e-9)
