@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 # Small networks gain nothing from a second thread, and lose much where tests share the cores with other work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import alembic.util
 import pytest
 
+from seedbed.figures import Kind
+from seedbed.report import writing
+from seedbed.report.pictures.picture import Picture, files_of
 from seedbed.running.runner import run
 from seedbed.tracking.store import Store
 from tests.properties import Examine, for_a_minute, some_times
@@ -65,6 +71,22 @@ def write_project(folder: Path) -> Path:
         baseline = end if "none:" in variants else end.replace(", baseline: none", "")
         (folder / "experiments" / f"{name}.yaml").write_text(f"{start}variants:\n{variants}\n{baseline}")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations_read_once() -> Iterator[None]:
+    """Whoever opens a database of MLflow's or Optuna's loads all its migrations, dozens of modules: here once a session."""
+    load = alembic.util.load_python_file
+    load_once = functools.cache(load)
+
+    def loaded(folder: str, name: str) -> ModuleType:
+        return (
+            load(folder, name) if name == "env.py" else load_once(folder, name)
+        )  # that one does work when it is loaded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alembic.util, "load_python_file", loaded)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +143,19 @@ def project(bare_project: Path, empty_store: Path) -> Path:
 def trained_project(tmp_path: Path, trained_once: Path) -> Path:
     """A project in which ``messages`` was run as it stands: 2 variants of 3 seeds, in one launch."""
     return Path(shutil.copytree(trained_once, tmp_path / "project"))
+
+
+@pytest.fixture
+def draw_only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """``draw_only("loss")``: of the pictures of reports in Markdown and LaTeX, which take longer than all else, this one."""
+
+    def draw_only(*names: str) -> None:
+        def chosen(drawn: Iterable[Picture], kinds: Iterable[Kind]) -> dict[str, bytes]:
+            return files_of([picture for picture in drawn if picture.name in names], kinds)
+
+        monkeypatch.setattr(writing, "files_of", chosen)
+
+    return draw_only
 
 
 @pytest.fixture

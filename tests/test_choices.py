@@ -1,19 +1,25 @@
-"""Every choice of every config group, trained for an epoch on small data in an experiment that it fits."""
+"""Every file of ``conf/``, composed and built, and every choice trained for an epoch on small data in an experiment that it fits."""
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache, reduce
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from seedbed.checks import is_installed
-from seedbed.config.experiment import load_experiment
+from seedbed.config.building import build
+from seedbed.config.experiment import Experiment, load_experiment
 from seedbed.data.published import cifar10, movielens
-from seedbed.paths import config_groups
+from seedbed.paths import config_groups, resources
+from seedbed.running.hydra_jobs import launcher_settings
 from seedbed.running.planning import plan_experiment
 from seedbed.search.processes import search_by_processes
 from seedbed.search.runner import search
@@ -92,16 +98,21 @@ TRAINED = [
     run("rated", "model=bpr", "task=retrieval", needs="implicit"),
 ]  # fmt: skip
 SEARCHED = [
-    run("labelled", "search=tpe search/pruner=median tracking=mlflow"),
-    run("labelled", "search=random search/pruner=hyperband"),
-    run("labelled", "search=qmc search/pruner=none"),
-    run("labelled", "search=gp"),
-    run("labelled", "search=cma_es", needs="cmaes"),
-    run("labelled", "search=grid"),
-    run("labelled", "hydra/sweeper=optuna"),
+    run("labelled", "search=tpe search/pruner=median tracking=mlflow", HASHED),
+    run("labelled", "search=random search/pruner=hyperband", HASHED),
+    run("labelled", "search=qmc search/pruner=none", HASHED),
+    run("labelled", "search=gp", HASHED),
+    run("labelled", "search=cma_es", HASHED, needs="cmaes"),
+    run("labelled", "search=grid", HASHED),
+    run("labelled", "hydra/sweeper=optuna", HASHED),
 ]
 # Each is some hundred megabytes to download or to start; tests/data/test_encoders.py has their own tests.
-NOT_RUN = {"data/encoder=use", "data/encoder=sentence_transformers"}
+NOT_RUN = [
+    run("labelled", "data/encoder=use"),
+    run("labelled", "data/encoder=sentence_transformers", needs="sentence_transformers"),
+]
+CONF = resources() / "conf"
+FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
 OF_DATA = {
     "text_csv": ["data.path={folder}/labelled.csv", "data.text=text", "data.label=label"],
     "feature_csv": ["data.path={folder}/labelled.csv", "data.label=label"],
@@ -148,10 +159,46 @@ def skip_without(given: Run) -> None:
         pytest.skip(f"{given.needs} is not installed")
 
 
+@cache
+def composed(given: Run, folder: Path) -> Experiment:
+    return load_experiment(given.experiment, overrides_of(given, folder), folder)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_file_is_composed_and_built(file: str, folder: Path) -> None:
+    """With the first of the experiments above that its choice is made in; ``config.yaml`` is in all of them."""
+    path = PurePosixPath(file)
+    group = "" if path.parent == PurePosixPath() else path.parent.as_posix()
+    fitting = [
+        given for given in [*TRAINED, *SEARCHED, *NOT_RUN] if not group or f"{group}={path.stem}" in given.choices
+    ]
+    assert fitting, f"conf/{file}: TRAINED, SEARCHED and NOT_RUN say nothing of this choice"
+    skip_without(fitting[0])
+    if path.parts[0] == "hydra":
+        config = {"hydra": launcher_settings("labelled", [f"{group}={path.stem}"], folder)}
+    else:
+        config = composed(fitting[0], folder).config
+    written = yaml.safe_load((CONF / file).read_text()) or {}
+    node = reduce(lambda node, key: node[key], path.parent.parts, config)
+    assert set(written) - {"defaults"} <= set(node)
+    for keys in nodes_to_build(written):
+        described = reduce(lambda node, key: node[key], keys, node)
+        assert described["_target_"] == reduce(lambda node, key: node[key], keys, written)["_target_"]
+        assert build(described, ".".join([*path.parent.parts, *keys])) is not None
+
+
+def nodes_to_build(node: Any) -> Iterator[tuple[str, ...]]:
+    """Where the outermost nodes with a ``_target_`` stand."""
+    if isinstance(node, Mapping) and "_target_" in node:
+        yield ()
+    elif isinstance(node, Mapping):
+        yield from ((key, *keys) for key, value in node.items() for keys in nodes_to_build(value))
+
+
 @pytest.mark.parametrize("given", TRAINED, ids=str)
 def test_a_choice_trains(given: Run, folder: Path) -> None:
     skip_without(given)
-    experiment = load_experiment(given.experiment, overrides_of(given, folder), folder)
+    experiment = composed(given, folder)
     _, (planned,) = plan_experiment(experiment, Display(quiet=True))
     task, table = planned.trainer.task, planned.table
     data = [task.seed_data(table, planned.rows[seed], planned.strategy, seed) for seed in experiment.seeds]
@@ -170,7 +217,7 @@ def test_a_choice_searches(given: Run, folder: Path) -> None:
     skip_without(given)
     space = ["optimizer.lr=1e-3,1e-2"] if "search=grid" in given.choices else SPACE
     settings = [*given.choices, *space, "search.trials=2", "search.fresh_seeds=0", f"search.study='{given.choices[0]}'"]
-    asked = [HASHED, *overrides_of(given, folder), *settings]
+    asked = [*overrides_of(given, folder), *settings]
     by = search_by_processes if "hydra/sweeper=optuna" in given.choices else search
     found = by("labelled", asked, folder)
     assert [trial.state for trial in found.search.trials] == ["COMPLETE"] * 2
@@ -179,5 +226,5 @@ def test_a_choice_searches(given: Run, folder: Path) -> None:
 def test_every_choice_is_run() -> None:
     """A new file in ``conf/`` needs a place above."""
     there = {f"{group}={choice}" for group, names in config_groups([]).items() for choice in names}
-    run_here = {choice for given in [*TRAINED, *SEARCHED] for choice in given.choices}
-    assert there - {choice for choice in there if choice.startswith("experiments=")} == run_here | NOT_RUN
+    run_here = {choice for given in [*TRAINED, *SEARCHED, *NOT_RUN] for choice in given.choices}
+    assert there - {choice for choice in there if choice.startswith("experiments=")} == run_here

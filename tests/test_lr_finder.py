@@ -211,7 +211,7 @@ CLASSIFICATION = CASES["classification"]
 def with_inputs(features: np.ndarray, inputs: NetworkInputs, model: dict[str, Any]) -> Case:
     """The rows and labels of ``CLASSIFICATION``, with other features."""
     table = replace(clouds.TABLE, features=features, of_features=inputs)
-    settings = clouds.config(model={**model, "_partial_": True}, optimizer=SGD)
+    settings = clouds.config(model={**model, "_partial_": True}, optimizer=SGD, max_epochs=2)
     return Case(settings, table, lambda seeds: clouds.data_of(list(seeds)))
 
 

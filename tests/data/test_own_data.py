@@ -12,7 +12,8 @@ from seedbed.running.planning import load_table
 from seedbed.running.runner import run
 from seedbed.training.progress import Display
 
-FEW = ["seeds=2", "trainer.max_epochs=2", "trainer.seeds_at_once=2", "model.hidden=[8]", "trainer.accelerator=cpu"]
+QUICK = ["seeds=2", "trainer.accelerator=cpu", "tracking.pictures=false"]
+FEW = [*QUICK, "trainer.max_epochs=2", "trainer.seeds_at_once=2", "model.hidden=[8]"]
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def patients(tmp_path):
 
 
 def table(experiment: str, *overrides: str) -> Table:
-    return build(load_experiment(experiment, overrides).config["data"], "data").load()
+    return build(load_experiment(experiment, ["variant=none", *overrides]).config["data"], "data").load()
 
 
 @pytest.mark.parametrize(("encoder", "width"), [("hashing", 64), ("tfidf", 1000)])
@@ -84,7 +85,7 @@ def test_what_needs_a_look_is_said_on_the_screen(tmp_path, capsys):
     labels = ["ham", "Ham", "spam"] * 8
     rows = [f"{label},text {row // 2}" + "\u200b" * (row % 2) for row, label in enumerate(labels)]
     path.write_text("\n".join(["l,t", *rows]))
-    given = [f"data.path={path}", "data.text=t", "data.label=l", "data/encoder=hashing"]
+    given = [f"data.path={path}", "data.text=t", "data.label=l", "data/encoder=hashing", "variant=none"]
     load_table(load_experiment("text_imbalance", given).config["data"], Display())
     said = capsys.readouterr().err
     assert "Classes that look alike: 'ham' (8 rows), 'Ham' (8 rows)" in said
@@ -96,7 +97,7 @@ def test_clicks_without_ratings(tmp_path, project):
     rows = [f"u{user},i{item}" for user in range(20) for item in draw.sample(range(15), 8)]
     (tmp_path / "clicks.csv").write_text("\n".join(["user,item", *rows]))
     given = [f"data.path={tmp_path / 'clicks.csv'}", "data.user=user", "data.item=item"]
-    few = ["seeds=2", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
+    few = [*QUICK, "trainer.max_epochs=1"]
     clicks = [*given, *few, "data=ratings_csv", "variant=two_tower,popular", "report.user=null"]
     outcome = run("two_tower_retrieval", clicks, project)
     assert outcome.failures == {}

@@ -49,7 +49,7 @@ def points(found: SearchOutcome) -> list[dict[str, Any]]:
 
 
 def test_a_search_is_a_run_above_its_trials_and_their_seeds(project: Path, made_up_search: Run) -> None:
-    found = made_up_search("search.trials=3", "search.fresh_seeds=2")
+    found = made_up_search("search.trials=3", "search.fresh_seeds=2", "trainer.max_epochs=1")
     assert [trial.state for trial in found.search.trials] == ["COMPLETE"] * 3
     store = store_of(project, "messages.search")
     (top,) = runs(store, "search")
@@ -95,26 +95,26 @@ def test_a_search_in_two_parts_tries_what_one_in_one_go_tries(
     options = [f"search={sampler}", "+search.sampler.n_startup_trials=3"] if sampler in ("tpe", "gp") else [f"search={sampler}"]  # fmt: skip
     options = [text.replace("+search", "search") for text in options]
     made_up_search(*options, "search.trials=4", "search.study=two")
-    two = made_up_search(*options, "search.trials=8", "search.study=two")
-    one = made_up_search(*options, "search.trials=8", "search.study=one")
+    two = made_up_search(*options, "search.trials=6", "search.study=two")
+    one = made_up_search(*options, "search.trials=6", "search.study=one")
     assert points(two) == points(one)
-    assert len({str(point) for point in points(one)}) == 8
+    assert len({str(point) for point in points(one)}) == 6
     assert two.search.best == one.search.best
 
 
 def test_cma_es_goes_on_without_repeating_a_point(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trials, "run", pretended)
     options = [*BASE[:4], BASE[4], "model.dropout=interval(0.0, 0.5)", "search=cma_es"]
-    search("messages", [*options, "search.trials=5"], project)
-    found = search("messages", [*options, "search.trials=12"], project)
-    assert len({str(point) for point in points(found)}) == len(found.search.trials) == 12
+    search("messages", [*options, "search.trials=4"], project)
+    found = search("messages", [*options, "search.trials=8"], project)
+    assert len({str(point) for point in points(found)}) == len(found.search.trials) == 8
 
 
 @pytest.mark.parametrize("pruner", ["median", pytest.param("hyperband", marks=pytest.mark.extended)])
 def test_pruners_stop_what_is_worse_at_an_epoch(project: Path, made_up_search: Run, pruner: str) -> None:
     more = ["search.pruner.n_startup_trials=2"] if pruner == "median" else []
     found = made_up_search(
-        f"search/pruner={pruner}", "search=random", "search.trials=8", "search.metrics=val/loss",
+        f"search/pruner={pruner}", "search=random", "search.trials=6", "search.metrics=val/loss",
         "trainer.max_epochs=4", *more,
     )  # fmt: skip
     by_state = {state: [trial for trial in found.search.trials if trial.state == state] for state in ("COMPLETE", "PRUNED")}  # fmt: skip
@@ -150,6 +150,36 @@ def test_a_trial_left_running_by_a_kill_fails_and_its_point_is_tried_again(
     assert made_up_search("search.trials=6").search.trials == found.search.trials  # nothing is left to do
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which nothing is ever begun, so that what is composed of its files is kept for the next test."""
+    return write_project(tmp_path_factory.mktemp("untouched") / "project")
+
+
+@pytest.fixture(scope="module")
+def begun_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
+    """A project in which one trial of the study that ``made_up_search`` works on was pretended."""
+    folder = write_project(tmp_path_factory.mktemp("begun") / "project")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEEDBED_CACHE", str(folder.parent / "cache"))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setattr(Trials, "run", pretended)
+        search("messages", [*BASE, "search.trials=1"], folder)
+    return folder
+
+
+@pytest.fixture
+def begun(tmp_path: Path, begun_once: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a search of one trial; further ones are pretended as well."""
+    monkeypatch.setattr(Trials, "run", pretended)
+    return Path(shutil.copytree(begun_once, tmp_path / "project"))
+
+
+def go_on(project: Path, *overrides: str) -> SearchOutcome:
+    return search("messages", [*BASE, *overrides], project)
+
+
 class Killed(BaseException):
     """Ends a process on the spot, as SIGKILL does."""
 
@@ -167,7 +197,7 @@ def test_a_kill_before_a_trial_is_signed_changes_nothing_for_those_who_go_on(
 ) -> None:
     """However many of its settings the sampler had drawn by then."""
     monkeypatch.setattr(Trials, "run", pretended)
-    options = [f"search={sampler}", "search.trials=6"]
+    options = [f"search={sampler}", "search.trials=4"]
     options += ["optimizer.lr=1e-3,1e-2,1e-1"] if sampler == "grid" else []
     whole = made_up_search(*options, "search.study=whole")
     suggest, sign = optuna.Trial._suggest, Study._sign
@@ -191,7 +221,7 @@ def test_a_kill_before_a_trial_is_signed_changes_nothing_for_those_who_go_on(
     found = made_up_search(*options)
     assert not found.shared
     assert points(found) == points(whole)
-    assert [trial.state for trial in found.search.trials] == ["COMPLETE"] * 6
+    assert [trial.state for trial in found.search.trials] == ["COMPLETE"] * 4
     assert [trial.state.name for trial in opened(project)._trials()].count("FAIL") == 1
 
 
@@ -271,14 +301,10 @@ def test_a_trial_fails_where_one_of_its_seeds_diverges(
     assert found.search.best == []
 
 
-def test_a_trial_of_a_living_process_is_left_alone(
-    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Trials, "run", pretended)
-    made_up_search("search.trials=1")
-    study = opened(project)
+def test_a_trial_of_a_living_process_is_left_alone(begun: Path) -> None:
+    study = opened(begun)
     assert study.next() is not None
-    found = made_up_search("search.trials=3")
+    found = go_on(begun, "search.trials=3")
     assert [trial.state for trial in found.search.trials] == ["COMPLETE", "RUNNING", "COMPLETE"]
 
 
@@ -312,18 +338,14 @@ def test_an_interrupt_is_recorded_and_the_point_is_tried_again(
     assert top.info.status == "FINISHED"
 
 
-def test_a_point_that_kills_its_process_again_and_again_is_given_up(
-    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Trials, "run", pretended)
-    made_up_search("search.trials=1")
-    study = opened(project)
+def test_a_point_that_kills_its_process_again_and_again_is_given_up(begun: Path) -> None:
+    study = opened(begun)
     for _ in range(3):
         lost = study.next()
         assert lost is not None
         study._sign(lost._trial_id, {**signed(study._frozen(lost)), "process": {**this_process(), "process_start": "1.0"}})  # fmt: skip
         study.retry_killed()
-    found = made_up_search("search.trials=3")
+    found = go_on(begun, "search.trials=3")
     assert [trial.state for trial in found.search.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
     assert found.search.trials[1].reason == "its process was killed, 3 times"
 
@@ -341,12 +363,8 @@ def test_an_interrupt_at_the_last_point_of_a_grid_is_an_interrupt(
     assert [run.info.status for run in runs(store_of(project, "messages.search"), "search")] == ["KILLED"]
 
 
-def test_only_one_process_tests_what_was_found(
-    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Trials, "run", pretended)
-    made_up_search("search.trials=1")
-    study = opened(project)
+def test_only_one_process_tests_what_was_found(begun: Path) -> None:
+    study = opened(begun)
     assert study.claim_test()
     assert study.claim_test()  # the same process may do it again
     study._study.set_user_attr("seedbed.test", {"trials": 1, "process": {**this_process(), "pid": "1", "process_start": f"{psutil.Process(1).create_time():.2f}"}})  # fmt: skip
@@ -361,27 +379,20 @@ def test_a_variant_of_the_winners_name_keeps_it(project: Path, made_up_search: R
     assert found.tested.results.variants == ("tuned", "tuned_anew")
 
 
-def test_the_same_space_in_another_spelling_is_the_same(
-    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Trials, "run", pretended)
-    made_up_search("search.trials=1")
-    made_up_search("search.trials=2", "optimizer.lr=tag(log,interval(0.0001,0.1))")
+def test_the_same_space_in_another_spelling_is_the_same(begun: Path) -> None:
+    found = go_on(begun, "search.trials=2", "optimizer.lr=tag(log,interval(0.0001,0.1))")
+    assert len(found.search.trials) == 2
 
 
-def test_a_changed_space_or_recipe_is_refused_with_the_difference(
-    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Trials, "run", pretended)
-    made_up_search("search.trials=2")
+def test_a_changed_space_or_recipe_is_refused_with_the_difference(begun: Path) -> None:
     with pytest.raises(ConfigError) as refused:
-        made_up_search("search.trials=2", "model.hidden=[4],[8],[16]", "trainer.batch_size=8")
+        go_on(begun, "search.trials=2", "model.hidden=[4],[8],[16]", "trainer.batch_size=8")
     text = str(refused.value)
     assert "model.hidden was [4],[8], is now [4],[8],[16]" in text
     assert "trainer.batch_size was 16, is now 8" in text
     assert "search.study=messages/none-2" in text
-    other = made_up_search("search.trials=2", "trainer.batch_size=8", "search.study=other")
-    assert len(other.search.trials) == 2
+    other = go_on(begun, "search.trials=1", "trainer.batch_size=8", "search.study=other")
+    assert len(other.search.trials) == 1
 
 
 @pytest.mark.parametrize(
@@ -394,9 +405,10 @@ def test_a_changed_space_or_recipe_is_refused_with_the_difference(
         ("trainer.batch_size", "range(8,32,step=8)", "range(8,32,step=4)"),
     ],
 )
-def test_another_range_or_choice_is_another_study(tmp_path: Path, key: str, before: str, now: str) -> None:
-    project = write_project(tmp_path / "project")
-    settings = read_plan("messages", [*BASE, "search.storage=own.journal"], project).settings
+def test_another_range_or_choice_is_another_study(
+    tmp_path: Path, untouched: Path, key: str, before: str, now: str
+) -> None:
+    settings = read_plan("messages", [*BASE, f"search.storage={tmp_path / 'own.journal'}"], untouched).settings
 
     def study(text: str, key: str = key) -> Study:
         return Study(settings, read_space({}, [f"{key}={text}"])[0], recipe={"model": "mlp"})
@@ -442,7 +454,7 @@ def test_diverged_seeds_fail_a_trial_and_all_failed_is_no_success(project: Path,
 
 
 def test_a_small_space_is_tried_whole_and_no_point_twice(project: Path, made_up_search: Run) -> None:
-    only = ["optimizer.lr=1e-3", "search.trials=6"]
+    only = ["optimizer.lr=1e-3", "search.trials=6", "trainer.max_epochs=1"]
     found = search("messages", [*BASE[:4], "model.hidden=[4],[8],[16]", *only], project)
     assert sorted(point["model.hidden"] for point in points(found)) == ["[16]", "[4]", "[8]"]
     again = search("messages", [*BASE[:4], "model.hidden=[4],[8],[16]", *only], project)
@@ -489,12 +501,14 @@ def test_pruned_trials_are_stopped_recorded_and_never_win(project: Path, made_up
 
 
 def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: Path, made_up_search: Run) -> None:
-    bound = made_up_search("search.trials=2", "search.objective=bound", "search.study=bound")
+    bound = made_up_search("search.trials=2", "search.objective=bound", "search.study=bound", "trainer.max_epochs=1")
     for trial in bound.search.trials:
         assert trial.mean is not None
         assert trial.std is not None
         assert trial.values[0] == pytest.approx(trial.mean - 12.706205 * trial.std / math.sqrt(2))
-    two = made_up_search("search.trials=3", "search.metrics=[val/loss,seconds]", "search.fresh_seeds=1")
+    two = made_up_search(
+        "search.trials=3", "search.metrics=[val/loss,seconds]", "search.fresh_seeds=1", "trainer.max_epochs=1"
+    )
     assert two.search.lower_is_better == [True, True]
     assert all(len(trial.values) == 2 for trial in two.search.trials)
     front = [trial.values for trial in two.search.trials if trial.number in two.search.best]
@@ -535,13 +549,11 @@ def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: 
         (["+search.study_name=a"], "What Hydra's own Optuna sweeper calls study_name is search.study here"),
     ],
 )
-def test_bad_input_is_refused_before_any_trial(
-    project: Path, made_up_search: Run, overrides: list[str], words: str
-) -> None:
+def test_bad_input_is_refused_before_any_trial(untouched: Path, overrides: list[str], words: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        made_up_search("search.trials=2", *overrides)
+        go_on(untouched, "search.trials=2", *overrides)
     assert words in str(refused.value)
-    assert not (project / "optuna.db").exists()
+    assert not list(untouched.glob("*.db"))
 
 
 @pytest.mark.extended

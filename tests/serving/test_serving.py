@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ from tests.conftest import write_project
 from tests.properties import Examine
 from tests.stored import client_of
 
-FEW = ["seeds=2", "variant=none", "trainer.max_epochs=2", "trainer.accelerator=cpu", "tracking.pictures=false"]
+FEW = ["seeds=2", "variant=none", "trainer.max_epochs=1", "trainer.accelerator=cpu", "tracking.pictures=false"]
 OWN_NETWORK = """
 from torch import nn
 
@@ -87,7 +88,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Itera
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEEDBED_CACHE", str(project / "cache"))
         patch.chdir(project)
-        train(project, "trainer.max_epochs=3")
+        train(project, "trainer.max_epochs=2")
         for name, own in (
             ("hashed", ["data/encoder=hashing", "model=own"]),
             ("fitted", ["data/encoder=tfidf", "model.hidden=[8]"]),
@@ -110,8 +111,18 @@ def paths_as_they_were(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
 
 
-def predictor(folder: Path, experiment: str, **asked: Any) -> Predictor:
+def built(folder: Path, experiment: str, **asked: Any) -> Predictor:
     return predictor_of(find_variant(experiment, asked.pop("variant", None), config_dir=folder), **asked)
+
+
+predictor = cache(built)
+"""Built once for all tests that do no more than ask it."""
+
+
+@cache
+def exported_model(folder: Path, experiment: str) -> Any:
+    """As MLflow loads it, exported once for all tests that do no more than ask it."""
+    return mlflow.pyfunc.load_model(str(files(export(experiment, config_dir=folder), experiment, folder)))
 
 
 def files(exported: Exported, experiment: str, folder: Path) -> Path:
@@ -199,7 +210,7 @@ def test_a_user_who_is_not_known_gets_the_mean_of_those_who_are_and_is_marked(fo
 
 
 def test_a_seed_that_has_not_trained_on_a_user_says_what_it_says_of_anyone(folder: Path) -> None:
-    recommender = predictor(folder, "stars")
+    recommender = built(folder, "stars")
     assert isinstance(recommender, Recommender)
     scores: Any = recommender.scores
     before = scores.of_user(2)
@@ -373,7 +384,7 @@ NONSENSE = {
 
 @pytest.mark.parametrize("experiment", NONSENSE)
 def test_nonsense_is_status_400_and_a_sentence(folder: Path, experiment: str) -> None:
-    model = mlflow.pyfunc.load_model(str(files(export(experiment, config_dir=folder), experiment, folder)))
+    model = exported_model(folder, experiment)
     for record in NONSENSE[experiment]:
         status, said = answered(model, json.dumps({"dataframe_records": [record]}))
         assert (status, "Row 0" in said) == (400, True), (record, said)
@@ -388,7 +399,7 @@ def test_nonsense_is_status_400_and_a_sentence(folder: Path, experiment: str) ->
 @pytest.mark.parametrize("experiment", ["stars", "hashed", "feature_imbalance"])
 def test_every_request_gets_an_answer_or_status_400(folder: Path, experiment: str, examine: Examine) -> None:
     """As MLflow's server asks a model, but for the network."""
-    model = mlflow.pyfunc.load_model(str(files(export(experiment, config_dir=folder), experiment, folder)))
+    model = exported_model(folder, experiment)
     names = ["user", "similar_to", "k", "text", "a", "b c"]
 
     def holds(records: Any) -> None:
@@ -509,7 +520,7 @@ def test_commands_that_are_refused(folder: Path, command: list[str], said: str) 
 def test_of_an_experiment_that_was_only_searched_what_the_search_tested_is_asked(folder: Path) -> None:
     shutil.copy(folder / "experiments" / "hashed.yaml", folder / "experiments" / "sought.yaml")
     data = ["data.path=texts.tsv", "data.text=body", "data.label=kind", "data/encoder=hashing", "model.hidden=[4]"]
-    space = ["optimizer.lr=1e-3,1e-2", "search.fresh_seeds=2"]
+    space = ["optimizer.lr=1e-3,1e-2", "search.trials=2", "search.fresh_seeds=2"]
     found = search("sought", [*data, *FEW, *space], folder)
     assert found.tested is not None
     asked = find_variant("sought", config_dir=folder)

@@ -106,7 +106,7 @@ class SilentAbsolute(Absolute):
     SERVED_AS = None
     INSPECTED = False
 """
-FEW = ("seeds=2", "trainer.max_epochs=2", "trainer.accelerator=cpu", "tracking.pictures=false")
+FEW = ("seeds=2", "trainer.max_epochs=1", "trainer.accelerator=cpu", "tracking.pictures=false")
 STARS = ("data.path=ratings.csv", "data.user=who", "data.item=what", "data.rating=stars", "report.metric=val/loss")
 Ask = Callable[..., Result]
 
@@ -153,14 +153,17 @@ def test_a_classifier_of_ones_own_predicts_and_is_exported(ask: Ask, project: Pa
     assert "Ask it what users like" not in said
 
 
-def test_a_recommender_of_ones_own_recommends_and_is_inspected(ask: Ask, project: Path, tmp_path: Path) -> None:
+def test_a_recommender_of_ones_own_recommends_and_is_inspected(
+    ask: Ask, project: Path, tmp_path: Path, draw_only: Callable[..., None]
+) -> None:
+    draw_only()
     train(project, "stars")
     said = ask("recommend", "stars", "--user", "u3", "-k", "1").output
     assert "prediction ± std" in said
     assert " of 2 seeds" in said
     (tmp_path / "my.csv").write_text("Film 1,5\n")
     assert "For a new user" in ask("recommend", "stars", "--ratings", str(tmp_path / "my.csv")).output
-    done = ask("report", "stars")
+    done = ask("report", "stars", "--format", "md")
     assert done.exit_code == 0, done.output
     page = (project / "experiments" / "stars" / "report.md").read_text()
     assert "Read off the weights of" in page
@@ -168,14 +171,17 @@ def test_a_recommender_of_ones_own_recommends_and_is_inspected(ask: Ask, project
     assert export("stars", config_dir=project).query == json.dumps({"dataframe_records": [{"user": "u0", "k": 5}]})
 
 
-def test_a_task_that_says_nothing_is_reported_and_not_asked(ask: Ask, project: Path) -> None:
+def test_a_task_that_says_nothing_is_reported_and_not_asked(
+    ask: Ask, project: Path, draw_only: Callable[..., None]
+) -> None:
+    draw_only()
     train(project, "texts", "task=SilentMargins")
     assert "has the task owntasks.SilentMargins" in ask("predict", "texts", "--text", "win").output
     train(project, "stars", "task=SilentAbsolute")
     assert "has the task owntasks.SilentAbsolute" in ask("recommend", "stars", "--user", "u3").output
     with pytest.raises(SeedbedError, match="only an experiment with task=classification"):
         export("stars", config_dir=project)
-    done = ask("report", "stars")
+    done = ask("report", "stars", "--format", "md")
     assert done.exit_code == 0, done.output
     assert "does not say what the model learned" not in done.output
     assert "Read off the weights" not in (project / "experiments" / "stars" / "report.md").read_text()

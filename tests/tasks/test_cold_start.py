@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,7 @@ split: {at_least: 6}
 model: {factors: 3, y_range: [0, 5.5]}
 task: {known: [0, 1, 2, 4]}
 trainer: {max_epochs: 2, batch_size: 16, accelerator: cpu, seeds_at_once: 2}
+tracking: {pictures: false}
 monitor: val/rmse
 variants:
   mean_vector: [task.method=mean_vector]
@@ -243,7 +245,8 @@ def write_cold_project(project: Path) -> None:
     (project / "experiments" / "newcomers.yaml").write_text(EXPERIMENT)
 
 
-def test_an_experiment_reports_by_known_ratings(project: Path, tmp_path: Path) -> None:
+def test_an_experiment_reports_by_known_ratings(project: Path, tmp_path: Path, draw_only: Callable[..., None]) -> None:
+    draw_only("known")
     write_cold_project(project)
     outcome = run("newcomers", COLUMNS, config_dir=project)
     assert not outcome.failures
@@ -254,7 +257,7 @@ def test_an_experiment_reports_by_known_ratings(project: Path, tmp_path: Path) -
     assert not results.is_inspected
     from seedbed.report.writing import write_report  # noqa: PLC0415
 
-    written = {path.name: path for path in write_report(results, tmp_path / "report")}
+    written = {path.name: path for path in write_report(results, tmp_path / "report", formats=["md", "tex"])}
     page = written["report.md"].read_text()
     part = page[page.index("## By known ratings") :].split("\n## ")[0]
     assert "![" in part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -180,8 +181,9 @@ def test_bad_input_of_a_matrix_experiment(project: Path, override: str, said: st
         run("matrix", [*COLUMNS, override, "variant=all"], config_dir=project)
 
 
-def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path) -> None:
+def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path, draw_only: Callable[..., None]) -> None:
     """The user's ratings beside the seeds' own predictions and the published rule, worked out from the stored weights."""
+    draw_only("loss")
     write(project)
     asked = [
         "report.similar_to=Film 3",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,7 @@ question: Do biases help?
 seeds: 3
 model: {factors: 3, y_range: [0, 5.5]}
 trainer: {max_epochs: 2, batch_size: 16, accelerator: cpu, seeds_at_once: 3}
+tracking: {pictures: false}
 monitor: val/mse
 variants:
   plain: [model.bias=false]
@@ -296,7 +298,10 @@ published:
 """
 
 
-def test_a_file_of_ratings_runs_and_reports_without_a_test_part(project: Path, tmp_path: Path) -> None:
+def test_a_file_of_ratings_runs_and_reports_without_a_test_part(
+    project: Path, tmp_path: Path, draw_only: Callable[..., None]
+) -> None:
+    draw_only("curves")
     lines = [
         f"u{user},{item},{rating:g}" for user, item, rating in zip(TABLE.users, TABLE.items, TABLE.ratings, strict=True)
     ]
@@ -312,7 +317,7 @@ def test_a_file_of_ratings_runs_and_reports_without_a_test_part(project: Path, t
     assert run("stars", columns, config_dir=project).trained == 0
     from seedbed.report.writing import write_report  # noqa: PLC0415
 
-    written = {path.name: path for path in write_report(outcome.results, tmp_path / "report")}
+    written = {path.name: path for path in write_report(outcome.results, tmp_path / "report", formats=["md", "csv"])}
     page = written["report.md"].read_text()
     assert "Published numbers" in page
     assert "curves.png" in written
@@ -323,8 +328,9 @@ def test_a_file_of_ratings_runs_and_reports_without_a_test_part(project: Path, t
 
 @pytest.mark.parametrize(("n", "metric"), [(1, "test/rmse"), (0, "val/rmse")])
 def test_leave_n_out_is_reported_by_the_rows_that_it_sets_apart(
-    project: Path, tmp_path: Path, n: int, metric: str
+    project: Path, tmp_path: Path, draw_only: Callable[..., None], n: int, metric: str
 ) -> None:
+    draw_only()
     rows = zip(TABLE.users, TABLE.items, TABLE.ratings, strict=True)
     lines = [f"u{user},{item},{rating:g}" for user, item, rating in rows]
     (project / "ratings.csv").write_text("\n".join(["who,what,stars", *lines]) + "\n")
@@ -344,12 +350,15 @@ def test_leave_n_out_is_reported_by_the_rows_that_it_sets_apart(
     assert f"s² (1/n + {ratio:.3f})" in (tmp_path / "report.md").read_text()
 
 
+FEW = ("seeds=2", "trainer.max_epochs=1", "trainer.accelerator=cpu", "tracking.pictures=false")
+
+
 def test_anyones_ratings_need_no_experiment_of_their_own(project: Path) -> None:
     rows = zip(TABLE.users, TABLE.items, TABLE.ratings, strict=True)
     lines = [f"u{user},{item},{rating:g}" for user, item, rating in rows]
     (project / "ratings.csv").write_text("\n".join(["who,what,stars", *lines]) + "\n")
     columns = ["data.path=ratings.csv", "data.user=who", "data.item=what", "data.rating=stars"]
-    outcome = run("ratings", [*columns, "seeds=2", "trainer.max_epochs=2", "optimizer=lazy_adam"], config_dir=project)
+    outcome = run("ratings", [*columns, *FEW, "optimizer=lazy_adam"], config_dir=project)
     assert not outcome.failures
     assert outcome.comparisons["variant"].tolist() == ["dot_product", "network"]
     assert outcome.cells["test/rmse"].between(0.1, 5).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -140,19 +141,21 @@ def test_what_the_source_read_must_be_readable() -> None:
             shown(section, results(learned=[entry]), learned=learned())
 
 
-def test_the_report_of_a_project_says_what_was_learned(project: Path) -> None:
+def test_the_report_of_a_project_says_what_was_learned(project: Path, draw_only: Callable[..., None]) -> None:
     def report() -> tuple[str, str]:
-        done = CliRunner().invoke(main, ["report", "stars", "--config-dir", str(project)])
+        done = CliRunner().invoke(main, ["report", "stars", "--format", "md", "--config-dir", str(project)])
         assert done.exit_code == 0, done.output
         return done.output, (project / "experiments" / "stars" / "report.md").read_text()
 
-    train(project, "report.learned=biased")
+    draw_only("predictions")
+    few = "trainer.max_epochs=3"
+    train(project, few, "report.learned=biased")
     _, text = report()
     assert "Read off the weights of biased, 3 seeds." in text
     assert "| Film 5 | 1 |" in text
     assert "| nearest to it |" in text
     assert (project / "experiments" / "stars" / "predictions.png").stat().st_size > 10_000
-    train(project, "report.learned=biased", "variant=plain")
+    train(project, few, "report.learned=biased", "variant=plain")
     assert "Read off the weights of plain, 3 seeds." in report()[1]
     (project / "ratings.csv").write_text("who,what,stars\nu1,Film 1,3\nu2,Film 2,4\n")
     output, text = report()

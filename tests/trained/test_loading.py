@@ -11,7 +11,7 @@ from tests.cli.test_recommend import train
 
 
 def test_what_a_seed_has_not_trained_on_shares_the_reserved_row(project: Path) -> None:
-    outcome = train(project, "variant=plain", "task.vocabulary=train", "seeds=6")
+    outcome = train(project, "trainer.max_epochs=1", "variant=plain", "task.vocabulary=train", "seeds=6")
     trained = load_recommender("stars", config_dir=project)
     users, items = (torch.from_numpy(ids).long() for ids in (trained.table.users, trained.table.items))
     cold = [int(((seed.users[users] == 0) | (seed.items[items] == 0)).sum()) for seed in trained.seeds]

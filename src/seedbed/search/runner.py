@@ -231,7 +231,7 @@ def _next(trials: Trials, study: Study, run: TrackedRun, display: Display, clock
         trials.store.repair()  # where the killed process was the last to go on with the search's run, that one too
         trials.store.reopen(run.id)
         display.say(f"{queued} {'trials' if queued > 1 else 'trial'} of a killed process queued again.")
-    if study.wants_more() and clock.is_over():
+    if clock.is_over() and study.wants_more():
         clock.stopped = True
         return None
     return study.next()

@@ -151,12 +151,14 @@ class Study:
             return self._retry_killed()
 
     def _retry_killed(self) -> int:
-        for trial in self._trials(TrialState.RUNNING):
-            if _is_left(trial):
-                self._sign(trial._trial_id, _killed(trial, self.space.distributions))
-                self._study.sampler = RandomSampler()  # as in tell
-                self._study.tell(trial.number, state=TrialState.FAIL)
         trials = self._trials()
+        left = [trial for trial in trials if trial.state == TrialState.RUNNING and _is_left(trial)]
+        for trial in left:
+            self._sign(trial._trial_id, _killed(trial, self.space.distributions))
+            self._study.sampler = RandomSampler()  # as in tell
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        if left:
+            trials = self._trials()
         retried = {signed(trial).get("retry_of") for trial in trials}
         killed = [trial for trial in trials if signed(trial).get("killed") and trial.number not in retried]
         lost = [trial for trial in killed if _is_whole(trial, self.space.distributions)]
