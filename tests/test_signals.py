@@ -56,7 +56,15 @@ worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 pathlib.Path(sys.argv[1]).write_text(f"{os.getpid()} {worker.pid}")
 time.sleep(60)
 """
-PARENT = "import sys; from seedbed.signals import serve; sys.exit(serve([sys.executable, '-c', *sys.argv[1:]]))"
+# What runs the tests may have these ignored, as a shell does for what it starts in the background.
+PARENT = """
+import signal, sys
+from seedbed.signals import serve
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(serve([sys.executable, "-c", *sys.argv[1:]]))
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
