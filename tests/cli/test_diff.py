@@ -33,14 +33,14 @@ def section(text: str, title: str) -> dict[str, list[str]]:
 
 
 def test_only_what_differs_is_shown_and_results_side_by_side(trained_project: Path, first_outcome: Outcome) -> None:
-    first, asked = first_outcome, ["variant=none", "seeds=4", "trainer.max_epochs=1", "optimizer.lr=0.01"]
+    first, asked = first_outcome, ["optimizer.lr=0.01", "variant=none", "seeds=4", "trainer.max_epochs=1"]
     second = run("messages", asked, config_dir=trained_project)
     done = CliRunner().invoke(main, ["diff", "messages~1", second.launch[:8], "--config-dir", str(trained_project)])
     assert done.exit_code == 0, done.output
     text = done.output
     lines = text.splitlines()
     assert lines[0].split()[:3] == ["A", "messages", first.launch[:8]]
-    assert lines[3].strip().startswith(f"seedbed run messages {' '.join(asked)}")
+    assert lines[3].strip().startswith("seedbed run messages optimizer.lr=0.01")
     assert "variants: in both none; only in A oversample" in lines
     assert "seeds: in both 0 to 2; only in B 3" in lines
     assert section(text, "config") == {"optimizer.lr": ["0.001", "0.01"], "trainer.max_epochs": ["2", "1"]}
