@@ -115,14 +115,15 @@ def test_only_debug_shows_a_traceback(
     plain = typed("run", "mesages")
     assert isinstance(plain.exception, SystemExit)
     assert "Traceback" not in plain.output + capfd.readouterr().err
-    assert "Traceback" in seedbed("run", "mesages", "--debug").stderr
+    shown = seedbed("run", "mesages", "--debug")
+    assert shown.returncode == 1
+    assert "Traceback" in shown.stderr
 
 
 def test_multirun_runs_every_job_and_says_which_failed(typed: Callable[..., Result], project: Path) -> None:
     """In both jobs one seed fails: both run, both are in one store, and each job's log has its traceback."""
-    done = typed(
-        "run", "failing_seed", "-m", "model.hidden=[4],[8]", "variant=none,flaky", "seeds=3", "hydra.job.chdir=true"
-    )
+    jobs = ["model.hidden=[4],[8]", "variant=none,flaky", "seeds=3", "trainer.max_epochs=1", "hydra.job.chdir=true"]
+    done = typed("run", "failing_seed", "-m", *jobs)
     assert done.exit_code == 1
     store = store_of(project, "failing_seed")
     assert [found.info.status for found in runs(store, "launch")] == ["FAILED", "FAILED"]

@@ -176,7 +176,7 @@ def test_own_metrics_are_tracked_compared_and_selected_by(project: Path) -> None
 )  # fmt: skip
 def test_own_metrics_that_cannot_work_are_found_before_training(project: Path, metric: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        run("messages", [f"+task.own_metrics.{metric}"], config_dir=project)
+        run("messages", [f"+task.own_metrics.{metric}", "variant=none"], config_dir=project)
 
 
 @pytest.mark.slow
