@@ -91,7 +91,8 @@ def train_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> T
         prepare(folder)
         with pytest.MonkeyPatch.context() as surroundings:
             _set_apart(surroundings, folder.parent / "cache")
-            return folder, run(name, overrides, config_dir=folder)
+            outcome = run(name, overrides, config_dir=folder)
+        return folder, outcome
 
     return trained
 
