@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -20,11 +20,12 @@ import pytest
 from seedbed.figures import Kind
 from seedbed.report import writing
 from seedbed.report.pictures.picture import Picture, files_of
-from seedbed.running.runner import run
+from seedbed.running.runner import Outcome, run
 from seedbed.tracking.store import Store
 from tests.properties import Examine, for_a_minute, some_times
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+TrainOnce = Callable[..., tuple[Path, Outcome]]
 
 DATA = """
 _target_: tests.made_up.Messages
@@ -98,14 +99,32 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
+def train_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> TrainOnce:
+    """Runs an experiment in a project of its own, which tests copy: ``folder, outcome = train_once("messages")``.
+
+    ``prepare`` is called with the folder before, to write more into it.
+    """
+
+    def trained(
+        name: str, overrides: Sequence[str] = (), prepare: Callable[[Path], object] = lambda _: None
+    ) -> tuple[Path, Outcome]:
+        folder = write_project(tmp_path_factory.mktemp("trained") / "project")
+        shutil.copy(empty_store, folder / "mlflow.db")
+        prepare(folder)
+        with pytest.MonkeyPatch.context() as surroundings:
+            _set_apart(surroundings, folder.parent / "cache")
+            outcome = run(name, overrides, config_dir=folder)
+        return folder, outcome
+
+    return trained
+
+
+@pytest.fixture(scope="session")
+def trained_once(train_once: TrainOnce) -> tuple[Path, Outcome]:
     """A project in which all cells of ``messages`` were trained, once in a session: ``trained_project`` copies it."""
-    folder = write_project(tmp_path_factory.mktemp("trained") / "project")
-    shutil.copy(empty_store, folder / "mlflow.db")
-    with pytest.MonkeyPatch.context() as surroundings:
-        _set_apart(surroundings, folder.parent / "cache")
-        run("messages", config_dir=folder)
-    return folder
+    folder, outcome = train_once("messages")
+    assert (outcome.trained, outcome.failures) == (6, {})
+    return folder, outcome
 
 
 @pytest.fixture(params=[some_times, pytest.param(for_a_minute, marks=pytest.mark.extended)], ids=["some", "minute"])
@@ -140,9 +159,9 @@ def project(bare_project: Path, empty_store: Path) -> Path:
 
 
 @pytest.fixture
-def trained_project(tmp_path: Path, trained_once: Path) -> Path:
+def trained_project(tmp_path: Path, trained_once: tuple[Path, Outcome]) -> Path:
     """A project in which ``messages`` was run as it stands: 2 variants of 3 seeds, in one launch."""
-    return Path(shutil.copytree(trained_once, tmp_path / "project"))
+    return Path(shutil.copytree(trained_once[0], tmp_path / "project"))
 
 
 @pytest.fixture
@@ -159,8 +178,15 @@ def draw_only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture
-def seedbed(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command line in a process of its own: ``seedbed("run", "messages", "seeds=2")``."""
+def first_outcome(trained_once: tuple[Path, Outcome]) -> Outcome:
+    """What that run gave back."""
+    return trained_once[1]
+
+
+@pytest.fixture
+def seedbed(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line in a process of its own, on the test's project: ``seedbed("run", "messages", "seeds=2")``."""
+    project = tmp_path / "project"
 
     def command(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -48,7 +48,7 @@ def mine(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 OWN_DATA = ["data.path=reviews.csv", "data.text=body", "data.label=stars", "data/encoder=hashing"]
 Typed = Callable[[str], list[str]]
-SHORT = ["seeds=2", "trainer.max_epochs=2", "trainer.accelerator=cpu"]
+SHORT = ["seeds=2", "trainer.max_epochs=1", "trainer.accelerator=cpu", "tracking.pictures=false"]
 
 
 def test_own_network_strategy_metric_and_augmenter(mine: Path) -> None:
@@ -143,13 +143,16 @@ def test_every_section_fits_on_a_screen() -> None:
 
 
 def test_overrides_in_the_readme_are_understood() -> None:
+    typed: set[tuple[str, ...]] = set()
     for experiment, rest in re.findall(r"`seedbed run (\w+)([^`]*)`", README):
         if experiment == "spam_imbalance" and "-m" not in rest:
-            typed = [word for word in rest.split() if not word.startswith("--")]
             one = [] if "variant=" in rest else ["variant=none"]  # all six take six times as long
-            load_experiment(experiment, [*typed, *one])
+            typed.add((experiment, *(word for word in rest.split() if not word.startswith("--")), *one))
     for override in re.findall(r"`(trainer\.[^`]+|data/encoder=\w+|data\.s\w+[^` ]*)`", README):
         if "FOLDER" not in override:
             of = {"trainer": "spam_imbalance", "data.scaler": "feature_imbalance", "data.size": "image_imbalance"}
             place = next((name for key, name in of.items() if override.startswith(key)), "text_imbalance")
-            load_experiment(place, [override, "variant=none"])
+            typed.add((place, override, "variant=none"))
+    assert len(typed) > 10
+    for experiment, *overrides in sorted(typed):
+        load_experiment(experiment, overrides)

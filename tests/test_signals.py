@@ -17,11 +17,14 @@ from seedbed.signals import WARNINGS, ended_by, ending_signals_interrupt, serve
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, *WARNINGS])
 def test_a_signal_ends_what_runs_and_is_handled_as_before_afterwards(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with pytest.raises(SystemExit) as ended, ending_signals_interrupt():
-        os.kill(os.getpid(), number)
-    assert ended_by(ended.value.code) == number.name
-    assert signal.getsignal(number) == before
+    of_the_tests = signal.signal(number, signal.SIG_DFL)  # which nohup has ignore SIGHUP
+    try:
+        with pytest.raises(SystemExit) as ended, ending_signals_interrupt():
+            os.kill(os.getpid(), number)
+        assert ended_by(ended.value.code) == number.name
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, of_the_tests)
 
 
 def test_a_second_warning_does_not_disturb_the_end_and_sigterm_does() -> None:
@@ -56,7 +59,15 @@ worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 pathlib.Path(sys.argv[1]).write_text(f"{os.getpid()} {worker.pid}")
 time.sleep(60)
 """
-PARENT = "import sys; from seedbed.signals import serve; sys.exit(serve([sys.executable, '-c', *sys.argv[1:]]))"
+# What runs the tests may have these ignored, as a shell does for what it starts in the background.
+PARENT = """
+import signal, sys
+from seedbed.signals import serve
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(serve([sys.executable, "-c", *sys.argv[1:]]))
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

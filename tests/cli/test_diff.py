@@ -13,7 +13,7 @@ from seedbed.cli.diff import Side, _cut, _outcomes, differences
 from seedbed.cli.main import main
 from seedbed.errors import SeedbedError
 from seedbed.results import Results
-from seedbed.running.runner import run
+from seedbed.running.runner import Outcome, run
 from seedbed.statistics import compare, summary
 from seedbed.tracking.names import ENVIRONMENT
 from tests.declared import DECLARED
@@ -32,18 +32,18 @@ def section(text: str, title: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows}
 
 
-def test_only_what_differs_is_shown_and_results_side_by_side(project: Path) -> None:
-    first = run("messages", ["optimizer.lr=0.01"], config_dir=project)
-    second = run("messages", ["variant=none", "seeds=4", "trainer.max_epochs=1"], config_dir=project)
-    done = CliRunner().invoke(main, ["diff", "messages~1", second.launch[:8], "--config-dir", str(project)])
+def test_only_what_differs_is_shown_and_results_side_by_side(trained_project: Path, first_outcome: Outcome) -> None:
+    first, asked = first_outcome, ["optimizer.lr=0.01", "variant=none", "seeds=4", "trainer.max_epochs=1"]
+    second = run("messages", asked, config_dir=trained_project)
+    done = CliRunner().invoke(main, ["diff", "messages~1", second.launch[:8], "--config-dir", str(trained_project)])
     assert done.exit_code == 0, done.output
     text = done.output
     lines = text.splitlines()
     assert lines[0].split()[:3] == ["A", "messages", first.launch[:8]]
-    assert lines[1].strip().startswith("seedbed run messages optimizer.lr=0.01")
+    assert lines[3].strip().startswith("seedbed run messages optimizer.lr=0.01")
     assert "variants: in both none; only in A oversample" in lines
     assert "seeds: in both 0 to 2; only in B 3" in lines
-    assert section(text, "config") == {"optimizer.lr": ["0.01", "0.001"], "trainer.max_epochs": ["2", "1"]}
+    assert section(text, "config") == {"optimizer.lr": ["0.001", "0.01"], "trainer.max_epochs": ["2", "1"]}
     assert {"data: same", "environment: same", "recipe version: 2"} <= set(lines)
     (row,) = [line for line in lines if line.startswith("none ")]
     means = [summary(outcome.results.values("none", "test/accuracy")) for outcome in (first, second)]
@@ -57,15 +57,15 @@ def test_only_what_differs_is_shown_and_results_side_by_side(project: Path) -> N
     assert "Do not compare" not in text
 
 
-def test_the_same_cells_and_a_variants_own_config(project: Path) -> None:
-    path = project / "experiments" / "messages.yaml"
+def test_the_same_cells_and_a_variants_own_config(trained_project: Path) -> None:
+    path = trained_project / "experiments" / "messages.yaml"
     path.write_text(
         path.read_text().replace("[imbalance=oversample]", "[imbalance=smote, imbalance.sampler.k_neighbors=3]")
     )
-    a = run("messages", ["seeds=2"], config_dir=project).launch
+    a = run("messages", ["seeds=2"], config_dir=trained_project).launch
     path.write_text(path.read_text().replace("k_neighbors=3", "k_neighbors=4"))
-    b = run("messages", ["seeds=[0,1]", "report.metric=test/f1"], config_dir=project).launch
-    text = differences(a, b, config_dir=project)
+    b = run("messages", ["seeds=[0,1]", "report.metric=test/f1"], config_dir=trained_project).launch
+    text = differences(a, b, config_dir=trained_project)
     assert "variants: same (none, oversample)" in text
     assert "seeds: same (0, 1)" in text
     assert section(text, "config") == {"report.metric": ["test/accuracy", "test/f1"]}
@@ -73,40 +73,40 @@ def test_the_same_cells_and_a_variants_own_config(project: Path) -> None:
     ends = {line.split()[0]: line for line in text.splitlines() if "±" in line}
     assert ends["none"].endswith("  the same")
     assert ends["oversample"].endswith("  other cells, 2 seeds in both")
-    assert "A and B are the same launch." in differences("messages", b[:10], config_dir=project)
+    assert "A and B are the same launch." in differences("messages", b[:10], config_dir=trained_project)
 
 
-def test_numbers_that_must_not_be_compared_have_a_footnote(project: Path) -> None:
-    a = run("messages", ["variant=none", "seeds=1"], config_dir=project).launch
+def test_numbers_that_must_not_be_compared_have_a_footnote(trained_project: Path) -> None:
+    a = run("messages", ["variant=none", "seeds=1"], config_dir=trained_project).launch
     overrides = ["variant=none", "seeds=1", f"data.digest={'e' * 64}", "select=best"]
-    b = run("messages", overrides, config_dir=project).launch
-    store = store_of(project, "messages")
-    text = differences(a, b, "test/f1", project, width=60)
+    b = run("messages", overrides, config_dir=trained_project).launch
+    store = store_of(trained_project, "messages")
+    text = differences(a, b, "test/f1", trained_project, width=60)
     assert "Do not compare these means as if equal: the data and the selection of the epoch (select) differ." in text
     assert section(text, "data")["digest"][0].startswith("ddd")
     assert max(map(len, text.split("\n\n")[1].splitlines())) <= 60
     client_of(store).set_tag(a, "seedbed.recipe_version", "1")
-    text = differences(a, b, config_dir=project)
+    text = differences(a, b, config_dir=trained_project)
     assert "recipe version: 1 in A, 2 in B" in text
     assert "(select) and the recipe version differ." in text
     client_of(store).delete_tag(b, "seedbed.recipe_version")
-    text = differences(a, b, config_dir=project)
+    text = differences(a, b, config_dir=trained_project)
     assert "recipe version: 1 in A, not recorded in B" in text
     assert "The recipe version of B is not recorded" in text
     store.run(b).artifact(ENVIRONMENT, store.run(b).text(ENVIRONMENT).replace('"torch": "', '"torch": "x'))
-    assert section(differences(a, b, config_dir=project), "environment").keys() == {"torch"}
+    assert section(differences(a, b, config_dir=trained_project), "environment").keys() == {"torch"}
     with pytest.raises(
         SeedbedError, match="--metric test/acuracy: neither launch has it, did you mean 'test/accuracy'"
     ):
-        differences(a, b, "test/acuracy", project)
+        differences(a, b, "test/acuracy", trained_project)
     with pytest.raises(SeedbedError, match="neither an experiment that has been run nor a launch"):
-        differences(a, "nothing", config_dir=project)
+        differences(a, "nothing", config_dir=trained_project)
 
 
-def test_launches_of_two_experiments(project: Path) -> None:
-    run("messages", ["seeds=1", "variant=none"], config_dir=project)
-    run("failing_seed", ["seeds=1"], config_dir=project)
-    text = differences("messages", "failing_seed", config_dir=project)
+def test_launches_of_two_experiments(trained_project: Path) -> None:
+    run("messages", ["seeds=1", "variant=none"], config_dir=trained_project)
+    run("failing_seed", ["seeds=1"], config_dir=trained_project)
+    text = differences("messages", "failing_seed", config_dir=trained_project)
     assert text.splitlines()[0].startswith("A  messages")
     assert text.splitlines()[2].startswith("B  failing_seed")
     assert "variants: in both none; only in B flaky" in text

@@ -1,4 +1,4 @@
-"""The commands as they are typed, each in a process of its own."""
+"""The commands as they are typed, in a process of their own where that is what is tested."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def typed(project: Path) -> Callable[..., Result]:
+def typed(tmp_path: Path) -> Callable[..., Result]:
     """The same in this process, for commands whose own process is not what is tested."""
 
     def command(*arguments: str) -> Result:
-        own = ["--config-dir", str(project)] if arguments[0] in CONFIGURED else []
-        return CliRunner().invoke(main, [*arguments, *own])
+        own = ["--config-dir", str(tmp_path / "project")] if arguments[0] in CONFIGURED else []
+        return CliRunner().invoke(main, [*arguments, *own], env={"COLUMNS": "200"})
 
     return command
 
 
-def test_help_has_examples(typed: Callable[..., Result]) -> None:
+def test_help_has_examples() -> None:
     commands = [[], *([name] for name in main.commands), *(["data", name] for name in data.commands)]
     for command in commands:
         done = CliRunner().invoke(main, [*command, "--help"])
@@ -47,8 +47,9 @@ def test_heavy_packages_are_not_imported_for_help() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_run_prints_its_table_and_little_else(seedbed: Command, project: Path) -> None:
-    """Output to a file: the table on standard output, and one line per variant beside it."""
+@pytest.mark.usefixtures("project")
+def test_a_run_prints_its_table_and_little_else(seedbed: Command, typed: Callable[..., Result]) -> None:
+    """Output to a file: the table on standard output, and one line per variant beside it; no more when asked again."""
     done = seedbed("run", "messages", "trainer.max_epochs=30")
     assert done.returncode == 0, done.stderr
     assert "test/accuracy ± std" in done.stdout
@@ -57,16 +58,15 @@ def test_a_run_prints_its_table_and_little_else(seedbed: Command, project: Path)
     for variant in ("none:", "oversample:"):
         assert sum(line.startswith(variant) for line in done.stderr.splitlines()) == 1
     assert "poch" not in done.stderr
-
-
-def test_run_status_and_report(typed: Callable[..., Result], project: Path) -> None:
-    first = typed("run", "messages")
-    again = typed("run", "messages")
+    again = typed("run", "messages", "trainer.max_epochs=30")
     assert "nothing to do" in again.stderr
-    assert again.stdout == first.stdout
+    assert again.stdout == done.stdout
+
+
+def test_status_and_report(typed: Callable[..., Result], trained_project: Path) -> None:
     assert "FINISHED" in typed("status", "messages").stdout
     assert "messages: 6 cells trained in 1 launch" in typed("status").stdout
-    folder = project / "experiments" / "messages"
+    folder = trained_project / "experiments" / "messages"
 
     def written() -> dict[str, bytes]:
         done = typed("report", "messages")
@@ -95,6 +95,7 @@ def test_run_status_and_report(typed: Callable[..., Result], project: Path) -> N
     ],
     ids=["experiment", "variant", "smote", "report", "status", "data"],
 )  # fmt: skip
+@pytest.mark.usefixtures("project")
 def test_bad_input_is_one_paragraph_and_exit_code_2(
     typed: Callable[..., Result], arguments: tuple[str, ...], said: str
 ) -> None:
@@ -106,6 +107,7 @@ def test_bad_input_is_one_paragraph_and_exit_code_2(
     assert done.stdout == ""
 
 
+@pytest.mark.usefixtures("project")
 def test_only_debug_shows_a_traceback(
     seedbed: Command, typed: Callable[..., Result], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,17 +115,16 @@ def test_only_debug_shows_a_traceback(
     plain = typed("run", "mesages")
     assert isinstance(plain.exception, SystemExit)
     assert "Traceback" not in plain.output + capfd.readouterr().err
-    assert "Traceback" in seedbed("run", "mesages", "--debug").stderr
+    shown = seedbed("run", "mesages", "--debug")
+    assert shown.returncode == 1
+    assert "Traceback" in shown.stderr
 
 
-def test_multirun_runs_every_job_and_says_which_failed(
-    seedbed: Command, typed: Callable[..., Result], project: Path
-) -> None:
+def test_multirun_runs_every_job_and_says_which_failed(typed: Callable[..., Result], project: Path) -> None:
     """In both jobs one seed fails: both run, both are in one store, and each job's log has its traceback."""
-    done = seedbed(
-        "run", "failing_seed", "-m", "model.hidden=[4],[8]", "variant=none,flaky", "seeds=3", "hydra.job.chdir=true"
-    )
-    assert done.returncode == 1
+    jobs = ["model.hidden=[4],[8]", "variant=none,flaky", "seeds=3", "trainer.max_epochs=1", "hydra.job.chdir=true"]
+    done = typed("run", "failing_seed", "-m", *jobs)
+    assert done.exit_code == 1
     store = store_of(project, "failing_seed")
     assert [found.info.status for found in runs(store, "launch")] == ["FAILED", "FAILED"]
     assert len(runs(store, "launch")) == 2
@@ -145,8 +146,8 @@ def test_multirun_runs_every_job_and_says_which_failed(
     assert (project / "experiments" / "failing_seed" / "sweep.png").stat().st_size > 1000
 
 
+@pytest.mark.usefixtures("trained_project")
 def test_power_reads_what_is_tracked(typed: Callable[..., Result]) -> None:
-    typed("run", "messages")
     done = typed("power", "messages", "--difference", "0.3", "--metric", "test/loss")
     assert done.exit_code == 0, done.stderr
     assert "seeds for 0.3" in done.stdout
@@ -182,7 +183,14 @@ def test_one_store_from_any_folder(seedbed: Command, project: Path, tmp_path: Pa
         ("SIGKILL", "RUNNING"),
     ],
 )
-def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: Path, name: str, status: str) -> None:
+def test_a_killed_run_is_seen_as_killed_and_resumed(
+    seedbed: Command,
+    typed: Callable[..., Result],
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    status: str,
+) -> None:
     settings = f"_target_: tests.made_up.Signals\nname: {name}\nafter: {5 if name == 'SIGKILL' else 0}\n"
     (project / "imbalance" / "signals.yaml").write_text(settings)
     cut = seedbed("run", "interrupted")
@@ -190,8 +198,9 @@ def test_a_killed_run_is_seen_as_killed_and_resumed(seedbed: Command, project: P
     assert "Traceback" not in cut.stderr
     store = Store(store_uri(project), project, "interrupted")
     assert statuses(store, "variant") == {"none": "FINISHED", "cut": status}
-    rest = seedbed("run", "interrupted", SEEDBED_TEST_SPARE="1")
-    assert rest.returncode == 0, rest.stderr
+    monkeypatch.setenv("SEEDBED_TEST_SPARE", "1")
+    rest = typed("run", "interrupted")
+    assert rest.exit_code == 0, rest.stderr
     assert "none: 3 trained before" in rest.stderr
     assert ("KILLED" in rest.stderr) == (status == "RUNNING")
     assert not [

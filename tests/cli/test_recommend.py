@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from seedbed.models.fold_in import RIDGE
 from seedbed.running.runner import Outcome, run
 from seedbed.tracking.store import open_project_store
 from seedbed.trained.loading import load_recommender
+from tests.conftest import TrainOnce
 from tests.stored import client_of
 from tests.tasks.test_cold_start import COLUMNS as COLD_COLUMNS
 from tests.tasks.test_cold_start import write_cold_project
@@ -37,21 +39,34 @@ COLUMNS = ("data.path=ratings.csv", "data.user=who", "data.item=what", "data.rat
 Ask = Callable[..., Result]
 
 
-def train(project: Path, *overrides: str) -> Outcome:
+def write_ratings(project: Path) -> None:
     lines = [f"u{user},Film {item},{1 + (user * item) % 5}" for user, item in RATED]
     (project / "ratings.csv").write_text("\n".join(["who,what,stars", *lines]) + "\n")
     (project / "experiments" / "stars.yaml").write_text(EXPERIMENT)
+
+
+def train(project: Path, *overrides: str) -> Outcome:
+    write_ratings(project)
     outcome = run("stars", [*COLUMNS, *overrides], config_dir=project)
     assert not outcome.failures
     return outcome
 
 
+@pytest.fixture(scope="module")
+def stars(train_once: TrainOnce) -> tuple[Path, Outcome]:
+    """Both variants, trained once for the tests that only read them."""
+    folder, outcome = train_once("stars", COLUMNS, write_ratings)
+    assert not outcome.failures
+    return folder, outcome
+
+
+def asked_of(project: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["recommend", *arguments, "--config-dir", str(project)])
+
+
 @pytest.fixture
 def ask(project: Path) -> Ask:
-    def command(*arguments: str) -> Result:
-        return CliRunner().invoke(main, ["recommend", *arguments, "--config-dir", str(project)])
-
-    return command
+    return partial(asked_of, project)
 
 
 def weights(project: Path, outcome: Outcome, variant: str, folder: Path) -> dict[str, torch.Tensor]:
@@ -118,9 +133,9 @@ def test_trained_seeds_recommend_and_find_neighbours(ask: Ask, project: Path, tm
     assert "are no longer those that 'stars' was trained on" in ask("stars", "--user", "u0").output
 
 
-def test_items_need_factors_to_be_compared_by_and_names_that_are_clear(project: Path) -> None:
-    train(project, "variant=plain", "seeds=1")
-    trained = load_recommender("stars", config_dir=project)
+def test_items_need_factors_to_be_compared_by_and_names_that_are_clear(stars: tuple[Path, Outcome]) -> None:
+    loaded = load_recommender("stars", "plain", config_dir=stars[0])
+    trained = replace(loaded, seeds=loaded.seeds[:1])
     without = replace(trained, seeds=tuple(replace(seed, network=torch.nn.Identity()) for seed in trained.seeds))
     with pytest.raises(SeedbedError, match="no embedding item_factors"):
         similar(without, "Film 1", 2)
@@ -132,8 +147,9 @@ def test_items_need_factors_to_be_compared_by_and_names_that_are_clear(project: 
     assert "(n=1)" in similar(twice, "Film 1", 2)
 
 
-def test_a_new_user_is_served_by_the_ratings_of_a_file(ask: Ask, project: Path, tmp_path: Path) -> None:
-    outcome = train(project)
+def test_a_new_user_is_served_by_the_ratings_of_a_file(stars: tuple[Path, Outcome], tmp_path: Path) -> None:
+    project, outcome = stars
+    ask = partial(asked_of, project)
     ratings = tmp_path / "my.csv"
     ratings.write_text("title,rating\nfilm 0,5\nFilm 4,1\n")
     done = ask("stars", "--variant", "biased", "--ratings", str(ratings), "-k", "9")
@@ -182,9 +198,8 @@ def _states(stacked: dict[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
     return [{name: value[seed] for name, value in stacked.items()} for seed in range(3)]
 
 
-def test_a_new_user_needs_a_factor_model(project: Path, tmp_path: Path) -> None:
-    train(project, "variant=plain", "seeds=1")
-    trained = load_recommender("stars", config_dir=project)
+def test_a_new_user_needs_a_factor_model(stars: tuple[Path, Outcome], tmp_path: Path) -> None:
+    trained = load_recommender("stars", "plain", config_dir=stars[0])
     other = replace(trained, seeds=tuple(replace(seed, network=torch.nn.Identity()) for seed in trained.seeds))
     with pytest.raises(SeedbedError, match="has no factors that a new user's could be fitted to"):
         for_newcomer(other, tmp_path / "my.csv", 2)
@@ -205,9 +220,8 @@ def test_who_was_held_out_is_asked_for_in_vain(ask: Ask, project: Path, tmp_path
         similar(of_items, "Film 1", 3)
 
 
-def test_runs_without_weights_and_other_tasks_cannot_recommend(ask: Ask, project: Path) -> None:
-    train(project, "tracking.checkpoints=false", "seeds=1", "variant=plain")
-    assert "tracking.checkpoints=false" in ask("stars", "--user", "u3").output
-    run("messages", ["seeds=1", "variant=none"], config_dir=project)
+def test_runs_without_weights_and_other_tasks_cannot_recommend(trained_project: Path) -> None:
+    train(trained_project, "tracking.checkpoints=false", "seeds=1", "variant=plain")
+    assert "tracking.checkpoints=false" in asked_of(trained_project, "stars", "--user", "u3").output
     with pytest.raises(SeedbedError, match="only an experiment on ratings"):
-        load_recommender("messages", config_dir=project)
+        load_recommender("messages", config_dir=trained_project)

@@ -105,7 +105,7 @@ def test_the_first_failure_stops_what_comes_later(project: Path, capfd: pytest.C
     """Within a launch the later variants, within a grid the later jobs; what is finished is kept."""
     path = project / "experiments" / "failing_seed.yaml"
     path.write_text(path.read_text().replace("imbalance.seed=2]", "imbalance.seed=2]\n  later: [imbalance=oversample]"))
-    code = multirun.run_jobs("failing_seed", ["model.hidden=[4],[5],[6]"], project, fail_fast=True)
+    code = multirun.run_jobs("failing_seed", ["model.hidden=[4],[5],[6]", "seeds=[2]"], project, fail_fast=True)
     said = capfd.readouterr().err
     assert code == 1
     assert "Not started: later" in said

@@ -15,7 +15,7 @@ from seedbed.errors import ConfigError, TrackingError
 from seedbed.metrics import Bounds, Metric
 from seedbed.report.printed import table_text
 from seedbed.running.planning import plan_experiment
-from seedbed.running.runner import run
+from seedbed.running.runner import Outcome, run
 from seedbed.tracking.launches import find_launch, overrides_of
 from seedbed.tracking.names import OVERRIDES
 from seedbed.tracking.processes import heartbeat
@@ -38,10 +38,9 @@ def statuses(store: Store, kind: str) -> dict[str, str]:
     return {found.info.run_name or "": found.info.status for found in runs(store, kind)}
 
 
-def test_launch_variants_and_seeds_in_mlflow(project: Path) -> None:
-    outcome = run("messages", config_dir=project)
-    assert (outcome.trained, outcome.failures) == (6, {})
-    store = store_of(project, "messages")
+def test_launch_variants_and_seeds_in_mlflow(trained_project: Path) -> None:
+    """``trained_once`` has checked that 6 cells were trained and none failed."""
+    store = store_of(trained_project, "messages")
     (launch,) = runs(store, "launch")
     variants = children(store, launch.info.run_id)
     assert [variant.info.run_name for variant in variants] == ["none", "oversample"]
@@ -65,10 +64,10 @@ def test_launch_variants_and_seeds_in_mlflow(project: Path) -> None:
     assert {"config.yaml", "environment.json", "data.json", "plan.json"} <= artifacts
 
 
-def test_a_launch_shows_its_answer_table_and_pictures_in_mlflow(project: Path) -> None:
-    overrides = ["seeds=2", "trainer.max_epochs=1", "tracking.pictures=true", "report.metric=test/loss"]
-    outcome = run("messages", overrides, config_dir=project)
-    store = store_of(project, "messages")
+def test_a_launch_shows_its_answer_table_and_pictures_in_mlflow(trained_project: Path) -> None:
+    overrides = ["seeds=2", "tracking.pictures=true", "report.metric=test/loss"]
+    outcome = run("messages", overrides, config_dir=trained_project)
+    store = store_of(trained_project, "messages")
     note = client_of(store).get_run(outcome.launch).data.tags["mlflow.note.content"]
     assert "**Does it work?**" in note
     assert "`oversample` can't be told apart from `none` on `test/loss` with 2 seeds." in note
@@ -91,50 +90,49 @@ def test_a_claim_that_cannot_be_checked_is_refused_before_any_training(project: 
         run("messages", ["seeds=1", "trainer.max_epochs=1"], config_dir=project)
 
 
-def test_what_is_finished_is_not_trained_again(project: Path) -> None:
-    first = run("messages", config_dir=project)
-    again = run("messages", config_dir=project)
+def test_what_is_finished_is_not_trained_again(trained_project: Path, first_outcome: Outcome) -> None:
+    again = run("messages", config_dir=trained_project)
     assert again.trained == 0
-    assert again.launch == first.launch
-    pd.testing.assert_frame_equal(again.cells, first.cells)
-    assert len(runs(store_of(project, "messages"), "launch")) == 1
+    assert again.launch == first_outcome.launch
+    pd.testing.assert_frame_equal(again.cells, first_outcome.cells)
+    assert len(runs(store_of(trained_project, "messages"), "launch")) == 1
 
 
-def test_seeds_added_later_train_only_themselves(project: Path) -> None:
-    few = run("messages", ["variant=none"], config_dir=project)
-    more = run("messages", ["variant=none", "seeds=5"], config_dir=project)
-    alone = run("messages", ["variant=none", "seeds=[4]"], config_dir=project)
-    assert (few.trained, more.trained, alone.trained) == (3, 2, 0)
-    store = store_of(project, "messages")
+def test_seeds_added_later_train_only_themselves(trained_project: Path, first_outcome: Outcome) -> None:
+    few = run("messages", ["variant=none"], config_dir=trained_project)
+    more = run("messages", ["variant=none", "seeds=5"], config_dir=trained_project)
+    alone = run("messages", ["variant=none", "seeds=[4]"], config_dir=trained_project)
+    assert (few.trained, more.trained, alone.trained) == (0, 2, 0)
+    store = store_of(trained_project, "messages")
     variant = children(store, more.launch)[0]
     assert variant.data.metrics["test/accuracy_n"] == 5
     trained_in = json.loads(store.run(variant.info.run_id).text("cells.json"))
-    assert [cell["launch"] for cell in trained_in] == [few.launch] * 3 + [more.launch] * 2
+    assert [cell["launch"] for cell in trained_in] == [first_outcome.launch] * 3 + [more.launch] * 2
     assert more.cells["test/accuracy"].notna().all()
     merged = few.cells.merge(more.cells, on="fingerprint", suffixes=("", "_more"))
     assert (merged["test/accuracy"] == merged["test/accuracy_more"]).all()
 
 
-def test_python_load_reads_without_training(project: Path) -> None:
-    outcome = seedbed.run("messages", ["variant=none"], config_dir=project)
-    results = seedbed.load("messages", config_dir=project)
-    pd.testing.assert_frame_equal(results.cells, outcome.cells)
-    pd.testing.assert_frame_equal(results.curves, outcome.curves)
+def test_python_load_reads_without_training(trained_project: Path, first_outcome: Outcome) -> None:
+    results = seedbed.load("messages", config_dir=trained_project)
+    pd.testing.assert_frame_equal(results.cells, first_outcome.cells)
+    pd.testing.assert_frame_equal(results.curves, first_outcome.curves)
     assert set(results.curves["metric"]) >= {"train/loss", "val/loss", "val/accuracy"}
 
 
-def test_python_gives_data_frames_and_ids(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    outcome = seedbed.run("messages", config_dir=project)
+def test_python_gives_data_frames_and_ids(trained_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seedbed.run("messages", ["variant=none", "trainer.max_epochs=1"], config_dir=trained_project)
     assert "none: 3 seeds trained" in capsys.readouterr().err
-    assert seedbed.run("messages", config_dir=project, quiet=True).trained == 0
+    outcome = seedbed.run("messages", config_dir=trained_project, quiet=True)
+    assert outcome.trained == 0
     assert capsys.readouterr() == ("", "")
     (row,) = outcome.comparisons.to_dict("records")
     assert (row["variant"], row["other"], row["n"]) == ("oversample", "none", 3)
-    store = store_of(project, "messages")
+    store = store_of(trained_project, "messages")
     assert client_of(store).get_run(outcome.launch).data.tags["seedbed.kind"] == "launch"
     for cell in outcome.cells.to_dict("records"):
         assert client_of(store).get_run(cell["run"]).data.tags["seedbed.fingerprint"] == cell["fingerprint"]
-    loaded = seedbed.load("messages", config_dir=project)
+    loaded = seedbed.load("messages", config_dir=trained_project)
     pd.testing.assert_frame_equal(seedbed.compare(loaded), outcome.comparisons)
     by_loss = seedbed.compare(outcome, metric="test/loss", baseline="oversample")
     assert by_loss[["variant", "other"]].to_numpy().tolist() == [["none", "oversample"]]
@@ -146,7 +144,9 @@ def test_own_metrics_are_tracked_compared_and_selected_by(project: Path) -> None
     )
     metric = "+task.own_metrics.error={function: {_target_: own_metrics.error, _partial_: true}, lower_is_better: true, bounds: [0, 1]}"
     outcome = run(
-        "messages", [metric, "report.metric=test/error", "monitor=val/error", "select=best"], config_dir=project
+        "messages",
+        [metric, "report.metric=test/error", "monitor=val/error", "select=best", "seeds=2"],
+        config_dir=project,
     )
     assert outcome.failures == {}
     cells = outcome.cells
@@ -176,20 +176,23 @@ def test_own_metrics_are_tracked_compared_and_selected_by(project: Path) -> None
 )  # fmt: skip
 def test_own_metrics_that_cannot_work_are_found_before_training(project: Path, metric: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        run("messages", [f"+task.own_metrics.{metric}"], config_dir=project)
+        run("messages", [f"+task.own_metrics.{metric}", "variant=none"], config_dir=project)
 
 
 @pytest.mark.slow
-def test_another_recipe_is_another_cell(project: Path) -> None:
-    run("messages", ["variant=none"], config_dir=project)
-    assert run("messages", ["variant=none", "optimizer.lr=0.01"], config_dir=project).trained == 3
-    assert run("messages", ["variant=none", "optimizer.lr=1e-3"], config_dir=project).trained == 0
-    assert run("messages", ["variant=none", "trainer.seeds_at_once=1"], config_dir=project).trained == 0
-    assert run("messages", ["variant=none", f"data.digest={'e' * 64}"], config_dir=project).trained == 3
+def test_another_recipe_is_another_cell(trained_project: Path) -> None:
+    assert run("messages", ["variant=none", "seeds=1", "optimizer.lr=0.01"], config_dir=trained_project).trained == 1
+    assert run("messages", ["variant=none", "seeds=1", "optimizer.lr=1e-3"], config_dir=trained_project).trained == 0
+    assert (
+        run("messages", ["variant=none", "seeds=1", "trainer.seeds_at_once=1"], config_dir=trained_project).trained == 0
+    )
+    assert (
+        run("messages", ["variant=none", "seeds=1", f"data.digest={'e' * 64}"], config_dir=trained_project).trained == 1
+    )
 
 
 def test_a_failing_seed_does_not_stop_the_others(project: Path) -> None:
-    outcome = run("failing_seed", config_dir=project)
+    outcome = run("failing_seed", ["trainer.max_epochs=1"], config_dir=project)
     assert list(outcome.failures) == ["flaky, seed 2"]
     store = store_of(project, "failing_seed")
     assert {name: status for name, status in statuses(store, "seed").items() if "flaky" in name} == {
@@ -213,25 +216,26 @@ def test_an_interrupted_launch_goes_on_where_it_stopped(
     def interrupt(*_: Any) -> None:
         raise error
 
+    asked = ["seeds=1", "trainer.max_epochs=1"]
     with monkeypatch.context() as patch:
         patch.setattr(made_up.Signals, "apply", interrupt)
         with pytest.raises(error):
-            run("interrupted", config_dir=project)
+            run("interrupted", asked, config_dir=project)
     store = store_of(project, "interrupted")
     assert statuses(store, "variant") == {"none": "FINISHED", "cut": "KILLED"}
     assert list(statuses(store, "launch").values()) == ["KILLED"]
     monkeypatch.setenv("SEEDBED_TEST_SPARE", "1")
-    rest = run("interrupted", config_dir=project)
-    assert rest.trained == 6
+    rest = run("interrupted", asked, config_dir=project)
+    assert rest.trained == 2
     assert (rest.cells["status"] == "FINISHED").all()
-    assert len(rest.cells) == 9
+    assert len(rest.cells) == 3
 
 
 def test_what_a_stopped_launch_finished_stays_and_the_rest_is_added(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Five seeds in stacks of two, stopped in the second: the same command trains three, and the mean is of five."""
-    asked = ["variant=none", "seeds=[1,2,3,4,5]", "trainer.seeds_at_once=2"]
+    asked = ["variant=none", "seeds=[1,2,3,4,5]", "trainer.seeds_at_once=2", "trainer.max_epochs=1"]
     train, stacks = StackTrainer.train, []
 
     def stopped_in_the_second(self: StackTrainer, *rest: Any) -> Any:
@@ -269,7 +273,7 @@ def test_all_six_variants_share_validation_and_test_rows(project: Path, monkeypa
         return train(self, data, *rest)
 
     monkeypatch.setattr(StackTrainer, "train", recorded)
-    outcome = run("all_six", config_dir=project)
+    outcome = run("all_six", ["seeds=2", "trainer.max_epochs=1"], config_dir=project)
     assert outcome.failures == {}
     assert list(dict.fromkeys(outcome.cells["variant"])) == ALL_SIX
     assert len(seen) == 6
@@ -299,36 +303,35 @@ def test_variants_whose_seeds_cannot_be_paired_are_refused(project: Path) -> Non
         run("messages", config_dir=project)
 
 
-def test_another_edition_of_the_data_shares_no_table_with_the_first(project: Path) -> None:
+def test_another_edition_of_the_data_shares_no_table_with_the_first(trained_project: Path) -> None:
     """A file that is replaced under its name: its cells are others, and a table holds those of one edition."""
-    first = run("messages", ["variant=none", "seeds=2"], config_dir=project)
-    data = project / "data" / "messages.yaml"
+    first = run("messages", ["variant=none", "seeds=2"], config_dir=trained_project)
+    data = trained_project / "data" / "messages.yaml"
     data.write_text(data.read_text().replace("d" * 64, "e" * 64).replace("rows: 80", "rows: 90"))
-    second = run("messages", ["variant=none", "seeds=3"], config_dir=project)
-    assert (first.trained, second.trained) == (2, 3)
+    second = run("messages", ["variant=none", "seeds=1"], config_dir=trained_project)
+    assert (first.trained, second.trained) == (0, 1)
     assert first.results.circumstances["none"]["data"] == "d" * 16
     assert second.results.circumstances["none"]["data"] == "e" * 16
     assert not set(first.cells["fingerprint"]) & set(second.cells["fingerprint"])
     assert (first.results.data["counts"]["rows"], second.results.data["counts"]["rows"]) == (80, 90)
 
 
-def test_another_selection_of_a_variant_is_known_to_the_results(project: Path) -> None:
-    path = project / "experiments" / "messages.yaml"
+def test_another_selection_of_a_variant_is_known_to_the_results(trained_project: Path) -> None:
+    path = trained_project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("[imbalance=oversample]", "[imbalance=oversample, select=best]"))
-    outcome = run("messages", ["seeds=1"], config_dir=project)
+    outcome = run("messages", ["seeds=1"], config_dir=trained_project)
     assert outcome.results.circumstances["none"]["selection"] == "select=last"
     assert outcome.results.circumstances["oversample"]["selection"] == "select=best by val/loss"
     assert "recipe version" in outcome.results.circumstances["none"]
 
 
-def test_another_question_of_the_same_cells_is_another_launch(project: Path) -> None:
-    first = run("messages", config_dir=project)
-    other = run("messages", ["report.metric=test/f1"], config_dir=project)
+def test_another_question_of_the_same_cells_is_another_launch(trained_project: Path, first_outcome: Outcome) -> None:
+    other = run("messages", ["report.metric=test/f1"], config_dir=trained_project)
     assert (other.trained, other.results.config["report"]["metric"]) == (0, "test/f1")
-    assert other.launch != first.launch
-    few = run("messages", ["variant=none"], config_dir=project)
+    assert other.launch != first_outcome.launch
+    few = run("messages", ["variant=none"], config_dir=trained_project)
     assert set(few.cells["variant"]) == {"none"}
-    assert find_launch(store_of(project, "messages")).id == few.launch
+    assert find_launch(store_of(trained_project, "messages")).id == few.launch
 
 
 def test_a_record_that_fails_takes_no_other_seed_along(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -456,26 +459,26 @@ def test_a_diverged_seed_is_shown_and_not_averaged(project: Path) -> None:
     )
 
 
-def test_own_code_lies_beside_own_configs(project: Path) -> None:
-    (project / "own_strategies.py").write_text(
+def test_own_code_lies_beside_own_configs(trained_project: Path) -> None:
+    (trained_project / "own_strategies.py").write_text(
         "from seedbed.imbalance.base import Strategy\nclass Mine(Strategy): pass\nclass Other: pass\n"
     )
-    (project / "imbalance" / "mine.yaml").write_text("_target_: own_strategies.Mine\n")
-    (project / "imbalance" / "other.yaml").write_text("_target_: own_strategies.Other\n")
-    path = project / "experiments" / "messages.yaml"
+    (trained_project / "imbalance" / "mine.yaml").write_text("_target_: own_strategies.Mine\n")
+    (trained_project / "imbalance" / "other.yaml").write_text("_target_: own_strategies.Other\n")
+    path = trained_project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("oversample: [imbalance=oversample]", "mine: [imbalance=mine]"))
-    outcome = run("messages", ["seeds=1"], config_dir=project)
+    outcome = run("messages", ["seeds=1"], config_dir=trained_project)
     assert (outcome.cells["status"] == "FINISHED").all()
-    assert outcome.results.launches[-1]["command"] == f"seedbed run messages seeds=1 --config-dir {project}"
+    assert outcome.results.launches[-1]["command"] == f"seedbed run messages seeds=1 --config-dir {trained_project}"
     path.write_text(path.read_text().replace("imbalance=mine", "imbalance=other"))
     with pytest.raises(ConfigError, match=r"own_strategies.Other is no strategy.*imbalance.base.Strategy"):
-        run("messages", config_dir=project)
+        run("messages", config_dir=trained_project)
 
 
 def test_variants_of_one_recipe_are_trained_once(project: Path) -> None:
     path = project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("  oversample: [imbalance=oversample]", "  same: [imbalance=none]"))
-    outcome = run("messages", config_dir=project)
+    outcome = run("messages", ["trainer.max_epochs=1"], config_dir=project)
     assert outcome.trained == 3
     assert len(runs(store_of(project, "messages"), "seed")) == 3
     for metric in outcome.results.metrics:
@@ -486,16 +489,16 @@ def test_variants_of_one_recipe_are_trained_once(project: Path) -> None:
     assert means["same"] == means["none"]
 
 
-def test_copies_that_are_unchanged_are_counted_in_the_notes_wherever_they_were_trained(project: Path) -> None:
-    (project / "shouting.py").write_text("def shout(text, rng): return text.upper()\n")
-    (project / "imbalance" / "shout.yaml").write_text(
+def test_copies_that_are_unchanged_are_counted_in_the_notes_wherever_they_were_trained(trained_project: Path) -> None:
+    (trained_project / "shouting.py").write_text("def shout(text, rng): return text.upper()\n")
+    (trained_project / "imbalance" / "shout.yaml").write_text(
         "_target_: seedbed.imbalance.text_augment.TextAugment\ncopies: 1\ntries: 1\n"
         "augmenter: {_target_: shouting.shout, _partial_: true}\n"
     )
-    path = project / "experiments" / "messages.yaml"
+    path = trained_project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("imbalance=oversample", "imbalance=shout"))
     for seeds in (1, 2):
-        outcome = run("messages", [f"seeds={seeds}"], config_dir=project)
+        outcome = run("messages", [f"seeds={seeds}"], config_dir=trained_project)
         said = f"{14 * seeds} of {14 * seeds} copies ({seeds} seed{'s' * (seeds > 1)}) are unchanged, letter case and blanks aside."
         assert outcome.results.notes["oversample"][-1] == said
     assert outcome.results.notes["none"] == []

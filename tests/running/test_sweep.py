@@ -40,16 +40,18 @@ def test_a_job_is_tagged_with_what_the_sweep_varies() -> None:
 
 
 def test_a_job_is_a_launch_of_its_sweep_even_with_nothing_to_train(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    trained_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sweep comes by argument: the environment of the process says nothing."""
-    typed = ["variant=none", "seeds=1", "trainer.max_epochs=1"]
+    typed = ["variant=none", "seeds=1"]
     monkeypatch.setenv("SEEDBED_SWEEP", json.dumps({"id": "other", "keys": ["seeds"], "jobs": 9}))
-    first = run("messages", typed, project)
-    assert run("messages", typed, project).launch == first.launch
-    again = run("messages", typed, project, sweep=job("seeds", number=1))
+    first = run("messages", typed, trained_project)
+    assert run("messages", typed, trained_project).launch == first.launch
+    again = run("messages", typed, trained_project, sweep=job("seeds", number=1))
     assert (again.trained, again.launch == first.launch) == (0, False)
-    launches = {launch.info.run_id: launch.data.tags for launch in runs(store_of(project, "messages"), "launch")}
+    launches = {
+        launch.info.run_id: launch.data.tags for launch in runs(store_of(trained_project, "messages"), "launch")
+    }
     assert "seedbed.sweep" not in launches[first.launch]
     assert launches[again.launch]["seedbed.sweep"] == "grid"
     assert launches[again.launch]["seedbed.sweep_job"] == "1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -17,7 +18,7 @@ from seedbed.errors import SeedbedError
 from seedbed.report.analysis import analyse
 from seedbed.report.trained_alone import rounding_text
 from seedbed.running.cell_checks import Allowance, CellCheck, ValueDifference, Verification
-from seedbed.running.runner import run
+from seedbed.running.runner import Outcome, run
 from seedbed.running.train_alone import _other_recipe
 from seedbed.running.verify import verify
 from seedbed.tracking.names import ENVIRONMENT
@@ -26,6 +27,7 @@ from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training import workers
 from seedbed.training.workers import Workers
+from tests.conftest import TrainOnce
 from tests.running.test_runner import store_of
 from tests.stored import client_of, runs
 from tests.tasks.test_rating import EXPERIMENT
@@ -34,11 +36,28 @@ Verify = Callable[..., Result]
 
 
 @pytest.fixture
-def typed(project: Path) -> Verify:
+def typed(tmp_path: Path) -> Verify:
     def command(*arguments: str) -> Result:
-        return CliRunner().invoke(main, ["verify", *arguments, "--config-dir", str(project)])
+        return CliRunner().invoke(main, ["verify", *arguments, "--config-dir", str(tmp_path / "project")])
 
     return command
+
+
+@pytest.fixture(scope="module")
+def once(train_once: TrainOnce) -> tuple[Path, Outcome]:
+    return train_once("messages", ["variant=none"])
+
+
+@pytest.fixture
+def launch(once: tuple[Path, Outcome]) -> str:
+    """The only one of ``of_one_variant``."""
+    return once[1].launch
+
+
+@pytest.fixture
+def of_one_variant(once: tuple[Path, Outcome], tmp_path: Path) -> Path:
+    """A project in which none, 3 seeds in a stack, was trained alone."""
+    return Path(shutil.copytree(once[0], tmp_path / "project"))
 
 
 class Here(Executor):
@@ -155,22 +174,21 @@ def test_cells_repeat_bit_for_bit_and_a_changed_record_is_named(here: None, type
 
 @pytest.mark.slow
 def test_a_process_of_its_own_repeats_the_bits(typed: Verify, project: Path) -> None:
-    run("messages", ["trainer.seeds_at_once=2"], config_dir=project)
+    run("messages", ["trainer.seeds_at_once=2", "trainer.max_epochs=1"], config_dir=project)
     done = typed("messages", "--cells", "3")
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[-1] == "3 of 3 cells repeat bit for bit."
 
 
-def test_other_versions_give_a_tolerance_and_are_named(here: None, project: Path) -> None:
-    launch = run("messages", ["variant=none"], config_dir=project).launch
-    store = store_of(project, "messages")
+def test_other_versions_give_a_tolerance_and_are_named(here: None, of_one_variant: Path, launch: str) -> None:
+    store = store_of(of_one_variant, "messages")
     recorded = store.run(launch).text(ENVIRONMENT)
     version = recorded.split('"torch": "')[1].split('"')[0]
     store.run(launch).artifact(ENVIRONMENT, recorded.replace(f'"torch": "{version}"', '"torch": "1.0"'))
     (point,) = client_of(store).get_metric_history(seed_run(store, "none", 1).id, "test/loss")
     seed_run(store, "none", 1).log(curves=[("test/loss", point.step, point.value + 1e-5)])
     client_of(store).set_tag(seed_run(store, "none", 2).id, "seedbed.outcome", "diverged")
-    found = verify("messages", config_dir=project)
+    found = verify("messages", config_dir=of_one_variant)
     same, near, other = found.checks
     assert same.identical
     assert str(near) == "none, seed 1: within 0.001 (largest difference 1e-05, test/loss)"
@@ -180,9 +198,10 @@ def test_other_versions_give_a_tolerance_and_are_named(here: None, project: Path
     assert not found.verified
 
 
-def test_seeds_alone_are_measured_recorded_reported_and_allowed_for(here: None, typed: Verify, project: Path) -> None:
-    launch = run("messages", ["variant=none"], config_dir=project).launch
-    store = store_of(project, "messages")
+def test_seeds_alone_are_measured_recorded_reported_and_allowed_for(
+    here: None, typed: Verify, of_one_variant: Path, launch: str
+) -> None:
+    store = store_of(of_one_variant, "messages")
     before, page = counts(store), measured_page(store, launch)
     assert page == ""
     seed = seed_run(store, "none", 1)  # as though it had been 0.0125 away in its stack
@@ -203,23 +222,22 @@ def test_seeds_alone_are_measured_recorded_reported_and_allowed_for(here: None, 
     # Where the bits cannot be asked for, verify allows twice as much.
     recorded = store.run(launch).text(ENVIRONMENT)
     store.run(launch).artifact(ENVIRONMENT, recorded.replace('"torch": "', '"torch": "0.'))
-    found = verify("messages", config_dir=project)
+    found = verify("messages", config_dir=of_one_variant)
     assert found.verified
     assert "none, seed 1: within what rounding makes (largest difference 0.01" in str(found)
     assert (
         "  none: twice what rounding made of 2 cells trained alone ('seedbed verify messages --alone'): test/accuracy 0.025"
         in str(found)
     )
-    assert not verify("messages", tolerance=0.001, config_dir=project).verified
+    assert not verify("messages", tolerance=0.001, config_dir=of_one_variant).verified
     seed.log(curves=[("test/loss", loss.step, loss.value + 0.0125)])
-    assert not verify("messages", config_dir=project).verified
+    assert not verify("messages", config_dir=of_one_variant).verified
 
 
 def test_what_was_trained_alone_under_other_versions_is_not_recorded_as_rounding(
-    here: None, typed: Verify, project: Path
+    here: None, typed: Verify, of_one_variant: Path, launch: str
 ) -> None:
-    launch = run("messages", ["variant=none", "seeds=2"], config_dir=project).launch
-    store = store_of(project, "messages")
+    store = store_of(of_one_variant, "messages")
     recorded = store.run(launch).text(ENVIRONMENT)
     store.run(launch).artifact(ENVIRONMENT, recorded.replace('"torch": "', '"torch": "0.'))
     done = typed("messages", "--alone", "--cells", "1")
@@ -248,7 +266,7 @@ def spread(store: Store, launch: str) -> float:
 
 
 def test_seeds_that_were_trained_alone_have_no_stack_to_compare_with(here: None, typed: Verify, project: Path) -> None:
-    run("messages", ["variant=none", "seeds=1"], config_dir=project)
+    run("messages", ["variant=none", "seeds=1", "trainer.max_epochs=1"], config_dir=project)
     done = typed("messages", "--alone")
     assert done.exit_code == 2
     assert "each of its 1 trained cells was trained alone" in " ".join(done.stderr.split())
@@ -261,9 +279,16 @@ def test_changed_data_are_not_trained_on(here: None, project: Path) -> None:
 
     write(0)
     (project / "experiments" / "stars.yaml").write_text(EXPERIMENT)
-    columns = ["data.path=ratings.csv", "data.user=who", "data.item=what", "data.rating=stars", "variant=biased"]
+    columns = [
+        "data.path=ratings.csv",
+        "data.user=who",
+        "data.item=what",
+        "data.rating=stars",
+        "variant=biased",
+        "seeds=1",
+    ]
     run("stars", columns, config_dir=project)
-    assert str(verify("stars", cells=None, config_dir=project)).endswith("3 of 3 cells repeat bit for bit.")
+    assert str(verify("stars", cells=None, config_dir=project)).endswith("1 of 1 cell repeats bit for bit.")
     digest = runs(store_of(project, "stars"), "seed")[0].data.tags["seedbed.data_digest"]
     write(1)
     found = verify("stars", cells=1, config_dir=project)
@@ -276,7 +301,11 @@ def test_changed_data_are_not_trained_on(here: None, project: Path) -> None:
 def test_a_cell_that_diverged_and_one_of_another_recipe(
     here: None, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("messages", ["optimizer=sgd", "optimizer.lr=1e30", "variant=none", "seeds=1"], config_dir=project)
+    run(
+        "messages",
+        ["optimizer=sgd", "optimizer.lr=1e30", "variant=none", "seeds=1", "trainer.max_epochs=1"],
+        config_dir=project,
+    )
     monkeypatch.setattr("seedbed.config.recipe.RECIPE_VERSION", 99)
     monkeypatch.setattr("seedbed.running.retraining.RECIPE_VERSION", 99)
     found = verify("messages", config_dir=project)
@@ -284,8 +313,9 @@ def test_a_cell_that_diverged_and_one_of_another_recipe(
     assert found.checks[0].changed == ("recipe version: 2 recorded, 99 now",)
 
 
-def test_bad_input_is_named(typed: Verify, project: Path) -> None:
-    launch = run("messages", ["variant=none", "seeds=1"], config_dir=project).launch[:8]
+@pytest.mark.usefixtures("of_one_variant")
+def test_bad_input_is_named(typed: Verify, launch: str) -> None:
+    launch = launch[:8]
     for arguments, said in (
         (("mesages",), "'mesages' is neither an experiment that has been run nor a launch"),
         (("mesages",), f"did you mean 'messages'? Launches, the latest first: {launch} (messages)"),

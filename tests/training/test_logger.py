@@ -13,19 +13,19 @@ from seedbed.running.runner import run
 FEW = ["seeds=2", "variant=none", "trainer.max_epochs=2"]
 
 
-def test_a_logger_of_lightnings_gets_what_mlflow_gets_of_each_seed(project: Path) -> None:
-    (project / "tracking").mkdir()
-    (project / "tracking" / "csv.yaml").write_text(
+def test_a_logger_of_lightnings_gets_what_mlflow_gets_of_each_seed(trained_project: Path) -> None:
+    (trained_project / "tracking").mkdir()
+    (trained_project / "tracking" / "csv.yaml").write_text(
         "defaults: [mlflow]\n"
-        f"loggers: {{csv: {{_target_: pytorch_lightning.loggers.CSVLogger, save_dir: {project / 'logs'}}}}}\n"
+        f"loggers: {{csv: {{_target_: pytorch_lightning.loggers.CSVLogger, save_dir: {trained_project / 'logs'}}}}}\n"
     )
-    plain = run("messages", FEW, project)
-    assert run("messages", [*FEW, "tracking=csv"], project).trained == 0  # it changes no result
-    logged = run("messages", [*FEW, "tracking=csv", "optimizer.lr=0.01"], project)
+    plain = run("messages", FEW, trained_project)
+    assert run("messages", [*FEW, "tracking=csv"], trained_project).trained == 0  # it changes no result
+    logged = run("messages", [*FEW, "tracking=csv", "optimizer.lr=0.01"], trained_project)
     assert plain.launch != logged.launch
-    assert {path.name for path in (project / "logs" / "none").iterdir()} == set(logged.cells["run"])
+    assert {path.name for path in (trained_project / "logs" / "none").iterdir()} == set(logged.cells["run"])
     for _, cell in logged.cells.iterrows():
-        metrics = pd.read_csv(project / "logs" / "none" / cell["run"] / "metrics.csv").set_index("step")
+        metrics = pd.read_csv(trained_project / "logs" / "none" / cell["run"] / "metrics.csv").set_index("step")
         curves = logged.curves[(logged.curves["seed"] == cell["seed"]) & (logged.curves["metric"] == "val/loss")]
         assert metrics["val/loss"].dropna().tolist() == pytest.approx(curves["value"].tolist())
         assert metrics["test/accuracy"][2] == pytest.approx(cell["test/accuracy"])

@@ -76,6 +76,8 @@ def test_the_loop_costs_little_even_on_a_tiny_network() -> None:
         middle = time.perf_counter()
         StackTrainer(settings, table).train(data)
         ratios.append((time.perf_counter() - middle) / (middle - start))
+        if ratios[-1] <= 6:  # the others are for a machine that did something else meanwhile
+            break
     assert min(ratios) <= 6
 
 
