@@ -87,7 +87,8 @@ install() {
   [[ $(uname) != Linux ]] || has_torch ||
     say "The index's PyTorch brings several GB of CUDA; a CPU wheel that PIP_FIND_LINKS names goes first."
   rm -f "$venv"/.installed*
-  "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
+  # Python compiles a module when it is first imported; of all modules of these packages few ever are.
+  "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --no-compile \
     --constraint "$root/constraints.txt" --editable "$root${extra:+[$extra]}" || {
     local status=$?
     say "pip failed, as said above; the next call goes on from there." \

@@ -13,7 +13,6 @@ from seedbed.data.table import Table
 from tests.conftest import REPOSITORY
 from tests.scripts.loading import SCRIPTS, load_script
 
-
 calibration = load_script("calibrate_statistics")
 hard = load_script("calibrate_hard_cases")
 PLAN = calibration.Plan(calibration.Setting(), seeds=10, further_runs=100, seed=0)

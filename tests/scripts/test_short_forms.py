@@ -90,14 +90,12 @@ def test_shell_scripts_can_be_read(path: Path) -> None:
         ("calibrate_hard_cases", [], 4),
     ],
 )
-def test_a_simulation_of_two_experiments(
-    name: str, arguments: list[str], tables: int, call: Call, tmp_path: Path
-) -> None:
+def test_a_simulation(name: str, arguments: list[str], tables: int, call: Call, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    said = call(load_script(name), "--experiments", "2", "--jobs", "1", *arguments, "--output", str(page))
+    said = call(load_script(name), "--experiments", "10", "--jobs", "1", *arguments, "--output", str(page))
     assert page.read_text() == said
     assert len(re.findall("^## ", said, re.MULTILINE)) >= tables
-    assert "2 experiments" in said
+    assert " --experiments 10 " in said
 
 
 # ---- the other side: a process that answers --------------------------------------------------------------------------
@@ -166,7 +164,7 @@ def test_steps_by_hand_are_those_of_the_stack(folder: Path) -> None:
 def test_recommenders(folder: Path, call: Call, other_side: Callable[..., list[Sequence[str]]]) -> None:
     measured = {"top_1": 0.25, "top_100": 1.0, "loss": 30.0, "top_1_by_one_matrix": 0.5}
     commands = other_side({"fit": 30.0, "evaluate": 2.0, **measured})
-    said = call(load_script("compare_recommenders"), *SHORT)
+    said = call(load_script("compare_recommenders"), *SHORT, "report.user=1")
     [(python, side, *files, settings)] = commands
     assert (Path(python).parts[-3], side) == (".venv-recommenders", str(SCRIPTS / "recommenders_side.py"))
     assert len(files) == 2
@@ -177,13 +175,16 @@ def test_recommenders(folder: Path, call: Call, other_side: Callable[..., list[S
     assert "by one matrix of scores, in which a movie ties with itself: 0.5000" in said
 
 
-def test_the_other_side_that_ends_early(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_side_that_ends_early(
+    folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     ends = SimpleNamespace(
         Popen=lambda _, **settings: subprocess.Popen([sys.executable, "-I", "-c", ""], **settings), PIPE=subprocess.PIPE
     )
     monkeypatch.setattr(load_script("timing"), "subprocess", ends)
     with pytest.raises(SystemExit, match="2"):
-        call(load_script("compare_recommenders"), *SHORT)
+        call(load_script("compare_recommenders"), *SHORT, "report.user=1")
+    assert "The other side ended early" in capsys.readouterr().err
 
 
 def answers(side: str, arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -283,7 +284,8 @@ def test_vectors_around_those_of_a_trained_recommender(folder: Path, empty_store
 
 @pytest.mark.parametrize("variant", ["all_cells", "rated_cells"])
 def test_matrix(variant: str, folder: Path, call: Call) -> None:
-    said = call(load_script("compare_matrix"), "--variant", variant, "--steps", "2", *SHORT)
+    names = ["report.user=1", "report.similar_to=null"]
+    said = call(load_script("compare_matrix"), "--variant", variant, "--steps", "2", *SHORT, *names)
     assert float(found(r"first seed's weights after 2 steps: (\S+)", said)[0]) < 1e-5
     assert float(found(r"ratio ([\d.]+) \(repeats", said)[0]) > 0
 
@@ -386,7 +388,8 @@ def test_a_store(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, em
 
     monkeypatch.setattr(script, "write_project", write_with_store)
     for name in ("MAILS", "STARS"):
-        monkeypatch.setattr(script, name, re.sub("max_epochs: .", "max_epochs: 1", getattr(script, name)))
+        fewer = re.sub("^  (text_augment|scheduled|network): .*\n", "", getattr(script, name), flags=re.MULTILINE)
+        monkeypatch.setattr(script, name, fewer.replace("max_epochs: 4", "max_epochs: 1"))
     archive = tmp_path / "store.tar.xz"
     assert call(script, "--output", str(archive)) == f"{archive}: {archive.stat().st_size} bytes\n"
     with tarfile.open(archive) as packed:
