@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Small networks gain nothing from a second thread, and lose much where tests share the cores with other work.
@@ -153,3 +153,53 @@ def seedbed(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 CONFIGURED = ("run", "report", "power", "status", "ui", "verify", "diff", "search")
+
+
+# ---- the mark slow: what it includes, and where it is not true -------------------------------------------------------
+
+SLOW = 2.0
+"""CPU seconds, those of child processes among them, from which on a test is to be marked as slow."""
+SURELY_SLOW, SURELY_QUICK = 1.5 * SLOW, 0.5 * SLOW
+"""What is said at the end of a session leaves out those between, which are now above and now below."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is marked as extended is slow too: ``-m 'not slow'`` leaves it out."""
+    for item in items:
+        if item.get_closest_marker("extended"):
+            item.add_marker("slow")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note how long a test takes, without its fixtures, which others may share, where the summary below finds it."""
+    start = _cpu_seconds()
+    try:
+        return (yield)
+    finally:
+        mark = next((name for name in ("extended", "slow") if item.get_closest_marker(name)), "")
+        item.user_properties.append(("cost", [mark, _cpu_seconds() - start]))
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests whose mark is not true."""
+    costs: dict[tuple[str, str], float] = {}
+    for report in terminalreporter.getreports("passed"):
+        if cost := dict(report.user_properties).get("cost"):
+            test = report.nodeid.partition("[")[0], cost[0]
+            costs[test] = max(cost[1], costs.get(test, 0.0))
+    for title, mark, is_wrong in (
+        (f"not marked as slow, of more than {SURELY_SLOW:g} s CPU time", "", lambda seconds: seconds > SURELY_SLOW),
+        (f"marked as slow, of less than {SURELY_QUICK:g} s CPU time", "slow", lambda seconds: seconds < SURELY_QUICK),
+    ):
+        wrong = {name: seconds for (name, of), seconds in costs.items() if of == mark and is_wrong(seconds)}
+        if wrong:
+            terminalreporter.section(title)
+        for name, seconds in sorted(wrong.items(), key=lambda one: -one[1]):
+            terminalreporter.line(f"{seconds:6.1f} s  {name}")
