@@ -179,7 +179,7 @@ def test_own_metrics_that_cannot_work_are_found_before_training(project: Path, m
         run("messages", [f"+task.own_metrics.{metric}"], config_dir=project)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_another_recipe_is_another_cell(project: Path) -> None:
     run("messages", ["variant=none"], config_dir=project)
     assert run("messages", ["variant=none", "optimizer.lr=0.01"], config_dir=project).trained == 3
