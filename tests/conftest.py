@@ -14,8 +14,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
-from seedbed.running.runner import run
-from seedbed.tracking.store import Store
 from tests.properties import Examine, for_a_minute, some_times
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -70,6 +68,8 @@ def write_project(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database: making one takes seconds, copying it does not."""
+    from seedbed.tracking.store import Store  # not above: the process that deals out the tests needs none of it
+
     folder = tmp_path_factory.mktemp("store")
     Store(f"sqlite:///{folder / 'mlflow.db'}", folder, "unused")
     return folder / "mlflow.db"
@@ -78,6 +78,8 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trained_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     """A project in which all cells of ``messages`` were trained, once in a session: ``trained_project`` copies it."""
+    from seedbed.running.runner import run
+
     folder = write_project(tmp_path_factory.mktemp("trained") / "project")
     shutil.copy(empty_store, folder / "mlflow.db")
     with pytest.MonkeyPatch.context() as surroundings:

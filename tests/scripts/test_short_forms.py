@@ -377,6 +377,7 @@ def without_modules() -> Iterator[None]:
     sys.path[:] = path
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_modules")
 def test_a_store(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> None:
     script = load_script("make_store")
