@@ -83,6 +83,7 @@ def test_shell_scripts_can_be_read(path: Path) -> None:
 # ---- the simulations -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*(Degrees of freedom|invalid value)")  # so few have no variance
 @pytest.mark.parametrize(
     ("name", "arguments", "tables"),
     [
@@ -328,6 +329,7 @@ def run_seedbed(arguments: Sequence[str]) -> None:
 FEW = ("--trials", "2", "--seeds", "1", "--usual-trials", "1", "--processes", "1", "--at-once", "1")
 
 
+@pytest.mark.slow
 def test_search(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> None:
     search = load_script("compare_search")
 
