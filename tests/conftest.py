@@ -197,7 +197,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             test = report.nodeid.partition("[")[0], cost[0]
             costs[test] = max(cost[1], costs.get(test, 0.0))
     for title, mark, is_wrong in (
-        (f"not marked as slow, of more than {SURELY_SLOW:g} s CPU time", "", lambda seconds: seconds > SURELY_SLOW),
+        (
+            f"not marked as slow, of more than {SURELY_SLOW:g} s CPU time (first imports count too)",
+            "",
+            lambda seconds: seconds > SURELY_SLOW,
+        ),
         (f"marked as slow, of less than {SURELY_QUICK:g} s CPU time", "slow", lambda seconds: seconds < SURELY_QUICK),
     ):
         wrong = {name: seconds for (name, of), seconds in costs.items() if of == mark and is_wrong(seconds)}
