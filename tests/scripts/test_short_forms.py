@@ -352,7 +352,6 @@ def test_search(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty
 
 @pytest.mark.extended
 def test_search_in_processes(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(SCRIPTS.parent / "experiments", folder / "experiments")
     unchecked = folder / "sitecustomize.py"
     unchecked.write_text(
         "import dataclasses\nfrom seedbed.data.movielens import EDITIONS\n"
