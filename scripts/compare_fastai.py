@@ -256,7 +256,7 @@ class HandWritten:
         ids = [module.users, module.items] * 2
         self.steps = [
             (
-                [layer.first + of_table[index] for layer, of_table in zip(layers, ids, strict=True)],
+                [layer.first.unsqueeze(1) + of_table[index] for layer, of_table in zip(layers, ids, strict=True)],
                 module.ratings[index],
             )
             for chunk in batches

@@ -87,13 +87,16 @@ install() {
   [[ $(uname) != Linux ]] || has_torch ||
     say "The index's PyTorch brings several GB of CUDA; a CPU wheel that PIP_FIND_LINKS names goes first."
   rm -f "$venv"/.installed*
-  "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check \
+  "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --no-compile \
     --constraint "$root/constraints.txt" --editable "$root${extra:+[$extra]}" || {
     local status=$?
     say "pip failed, as said above; the next call goes on from there." \
       "Where a version is not to be had, make constraints.txt anew: its first lines say how."
     exit "$status"
   }
+  # On all cores, where pip takes one, and without the packages' own tests. Not left to the first import: there are
+  # machines on which that keeps nothing (PYTHONDONTWRITEBYTECODE). What cannot be compiled is for other Pythons.
+  "$venv/bin/python" -m compileall -qq -j 0 -x 'site-packages/.*/tests/' "$venv/lib" || true
   # Written last: what was interrupted is completed by the next call.
   for name in "" "$extra"; do recipe >"$(stamp "$name")"; done
 }

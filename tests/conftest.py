@@ -10,22 +10,24 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 # Small networks gain nothing from a second thread, and lose much where tests share the cores with other work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import alembic.util
 import pytest
 
-from seedbed.figures import Kind
-from seedbed.report import writing
-from seedbed.report.pictures.picture import Picture, files_of
-from seedbed.running.runner import Outcome, run
-from seedbed.tracking.store import Store
 from tests.properties import Examine, for_a_minute, some_times
 
+# Elsewhere in this file, packages that take seconds are imported by what needs them: the process that deals out the tests
+# needs none.
+if TYPE_CHECKING:
+    from seedbed.figures import Kind
+    from seedbed.report.pictures.picture import Picture
+    from seedbed.running.runner import Outcome
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-TrainOnce = Callable[..., tuple[Path, Outcome]]
+TrainOnce = Callable[..., "tuple[Path, Outcome]"]
 
 DATA = """
 _target_: tests.made_up.Messages
@@ -77,13 +79,14 @@ def write_project(folder: Path) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def migrations_read_once() -> Iterator[None]:
     """Whoever opens a database of MLflow's or Optuna's loads all its migrations, dozens of modules: here once a session."""
+    import alembic.util
+
     load = alembic.util.load_python_file
     load_once = functools.cache(load)
 
     def loaded(folder: str, name: str) -> ModuleType:
-        return (
-            load(folder, name) if name == "env.py" else load_once(folder, name)
-        )  # that one does work when it is loaded
+        does_work = name == "env.py"  # when it is loaded
+        return load(folder, name) if does_work else load_once(folder, name)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alembic.util, "load_python_file", loaded)
@@ -93,6 +96,8 @@ def migrations_read_once() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database: making one takes seconds, copying it does not."""
+    from seedbed.tracking.store import Store
+
     folder = tmp_path_factory.mktemp("store")
     Store(f"sqlite:///{folder / 'mlflow.db'}", folder, "unused")
     return folder / "mlflow.db"
@@ -104,6 +109,8 @@ def train_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> T
 
     ``prepare`` is called with the folder before, to write more into it.
     """
+
+    from seedbed.running.runner import run
 
     def trained(
         name: str, overrides: Sequence[str] = (), prepare: Callable[[Path], object] = lambda _: None
@@ -168,6 +175,9 @@ def trained_project(tmp_path: Path, trained_once: tuple[Path, Outcome]) -> Path:
 def draw_only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """``draw_only("loss")``: of the pictures of reports in Markdown and LaTeX, which take longer than all else, this one."""
 
+    from seedbed.report import writing
+    from seedbed.report.pictures.picture import files_of
+
     def draw_only(*names: str) -> None:
         def chosen(drawn: Iterable[Picture], kinds: Iterable[Kind]) -> dict[str, bytes]:
             return files_of([picture for picture in drawn if picture.name in names], kinds)
@@ -214,3 +224,57 @@ def seedbed(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 CONFIGURED = ("run", "report", "power", "status", "ui", "verify", "diff", "search")
+
+
+# ---- the mark slow: what it includes, and where it is not true -------------------------------------------------------
+
+SLOW = 2.0
+"""CPU seconds, those of child processes among them, from which on a test is to be marked as slow."""
+SURELY_SLOW, SURELY_QUICK = 1.5 * SLOW, 0.5 * SLOW
+"""What is said at the end of a session leaves out those between, which are now above and now below."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is marked as extended is slow too: ``-m 'not slow'`` leaves it out."""
+    for item in items:
+        if item.get_closest_marker("extended"):
+            item.add_marker("slow")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Note how long a test takes, without its fixtures, which others may share, where the summary below finds it."""
+    start = _cpu_seconds()
+    try:
+        return (yield)
+    finally:
+        mark = next((name for name in ("extended", "slow") if item.get_closest_marker(name)), "")
+        item.user_properties.append(("cost", [mark, _cpu_seconds() - start]))
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests whose mark is not true."""
+    costs: dict[tuple[str, str], float] = {}
+    for report in terminalreporter.getreports("passed"):
+        if cost := dict(report.user_properties).get("cost"):
+            test = report.nodeid.partition("[")[0], cost[0]
+            costs[test] = max(cost[1], costs.get(test, 0.0))
+    for title, mark, is_wrong in (
+        (
+            f"not marked as slow, of more than {SURELY_SLOW:g} s CPU time (first imports count too)",
+            "",
+            lambda seconds: seconds > SURELY_SLOW,
+        ),
+        (f"marked as slow, of less than {SURELY_QUICK:g} s CPU time", "slow", lambda seconds: seconds < SURELY_QUICK),
+    ):
+        wrong = {name: seconds for (name, of), seconds in costs.items() if of == mark and is_wrong(seconds)}
+        if wrong:
+            terminalreporter.section(title)
+        for name, seconds in sorted(wrong.items(), key=lambda one: -one[1]):
+            terminalreporter.line(f"{seconds:6.1f} s  {name}")

@@ -87,7 +87,7 @@ def files(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path.relative_to(folder): (path.stat().st_size, path.stat().st_mtime_ns) for path in found}
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_wheel_holds_code_configs_and_experiments_and_nothing_else(wheel: Path) -> None:
     names = ZipFile(wheel).namelist()
     own = {Path("seedbed") / path for path in files(REPOSITORY / "src" / "seedbed")}
@@ -99,7 +99,7 @@ def test_the_wheel_holds_code_configs_and_experiments_and_nothing_else(wheel: Pa
     assert f"seedbed-{PROJECT['version']}.dist-info/licenses/LICENSE" in names
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_an_installed_seedbed_writes_into_the_project_alone(installed: Path, own_project: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     before = files(installed)

@@ -77,7 +77,6 @@ def ask(*command: str) -> str:
     return done.output
 
 
-@pytest.mark.slow
 @pytest.mark.extended
 def test_report_and_recommendations_on_a_file_of_ones_own(own: Path) -> None:
     two = ["variant=two_tower,popular", "trainer.max_epochs=1"]

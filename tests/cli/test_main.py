@@ -163,7 +163,6 @@ def test_multirun_finds_bad_input_before_the_first_job(typed: Callable[..., Resu
     assert not (project / "multirun").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.extended
 def test_one_store_from_any_folder(seedbed: Command, project: Path, tmp_path: Path) -> None:
     swept = seedbed("run", "messages", "-m", "variant=none", "seeds=1,2", "hydra.job.chdir=true", cwd=project / "data")
@@ -174,7 +173,7 @@ def test_one_store_from_any_folder(seedbed: Command, project: Path, tmp_path: Pa
     assert [path.parent for path in tmp_path.rglob("mlflow.db")] == [project]
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("name", "status"),
     [
@@ -208,7 +207,7 @@ def test_a_killed_run_is_seen_as_killed_and_resumed(
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_slurms_warning_ends_a_fit_as_killed_and_leaves_no_checkpoint(seedbed: Command, project: Path) -> None:
     """As --signal=USR1@60 sends it, in a job of several tasks; ``scontrol`` puts a job back that Lightning handles."""
     (project / "model").mkdir()

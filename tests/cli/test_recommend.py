@@ -87,7 +87,7 @@ def listed(done: Result) -> list[tuple[str, str]]:
     return [(row[6:12], row[12:].split("±")[0].strip()) for row in rows]
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_trained_seeds_recommend_and_find_neighbours(ask: Ask, project: Path, tmp_path: Path) -> None:
     outcome = train(project)
     means = {variant: outcome.results.values(variant, "val/mse").mean() for variant in ("plain", "biased")}

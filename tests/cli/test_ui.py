@@ -46,7 +46,7 @@ def served(project: Path) -> Iterator[str]:
         process.wait(30)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_pages_of_a_launch_and_of_its_variants(project: Path, tmp_path: Path) -> None:
     outcome = run("messages", ["seeds=2", "trainer.max_epochs=1", "report.metric=test/loss"], config_dir=project)

@@ -118,7 +118,7 @@ def test_a_copy_of_the_spam_collection_in_place_of_the_published_one(tmp_path):
     assert table("spam_imbalance", f"data.path={path}", "data/encoder=hashing").texts == ("hello", "WIN,now")
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_an_imbalance_report_on_one_s_own_texts(reviews, project):
     given = [f"data.path={reviews}", "data.text=body", "data.label=stars", "data/encoder=tfidf"]
     outcome = run("text_imbalance", [*given, *FEW, "variant=none,smote,text_augment"], project)
@@ -127,7 +127,7 @@ def test_an_imbalance_report_on_one_s_own_texts(reviews, project):
     assert outcome.cells["test/f1"].notna().all()
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_an_imbalance_report_on_one_s_own_features(patients, project):
     given = [f"data.path={patients}", "data.label=diagnosis", "data.missing=mean"]
     outcome = run("feature_imbalance", [*given, *FEW], project)

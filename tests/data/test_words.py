@@ -131,7 +131,7 @@ def test_samplers_that_calculate_with_rows_are_refused(sampler: object, refused:
         strategy.check_inputs(Words(12, 4))
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_an_imbalance_report_by_a_recurrent_network(reviews: Path, project: Path) -> None:
     given = [f"data.path={reviews}", "data.text=body", "data.label=stars", "data/encoder=words", "model=recurrent"]
     small = ["model.hidden=8", "model.embedding=4", "data.encoder.max_words=50"]

@@ -516,7 +516,7 @@ def missing_stop_words() -> str | None:
     return None
 
 
-@pytest.mark.slow  # importing TextAttack takes about 20 s
+@pytest.mark.extended  # importing TextAttack takes about 20 s
 @pytest.mark.skipif(bool(missing_stop_words()), reason=missing_stop_words() or "")
 @pytest.mark.parametrize("name", ["CharSwapAugmenter", "DeletionAugmenter"])
 def test_textattack(name: str, own: Callable[[str], Path]) -> None:

@@ -27,7 +27,6 @@ from tests.running.test_runner import statuses, store_of
 from tests.stored import client_of, runs
 
 
-@pytest.mark.slow
 @pytest.mark.extended
 def test_six_launches_at_once_write_six_folders_and_disturb_no_other(project: Path) -> None:
     """In a project that has no store yet: all six are to create the one."""
@@ -62,7 +61,6 @@ def _cells(store: Store, launch: str) -> list[dict[str, str]]:
     return [cell for run in store.variants(launch) for cell in json.loads(store.run(run.id).text("cells.json"))]
 
 
-@pytest.mark.slow
 @pytest.mark.extended
 def test_a_job_whose_data_are_bad_input_says_why_and_stops_no_other(
     seedbed: Callable[..., subprocess.CompletedProcess[str]], project: Path
@@ -164,7 +162,6 @@ def test_a_job_in_a_folder_of_its_own_reads_and_writes_what_one_here_does(
     assert [path.parent for path in tmp_path.rglob("mlflow.db")] == [project]
 
 
-@pytest.mark.slow
 @pytest.mark.extended
 @pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
 def test_jobs_on_two_devices_are_one_launch_each(
@@ -223,7 +220,7 @@ def _values_of(store: Store) -> dict[str, float]:
     return {print_: cell.metrics["test/loss"] for print_, cell in store.cells().items()}
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("launcher", "plugin"),
     [

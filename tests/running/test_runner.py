@@ -179,7 +179,7 @@ def test_own_metrics_that_cannot_work_are_found_before_training(project: Path, m
         run("messages", [f"+task.own_metrics.{metric}", "variant=none"], config_dir=project)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_another_recipe_is_another_cell(trained_project: Path) -> None:
     assert run("messages", ["variant=none", "seeds=1", "optimizer.lr=0.01"], config_dir=trained_project).trained == 1
     assert run("messages", ["variant=none", "seeds=1", "optimizer.lr=1e-3"], config_dir=trained_project).trained == 0

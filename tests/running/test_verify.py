@@ -172,7 +172,7 @@ def test_cells_repeat_bit_for_bit_and_a_changed_record_is_named(here: None, type
     assert wrong.stdout.splitlines()[-1] == "1 of 2 cells repeats bit for bit, 1 does not."
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_process_of_its_own_repeats_the_bits(typed: Verify, project: Path) -> None:
     run("messages", ["trainer.seeds_at_once=2", "trainer.max_epochs=1"], config_dir=project)
     done = typed("messages", "--cells", "3")

@@ -17,7 +17,7 @@ def typed(project: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, [*arguments, "--config-dir", str(project)])
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_search_its_report_and_the_same_command_again(project: Path) -> None:
     options = [*BASE, "search.trials=2", "search.fresh_seeds=2", "search/pruner=median", "tracking.pictures=true"]
     done = typed(project, "search", "messages", *options)

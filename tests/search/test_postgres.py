@@ -30,7 +30,7 @@ from tests.search.postgres import PASSWORD, Server, running_server
 from tests.search.test_search import pretended
 from tests.stored import children, runs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.extended
 
 STUDY = "messages/none"
 

@@ -131,7 +131,7 @@ def pretended(self: Trials, trial: Any, study: Study, run: Any) -> TrialOutcome:
     return TrialOutcome(values=(value,), mean=value, n=2)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_trial_left_running_by_a_kill_fails_and_its_point_is_tried_again(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -635,7 +635,7 @@ search("messages", sys.argv[2:], sys.argv[1])
 """
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_kill_9_and_the_same_command_give_what_one_go_gives(
     project: Path, made_up_search: Run, tmp_path: Path, empty_store: Path
 ) -> None:

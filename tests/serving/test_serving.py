@@ -606,7 +606,7 @@ def _scripts() -> Path:
     return found[0].resolve().parent
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_mlflow_serves_it_over_http(folder: Path, served: Callable[[dict[str, Any]], tuple[int, Any]]) -> None:
     texts = ["win a prize", "see you at home"]
     status, answer = served({"dataframe_records": [{"text": text} for text in texts]})

@@ -59,7 +59,6 @@ def _open(arguments: tuple[str, Path]) -> str:
     return store.experiment_id
 
 
-@pytest.mark.slow
 @pytest.mark.extended
 def test_many_processes_may_open_a_store_that_is_not_there_yet(tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(3) as pool:

@@ -154,7 +154,7 @@ def test_bfloat16_trains_and_16_bit_floats_with_one_scale_for_all_seeds_do_not(p
         run("messages", ["trainer.precision=16-mixed"], config_dir=project)
 
 
-@pytest.mark.slow  # the two processes import PyTorch anew
+@pytest.mark.extended  # the two processes import PyTorch anew
 @pytest.mark.skipif(devices.available_cores() < 2, reason="needs two cores")
 def test_two_devices_share_out_the_seeds(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the variables of launchers as well, which the processes inherit."""
@@ -172,7 +172,6 @@ def test_two_devices_share_out_the_seeds(project: Path, tmp_path: Path, monkeypa
     assert [found.data.params["trainer.seeds_at_once"] for found in children(store, variant.info.run_id)] == ["2"] * 4
 
 
-@pytest.mark.slow
 @pytest.mark.extended
 @pytest.mark.skipif(devices.available_cores() < 2, reason="needs two cores")
 def test_a_failure_on_one_device_leaves_the_others_results(project: Path) -> None:

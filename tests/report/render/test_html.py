@@ -11,7 +11,7 @@ from tests.browser import CHROMIUM, shown
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-    pytest.mark.slow,
+    pytest.mark.extended,
 ]
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from dataclasses import replace
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,21 +11,10 @@ import pytest
 from seedbed.data.splits import GroupStratifiedSplit
 from seedbed.data.table import Table
 from tests.conftest import REPOSITORY
-
-
-def load_script(name: str) -> ModuleType:
-    path = REPOSITORY / "scripts" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    return module
-
+from tests.scripts.loading import SCRIPTS, load_script
 
 calibration = load_script("calibrate_statistics")
-hard = load_script("calibrate_hard_cases")  # which imports the other
+hard = load_script("calibrate_hard_cases")
 PLAN = calibration.Plan(calibration.Setting(), seeds=10, further_runs=100, seed=0)
 
 
@@ -191,9 +177,7 @@ def test_p_is_the_larger_one_and_opposite_directions_agree_on_nothing():
 
 
 def test_the_readme_quotes_what_the_pages_say():
-    pages = "".join(
-        (REPOSITORY / "scripts" / f"{name}.md").read_text() for name in (calibration.__name__, hard.__name__)
-    )
+    pages = "".join((SCRIPTS / f"{name}.md").read_text() for name in (calibration.__name__, hard.__name__))
     readme = (REPOSITORY / "README.md").read_text()
     quoted = readme[readme.index("[10000 simulated experiments") : readme.index("## Search")]
     shares = re.findall(r"([\d.]+) %", quoted)

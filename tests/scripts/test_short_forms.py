@@ -1,0 +1,406 @@
+"""Every script in its shortest form, in this process: on small data, other processes and missing packages played."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seedbed.checks import is_installed
+from seedbed.cli.main import main as seedbed
+from seedbed.data import movielens
+from tests import made_up
+from tests.scripts.loading import SCRIPTS, load_script
+
+Call = Callable[..., str]
+SHORT = ("--seeds", "2", "--repeats", "1")
+
+
+def needs(package: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not is_installed(package), reason=f"{package} is not installed")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Holds a small MovieLens, which the experiments of the repository read, and is the project."""
+    made_up.write_movielens(tmp_path)
+    for name, edition in movielens.EDITIONS.items():
+        monkeypatch.setitem(movielens.EDITIONS, name, dataclasses.replace(edition, digests={}))
+    for name in ("SEEDBED_DATA", "SEEDBED_PROJECT"):
+        monkeypatch.setenv(name, str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """What a script prints."""
+
+    def called(script: ModuleType, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [script.__name__, *arguments])
+        script.main()
+        return capsys.readouterr().out
+
+    return called
+
+
+def found(pattern: str, text: str) -> list[str]:
+    """What the groups of a pattern match, which must be there."""
+    match = re.search(pattern, text)
+    assert match, f"{pattern!r} is not in:\n{text}"
+    return list(match.groups())
+
+
+def test_all_scripts_are_tried() -> None:
+    """A new one is listed here with its test, or with the script that is tried and runs it."""
+    assert {path.stem for path in SCRIPTS.glob("*.py")} == {
+        "calibrate_hard_cases", "calibrate_statistics", "compare_fastai", "compare_index", "compare_loops",
+        "compare_matrix", "compare_recommenders", "compare_search", "fastai_side", "make_store", "recommenders_side",
+        "search_side", "timing",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [path for path in SCRIPTS.iterdir() if not path.suffix], ids=lambda path: path.name)
+def test_shell_scripts_can_be_read(path: Path) -> None:
+    subprocess.run(["bash", "-n", str(path)], check=True)
+
+
+# ---- the simulations -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:.*(Degrees of freedom|invalid value)")  # so few have no variance
+@pytest.mark.parametrize(
+    ("name", "arguments", "tables"),
+    [
+        ("calibrate_statistics", ["--seeds", "3", "--further-runs", "2"], 6),
+        ("calibrate_hard_cases", [], 4),
+    ],
+)
+def test_a_simulation(name: str, arguments: list[str], tables: int, call: Call, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    said = call(load_script(name), "--experiments", "10", "--jobs", "1", *arguments, "--output", str(page))
+    assert page.read_text() == said
+    assert len(re.findall("^## ", said, re.MULTILINE)) >= tables
+    assert " --experiments 10 " in said
+
+
+# ---- the other side: a process that answers --------------------------------------------------------------------------
+
+PLAYED = "import sys; print(sys.argv[1], flush=True)\nfor _ in sys.stdin: print(sys.argv[2], flush=True)"
+
+
+@pytest.fixture
+def other_side(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, float]], list[Sequence[str]]]:
+    """Let another process give this answer to every seed; the commands by which it was to be started."""
+
+    def played(answer: dict[str, float]) -> list[Sequence[str]]:
+        commands: list[Sequence[str]] = []
+
+        def popen(command: Sequence[str], **settings: Any) -> subprocess.Popen[str]:
+            commands.append(command)
+            told = ['"played"', json.dumps(answer)]
+            return subprocess.Popen([sys.executable, "-I", "-c", PLAYED, *told], **settings)
+
+        replaced = SimpleNamespace(Popen=popen, PIPE=subprocess.PIPE)
+        monkeypatch.setattr(load_script("timing"), "subprocess", replaced)
+        return commands
+
+    return played
+
+
+def read_by(side: str) -> set[str]:
+    """The settings that the other side looks up."""
+    return set(re.findall(r'settings\["(\w+)"\]', (SCRIPTS / f"{side}_side.py").read_text()))
+
+
+def test_fastai(folder: Path, call: Call, other_side: Callable[..., list[Sequence[str]]]) -> None:
+    commands = other_side({"seconds": 20.0, "mse": 0.825})
+    said = call(load_script("compare_fastai"), *SHORT, "trainer.max_epochs=1")
+    [(python, side, ratings, settings)] = commands
+    assert (Path(python).parts[-3], side) == (".venv-fastai", str(SCRIPTS / "fastai_side.py"))
+    assert ratings.endswith(".csv")
+    assert set(json.loads(settings)) == read_by("fastai")
+    assert "fastai    played" in said
+    assert float(found(r"median fastai 20.000 s/seed, seedbed (.*) s/seed", said)[0]) > 0
+    assert float(found(r"fastai 0\.8250; seedbed ([\d.]+) ± [\d.]+ \(2 seeds\)", said)[0]) > 0
+    assert len(re.findall(r"ms; ratio [\d.]+; <= 1.5: (?:yes|no)", said)) == 3
+
+
+def test_only_the_steps_beside_fastai(folder: Path, call: Call) -> None:
+    said = call(load_script("compare_fastai"), *SHORT, "--steps-only")
+    assert float(found(r"a step of 2 seeds: ([\d.]+) ms; medians of 1 repeats", said)[0]) > 0
+    assert "s/seed" not in said
+
+
+def test_steps_by_hand_are_those_of_the_stack(folder: Path) -> None:
+    """One after another they lower the loss of the same network on its own batches."""
+    fastai = load_script("compare_fastai")
+    options = SimpleNamespace(seeds=2, overrides=["trainer.accelerator=cpu"])
+    planned = fastai.plan_variant(options)
+    prepared = planned.trainer.builder.stack(fastai.data_of(planned), fastai.torch.device("cpu"))
+    by_hand = fastai.HandWritten(prepared, planned.variant.config["model"]["y_range"])
+    module, batches, *_ = prepared
+    index = next(iter(batches)).index[0]
+    before = module.row_losses(index)[0].mean().item()
+    for _ in range(20):
+        by_hand.seconds_of_a_step(by_hand.whole_step)
+    assert module.row_losses(index)[0].mean().item() < 0.9 * before
+
+
+def test_recommenders(folder: Path, call: Call, other_side: Callable[..., list[Sequence[str]]]) -> None:
+    measured = {"top_1": 0.25, "top_100": 1.0, "loss": 30.0, "top_1_by_one_matrix": 0.5}
+    commands = other_side({"fit": 30.0, "evaluate": 2.0, **measured})
+    said = call(load_script("compare_recommenders"), *SHORT, "report.user=1")
+    [(python, side, *files, settings)] = commands
+    assert (Path(python).parts[-3], side) == (".venv-recommenders", str(SCRIPTS / "recommenders_side.py"))
+    assert len(files) == 2
+    assert set(json.loads(settings)) == read_by("recommenders")
+    assert "TensorFlow Recommenders 10.000 s (its ranking at the end 2.0 s more)" in said  # 3 epochs
+    for name, value in (("top_1", "0.2500"), ("top_100", "1.0000"), ("loss", "30.0000")):
+        assert float(found(rf"{name} +TensorFlow Recommenders {value}; seedbed ([\d.]+)", said)[0]) >= 0
+    assert "by one matrix of scores, in which a movie ties with itself: 0.5000" in said
+
+
+def test_the_other_side_that_ends_early(
+    folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = SimpleNamespace(
+        Popen=lambda _, **settings: subprocess.Popen([sys.executable, "-I", "-c", ""], **settings), PIPE=subprocess.PIPE
+    )
+    monkeypatch.setattr(load_script("timing"), "subprocess", ends)
+    with pytest.raises(SystemExit, match="2"):
+        call(load_script("compare_recommenders"), *SHORT, "report.user=1")
+    assert "The other side ended early" in capsys.readouterr().err
+
+
+def answers(side: str, arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the other side itself says, of seed 0."""
+    monkeypatch.setattr(sys, "argv", [side, *arguments])
+    monkeypatch.setattr(sys, "stdin", io.StringIO("0\n"))
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    with redirect_stdout(io.StringIO()) as said:
+        load_script(side).main()
+    return [json.loads(line) for line in said.getvalue().splitlines()]
+
+
+@pytest.fixture
+def ratings(tmp_path: Path) -> Path:
+    """A file as the other sides read it."""
+    with (tmp_path / "ratings.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["user", "item", "title", "rating"])
+        table.writerows(
+            [f"u{user}", f"i{item}", f"i{item}", rating] for user, item, rating, _ in made_up.some_ratings()
+        )
+    return tmp_path / "ratings.csv"
+
+
+@needs("fastai")
+def test_the_side_of_fastai(ratings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"batch_size": 64, "epochs": 1, "lr": 5e-3, "weight_decay": 0.1, "factors": 4, "y_range": [0, 5.5]}
+    told = json.dumps({**settings, "default_loader": False})
+    about, trained = answers("fastai_side", [str(ratings), told], monkeypatch)
+    assert "fastai" in about
+    assert trained["mse"] > 0
+
+
+@needs("tensorflow_recommenders")
+def test_the_side_of_recommenders(ratings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"train": 360, "batch_size": 64, "test_batch_size": 64, "epochs": 1, "lr": 0.1, "factors": 4}
+    about, trained = answers("recommenders_side", [str(ratings), str(ratings), json.dumps(settings)], monkeypatch)
+    assert "tensorflow-recommenders" in about
+    assert trained["loss"] > 0
+
+
+# ---- the index -------------------------------------------------------------------------------------------------------
+
+
+class Exact:
+    """Finds what exact search finds, and looks into as much."""
+
+    looked_into: float
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.vectors = vectors
+
+    build = classmethod(lambda cls, vectors: cls(vectors))
+
+    def look_into(self, share: float) -> None:
+        self.looked_into = share
+
+    def candidates(self, vector: np.ndarray, count: int) -> np.ndarray:
+        return np.argsort(-self.vectors @ vector)[:count]
+
+
+INDEX = ("--queries", "3", "--factors", "4")
+
+
+def test_an_index(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = load_script("compare_index")
+    monkeypatch.setattr(script, "check_faiss", lambda: None)
+    monkeypatch.setattr(script, "FaissIndex", Exact)
+    said = call(script, "--candidates", "20", "300", *INDEX)
+    for count in (20, 300):
+        rows = [line.split() for line in said.splitlines() if re.match(rf" +{count} ", line)]
+        assert [row[1] for row in rows] == ["exact", *["faiss,"] * len(script.SHARES)]
+        assert {row[-3] for row in rows} == {"1.000"}
+
+
+@needs("faiss")
+def test_the_index_of_faiss(call: Call) -> None:
+    said = call(load_script("compare_index"), "--candidates", "4000", *INDEX)
+    recalls = [float(line.split()[-3]) for line in said.splitlines() if "faiss" in line]
+    assert recalls == sorted(recalls)
+    assert recalls[-1] > 0.5
+
+
+def test_vectors_around_those_of_a_trained_recommender(folder: Path, empty_store: Path) -> None:
+    shutil.copy(empty_store, folder / "mlflow.db")
+    run_seedbed(
+        ["run", "fastai_collab", "variant=dot_product_bias", "seeds=1", "trainer.max_epochs=1", "model.factors=3"]
+    )
+    cloud, said = load_script("compare_index").trained_cloud("fastai_collab")
+    assert cloud.items.shape == (30, 4)
+    assert cloud.users.shape == (30, 4)
+    assert "dot_product_bias" in said
+
+
+# ---- one way beside another ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", ["all_cells", "rated_cells"])
+def test_matrix(variant: str, folder: Path, call: Call) -> None:
+    names = ["report.user=1", "report.similar_to=null"]
+    said = call(load_script("compare_matrix"), "--variant", variant, "--steps", "2", *SHORT, *names)
+    assert float(found(r"first seed's weights after 2 steps: (\S+)", said)[0]) < 1e-5
+    assert float(found(r"ratio ([\d.]+) \(repeats", said)[0]) > 0
+
+
+@pytest.mark.parametrize("way", ["collated", "batched"])
+def test_loops(way: str, project: Path, call: Call) -> None:
+    ways = ["--batched"] if way == "batched" else []
+    few = [*SHORT, "--usual-seeds", "2", *ways, "trainer.max_epochs=1"]
+    said = call(load_script("compare_loops"), "messages", "--config-dir", str(project), *few)
+    assert ("whole batches by index" if ways else "rows collated") in said
+    assert "stacked at once: 2 of 2 seeds" in said
+    assert float(found(r"\nratio ([\d.]+) \(repeats", said)[0]) > 0
+    usual, stacked = map(float, found(r"test/accuracy usual ([\d.]+) .*?, stacked ([\d.]+) \(the same seeds\)", said))
+    assert abs(usual - stacked) < 0.5
+
+
+def test_where_the_time_of_a_run_goes(
+    bare_project: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path
+) -> None:
+    loops = load_script("compare_loops")
+    monkeypatch.setenv("SEEDBED_PROJECT", "the script sets another")
+    monkeypatch.setattr(loops, "Store", lambda _, folder, __: shutil.copy(empty_store, folder / "mlflow.db"))
+    for owner, name in (place for places in loops.WATCHED.values() for place in places):
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # so that they are put back, which the script leaves
+    few = ("--variant", "none", "--seeds", "1", "trainer.max_epochs=1")
+    said = call(loops, "messages", "--config-dir", str(bare_project), "--overhead", *few)
+    seconds = {part: float(value) for value, part in re.findall(r"^ *([\d.]+)  +(.*?)(?::.*)?$", said, re.MULTILINE)}
+    assert {loops.PREPARATION, loops.TRAINING, "everything else", *loops.OTHER_PARTS} <= set(seconds)
+    assert seconds[loops.TRAINING] > 0
+    assert "everything else / (training + everything else)" in said
+
+
+# ---- a search, and a store -------------------------------------------------------------------------------------------
+
+
+def run_seedbed(arguments: Sequence[str]) -> None:
+    assert not seedbed(list(arguments), standalone_mode=False)
+
+
+FEW = ("--trials", "2", "--seeds", "1", "--usual-trials", "1", "--processes", "1", "--at-once", "1")
+
+
+@pytest.mark.slow
+def test_search(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> None:
+    search = load_script("compare_search")
+
+    def popen(command: Sequence[str], env: dict[str, str], **_: Any) -> Any:
+        assert command[1:3] == ["-m", "seedbed"]
+        shutil.copy(empty_store, Path(env["SEEDBED_PROJECT"]) / "mlflow.db")
+        monkeypatch.setenv("SEEDBED_PROJECT", env["SEEDBED_PROJECT"])
+        run_seedbed(command[3:])
+        return SimpleNamespace(wait=lambda: 0)
+
+    def run(command: Sequence[str], **_: Any) -> Any:
+        with redirect_stdout(io.StringIO()) as said, monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", command[1:])
+            runpy.run_path(command[1], run_name="__main__")
+        return SimpleNamespace(returncode=0, stdout=said.getvalue())
+
+    monkeypatch.setattr(search, "subprocess", SimpleNamespace(Popen=popen, run=run))
+    compared(call(search, *FEW))
+
+
+@pytest.mark.extended
+def test_search_in_processes(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unchecked = folder / "sitecustomize.py"
+    unchecked.write_text(
+        "import dataclasses\nfrom seedbed.data.movielens import EDITIONS\n"
+        "EDITIONS['movielens_100k'] = dataclasses.replace(EDITIONS['movielens_100k'], digests={})\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *sys.path]))
+    compared(call(load_script("compare_search"), *FEW))
+
+
+def compared(said: str) -> None:
+    assert float(found(r"a trial takes ([\d.]+) s, of which the fit", said)[0]) > 0
+    assert "for 1 processes, so" in said
+    assert float(found(r"ratio ([\d.]+)\n", said)[0]) > 0
+    usual, stacked = map(float, found(r"trial  0 .* val/mse usual ([\d.]+), stacked ([\d.]+)", said))
+    assert usual == pytest.approx(stacked, rel=0.1)
+
+
+@pytest.fixture
+def without_modules() -> Iterator[None]:
+    """What is imported from the project is forgotten afterwards."""
+    path = list(sys.path)
+    yield
+    sys.modules.pop("ownnet", None)
+    sys.path[:] = path
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_modules")
+def test_a_store(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> None:
+    script = load_script("make_store")
+    write = script.write_project
+
+    def write_with_store(project: Path) -> None:
+        write(project)
+        shutil.copy(empty_store, project / "mlflow.db")
+
+    monkeypatch.setattr(script, "write_project", write_with_store)
+    for name in ("MAILS", "STARS"):
+        fewer = re.sub("^  (text_augment|scheduled|network): .*\n", "", getattr(script, name), flags=re.MULTILINE)
+        monkeypatch.setattr(script, name, fewer.replace("max_epochs: 4", "max_epochs: 1"))
+    archive = tmp_path / "store.tar.xz"
+    assert call(script, "--output", str(archive)) == f"{archive}: {archive.stat().st_size} bytes\n"
+    with tarfile.open(archive) as packed:
+        names = {entry.name for entry in packed}
+        assert {(entry.mtime, entry.uid, entry.uname) for entry in packed} == {(0, 0, "")}
+    assert {
+        "mlflow.db",
+        "ownnet.py",
+        "expected/predict.txt",
+        "expected/recommend.txt",
+        "expected/targets.json",
+    } <= names
