@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from seedbed.checks import is_from_zero, is_whole, require, shown
+from seedbed.config.callbacks import check_nodes
 from seedbed.config.code import check_code
 from seedbed.config.compose import Request
 from seedbed.config.keys import Unknown, interpolated, unknown_keys
@@ -61,6 +62,7 @@ def _check_values(config: Mapping[str, Any]) -> None:
     patience = config["patience"]
     require(patience is None or is_whole(patience), "patience", patience, "null or a whole number from 1 on")
     TrackingSettings.of(config)
+    check_nodes(config)
     metrics = metrics_of(config["task"])
     require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     check_watched(config, metrics)

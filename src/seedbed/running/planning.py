@@ -224,7 +224,7 @@ def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strate
     inputs = {"data": table.digest, **table.made_with, "strategy": " ".join(strategy.describe())}
     code = variant.code()
     trainer = StackTrainer(variant.config, table)
-    check_loggers(variant.tracking)
+    check_loggers(variant.config)
     check_rows(trainer.parts, trainer.traits, rows)
     return PlannedVariant(
         variant=variant,

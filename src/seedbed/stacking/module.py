@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -29,7 +29,7 @@ class StackedModule(pl.LightningModule):
     still train, ``diverged_at`` in which epoch a seed's loss left the finite numbers (it gets back the weights with
     which that epoch began, and rests). ``history`` holds, for each epoch, the values (S,) of every metric, NaN for a
     seed that no longer trains; ``test_metrics`` the values after ``Trainer.test``; ``latest`` the losses (S,) of the latest
-    step, of the seeds that took it.
+    step, of the seeds that took it. A trainer's ``callback_metrics`` hold means over the seeds.
 
     Within an epoch nothing is read back from the device: what Python must know it knows from ``running`` and the
     batches, and losses, finiteness and metrics are fetched once, when the epoch is over.
@@ -163,6 +163,13 @@ class StackedModule(pl.LightningModule):
         for value in values.values():
             value[resting] = np.nan
         self.history.append(values)
+        self._show_means(values)
+
+    def _show_means(self, values: Mapping[str, np.ndarray]) -> None:
+        """Give callbacks the mean of each metric over the seeds that have a value of it."""
+        finite = {name: value[np.isfinite(value)] for name, value in values.items()}
+        means = {name: torch.tensor(value.mean()) for name, value in finite.items() if value.size}
+        self.trainer.callback_metrics.update(means)
 
     def _rest_diverged(self, diverged: np.ndarray) -> None:
         """What a loss that is not finite has made of the weights is of no use: put back those of the epoch's start."""
@@ -182,6 +189,7 @@ class StackedModule(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         self.test_metrics = self._fetch({f"test/{name}": value for name, value in self._metrics().items()})
+        self._show_means(self.test_metrics)
 
     def _evaluate(self, part: Part) -> None:
         pieces = self.evaluate(part.index, part.mask)

@@ -1,33 +1,35 @@
-"""Lightning's loggers: one over a variant's run in MLflow, and those of ``tracking.loggers`` that get what MLflow gets.
+"""Lightning's loggers: one over a variant's run in MLflow, and those of ``loggers`` that get what MLflow gets.
 
 Apart from tracking, which reports use without Lightning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
 from seedbed.checks import require
 from seedbed.config.building import build
-from seedbed.config.keys import refuse_unknown_argument, unknown_argument
-from seedbed.config.settings import TrackingSettings
+from seedbed.config.keys import unknown_argument
 from seedbed.errors import ConfigError
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.seed_results import CurvePoints
 
-OF_A_RUN = {"name": "a variant", "version": "a run"}
-"""What every logger of ``tracking.loggers`` is given beside its node."""
+OF_A_RUN = {"name": "a run", "version": "its id"}
+"""What every logger of ``loggers`` is given beside its node."""
 
 
 class LightningLogger(Logger):
-    """What a LightningModule logs by ``self.log``: to the variant's run, under the same names as everything else."""
+    """What a LightningModule logs by ``self.log``, and a callback by the logger: for the variant's run.
 
-    def __init__(self, run: TrackedRun) -> None:
+    It is recorded under the same names as everything else.
+    """
+
+    def __init__(self, record: Callable[[CurvePoints], None]) -> None:
         super().__init__()
-        self.run = run
+        self.record = record
 
     @property
     def name(self) -> str:
@@ -35,23 +37,23 @@ class LightningLogger(Logger):
 
     @property
     def version(self) -> str:
-        return self.run.id
+        return ""
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         values = dict(metrics)
         epoch = values.pop("epoch", None)
         at = int(epoch) if epoch is not None else step or 0
-        self.run.log(curves=[(label, at, float(value)) for label, value in values.items()])
+        self.record([(label, at, float(value)) for label, value in values.items()])
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """The resolved config is on the run already."""
 
 
 class FurtherLoggers:
-    """The loggers of ``tracking.loggers``: each is made anew for every seed, whose curves, final metrics and config it gets."""
+    """The loggers of ``loggers``: each is made anew for every seed, whose curves, final metrics and config it gets."""
 
-    def __init__(self, settings: TrackingSettings, variant: str) -> None:
-        self._nodes, self._variant = _nodes(settings), variant
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._nodes = _nodes(config)
         self._of_runs: dict[str, list[Logger]] = {}
 
     def log(self, run: TrackedRun, points: CurvePoints) -> None:
@@ -72,26 +74,25 @@ class FurtherLoggers:
 
     def _of(self, run: TrackedRun) -> list[Logger]:
         if run.id not in self._of_runs:
-            named = {"name": self._variant, "version": run.id}
+            named = {"name": run.name, "version": run.id}
             self._of_runs[run.id] = [build({**node, **named}, place) for place, node in self._nodes.items()]
         return self._of_runs[run.id]
 
 
-def check_loggers(settings: TrackingSettings) -> None:
-    """Raise ``ConfigError`` where ``tracking.loggers`` names what is not there, or gives it what it does not take."""
-    for place, node in _nodes(settings).items():
+def check_loggers(config: Mapping[str, Any]) -> None:
+    """Raise ``ConfigError`` where ``loggers`` names what is not there, or cannot be made for each seed."""
+    for place, node in _nodes(config).items():
         wanted = "a node with the _target_ of one of pytorch_lightning.loggers"
         require(isinstance(node, Mapping) and "_target_" in node, place, node, wanted)
         build({**node, "_partial_": True}, place)
-        refuse_unknown_argument(node, place)
         if unknown := unknown_argument({**node, **OF_A_RUN}, place):
             raise ConfigError(
                 f"{place}: {node['_target_']} takes no {unknown.key.rpartition('.')[2]!r}. A logger is made for each seed, with "
-                "the variant as its name and the id of the seed's run as its version. Take a class, such as a subclass, that "
-                "takes both."
+                "name and id of the seed's run in MLflow as its name and version. Take a class, such as a subclass, that takes "
+                "both."
             )
 
 
-def _nodes(settings: TrackingSettings) -> dict[str, Any]:
-    """The nodes of the loggers, by their places in the config."""
-    return {f"tracking.loggers.{name}": node for name, node in (settings.loggers or {}).items()}
+def _nodes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The nodes of ``loggers`` in a whole config by their places; configs of earlier versions have none."""
+    return {f"loggers.{name}": node for name, node in (config.get("loggers") or {}).items()}
