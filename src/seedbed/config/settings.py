@@ -37,7 +37,7 @@ class TrainerSettings:
     detect_anomaly: bool = False
     profiler: Literal["simple", "advanced"] | None = None
     max_steps: int | None = None
-    """Optimizer steps of a seed at most; None, or Lightning's -1: all of its epochs."""
+    """Optimizer steps of a seed at most; None: those of all its epochs."""
     limit_train_batches: float | None = None
     """Batches of a seed in an epoch: a whole number, or a fraction of all; None, or 1.0: all."""
 
@@ -64,7 +64,7 @@ class TrainerSettings:
 
     def _check_limits(self) -> None:
         steps, batches = self.max_steps, self.limit_train_batches
-        fits = steps in (None, -1) or (is_whole(steps) and steps <= LARGEST)
+        fits = steps is None or (is_whole(steps) and steps <= LARGEST)
         require(fits, "trainer.max_steps", steps, f"a whole number from 1 to {LARGEST}, or null for as many as trainer.max_epochs has")  # fmt: skip
         share = isinstance(batches, float) and 0 < batches <= 1
         fits = batches is None or share or (is_whole(batches) and batches <= LARGEST)

@@ -22,7 +22,9 @@ PROFILERS = ("simple", "advanced")
 """Of Lightning's: their report is printed after each fit."""
 
 _EPOCHS = "set trainer.max_epochs or trainer.max_steps"
-_ROWS = "metrics are computed on all rows of a part, in batches of seedbed's own: choose how many rows there are by split"
+_ROWS = (
+    "metrics are computed on all rows of a part, in batches of seedbed's own: choose how many rows there are by split"
+)
 _EPOCH_VALIDATION = "every epoch is validated, and only at its end: that is what the curves and select=best go by"
 _SHOWN = "seedbed shows and records by itself what is trained: leave it out"
 _ONE_PROCESS = "the rows of a seed are never shared out: trainer.devices shares out the seeds"

@@ -22,7 +22,7 @@ class StackedModule(pl.LightningModule):
 
     ``schedule`` moves the learning rate (and momentum) with the steps that a seed has taken, of ``epochs`` times its
     ``steps_per_epoch``. ``lrs``, where it is set before the fit, are the seeds' own learning rates (S,) in place of the
-    optimizer's.
+    optimizer's; ``max_steps`` is how many steps the batches have for a seed at most, in all epochs.
 
     A task says what a row's loss is (``row_losses``; ``step_losses`` where it depends on the whole batch), what is kept
     of an evaluated batch (``evaluate``) and which metrics come out of that (``metrics``). ``running`` says which seeds
@@ -53,6 +53,7 @@ class StackedModule(pl.LightningModule):
         self.seeds, self.clip_norm = seeds, clip_norm
         self.schedule, self.epochs, self.steps_per_epoch = schedule, epochs, steps_per_epoch
         self.lrs: Sequence[float] | None = None
+        self.max_steps: int | None = None
         self.steps_taken = [0] * seeds
         self.running = np.ones(seeds, dtype=bool)
         self.diverged_at: dict[int, int] = {}
@@ -140,11 +141,22 @@ class StackedModule(pl.LightningModule):
                 self.steps_taken[position] += 1
         at = {
             (taken, per_epoch, lr): self.schedule.at(
-                taken, steps=self.epochs * per_epoch, steps_per_epoch=per_epoch, lr=lr
+                taken, steps=self._steps_of(per_epoch), steps_per_epoch=per_epoch, lr=lr
             )
             for taken, per_epoch, lr in set(values.values())
         }
         self.seed_optimizer.set({position: at[where] for position, where in values.items()})
+
+    def _steps_of(self, per_epoch: int) -> int:
+        """The steps in all epochs of a seed with so many in each."""
+        steps = self.epochs * per_epoch
+        return steps if self.max_steps is None else min(steps, self.max_steps)
+
+    def have_steps_after(self, epochs: int) -> np.ndarray:
+        """Which seeds (S,) have a step left to take after so many epochs."""
+        if self.max_steps is None:
+            return np.ones(self.seeds, dtype=bool)
+        return np.array(self.steps_per_epoch) * epochs < self.max_steps
 
     def rest(self, resting: np.ndarray) -> None:
         """Let the seeds for which ``resting`` (S,) holds take no step of the chunks that follow."""
