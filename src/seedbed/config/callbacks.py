@@ -62,7 +62,8 @@ def check_nodes(config: Mapping[str, Any]) -> None:
 def refuse_acting(kind: Any, place: str, target: str) -> None:
     """Raise ``ConfigError`` for a class of callbacks that acts where a stack has several seeds; other objects pass."""
     for base in getattr(kind, "__mro__", ()):
-        name, what = base.__name__, target if base is kind else f"{target} (a {base.__name__})"
+        name = base.__name__
+        what = target if target.rpartition(".")[2] == name else f"{target} ({name})"
         if base.__module__.partition(".")[0] == "lightning":
             raise _of_other_package(place, target)
         if not base.__module__.startswith("pytorch_lightning.callbacks.") or name in (*OBSERVERS, *BASES):
