@@ -84,6 +84,8 @@ def test_one_of_the_package_lightning_is_refused(monkeypatch: pytest.MonkeyPatch
             ConfigError, match=rf"{target} is made for the package lightning.*pytorch_lightning.Callback"
         ):
             check(target)
+        with pytest.raises(ConfigError, match="made for the package lightning"):
+            load_experiment("spam_imbalance", ["variant=none", f"+callbacks.mine._target_={target}"])
     module, base = ModuleType("theirs"), type("Callback", (), {"__module__": "lightning.pytorch.callbacks.callback"})
     module.Mine = type("Mine", (base,), {"__module__": "theirs"})  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "theirs", module)

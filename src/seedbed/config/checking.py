@@ -37,6 +37,7 @@ def check_composed(composed: DictConfig, config: Mapping[str, Any], request: Req
 
 def check_variant(config: Mapping[str, Any], name: str) -> None:
     """Raise ``ConfigError`` where a variant's code cannot be read, or values cannot work."""
+    check_nodes(config)
     check_code(recipe_of(config))
     try:
         _check_values(config)
@@ -62,7 +63,6 @@ def _check_values(config: Mapping[str, Any]) -> None:
     patience = config["patience"]
     require(patience is None or is_whole(patience), "patience", patience, "null or a whole number from 1 on")
     TrackingSettings.of(config)
-    check_nodes(config)
     metrics = metrics_of(config["task"])
     require_known("monitor", config["monitor"], [f"val/{metric}" for metric in metrics])
     check_watched(config, metrics)

@@ -31,7 +31,7 @@ ADDED_LATER: dict[str, Any] = {
 }  # fmt: skip
 # Such settings of one data set alone: others have had the key from the start.
 ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
-# Such parts of a config: empty, they change nothing.
+# Such parts of a config: null or empty, they change nothing.
 PARTS_ADDED_LATER = ("loggers", "callbacks")
 # Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.
 TRAINER_ADDED_LATER: dict[str, tuple[Any, ...]] = {"max_steps": (None,), "limit_train_batches": (None, 1.0)}

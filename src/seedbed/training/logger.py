@@ -6,13 +6,14 @@ Apart from tracking, which reports use without Lightning.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from pytorch_lightning.loggers import Logger
 
 from seedbed.checks import require
 from seedbed.config.building import build
 from seedbed.config.keys import unknown_argument
+from seedbed.config.signatures import look_up
 from seedbed.errors import ConfigError
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.seed_results import CurvePoints
@@ -70,13 +71,26 @@ class FurtherLoggers:
         for logger in self._of(run):
             logger.log_hyperparams(dict(params))
             logger.finalize("success")
+            if _is_of_wandb(type(logger)):
+                cast(Any, logger).experiment.finish()  # otherwise it would stay open until this process ends
         self._of_runs.pop(run.id)
 
     def _of(self, run: TrackedRun) -> list[Logger]:
         if run.id not in self._of_runs:
             named = {"name": run.name, "version": run.id}
-            self._of_runs[run.id] = [build({**node, **named}, place) for place, node in self._nodes.items()]
+            self._of_runs[run.id] = [
+                build({**_beside_others(node), **named}, place) for place, node in self._nodes.items()
+            ]
         return self._of_runs[run.id]
+
+
+def _beside_others(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The node of a logger that leaves those of other seeds alone: W&B gives a process one run, unless it is told otherwise."""
+    return {"reinit": "create_new", **node} if _is_of_wandb(look_up(node["_target_"])) else dict(node)
+
+
+def _is_of_wandb(kind: Any) -> bool:
+    return any(base.__name__ == "WandbLogger" for base in getattr(kind, "__mro__", ()))
 
 
 def check_loggers(config: Mapping[str, Any]) -> None:
