@@ -473,6 +473,16 @@ def test_a_found_rate_does_what_the_same_number_does() -> None:
     assert "lr" not in typed.metrics
 
 
+def test_a_limit_of_steps_is_none_of_the_range_test() -> None:
+    (found,) = auto(CLASSIFICATION).train(CLASSIFICATION.data([2]))
+    limited = CLASSIFICATION.settings["trainer"] | {"steps_per_chunk": 1, "max_steps": 3}
+    (short,) = auto(CLASSIFICATION, trainer=limited).train(CLASSIFICATION.data([2]))
+    assert short.found_rate is not None
+    assert found.found_rate is not None
+    assert short.found_rate.lr == found.found_rate.lr
+    assert short.epoch < found.epoch
+
+
 def test_a_seed_whose_test_suggests_nothing_takes_the_fallback_and_says_so() -> None:
     few = vars(replace(SETTINGS, steps=5, fallback=0.02))
     watch = Rates()

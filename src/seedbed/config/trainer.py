@@ -6,13 +6,12 @@ from collections.abc import Iterable
 
 from seedbed.errors import ConfigError, near_misses
 
+OF_EACH_SEED = ("gradient_clip_val", "limit_train_batches", "max_steps")
+"""Arguments of Lightning's ``Trainer`` that seedbed sees to itself, for each seed of a stack as if it were alone."""
 # seedbed's own; the others go to pytorch_lightning.Trainer.
-OWN_SETTINGS = (
-    "batch_size", "gradient_clip_val", "limit_train_batches", "max_steps", "seeds_at_once", "steps_per_chunk",
-)  # fmt: skip
-# Arguments of Trainer that hold for a stack as for a network. Of the others some are settings of seedbed's own, by the
-# same names, since they hold for each seed by itself; the rest would change what is trained without a trace in the curves,
-# or be overruled.
+OWN_SETTINGS = ("batch_size", *OF_EACH_SEED, "seeds_at_once", "steps_per_chunk")
+# Arguments of Trainer that hold for a stack as for a network. All others would change what is trained without a trace in
+# the curves, or be overruled.
 LIGHTNING_ARGUMENTS = (
     "max_epochs", "precision", "accelerator", "devices", "deterministic", "benchmark", "detect_anomaly", "profiler",
 )  # fmt: skip
