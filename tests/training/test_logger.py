@@ -49,8 +49,16 @@ class WandbLogger(Logger):
     def __init__(self, name: str, version: str, reinit: str = "return_previous") -> None:
         super().__init__()
         self.metrics: dict[int, dict[str, float]] = {}
-        self.name, self.version, self.finished = name, version, 0
+        self.given, self.finished = (name, version), 0
         self.experiment = self.runs.setdefault(version if reinit == "create_new" else "the process", self)
+
+    @property
+    def name(self) -> str:
+        return self.given[0]
+
+    @property
+    def version(self) -> str:
+        return self.given[1]
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         self.experiment.metrics.setdefault(step or 0, {}).update(metrics)

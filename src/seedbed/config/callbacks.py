@@ -44,7 +44,7 @@ INSTEAD = {
 
 
 def callback_nodes(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The nodes of ``callbacks`` in a whole config by their places; configs of earlier versions have none."""
+    """The nodes of ``callbacks`` in a whole config by their places."""
     return {f"callbacks.{name}": node for name, node in (config.get("callbacks") or {}).items()}
 
 

@@ -142,7 +142,7 @@ def _known() -> dict[str, set[str]]:
     for entry in plain.pop("defaults"):
         groups += list(entry) if isinstance(entry, dict) else []
     return {
-        "": {*plain, *(group for group in groups if "/" not in group and group != "experiments")},
+        "": {*plain, *NAMED, *(group for group in groups if "/" not in group and group != "experiments")},
         "report": set(plain["report"]),
         "tracking": set(_own("tracking/mlflow")),
         "search": {*plain["search"], *_own("search/tpe"), "pruner"},

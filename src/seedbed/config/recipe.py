@@ -31,8 +31,8 @@ ADDED_LATER: dict[str, Any] = {
 }  # fmt: skip
 # Such settings of one data set alone: others have had the key from the start.
 ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
-# Such parts of a config: null or empty, they change nothing.
-PARTS_ADDED_LATER = ("loggers", "callbacks")
+# Parts of a config that change nothing where they are null or empty.
+MAY_BE_EMPTY = ("loggers", "callbacks")
 # Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.
 TRAINER_ADDED_LATER: dict[str, tuple[Any, ...]] = {"max_steps": (None,), "limit_train_batches": (None, 1.0)}
 
@@ -46,7 +46,7 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config without what changes nothing: ``lr_finder`` where no rate is found by it, and later settings as they are by default."""
     finds = (config.get("optimizer") or {}).get("lr") == AUTO
     kept = {key: value for key, value in config.items() if key != "lr_finder" or finds}
-    kept = {key: value for key, value in kept.items() if key not in PARTS_ADDED_LATER or value}
+    kept = {key: value for key, value in kept.items() if key not in MAY_BE_EMPTY or value}
     if isinstance(trainer := config.get("trainer"), Mapping):
         kept["trainer"] = {key: value for key, value in trainer.items() if not _limits_nothing(key, value)}
     if isinstance(data := config.get("data"), Mapping):

@@ -108,5 +108,5 @@ def check_loggers(config: Mapping[str, Any]) -> None:
 
 
 def _nodes(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The nodes of ``loggers`` in a whole config by their places; configs of earlier versions have none."""
+    """The nodes of ``loggers`` in a whole config by their places."""
     return {f"loggers.{name}": node for name, node in (config.get("loggers") or {}).items()}
