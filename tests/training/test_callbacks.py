@@ -19,6 +19,7 @@ from seedbed.tracking.store import store_uri
 from seedbed.training.callbacks import built_callbacks
 from seedbed.training.stack_trainer import StackTrainer
 from tests.stacking.test_against_reference import TABLE, config, curve, data_of, train
+from tests.tasks import test_retrieval as retrieval
 
 FEW = ["seeds=2", "variant=none", "trainer.max_epochs=2"]
 WATCHING = f"+callbacks.mine._target_={__name__}.Watching"
@@ -73,6 +74,14 @@ def test_the_mean_is_of_the_seeds_that_still_train() -> None:
     assert min(map(len, curves)) < len(Watching.validated)
     means = [np.mean([own[epoch] for own in curves if len(own) > epoch]) for epoch in range(len(Watching.validated))]
     assert [seen["val/loss"] for seen in Watching.validated] == pytest.approx(means)
+
+
+def test_a_model_without_steps_is_said_to_show_nothing() -> None:
+    popular = {"_target_": "seedbed.models.baselines.Popular", "_partial_": True}
+    settings = retrieval.settings(popular)
+    assert StackTrainer(settings, retrieval.TABLE).traits.notes == ()
+    (note,) = StackTrainer(settings | {"callbacks": with_watching()["callbacks"]}, retrieval.TABLE).traits.notes
+    assert "Popular is computed from its training rows and takes no steps: callbacks see nothing of it" in note
 
 
 def test_callbacks_change_no_result() -> None:

@@ -71,7 +71,8 @@ def tried(parts: VariantParts) -> NetworkTraits:
     parts.task.check_network(network, parts.task_settings)
     notes = tuple(_parts_used_by_forward_alone(network, target))
     if isinstance(network, Fitted):
-        return NetworkTraits(takes_steps=False, notes=notes)
+        unseen = f"{target} is computed from its training rows and takes no steps: callbacks see nothing of it."
+        return NetworkTraits(takes_steps=False, notes=(*notes, unseen) if built_callbacks(parts.config) else notes)
     optimizer = _built_optimizer(parts, list(network.parameters()))
     _check_training(parts, optimizer)
     refused_training, refused_evaluating = _refusals_of_one_row(parts, network)
