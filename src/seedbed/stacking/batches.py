@@ -56,11 +56,10 @@ class ShuffledBatches:
     """Every seed's training rows in that seed's own order, drawn anew each epoch; iterate once per epoch.
 
     ``draw`` gives the rows of each epoch themselves where they are not the same ones at all.
-    Seeds of unequal size have unequal numbers of batches: the shorter ones rest at the end of the epoch; ``limit`` leaves
-    batches out. The last
-    batch of an epoch may be smaller than ``batch_size``; it is dropped where it has fewer than ``smallest`` rows, which
-    are others in every epoch. The order is drawn on the host, so that it is the same for every device, and goes to
-    ``device`` once per epoch.
+    Seeds of unequal size have unequal numbers of batches: the shorter ones rest at the end of the epoch. The last batch of
+    an epoch may be smaller than ``batch_size``; it is dropped where it has fewer than ``smallest`` rows, which are others
+    in every epoch. ``limit`` leaves more batches out. The order is drawn on the host, so that it is the same for every
+    device, and goes to ``device`` once per epoch.
     """
 
     def __init__(
