@@ -22,7 +22,7 @@ class StackedModule(pl.LightningModule):
 
     ``schedule`` moves the learning rate (and momentum) with the steps that a seed has taken, of ``epochs`` times its
     ``steps_per_epoch``. ``lrs``, where it is set before the fit, are the seeds' own learning rates (S,) in place of the
-    optimizer's; ``max_steps`` is how many steps the batches have for a seed at most, in all epochs.
+    optimizer's; ``max_steps`` is how many steps a seed takes at most, in all epochs.
 
     A task says what a row's loss is (``row_losses``; ``step_losses`` where it depends on the whole batch), what is kept
     of an evaluated batch (``evaluate``) and which metrics come out of that (``metrics``). ``running`` says which seeds
