@@ -142,12 +142,8 @@ def train_stacked(
         trained = [planned.trainer.train(stack) for stack in stacks]
     else:
         table = planned.trainer.task.for_training(planned.table)
-        trained = list(
-            pool.map(
-                train_in_worker,
-                *zip(*((planned.variant.config, table, stack, planned.code) for stack in stacks), strict=True),
-            )
-        )
+        arguments = zip(*((planned.variant.config, table, stack, planned.code) for stack in stacks), strict=True)
+        trained = [results for results, _ in pool.map(train_in_worker, *arguments)]
     last = planned.trainer.settings["max_epochs"] - 1
     return [
         value

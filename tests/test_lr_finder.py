@@ -246,6 +246,17 @@ def test_a_stacked_seed_goes_through_the_test_as_it_does_alone(case: Case) -> No
         assert stacked.suggestion("valley") == alone.suggestion("valley")
 
 
+def test_a_stacked_seed_takes_as_many_steps_as_it_does_alone(case: Case) -> None:
+    """Under limits of the batches of an epoch, and of the steps of all, whatever the task's batches are."""
+    limits = {"max_epochs": 4, "limit_train_batches": 3, "max_steps": 7, "steps_per_chunk": 2}
+    trainer = case.trainer(trainer=case.settings["trainer"] | limits)
+    for seed, stacked in list(enumerate(trainer.train(case.data([0, 1, 2]))))[1:]:
+        (alone,) = trainer.train(case.data([seed]))
+        assert [point[:2] for point in stacked.curves] == [point[:2] for point in alone.curves]
+        assert stacked.epoch == (3 if case is CLASSIFICATION and seed == 1 else 2)
+        np.testing.assert_allclose([p[2] for p in stacked.curves], [p[2] for p in alone.curves], rtol=1e-5, atol=1e-7)
+
+
 def test_some_seeds_diverge_and_the_others_go_on() -> None:
     tests = range_test(CLASSIFICATION.trainer(replace(SETTINGS, stop_at=1.5)).builder, CLASSIFICATION.data(range(4)))
     lengths = [len(test.losses) for test in tests]
@@ -471,6 +482,16 @@ def test_a_found_rate_does_what_the_same_number_does() -> None:
     assert typed.found_rate is None
     assert found.curves == typed.curves
     assert "lr" not in typed.metrics
+
+
+def test_a_limit_of_steps_is_none_of_the_range_test() -> None:
+    (found,) = auto(CLASSIFICATION).train(CLASSIFICATION.data([2]))
+    limited = CLASSIFICATION.settings["trainer"] | {"steps_per_chunk": 1, "max_steps": 3}
+    (short,) = auto(CLASSIFICATION, trainer=limited).train(CLASSIFICATION.data([2]))
+    assert short.found_rate is not None
+    assert found.found_rate is not None
+    assert short.found_rate.lr == found.found_rate.lr
+    assert short.epoch < found.epoch
 
 
 def test_a_seed_whose_test_suggests_nothing_takes_the_fallback_and_says_so() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -18,6 +19,7 @@ import seedbed
 from seedbed.config.experiment import load_experiment
 from seedbed.report.printed import table_text
 from seedbed.results import CURVE_COLUMNS, Results
+from seedbed.tracking.store import store_uri
 from tests.conftest import REPOSITORY
 from tests.declared import DECLARED
 
@@ -52,7 +54,7 @@ SHORT = ["seeds=2", "trainer.max_epochs=1", "trainer.accelerator=cpu", "tracking
 
 
 def test_own_network_strategy_metric_and_augmenter(mine: Path) -> None:
-    assert len(BLOCKS) == 13
+    assert len(BLOCKS) == 14
     outcome = seedbed.run("own", [*OWN_DATA, *SHORT], mine, quiet=True)
     assert outcome.failures == {}
     assert list(dict.fromkeys(outcome.cells["variant"])) == ["none", "half", "shout"]
@@ -100,6 +102,29 @@ def test_own_recurrent_network(mine: Path, typed_commands: Typed) -> None:
     outcome = seedbed.run("own", few, mine, quiet=True)
     assert outcome.failures == {}
     assert outcome.trained == 4
+
+
+def test_callbacks_loggers_and_limits(mine: Path) -> None:
+    (block,) = re.findall(r"```yaml\n# in any experiment\n(.*?)```", README, re.DOTALL)
+    path = mine / "experiments" / "own.yaml"
+    (mine / "experiments" / "watched.yaml").write_text(
+        re.sub(r"^trainer: .*$", "", path.read_text(), flags=re.MULTILINE) + block
+    )
+    few = [*OWN_DATA, "seeds=2", "variant=none", "trainer.batch_size=16", "trainer.max_steps=5"]
+    outcome = seedbed.run("watched", few, mine, quiet=True)
+    assert outcome.failures == {}
+    assert outcome.curves["epoch"].max() == 2  # each has half of 4 batches
+    names = {f"seed {seed} none" for seed in (0, 1)}
+    assert {path.name for path in (mine.parent / "logs").iterdir()} == names
+    client = MlflowClient(store_uri(mine))
+    variant = client.get_run(outcome.cells["run"][0]).data.tags["mlflow.parentRunId"]
+    curves = outcome.curves.groupby(["metric", "epoch"])["value"].mean()
+    gaps = client.get_metric_history(variant, "gap")
+    assert [each.step for each in gaps] == [0, 1, 2]
+    assert [each.value for each in gaps] == pytest.approx(
+        (curves["val/loss"] - curves["train/loss"]).to_list(), abs=1e-6
+    )
+    assert client.get_metric_history(variant, "lr-AdamW")
 
 
 def overrides_of(command: str) -> list[str]:

@@ -321,6 +321,12 @@ def test_the_table_has_the_first_the_peak_and_the_last_step() -> None:
     assert ["1563", "1.25", "0.005", "0.85"] in rows
 
 
+def test_a_schedule_of_fewer_steps_than_the_epochs_have_is_shown_to_its_end() -> None:
+    given = ["optimizer.lr=5e-3", "trainer.max_epochs=5", "+trainer.max_steps=2000"]
+    rates = preview("one_cycle", given, steps_per_epoch=1250).values["lr"]
+    assert (len(rates), int(rates.argmax())) == (2000, 500)
+
+
 def test_the_command_prints_and_draws(tmp_path: Path) -> None:
     picture = tmp_path / "new" / "cycle.png"
     done = CliRunner().invoke(

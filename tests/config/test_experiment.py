@@ -41,6 +41,10 @@ def test_null_picks_all_variants() -> None:
         ("variants: {}", "is empty"),
         ("variants: {none: imbalance=none}", "a name and a list of overrides"),
         ("variants: {none: [seeds=3]}", "belongs to the whole experiment"),
+        (
+            "variants: {none: [+loggers.csv._target_=pytorch_lightning.loggers.CSVLogger]}",
+            "belongs to the whole experiment",
+        ),
         ("variants: {none: [imbalance=nome]}", "did you mean 'none'"),
         ("variants: [", "cannot be read"),
     ],

@@ -30,6 +30,8 @@ CONFIG: dict[str, Any] = {
     },
     "optimizer": {"_target_": "torch.optim.AdamW", "_partial_": True, "betas": [0.9, 0.99]},
     "schedule": None,
+    "callbacks": {"lr": {"_target_": "pytorch_lightning.callbacks.LearningRateMonitor", "log_momentum": True}},
+    "loggers": {"csv": {"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": "logs"}},
 }
 
 
@@ -40,13 +42,16 @@ def test_keys_that_are_read_are_known() -> None:
 @pytest.mark.parametrize(
     ("place", "key", "why"),
     [
-        ("", "zzz", "known: data, imbalance"),
-        ("", "callbacks", "callbacks would see a stack of seeds"),
+        ("", "zzz", "known: callbacks, data, imbalance"),
+        ("", "logger", "loggers: {NAME: {_target_: ...}}"),
+        ("", "accumulate_grad_batches", "set trainer.batch_size to as many rows"),
         ("", "max_epochs", "write trainer.max_epochs"),
         ("", "seed", "did you mean 'seeds'"),
         ("report", "metrik", "did you mean 'metric'"),
         ("trainer", "max_epoch", "did you mean 'max_epochs'"),
-        ("trainer", "max_steps", "set trainer.max_epochs"),
+        ("trainer", "callbacks", "callbacks: {NAME: {_target_: ...}}"),
+        ("trainer", "min_steps", "set trainer.max_epochs"),
+        ("tracking", "loggers", "it stands beside tracking: write loggers."),
         ("tracking", "checkpoint", "did you mean 'checkpoints'"),
         ("search", "n_trials", "is search.trials here"),
         ("search", "trals", "did you mean 'trials'"),
@@ -58,10 +63,13 @@ def test_keys_that_are_read_are_known() -> None:
         ("optimizer", "momentum", "torch.optim.AdamW has no such setting"),
         ("imbalance", "samplers", "did you mean 'sampler'"),
         ("schedule", "max_lr", "nothing is chosen"),
+        ("callbacks.lr", "momentum", "pytorch_lightning.callbacks.LearningRateMonitor has no such setting"),
     ],
 )
 def test_a_key_that_nothing_reads_is_found(place: str, key: str, why: str) -> None:
-    config = CONFIG | ({place: (CONFIG[place] or {}) | {key: 3}} if place else {key: 3})
+    top, _, inner = place.partition(".")
+    of_place = CONFIG[top][inner] if inner else CONFIG[top] or {} if top else {}
+    config = CONFIG | ({top: {inner: of_place | {key: 3}} if inner else of_place | {key: 3}} if top else {key: 3})
     found = unknown_key(config)
     assert found is not None
     assert found.key == f"{place}.{key}".lstrip(".")
@@ -106,10 +114,10 @@ def test_an_argument_of_lightnings_trainer_is_refused_in_one_sentence_of_what_to
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("trainer.max_steps=100", "set trainer.max_epochs"),
-        ("+trainer.max_steps=100", "set trainer.max_epochs"),
-        ("callbacks=x", "callbacks: seedbed does not take this setting of Lightning's"),
-        ("++callbacks=x", "callbacks: seedbed does not take this setting of Lightning's"),
+        ("trainer.min_steps=100", "set trainer.max_epochs"),
+        ("+trainer.min_steps=100", "set trainer.max_epochs"),
+        ("logger=x", "logger: seedbed does not take this setting of Lightning's"),
+        ("++logger=x", "logger: seedbed does not take this setting of Lightning's"),
         ("+model.hiden=[3]", "did you mean 'hidden'"),
     ],
 )
@@ -122,6 +130,8 @@ def test_an_override_of_a_key_that_nothing_reads_is_refused_at_the_first_try(ove
 
 
 def test_a_key_is_added_only_where_that_does_something() -> None:
+    with pytest.raises(ConfigError, match=r"to add a new key: \+trainer.max_steps=9"):
+        load_experiment("spam_imbalance", ["variant=none", "trainer.max_steps=9"])
     with pytest.raises(ConfigError, match=r"to add a new key: \+trainer.benchmark=true"):
         load_experiment("spam_imbalance", ["variant=none", "trainer.benchmark=true"])
     assert load_experiment("spam_imbalance", ["variant=none", "+trainer.benchmark=true"])
@@ -136,7 +146,8 @@ def test_a_key_is_added_only_where_that_does_something() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("seeds: 3", "seeds: 3\ncallbacks: [x]", "experiments/messages.yaml.*callbacks"),
+        ("seeds: 3", "seeds: 3\nlogger: [x]", "experiments/messages.yaml.*loggers"),
+        ("seeds: 3", "seeds: 3\ncallbacks: [x]", r"experiments/messages.yaml.*callbacks=\[x\]: give a mapping"),
         (
             "none: [imbalance=none]",
             "none: [+trainer.max_time=1]",

@@ -27,6 +27,10 @@ def fingerprint(*overrides: str, seed: int = 0, **inputs: str) -> str:
     [
         "data.root=/elsewhere", "trainer.accelerator=cpu", "trainer.seeds_at_once=2", "trainer.steps_per_chunk=7",
         "tracking.checkpoints=false", "seeds=30", "question=why", "report.bars=std", "split.train=7e-1",
+        "+loggers.csv={_target_: pytorch_lightning.loggers.CSVLogger, save_dir: logs}", "+loggers=null", "+callbacks={}",
+        "+callbacks.lr._target_=pytorch_lightning.callbacks.LearningRateMonitor",
+        "+callbacks.device={_target_: pytorch_lightning.callbacks.DeviceStatsMonitor, cpu_stats: true}",
+        "+trainer.max_steps=null", "+trainer.limit_train_batches=null", "+trainer.limit_train_batches=1.0",
     ],
 )  # fmt: skip
 def test_a_fingerprint_ignores_what_cannot_change_the_result(override: str) -> None:
@@ -63,9 +67,31 @@ def test_a_younger_setting_is_in_a_fingerprint_where_it_changes_something() -> N
     assert recipe_of({"data": {**config["data"], "skip_lines": 1}}) != recipe_of(config)
 
 
-@pytest.mark.parametrize("override", ["optimizer.lr=0.002", "model.hidden=[64]", "select=best", "split=fixed"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "optimizer.lr=0.002", "model.hidden=[64]", "select=best", "split=fixed", "+trainer.max_steps=9",
+        "+trainer.limit_train_batches=1", "+trainer.limit_train_batches=0.5",
+        "+callbacks.mine._target_=tests.training.test_callbacks.Watching",
+    ],
+)  # fmt: skip
 def test_a_fingerprint_depends_on_the_recipe(override: str) -> None:
     assert fingerprint(override) != fingerprint()
+
+
+def test_what_came_later_leaves_recipes_as_they_were() -> None:
+    """Also that of a config that is recorded without the keys."""
+    config = smote().config
+    earlier = {key: value for key, value in config.items() if key not in ("callbacks", "loggers")}
+    assert recipe_of(config) == recipe_of(earlier)
+    assert not any(key.startswith(("callbacks", "loggers")) for key in recipe_of(config))
+
+
+def test_a_callback_of_the_users_own_is_known_with_its_code() -> None:
+    own, observer = "tests.training.test_callbacks.Watching", "pytorch_lightning.callbacks.LearningRateMonitor"
+    variant = smote(f"+callbacks.mine._target_={own}", f"+callbacks.lr._target_={observer}")
+    assert {key for key in recipe_of(variant.config) if key.startswith("callbacks")} == {"callbacks.mine._target_"}
+    assert "tests/training/test_callbacks.py" in variant.code().modules
 
 
 def test_a_fingerprint_depends_on_seed_and_data() -> None:

@@ -36,7 +36,10 @@ def plain_loop(
     dtype: torch.dtype,
     class_weights: torch.Tensor | None = None,
     clip_norm: float | None = None,
+    batches: int | None = None,
+    max_steps: int | None = None,
 ) -> PlainRun:
+    """``batches`` are those of an epoch at most; the epoch in which a seed has taken ``max_steps`` is its last, and is validated."""
     features = torch.from_numpy(table.features).to(dtype)
     if table.features.dtype == np.uint8:
         features = features / 255
@@ -48,7 +51,9 @@ def plain_loop(
         generator = torch.Generator().manual_seed(derive(seed, "order", epoch))
         order = torch.from_numpy(rows.train)[torch.randperm(len(rows.train), generator=generator)]
         total = count = 0.0
-        for batch in order.split(batch_size):
+        for batch in order.split(batch_size)[:batches]:
+            if len(result.batch_losses) == max_steps:
+                break
             loss = loss_function(network(features[batch]), labels[batch])
             optimizer.zero_grad()
             loss.backward()
@@ -63,6 +68,8 @@ def plain_loop(
         with torch.no_grad():
             logits = network(features[rows.val])
             result.val_losses.append(nn.functional.cross_entropy(logits, labels[rows.val]).item())
+        if len(result.batch_losses) == max_steps:
+            break
     return result
 
 

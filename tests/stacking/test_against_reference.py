@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from hypothesis import strategies
 from torch import nn
 
 from seedbed.data.splits import GroupStratifiedSplit, Rows
@@ -17,11 +19,13 @@ from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Resampled, Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.randomness import derive
+from seedbed.schedules import Constant
 from seedbed.stacking.layers import stack
 from seedbed.tasks.classification import Classification, LabelledRows
 from seedbed.training.seed_results import SeedResult
 from seedbed.training.stack_size import seeds_at_once
 from seedbed.training.stack_trainer import StackTrainer
+from tests.properties import Examine
 from tests.stacking.reference import made_up_table, plain_loop
 
 TABLE = made_up_table()
@@ -159,6 +163,81 @@ def test_the_short_seed_takes_no_step_while_it_rests() -> None:
     assert len(expected.batch_losses) == 20
     for name, value in expected.network.state_dict().items():
         torch.testing.assert_close(among.weights[name], value, atol=1e-8, rtol=0)
+
+
+LIMITS = strategies.fixed_dictionaries(
+    {},
+    optional={
+        "max_steps": strategies.integers(1, 40),
+        "limit_train_batches": strategies.integers(1, 7) | strategies.sampled_from([0.5, 0.75, 1.0]),
+    },
+)
+
+
+def test_limits_of_steps_and_batches_hold_for_each_seed_as_if_it_were_alone(examine: Examine) -> None:
+    """Of unequal epochs, of 2, 6 and 4 batches, each seed takes what a plain loop that knows of no other takes."""
+
+    def holds(limits: dict[str, Any], steps_per_chunk: int) -> None:
+        stacked = train([1, 2, 3], UNEQUAL, max_epochs=7, steps_per_chunk=steps_per_chunk, **limits)
+        for item in UNEQUAL:
+            result, train_rows = stacked[item.seed], item.rows.train[item.resampled.source]
+            total, limit = math.ceil(len(train_rows) / 16), limits.get("limit_train_batches", 1.0)
+            network = plain_network(item.seed, torch.float64)
+            expected = plain_loop(
+                network,
+                TABLE,
+                Rows(train_rows, item.rows.val, item.rows.test),
+                seed=item.seed,
+                epochs=7,
+                batch_size=16,
+                optimizer=torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.01),
+                dtype=torch.float64,
+                batches=int(total * limit) if isinstance(limit, float) else limit,
+                max_steps=limits.get("max_steps"),
+            )
+            assert curve(result, "train/loss") == pytest.approx(expected.train_losses, abs=1e-8)
+            assert curve(result, "val/loss") == pytest.approx(expected.val_losses, abs=1e-8)
+            assert result.epoch == len(expected.val_losses) - 1
+            for name, value in network.state_dict().items():
+                torch.testing.assert_close(result.weights[name], value, atol=1e-8, rtol=0)
+
+    examine(holds, limits=LIMITS, steps_per_chunk=strategies.integers(1, 8))
+
+
+def unequal() -> list[LabelledRows]:
+    return [
+        LabelledRows(item.seed, item.rows, Resampled(source=np.arange(rows)))
+        for item, rows in zip(data_of([1, 2, 3]), (20, 84, 50), strict=True)
+    ]
+
+
+UNEQUAL = unequal()
+
+
+class Spied(Constant):
+    """Remembers which steps of how many it was asked for, by the steps of an epoch."""
+
+    asked: ClassVar[set[tuple[int, int, int]]] = set()
+
+    def at(self, step: int, *, steps: int, steps_per_epoch: int, lr: float) -> dict[str, float]:
+        self.asked.add((steps_per_epoch, step, steps))
+        return super().at(step, steps=steps, steps_per_epoch=steps_per_epoch, lr=lr)
+
+
+def test_a_schedule_ends_with_the_steps_that_a_seed_takes() -> None:
+    """Seeds whose epochs have 2, 6 and 4 batches take 9 steps; of 20 the first takes 14, in 7 epochs."""
+    settings = config(max_epochs=7, max_steps=9) | {"schedule": {"_target_": f"{__name__}.Spied"}}
+    StackTrainer(settings, TABLE).train(UNEQUAL)
+    assert Spied.asked == {(batches, step, 9) for step in range(9) for batches in (2, 6, 4)}
+    Spied.asked.clear()
+    settings["trainer"] |= {"max_steps": 20, "limit_train_batches": 3}
+    StackTrainer(settings, TABLE).train(UNEQUAL)
+    assert Spied.asked == {*((2, step, 14) for step in range(14)), *((3, step, 20) for step in range(20))}
+
+
+def test_a_fraction_of_fewer_batches_than_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"limit_train_batches=0.2: an epoch of seed 1 has 2 batches.*whole number"):
+        train([1, 2, 3], UNEQUAL, limit_train_batches=0.2)
 
 
 def test_a_seed_that_stops_early_keeps_its_weights_and_the_others_go_on() -> None:
@@ -301,7 +380,7 @@ def test_an_interrupt_during_the_fit_stays_an_interrupt(error: type[BaseExceptio
         StackTrainer(config(), TABLE).train(data_of([0]), [Stop()])
 
 
-@pytest.mark.parametrize("setting", ["limit_train_batches", "max_steps", "callbacks", "check_val_every_n_epoch"])
+@pytest.mark.parametrize("setting", ["limit_val_batches", "min_steps", "callbacks", "check_val_every_n_epoch"])
 def test_trainer_arguments_that_would_not_be_honoured_are_refused(setting: str) -> None:
     with pytest.raises(ConfigError, match=f"trainer.{setting}: seedbed does not take this setting"):
         StackTrainer(config(**{setting: 1}), TABLE)

@@ -8,17 +8,15 @@ from hypothesis import strategies
 from seedbed.errors import TrackingError
 from seedbed.tracking.names import from_parts, from_store, in_parts, in_store, metric_names
 from seedbed.tracking.tracked_run import TrackedRun
-from seedbed.training.logger import LightningLogger
 from tests.properties import Examine
 
 
 def test_two_labels_that_would_share_a_name_are_refused(run: TrackedRun) -> None:
     with pytest.raises(TrackingError, match=r"'acc\(a\)' and 'acc\[a\]' would both be called 'acc_a'"):
         metric_names(["acc(a)", "acc[a]"])
-    logger = LightningLogger(run)
-    logger.log_metrics({"acc(a)": 0.1})
+    run.log(curves=[("acc(a)", 0, 0.1)])
     with pytest.raises(TrackingError, match="Rename one"):
-        logger.log_metrics({"acc[a]": 0.2})
+        run.log(curves=[("acc[a]", 0, 0.2)])
 
 
 def test_a_text_of_any_length_is_kept_in_tags(examine: Examine) -> None:

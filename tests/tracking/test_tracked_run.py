@@ -29,7 +29,7 @@ def logged(run: TrackedRun) -> dict[str, float]:
 )  # fmt: skip
 def test_one_canonical_name_in_both_paths(run: TrackedRun, label: str, name: str) -> None:
     assert metric_name(label) == name
-    LightningLogger(run).log_metrics({label: 0.5, "epoch": 3})
+    LightningLogger(lambda points: run.log(curves=points)).log_metrics({label: 0.5, "epoch": 3})
     run.log(curves=[(label, 4, 0.6)])
     assert [(point.step, point.value) for point in run._client.get_metric_history(run.id, name)] == [(3, 0.5), (4, 0.6)]
     tags = run._client.get_run(run.id).data.tags

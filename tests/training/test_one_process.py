@@ -14,7 +14,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader
 
-from seedbed.config.trainer import INSTEAD, LIGHTNING_ARGUMENTS, OWN_SETTINGS
+from seedbed.config.trainer import INSTEAD, LIGHTNING_ARGUMENTS, OF_EACH_SEED, OWN_SETTINGS
 from seedbed.training.one_process import one_process_trainer
 from seedbed.training.stack_trainer import StackTrainer
 from tests.stacking.test_against_reference import TABLE, config, data_of
@@ -131,5 +131,5 @@ def test_a_trainer_is_the_only_process_of_rank_zero_in_a_folder_that_is_removed(
 
 
 def test_every_argument_of_lightnings_trainer_is_taken_or_said_not_to_be() -> None:
-    assert set(inspect.signature(pl.Trainer).parameters) == {*LIGHTNING_ARGUMENTS, *INSTEAD, "gradient_clip_val"}
+    assert set(inspect.signature(pl.Trainer).parameters) == {*LIGHTNING_ARGUMENTS, *INSTEAD, *OF_EACH_SEED}
     assert not set(INSTEAD) & {*LIGHTNING_ARGUMENTS, *OWN_SETTINGS}

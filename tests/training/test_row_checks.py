@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from seedbed.errors import ConfigError
@@ -18,3 +20,16 @@ def test_a_batch_is_not_padded_to_far_more_rows_than_there_are() -> None:
     with pytest.raises(ConfigError, match=r"trainer.batch_size=5000000: there are \d+ training rows.*Give \d+ for"):
         check(5_000_000)
     check(1000)
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(0.1, False), (0.2, True), (1, True), (1.0, True), (None, True)])
+def test_an_epoch_is_one_batch_at_least(limit: float | None, fits: bool) -> None:
+    """Of 84 rows, which are 6 batches of 16; a strategy may make more of them."""
+    trainer = StackTrainer(config(limit_train_batches=limit), TABLE)
+    check_rows(trainer.parts, trainer.traits, {0: rows_of(0)}, all_train=False)
+    with (
+        nullcontext()
+        if fits
+        else pytest.raises(ConfigError, match=r"limit_train_batches=0.1: an epoch of seed 0 has 6 batches")
+    ):
+        check_rows(trainer.parts, trainer.traits, {0: rows_of(0)})

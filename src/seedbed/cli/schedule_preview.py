@@ -57,13 +57,14 @@ def preview(
     """
     config = _composed(name, overrides, config_dir)
     schedule: Schedule = build(config["schedule"], "schedule")
-    epochs, lr = TrainerSettings.of(config).max_epochs, config["optimizer"].get("lr")
+    trainer, lr = TrainerSettings.of(config), config["optimizer"].get("lr")
+    epochs = trainer.max_epochs
     if lr == AUTO:
         raise ConfigError(f"optimizer.lr={AUTO} is found by training: give a number to see the schedule with.")
     if not isinstance(lr, int | float) or not lr > 0:
         raise ConfigError(f"optimizer.lr={lr} cannot be used: it must be a positive number.")
     schedule.check(epochs)
-    steps = epochs * steps_per_epoch
+    steps = min(epochs * steps_per_epoch, trainer.max_steps or epochs * steps_per_epoch)
     if steps > MOST_STEPS:
         raise ConfigError(
             f"trainer.max_epochs={epochs}: {steps} steps are more than can be shown ({MOST_STEPS}). Give fewer epochs, or fewer "

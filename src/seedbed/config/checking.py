@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from seedbed.checks import is_from_zero, is_whole, require, shown
+from seedbed.config.callbacks import check_nodes
 from seedbed.config.code import check_code
 from seedbed.config.compose import Request
 from seedbed.config.keys import Unknown, interpolated, unknown_keys
@@ -36,6 +37,7 @@ def check_composed(composed: DictConfig, config: Mapping[str, Any], request: Req
 
 def check_variant(config: Mapping[str, Any], name: str) -> None:
     """Raise ``ConfigError`` where a variant's code cannot be read, or values cannot work."""
+    check_nodes(config)
     check_code(recipe_of(config))
     try:
         _check_values(config)

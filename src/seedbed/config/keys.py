@@ -28,6 +28,8 @@ ENTRIES = {
 """Of ``published``: the keys of each entry of a list."""
 OBJECTS = ("data", "split", "model", "task", "imbalance", "optimizer", "schedule")
 """Nodes that are built of what their ``_target_`` names."""
+NAMED = ("callbacks", "loggers")
+"""Mappings from names to such nodes."""
 READING = "seedbed.data.files.reading.Reading"
 """How a user's file is read: what data sets made of one take beside their own arguments."""
 OF_OPTUNA_SWEEPER = {
@@ -114,6 +116,8 @@ def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> It
             yield Unknown(f"trainer.{key}", str(error).removeprefix(f"trainer.{key}: "))
     for name in ("report", "tracking", "search", "lr_finder", "published"):
         yield from _beyond(config.get(name), known[name], f"{name}.")
+    for name in NAMED:
+        yield from _unknown_arguments(config.get(name), name)
     yield from _unknown_entries(config.get("published"))
     for name in OBJECTS:
         node = config.get(name)
@@ -138,7 +142,7 @@ def _known() -> dict[str, set[str]]:
     for entry in plain.pop("defaults"):
         groups += list(entry) if isinstance(entry, dict) else []
     return {
-        "": {*plain, *(group for group in groups if "/" not in group and group != "experiments")},
+        "": {*plain, *NAMED, *(group for group in groups if "/" not in group and group != "experiments")},
         "report": set(plain["report"]),
         "tracking": set(_own("tracking/mlflow")),
         "search": {*plain["search"], *_own("search/tpe"), "pruner"},
@@ -156,6 +160,7 @@ def _beyond(node: Any, known: Collection[str], prefix: str) -> Iterator[Unknown]
         if key not in known:
             swept = prefix == "search." and key in OF_OPTUNA_SWEEPER
             why = _why_not(key) if swept else f"there is no such setting, {near_misses(str(key), known)}"
+            why = f"it stands beside {prefix[:-1]}: write {key}." if key in NAMED else why
             yield Unknown(f"{prefix}{key}", why)
 
 

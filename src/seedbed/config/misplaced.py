@@ -93,7 +93,15 @@ def refuse_collisions(parsed: Sequence[Override], variants: Mapping[str, Sequenc
             )
     for variant, own in variants.items():
         for theirs in parse_single(own):
-            if theirs.key_or_group.split(".")[0] in {"seeds", "variants", "report", "published", "variant", "tracking"}:
+            if theirs.key_or_group.split(".")[0] in {
+                "seeds",
+                "variants",
+                "report",
+                "published",
+                "variant",
+                "tracking",
+                "loggers",
+            }:
                 raise ConfigError(
                     f"Variant {variant!r} sets {theirs.input_line!r}, but that belongs to the whole experiment."
                 )

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from seedbed.config.callbacks import only_observes
 from seedbed.config.code import Code
 from seedbed.lr_finder import AUTO
 
@@ -15,7 +16,7 @@ RECIPE_VERSION = 2
 
 # What cannot change a cell's result: the question, what is shown, where things lie, and what it runs on.
 NOT_IN_FINGERPRINT = {
-    "question", "seeds", "variant", "variants", "report", "published", "tracking", "search",
+    "question", "seeds", "variant", "variants", "report", "published", "tracking", "loggers", "search",
     "data.root", "data.edition", "data.path",
     "data.encoder.threads", "data.encoder.device", "data.encoder.batch_size",
     "data.encoder.model", "data.encoder.revision",  # the encoder's name says which weights these are
@@ -30,6 +31,10 @@ ADDED_LATER: dict[str, Any] = {
 }  # fmt: skip
 # Such settings of one data set alone: others have had the key from the start.
 ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
+# Parts of a config that change nothing where they are null or empty.
+MAY_BE_EMPTY = ("loggers", "callbacks")
+# Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.
+TRAINER_ADDED_LATER: dict[str, tuple[Any, ...]] = {"max_steps": (None,), "limit_train_batches": (None, 1.0)}
 
 
 def can_change_results(key: str) -> bool:
@@ -38,9 +43,12 @@ def can_change_results(key: str) -> bool:
 
 
 def used(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config without what changes nothing: ``lr_finder`` where no rate is found by it, and later settings of data."""
+    """The config without what changes nothing: ``lr_finder`` where no rate is found by it, and later settings as they are by default."""
     finds = (config.get("optimizer") or {}).get("lr") == AUTO
     kept = {key: value for key, value in config.items() if key != "lr_finder" or finds}
+    kept = {key: value for key, value in kept.items() if key not in MAY_BE_EMPTY or value}
+    if isinstance(trainer := config.get("trainer"), Mapping):
+        kept["trainer"] = {key: value for key, value in trainer.items() if not _limits_nothing(key, value)}
     if isinstance(data := config.get("data"), Mapping):
         target = str(data.get("_target_"))
         later = ADDED_LATER | ADDED_LATER_TO.get(target, {}) if target.startswith("seedbed.data.") else {}
@@ -48,9 +56,17 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _limits_nothing(key: str, value: Any) -> bool:
+    """Whether a setting of the trainer is a later one, as it is by default."""
+    return any(type(value) is type(default) and value == default for default in TRAINER_ADDED_LATER.get(key, ()))
+
+
 def recipe_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that determine a cell's result, by dotted key."""
-    return {key: value for key, value in flatten(used(config)).items() if can_change_results(key)}
+    kept = used(config)
+    own = {name: node for name, node in kept.pop("callbacks", {}).items() if not only_observes(node)}
+    kept |= {"callbacks": own} if own else {}
+    return {key: value for key, value in flatten(kept).items() if can_change_results(key)}
 
 
 def flatten(config: Any, prefix: str = "", *, inner: bool = False) -> dict[str, Any]:

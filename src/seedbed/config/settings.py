@@ -36,6 +36,10 @@ class TrainerSettings:
     benchmark: bool | None = None
     detect_anomaly: bool = False
     profiler: Literal["simple", "advanced"] | None = None
+    max_steps: int | None = None
+    """Optimizer steps of a seed at most; None: those of all its epochs."""
+    limit_train_batches: float | None = None
+    """Batches of a seed in an epoch: a whole number, or a fraction of all; None, or 1.0: all."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> TrainerSettings:
@@ -54,8 +58,17 @@ class TrainerSettings:
         require(count, "trainer.seeds_at_once", self.seeds_at_once, "auto or a whole number from 1 on")
         norm = self.gradient_clip_val is None or is_positive(self.gradient_clip_val)
         require(norm, "trainer.gradient_clip_val", self.gradient_clip_val, "null or a positive number")
+        self._check_limits()
         self._check_precision()
         require(self.profiler in (None, *PROFILERS), "trainer.profiler", self.profiler, f"null, {' or '.join(PROFILERS)}: others write files into Lightning's folder, which is removed")  # fmt: skip
+
+    def _check_limits(self) -> None:
+        steps, batches = self.max_steps, self.limit_train_batches
+        fits = steps is None or (is_whole(steps) and steps <= LARGEST)
+        require(fits, "trainer.max_steps", steps, f"a whole number from 1 to {LARGEST}, or null for as many as trainer.max_epochs has")  # fmt: skip
+        share = isinstance(batches, float) and 0 < batches <= 1
+        fits = batches is None or share or (is_whole(batches) and batches <= LARGEST)
+        require(fits, "trainer.limit_train_batches", batches, "a whole number of batches from 1 on, a fraction of them such as 0.1, or null for all")  # fmt: skip
 
     def _check_precision(self) -> None:
         wide = self.precision not in ("16-mixed", "16-true", 16, "16")
@@ -72,8 +85,6 @@ class TrackingSettings:
     """Whether each seed's final weights are kept."""
     pictures: bool
     """Whether the report's pictures are drawn into the launch's artifacts."""
-    loggers: Mapping[str, Any] | None = None
-    """Nodes of Lightning's loggers that get what MLflow gets of each seed, by names; stores of earlier versions have none."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> TrackingSettings:
@@ -83,8 +94,6 @@ class TrackingSettings:
     def __post_init__(self) -> None:
         for key, switch in (("checkpoints", self.checkpoints), ("pictures", self.pictures)):
             require(isinstance(switch, bool), f"tracking.{key}", switch, "true or false")
-        named = self.loggers is None or isinstance(self.loggers, Mapping)
-        require(named, "tracking.loggers", self.loggers, "a mapping from names to nodes")
 
 
 @dataclass(frozen=True)

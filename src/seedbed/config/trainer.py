@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 from seedbed.errors import ConfigError, near_misses
 
+OF_EACH_SEED = ("gradient_clip_val", "limit_train_batches", "max_steps")
+"""Arguments of Lightning's ``Trainer`` that seedbed sees to itself, for each seed of a stack as if it were alone."""
 # seedbed's own; the others go to pytorch_lightning.Trainer.
-OWN_SETTINGS = ("batch_size", "gradient_clip_val", "seeds_at_once", "steps_per_chunk")
-# Arguments of Trainer that the stacked loop honours. Others would change what is trained without a trace in the
-# curves or the fingerprint (limit_train_batches, max_steps), or be overruled (callbacks, logger).
+OWN_SETTINGS = ("batch_size", *OF_EACH_SEED, "seeds_at_once", "steps_per_chunk")
+# Arguments of Trainer that hold for a stack as for a network. All others would change what is trained without a trace in
+# the curves, or be overruled.
 LIGHTNING_ARGUMENTS = (
     "max_epochs", "precision", "accelerator", "devices", "deterministic", "benchmark", "detect_anomaly", "profiler",
 )  # fmt: skip
@@ -18,30 +20,31 @@ PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "64-true", "32", "64", "bf16
 PROFILERS = ("simple", "advanced")
 """Of Lightning's: their report is printed after each fit."""
 
-_EPOCHS = "seedbed trains whole epochs, of all seeds alike: set trainer.max_epochs"
-_ROWS = "every row of a part is used: choose how many rows there are by split"
+_EPOCHS = "set trainer.max_epochs or trainer.max_steps"
+_ROWS = (
+    "metrics are computed on all rows of a part, in batches of seedbed's own: choose how many rows there are by split"
+)
 _EPOCH_VALIDATION = "every epoch is validated, and only at its end: that is what the curves and select=best go by"
 _SHOWN = "seedbed shows and records by itself what is trained: leave it out"
 _ONE_PROCESS = "the rows of a seed are never shared out: trainer.devices shares out the seeds"
 INSTEAD = {
-    "max_steps": _EPOCHS,
-    "min_steps": _EPOCHS,
-    "min_epochs": f"{_EPOCHS}, and patience to stop a seed earlier",
+    "min_steps": f"a seed stops early by patience alone, which counts epochs: {_EPOCHS}",
+    "min_epochs": f"a seed stops early by patience alone, which counts epochs: {_EPOCHS}",
     "max_time": f"{_EPOCHS}. Time limits are the launcher's: a run that is ended goes on when it is typed again",
-    "limit_train_batches": _ROWS,
     "limit_val_batches": _ROWS,
     "limit_test_batches": _ROWS,
     "limit_predict_batches": _ROWS,
-    "overfit_batches": _ROWS,
+    "overfit_batches": "it would validate on rows that are trained on: set trainer.limit_train_batches, and look at train/loss",
     "fast_dev_run": "a trial run is one of few epochs and seeds: set trainer.max_epochs=1 and seeds=1",
     "val_check_interval": _EPOCH_VALIDATION,
     "check_val_every_n_epoch": _EPOCH_VALIDATION,
     "num_sanity_val_steps": "model and data are tried before any training anyway: leave it out",
-    "accumulate_grad_batches": "an optimizer step takes one batch: set trainer.batch_size to as many rows",
+    "accumulate_grad_batches": "gradients that are added up over several batches are those of one larger batch: set "
+    "trainer.batch_size to as many rows, and trainer.seeds_at_once where a stack of so many takes too much memory",
     "gradient_clip_algorithm": "gradients are clipped by their norm, each seed's by itself: set trainer.gradient_clip_val",
-    "callbacks": "callbacks would see a stack of seeds and not your network. Curves and final values are recorded in "
-    "MLflow, patience stops a seed early, select=best tests its best epoch, task.own_metrics adds metrics",
-    "logger": "everything is recorded in MLflow (MLFLOW_TRACKING_URI says where), and tracking.loggers names others that get it too",
+    "callbacks": "they have names, and stand beside trainer: callbacks: {NAME: {_target_: ...}}",
+    "logger": "everything is recorded in MLflow (MLFLOW_TRACKING_URI says where), and loggers names others that get it too: "
+    "loggers: {NAME: {_target_: ...}}, beside trainer",
     "log_every_n_steps": "every epoch is recorded: leave it out",
     "enable_checkpointing": "set tracking.checkpoints, which keeps each seed's final weights",
     "enable_progress_bar": _SHOWN,

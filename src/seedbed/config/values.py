@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from seedbed.checks import shown
-from seedbed.config.keys import OBJECTS, parameters_of
+from seedbed.config.keys import NAMED, OBJECTS, parameters_of
 from seedbed.config.signatures import OF_HYDRA, look_up
 from seedbed.errors import near_misses
 from seedbed.lr_finder import AUTO
@@ -23,6 +23,8 @@ from seedbed.lr_finder import AUTO
 SETTINGS: dict[str, Any] = {
     "question": str | None,
     "variant": str | int | list[str | int] | None,
+    "callbacks": dict[str, Any] | None,
+    "loggers": dict[str, Any] | None,
     "report": dict[str, Any],
     "published": dict[str, Any] | None,
     "trainer.precision": str | int,
@@ -31,6 +33,8 @@ SETTINGS: dict[str, Any] = {
     "trainer.deterministic": bool | Literal["warn"] | None,
     "trainer.benchmark": bool | None,
     "trainer.detect_anomaly": bool,
+    "trainer.max_steps": int | None,
+    "trainer.limit_train_batches": float | None,
     "search.params": dict[str, Any] | None,
     "search.metrics": str | list[str] | None,
     "search.objective": str,
@@ -79,7 +83,7 @@ def _misfits(config: Mapping[str, Any]) -> Iterator[Misfit]:
         value = _at(config, key)
         if value is not _NOTHING and not fits(value, annotation):
             yield Misfit(key, value, wanted(value, annotation))
-    nodes = {name: config.get(name) for name in OBJECTS}
+    nodes = {name: config.get(name) for name in (*OBJECTS, *NAMED)}
     search = config.get("search")
     if isinstance(search, Mapping):
         nodes |= {f"search.{name}": search.get(name) for name in ("sampler", "pruner")}

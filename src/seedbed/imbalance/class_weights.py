@@ -31,3 +31,8 @@ class ClassWeights(Strategy):
 
     def describe(self) -> list[str]:
         return ["Class weights: inverse frequency in each seed's training rows, n / (C n_c)."]
+
+
+def keeps_rows(strategy: Strategy) -> bool:
+    """Whether exactly the training rows are trained on: other strategies may leave rows out, or make new ones."""
+    return type(strategy) in (Strategy, ClassWeights)

@@ -13,6 +13,7 @@ from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Strategy
+from seedbed.imbalance.class_weights import keeps_rows
 from seedbed.trained.queries import check_names, foreign_names
 from seedbed.training.logger import check_loggers
 from seedbed.training.parts import task_class
@@ -224,8 +225,8 @@ def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strate
     inputs = {"data": table.digest, **table.made_with, "strategy": " ".join(strategy.describe())}
     code = variant.code()
     trainer = StackTrainer(variant.config, table)
-    check_loggers(variant.tracking)
-    check_rows(trainer.parts, trainer.traits, rows)
+    check_loggers(variant.config)
+    check_rows(trainer.parts, trainer.traits, rows, all_train=keeps_rows(strategy))
     return PlannedVariant(
         variant=variant,
         table=table,

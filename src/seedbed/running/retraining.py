@@ -215,7 +215,9 @@ def train_again(stack: RecordedStack, planned: PlannedVariant, workers: Workers,
     task, settings = planned.trainer.task, planned.trainer.settings
     data = [planned.seed_data(seed, display) for seed in stack.seeds]
     pool = workers.pool(settings, numbers(settings)[:1], stack.threads)
-    return pool.submit(train_in_worker, stack.config, task.for_training(planned.table), data, planned.code).result()
+    table = task.for_training(planned.table)
+    results, _ = pool.submit(train_in_worker, stack.config, table, data, planned.code).result()
+    return results
 
 
 def epochs_of(stack: RecordedStack) -> int:

@@ -56,10 +56,10 @@ class ShuffledBatches:
     """Every seed's training rows in that seed's own order, drawn anew each epoch; iterate once per epoch.
 
     ``draw`` gives the rows of each epoch themselves where they are not the same ones at all.
-    Seeds of unequal size have unequal numbers of batches: the shorter ones rest at the end of the epoch. The last
-    batch of an epoch may be smaller than ``batch_size``; it is dropped where it has fewer than ``smallest`` rows, which
-    are others in every epoch. The order is drawn on the host, so that it is the same for every device, and goes to
-    ``device`` once per epoch.
+    Seeds of unequal size have unequal numbers of batches: the shorter ones rest at the end of the epoch. The last batch of
+    an epoch may be smaller than ``batch_size``; it is dropped where it has fewer than ``smallest`` rows, which are others
+    in every epoch. ``limit`` leaves more batches out. The order is drawn on the host, so that it is the same for every
+    device, and goes to ``device`` once per epoch.
     """
 
     def __init__(
@@ -79,7 +79,24 @@ class ShuffledBatches:
         self.epoch = 0
         self.rows_of_seeds = [rows_in_batches(len(of_seed), batch_size, smallest) for of_seed in self.rows]
         """That a seed takes in an epoch."""
-        self.steps_of_seeds = [math.ceil(rows / batch_size) for rows in self.rows_of_seeds]
+        self.most_steps: int | None = None
+        """That a seed takes in all its epochs; None: no limit."""
+        self._count()
+
+    def limit(self, batches: float | None, most_steps: int | None) -> None:
+        """Take of each epoch of a seed the first ``batches`` alone, a fraction of them where it is no whole number, and of all epochs ``most_steps``.
+
+        As ``limit_train_batches`` and ``max_steps`` of Lightning, for each seed by itself. None, and 1.0, are no limit.
+        """
+        if batches is not None:
+            kept = [int(steps * batches) if isinstance(batches, float) else batches for steps in self.steps_of_seeds]
+            most = [count * self.batch_size for count in kept]
+            self.rows_of_seeds = [min(rows) for rows in zip(self.rows_of_seeds, most, strict=True)]
+        self.most_steps = most_steps
+        self._count()
+
+    def _count(self) -> None:
+        self.steps_of_seeds = [math.ceil(rows / self.batch_size) for rows in self.rows_of_seeds]
         self.steps = max(self.steps_of_seeds)
 
     def __len__(self) -> int:
@@ -96,12 +113,19 @@ class ShuffledBatches:
     def _plan(self, epoch: int) -> tuple[Tensor, np.ndarray]:
         index = torch.zeros(self.steps * self.batch_size, len(self.seeds), dtype=_widest(self.rows))
         counts = np.zeros((self.steps, len(self.seeds)), dtype=np.int64)
-        for position, rows in enumerate(self.rows_of_seeds):
+        for position, rows in enumerate(self._rows_in(epoch)):
             index[:rows, position] = self._in_order(position, epoch)[:rows]
             starts = np.arange(self.steps) * self.batch_size
             counts[:, position] = np.clip(rows - starts, 0, self.batch_size)
         shaped = index.view(self.steps, self.batch_size, len(self.seeds)).transpose(1, 2)
         return shaped.contiguous(), counts
+
+    def _rows_in(self, epoch: int) -> list[int]:
+        """That each seed takes in an epoch: as many as ever, until it has taken all of its steps."""
+        if self.most_steps is None:
+            return self.rows_of_seeds
+        left = [max(0, self.most_steps - epoch * steps) for steps in self.steps_of_seeds]
+        return [min(rows, steps * self.batch_size) for rows, steps in zip(self.rows_of_seeds, left, strict=True)]
 
     def _in_order(self, position: int, epoch: int) -> Tensor:
         """The rows of one seed as it takes them in an epoch."""

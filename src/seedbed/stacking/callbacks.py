@@ -16,7 +16,7 @@ from seedbed.stacking.module import StackedModule
 
 
 class SeedSelection(pl.Callback):
-    """Watches a validation metric per seed: keeps each seed's best weights, and stops a seed that no longer improves.
+    """Watches a validation metric per seed: keeps each seed's best weights, and stops a seed that no longer improves, or has no steps left.
 
     ``rule`` is ``last`` (keep the weights of the last epoch) or ``best`` (put each seed's best epoch back after the
     fit). ``patience`` is the number of epochs without improvement after which a seed takes no further step; None
@@ -54,6 +54,7 @@ class SeedSelection(pl.Callback):
                 self._states[int(position)] = task.network.seed_state(int(position))
         if self.patience is not None:
             task.running &= self.since_best < self.patience
+        task.running &= task.have_steps_after(epoch + 1)
         if not task.running.any():
             trainer.should_stop = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -22,14 +22,14 @@ class StackedModule(pl.LightningModule):
 
     ``schedule`` moves the learning rate (and momentum) with the steps that a seed has taken, of ``epochs`` times its
     ``steps_per_epoch``. ``lrs``, where it is set before the fit, are the seeds' own learning rates (S,) in place of the
-    optimizer's.
+    optimizer's; ``max_steps`` is how many steps a seed takes at most, in all epochs.
 
     A task says what a row's loss is (``row_losses``; ``step_losses`` where it depends on the whole batch), what is kept
     of an evaluated batch (``evaluate``) and which metrics come out of that (``metrics``). ``running`` says which seeds
     still train, ``diverged_at`` in which epoch a seed's loss left the finite numbers (it gets back the weights with
     which that epoch began, and rests). ``history`` holds, for each epoch, the values (S,) of every metric, NaN for a
     seed that no longer trains; ``test_metrics`` the values after ``Trainer.test``; ``latest`` the losses (S,) of the latest
-    step, of the seeds that took it.
+    step, of the seeds that took it. A trainer's ``callback_metrics`` hold means over the seeds.
 
     Within an epoch nothing is read back from the device: what Python must know it knows from ``running`` and the
     batches, and losses, finiteness and metrics are fetched once, when the epoch is over.
@@ -53,6 +53,7 @@ class StackedModule(pl.LightningModule):
         self.seeds, self.clip_norm = seeds, clip_norm
         self.schedule, self.epochs, self.steps_per_epoch = schedule, epochs, steps_per_epoch
         self.lrs: Sequence[float] | None = None
+        self.max_steps: int | None = None
         self.steps_taken = [0] * seeds
         self.running = np.ones(seeds, dtype=bool)
         self.diverged_at: dict[int, int] = {}
@@ -140,11 +141,22 @@ class StackedModule(pl.LightningModule):
                 self.steps_taken[position] += 1
         at = {
             (taken, per_epoch, lr): self.schedule.at(
-                taken, steps=self.epochs * per_epoch, steps_per_epoch=per_epoch, lr=lr
+                taken, steps=self._steps_of(per_epoch), steps_per_epoch=per_epoch, lr=lr
             )
             for taken, per_epoch, lr in set(values.values())
         }
         self.seed_optimizer.set({position: at[where] for position, where in values.items()})
+
+    def _steps_of(self, per_epoch: int) -> int:
+        """The steps in all epochs of a seed with so many in each."""
+        steps = self.epochs * per_epoch
+        return steps if self.max_steps is None else min(steps, self.max_steps)
+
+    def have_steps_after(self, epochs: int) -> np.ndarray:
+        """Which seeds (S,) have a step left to take after so many epochs."""
+        if self.max_steps is None:
+            return np.ones(self.seeds, dtype=bool)
+        return np.array(self.steps_per_epoch) * epochs < self.max_steps
 
     def rest(self, resting: np.ndarray) -> None:
         """Let the seeds for which ``resting`` (S,) holds take no step of the chunks that follow."""
@@ -163,6 +175,13 @@ class StackedModule(pl.LightningModule):
         for value in values.values():
             value[resting] = np.nan
         self.history.append(values)
+        self._show_means(values)
+
+    def _show_means(self, values: Mapping[str, np.ndarray]) -> None:
+        """Give callbacks the mean of each metric over the seeds that have a value of it."""
+        finite = {name: value[np.isfinite(value)] for name, value in values.items()}
+        means = {name: torch.tensor(value.mean()) for name, value in finite.items() if value.size}
+        self.trainer.callback_metrics.update(means)
 
     def _rest_diverged(self, diverged: np.ndarray) -> None:
         """What a loss that is not finite has made of the weights is of no use: put back those of the epoch's start."""
@@ -182,6 +201,7 @@ class StackedModule(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         self.test_metrics = self._fetch({f"test/{name}": value for name, value in self._metrics().items()})
+        self._show_means(self.test_metrics)
 
     def _evaluate(self, part: Part) -> None:
         pieces = self.evaluate(part.index, part.mask)

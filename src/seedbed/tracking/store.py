@@ -133,7 +133,7 @@ class Store:
         """
         texts = {KIND: kind, **tags, **this_process()}
         shown = {key: _cut(databases.without_password(text)) for key, text in texts.items()}
-        return self.run(self._client.add_run(self.experiment_id, name, in_store(shown), parent))
+        return TrackedRun(self._client, self._client.add_run(self.experiment_id, name, in_store(shown), parent), name)
 
     def reopen(self, run_id: str) -> TrackedRun | None:
         """Go on with a run that was ended, in the name of this process; None where there is no such run."""

@@ -23,6 +23,8 @@ class TrackedRun:
 
     _client: ProjectClient
     id: str
+    name: str = ""
+    """As MLflow shows it, of a run that is begun here."""
     ended: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     """Canonical name of each metric logged so far, by its label."""

@@ -22,6 +22,7 @@ from seedbed.stacking.layers import stacking_error
 from seedbed.stacking.optimizers import is_elementwise, is_row_sparse
 from seedbed.stacking.single_rows import Refused, refusal_of_one_row
 from seedbed.torch_random import global_stream
+from seedbed.training.callbacks import built_callbacks
 from seedbed.training.devices import FREE
 from seedbed.training.fitting import lightning_trainer
 from seedbed.training.parts import VariantParts
@@ -70,7 +71,8 @@ def tried(parts: VariantParts) -> NetworkTraits:
     parts.task.check_network(network, parts.task_settings)
     notes = tuple(_parts_used_by_forward_alone(network, target))
     if isinstance(network, Fitted):
-        return NetworkTraits(takes_steps=False, notes=notes)
+        unseen = f"{target} is computed from its training rows and takes no steps: callbacks see nothing of it."
+        return NetworkTraits(takes_steps=False, notes=(*notes, unseen) if built_callbacks(parts.config) else notes)
     optimizer = _built_optimizer(parts, list(network.parameters()))
     _check_training(parts, optimizer)
     refused_training, refused_evaluating = _refusals_of_one_row(parts, network)
@@ -236,7 +238,8 @@ def _check_training(parts: VariantParts, optimizer: torch.optim.Optimizer) -> No
             f"{parts.target('optimizer')} takes them, are not clipped. Set it to null, or take optimizer=adamw."
         )
     # A check needs no GPU of its own, which the process that trains may be waiting for.
-    with lightning_trainer(settings, device=0 if settings["devices"] == FREE else None):
+    device = 0 if settings["devices"] == FREE else None
+    with lightning_trainer(settings, device, callbacks=built_callbacks(parts.config)):
         pass
     if parts.schedule is not None:
         parts.schedule.check(settings["max_epochs"])

@@ -47,7 +47,7 @@ def lightning_trainer(settings: Mapping[str, Any], device: int | None = None, **
     with contextlib.ExitStack() as stack:
         try:
             trainer = stack.enter_context(one_process_trainer(**arguments))
-        except (ValueError, TypeError, MisconfigurationException) as error:
+        except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
             raise ConfigError(f"trainer: pytorch_lightning.Trainer refuses these settings: {error}") from error
         yield trainer
 

@@ -10,7 +10,7 @@ from seedbed.config.experiment import Variant
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.imbalance.base import Strategy
-from seedbed.imbalance.class_weights import ClassWeights
+from seedbed.imbalance.class_weights import keeps_rows
 from seedbed.tasks.base import SeedData
 from seedbed.training.progress import Display
 from seedbed.training.row_checks import notes_on_single_rows
@@ -40,10 +40,12 @@ class PlannedVariant:
     @property
     def notes(self) -> list[str]:
         """What a user should know of how the network is used on these rows."""
-        keeps_rows = type(self.strategy) in (Strategy, ClassWeights)
-        rows = {seed: len(of_seed.train) for seed, of_seed in self.rows.items()} if keeps_rows else None
+        rows = {seed: len(of_seed.train) for seed, of_seed in self.rows.items()}
         traits = self.trainer.traits
-        return [*traits.notes, *notes_on_single_rows(self.trainer.parts, traits, rows)]
+        return [
+            *traits.notes,
+            *notes_on_single_rows(self.trainer.parts, traits, rows if keeps_rows(self.strategy) else None),
+        ]
 
     def seed_data(self, seed: int, display: Display) -> SeedData:
         """The training rows of a seed; the display shows how many messages that the strategy has changed are encoded."""

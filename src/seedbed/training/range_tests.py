@@ -43,7 +43,7 @@ def range_test(
     rates, seeds = settings.rates(), [item.seed for item in data]
     curves = [LossCurve(settings.smoothing, settings.stop_at) for _ in seeds]
     # One step a chunk, so that a seed can rest after any of them.
-    one_step_a_chunk = {**parts.settings, "steps_per_chunk": 1}
+    one_step_a_chunk = {**parts.settings, "steps_per_chunk": 1, "max_steps": None}
     rising = replace(builder, parts=replace(parts, schedule=RisingRates(rates), settings=one_step_a_chunk))
     # Every epoch has a step of each seed at least.
     lightning = lightning_trainer(

@@ -67,7 +67,7 @@ class VariantRecord:
         """The cells recorded here, by seed."""
         self._curves: dict[int, CurvePoints] = {}
         """Curves of these cells, under canonical names."""
-        self._loggers = FurtherLoggers(planned.variant.tracking, planned.name)
+        self._loggers = FurtherLoggers(planned.variant.config)
         self._pending: list[Future[None]] = []
         self._written: dict[str, set[int]] = {}
         """Epochs whose points were written while the fit went on, by run."""
@@ -92,6 +92,10 @@ class VariantRecord:
         """Say that this process still works on the variant, and on these runs of its seeds."""
         for run in (self.launch, self.run, *runs):
             run.log(tags=heartbeat())
+
+    def add_logged(self, points: CurvePoints) -> None:
+        """Write what a module or a callback has logged of a stack to the variant's run."""
+        self.run.log(curves=points)
 
     def add_points(self, runs: Sequence[TrackedRun], curves: Sequence[CurvePoints]) -> None:
         """Write the new points of each seed's curves, of a fit that goes on."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
+from seedbed.stacking.batches import rows_in_batches
+from seedbed.stacking.single_rows import Refused
 from seedbed.training.checks import NetworkTraits, needs_two_rows
 from seedbed.training.parts import VariantParts
 
@@ -13,9 +16,11 @@ MOST_ROWS_PADDED = 10**6
 """Rows of a batch that may be padding."""
 
 
-def check_rows(parts: VariantParts, traits: NetworkTraits, rows: Mapping[int, Rows]) -> None:
+def check_rows(parts: VariantParts, traits: NetworkTraits, rows: Mapping[int, Rows], *, all_train: bool = True) -> None:
     """Raise ``ConfigError`` where a batch is far larger than the training rows; or where a side of a seed is a single
-    row, and the network needs two of them. ``rows`` are by seed.
+    row, and the network needs two of them; or where an epoch is less than a batch.
+
+    ``rows`` are by seed. ``all_train``: whether exactly the training rows are trained on, and not others in their place.
     """
     size, most = parts.settings["batch_size"] or 1, max((len(of_seed.train) for of_seed in rows.values()), default=0)
     if size > max(MOST_ROWS_PADDED, 10 * most):
@@ -28,6 +33,25 @@ def check_rows(parts: VariantParts, traits: NetworkTraits, rows: Mapping[int, Ro
             refused = traits.refused_training if side == "train" else traits.refused_evaluating
             if refused is not None and len(getattr(of_seed, side)) == 1:
                 raise ConfigError(f"split: seed {seed} has a single {side} row. {needs_two_rows(parts, refused)}")
+        if all_train and traits.takes_steps and not parts.task.FULL_BATCH:
+            batches = math.ceil(
+                rows_in_batches(len(of_seed.train), size, smallest_batch(traits.refused_training)) / size
+            )
+            check_limit(parts.settings.get("limit_train_batches"), batches, seed)
+
+
+def smallest_batch(refused: Refused | None) -> int:
+    """Rows of the smallest batch that the network can take."""
+    return 1 if refused is None else 2
+
+
+def check_limit(limit: float | None, batches: int, seed: int) -> None:
+    """Raise ``ConfigError`` where ``trainer.limit_train_batches`` is a fraction of a seed's batches that is less than one."""
+    if isinstance(limit, float) and int(batches * limit) == 0 < batches:
+        raise ConfigError(
+            f"trainer.limit_train_batches={limit}: an epoch of seed {seed} has {batches} batch{'es' if batches > 1 else ''}, "
+            "and that fraction is less than one. Give a larger one, or a whole number of batches."
+        )
 
 
 def notes_on_single_rows(parts: VariantParts, traits: NetworkTraits, rows: Mapping[int, int] | None) -> list[str]:

@@ -17,6 +17,7 @@ from seedbed.models.baselines import Fitted
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.layers import OneSeed
 from seedbed.tasks.base import SeedData
+from seedbed.training.callbacks import built_callbacks
 from seedbed.training.checks import tried
 from seedbed.training.fitting import fit, fitting, lightning_trainer
 from seedbed.training.parts import VariantParts
@@ -50,7 +51,10 @@ class StackTrainer:
         logger: Any = False,
         device: int | None = None,
     ) -> list[SeedResult]:
-        """Fit and test these seeds as one stack, on the device with this number or the first of the settings'."""
+        """Fit and test these seeds as one stack, on the device with this number or the first of the settings'.
+
+        The config's own callbacks come after ``callbacks``; a model that is computed takes no steps that any could see.
+        """
         if not self.traits.takes_steps:
             return [self._computed(item) for item in data]
         seeds = [item.seed for item in data]
@@ -62,7 +66,8 @@ class StackTrainer:
             seeds=len(seeds),
         )
         rates = [found_rate(self.builder, item, device) for item in data] if self.parts.finds_lr else None
-        with lightning_trainer(self.settings, device, callbacks=[selection, *callbacks], logger=logger) as trainer:
+        callbacks = [selection, *callbacks, *built_callbacks(self.config)]
+        with lightning_trainer(self.settings, device, callbacks=callbacks, logger=logger) as trainer:
             module, batches, validation, test = self.builder.stack(data, trainer.strategy.root_device)
             module.lrs = None if rates is None else [rate.lr for rate in rates]
             alone = isinstance(module.network, OneSeed)

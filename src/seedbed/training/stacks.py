@@ -14,10 +14,10 @@ from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.module import StackedModule
-from seedbed.stacking.single_rows import Refused
 from seedbed.tasks.base import SMALLEST_BATCH, SeedData, StackData
 from seedbed.training.checks import NetworkTraits, needs_two_rows
 from seedbed.training.parts import VariantParts
+from seedbed.training.row_checks import check_limit, smallest_batch
 
 EVALUATED_AT_ONCE = 1024
 """Rows of a seed at most, or ``trainer.batch_size`` where that is more."""
@@ -47,7 +47,7 @@ class StackBuilder:
         """A stack of these seeds on the device, with fresh networks or with this ``network``.
 
         Raises ``ValueError`` for several seeds of a network that has no stacked form, and ``ConfigError`` for a seed
-        with too few rows.
+        with too few rows or batches.
         """
         parts, seeds = self.parts, [item.seed for item in data]
         network = network or build_stacked(parts.network, seeds, plain=not self.traits.elementwise)
@@ -56,7 +56,7 @@ class StackBuilder:
         rows = parts.task.stack_data(parts.table, data)
         evaluated_at_once = self._evaluated_at_once(len(seeds))
         batches = self._batches(rows, seeds, device)
-        smallest = _smallest_batch(self.traits.refused_evaluating)
+        smallest = smallest_batch(self.traits.refused_evaluating)
         module = parts.make_task(
             network,
             parts.make_optimizer,
@@ -67,6 +67,7 @@ class StackBuilder:
             epochs=parts.settings["max_epochs"],
             steps_per_epoch=batches.steps_of_seeds,
         )
+        module.max_steps = parts.settings.get("max_steps")
         return Stack(
             module,
             batches,
@@ -80,12 +81,17 @@ class StackBuilder:
         """Optimizer steps of a seed in all its epochs."""
         parts = self.parts
         batches = self._batches(parts.task.stack_data(parts.table, [data]), [data.seed], torch.device("cpu"))
-        return int(parts.settings["max_epochs"]) * batches.steps
+        steps = int(parts.settings["max_epochs"]) * batches.steps
+        return min(steps, parts.settings.get("max_steps") or steps)
 
     def _batches(self, rows: StackData, seeds: Sequence[int], device: torch.device) -> ShuffledBatches:
         parts, refused = self.parts, self.traits.refused_training
-        settings = {**parts.task_settings, **parts.settings, SMALLEST_BATCH: _smallest_batch(refused)}
+        settings = {**parts.task_settings, **parts.settings, SMALLEST_BATCH: smallest_batch(refused)}
         batches = parts.task.batches(rows, seeds, settings, device)
+        limit = settings.get("limit_train_batches")
+        for seed, steps in zip(seeds, batches.steps_of_seeds, strict=True):
+            check_limit(limit, steps, seed)
+        batches.limit(limit, settings.get("max_steps"))
         if min(batches.steps_of_seeds) == 0:
             seed = seeds[int(np.argmin(batches.steps_of_seeds))]
             raise ConfigError(f"Seed {seed} has a single row to train on. {needs_two_rows(parts, refused)}")
@@ -96,8 +102,3 @@ class StackBuilder:
         parts = self.parts
         of_a_row = sum(part.nbytes for part in parts.task.example(parts.table, 1, torch.Generator()))
         return max(parts.settings["batch_size"] or 1, min(EVALUATED_AT_ONCE, EVALUATED_BYTES // (seeds * of_a_row)))
-
-
-def _smallest_batch(refused: Refused | None) -> int:
-    """Rows of the smallest batch that the network can take."""
-    return 1 if refused is None else 2

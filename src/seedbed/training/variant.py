@@ -26,9 +26,9 @@ from seedbed.training.logger import LightningLogger
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, CurveRecorder, VariantRecord
-from seedbed.training.seed_results import CurvePoints, SeedResult
+from seedbed.training.seed_results import CurvePoints
 from seedbed.training.stack_size import groups_of, seeds_at_once, seeds_in_memory
-from seedbed.training.workers import Workers, threads_of, train_in_worker
+from seedbed.training.workers import Trained, Workers, threads_of, train_in_worker
 
 
 class Stopping(pl.Callback):
@@ -130,7 +130,7 @@ class VariantTraining:
             curves = CurveRecorder(lambda points: record.add_points(runs, points))
             progress = EpochProgress(self.display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
             callbacks = [curves, progress, *([self.stopping] if self.stopping else [])]
-            results = planned.trainer.train(stack, callbacks, LightningLogger(record.run))
+            results = planned.trainer.train(stack, callbacks, LightningLogger(record.add_logged))
             if self._pruned:
                 results = [replace(result, outcome=PRUNED) for result in results]
             record.add_results(exits.pop_all(), runs, results)
@@ -142,7 +142,7 @@ class VariantTraining:
         table = planned.trainer.task.for_training(planned.table)
         waiting = deque(stacks)
         with ExitStack() as all_exits:
-            training: dict[Future[list[SeedResult]], tuple[list[TrackedRun], ExitStack]] = {}
+            training: dict[Future[Trained], tuple[list[TrackedRun], ExitStack]] = {}
             while training or (waiting and not self._stopped):
                 while waiting and len(training) < len(devices) and not self._stopped:
                     stack, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
@@ -154,12 +154,13 @@ class VariantTraining:
                 for future in ready:
                     runs, exits = training.pop(future)
                     try:
-                        results = future.result()
+                        results, logged = future.result()
                     except Exception as error:  # the stacks on other devices are worth recording
                         record.add_failure(error)
                         for run in runs:
                             run.fail(error)
                     else:
+                        record.add_logged(logged)
                         record.add_results(exits.pop_all(), runs, results)
                     self.display.at(planned.name, epochs, epochs, len(runs), epochs * len(runs))
                 record.alive(run for runs, _ in training.values() for run in runs)

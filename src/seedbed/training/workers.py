@@ -19,7 +19,8 @@ from seedbed.errors import ConfigError
 from seedbed.signals import ignore_warnings
 from seedbed.tasks.base import SeedData
 from seedbed.training.devices import accelerator
-from seedbed.training.seed_results import SeedResult
+from seedbed.training.logger import LightningLogger
+from seedbed.training.seed_results import CurvePoints, SeedResult
 from seedbed.training.stack_trainer import StackTrainer
 
 # The device of this process, where it is a worker.
@@ -70,9 +71,11 @@ def threads_of(devices: Sequence[int]) -> int:
     return max(1, torch.get_num_threads() // len(devices))
 
 
-def train_in_worker(
-    config: Mapping[str, Any], table: Dataset, stack: Sequence[SeedData], code: Code
-) -> list[SeedResult]:
+Trained = tuple[list[SeedResult], CurvePoints]
+"""The results of a stack, and what a module or a callback has logged of it."""
+
+
+def train_in_worker(config: Mapping[str, Any], table: Dataset, stack: Sequence[SeedData], code: Code) -> Trained:
     """Fit and test a stack on the device of this worker, which imports the user's modules as they are by now.
 
     Raises ``ConfigError`` where they are no longer the ``code`` that the run began with.
@@ -82,7 +85,8 @@ def train_in_worker(
             f"{', '.join(changed)} changed while this run went on, and a process that starts now would train by the new code. "
             "Type the same command again: it trains what is missing by the code as it is then."
         )
-    return StackTrainer(config, table).train(stack, device=_device[0])
+    logged: CurvePoints = []
+    return StackTrainer(config, table).train(stack, logger=LightningLogger(logged.extend), device=_device[0]), logged
 
 
 def _take_device(queue: Queue[int], threads: int) -> None:

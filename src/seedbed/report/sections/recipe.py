@@ -21,6 +21,7 @@ _NO_RECIPE = {
     "report",
     "published",
     "tracking",
+    "loggers",
     "experiments",
     "hydra",
 }
@@ -51,7 +52,7 @@ def _config(results: Results) -> list[Block]:
 
 def _shared(results: Results) -> dict[str, Any]:
     """The keys of the config that make up the recipe."""
-    left_out = _NO_RECIPE | unused_parts(results)
+    left_out = _NO_RECIPE | unused_parts(results) | (set() if results.config.get("callbacks") else {"callbacks"})
     shared = {key: value for key, value in results.config.items() if key not in left_out}
     if isinstance(shared.get("data"), dict):
         shared["data"] = {key: value for key, value in shared["data"].items() if key not in ("root", "path")}
