@@ -109,9 +109,14 @@ def _about_test(analysis: Analysis) -> str:
             "count as pairs there, and the p given is not adjusted."
         )
     else:
+        why = (
+            "every seed draws its own split, so training sets overlap, and"
+            if analysis.design_is_known
+            else "as every seed may have drawn its own split, so that training sets overlap,"
+        )
         test = (
-            "Corrected resampled t-test (Nadeau and Bengio 2003): every seed draws its own split, so "
-            f"training sets overlap, and the variance of the mean is s² (1/n + {analysis.test_to_train:.3f})."
+            f"Corrected resampled t-test (Nadeau and Bengio 2003): {why} the variance of the mean is s² (1/n + "
+            f"{analysis.test_to_train:.3f})."
         )
     return (
         f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}, each by itself. "
