@@ -118,7 +118,7 @@ class Imported:
     """Where results come from that seedbed did not train, and what was said of the splits behind them."""
 
     source: str
-    """What held them, as a sentence names it: "results.csv", "MLflow experiment lit", "a data frame"."""
+    """What held them, as a sentence names it: "results.csv", "MLflow experiment 'lit'", "a data frame"."""
     digest: str = ""
     """SHA-256 of the file; "" where it was none."""
     split: str | None = None

@@ -36,7 +36,7 @@ def read_experiment(name: str, uri: str, project: Path, *, keys: Keys | None = N
     """
     keys = keys or Keys()
     experiment = StoredExperiment(uri, project, name)
-    source = f"MLflow experiment {name}"
+    source = f"MLflow experiment {name!r}"
     stored = experiment.runs(query)
     if not stored:
         found = f" that --filter {query!r} finds" if query else ""
@@ -50,7 +50,7 @@ def read_experiment(name: str, uri: str, project: Path, *, keys: Keys | None = N
     finished = {(run.variant, run.seed) for run in runs if run.status == FINISHED}
     kept = [run for run in runs if run.status == FINISHED or (run.variant, run.seed) not in finished]
     notes = [
-        *_runs_left_out([run for run in stored if run not in named], "that name no variant or no seed"),
+        *_runs_left_out([run for run in stored if run not in named], "without a variant or a seed"),
         *_runs_left_out([run for run in named if run not in ended], "that did not end"),
         *_count(len(runs) - len(kept), "that failed, and was repeated by one that finished"),
         *left_out(
