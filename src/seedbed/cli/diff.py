@@ -217,10 +217,9 @@ def _no_test(a: Side, b: Side, metric: str) -> str:
     lacking = [side.letter for side in (a, b) if metric not in side.results.metrics]
     if lacking:
         return f"{listed(lacking)} has no {metric}"
-    if imported := _imported(a, b):
-        return f"{imported}. Import runs together to compare them"
-    if a.results.data.get("digest") != b.results.data.get("digest"):
-        return "the data differ"
+    imported = _imported(a, b)
+    if imported or a.results.data.get("digest") != b.results.data.get("digest"):
+        return f"{imported}. Import runs together to compare them" if imported else "the data differ"
     if a.results.config.get("split") != b.results.config.get("split"):
         return "the split differs, so that a seed has other rows in A than in B"
     if not {*a.seeds} & {*b.seeds}:
