@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -17,7 +16,7 @@ KEYS = Keys("model", "random_state")
 
 
 @pytest.fixture
-def uri(tmp_path: Path, empty_store: Path) -> Iterator[str]:
+def uri(tmp_path: Path, empty_store: Path) -> str:
     """A store with an experiment "theirs": two models of two seeds, one of which failed at first, and a run above them."""
     shutil.copy(empty_store, tmp_path / "theirs.db")
     address = f"sqlite:///{tmp_path / 'theirs.db'}"
@@ -30,7 +29,7 @@ def uri(tmp_path: Path, empty_store: Path) -> Iterator[str]:
             add(client, experiment, model, seed, "FINISHED")
     add(client, experiment, "a", 2, "RUNNING")
     add(client, experiment, "b", 2, "FAILED")
-    yield address
+    return address
 
 
 def add(client: mlflow.MlflowClient, experiment: str, model: str | None, seed: int | None, status: str) -> None:
@@ -74,11 +73,11 @@ def test_a_query_chooses_runs(uri: str, tmp_path: Path) -> None:
 
 
 def test_keys_that_are_not_there_are_answered_by_those_that_are(uri: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no run has a param or tag 'variant'.*params model, and the tags mlflow.runName, random_state.*--variant-key"):  # fmt: skip
+    with pytest.raises(DataError, match=r"no run has a param or tag 'variant'.*params model, and the tags mlflow.runName, random_state.*--variant-key"):  # fmt: skip
         read_experiment("theirs", uri, tmp_path)
     with pytest.raises(DataError, match="'random_stat', did you mean 'random_state'"):
         read_experiment("theirs", uri, tmp_path, keys=Keys("model", "random_stat"))
-    with pytest.raises(TrackingError, match="--mlflow thiers: .*no such experiment, did you mean 'theirs'"):
+    with pytest.raises(TrackingError, match=r"--mlflow thiers: .*no such experiment, did you mean 'theirs'"):
         read_experiment("thiers", uri, tmp_path)
 
 
@@ -90,5 +89,5 @@ def test_two_finished_runs_of_one_seed_are_refused(uri: str, tmp_path: Path) -> 
 
 
 def test_a_store_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(TrackingError, match="There is no tracking store .*--tracking-uri"):
+    with pytest.raises(TrackingError, match=r"There is no tracking store .*--tracking-uri"):
         read_experiment("theirs", f"sqlite:///{tmp_path / 'none.db'}", tmp_path)
