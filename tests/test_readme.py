@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from omegaconf import OmegaConf
 from PIL import Image
 
 import seedbed
+from seedbed.cli.main import main
 from seedbed.config.experiment import load_experiment
 from seedbed.report.printed import table_text
 from seedbed.results import CURVE_COLUMNS, Results
@@ -119,6 +121,27 @@ def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Typed)
 def typed_commands() -> Typed:
     """The README's command lines that begin in this way."""
     return lambda start: [line for line in README.splitlines() if line.startswith(start)]
+
+
+def test_results_trained_elsewhere(mine: Path, typed_commands: Typed) -> None:
+    """The table, the command and the lines of Python as they stand."""
+    section = README.split("## Results trained elsewhere\n")[1].split("\n## ")[0]
+    table, code = (re.search(rf"```{kind}\n(.*?)```", section, re.DOTALL) for kind in ("csv", "python"))
+    assert table
+    assert code
+    (mine.parent / "results.csv").write_text(table[1])
+    command, of_mlflow = typed_commands("seedbed import")
+    done = CliRunner().invoke(main, [*shlex.split(command)[1:], "--config-dir", str(mine)])
+    assert done.exit_code == 0, done.output
+    assert "wide is better than narrow" in done.output
+    last = code[1].strip().splitlines()[-1]
+    scope: dict[str, object] = {}
+    exec(code[1].replace(last, f"compared = {last}"), scope)
+    compared = scope["compared"]
+    assert isinstance(compared, pd.DataFrame)
+    assert compared["verdict"].tolist() == ["better"]
+    missing = CliRunner().invoke(main, [*shlex.split(of_mlflow)[1:], "--config-dir", str(mine)])
+    assert "--mlflow lit-runs:" in missing.output  # the options are understood, and there is no such experiment
 
 
 def test_the_sample_is_what_the_command_prints() -> None:

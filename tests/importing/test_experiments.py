@@ -52,12 +52,12 @@ def read(uri: str, tmp_path: Path, query: str = "") -> ForeignRuns:
 def test_params_and_tags_name_variant_and_seed(uri: str, tmp_path: Path) -> None:
     runs = read(uri, tmp_path)
     assert runs.source == "MLflow experiment 'theirs'"
-    assert runs.variants == ["b", "a"]
+    assert runs.variants == ["a", "b"]
     assert [(run.variant, run.seed) for run in runs.runs if run.status == FAILED] == [("b", 2)]
     values = {(run.variant, run.seed): run.values for run in runs.runs if run.status != FAILED}
     assert values["a", 1] == {"test_acc": 0.6, "val_loss": 1.0}
     assert len(values) == 4
-    assert runs.runs[1].points == [("val_loss", 0, 2.0), ("val_loss", 100, 1.0)]
+    assert runs.runs[0].points == [("val_loss", 0, 2.0), ("val_loss", 100, 1.0)]
     assert runs.steps == "step"
     assert [note.split(":")[1].strip().rstrip(".") for note in runs.notes] == [
         "1 run without a variant or a seed", "1 run that did not end", "1 run that failed, and was repeated by one that finished",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, ErrorCode
 
 from seedbed.errors import TrackingError, near_misses
 from seedbed.tracking.client import ProjectClient, usable
@@ -18,6 +19,7 @@ from seedbed.tracking.store import OLDEST_FIRST, opened
 OF_THE_MACHINE = "system/"
 """Begins the names of what MLflow records of the machine that a run runs on."""
 OF_MLFLOW = "mlflow."
+INVALID = ErrorCode.Name(INVALID_PARAMETER_VALUE)
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,12 @@ class StoredExperiment:
         """All runs that are not deleted, the oldest first; those that a ``query`` in MLflow's grammar finds."""
         try:
             found = self._client.runs([self._id], query, OLDEST_FIRST)
-        except MlflowException as error:
-            if not query:
+        except TrackingError as error:
+            cause = error.__cause__
+            if not query or not isinstance(cause, MlflowException) or cause.error_code != INVALID:
                 raise
-            raise TrackingError(
-                f"--filter {query!r}: MLflow refuses it: {' '.join(str(error).split())[:400]}"
-            ) from error
+            why = " ".join(str(cause).split())[:400]
+            raise TrackingError(f"--filter {query!r}: MLflow refuses it: {why}") from error
         return [self._stored(run) for run in found]
 
     def points(self, run: StoredRun) -> Iterator[tuple[str, int, float]]:
