@@ -67,7 +67,7 @@ def test_results_come_first_as_imported() -> None:
     first, *others = summary_sentences(analyse(results(good="lower", split="redrawn", test_share=0.2)), [])
     assert first.startswith("Imported from a data frame, not trained by seedbed.")
     assert others[0] == (
-        "As was said at the import, every seed drew a split of its own. 20 % of the rows were tested on, all others trained on."
+        "As was said at the import, every seed drew a split of its own; the rows are taken for independent draws. 20 % of the rows were tested on, all others trained on."
     )
     assert not any("was not said" in sentence for sentence in others)
 
@@ -147,6 +147,13 @@ def test_runs_that_are_refused() -> None:
     assert results(two, metric="test/rmse").data["notes"] == ["Not measured in all variants: mae (not in wide)."]
     diverged = two.assign(mae=[1.0, 1.1, 1.2, 1.3] + [np.inf] * 4)
     assert analyse(results(diverged, metric="mae", good="lower")).count("wide") == "n=0/4, 4 without a finite value"
+
+
+def test_names_that_runs_cannot_hold_are_refused() -> None:
+    with pytest.raises(DataError, match="has a name of more than"):
+        results(frame_of().rename(columns={"test/rmse": "x" * 300}))
+    with pytest.raises(DataError, match="would both be called 'a_b'"):
+        results(frame_of().assign(**{"a b": 1.0, "a?b": 2.0}), metric="test/rmse")
 
 
 def test_what_is_said_of_a_frame_is_not_said_of_results() -> None:

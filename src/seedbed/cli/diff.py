@@ -235,7 +235,7 @@ def _imported(a: Side, b: Side) -> str:
     """What is not known of imported results; "" where both were trained by seedbed, or all cells of both are the same."""
     if all(_same_cells(a, b, name) == SAME for name in a.results.variants if name in b.results.variants):
         return ""
-    letters = [side.letter for side in (a, b) if side.launch.imported]
+    letters = [side.letter for side in (a, b) if side.results.imported]
     verb = "was" if len(letters) == 1 else "were"
     return (
         f"{listed(letters)} {verb} imported: whether a seed has the same data in both is not known" if letters else ""

@@ -113,6 +113,7 @@ def _recorded(
         say(note)
     project = project_folder(config_dir)
     store = Store(store_uri(project), project, name)
+    store.repair()
     key = _key(results)
     latest = next(iter(store.launches()), None)
     if latest is not None and latest.key == key and latest.status == "FINISHED":

@@ -14,7 +14,7 @@ import pandas as pd
 from seedbed.checks import is_number, require, require_choice
 from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
 from seedbed.importing.runs import ForeignRun, ForeignRuns, has_value
-from seedbed.metrics import Declared, Good, Metric, by_name, metric_name
+from seedbed.metrics import LONGEST, Declared, Good, Metric, by_name, metric_name
 from seedbed.report.formatting import listed
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, REDRAWN, SAME, Imported, Results
 from seedbed.statistics import finite
@@ -90,6 +90,10 @@ def results_of(runs: ForeignRuns, said: Statements, experiment: str = "imported"
 def _names(runs: ForeignRuns) -> dict[str, str]:
     """Label -> the one name of each metric, of final values and curves."""
     labels = [*runs.labels, *(label for run in runs.runs for label, _, _ in run.points)]
+    if long := [label for label in labels if len(metric_name(label)) > LONGEST]:
+        raise DataError(
+            f"{runs.source}: the metric {long[0][:40]!r}... has a name of more than {LONGEST} characters. Shorten it."
+        )
     try:
         return metric_names(dict.fromkeys(labels))
     except TrackingError as error:

@@ -29,7 +29,10 @@ def _of_split(imported: Imported) -> str:
     if imported.split == SAME:
         return "As was said at the import, all seeds share one split."
     if imported.split == REDRAWN:
-        return f"As was said at the import, every seed drew a split of its own. {_of_shares(imported)}"
+        return (
+            "As was said at the import, every seed drew a split of its own; the rows are taken for independent draws. "
+            f"{_of_shares(imported)}"
+        )
     return (
         "Whether the seeds share one split was not said (`--split`): the test allows for redrawn splits, which makes it the "
         f"more cautious one, and speaks of runs like these alone. {_of_shares(imported)}"
