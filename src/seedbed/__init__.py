@@ -179,7 +179,7 @@ def import_results(
     """Import results that were trained elsewhere as those of experiment ``name``, marked as such; as ``seedbed import``.
 
     ``table`` is a file or a data frame with a row a run: the columns ``variant_key`` and ``seed_key``, and one a metric.
-    ``curves``, by default a file curves.csv beside it, has a column epoch too. ``overrides`` say how a file is read
+    ``curves``, by default a file curves.csv beside a results.csv, has a column epoch too. ``overrides`` say how a file is read
     (``data.decimal=comma``). Or ``mlflow`` is an MLflow experiment in the store at ``tracking_uri`` (by default the
     project's), whose runs, those that a ``query`` in MLflow's grammar finds, have a param or tag of each key.
 

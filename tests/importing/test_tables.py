@@ -133,5 +133,6 @@ def test_curves_with_a_row_a_value_by_step(written: Written) -> None:
 )
 def test_what_is_refused_of_curves(written: Written, text: str, said: str) -> None:
     written(text, "curves.csv")
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=f"{said}.*was found beside results.csv; --curves"):
         read_table(written(WIDE))
+    assert not read_table(written(WIDE, "runs.csv")).runs[0].points

@@ -29,7 +29,8 @@ from seedbed.importing.runs import (
 if TYPE_CHECKING:
     import pandas as pd
 
-CURVES = "curves.csv"
+RESULTS, CURVES = "results.csv", "curves.csv"
+"""Files that belong together where they lie in one folder."""
 STEPS = ("epoch", "step")
 """What the column may be called that says how far a curve has come."""
 METRIC, VALUE = "metric", "value"
@@ -71,7 +72,7 @@ def read_table(
 ) -> ForeignRuns:
     """The runs of a table with the columns variant and seed and one a metric, or the columns metric and value.
 
-    ``curves``, by default a file curves.csv beside that of the table, also has a column epoch or step. Raises
+    ``curves``, by default a file curves.csv beside a results.csv, also has a column epoch or step. Raises
     ``DataError`` for what is missing, stands there twice or is no number; columns of texts are left out, unless one is
     the ``metric``.
     """
@@ -80,13 +81,24 @@ def read_table(
     rows, notes = _values(columns, [keys.variant, keys.seed], metric)
     runs = each_once((_run(columns.source, row) for row in rows), columns.source)
     steps = STEPS[0]
-    if curves is None and isinstance(table, Path) and table.name != CURVES and table.with_name(CURVES).is_file():
-        curves = table.with_name(CURVES)
-    if curves is not None:
-        steps, more = _add_curves(runs, columns.source, _columns(curves, options, keys, "its curves"), keys)
+    found = _curves_beside(table) if curves is None else None
+    drawn = found if curves is None else curves
+    if drawn is not None:
+        try:
+            steps, more = _add_curves(runs, columns.source, _columns(drawn, options, keys, "its curves"), keys)
+        except DataError as error:
+            if found is None:
+                raise
+            why = f"{CURVES} was found beside {RESULTS}; --curves names another file"
+            raise DataError(f"{error} ({why}.)") from error
         notes += more
     digest = sha256(table) if isinstance(table, Path) else ""
     return ForeignRuns(columns.source, digest, keys.variant, runs, notes, steps)
+
+
+def _curves_beside(table: Path | pd.DataFrame) -> Path | None:
+    beside = table.with_name(CURVES) if isinstance(table, Path) and table.name == RESULTS else None
+    return beside if beside is not None and beside.is_file() else None
 
 
 @dataclass(frozen=True)

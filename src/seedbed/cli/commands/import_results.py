@@ -22,7 +22,9 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option
 @click.argument("experiment")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.argument("overrides", nargs=-1)
-@click.option("--curves", type=click.Path(path_type=Path), help="Table of curves; default: curves.csv beside FILE.")
+@click.option(
+    "--curves", type=click.Path(path_type=Path), help="Table of curves; default: curves.csv beside a results.csv."
+)
 @click.option("--mlflow", metavar="EXPERIMENT", help="Import the runs of this MLflow experiment instead of a file.")
 @click.option("--tracking-uri", metavar="URI", help="The MLflow store of these runs; default: the project's own.")
 @click.option("--filter", "query", default="", help="Which of these runs, in MLflow's grammar: \"params.lr = '0.1'\".")

@@ -109,15 +109,13 @@ def _about_test(analysis: Analysis) -> str:
             "count as pairs there, and the p given is not adjusted."
         )
     else:
-        why = (
-            "every seed draws its own split, so training sets overlap, and"
+        drawn = (
+            "every seed draws its own split, so training sets overlap, and the variance of the mean is"
             if analysis.design_is_known
-            else "as every seed may have drawn its own split, so that training sets overlap,"
+            else "whether every seed drew its own split was not said. Training sets may overlap, and the variance of the mean "
+            "is taken as"
         )
-        test = (
-            f"Corrected resampled t-test (Nadeau and Bengio 2003): {why} the variance of the mean is s² (1/n + "
-            f"{analysis.test_to_train:.3f})."
-        )
+        test = f"Corrected resampled t-test (Nadeau and Bengio 2003): {drawn} s² (1/n + {analysis.test_to_train:.3f})."
     return (
         f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}, each by itself. "
         f"Holm's method adjusts p over {_family_size(analysis)}; better or worse is said only below {LEVEL}. "
