@@ -14,6 +14,9 @@ from seedbed.importing.results import Statements, results_of
 from seedbed.importing.tables import read_table
 from seedbed.report.analysis import analyse
 from seedbed.report.answer import summary_sentences
+from seedbed.report.document import blocks_of
+from seedbed.report.evidence import evidence_of
+from seedbed.report.render.markdown import markdown
 from seedbed.results import Results
 from seedbed.statistics import compare
 from tests.importing.conftest import LOSSES, frame_of
@@ -89,6 +92,18 @@ def test_absent_runs_are_no_evidence_and_runs_without_a_value_are_lost() -> None
     lost = results(frame, good="lower", split="same")
     assert analyse(lost).count("b") == "n=3/4, 1 without a finite value"
     assert analyse(lost).family[0].test.lost == 1
+
+
+def test_no_sentence_says_that_imported_runs_diverged() -> None:
+    """Where runs lack a value, nobody has said why; nor whether the seeds share a split, where that was not said."""
+    frame = frame_of({"a": [1.0, 1.1, 0.9, np.nan], "b": [0.5, 0.61, 0.43, 0.7], "c": [0.4, 0.5, 0.6, 0.7]})
+    page = markdown(blocks_of(evidence_of(analyse(results(frame, good="lower")))))
+    assert "Where runs diverged, failed or have no finite value" in page  # of the test, in general
+    assert "A run without a value is last in its seed." in page
+    assert "a verdict counts a run that has no value as the worst" in page
+    assert "whether every seed drew its own split was not said" in page
+    for wrong in ("every seed draws", "that diverged or failed", "All seeds", "share one split.", "seedbed run"):
+        assert wrong not in page
 
 
 def test_a_metric_near_a_target_and_others_by_name() -> None:
