@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from mlflow import MlflowClient
 from omegaconf import OmegaConf
 from PIL import Image
 
 import seedbed
+from seedbed.cli.main import main
 from seedbed.config.experiment import load_experiment
+from seedbed.report.analysis import analyse
 from seedbed.report.printed import table_text
 from seedbed.results import CURVE_COLUMNS, Results
 from seedbed.tracking.store import store_uri
@@ -54,7 +57,7 @@ SHORT = ["seeds=2", "trainer.max_epochs=1", "trainer.accelerator=cpu", "tracking
 
 
 def test_own_network_strategy_metric_and_augmenter(mine: Path) -> None:
-    assert len(BLOCKS) == 14
+    assert len(BLOCKS) == 21
     outcome = seedbed.run("own", [*OWN_DATA, *SHORT], mine, quiet=True)
     assert outcome.failures == {}
     assert list(dict.fromkeys(outcome.cells["variant"])) == ["none", "half", "shout"]
@@ -144,6 +147,68 @@ def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Typed)
 def typed_commands() -> Typed:
     """The README's command lines that begin in this way."""
     return lambda start: [line for line in README.splitlines() if line.startswith(start)]
+
+
+def test_own_data_split_and_task(mine: Path) -> None:
+    """Regression, which learns, and is tested on the rows that the split gives."""
+    draw = np.random.default_rng(0)
+    houses = pd.DataFrame(
+        {"rooms": draw.normal(size=120), "area": draw.normal(size=120), "year": draw.integers(2000, 2025, 120)}
+    )
+    houses.assign(price=2 * houses["area"] - houses["rooms"]).to_csv("houses.csv", index=False)
+    outcome = seedbed.run("houses", [*SHORT, "optimizer.lr=0.03", "trainer.max_epochs=30"], mine, quiet=True)
+    assert outcome.failures == {}
+    assert outcome.results.data["split"]["test"] == int((houses["year"] >= 2020).sum())
+    assert outcome.results.data["counts"] == {"rows": 120}
+    assert outcome.results.data["same_test"]
+    assert (outcome.cells["test/mae"] < 0.5).all()  # a constant is 1.8 off
+    assert (outcome.cells["test/mae"] ** 2 <= outcome.cells["test/loss"] + 1e-9).all()
+    assert "are tested on the same rows" in analyse(outcome.results).shared
+    report = CliRunner().invoke(main, ["report", "houses", "--config-dir", str(mine)])
+    assert report.exit_code == 0, report.output
+
+
+def test_own_recommender(mine: Path) -> None:
+    """EASE in at most 21 lines finds what goes together, which a list for everyone does not."""
+    assert len(BLOCKS["mine/myease.py"].splitlines()) <= 21
+    draw = np.random.default_rng(0)
+    rows = [
+        f"u{user},{'even' if user % 2 else 'odd'}{item}"
+        for user in range(60)
+        for item in draw.choice(30, 15, replace=False)
+    ]
+    Path("my.csv").write_text("\n".join(["who,what", *rows]))
+    (command,) = re.findall("`(seedbed run items [^`]*)`", README)
+    outcome = seedbed.run("items", [*overrides_of(command), *SHORT], mine, quiet=True)
+    assert outcome.failures == {}
+    means = outcome.cells.groupby("variant")["val/ndcg_at_10"].mean()
+    assert means["ease"] > means["popular"] + 0.1
+    asked = CliRunner().invoke(
+        main, ["recommend", "items", "--user", "u1", "--variant", "ease", "-k", "3", "--config-dir", str(mine)]
+    )
+    assert asked.exit_code == 0, asked.output
+    assert asked.output.count("even") == 3
+
+
+def test_results_trained_elsewhere(mine: Path, typed_commands: Typed) -> None:
+    """The table, the command and the lines of Python as they stand."""
+    section = README.split("## Results trained elsewhere\n")[1].split("\n## ")[0]
+    table, code = (re.search(rf"```{kind}\n(.*?)```", section, re.DOTALL) for kind in ("csv", "python"))
+    assert table
+    assert code
+    (mine.parent / "results.csv").write_text(table[1])
+    command, of_mlflow = typed_commands("seedbed import")
+    done = CliRunner().invoke(main, [*shlex.split(command)[1:], "--config-dir", str(mine)])
+    assert done.exit_code == 0, done.output
+    assert "wide is better than narrow" in done.output
+    last = code[1].strip().splitlines()[-1]
+    scope: dict[str, object] = {}
+    exec(code[1].replace(last, f"compared = {last}"), scope)
+    compared = scope["compared"]
+    assert isinstance(compared, pd.DataFrame)
+    assert compared["verdict"].tolist() == ["better"]
+    missing = CliRunner().invoke(main, [*shlex.split(of_mlflow)[1:], "--config-dir", str(mine)])
+    assert "--mlflow lit-runs:" in missing.output  # the options are understood, and there is no such experiment
 
 
 def test_the_sample_is_what_the_command_prints() -> None:

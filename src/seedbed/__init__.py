@@ -2,14 +2,15 @@
 
 ``seedbed.run("spam_imbalance", ["seeds=30"])`` trains what is missing and returns the results as data frames;
 ``seedbed.load("spam_imbalance")`` reads tracked results only, and ``seedbed.compare`` makes the paired tests of either.
-``seedbed.find_lr`` suggests learning rates.
+``seedbed.find_lr`` suggests learning rates. Results that were trained elsewhere are compared too, or imported by
+``seedbed.import_results``.
 The command line is a thin layer over these.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,17 @@ if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
 
 ensure_home()
 
-__all__ = ["ConfigError", "DataError", "SeedbedError", "TrackingError", "compare", "find_lr", "load", "run"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "SeedbedError",
+    "TrackingError",
+    "compare",
+    "find_lr",
+    "import_results",
+    "load",
+    "run",
+]
 
 
 # The heavy packages are imported by the functions that need them, so that `seedbed --help` answers at once.
@@ -106,13 +117,97 @@ def load(
     return read_results(store, find_launch(store, run), jobs=True)
 
 
-def compare(results: Results | Outcome, metric: str | None = None, baseline: str | None = None) -> pd.DataFrame:
+Good = str | float | Mapping[str, str | float] | None
+
+
+def compare(
+    results: Results | Outcome | pd.DataFrame,
+    metric: str | None = None,
+    baseline: str | None = None,
+    *,
+    good: Good = None,
+    split: str | None = None,
+    test_share: float | None = None,
+    train_share: float | None = None,
+    variant_key: str = "variant",
+    seed_key: str = "seed",
+) -> pd.DataFrame:
     """Each variant against the baseline, or all pairs where there is none: difference, interval, p-values, verdict.
 
-    ``metric`` ("test/f1") and ``baseline`` default to the experiment's.
+    ``metric`` ("test/f1") and ``baseline`` default to the experiment's. A data frame of results that were trained
+    elsewhere has a row a run, with the columns ``variant_key`` and ``seed_key`` and one a metric; what the other
+    arguments say of it is as for ``import_results``. No store is needed, and none is written.
     """
+    import pandas as pd
+
     from seedbed.report.analysis import analyse, comparison_table
     from seedbed.results import Results
 
+    if isinstance(results, pd.DataFrame):
+        from seedbed.importing.results import Statements, results_of
+        from seedbed.importing.runs import Keys
+        from seedbed.importing.tables import read_table
+
+        said = Statements(metric, baseline, good, split, test_share, train_share)
+        runs = read_table(results, keys=Keys(variant_key, seed_key), metric=metric)
+        return comparison_table(analyse(results_of(runs, said)))
+    given = {"good": good, "split": split, "test_share": test_share, "train_share": train_share}
+    for key, value in given.items():
+        if value is not None:
+            raise ConfigError(
+                f"{key}={value}: it is said of a data frame; these results say it themselves. Leave it out."
+            )
     measured = results if isinstance(results, Results) else results.results
     return comparison_table(analyse(measured, metric, baseline))
+
+
+def import_results(
+    name: str,
+    table: str | PathLike[str] | pd.DataFrame | None = None,
+    metric: str | None = None,
+    baseline: str | None = None,
+    *,
+    good: Good = None,
+    split: str | None = None,
+    test_share: float | None = None,
+    train_share: float | None = None,
+    question: str = "",
+    curves: str | PathLike[str] | pd.DataFrame | None = None,
+    overrides: Sequence[str] = (),
+    mlflow: str | None = None,
+    tracking_uri: str | None = None,
+    query: str = "",
+    variant_key: str = "variant",
+    seed_key: str = "seed",
+    config_dir: str | PathLike[str] | None = None,
+    quiet: bool = False,
+) -> Results:
+    """Import results that were trained elsewhere as those of experiment ``name``, marked as such; as ``seedbed import``.
+
+    ``table`` is a file or a data frame with a row a run: the columns ``variant_key`` and ``seed_key``, and one a metric.
+    ``curves``, by default a file curves.csv beside a results.csv, has a column epoch too. ``overrides`` say how a file is read
+    (``data.decimal=comma``). Or ``mlflow`` is an MLflow experiment in the store at ``tracking_uri`` (by default the
+    project's), whose runs, those that a ``query`` in MLflow's grammar finds, have a param or tag of each key.
+
+    ``good``: "lower", "higher" or the number that good values are near to, of ``metric`` or by metric. ``split``: "same"
+    where all seeds share one, "redrawn" where each has drawn its own, with ``test_share`` and ``train_share`` of the
+    rows. What is not said is assumed so that the least is claimed. Raises a ``SeedbedError`` before anything is written.
+    """
+    from seedbed.importing.recording import import_from
+    from seedbed.importing.results import Statements
+    from seedbed.importing.runs import Keys
+    from seedbed.training.progress import Display
+
+    return import_from(
+        name,
+        table,
+        Statements(metric, baseline, good, split, test_share, train_share, question),
+        curves=curves,
+        overrides=overrides,
+        mlflow=mlflow,
+        tracking_uri=tracking_uri,
+        query=query,
+        keys=Keys(variant_key, seed_key),
+        config_dir=config_dir,
+        say=Display(quiet).say,
+    )

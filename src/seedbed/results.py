@@ -110,6 +110,38 @@ class TrainedAlone:
     """Largest difference of each metric over all its epochs, as ``verify`` counts: of the value where that is above 1."""
 
 
+SAME, REDRAWN = "same", "redrawn"
+"""What can be said of the splits behind imported results: all seeds share one, or each has drawn its own."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Where results come from that seedbed did not train, and what was said of the splits behind them."""
+
+    source: str
+    """What held them, as a sentence names it: "results.csv", "MLflow experiment 'lit'", "a data frame"."""
+    digest: str = ""
+    """SHA-256 of the file; "" where it was none."""
+    split: str | None = None
+    """SAME or REDRAWN; None: not said."""
+    test_share: float | None = None
+    """Share of the rows that the metric was measured on; None: not said."""
+    train_share: float | None = None
+    """Share of the rows that were trained on; None: all others."""
+    steps: str = "epoch"
+    """What curves are over: "epoch" or "step"."""
+
+    @property
+    def test_to_train(self) -> float:
+        """What the corrected resampled t-test takes for n_test/n_train: 1 where no share was said, which claims the least.
+
+        No usual split tests on more rows than it trains on.
+        """
+        if self.test_share is None:
+            return 1.0
+        return self.test_share / (1 - self.test_share if self.train_share is None else self.train_share)
+
+
 @dataclass(frozen=True)
 class Results:
     """One experiment's cells, curves and circumstances."""
@@ -128,7 +160,10 @@ class Results:
     curves: pd.DataFrame
     """CURVE_COLUMNS, one row a value."""
     data: dict[str, Any] = field(default_factory=dict)
-    """``name``, ``digest``, ``counts`` {what: rows}, ``split`` {part: rows}, ``notes`` [sentence]."""
+    """``name``, ``digest``, ``counts`` {what: rows}, ``split`` {part: rows}, ``notes`` [sentence].
+
+    Of imported results ``imported``, the fields of an ``Imported``, and ``notes``.
+    """
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Sentences about what a variant did, by variant."""
     circumstances: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -156,6 +191,12 @@ class Results:
     def metrics(self) -> list[str]:
         """Names of the final metrics, in the order of the columns."""
         return [str(column) for column in self.cells.columns if column not in CELL_COLUMNS]
+
+    @property
+    def imported(self) -> Imported | None:
+        """Where they come from; None where seedbed trained them."""
+        said = self.data.get("imported")
+        return None if said is None else Imported(**said)
 
     @property
     def command(self) -> str:

@@ -25,6 +25,8 @@ ROUNDING = 1e-12
 RUNS = "the runs on this data set"
 RUNS_ON_ONE_SPLIT = "the runs on this one split"
 """Where all seeds share one split, and so nothing is said about others."""
+RUNS_LIKE_THESE = "runs like these"
+"""Where nobody says whether the seeds share one split: true of the runs in either case."""
 POPULATION = "the population behind this data set"
 RESPLITS = "other random splits of these ratings (the same users and items)"
 """Ratings of one user are no independent draws, so redrawn splits of ratings say nothing of other users."""

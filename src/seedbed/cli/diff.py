@@ -117,6 +117,8 @@ def _heading(a: Side, b: Side) -> str:
         row = side.launch.row
         lines.append(GAP.join([side.letter, side.store.experiment, row["id"][:8], row["started"], row["status"]]))
         lines.append(f"   {row['command']}")
+        if side.launch.imported:
+            lines.append(f"   imported from {side.launch.imported}, not trained by seedbed")
     if a.launch.id == b.launch.id:
         lines.append("A and B are the same launch.")
     return "\n".join(lines)
@@ -215,8 +217,9 @@ def _no_test(a: Side, b: Side, metric: str) -> str:
     lacking = [side.letter for side in (a, b) if metric not in side.results.metrics]
     if lacking:
         return f"{listed(lacking)} has no {metric}"
-    if a.results.data["digest"] != b.results.data["digest"]:
-        return "the data differ"
+    imported = _imported(a, b)
+    if imported or a.results.data.get("digest") != b.results.data.get("digest"):
+        return f"{imported}. Import runs together to compare them" if imported else "the data differ"
     if a.results.config.get("split") != b.results.config.get("split"):
         return "the split differs, so that a seed has other rows in A than in B"
     if not {*a.seeds} & {*b.seeds}:
@@ -226,6 +229,17 @@ def _no_test(a: Side, b: Side, metric: str) -> str:
     except ConfigError:
         return f"A does not say how many rows are for training and for {metric}"
     return ""
+
+
+def _imported(a: Side, b: Side) -> str:
+    """What is not known of imported results; "" where both were trained by seedbed, or all cells of both are the same."""
+    if all(_same_cells(a, b, name) == SAME for name in a.results.variants if name in b.results.variants):
+        return ""
+    letters = [side.letter for side in (a, b) if side.results.imported]
+    verb = "was" if len(letters) == 1 else "were"
+    return (
+        f"{listed(letters)} {verb} imported: whether a seed has the same data in both is not known" if letters else ""
+    )
 
 
 def _about_steps(rows: Sequence[Difference]) -> str:
@@ -254,8 +268,10 @@ def _same_cells(a: Side, b: Side, variant: str) -> str:
 
 def _footnotes(a: Side, b: Side) -> list[str]:
     """Why the numbers of the two launches must not be compared as if only the recipe differed."""
+    if imported := _imported(a, b):
+        return [f"Do not compare these means as if equal. {imported}."]
     reasons = []
-    if a.results.data["digest"] != b.results.data["digest"]:
+    if a.results.data.get("digest") != b.results.data.get("digest"):
         reasons.append("the data")
     made_with = [side.results.data.get("made_with") for side in (a, b)]
     if None not in made_with and made_with[0] != made_with[1]:

@@ -13,6 +13,7 @@ from seedbed.cli.commands.completion import completion_script
 from seedbed.cli.commands.data import data
 from seedbed.cli.commands.diff import diff
 from seedbed.cli.commands.export import export
+from seedbed.cli.commands.import_results import import_results
 from seedbed.cli.commands.lr_find import lr_find
 from seedbed.cli.commands.power import power
 from seedbed.cli.commands.predict import predict
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 for command in (
-    run, search, report, power, status, diff, verify, recommend, predict, export, schedule, lr_find, data, ui,
+    run, search, report, power, status, diff, verify, import_results, recommend, predict, export, schedule, lr_find, data, ui,
     completion_script,
 ):  # fmt: skip
     main.add_command(command)

@@ -10,7 +10,7 @@ from seedbed.config.code import reread
 from seedbed.config.folders import experiment_names
 from seedbed.errors import TrackingError
 from seedbed.paths import expanded, make_importable
-from seedbed.tracking.launches import Plan, find_launch, read_plan
+from seedbed.tracking.launches import Plan, find_launch, imported_experiments, read_plan
 from seedbed.tracking.names import SEARCHES
 from seedbed.tracking.other_code import outdated
 from seedbed.tracking.runs import Launch, SeedRun
@@ -18,7 +18,7 @@ from seedbed.tracking.store import NothingTracked, Store, open_project_store
 
 
 def project_status(config_dir: str | PathLike[str] | None = None) -> str:
-    """One line for each experiment that can be run."""
+    """One line for each experiment that can be run, and for each that was imported."""
     lines = []
     for name in experiment_names(config_dir):
         try:
@@ -32,7 +32,19 @@ def project_status(config_dir: str | PathLike[str] | None = None) -> str:
         launches = store.launches()
         plural = "es" if len(launches) != 1 else ""
         lines.append(f"{name}: {len(store.cells())} cells trained in {len(launches)} launch{plural}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_import_lines(config_dir)])
+
+
+def _import_lines(config_dir: str | PathLike[str] | None) -> list[str]:
+    """One line for each experiment whose results were trained elsewhere."""
+    lines = []
+    for name in imported_experiments(config_dir):
+        store = open_project_store(name, config_dir)
+        latest = store.launches()[0]
+        lines.append(
+            f"{name}: {len(store.cells())} cells imported, the latest from {latest.imported}; not trained here"
+        )
+    return lines
 
 
 def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) -> str:
@@ -85,9 +97,13 @@ def _launch_lines(store: Store, latest: Launch) -> list[str]:
     plan = read_plan(store, latest.id)
     finished = _finished(store, [plan])
     counts = _cell_counts(store, latest.id, plan, finished)
+    rows = [(variant, (), counts[variant]) for variant in plan]
+    if latest.imported:
+        about = f"Latest launch {latest.id[:8]}, imported from {latest.imported}: these cells were not trained here"
+        return [about, *_table("variant", rows, "imported")]
     return [
         f"Latest launch {latest.id[:8]}",
-        *_table("variant", [(variant, (), counts[variant]) for variant in plan]),
+        *_table("variant", rows),
         *_outdated(store, [latest.id], plan, finished),
     ]
 
@@ -123,10 +139,10 @@ def _sweep_lines(store: Store, latest: Launch, sweep: str, jobs: int) -> list[st
     return [*lines, *_outdated(store, of_sweep, variants, finished)]
 
 
-def _table(first: str, rows: Sequence[tuple[str, Sequence[str], Counter[str]]]) -> list[str]:
+def _table(first: str, rows: Sequence[tuple[str, Sequence[str], Counter[str]]], always: str = "trained") -> list[str]:
     """A line for each row: its name, the counts of the kinds that occur, and what else there is to say in front."""
-    kinds = ["trained", "diverged", "running", "failed", "killed", "missing"]
-    shown = [kind for kind in kinds if kind == "trained" or any(count[kind] for _, _, count in rows)]
+    kinds = ["trained", "imported", "diverged", "running", "failed", "killed", "missing"]
+    shown = [kind for kind in kinds if kind == always or any(count[kind] for _, _, count in rows)]
     more = ["state", "launch", "sets"][: len(rows[0][1])]
     cells = [[first, *more[:2], *shown, *more[2:]]]
     for name, about, count in rows:
@@ -148,5 +164,6 @@ def _cell_counts(store: Store, launch: str, plan: Plan, finished: Mapping[str, S
         for seed, fingerprint in cells:
             cell = finished.get(fingerprint)
             kind = others.get((variant, seed), "missing") if cell is None else "trained" if cell.usable else "diverged"
+            kind = "imported" if cell is not None and cell.imported else kind
             counts[variant][kind] += 1
     return counts

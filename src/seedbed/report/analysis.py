@@ -15,6 +15,7 @@ from seedbed.errors import ConfigError, near_misses
 from seedbed.metrics import Metric
 from seedbed.report.footnotes import footnotes, quoted
 from seedbed.report.formatting import NOTHING, difference_words, interval_text, listed, number, places, shown_mean
+from seedbed.report.imported import imported_sentences
 from seedbed.report.paired_tests import (
     BETTER,
     HIGHER,
@@ -36,11 +37,12 @@ from seedbed.report.paired_tests import (
     verdict,
     verdict_words,
 )
-from seedbed.results import LR, SECONDS, Results, typed_about
+from seedbed.results import LR, SAME, SECONDS, Results, typed_about
 from seedbed.statistics import (
     POPULATION,
     RESPLITS,
     RUNS,
+    RUNS_LIKE_THESE,
     RUNS_ON_ONE_SPLIT,
     Comparison,
     Design,
@@ -63,6 +65,8 @@ __all__ = [
 ]  # fmt: skip
 
 ONE_SPLIT = "share one split"
+ABSENT = "absent"
+"""What is said of a cell that was not imported."""
 MOST_ROWS = 40
 """Comparisons that a table or picture of a page has room for."""
 COMPARISON_COLUMNS = [
@@ -110,7 +114,15 @@ class Analysis:
     @property
     def runs(self) -> str:
         """What the interval of a mean over these seeds is about."""
-        return RUNS_ON_ONE_SPLIT if self.shared == ONE_SPLIT else RUNS
+        if self.shared == ONE_SPLIT:
+            return RUNS_ON_ONE_SPLIT
+        return RUNS if self.design_is_known else RUNS_LIKE_THESE
+
+    @property
+    def design_is_known(self) -> bool:
+        """Whether it is known that the seeds share a split, or that they do not: who imports results may not have said it."""
+        imported = self.results.imported
+        return imported is None or imported.split is not None
 
     @cached_property
     def test_to_train(self) -> float:
@@ -393,12 +405,12 @@ def analyse(
     against = baseline if baseline is not None else section.get("baseline")
     if baseline is None and against in (results.config.get("variants") or ()) and against not in results.variants:
         against = None  # the experiment's baseline was not asked for in this launch
-    if chosen == SECONDS:
+    if chosen == SECONDS and results.imported is None:
         raise ConfigError(
             f"--metric {SECONDS}: seeds that were trained together share the time of their stack, so there is nothing to "
             "compare. Reports give the mean time of each variant below 'Seeds trained by launch'."
         )
-    if chosen == LR:
+    if chosen == LR and results.imported is None:
         raise ConfigError(
             f"--metric {LR}: the learning rates that the seeds have found for themselves are part of what is compared, and "
             "none is better than another. Reports give their mean and spread below 'Other metrics'."
@@ -422,7 +434,7 @@ def analyse(
 
 def _added_later(results: Results, chosen: str) -> str:
     """What else may keep a metric that the launch declares from being recorded, for an error; "" for an unknown name."""
-    if results.metric(chosen).name not in results.declared:
+    if results.imported is not None or results.metric(chosen).name not in results.declared:
         return ""
     return (
         " Nor is one that was added after the cells had been trained, for these are not trained again: run them in "
@@ -440,6 +452,8 @@ def _population(results: Results) -> str:
     """What redrawn splits are about: rows are draws from a population, but ratings of one user or item hang together."""
     if "population" in results.data:
         return str(results.data["population"])
+    if results.imported is not None:
+        return RUNS_LIKE_THESE if results.imported.split is None else POPULATION
     split = results.config.get("split")  # of a launch from before this was recorded
     split = split if isinstance(split, dict) else {}
     side = split.get("side")
@@ -454,6 +468,8 @@ def _population(results: Results) -> str:
 
 
 def _shared(results: Results, metric: str) -> str:
+    if results.imported is not None:
+        return ONE_SPLIT if results.imported.split == SAME else ""
     split, data = results.config.get("split"), results.data
     said = isinstance(split, dict) and split.get("per_seed") is False
     several = len(set(results.cells["seed"])) > 1
@@ -466,6 +482,8 @@ def _shared(results: Results, metric: str) -> str:
 
 def _test_to_train(results: Results, metric: str) -> float:
     """Rows that the metric is measured on over training rows: of the split as it was drawn, or of its shares."""
+    if results.imported is not None:
+        return results.imported.test_to_train
     side = metric.split("/", maxsplit=1)[0]
     for split in (results.data.get("split"), results.config.get("split")):
         if isinstance(split, dict) and split.get("train") and split.get(side):
@@ -485,7 +503,7 @@ def absences(results: Results, variant: str, metric: str) -> list[str]:
     counts: dict[str, int] = {
         "diverged": int(diverged.sum()),
         "failed": int((cells["status"] == "FAILED").sum()),
-        "not run": int((unfinished & (cells["status"] != "FAILED")).sum()),
+        "not run" if results.imported is None else ABSENT: int((unfinished & (cells["status"] != "FAILED")).sum()),
         "without a finite value": missing - int((unfinished | diverged).sum()),
     }
     return [f"{count} {reason}" for reason, count in counts.items() if count]
@@ -498,13 +516,14 @@ def comparison_table(analysis: Analysis) -> pd.DataFrame:
     ``high`` and ``p`` are those of the former. ``level_holm`` is the confidence of ``low_holm`` .. ``high_holm``.
     """
     marks, notes = footnotes(analysis.results)
+    imported = [sentence.replace("`", "") for sentence in imported_sentences(analysis.results, analysis.metric)]
     rows = []
     for row in analysis.family:
         comparison = row.comparison
         worse, equivalent, better = analysis.chances(row) or (None, None, None)
         about = dict.fromkeys(marks[name] for name in (row.variant, row.other) if name in marks)
         at_step, with_lost = analysis.at_its_step(row), row.test.with_lost
-        remarks = [analysis.exploratory.replace("`", ""), *(f"{mark} {notes[mark]}" for mark in about)]
+        remarks = [*imported, analysis.exploratory.replace("`", ""), *(f"{mark} {notes[mark]}" for mark in about)]
         remarks += [analysis.said(row)] if row.test.lost or len(row.key) == 1 else []
         rows.append(
             {

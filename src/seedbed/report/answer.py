@@ -18,12 +18,14 @@ from seedbed.report.analysis import (
 from seedbed.report.claims import FAILS, HOLDS, OPEN, UNTESTABLE, Claim
 from seedbed.report.departures import foreign_data
 from seedbed.report.formatting import count_word, listed, mean_text
+from seedbed.report.imported import imported_sentences
 from seedbed.report.paired_tests import LOWER
 
 
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
     """What the runs say: who differs, who leads, what is incomplete, what became of the source's claims."""
     sentences = [
+        *imported_sentences(analysis.results, analysis.metric),
         foreign_data(analysis.results),
         analysis.exploratory,
         _differences(analysis),

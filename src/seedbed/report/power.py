@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from seedbed.report.analysis import LEVEL, Analysis, Difference
 from seedbed.report.formatting import NOTHING, count_word, number
+from seedbed.report.imported import imported_sentences
 from seedbed.report.render.terminal import aligned
 from seedbed.statistics import detectable_difference, power, seeds_needed
 
@@ -20,15 +21,15 @@ def power_text(analysis: Analysis, wanted: float = 0.8) -> str:
     rows = [row for row in analysis.family if row.comparison.std is not None]
     if not rows:
         why = "; ".join(dict.fromkeys(row.comparison.words for row in analysis.family)) or "one variant alone"
+        how = "Train" if analysis.results.imported is None else "Import"
         return (
-            f"{analysis.results.experiment}: the spread of the differences is not known ({why}). Train two seeds of two "
+            f"{analysis.results.experiment}: the spread of the differences is not known ({why}). {how} two seeds of two "
             "variants at least."
         )
     table = _seeds_for_the_rope(analysis, wanted) if analysis.rope else _differences_by_seeds(analysis, wanted)
-    exploratory = f"{analysis.exploratory}\n".replace("`", "") if analysis.exploratory else ""
-    return (
-        f"{analysis.results.experiment}, {analysis.label()}\n{exploratory}{aligned(table)}\n{_about(analysis, wanted)}"
-    )
+    first = [*imported_sentences(analysis.results, analysis.metric), analysis.exploratory]
+    said = "".join(f"{sentence}\n".replace("`", "") for sentence in first if sentence)
+    return f"{analysis.results.experiment}, {analysis.label()}\n{said}{aligned(table)}\n{_about(analysis, wanted)}"
 
 
 def _level(analysis: Analysis) -> float:
@@ -105,10 +106,13 @@ def _about(analysis: Analysis, wanted: float) -> str:
         if row.test.lost and row.comparison.std is not None:
             text += f"\n{_name(analysis, row)}: on {row.survivors} alone; a verdict counts the others as the worst."
     if analysis.design == "resampled":
-        text += (
-            "\nEvery seed draws its own split of one data set, so there is a difference that no number of seeds finds: "
-            "only more data does."
+        why = "Every seed draws its own split of one data set, so"
+        why = (
+            why
+            if analysis.design_is_known
+            else "As the test allows for splits of one data set that every seed redraws,"
         )
+        text += f"\n{why} there is a difference that no number of seeds finds: only more data does."
     if not analysis.rope:
         text += "\nHow many seeds does the smallest difference worth having take? --difference D"
     return text

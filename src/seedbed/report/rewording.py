@@ -24,10 +24,11 @@ SHOWN = 3
 def with_current_wording(results: Results, config_dir: str | PathLike[str] | None) -> tuple[Results, list[str]]:
     """The results under the question, the report section and the published part of the experiment file, where there is one.
 
-    And sentences on what of the file was not used. Of a search, which words its question itself, nothing is changed.
+    And sentences on what of the file was not used. Of a search, which words its question itself, nothing is changed, nor of
+    imported results, which have no file.
     Raises ConfigError for a file that cannot be read.
     """
-    if results.search is not None:
+    if results.search is not None or results.imported is not None:
         return results, []
     if results.experiment not in experiment_names(config_dir):
         return results, [

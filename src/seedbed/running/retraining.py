@@ -20,7 +20,14 @@ from seedbed.results import SECONDS
 from seedbed.running.cell_checks import CellValues
 from seedbed.running.planning import load_table, plan_variant
 from seedbed.tracking.aggregates import is_curve
-from seedbed.tracking.launches import read_config, read_data, read_environment, read_notes, read_plan
+from seedbed.tracking.launches import (
+    read_config,
+    read_data,
+    read_environment,
+    read_notes,
+    read_plan,
+    refuse_imported,
+)
 from seedbed.tracking.names import metric_names
 from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store
@@ -43,6 +50,7 @@ def finished_cells(store: Store, launch: Launch, variant: str | None) -> list[Se
     """Trained cells of the launch, wherever they were trained: the first seed of each variant, then the second ..."""
     if not launch.readable:
         raise TrackingError(f"Launch {launch.id} ended before its first variant: there is nothing to verify.")
+    refuse_imported(store, launch, "verify")
     plan = read_plan(store, launch.id)
     if variant is not None and variant not in plan:
         raise ConfigError(

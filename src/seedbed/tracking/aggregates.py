@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from seedbed.results import SECONDS
 from seedbed.statistics import summary
@@ -15,13 +15,16 @@ def variant_metrics(cells: Sequence[SeedRun]) -> dict[str, float]:
 
     Cells that diverged or failed do not enter; with one seed there is no spread, and none is logged.
     """
-    usable = [cell for cell in cells if cell.usable]
-    finals = [final_metrics(cell.metrics) for cell in usable]
+    finals = [final_metrics(cell.metrics) for cell in cells if cell.usable]
+    return aggregated(finals, [name for of_cell in finals for name in of_cell if is_curve(name)])
+
+
+def aggregated(finals: Sequence[Mapping[str, float]], curves: Collection[str] = ()) -> dict[str, float]:
+    """The same of the final metrics of each cell; ``curves`` are those whose mean is logged epoch by epoch."""
     values: dict[str, float] = {}
     for name in sorted({name for of_cell in finals for name in of_cell}):
         result = summary([of_cell.get(name, math.nan) for of_cell in finals])
-        # A curve's mean over the seeds is logged epoch by epoch.
-        entries: dict[str, float | None] = {} if is_curve(name) else {"": result.mean}
+        entries: dict[str, float | None] = {} if name in curves else {"": result.mean}
         if name != SECONDS:  # stacked seeds share the time of their stack
             entries |= {"_std": result.std, "_n": result.n, "_low": result.low, "_high": result.high}
         values |= {f"{name}{suffix}": float(value) for suffix, value in entries.items() if value is not None}

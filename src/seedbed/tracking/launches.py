@@ -23,7 +23,7 @@ from seedbed.tracking.databases import without_password
 from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, METRICS, NOTES, OVERRIDES, PLAN
 from seedbed.tracking.params import is_cut_text
 from seedbed.tracking.runs import Launch, launch_of
-from seedbed.tracking.store import LATEST_FIRST, Store, of_kind, opened, store_uri
+from seedbed.tracking.store import LATEST_FIRST, NothingTracked, Store, of_kind, opened, store_uri
 
 Plan = dict[str, list[tuple[int, str]]]
 """Seed and fingerprint of each cell, by variant."""
@@ -83,6 +83,30 @@ def _no_launch(store: Store, count: int, back: int, *, of_search: bool) -> Track
             f"so ~{count - 1} is the first. 'seedbed status {name}' lists them."
         )
     return TrackingError(f"No launch of {name!r} got as far as its first variant. Run it again.")
+
+
+def imported_experiments(config_dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """The experiments of the project's store that are imports; [] where there is no store."""
+    project = project_folder(config_dir)
+    uri = store_uri(project)
+    try:
+        client = opened(uri, project, "import results first")
+    except NothingTracked:
+        return []
+    with usable(uri):
+        names = client.experiment_names()
+        runs = client.runs(list(names), of_kind("launch"), LATEST_FIRST) if names else []
+    return sorted({names[launch.experiment_id] for launch in map(launch_of, runs) if launch.imported})
+
+
+def refuse_imported(store: Store, launch: Launch, asked: str) -> None:
+    """Raise ``TrackingError`` for an import, of which there is nothing to train again and no network to ask."""
+    if launch.imported:
+        raise TrackingError(
+            f"Launch {launch.id[:8]} of {store.experiment!r} was imported from {launch.imported}: seedbed did not train it, "
+            f"and has neither its recipe nor its weights, so there is nothing to {asked}. 'seedbed report "
+            f"{store.experiment}' and 'seedbed power {store.experiment}' work on it."
+        )
 
 
 def only_searched(store: Store) -> bool:

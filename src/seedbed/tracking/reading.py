@@ -14,6 +14,7 @@ from seedbed.metrics import Declared
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Job, Results, Search, Trial
 from seedbed.statistics import finite
 from seedbed.tracking.aggregates import final_metrics, is_curve
+from seedbed.tracking.imports import read_imported
 from seedbed.tracking.launches import (
     Plan,
     jobs_of_sweep,
@@ -40,6 +41,8 @@ def read_results(store: Store, launch: Launch, *, curves: bool = True, jobs: boo
     """
     if not launch.readable:
         raise TrackingError(f"Launch {launch.id} ended before its first variant: there is nothing to report.")
+    if launch.imported:
+        return read_imported(store, launch, curves=curves)
     plan = read_plan(store, launch.id)
     of_sweep = jobs_of_sweep(store, launch) if jobs else []
     plans = {job.id: read_plan(store, job.id) for job in of_sweep} | {launch.id: plan}

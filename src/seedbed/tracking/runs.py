@@ -15,6 +15,8 @@ from seedbed.tracking.names import (
     CHOSEN_EPOCH,
     CODE_TAG,
     COPIES,
+    IMPORTED,
+    IMPORTED_MARK,
     LABEL,
     LR_FALLBACK,
     OUTCOME,
@@ -91,6 +93,8 @@ class Launch(RecordedRun):
     search: str | None
     """Id of the search's run whose best trials it has tested; None where it is of no search."""
     sweep: RecordedSweepJob | None
+    imported: str
+    """Where its results come from, of an import; "" where seedbed trained them."""
     recipe_version: str | None
     """None: earlier versions did not record it."""
     params: Mapping[str, str] = field(compare=False, repr=False)
@@ -167,6 +171,11 @@ class SeedRun:
         return self.status == "FINISHED" and self.outcome == "ok"
 
     @property
+    def imported(self) -> bool:
+        """Whether it was trained elsewhere."""
+        return self.fingerprint.startswith(IMPORTED_MARK)
+
+    @property
     def seeds_at_once(self) -> int:
         """How many seeds its stack had."""
         return int(self.params.get(AT_ONCE, 1))
@@ -197,6 +206,7 @@ def launch_of(run: Run) -> Launch:
         readable=READABLE in tags,
         search=tags.get(SEARCH),
         sweep=_sweep_job(tags),
+        imported=tags.get(IMPORTED, ""),
         recipe_version=tags.get("recipe_version"),
         params=run.data.params,
     )

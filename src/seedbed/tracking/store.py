@@ -16,7 +16,7 @@ from seedbed.paths import project_folder
 from seedbed.results import SECONDS, TrainedAlone
 from seedbed.tracking import databases
 from seedbed.tracking.client import ARTIFACTS, PARENT, STORE, ProjectClient, usable
-from seedbed.tracking.names import KIND, ROUNDING, ROUNDING_RECORD, SWEEP, TAG, from_store, in_store
+from seedbed.tracking.names import IMPORTED, KIND, ROUNDING, ROUNDING_RECORD, SWEEP, TAG, from_store, in_store
 from seedbed.tracking.processes import surely_gone, this_process
 from seedbed.tracking.runs import (
     Launch,
@@ -226,6 +226,10 @@ class Store:
             for cell in json.loads(self.run(run.info.run_id).text(ROUNDING_RECORD)):
                 recorded[cell["fingerprint"]] = TrainedAlone(**cell | {"outcomes": tuple(cell["outcomes"])})
         return [recorded[fingerprint] for fingerprint in dict.fromkeys(fingerprints) if fingerprint in recorded]
+
+    def holds_other_runs_than_imports(self) -> bool:
+        """Whether there are runs that no import has written."""
+        return any(IMPORTED not in from_store(run.data.tags) for run in self._search(""))
 
     # -- values and files of a run
 

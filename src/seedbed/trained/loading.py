@@ -25,7 +25,7 @@ from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tasks.base import RECOMMENDER, SeedData, Task
 from seedbed.tasks.rating import UNKNOWN
-from seedbed.tracking.launches import find_launch, only_searched, read_config
+from seedbed.tracking.launches import find_launch, only_searched, read_config, refuse_imported
 from seedbed.tracking.names import CONFIG, WEIGHTS
 from seedbed.tracking.other_code import shortened
 from seedbed.tracking.reading import read_results
@@ -170,6 +170,7 @@ def find_variant(
     """
     store = open_project_store(experiment, config_dir)
     launch = find_launch(store, run, of_search=run is None and only_searched(store))
+    refuse_imported(store, launch, "ask or export")
     results = read_results(store, launch, curves=False)
     name, why = (variant, "") if variant is not None else _best_variant(results)
     run_id, config = _config_of(store, launch.id, results, name)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -93,6 +94,17 @@ class DelimitedRecords(Records):
 
     def numbers(self, positions: Sequence[int], decimal: str = ".") -> pd.DataFrame:
         return self._read(positions, na_values=["?"], decimal=decimal, low_memory=False)[list(positions)]
+
+    def place(self, row: int) -> str:
+        """The line of a record, where each record is a line, and none was left out above it."""
+        return f"line {self._line_of[row]}" if self._line_of and not self.dropped else super().place(row)
+
+    @cached_property
+    def _line_of(self) -> list[int]:
+        """The line of each record; [] where some take several."""
+        lines = [number for number, line in enumerate(_lines(self._text), 1) if line.strip()]
+        below = lines[int(self._dialect.header) :]
+        return below if len(below) == self._rows else []
 
     def _read(self, positions: Sequence[int], **options: object) -> pd.DataFrame:
         wanted = sorted(set(positions))

@@ -212,6 +212,10 @@ class Records(ABC):
     def numbers(self, positions: Sequence[int], decimal: str = ".") -> pd.DataFrame:
         """Some columns, numeric where all their values are; labelled by position. NaN where there is no value."""
 
+    def place(self, row: int) -> str:
+        """Where a record stands, counted from 0, for messages."""
+        return f"record {row + 1}"
+
     def position(self, name: str, key: str) -> int:
         """The position of column ``name``, which config key ``key`` asks for; raises ``DataError``."""
         positions = [position for position, column in enumerate(self.columns) if column == name]

@@ -63,7 +63,8 @@ def curves_figure(
     for axes in panels[len(variants) :]:
         axes.remove()
     figure.supylabel(plain(metric if beside is None else "loss"), fontsize=10)
-    figure.supxlabel("epoch", fontsize=10)
+    imported = results.imported
+    figure.supxlabel("epoch" if imported is None else imported.steps, fontsize=10)
     of_all = [axes.get_legend_handles_labels() for axes in panels[: len(variants)]]
     by_label = {label: handle for handles, labels in of_all for handle, label in zip(handles, labels, strict=True)}
     figure.legend(
@@ -78,14 +79,14 @@ def _draw(
     table = _by_seed(results, variant, metric)
     sound = set(results.sound_seeds(variant))
     if not table.empty:
-        name = "ours" if beside is None else plain(metric)
+        name = "ours" if beside is None and results.imported is None else plain(metric)
         _draw_ours(axes, table[[seed for seed in table if seed in sound]], results.metric(metric).bounds, name)
     if beside is not None:
         other = _by_seed(results, variant, beside)
         _draw_beside(axes, other[[seed for seed in other if seed in sound]].dropna(), beside)
     left_out = table[[seed for seed in table if seed not in sound]]
     if not left_out.empty:
-        lines = axes.plot(left_out.index + 1, left_out, color=DARK_GREY, linestyle=":", linewidth=1.1)
+        lines = axes.plot(left_out.index, left_out, color=DARK_GREY, linestyle=":", linewidth=1.1)
         lines[0].set_label("diverged, in no mean")
     for place, curve in enumerate(curves):
         axes.plot(
@@ -106,17 +107,18 @@ def _draw_beside(axes: Axes, table: pd.DataFrame, metric: str) -> None:
     """``table``: (epochs, seeds)."""
     if table.empty:
         return
-    epochs, mean, std = table.index + 1, table.mean(axis=1), table.std(axis=1, ddof=1)
+    epochs, mean, std = table.index, table.mean(axis=1), table.std(axis=1, ddof=1)
     if table.shape[1] > 1:
         axes.fill_between(epochs, mean - 2 * std, mean + 2 * std, color=VERMILION, alpha=0.15, linewidth=0)
     axes.plot(epochs, mean, color=VERMILION, linewidth=1.6, linestyle="-.", label=f"{plain(metric)}, mean")
 
 
 def _by_seed(results: Results, variant: str, metric: str) -> pd.DataFrame:
-    """(epochs, seeds)."""
+    """(epochs, seeds), by epochs as they are shown: from 1 on, or as they were imported."""
     ours = results.curves
     there = ours[(ours["variant"] == variant) & (ours["metric"] == metric)]
-    return there.pivot_table(index="epoch", columns="seed", values="value")
+    table = there.pivot_table(index="epoch", columns="seed", values="value")
+    return table if results.imported else table.set_axis(table.index + 1)
 
 
 def _draw_ours(axes: Axes, table: pd.DataFrame, bounds: tuple[float | None, float | None], name: str = "ours") -> None:
@@ -126,9 +128,9 @@ def _draw_ours(axes: Axes, table: pd.DataFrame, bounds: tuple[float | None, floa
     """
     if table.empty or not len(table.columns):
         return
-    axes.plot(table.index + 1, table, color=BLUE, alpha=0.18, linewidth=0.8)
+    axes.plot(table.index, table, color=BLUE, alpha=0.18, linewidth=0.8)
     of_all = table.dropna()
-    epochs, mean, std = of_all.index + 1, of_all.mean(axis=1), of_all.std(axis=1, ddof=1)
+    epochs, mean, std = of_all.index, of_all.mean(axis=1), of_all.std(axis=1, ddof=1)
     if table.shape[1] > 1:
         low, high = mean - 2 * std, mean + 2 * std
         cut_low, cut_high = low.clip(lower=bounds[0]), high.clip(upper=bounds[1])

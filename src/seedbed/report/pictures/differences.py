@@ -54,7 +54,8 @@ def _notes(analysis: Analysis) -> list[str]:
     notes = ["Mean of the paired differences and its 95 % interval; right: p after Holm."]
     notes += [f"Grey: differences up to {analysis.rope:g}, too small to matter."] if analysis.rope else []
     if any(row.test.lost for row in analysis.shown):
-        notes.append("Squares: of the seeds that did not diverge or fail alone.")
+        kept = "did not diverge or fail" if analysis.results.imported is None else "have a value in both"
+        notes.append(f"Squares: of the seeds that {kept} alone.")
     return [*notes, *([fill(analysis.left_out, 62)] if analysis.left_out else [])]
 
 

@@ -109,10 +109,13 @@ def _about_test(analysis: Analysis) -> str:
             "count as pairs there, and the p given is not adjusted."
         )
     else:
-        test = (
-            "Corrected resampled t-test (Nadeau and Bengio 2003): every seed draws its own split, so "
-            f"training sets overlap, and the variance of the mean is s² (1/n + {analysis.test_to_train:.3f})."
+        drawn = (
+            "every seed draws its own split, so training sets overlap, and the variance of the mean is"
+            if analysis.design_is_known
+            else "whether every seed drew its own split was not said. Training sets may overlap, and the variance of the mean "
+            "is taken as"
         )
+        test = f"Corrected resampled t-test (Nadeau and Bengio 2003): {drawn} s² (1/n + {analysis.test_to_train:.3f})."
     return (
         f"{test} Seeds are paired. The intervals are about {analysis.family[0].comparison.about}, each by itself. "
         f"Holm's method adjusts p over {_family_size(analysis)}; better or worse is said only below {LEVEL}. "

@@ -18,6 +18,8 @@ def pictures(evidence: Evidence) -> list[Picture]:
     metric = curve_metric(evidence.results, evidence.numbers)
     if metric is None:
         return []
-    of_source = curves_of_the_source(evidence.numbers, metric)
+    of_source, imported = curves_of_the_source(evidence.numbers, metric), evidence.results.imported
     caption = f"{metric} after each epoch, ours{' and published' if of_source else ''}"
+    if imported is not None:
+        caption = f"{metric} by {imported.steps}"
     return [Picture("curves", caption, lambda: curves_figure(evidence.results, metric, of_source))]

@@ -10,8 +10,8 @@ from seedbed.report.evidence import Evidence
 
 
 def section(evidence: Evidence) -> list[Block]:
-    """Name, digest, counts and notes of the data set; [] where nothing of it was recorded."""
-    data = evidence.results.data
+    """Name, digest, counts and notes of the data set; [] where nothing of it was recorded, as of imported results."""
+    data = evidence.results.data if evidence.results.imported is None else {}
     rows, notes = _rows(data), [Plain(str(note)) for note in data.get("notes") or ()]
     blocks: list[Block] = [TableBlock(["", ""], rows)] if rows else []
     blocks += [Bullets(notes)] if notes else []

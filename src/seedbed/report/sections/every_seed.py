@@ -62,7 +62,8 @@ def _header(analysis: Analysis) -> list[Words]:
         "sample std",
         f"95 % BCa, {analysis.runs}",
     ]
-    return [*header, *([f"95 %, {analysis.population_name}"] if _is_resampled(analysis) else [])]
+    about = analysis.population_name if analysis.design_is_known else "corrected"
+    return [*header, *([f"95 %, {about}"] if _is_resampled(analysis) else [])]
 
 
 def _cells(analysis: Analysis, variant: str, summary: Summary) -> list[Words]:

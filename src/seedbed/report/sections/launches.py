@@ -13,7 +13,9 @@ from seedbed.results import SECONDS
 
 
 def section(evidence: Evidence) -> list[Block]:
-    """A line a launch; [] where neither launches nor times were recorded."""
+    """A line a launch; [] where neither launches nor times were recorded, or nothing was trained."""
+    if evidence.results.imported is not None:
+        return []
     results = evidence.results
     finished = results.cells[results.cells["status"] == "FINISHED"]
     recorded: dict[str, Mapping[str, str]] = {launch["id"]: launch for launch in results.launches}

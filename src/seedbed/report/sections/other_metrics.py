@@ -32,11 +32,12 @@ def section(evidence: Evidence) -> list[Block]:
 
 def _others(analysis: Analysis) -> list[str]:
     """Metrics of the same rows, and those of none, without what other sections are about."""
-    prefix, elsewhere = analysis.metric.rpartition("/")[0], metrics_by_profile(analysis).values()
+    prefix, elsewhere = analysis.metric.rpartition("/")[0], [*metrics_by_profile(analysis).values()]
+    elsewhere += [SECONDS] if analysis.results.imported is None else []
     return [
         name
         for name in analysis.results.metrics
-        if name not in (analysis.metric, SECONDS, *elsewhere) and (name.rpartition("/")[0] == prefix or "/" not in name)
+        if name not in (analysis.metric, *elsewhere) and (name.rpartition("/")[0] == prefix or "/" not in name)
     ]
 
 

@@ -34,6 +34,9 @@ def _about(analysis: Analysis, p: float) -> Paragraph:
     ranking = analysis.ranking
     lost = any(not analysis.is_complete(name, analysis.summaries[name]) for name in analysis.distinct)
     last = " A run that diverged or failed is last in its seed." if lost else ""
+    if analysis.results.imported is not None:
+        without = any(analysis.lost(name) for name in analysis.distinct)
+        last = " A run without a value is last in its seed." if without else ""
     return Paragraph(
         (
             f"Mean ranks of the {count_word(len(ranking.ranks))} variants over {ranking.n} "

@@ -51,7 +51,9 @@ def _config(results: Results) -> list[Block]:
 
 
 def _shared(results: Results) -> dict[str, Any]:
-    """The keys of the config that make up the recipe."""
+    """The keys of the config that make up the recipe; of imported results none is known."""
+    if results.imported is not None:
+        return {}
     left_out = _NO_RECIPE | unused_parts(results) | (set() if results.config.get("callbacks") else {"callbacks"})
     shared = {key: value for key, value in results.config.items() if key not in left_out}
     if isinstance(shared.get("data"), dict):

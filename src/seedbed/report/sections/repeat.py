@@ -10,12 +10,12 @@ from seedbed.report.evidence import Evidence
 
 
 def section(evidence: Evidence) -> list[Block]:
-    """What trained the seeds, and what makes this page from the tracked runs."""
+    """What trained or imported the seeds, and what makes this page from the tracked runs."""
     results = evidence.results
     own = [launch for launch in results.launches if launch["id"] == results.launch] or results.launches[-1:]
     command = own[0].get("command") if own else ""
-    run = command or f"seedbed run {results.experiment}"
-    return [Heading("Repeat"), Listing(f"{run}\n{_report_command(evidence.analysis)}")]
+    run = command or ("" if results.imported else f"seedbed run {results.experiment}")
+    return [Heading("Repeat"), Listing("\n".join(filter(None, [run, _report_command(evidence.analysis)])))]
 
 
 def _report_command(analysis: Analysis) -> str:

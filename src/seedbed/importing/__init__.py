@@ -1,0 +1,1 @@
+"""Results that were trained elsewhere: read, checked, and compared or recorded as imported."""
