@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from seedbed.config.compose import experiment_names
+from seedbed.config.folders import experiment_names
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.importing.experiments import read_experiment
 from seedbed.importing.results import Statements, results_of
