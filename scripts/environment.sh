@@ -12,7 +12,9 @@ set_up() {
     venv_works || make_venv
     is_installed "$extra" || install "$extra"
   ) 9<"$root"
-  export PATH="$venv/bin:$PATH"
+  # What is imported is compiled once, also where a machine's settings keep nothing of it beside the sources.
+  unset PYTHONDONTWRITEBYTECODE
+  export PATH="$venv/bin:$PATH" PYTHONPYCACHEPREFIX=$venv/pycache
 }
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -87,6 +89,7 @@ install() {
   [[ $(uname) != Linux ]] || has_torch ||
     say "The index's PyTorch brings several GB of CUDA; a CPU wheel that PIP_FIND_LINKS names goes first."
   rm -f "$venv"/.installed*
+  # pip would compile every module, on one core, which takes longer than all else; at their first import, few are compiled.
   "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --no-compile \
     --constraint "$root/constraints.txt" --editable "$root${extra:+[$extra]}" || {
     local status=$?
@@ -94,9 +97,6 @@ install() {
       "Where a version is not to be had, make constraints.txt anew: its first lines say how."
     exit "$status"
   }
-  # On all cores, where pip takes one, and without the packages' own tests. Not left to the first import: there are
-  # machines on which that keeps nothing (PYTHONDONTWRITEBYTECODE). What cannot be compiled is for other Pythons.
-  "$venv/bin/python" -m compileall -qq -j 0 -x 'site-packages/.*/tests/' "$venv/lib" || true
   # Written last: what was interrupted is completed by the next call.
   for name in "" "$extra"; do recipe >"$(stamp "$name")"; done
 }
