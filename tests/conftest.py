@@ -154,21 +154,17 @@ def _set_apart(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the project of each test lies, one after the other: what was composed in a folder is not composed again."""
     return tmp_path_factory.mktemp("place") / "project"
 
 
 @pytest.fixture
-def bare_project(tmp_path: Path, place: Path) -> Path:
-    """A project without a store, at ``tmp_path / "project"``."""
-    shutil.rmtree(place, ignore_errors=True)
-    return _linked(tmp_path, write_project(place))
-
-
-def _linked(tmp_path: Path, place: Path) -> Path:
-    (tmp_path / "project").symlink_to(place)
-    return tmp_path / "project"
+def bare_project(tmp_path: Path, project_place: Path) -> Path:
+    """A project without a store; ``tmp_path / "project"`` is a link to it."""
+    shutil.rmtree(project_place, ignore_errors=True)
+    (tmp_path / "project").symlink_to(project_place)
+    return write_project(project_place)
 
 
 @pytest.fixture
@@ -178,10 +174,11 @@ def project(bare_project: Path, empty_store: Path) -> Path:
 
 
 @pytest.fixture
-def trained_project(tmp_path: Path, place: Path, trained_once: tuple[Path, Outcome]) -> Path:
+def trained_project(tmp_path: Path, project_place: Path, trained_once: tuple[Path, Outcome]) -> Path:
     """A project in which ``messages`` was run as it stands: 2 variants of 3 seeds, in one launch."""
-    shutil.rmtree(place, ignore_errors=True)
-    return _linked(tmp_path, Path(shutil.copytree(trained_once[0], place)))
+    shutil.rmtree(project_place, ignore_errors=True)
+    (tmp_path / "project").symlink_to(project_place)
+    return Path(shutil.copytree(trained_once[0], project_place))
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ import pytest
 
 from seedbed.checks import is_installed
 from seedbed.cli.main import main as seedbed
-from seedbed.data import movielens
+from seedbed.data.published import movielens
 from tests import made_up
 from tests.scripts.loading import SCRIPTS, load_script
 
@@ -70,8 +70,8 @@ def test_all_scripts_are_tried() -> None:
     """A new one is listed here with its test, or with the script that is tried and runs it."""
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
         "calibrate_hard_cases", "calibrate_statistics", "compare_fastai", "compare_index", "compare_loops",
-        "compare_matrix", "compare_recommenders", "compare_search", "fastai_side", "make_store", "recommenders_side",
-        "search_side", "timing",
+        "compare_matrix", "compare_recommenders", "compare_search", "fastai_side", "make_store", "measure_startup",
+        "recommenders_side", "search_side", "timing",
     }  # fmt: skip
 
 
@@ -354,7 +354,7 @@ def test_search(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty
 def test_search_in_processes(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     unchecked = folder / "sitecustomize.py"
     unchecked.write_text(
-        "import dataclasses\nfrom seedbed.data.movielens import EDITIONS\n"
+        "import dataclasses\nfrom seedbed.data.published.movielens import EDITIONS\n"
         "EDITIONS['movielens_100k'] = dataclasses.replace(EDITIONS['movielens_100k'], digests={})\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *sys.path]))
@@ -404,3 +404,22 @@ def test_a_store(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, em
         "expected/recommend.txt",
         "expected/targets.json",
     } <= names
+
+
+@pytest.mark.slow
+def test_the_startup_of_a_command(call: Call) -> None:
+    said = call(load_script("measure_startup"), "--only", "one_cycle", "--repeats", "1")
+    imported, ratio, wanted = found(
+        r"([\d.]+) s  import torch\n.* s +([\d.]+) x torch +\(wanted ([\d.]+)\)  seedbed schedule", said
+    )
+    assert float(imported) > 0
+    assert float(ratio) < 2 * float(wanted)  # of one turn, on a machine that may be busy
+
+
+def test_a_startup_that_takes_too_long(capsys: pytest.CaptureFixture[str]) -> None:
+    script = load_script("measure_startup")
+    status, schedule = script.Command("status", "mlflow"), script.Command("schedule", "torch")
+    seconds = {"import torch": [2.0], "import mlflow": [1.0], "status": [9.0, 1.5, 1.0], "schedule": [1.0, 1.1, 1.3]}
+    assert script.report([status, schedule], seconds) == 1
+    assert [line.endswith("TOO LONG") for line in capsys.readouterr().out.splitlines()] == [False, False, True, False]
+    assert script.report([schedule], seconds) == 0

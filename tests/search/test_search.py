@@ -522,7 +522,7 @@ def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: 
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["model.hiden=[4],[8]"], "model.hiden: seedbed.models.mlp.mlp has no such setting, did you mean 'hidden'"),
+        (["model.hiden=[4],[8]"], "there is no key 'model.hiden', did you mean 'hidden'"),
         (["imbalance=none,smote"], "variant none set"),
         (["model.dropout=interval(0.0,2.0)"], "dropout"),
         (["search=grid"], "has no end of values"),
