@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import logging
 import sys
@@ -45,8 +44,6 @@ def main() -> None:
     An experiment is one YAML file: its variants are trained under many seeds, all seeds of a variant at once,
     tracked in MLflow, and compared by a paired test.
     """
-    # Imports make hundreds of thousands of objects that stay; to look through them at every 700 takes a sixth of the time.
-    gc.set_threshold(20_000)
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names of files may hold what is no text
     said = logging.getLogger("seedbed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import Override
@@ -51,6 +51,9 @@ def explain(error: Exception, request: Request) -> ConfigError:
 
 def _unknown_key(override: Override, said: str, request: Request) -> ConfigError:
     key, variant = override.key_or_group, request.variant
+    own_keys = _keys(request.base.compose([*request.own, *request.choices]))
+    if (meant := _misspelling(key, own_keys)) and not _is_elsewhere(key, request):
+        return ConfigError(f"{said}: {meant}")  # without importing what the config names
     keys = {other: _keys(request.base.compose([*own, *request.choices])) for other, own in request.variants.items()}
     having = [other for other, known in keys.items() if key in known]
     if variant in having:  # Hydra puts a mapping into what is there, and only into a mapping
@@ -67,8 +70,6 @@ def _unknown_key(override: Override, said: str, request: Request) -> ConfigError
     if elsewhere := _in_other_choices(override, request.base, given):
         return ConfigError(f"{said}: {elsewhere}")
     no_such = f"there is no key {key!r}, {near_misses(key, keys[variant])}"
-    if meant := _surely_meant(key, keys[variant]):  # said without importing what the config names
-        return ConfigError(f"{said}: there is no key {key!r}, did you mean {' or '.join(map(repr, meant))}?")
     why = _why_not_added(override, request.base, given)
     if why is None:
         return ConfigError(f"{said}: {no_such} (to add a new key: +{override.input_line})")
@@ -76,11 +77,31 @@ def _unknown_key(override: Override, said: str, request: Request) -> ConfigError
     return ConfigError(f"{said}: {no_such if is_inner else why}")
 
 
-def _surely_meant(key: str, known: Iterable[str]) -> list[str]:
-    """The names beside a key, of ``known`` dotted ones, that it is surely a misspelling of."""
-    node, _, name = key.rpartition(".")
+def _misspelling(key: str, known: Collection[str]) -> str:
+    """What a dotted key is surely a misspelling of, by the ``known`` ones beside its first part that is not known; "" for another."""
+    parts = key.split(".")
+    absent = next((number for number in range(1, len(parts) + 1) if ".".join(parts[:number]) not in known), None)
+    if absent is None:
+        return ""
+    node, name = ".".join(parts[: absent - 1]), parts[absent - 1]
     beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == node]
-    return difflib.get_close_matches(name, beside, cutoff=MISSPELT)
+    close = difflib.get_close_matches(name, beside, cutoff=MISSPELT)
+    said = f"there is no key {'.'.join(parts[:absent])!r}"
+    return f"{said}, did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _is_elsewhere(key: str, request: Request) -> bool:
+    """Whether a variant sets the key, or another choice of its group may."""
+    group = _group_of(key, request.base)
+    by_variants = [item.key_or_group for own in request.variants.values() for item in parse_single(own)]
+    return key in by_variants or any(
+        _may_set(request.base, group, choice, key) for choice in request.base.groups.get(group, ())
+    )
+
+
+def _group_of(key: str, base: BaseConfig) -> str:
+    """The config group that a dotted key is a setting of; "" where there is none."""
+    return max((name for name in base.groups if key.startswith(f"{name.replace('/', '.')}.")), key=len, default="")
 
 
 def _keys(composed: DictConfig) -> dict[str, Any]:
@@ -104,7 +125,7 @@ def _why_not_added(override: Override, base: BaseConfig, given: Sequence[str]) -
 def _in_other_choices(override: Override, base: BaseConfig, given: Sequence[str]) -> str:
     """Whether other choices of the key's group have the key, as of a sweep over the group; "" where none has."""
     groups, key = base.groups, override.key_or_group
-    group = max((name for name in groups if key.startswith(f"{name.replace('/', '.')}.")), key=len, default="")
+    group = _group_of(key, base)
     if not group:
         return ""
     chosen = [item for item in parse_single(given) if item.key_or_group in groups]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, config_dir_option, debug_option
+from seedbed.cli.options import WithExamples, config_dir_option, debug_option, ends_soon
 
 
 @click.command(
@@ -26,6 +26,7 @@ def diff(first: str, second: str, metric: str | None, config_dir: str | None) ->
     A launch is an experiment's NAME (its latest launch), NAME~1 (the one before), or an id or the start of it, as
     seedbed status NAME lists them. The two may be of different experiments.
     """
+    ends_soon()
     from seedbed.cli.diff import differences
 
     click.echo(differences(first, second, metric, config_dir))

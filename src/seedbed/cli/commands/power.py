@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, baseline_option, config_dir_option, debug_option, metric_option
+from seedbed.cli.options import WithExamples, baseline_option, config_dir_option, debug_option, ends_soon, metric_option
 
 
 @click.command(
@@ -44,6 +44,7 @@ def power(
     config_dir: str | None,
 ) -> None:
     """Say how many seeds a difference takes, from the spread between the variants of EXPERIMENT that was seen."""
+    ends_soon()
     from seedbed.report.analysis import analyse
     from seedbed.report.power import power_text
     from seedbed.tracking.launches import find_launch

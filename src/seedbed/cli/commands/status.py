@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, config_dir_option, debug_option
+from seedbed.cli.options import WithExamples, config_dir_option, debug_option, ends_soon
 
 
 @click.command(
@@ -20,6 +20,7 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option
 @debug_option
 def status(experiment: str | None, config_dir: str | None) -> None:
     """Say what is trained, running, failed or missing."""
+    ends_soon()
     from seedbed.cli.status import experiment_status, project_status
 
     click.echo(experiment_status(experiment, config_dir) if experiment else project_status(config_dir))

@@ -7,7 +7,7 @@ import sys
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, config_dir_option, debug_option
+from seedbed.cli.options import WithExamples, config_dir_option, debug_option, ends_soon
 
 
 @click.command(
@@ -24,6 +24,7 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option
 @debug_option
 def ui(experiment: str | None, port: int, no_browser: bool, config_dir: str | None) -> None:
     """Serve the MLflow pages of this project on 127.0.0.1, opened on EXPERIMENT."""
+    ends_soon()
     from seedbed.cli.ui import serve
 
     sys.exit(serve(experiment, port, open_browser=not no_browser, config_dir=config_dir))
