@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import logging
 import sys
@@ -44,6 +46,7 @@ def main() -> None:
     An experiment is one YAML file: its variants are trained under many seeds, all seeds of a variant at once,
     tracked in MLflow, and compared by a paired test.
     """
+    atexit.register(gc.freeze)  # at its end Python would look through all that was imported for garbage: up to a second
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names of files may hold what is no text
     said = logging.getLogger("seedbed")
