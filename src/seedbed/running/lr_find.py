@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from seedbed.config.experiment import Experiment, load_experiment
+from seedbed.config.lightning_modules import trains_modules
 from seedbed.errors import ConfigError
 from seedbed.figures import Kind, rendered
 from seedbed.lr_finder import AUTO, RULES, FinderSettings, RangeTest, Suggested, mean_curve
@@ -100,6 +101,11 @@ def find_lr(
     any test.
     """
     experiment = load_experiment(name, overrides, config_dir)
+    if trains_modules(experiment.config):
+        raise ConfigError(
+            f"{name!r} has task=lightning, whose modules make their optimizers themselves. Take Lightning's own test: callbacks: "
+            "{lr: {_target_: pytorch_lightning.callbacks.LearningRateFinder}}, which sets what the module calls lr."
+        )
     display = display or Display(quiet=True)
     with display, ending_signals_interrupt():
         experiment = installed(experiment, display)

@@ -77,12 +77,17 @@ def train_in_worker(
 
     Raises ``ConfigError`` where they are no longer the ``code`` that the run began with.
     """
+    refuse_changed(config, code)
+    return StackTrainer(config, table).train(stack, device=_device[0])
+
+
+def refuse_changed(config: Mapping[str, Any], code: Code) -> None:
+    """Raise ``ConfigError`` where the user's modules are no longer the ``code`` that the run began with."""
     if changed := code.changed(code_of(recipe_of(config))):
         raise ConfigError(
             f"{', '.join(changed)} changed while this run went on, and a process that starts now would train by the new code. "
             "Type the same command again: it trains what is missing by the code as it is then."
         )
-    return StackTrainer(config, table).train(stack, device=_device[0])
 
 
 def _take_device(queue: Queue[int], threads: int) -> None:
