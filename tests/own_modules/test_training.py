@@ -126,7 +126,7 @@ def test_the_best_epoch_is_tested(project: Path) -> None:
         run("width", ["select=best"], project)
     with pytest.raises(ConfigError, match="mode=max cannot be used: it must be min"):
         run("width", ["select=best", BEST.replace("val/loss}", "val/loss, mode: max}")], project)
-    given = ["variant=wide", "seeds=1", "+module.lr=0.5", "trainer.max_epochs=6"]
+    given = ["variant=wide", "seeds=1", "module.lr=0.5", "trainer.max_epochs=6"]
     last = run("width", given, project)
     outcome = run("width", [*given, "select=best", BEST], project)
     assert outcome.failures == {}
@@ -154,11 +154,13 @@ def test_a_seed_without_a_finite_value_has_diverged(project: Path) -> None:
 
 
 def test_a_metric_that_nothing_logs_ends_the_run_after_its_first_seed(project: Path) -> None:
+    file = project / "experiments" / "width.yaml"
+    file.write_text(file.read_text().replace("test/mse: lower}", "test/mse: lower, test/mze: lower}"))
     with pytest.raises(
         ConfigError,
         match=r"metrics.test/mze: test/mze: the module logs nothing of that name per epoch, did you mean 'test/mse'",
     ):
-        run("width", ["+metrics.test/mze=lower", "seeds=3"], project)
+        run("width", ["seeds=3"], project)
     store = open_project_store("width", project)
     assert [cell.status for cell in store.cells().values()] == ["FINISHED"]
     assert store.launches()[0].status == "FAILED"
@@ -167,8 +169,10 @@ def test_a_metric_that_nothing_logs_ends_the_run_after_its_first_seed(project: P
 
 
 def test_a_key_that_the_module_takes_is_to_be_added(project: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no key 'module.lr'.*\(to add a new key: \+module.lr=0.5\)"):
-        run("width", ["module.lr=0.5"], project)
+    with pytest.raises(
+        ConfigError, match=r"there is no key 'module.scheduler'.*\(to add a new key: \+module.scheduler=x\)"
+    ):
+        run("width", ["module.scheduler=x"], project)
     with pytest.raises(ConfigError, match=r"module.width: mine\d+.Regressor has no such setting"):
         run("width", ["+module.width=5"], project)
 

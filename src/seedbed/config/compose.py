@@ -203,6 +203,12 @@ def _nothing_to_take(error: InterpolationKeyError, place: str) -> str:
     """Message about a value that refers to a key which only other choices have, such as ``${split.side}``."""
     match = re.search(r"'([\w.]+)'", str(error))
     key = match[1] if match else "another key"
+    if key == "seed":
+        return (
+            f"{place}: {error.full_key} is ${{seed}}, the seed of the cell, which there is under task=lightning only. Add "
+            "'override /task: lightning' to the experiment's defaults, where it trains a LightningModule; or give "
+            f"{error.full_key} a value of its own."
+        )
     group, _, rest = key.partition(".")
     having = [
         choice

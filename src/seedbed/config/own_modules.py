@@ -80,6 +80,7 @@ def resolved(composed: DictConfig, request: Request) -> dict[str, Any]:
     config["metrics"] = config["task"]["metrics"] = _renamed(config.get("metrics") or {})
     report = config.get("report") or {}
     config["report"] = {**report, "metric": name_with_side(str(report.get("metric")))}
+    _check_classes(config)
     if config["select"] == "best" and (monitor := monitored(config)):
         config["monitor"] = name_with_side(monitor)
     return config
@@ -111,6 +112,8 @@ def _defaults() -> dict[str, Any]:
 def _trainer(given: Mapping[str, Any], request: Request) -> dict[str, Any]:
     """The arguments of Trainer that somebody has set, and the defaults that hold here too."""
     default: Any = OmegaConf.to_container(OmegaConf.load(resources() / "conf" / "trainer" / "default.yaml"))
+    if str(given.get("_target_")).endswith(".Trainer"):  # as configs of Lightning's with Hydra have it
+        given = {key: value for key, value in given.items() if key != "_target_"}
     said = {key for key, value in given.items() if default.get(key) != value or _is_said(f"trainer.{key}", request)}
     of_length = said & set(OF_LENGTH)
     kept = {key for key in KEPT if key != "max_epochs" or not of_length}
@@ -146,17 +149,10 @@ def _renamed(metrics: Any) -> dict[str, Any]:
 
 def check_modules(config: Mapping[str, Any]) -> None:
     """Raise ``ConfigError`` for values of ``task=lightning`` that cannot work, as far as classes say it."""
-    for key in ("module", "metrics"):
-        if not config[key]:
-            raise ConfigError(f"{key}: nothing is chosen. {_WANTED[key]}")
-    package = _check_class(config["module"], "module", "LightningModule")
-    if config["datamodule"] is not None:
-        _check_class(config["datamodule"], "datamodule", "LightningDataModule", package)
-    for group, base in (("callbacks", "Callback"), ("loggers", "Logger")):
-        for name, node in config[group].items():
-            _check_class(node, f"{group}.{name}", base, package)
-    _check_trainer(config["trainer"], package or "pytorch_lightning")
+    _check_trainer(config["trainer"], _check_classes(config) or "pytorch_lightning")
     require(config["select"] in ("last", "best"), "select", config["select"], "last or best")
+    if not config["metrics"]:
+        raise ConfigError(f"metrics: nothing is chosen. {_WANTED['metrics']}")
     _check_metrics(config)
     if config["select"] == "best":
         _check_monitored(config)
@@ -172,6 +168,19 @@ _WANTED = {
     "metrics": "Say which of what self.log logs is compared, and which values are good, such as metrics: {val/loss: lower, "
     "test/acc: higher}.",
 }
+
+
+def _check_classes(config: Mapping[str, Any]) -> str:
+    """The package of Lightning that the module is of, and all else must be; raises ``ConfigError`` for other classes."""
+    if not config["module"]:
+        raise ConfigError(f"module: nothing is chosen. {_WANTED['module']}")
+    package = _check_class(config["module"], "module", "LightningModule")
+    if config["datamodule"] is not None:
+        _check_class(config["datamodule"], "datamodule", "LightningDataModule", package)
+    for group, base in (("callbacks", "Callback"), ("loggers", "Logger")):
+        for name, node in config[group].items():
+            _check_class(node, f"{group}.{name}", base, package)
+    return package
 
 
 def _check_class(node: Any, place: str, base: str, package: str = "") -> str:

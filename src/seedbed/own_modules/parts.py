@@ -72,8 +72,11 @@ class SeedParts:
         return datamodule
 
     def callbacks(self) -> list[Any]:
-        """New ones."""
-        return [build(node, f"callbacks.{name}") for name, node in self.config["callbacks"].items()]
+        """New ones, without those that only show what is going on: seedbed has a display of its own."""
+        made = [build(node, f"callbacks.{name}") for name, node in self.config["callbacks"].items()]
+        return [
+            each for each in made if not any(package_of(type(each), kind) for kind in ("ProgressBar", "ModelSummary"))
+        ]
 
     def loggers(self, name: str, version: str) -> list[Any]:
         """New ones, which are called by the variant and the seed's run where their node does not say how."""

@@ -20,7 +20,7 @@ from seedbed.config.building import build
 from seedbed.config.experiment import Variant
 from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.metric_checks import metrics_of
-from seedbed.errors import ConfigError, SeedbedError
+from seedbed.errors import ConfigError, SeedbedError, near_misses
 from seedbed.metrics import find
 from seedbed.own_modules.planned import ModulePlanner, PlannedModule
 from seedbed.results import SECONDS
@@ -146,6 +146,7 @@ class Trials:
             if metric == SECONDS:
                 by_metric.append({seed: cell.metrics[SECONDS] for seed, cell in cells.items()})
             else:
+                _require_logged(metric, points)
                 by_metric.append({seed: value_at_end(points[seed], metric, planned) for seed in cells})
         seen = summary(list(by_metric[0].values()))
         values = [self._objective(list(of.values()), place) for place, of in enumerate(by_metric)]
@@ -242,6 +243,16 @@ def _check_pruning(base: PlannedCells, seeds: int) -> None:
         )
         raise ConfigError(
             f"search/pruner with {why}: a trial is pruned by the mean of all {seeds} seeds, which must train together. {remedy}"
+        )
+
+
+def _require_logged(metric: str, points: Mapping[int, Iterable[tuple[str, int, float]]]) -> None:
+    """Raise ``ConfigError`` for a metric that no seed has, as where a user's module logs it otherwise."""
+    logged = {name for of_seed in points.values() for name, _, _ in of_seed}
+    if metric not in logged:
+        raise ConfigError(
+            f"search.metrics: {metric} was measured by no seed of a trial, {near_misses(metric, logged)} Trials are measured on "
+            "validation rows after every epoch: name what is logged there, such as search.metrics=val/loss."
         )
 
 
