@@ -21,6 +21,7 @@ PACKAGES = [
     ),
 ]
 ONE = ["seeds=1", "variant=narrow"]
+RATES = "+callbacks={rate: {_target_: pytorch_lightning.callbacks.LearningRateMonitor}}"
 
 
 def name_of(project: Path) -> str:
@@ -72,8 +73,9 @@ def test_parts_of_the_other_package_are_refused(new_project: Write) -> None:
         ["trainer.gradient_clip_val=0.5", "+trainer.gradient_clip_algorithm=norm"],
         ["+trainer.limit_train_batches=1", "+trainer.limit_val_batches=1", "+trainer.limit_test_batches=1"],
         ["+trainer.accumulate_grad_batches=2", "+trainer.check_val_every_n_epoch=2"],
+        ["trainer.max_epochs=1", "+trainer.enable_checkpointing=false", RATES],
     ],
-    ids=["plateau", "configure_model", "clipping", "limits", "accumulation"],
+    ids=["plateau", "configure_model", "clipping", "limits", "accumulation", "without_loggers"],
 )
 def test_arguments_and_hooks_change_what_is_trained(project: Path, given: list[str]) -> None:
     given = [text.replace("mine.", f"{name_of(project)}.") for text in given]
@@ -139,6 +141,7 @@ def test_a_trial_run_takes_one_seed_and_records_nothing(project: Path) -> None:
         (["trainer.accelerator=abacus"], "trainer: pytorch_lightning.Trainer refuses these settings"),
         (["+datamodule.batch_size=none"], "Data cannot prepare the data of seed 0: ValueError"),
         (["trainer.seeds_at_once=0"], "trainer.seeds_at_once=0 cannot be used"),
+        (["seeds=[4294967296]"], "seeds: 4294967296 is more than seed_everything takes"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )

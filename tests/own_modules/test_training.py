@@ -110,6 +110,16 @@ def test_without_a_test_part_validation_values_are_compared_and_said_to_be_optim
         run("width", [*given, "report.metric=val/loss", "select=best", BEST], project)
 
 
+def test_data_that_have_changed_since_are_not_paired_with_cells_from_before(project: Path) -> None:
+    assert run("width", ["variant=narrow"], project).failures == {}
+    module = module_of(project)
+    made_up = module.made_up
+    module.made_up = lambda rows: made_up(rows - 5)
+    outcome = run("width", config_dir=project)
+    assert set(outcome.failures) == {"wide, seed 0", "wide, seed 1"}
+    assert "serves other rows than 'narrow' under seed 0" in outcome.failures["wide, seed 0"]
+
+
 BEST = "+callbacks={best: {_target_: pytorch_lightning.callbacks.ModelCheckpoint, monitor: val/loss}}"
 
 

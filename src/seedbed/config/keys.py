@@ -110,7 +110,7 @@ def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> It
     top = {*known[""], *(OF_MODULES if modules else ())}
     for key in config:
         if key not in top and key not in referred_to:
-            why = _of_modules(str(key)) or _of_trainer(str(key))
+            why = _of_trainer(str(key)) or _of_modules(str(key))
             yield Unknown(str(key), why or f"there is no such setting, {near_misses(str(key), top)}")
     yield from _unknown_of_modules(config) if modules else _unknown_of_trainer(config.get("trainer"))
     for name in ("report", "tracking", "search", "lr_finder", "published"):

@@ -79,8 +79,11 @@ class SeedParts:
         ]
 
     def loggers(self, name: str, version: str) -> list[Any]:
-        """New ones, which are called by the variant and the seed's run where their node does not say how."""
-        loggers = []
+        """New ones, called by the variant and the seed's run where their node does not say how; else one that keeps nothing.
+
+        Callbacks such as LearningRateMonitor ask for a logger.
+        """
+        loggers: list[Any] = [] if self.config["loggers"] else [silent_logger(self.lightning, name, version)]
         for key, node in self.config["loggers"].items():
             taken = parameters_of(look_up(node["_target_"]))
             named = {"name": name, "version": version}
@@ -99,6 +102,8 @@ class SeedParts:
         Its folder is a temporary one where the config names none: a checkpoint that lies in it is of this seed.
         """
         given = {key: value for key, value in self.config["trainer"].items() if key != "seeds_at_once"}
+        if given.get("enable_checkpointing") is False and not any(map(_keeps_checkpoints, callbacks)):
+            del given["enable_checkpointing"]  # the recorder counts as a checkpoint callback, and keeps none
         with TemporaryDirectory(prefix="seedbed-") as folder:
             quiet = {"enable_progress_bar": False, "enable_model_summary": False, "default_root_dir": folder}
             node = {"_target_": f"{self.lightning.__name__}.Trainer", "_partial_": True, **quiet, **given}
@@ -116,6 +121,29 @@ class SeedParts:
                 f"{place}._target_={self.config[place]['_target_']} gives {type(built).__name__}, which is no {base}. Name one."
             )
         return built
+
+
+def _keeps_checkpoints(callback: Any) -> bool:
+    return bool(package_of(type(callback), "ModelCheckpoint"))
+
+
+def silent_logger(lightning: Any, name: str, version: str) -> Any:
+    """A logger of this namespace that keeps nothing: what is logged is recorded by a callback."""
+
+    class Silent(lightning.loggers.Logger):  # type: ignore[misc, name-defined]
+        @property
+        def name(self) -> str:
+            return name
+
+        @property
+        def version(self) -> str:
+            return version
+
+        def log_metrics(self, *_: Any, **__: Any) -> None: ...
+
+        def log_hyperparams(self, *_: Any, **__: Any) -> None: ...
+
+    return Silent()
 
 
 def _set_up(set_up: Callable[..., None], seed: int, *args: Any, **kwargs: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +13,12 @@ from seedbed.config.own_modules import at_seed, check_side, has_test_part
 from seedbed.errors import ConfigError, DataError, SeedbedError, without_addresses
 from seedbed.own_modules.parts import SeedParts, surroundings
 from seedbed.own_modules.served_rows import PARTS, Part, ServedRows, from_plain, part_of
+from seedbed.tracking.runs import SeedRun
 from seedbed.training.logger import check_loggers
 from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
 
+LARGEST_SEED = 2**32 - 1
 LOOKED_AT = 2
 """Seeds whose rows are looked at before training; those of the others are compared when they train."""
 SELECTION = "There is no test part: variants are compared by their last validation values, and whatever was chosen by these, such as when to stop, makes them optimistic."
@@ -27,6 +29,12 @@ class Pairing:
     """Which rows each seed was served in training, by the variant that trained it first: others must have the same."""
 
     first: dict[int, tuple[str, ServedRows]] = field(default_factory=dict)
+
+    def know(self, cells: Iterable[SeedRun]) -> None:
+        """Take notice of cells that were trained before."""
+        for cell in cells:
+            if cell.rows:
+                self.first.setdefault(cell.seed, (cell.variant, from_plain(cell.rows)))
 
     def check(self, variant: str, seed: int, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Raise ``DataError`` where a variant was served other rows than another one under the same seed."""
@@ -52,7 +60,8 @@ def _unpaired(variant: str, other: str, seed: int, differing: Sequence[str]) -> 
         f"Variant {variant!r} serves other rows than {other!r} under seed {seed} ({', '.join(differing)}): their seeds cannot "
         "be paired. Have the data module draw its split by the seed alone, such as split_seed: ${seed}, and the same for all "
         "variants. Where the rows are the same and a transform makes something else of them, serve them as a "
-        "torch.utils.data.Subset of the data set, whose row numbers are compared."
+        "torch.utils.data.Subset of the data set, whose row numbers are compared. Where the data have changed since the other was "
+        "trained, take another store (MLFLOW_TRACKING_URI)."
     )
 
 
@@ -64,8 +73,8 @@ class PlannedModule(PlannedCells):
     """Epochs; 0 where their number is not known beforehand."""
     tested: bool
     """Whether there is a test part, and it is asked."""
-    launches: bool
-    """Whether Lightning starts several processes for a seed."""
+    processes: int
+    """Those in which Lightning trains a seed, where it starts processes for it; 0 where it trains in this one."""
     rows: dict[int, ServedRows]
     """Of the first seeds."""
     pairing: Pairing
@@ -155,6 +164,8 @@ class ModulePlanner:
 
     def plan(self, variants: Sequence[Variant], beside: PlannedModule | None = None) -> list[PlannedModule]:
         """Check all that a run needs of the variants, which are to be paired (also with one planned before)."""
+        if (largest := max(self.seeds)) > LARGEST_SEED:
+            raise ConfigError(f"seeds: {largest} is more than seed_everything takes. Give seeds up to {LARGEST_SEED}.")
         plan: list[PlannedModule] = []
         for variant in variants:
             planned = self._planned(variant)
@@ -171,7 +182,7 @@ class ModulePlanner:
         config, code = variant.config, variant.code()
         check_loggers(variant.tracking)
         try:
-            epochs, launches = _tried(config, self.seeds[0])
+            epochs, processes = _tried(config, self.seeds[0])
             rows = self._looked_at(variant)
         except SeedbedError as error:
             raise type(error)(f"Variant {variant.name!r}: {error}") from error
@@ -185,7 +196,7 @@ class ModulePlanner:
             code=code,
             length=epochs,
             tested=tested and self.tests,
-            launches=launches,
+            processes=processes,
             rows=rows,
             pairing=self._pairing,
         )
@@ -198,15 +209,15 @@ class ModulePlanner:
         return self._rows[key]
 
 
-def _tried(config: Mapping[str, Any], seed: int) -> tuple[int, bool]:
-    """Epochs of a seed, and whether Lightning starts processes for it; raises ``ConfigError`` for parts that cannot be built."""
+def _tried(config: Mapping[str, Any], seed: int) -> tuple[int, int]:
+    """``length`` and ``processes`` of a planned variant; raises ``ConfigError`` for parts that cannot be built."""
     parts = SeedParts(config, seed)
     with surroundings():
         parts.seed_everything()
         _ = parts.datamodule, parts.module
         with parts.trainer(parts.callbacks(), []) as trainer:
-            launches = trainer.strategy.launcher is not None
-            return max(trainer.max_epochs or 0, 0), launches
+            processes = 0 if trainer.strategy.launcher is None else trainer.num_devices
+            return max(trainer.max_epochs or 0, 0), processes
 
 
 def look(config: Mapping[str, Any], seed: int) -> ServedRows:

@@ -20,6 +20,7 @@ from seedbed.own_modules.fit_seed import ModuleResult, SeedJob, train_seed
 from seedbed.own_modules.planned import PlannedModule
 from seedbed.own_modules.processes import Entries, read_points, stop, train_in_pool
 from seedbed.tracking.names import PRUNED
+from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.tracked_run import TrackedRun, ending
 from seedbed.training.recorded_training import Hopeless, RecordedTraining
 from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES
@@ -55,8 +56,12 @@ class _Growing:
 class ModuleTraining(RecordedTraining[PlannedModule]):
     """Trains the missing seeds of one variant, each by a Trainer of its own."""
 
+    def run(self, done: dict[str, SeedRun], missing: Sequence[int]) -> None:
+        self.planned.pairing.know(done.values())
+        super().run(done, missing)
+
     def train(self, missing: Sequence[int]) -> None:
-        if self.planned.launches or min(self.planned.at_once, len(missing)) > 1:
+        if self.planned.processes or min(self.planned.at_once, len(missing)) > 1:
             self._train_in_processes(missing)
             return
         for seed in missing:
@@ -87,7 +92,8 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
     def _train_in_processes(self, missing: Sequence[int]) -> None:
         """So many at a time as ``trainer.seeds_at_once`` says, each with its share of the cores."""
         at_once = min(self.planned.at_once, len(missing))
-        threads = max(1, min(torch.get_num_threads(), available_cores()) // at_once)
+        cores = min(torch.get_num_threads(), available_cores())
+        threads = max(1, cores // (at_once * max(1, self.planned.processes)))
         waiting, training = deque(missing), dict[Future[ModuleResult], tuple[int, _Growing, ExitStack, Path]]()
         with ExitStack() as all_exits:
             folder = Path(all_exits.enter_context(TemporaryDirectory(prefix="seedbed-")))
@@ -125,7 +131,7 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
         self, exits: ExitStack, at_once: int, threads: int
     ) -> Callable[[SeedJob, Path], Future[ModuleResult]]:
         """What has a seed trained in a process: one that is started for it where Lightning starts further ones, else a worker."""
-        if self.planned.launches:
+        if self.planned.processes:
             return exits.enter_context(Entries(at_once, threads)).submit
         pool = self.workers.pool({"accelerator": "cpu"}, range(at_once), threads)
         return lambda job, place: pool.submit(train_in_pool, job, place, self.planned.code)
@@ -186,7 +192,7 @@ def train_apart(planned: PlannedModule, seed: int, threads: int, workers: Worker
     """Train a seed in a process of its own, of which nothing is recorded; raises what goes wrong."""
     job = SeedJob(planned.config_of(seed) | {"loggers": {}}, seed, planned.tested)
     with TemporaryDirectory(prefix="seedbed-") as folder:
-        if planned.launches:
+        if planned.processes:
             with Entries(1, threads) as entries:
                 return entries.submit(job, Path(folder)).result()
         pool = workers.pool({"accelerator": "cpu"}, range(1), threads)
@@ -198,7 +204,7 @@ def try_out(planned: PlannedModule) -> None:
     job = SeedJob(
         planned.variant.config, next(iter(planned.fingerprints)), planned.tested, (planned.name, "fast_dev_run")
     )
-    if not planned.launches:
+    if not planned.processes:
         train_seed(job)
         return
     with TemporaryDirectory(prefix="seedbed-") as folder, Entries(1, torch.get_num_threads()) as entries:
