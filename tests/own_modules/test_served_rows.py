@@ -77,6 +77,8 @@ def test_what_cannot_be_seen_has_no_digest() -> None:
         assert part_of(DataLoader(dataset, 2)) == Part(6, None)
     assert part_of(DataLoader(Stream())) == Part(None, None)
     assert part_of([1, 2]) == Part(None, None)
+    assert part_of(DataLoader([1, 2, 3], 2)).rows == 3  # type: ignore[arg-type, union-attr]
+    assert digest([1, 2, 3]) != digest([1, 2, 4]) != None  # noqa: E711
     assert part_of(None) is None
     assert part_of([]) is None
 
