@@ -46,7 +46,7 @@ def test_only_what_was_set_of_the_trainer_is_given_to_it(folder: Path) -> None:
     assert "max_epochs" not in config["trainer"]
     config = config_of(folder, trainer="{max_steps: 5, max_epochs: 10, _target_: pytorch_lightning.Trainer}")
     assert (config["trainer"]["max_epochs"], "_target_" in config["trainer"]) == (10, False)
-    assert not {"data", "split", "model", "optimizer", "imbalance", "patience", "lr_finder", "monitor"} & set(config)
+    assert not {"data", "split", "model", "optimizer", "imbalance", "patience", "lr_finder"} & set(config)
 
 
 def test_names_are_those_of_everything_else(folder: Path) -> None:
@@ -55,6 +55,7 @@ def test_names_are_those_of_everything_else(folder: Path) -> None:
     )
     assert config["metrics"] == config["task"]["metrics"] == {"val/loss": "lower", "val/acc": "higher", "test/mse": 1.5}
     assert config["report"]["metric"] == "test/mse"
+    assert config["monitor"] == "val/loss"  # whose curves are shown
     with pytest.raises(ConfigError, match="metrics: val/loss and val_loss would both be called val/loss"):
         config_of(folder, metrics="{val_loss: lower, val/loss: lower}")
 

@@ -81,9 +81,15 @@ def resolved(composed: DictConfig, request: Request) -> dict[str, Any]:
     report = config.get("report") or {}
     config["report"] = {**report, "metric": name_with_side(str(report.get("metric")))}
     _check_classes(config)
-    if config["select"] == "best" and (monitor := monitored(config)):
-        config["monitor"] = name_with_side(monitor)
+    config["monitor"] = _watched(config)
     return config
+
+
+def _watched(config: Mapping[str, Any]) -> str:
+    """The metric that ``select=best`` goes by; under ``select=last`` the one whose curves are shown."""
+    chosen_by = monitored(config) if config["select"] == "best" else None
+    declared = (name for name in config["metrics"] if name.startswith("val/"))
+    return name_with_side(chosen_by) if chosen_by else next(declared, "val/loss")
 
 
 def at_seed(value: Any, seed: int) -> Any:

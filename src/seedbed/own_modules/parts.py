@@ -130,7 +130,7 @@ def _keeps_checkpoints(callback: Any) -> bool:
 def silent_logger(lightning: Any, name: str, version: str) -> Any:
     """A logger of this namespace that keeps nothing: what is logged is recorded by a callback."""
 
-    class Silent(lightning.loggers.Logger):  # type: ignore[misc, name-defined]
+    class Silent(lightning.loggers.Logger):  # type: ignore[misc]
         @property
         def name(self) -> str:
             return name
