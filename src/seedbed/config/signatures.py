@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.utils import get_object
-
 from seedbed.config.code import read_code
 
 OF_HYDRA = ("_target_", "_partial_", "_recursive_", "_convert_", "_args_")
@@ -32,6 +30,8 @@ def look_up(target: Any) -> Any:
     """What a ``_target_`` names; None where that cannot be found, which is said when it is built."""
     if not isinstance(target, str):
         return None
+    from hydra.utils import get_object
+
     try:
         read_code(target)  # before it is imported, so that a later change of the file is noticed
         with hydra_says_nothing():
