@@ -35,9 +35,11 @@ class Data(pl.LightningDataModule):
             self.parts = [TensorDataset(*(tensor[part.indices] for tensor in data.tensors)) for part in self.parts]
         if self.hparams.how == "stream":
             self.parts = [Stream(part) for part in self.parts]
+        if self.hparams.how == "stream_train":
+            self.parts[0] = Stream(self.parts[0])
 
     def loader(self, part, shuffle=False):
-        shuffle = shuffle and self.hparams.how != "stream"
+        shuffle = shuffle and not self.hparams.how.startswith("stream")
         return DataLoader(self.parts[part], self.hparams.batch_size, shuffle=shuffle)
 
     def train_dataloader(self):

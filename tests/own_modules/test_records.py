@@ -41,6 +41,8 @@ def test_a_search_asks_no_test_rows_and_tests_the_best_on_fresh_seeds(project: P
     assert outcome.tested.failures == {}
     assert set(outcome.tested.cells["variant"]) == {"narrow", "tuned"}
     assert sorted(set(outcome.tested.cells["seed"])) == [2, 3]
+    other = [*SEARCH, LR, "search.fresh_seeds=0", "search.study=other", "datamodule.split_seed=9"]
+    assert [trial.state for trial in search("width", other, project).search.trials] == ["COMPLETE", "COMPLETE"]
 
 
 @pytest.mark.slow

@@ -97,6 +97,13 @@ def test_rows_that_cannot_be_seen_are_said_to_be_assumed(project: Path) -> None:
     assert "cannot be seen: it is assumed that all seeds share one split" in data["notes"][0]
 
 
+def test_redrawn_rows_of_unknown_number_are_said_to_be_taken_for_one_split(project: Path) -> None:
+    outcome = run("width", ["+datamodule.how=stream_train", "seeds=3"], project)
+    assert outcome.failures == {}
+    assert "redraw the rows that are served as val, test, but how many rows" in outcome.results.data["notes"][0]
+    assert set(outcome.comparisons["test"]) == {"paired t-test"}
+
+
 def test_without_a_test_part_validation_values_are_compared_and_said_to_be_optimistic(project: Path) -> None:
     name = next(project.glob("mine*.py")).stem
     given = [f"datamodule._target_={name}.WithoutTest"]

@@ -128,15 +128,31 @@ class PlannedModule(PlannedCells):
             "counts": {},
             "split": self.sizes,
             "split_counts": {},
-            "same_split": not self.redrawn,
+            "same_split": not (self.redrawn and self._has_shares),
             "same_test": "test" not in self.redrawn,
             "made_with": {},
             "notes": self._notes_on_rows(),
             "inspected": False,
         }
 
+    @property
+    def _side(self) -> str:
+        """The part that variants are compared on."""
+        return str(self.variant.config["report"]["metric"]).partition("/")[0]
+
+    @property
+    def _has_shares(self) -> bool:
+        """Whether it is known how many rows are trained and compared on, which the test of redrawn splits needs."""
+        return {"train", self._side} <= set(self.sizes)
+
     def _notes_on_rows(self) -> list[str]:
         """What was found of the rows, and what is assumed of those that cannot be seen."""
+        if self.redrawn and not self._has_shares:
+            return [
+                f"The seeds redraw the rows that are served as {', '.join(self.redrawn)}, but how many rows there are of train and "
+                f"{self._side} is not known, which the test for redrawn splits needs: it is assumed that all seeds share one split, "
+                "so that what is said is about these runs."
+            ]
         if not (unseen := self._unseen):
             return []
         rest = ", ".join(unseen)

@@ -57,7 +57,8 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
     """Trains the missing seeds of one variant, each by a Trainer of its own."""
 
     def run(self, done: dict[str, SeedRun], missing: Sequence[int]) -> None:
-        self.planned.pairing.know(done.values())
+        if self.stopping is None:  # those that a search has are of other studies too, on whatever rows
+            self.planned.pairing.know(done.values())
         super().run(done, missing)
 
     def train(self, missing: Sequence[int]) -> None:
