@@ -11,7 +11,7 @@ import pytest
 
 from seedbed.config.experiment import load_experiment
 from seedbed.config.own_modules import at_seed
-from seedbed.config.recipe import recipe_of
+from seedbed.config.recipe import fingerprint, recipe_of
 from seedbed.errors import ConfigError
 from tests.own_modules import projects
 
@@ -69,6 +69,18 @@ def test_what_a_seed_runs_on_is_part_of_its_recipe_and_what_is_written_down_is_n
     more = "+loggers={csv: {_target_: pytorch_lightning.loggers.CSVLogger, save_dir: logs}}"
     assert recipe_of(config_of(folder, more, "trainer.seeds_at_once=2")) == recipe
     assert recipe_of(config_of(folder, "trainer.deterministic=true")) != recipe
+
+
+@pytest.mark.parametrize("key", ["limit_train_batches", "limit_val_batches", "overfit_batches", "val_check_interval"])
+def test_one_batch_and_all_of_them_are_two_recipes(folder: Path, key: str) -> None:
+    one, all_of_them = (fingerprint(config_of(folder, f"+trainer.{key}={count}"), 0, {}) for count in ("1", "1.0"))
+    assert one != all_of_them
+
+
+def test_every_callback_is_part_of_the_recipe_as_it_may_act(folder: Path) -> None:
+    """Also those that may only observe a stack."""
+    node = "+callbacks={rates: {_target_: pytorch_lightning.callbacks.LearningRateMonitor}}"
+    assert recipe_of(config_of(folder, node)) != recipe_of(config_of(folder))
 
 
 @pytest.mark.parametrize(

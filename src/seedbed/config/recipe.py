@@ -41,6 +41,17 @@ ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
 MAY_BE_EMPTY = ("loggers", "callbacks")
 # Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.
 TRAINER_ADDED_LATER: dict[str, tuple[Any, ...]] = {"max_steps": (None,), "limit_train_batches": (None, 1.0)}
+# Others of Lightning's, of which 1 is one batch and 1.0 are all, so that these are two settings.
+BATCHES_OR_SHARE = {
+    f"trainer.{key}"
+    for key in (
+        "limit_val_batches",
+        "limit_test_batches",
+        "limit_predict_batches",
+        "overfit_batches",
+        "val_check_interval",
+    )
+}
 
 
 def can_change_results(key: str, config: Mapping[str, Any] | None = None) -> bool:
@@ -106,7 +117,8 @@ def fingerprint(config: Mapping[str, Any], seed: int, inputs: Mapping[str, str],
     ``inputs`` is what the config does not say: the data's digest, the encoder's version, what a strategy found
     installed. Without ``code``, that of the recipe alone, whatever code its names stand for.
     """
-    recipe = {key: canonical(value) for key, value in recipe_of(config).items()}
+    settings = recipe_of(config).items()
+    recipe = {key: value if key in BATCHES_OR_SHARE else canonical(value) for key, value in settings}
     content = {"config": recipe, "seed": seed, "inputs": dict(inputs), "recipe_version": RECIPE_VERSION}
     if code is not None and code.beyond_shipped:
         content["code"] = code.beyond_shipped
