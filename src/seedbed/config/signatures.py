@@ -30,7 +30,7 @@ def look_up(target: Any) -> Any:
     """What a ``_target_`` names; None where that cannot be found, which is said when it is built."""
     if not isinstance(target, str):
         return None
-    from hydra.utils import get_object
+    from hydra.utils import get_object  # what only reads recipes calls nothing of this
 
     try:
         read_code(target)  # before it is imported, so that a later change of the file is noticed
