@@ -48,6 +48,16 @@ LABELLED = EXPERIMENT.format(
 RATED = EXPERIMENT.format(
     data="ratings_csv", split="random", model="dot_product", task="rating", shares="{val: 0.2, test: 0.2}"
 )
+MODULES = """
+# @package _global_
+defaults: [{override /task: lightning}]
+question: Does it train?
+seeds: 2
+module: {_target_: pytorch_lightning.demos.boring_classes.BoringModel}
+metrics: {test/y: lower}
+variants: {one: []}
+report: {metric: test/y}
+"""
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,7 @@ SEARCHED = [
 NOT_RUN = [
     run("labelled", "data/encoder=use"),
     run("labelled", "data/encoder=sentence_transformers", needs="sentence_transformers"),
+    run("modules", "task=lightning"),  # nothing of it is stacked: tests/own_modules trains by it
 ]
 CONF = resources() / "conf"
 FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
@@ -129,6 +140,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     (folder / "experiments").mkdir()
     (folder / "experiments" / "labelled.yaml").write_text(LABELLED)
     (folder / "experiments" / "rated.yaml").write_text(RATED)
+    (folder / "experiments" / "modules.yaml").write_text(MODULES)
     shutil.copy(empty_store, folder / "mlflow.db")
     made_up.write_tables(folder)
     made_up.write_movielens(folder)
@@ -148,7 +160,7 @@ def small_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def overrides_of(given: Run, folder: Path) -> list[str]:
-    own = {"labelled": "data=text_csv", "rated": "data=ratings_csv"}[given.experiment]
+    own = {"labelled": "data=text_csv", "rated": "data=ratings_csv"}.get(given.experiment, "")
     data = next((choice for choice in given.choices if choice.startswith("data=")), own)
     files = [text.format(folder=folder) for text in OF_DATA.get(data.removeprefix("data="), [])]
     return [*given.choices, *files, *given.settings]

@@ -30,6 +30,7 @@ from seedbed.metrics import (
     from_plain,
     joined,
     metric_name,
+    name_with_side,
     wanted_of_own,
 )
 from seedbed.results import Results
@@ -242,3 +243,25 @@ def test_epochs_are_not_chosen_by_a_metric_without_good_values(chosen: str, said
     ):
         load_experiment("spam_imbalance", [*asked, chosen])
     load_experiment("spam_imbalance", ["variant=none", f"{OWN}, good: lower}}", "monitor=val/my_score", chosen])
+
+
+@pytest.mark.parametrize(
+    ("label", "side", "name"),
+    [
+        ("val/loss", "val", "val/loss"),
+        ("val_loss", "val", "val/loss"),
+        ("valid/acc", "", "val/acc"),
+        ("validation-acc", "", "val/acc"),
+        ("training_loss", "train", "train/loss"),
+        ("loss/val", "val", "val/loss"),
+        ("acc", "test", "test/acc"),
+        ("acc", "", "acc"),
+        ("top@5", "val", "val/top_at_5"),
+        ("val/head/loss", "val", "val/head_loss"),
+        ("val/acc/dataloader_idx_1", "val", "val/acc_dataloader_idx_1"),
+        ("validity", "val", "val/validity"),
+        ("test_set", "val", "test/set"),
+    ],
+)
+def test_labels_of_lightning_modules_name_their_rows(label: str, side: str, name: str) -> None:
+    assert name_with_side(label, side) == name

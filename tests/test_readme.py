@@ -56,8 +56,71 @@ Typed = Callable[[str], list[str]]
 SHORT = ["seeds=2", "trainer.max_epochs=1", "trainer.accelerator=cpu", "tracking.pictures=false"]
 
 
+MY_LIB = """
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset, random_split
+
+
+class MyData(pl.LightningDataModule):
+    def __init__(self, batch_size, split_seed):
+        super().__init__()
+        self.batch_size, self.split_seed = batch_size, split_seed
+
+    def setup(self, stage):
+        x = torch.randn(300, 5, generator=torch.Generator().manual_seed(0))
+        rows = TensorDataset(x, x[:, :1] * x[:, 1:2])
+        self.parts = random_split(rows, [0.6, 0.2, 0.2], torch.Generator().manual_seed(self.split_seed))
+
+    def train_dataloader(self):
+        return DataLoader(self.parts[0], self.batch_size, shuffle=True)
+
+    def val_dataloader(self):
+        return DataLoader(self.parts[1], self.batch_size)
+
+    def test_dataloader(self):
+        return DataLoader(self.parts[2], self.batch_size)
+
+
+class LitRegressor(pl.LightningModule):
+    def __init__(self, hidden, lr):
+        super().__init__()
+        self.save_hyperparameters()
+        self.network = nn.Sequential(nn.Linear(5, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+
+    def step(self, batch, name):
+        loss = nn.functional.mse_loss(self.network(batch[0]), batch[1])
+        self.log(name, loss)
+        return loss
+
+    def training_step(self, batch, index):
+        return self.step(batch, "train/loss")
+
+    def validation_step(self, batch, index):
+        self.step(batch, "val/loss")
+
+    def test_step(self, batch, index):
+        self.step(batch, "test/mse")
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=self.hparams.lr)
+"""
+
+
+def test_own_lightning_module(mine: Path, typed_commands: Typed) -> None:
+    (mine / "mylib.py").write_text(MY_LIB)
+    trial, whole = typed_commands("seedbed run width --config-dir mine")
+    assert seedbed.run("width", overrides_of(trial.partition("#")[0]), mine, quiet=True).trained == 0
+    outcome = seedbed.run("width", [*overrides_of(whole), "seeds=3", "trainer.max_epochs=4"], mine, quiet=True)
+    assert (outcome.failures, outcome.trained) == ({}, 6)
+    assert (outcome.comparisons["test"] == "corrected resampled t-test").all()
+    # The Trainers have the loggers: nothing is mirrored to them once more.
+    assert {path.name for path in (mine.parent / "logs").iterdir()} == {"narrow", "wide"}
+
+
 def test_own_network_strategy_metric_and_augmenter(mine: Path) -> None:
-    assert len(BLOCKS) == 21
+    assert len(BLOCKS) == 22
     outcome = seedbed.run("own", [*OWN_DATA, *SHORT], mine, quiet=True)
     assert outcome.failures == {}
     assert list(dict.fromkeys(outcome.cells["variant"])) == ["none", "half", "shout"]

@@ -188,6 +188,26 @@ def metric_name(label: str) -> str:
     return re.sub(r"_+", "_", re.sub(r"[^\w./-]+", "_", worded, flags=re.ASCII)).strip("_")
 
 
+_SIDES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+def name_with_side(label: str, side: str = "") -> str:
+    """The name, with its rows before the slash, of a metric that a LightningModule logs in one of the usual ways.
+
+    "val_loss", "valid/loss" and "loss/val" -> "val/loss"; "acc", logged where ``side`` is measured -> "test/acc". What
+    names no rows stays as it is where there is no ``side``.
+    """
+    name = metric_name(label)
+    if found := re.fullmatch(rf"({'|'.join(_SIDES)})[/_.-](.+)", name):
+        rows, rest = found[1], found[2]
+    elif found := re.fullmatch(rf"(.+)/({'|'.join(_SIDES)})", name):
+        rest, rows = found[1], found[2]
+    else:
+        rows, rest = side, name
+    rest = rest.replace("/", "_")
+    return f"{_SIDES[rows]}/{rest}" if rows else rest
+
+
 # ---- a user's own ----------------------------------------------------------------------------------------------------
 
 

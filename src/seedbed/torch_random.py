@@ -40,6 +40,13 @@ def isolated_streams() -> Iterator[None]:
         random.setstate(of_python)
 
 
+def seed_streams(seed: int) -> None:
+    """Seed the global streams of PyTorch, NumPy and Python, for a user's code that draws from them."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (whatever a user's code draws from)
+    random.seed(seed)
+
+
 # Odd constants of splitmix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"), signed.
 _GAMMA, _MIX_1, _MIX_2 = -7046029254386353131, -4658895280553007687, -7723592293110705685
 

@@ -67,7 +67,7 @@ def _versions(message: str) -> str:
 
 def missing_extra(config: Mapping[str, Any]) -> str:
     """The extra of seedbed that brings the package which the model says it needs; "" where it needs none, or has it."""
-    module, _, name = str(config["model"].get("_target_")).rpartition(".")
+    module, _, name = str((config.get("model") or {}).get("_target_")).rpartition(".")
     try:
         needs = getattr(getattr(importlib.import_module(module), name, None), "NEEDS", None)
     except (ValueError, ImportError):

@@ -15,9 +15,10 @@ from seedbed.config.code import check_code
 from seedbed.config.compose import Request
 from seedbed.config.keys import Unknown, interpolated, unknown_keys
 from seedbed.config.kinds import check_kinds
-from seedbed.config.lightning_modules import refuse_named_network
+from seedbed.config.lightning_modules import refuse_named_network, trains_modules
 from seedbed.config.metric_checks import check_metric, check_watched, metrics_of, require_known, test_part
 from seedbed.config.override_grammar import same_or_inside
+from seedbed.config.own_modules import at_seed, check_modules
 from seedbed.config.recipe import flatten, recipe_of
 from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
 from seedbed.config.values import misfit
@@ -37,10 +38,14 @@ def check_composed(composed: DictConfig, config: Mapping[str, Any], request: Req
 
 def check_variant(config: Mapping[str, Any], name: str) -> None:
     """Raise ``ConfigError`` where a variant's code cannot be read, or values cannot work."""
-    check_nodes(config)
+    if not trains_modules(config):
+        check_nodes(config)
     check_code(recipe_of(config))
     try:
-        _check_values(config)
+        if trains_modules(config):
+            check_modules(config)
+        else:
+            _check_values(config)
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"Variant {name!r}: the config lacks a part that every run needs, or has another kind of value "
@@ -147,7 +152,8 @@ def _how_to_leave_out(node: str, unknown: Sequence[Unknown], composed: DictConfi
 
 def _refuse_misfit(config: Mapping[str, Any], request: Request) -> None:
     """Raise ``ConfigError`` for a value of another kind than its key takes: it would count as something that nobody meant."""
-    unfit = misfit(config)
+    # Whatever is to be a number is one when the seed stands there.
+    unfit = misfit(at_seed(config, 0) if trains_modules(config) else config)
     if unfit is None:
         return
     key = _without_positions(unfit.key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import Any, cast
 
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from seedbed.config import choice_settings
 from seedbed.config.folders import search_folders
 from seedbed.config.keys import refuse_names_of_optuna_sweeper
+from seedbed.config.lightning_modules import SEED, trains_modules
 from seedbed.config.override_grammar import parse, parse_single
 from seedbed.config.own_hydra import compose_config, search_path
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
@@ -101,9 +103,18 @@ class BaseConfig:
         ]
 
     def resolved(self, composed: DictConfig) -> dict[str, Any]:
-        """A config of it with all interpolations followed; raises ``ConfigError`` where one leads nowhere or a value is missing."""
+        """A config of it with all interpolations followed; raises ``ConfigError`` where one leads nowhere or a value is missing.
+
+        Under ``task=lightning``, what ``${seed}`` refers to stays as it is.
+        """
+        seeded = trains_modules(composed) and "seed" not in composed
+        if seeded:
+            composed = deepcopy(composed)
+            with open_dict(composed):
+                composed.seed = f"\\{SEED}"
         try:
-            return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
+            config = cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
+            return {key: value for key, value in config.items() if key != "seed"} if seeded else config
         except InterpolationKeyError as error:
             raise ConfigError(_nothing_to_take(error, self.place)) from error
         except OmegaConfBaseException as error:
@@ -170,6 +181,12 @@ def _nothing_to_take(error: InterpolationKeyError, place: str) -> str:
     """Message about a value that refers to a key which only other choices have, such as ``${split.side}``."""
     match = re.search(r"'([\w.]+)'", str(error))
     key = match[1] if match else "another key"
+    if key == "seed":
+        return (
+            f"{place}: {error.full_key} is ${{seed}}, the seed of the cell, which there is under task=lightning only. Add "
+            "'override /task: lightning' to the experiment's defaults, where it trains a LightningModule; or give "
+            f"{error.full_key} a value of its own."
+        )
     group, _, rest = key.partition(".")
     having = [
         choice

@@ -16,10 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from seedbed.config import own_modules
 from seedbed.config.checking import check_composed, check_variant, refuse_findings, seeds_of
 from seedbed.config.code import Code, code_of, reread
 from seedbed.config.compose import BaseConfig, Request, with_found_path
 from seedbed.config.folders import check_name
+from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.metric_checks import metrics_of
 from seedbed.config.misplaced import refuse_collisions, refuse_misplaced, refuse_no_choice, refuse_shadowed
 from seedbed.config.override_errors import explain, explain_file
@@ -170,7 +172,10 @@ def _composed(request: Request, overrides: Sequence[str], project: Path) -> tupl
 
 def _checked(composed: DictConfig, request: Request, project: Path) -> dict[str, Any]:
     """The config, resolved, in which every key is read and has a value of its kind; raises ``ConfigError``."""
-    config = with_found_path(request.base.resolved(composed), project)
+    if trains_modules(composed):
+        config = own_modules.resolved(composed, request)
+    else:
+        config = with_found_path(request.base.resolved(composed), project)
     check_composed(composed, config, request)
     return config
 

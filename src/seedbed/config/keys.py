@@ -14,6 +14,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from seedbed.config.lightning_modules import TASK, trains_modules
 from seedbed.config.signatures import OF_HYDRA, arguments_of, look_up
 from seedbed.config.trainer import INSTEAD, LIGHTNING_ARGUMENTS, OWN_SETTINGS, check_keys
 from seedbed.errors import ConfigError, near_misses
@@ -30,6 +31,12 @@ OBJECTS = ("data", "split", "model", "task", "imbalance", "optimizer", "schedule
 """Nodes that are built of what their ``_target_`` names."""
 NAMED = ("callbacks", "loggers")
 """Mappings from names to such nodes."""
+MODULES = ("module", "datamodule")
+"""Such nodes of ``task=lightning``."""
+OF_MODULES = (*MODULES, "metrics")
+"""What stands at the top of configs of ``task=lightning`` only."""
+STACKED = "seedbed.tasks.base.Task"
+"""The base class of the tasks that train all seeds at once."""
 READING = "seedbed.data.files.reading.Reading"
 """How a user's file is read: what data sets made of one take beside their own arguments."""
 OF_OPTUNA_SWEEPER = {
@@ -103,17 +110,13 @@ def refuse_unknown_argument(node: Mapping[str, Any], place: str) -> None:
 
 def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> Iterator[Unknown]:
     known = _known()
+    modules = trains_modules(config)
+    top = {*known[""], *(OF_MODULES if modules else ())}
     for key in config:
-        if key not in known[""] and key not in referred_to:
-            yield Unknown(
-                str(key), _of_trainer(str(key)) or f"there is no such setting, {near_misses(str(key), known[''])}"
-            )
-    trainer = config.get("trainer")
-    for key in trainer if isinstance(trainer, Mapping) else ():
-        try:
-            check_keys([key])
-        except ConfigError as error:
-            yield Unknown(f"trainer.{key}", str(error).removeprefix(f"trainer.{key}: "))
+        if key not in top and key not in referred_to:
+            why = _of_trainer(str(key)) or _of_modules(str(key))
+            yield Unknown(str(key), why or f"there is no such setting, {near_misses(str(key), top)}")
+    yield from _unknown_of_modules(config) if modules else _unknown_of_trainer(config.get("trainer"))
     for name in ("report", "tracking", "search", "lr_finder", "published"):
         yield from _beyond(config.get(name), known[name], f"{name}.")
     for name in NAMED:
@@ -126,6 +129,30 @@ def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> It
                 f"{name}.{next(iter(node))}", f"nothing is chosen for it to be a setting of. Write {name}=CHOICE."
             )
         yield from _unknown_arguments(node, name)
+
+
+def _unknown_of_trainer(trainer: Any) -> Iterator[Unknown]:
+    for key in trainer if isinstance(trainer, Mapping) else ():
+        try:
+            check_keys([key])
+        except ConfigError as error:
+            yield Unknown(f"trainer.{key}", str(error).removeprefix(f"trainer.{key}: "))
+
+
+def _unknown_of_modules(config: Mapping[str, Any]) -> Iterator[Unknown]:
+    """Keys of the nodes of ``task=lightning``; those of its trainer are Lightning's own, and checked with the modules."""
+    for name in MODULES:
+        yield from _unknown_arguments(config.get(name), name)
+
+
+def _of_modules(key: str) -> str:
+    """What to write for a setting of ``task=lightning`` under another task; "" for another key."""
+    if key not in OF_MODULES:
+        return ""
+    return (
+        "it is a setting of task=lightning, which trains a LightningModule and a LightningDataModule as they are. Add "
+        "'override /task: lightning' to the experiment's defaults, or leave it out."
+    )
 
 
 def _of_trainer(key: str) -> str:
@@ -214,13 +241,13 @@ def _hands_on_reading(called: Any) -> bool:
 
 def is_task(called: Any) -> bool:
     """Whether what a ``_target_`` names is a class of seedbed's tasks, which are not imported here."""
-    return any(
-        (kind.__module__, kind.__name__) == ("seedbed.tasks.base", "Task") for kind in getattr(called, "__mro__", ())
-    )
+    return any(f"{kind.__module__}.{kind.__name__}" in (STACKED, TASK) for kind in getattr(called, "__mro__", ()))
 
 
 def _arguments_of_task(kind: type) -> set[str] | None:
     """Names of a task's arguments; None where a class of the user's takes any."""
+    if f"{kind.__module__}.{kind.__name__}" == TASK:
+        return {"metrics"}
     for base in kind.__mro__:
         if "__init__" in vars(base) and not _hands_on(base):
             return set(_of_tasks(kind)) - set(GIVEN_TO_TASKS)

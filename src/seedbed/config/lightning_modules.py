@@ -1,4 +1,4 @@
-"""LightningModules of a user's, named where seedbed wants a network or a task: what of them would not be used."""
+"""LightningModules of a user's: whether a config trains them (task=lightning), and what is wrong where another task would."""
 
 from __future__ import annotations
 
@@ -10,13 +10,30 @@ from typing import Any
 from seedbed.config.signatures import look_up
 from seedbed.errors import ConfigError
 
+TASK = "seedbed.tasks.lightning.Lightning"
+"""The ``_target_`` of ``task=lightning``."""
+SEED = "${seed}"
+"""What stands in the configs of ``task=lightning`` in place of the seed; ``own_modules.at_seed`` puts the number there."""
+PACKAGES = ("pytorch_lightning", "lightning")
+"""Under whose names the classes of Lightning are installed; those of one know nothing of the other's."""
+
+
+def trains_modules(config: Mapping[str, Any]) -> bool:
+    """Whether a config trains a user's LightningModule, each seed by a Trainer of its own: ``task=lightning``."""
+    task = config.get("task")
+    return isinstance(task, Mapping) and task.get("_target_") == TASK
+
+
+def package_of(kind: Any, base: str) -> str:
+    """The package of Lightning whose class ``base`` a class derives from; "" of neither. None is imported for that."""
+    classes = (each for each in getattr(kind, "__mro__", ()) if each.__name__ == base)
+    packages = (each.__module__.split(".")[0] for each in classes)
+    return next((package for package in packages if package in PACKAGES), "")
+
 
 def is_lightning_module(kind: Any) -> bool:
-    """Whether it is a class of ``pytorch_lightning``'s or ``lightning``'s, neither of which is imported for that."""
-    return any(
-        base.__name__ == "LightningModule" and base.__module__.split(".")[0] in ("pytorch_lightning", "lightning")
-        for base in getattr(kind, "__mro__", ())
-    )
+    """Whether it is a LightningModule's class, of ``pytorch_lightning`` or of ``lightning``."""
+    return bool(package_of(kind, "LightningModule"))
 
 
 def refuse_as_network(kind: Any, target: Any) -> None:
@@ -27,8 +44,8 @@ def refuse_as_network(kind: Any, target: Any) -> None:
     raise ConfigError(
         f"model._target_: {what} a LightningModule. Of it seedbed would use forward as a network, and nothing else: its "
         "training_step, configure_optimizers, hooks and callbacks would never run, since the experiment's task, optimizer, "
-        "schedule and trainer say how networks are trained. Name the plain network inside it as model._target_, or derive "
-        "the class from torch.nn.Module."
+        "schedule and trainer say how networks are trained. To train it as it is, name it as module._target_ of an experiment with "
+        "task=lightning. Or name the plain network inside it as model._target_, or derive the class from torch.nn.Module."
     )
 
 
@@ -56,6 +73,7 @@ def why_no_task(kind: type) -> str:
         return f"it is no task of seedbed's. Take one, such as task=classification; {instead}."
     return (
         "it is a LightningModule for one network, and a task of seedbed's trains and measures the networks of all seeds at "
-        "once: its training_step, configure_optimizers and hooks cannot be used. Name the plain network inside it as "
-        f"model._target_, and take a task such as task=classification; {instead}."
+        "once: its training_step, configure_optimizers and hooks cannot be used. To train it as it is, name it as module._target_ "
+        "of an experiment with task=lightning. Or name the plain network inside it as model._target_, and take a task such as "
+        f"task=classification; {instead}."
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from seedbed.config.callbacks import only_observes
 from seedbed.config.code import Code
+from seedbed.config.lightning_modules import trains_modules
 from seedbed.lr_finder import AUTO
 
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
@@ -24,6 +25,11 @@ NOT_IN_FINGERPRINT = {
     "trainer.seeds_at_once", "trainer.steps_per_chunk",
 }  # fmt: skip
 
+# Of task=lightning, where a seed is trained by a Trainer of its own: what it runs on can change its result.
+NOT_IN_FINGERPRINT_OF_MODULES = NOT_IN_FINGERPRINT - {"trainer.accelerator", "trainer.devices", "trainer.deterministic"} | {
+    "metrics", "task.metrics", "monitor", "trainer.enable_progress_bar", "trainer.enable_model_summary",
+}  # fmt: skip
+
 # Settings of seedbed's own data sets that are younger than cells which count, each with the value at which it changes
 # nothing: with that value they are no part of a fingerprint.
 ADDED_LATER: dict[str, Any] = {
@@ -35,11 +41,23 @@ ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
 MAY_BE_EMPTY = ("loggers", "callbacks")
 # Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.
 TRAINER_ADDED_LATER: dict[str, tuple[Any, ...]] = {"max_steps": (None,), "limit_train_batches": (None, 1.0)}
+# Others of Lightning's, of which 1 is one batch and 1.0 are all, so that these are two settings.
+BATCHES_OR_SHARE = {
+    f"trainer.{key}"
+    for key in (
+        "limit_val_batches",
+        "limit_test_batches",
+        "limit_predict_batches",
+        "overfit_batches",
+        "val_check_interval",
+    )
+}
 
 
-def can_change_results(key: str) -> bool:
-    """Whether the setting of a dotted key is part of what a cell's result is made by."""
-    return not any(key == left_out or key.startswith(f"{left_out}.") for left_out in NOT_IN_FINGERPRINT)
+def can_change_results(key: str, config: Mapping[str, Any] | None = None) -> bool:
+    """Whether the setting of a dotted key, of a config of any task, is part of what a cell's result is made by."""
+    left_out = NOT_IN_FINGERPRINT_OF_MODULES if trains_modules(config or {}) else NOT_IN_FINGERPRINT
+    return not any(key == each or key.startswith(f"{each}.") for each in left_out)
 
 
 def used(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,9 +82,10 @@ def _limits_nothing(key: str, value: Any) -> bool:
 def recipe_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that determine a cell's result, by dotted key."""
     kept = used(config)
-    own = {name: node for name, node in kept.pop("callbacks", {}).items() if not only_observes(node)}
-    kept |= {"callbacks": own} if own else {}
-    return {key: value for key, value in flatten(kept).items() if can_change_results(key)}
+    if not trains_modules(config):
+        own = {name: node for name, node in kept.pop("callbacks", {}).items() if not only_observes(node)}
+        kept |= {"callbacks": own} if own else {}
+    return {key: value for key, value in flatten(kept).items() if can_change_results(key, config)}
 
 
 def flatten(config: Any, prefix: str = "", *, inner: bool = False) -> dict[str, Any]:
@@ -98,7 +117,8 @@ def fingerprint(config: Mapping[str, Any], seed: int, inputs: Mapping[str, str],
     ``inputs`` is what the config does not say: the data's digest, the encoder's version, what a strategy found
     installed. Without ``code``, that of the recipe alone, whatever code its names stand for.
     """
-    recipe = {key: canonical(value) for key, value in recipe_of(config).items()}
+    settings = recipe_of(config).items()
+    recipe = {key: value if key in BATCHES_OR_SHARE else canonical(value) for key, value in settings}
     content = {"config": recipe, "seed": seed, "inputs": dict(inputs), "recipe_version": RECIPE_VERSION}
     if code is not None and code.beyond_shipped:
         content["code"] = code.beyond_shipped

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from seedbed.checks import shown
-from seedbed.config.keys import NAMED, OBJECTS, parameters_of
+from seedbed.config.keys import MODULES, NAMED, OBJECTS, parameters_of
+from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.signatures import OF_HYDRA, look_up
 from seedbed.errors import near_misses
 from seedbed.lr_finder import AUTO
@@ -79,11 +80,12 @@ def misfit(config: Mapping[str, Any]) -> Misfit | None:
 
 
 def _misfits(config: Mapping[str, Any]) -> Iterator[Misfit]:
+    modules = trains_modules(config)
     for key, annotation in SETTINGS.items():
-        value = _at(config, key)
+        value = _NOTHING if modules and key.startswith("trainer.") else _at(config, key)
         if value is not _NOTHING and not fits(value, annotation):
             yield Misfit(key, value, wanted(value, annotation))
-    nodes = {name: config.get(name) for name in (*OBJECTS, *NAMED)}
+    nodes = {name: config.get(name) for name in (*OBJECTS, *MODULES, *NAMED)}
     search = config.get("search")
     if isinstance(search, Mapping):
         nodes |= {f"search.{name}": search.get(name) for name in ("sampler", "pruner")}

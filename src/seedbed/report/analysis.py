@@ -415,7 +415,8 @@ def analyse(
             f"--metric {LR}: the learning rates that the seeds have found for themselves are part of what is compared, and "
             "none is better than another. Reports give their mean and spread below 'Other metrics'."
         )
-    if chosen not in results.metrics and (results.metrics or metric is not None):
+    has_values = bool(results.metrics) and any(map(results.sound_seeds, results.variants))
+    if chosen not in results.metrics and (has_values or metric is not None):
         raise ConfigError(
             f"report.metric={chosen!r}: no run of experiment {results.experiment!r} has this metric: "
             f"{near_misses(str(chosen), results.metrics)} Recorded are {', '.join(results.metrics)}. "

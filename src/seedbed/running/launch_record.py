@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from seedbed.config.building import build
 from seedbed.config.experiment import Experiment
 from seedbed.config.metric_checks import metrics_of
-from seedbed.data.splits import Split, same_rows
 from seedbed.metrics import Declared, as_plain, joined
 from seedbed.report.writing import launch_page
 from seedbed.results import Results
@@ -19,11 +14,11 @@ from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, METRICS, NOT
 from seedbed.tracking.params import flat_params, is_cut, to_yaml
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.environment import environment, in_one_line
-from seedbed.training.planned import PlannedVariant
+from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
 
 
-def describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[PlannedVariant]) -> None:
+def describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[PlannedCells]) -> None:
     """Write what the launch is to do, and from when on it can be read."""
     config = experiment.config
     launch.log(
@@ -41,36 +36,15 @@ def describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[P
     launch.artifact(PLAN, json.dumps({planned.name: sorted(planned.fingerprints.items()) for planned in plan}))
     launch.artifact(METRICS, json.dumps(as_plain(_declared(plan))))
     launch.artifact(CONFIG, to_yaml(config))
-    launch.artifact(DATA, json.dumps(_describe_data(plan[0])))
+    launch.artifact(DATA, json.dumps(plan[0].describe_data()))
     launch.artifact(CODE, json.dumps({planned.name: planned.code.as_dict() for planned in plan}))
-    launch.artifact(
-        NOTES, json.dumps({planned.name: [*planned.strategy.describe(), *planned.notes] for planned in plan})
-    )
+    launch.artifact(NOTES, json.dumps({planned.name: [*planned.described, *planned.notes] for planned in plan}))
     launch.artifact(ENVIRONMENT, json.dumps(environment()))
     launch.log(tags={READABLE: "yes"})
 
 
-def _declared(plan: Sequence[PlannedVariant]) -> Declared:
+def _declared(plan: Sequence[PlannedCells]) -> Declared:
     return joined({planned.name: metrics_of(planned.variant.config["task"]) for planned in plan})
-
-
-def _describe_data(planned: PlannedVariant) -> dict[str, Any]:
-    first = next(iter(planned.rows.values()))
-    split: Split = build(planned.variant.config["split"], "split")
-    return {
-        "name": planned.table.name,
-        "digest": planned.table.digest,
-        "counts": planned.table.counts,
-        "split": first.sizes,
-        "split_counts": planned.trainer.task.count_split(planned.table, first) | dict(planned.counts),
-        **({} if split.population is None else {"population": split.population}),
-        "same_split": all(same_rows(first, rows) for rows in planned.rows.values()),
-        "same_test": all(np.array_equal(first.test, rows.test) for rows in planned.rows.values()),
-        "made_with": dict(planned.table.made_with),
-        "notes": [*planned.table.notes, *first.notes],
-        "inspected": planned.trainer.task.INSPECTED,
-        **planned.trainer.task.describe(planned.table),
-    }
 
 
 def describe_results(launch: TrackedRun, results: Results, display: Display) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from seedbed.config.experiment import Experiment, load_experiment
+from seedbed.config.lightning_modules import trains_modules
 from seedbed.errors import ConfigError
 from seedbed.figures import Kind, rendered
 from seedbed.lr_finder import AUTO, RULES, FinderSettings, RangeTest, Suggested, mean_curve
@@ -104,6 +105,12 @@ def find_lr(
 
 def find_rates(experiment: Experiment, display: Display | None = None) -> FoundRates:
     """The range tests of an experiment that is loaded, as ``find_lr`` makes them."""
+    if trains_modules(experiment.config):
+        raise ConfigError(
+            f"{experiment.name!r} has task=lightning, whose modules make their optimizers themselves. Take Lightning's own "
+            "test: callbacks: {lr: {_target_: pytorch_lightning.callbacks.LearningRateFinder}}, which sets what the module "
+            "calls lr."
+        )
     display = display or Display(quiet=True)
     with display, ending_signals_interrupt():
         experiment = installed(experiment, display)

@@ -9,15 +9,17 @@ from typing import Any
 
 from seedbed.config.building import build, missing_extra
 from seedbed.config.experiment import Experiment, Variant
+from seedbed.config.lightning_modules import trains_modules
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import keeps_rows
+from seedbed.own_modules.planned import ModulePlanner, PlannedModule
 from seedbed.trained.queries import check_names, foreign_names
 from seedbed.training.logger import check_loggers
 from seedbed.training.parts import task_class
-from seedbed.training.planned import PlannedVariant
+from seedbed.training.planned import PlannedCells, PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.row_checks import check_rows
 from seedbed.training.stack_trainer import StackTrainer, watched_by
@@ -36,10 +38,19 @@ def installed(experiment: Experiment, display: Display) -> Experiment:
     return replace(experiment, variants=kept)
 
 
+def plan_cells(
+    experiment: Experiment, display: Display, *, says_data_notes: bool = True
+) -> tuple[Experiment, Sequence[PlannedCells]]:
+    """The experiment, of any task, as its data allow it, and the plan of its variants; otherwise as ``plan_experiment``."""
+    if trains_modules(experiment.config):
+        return experiment, _plan_modules(experiment, display)
+    return plan_experiment(experiment, display, says_data_notes=says_data_notes)
+
+
 def plan_experiment(
     experiment: Experiment, display: Display, *, says_data_notes: bool = True
 ) -> tuple[Experiment, list[PlannedVariant]]:
-    """The experiment as its data allow it, and the plan of its variants; raises a ``SeedbedError`` for bad input.
+    """The experiment, of a stacked task, as its data allow it, and the plan of its variants; raises a ``SeedbedError`` for bad input.
 
     ``says_data_notes`` is that of ``Planner``.
     """
@@ -55,6 +66,16 @@ def plan_experiment(
     for planned in plan:
         _check_selection(planned)
     return replace(experiment, variants=tuple(planned.variant for planned in plan)), plan
+
+
+def _plan_modules(experiment: Experiment, display: Display) -> list[PlannedModule]:
+    for variant in experiment.variants:
+        if not trains_modules(variant.config):
+            raise ConfigError(
+                f"Variant {variant.name!r} has another task than {experiment.variants[0].name!r}, which has task=lightning: their "
+                "seeds have no rows in common. Make two experiments of it."
+            )
+    return ModulePlanner(experiment.seeds, display).plan(experiment.variants)
 
 
 def may_leave_out(experiment: Experiment) -> bool:

@@ -12,10 +12,14 @@ from typing import Any
 from seedbed.config.building import build
 from seedbed.config.code import Code
 from seedbed.config.experiment import Variant
+from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.cores import available_cores
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, TrackingError, near_misses
+from seedbed.own_modules.planned import ModulePlanner, PlannedModule, unlike
+from seedbed.own_modules.served_rows import from_plain
+from seedbed.own_modules.training import train_apart
 from seedbed.results import SECONDS
 from seedbed.running.cell_checks import CellValues
 from seedbed.running.planning import load_table, plan_variant
@@ -33,7 +37,7 @@ from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store
 from seedbed.training.devices import numbers
 from seedbed.training.environment import environment
-from seedbed.training.planned import PlannedVariant
+from seedbed.training.planned import PlannedCells, PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.seed_results import SeedResult
 from seedbed.training.workers import Workers, train_in_worker
@@ -98,8 +102,9 @@ def stacks_of(store: Store, chosen: Sequence[SeedRun]) -> list[RecordedStack]:
 
 def _stack(store: Store, seeds: tuple[int, ...], cell: SeedRun) -> RecordedStack:
     config = read_config(store, cell.variant_run)
-    # One process trains one stack at a time, however many devices there were; it needs not all of them.
-    config["trainer"] = config["trainer"] | {"devices": 1}
+    if not trains_modules(config):
+        # One process trains one stack at a time, however many devices there were; it needs not all of them.
+        config["trainer"] = config["trainer"] | {"devices": 1}
     recorded = read_environment(store, cell.launch)
     threads = cell.threads or recorded["threads"]
     # More threads than cores would take turns, and each wait for the others.
@@ -131,7 +136,7 @@ class PreparedStack:
     """A stack with the data of today, or why these cannot be used."""
 
     stack: RecordedStack
-    planned: PlannedVariant | None
+    planned: PlannedCells | None
     changed: tuple[str, ...]
     """What is not as it was when the stack was trained."""
     code: tuple[str, ...] = ()
@@ -147,6 +152,8 @@ class PreparedStack:
 def prepare_stack(store: Store, stack: RecordedStack, tables: dict[str, Dataset], display: Display) -> PreparedStack:
     """Load and split the data: everything that can be wrong is found here, before any training."""
     config = stack.config
+    if trains_modules(config):
+        return _prepare_module(stack, display)
     key = json.dumps(config["data"], sort_keys=True)
     if key not in tables:
         tables[key] = load_table(config["data"], display)
@@ -166,7 +173,17 @@ def prepare_stack(store: Store, stack: RecordedStack, tables: dict[str, Dataset]
     return PreparedStack(stack, planned, now_other, tuple(_changed_code(stack, planned)))
 
 
-def _changed_code(stack: RecordedStack, planned: PlannedVariant) -> list[str]:
+def _prepare_module(stack: RecordedStack, display: Display) -> PreparedStack:
+    """A seed that a user's own module trains: whether its data module serves the rows that are recorded is looked at."""
+    (cell,) = stack.cells
+    (planned,) = ModulePlanner(stack.seeds, display).plan([Variant(stack.variant, (), stack.config)])
+    if changed := unlike(planned.rows[cell.seed], from_plain(cell.rows)):
+        return PreparedStack(stack, None, (f"the rows that are served as {', '.join(changed)} are others",))
+    recipe = [] if planned.recipes[cell.seed] == cell.recipe else _why_other_recipe(stack)
+    return PreparedStack(stack, planned, (*recipe, *_changed_environment(stack)), tuple(_changed_code(stack, planned)))
+
+
+def _changed_code(stack: RecordedStack, planned: PlannedCells) -> list[str]:
     """What is other code today than that which trained the stack."""
     trained_by = stack.cells[0].code
     if trained_by is not None:
@@ -192,11 +209,12 @@ def _changed_recipe(store: Store, stack: RecordedStack, planned: PlannedVariant)
         return []
     notes = read_notes(store, stack.launch).get(stack.variant, [])
     described = {"strategy": " ".join(notes)}, {"strategy": " ".join(planned.strategy.describe())}
+    return _changed_entries(*described) or _why_other_recipe(stack)
+
+
+def _why_other_recipe(stack: RecordedStack) -> list[str]:
     recipe = stack.cells[0].recipe_version or "none"
-    reasons = [
-        *_changed_entries(*described),
-        *_changed_entries({"recipe version": recipe}, {"recipe version": str(RECIPE_VERSION)}),
-    ]
+    reasons = _changed_entries({"recipe version": recipe}, {"recipe version": str(RECIPE_VERSION)})
     return reasons or ["fingerprint: this version of seedbed gives another one to the recorded config"]
 
 
@@ -218,8 +236,13 @@ def _changed_entries(recorded: Mapping[str, str], now: Mapping[str, str], before
 # ---- training and values ---------------------------------------------------------------------------------------------
 
 
-def train_again(stack: RecordedStack, planned: PlannedVariant, workers: Workers, display: Display) -> list[SeedResult]:
+def train_again(
+    stack: RecordedStack, planned: PlannedCells, workers: Workers, display: Display
+) -> Sequence[SeedResult]:
     """Train the stack in a process of its own, which has trained nothing else, with as many threads as then."""
+    if isinstance(planned, PlannedModule):
+        return [train_apart(planned, seed, stack.threads, workers) for seed in stack.seeds]
+    assert isinstance(planned, PlannedVariant)
     task, settings = planned.trainer.task, planned.trainer.settings
     data = [planned.seed_data(seed, display) for seed in stack.seeds]
     pool = workers.pool(settings, numbers(settings)[:1], stack.threads)
@@ -229,7 +252,8 @@ def train_again(stack: RecordedStack, planned: PlannedVariant, workers: Workers,
 
 
 def epochs_of(stack: RecordedStack) -> int:
-    return int(stack.config["trainer"]["max_epochs"]) * len(stack.seeds)
+    """Of all seeds; 0 where their number is not known beforehand."""
+    return max(int(stack.config["trainer"].get("max_epochs") or 0), 0) * len(stack.seeds)
 
 
 def recorded_values(store: Store, cell: SeedRun) -> CellValues:
@@ -238,8 +262,10 @@ def recorded_values(store: Store, cell: SeedRun) -> CellValues:
     return {"outcome": cell.outcome, **chosen, **_named(store.values(cell))}
 
 
-def values_now(result: SeedResult, config: Mapping[str, Any]) -> CellValues:
-    points = [point for point in result.recorded_points(config) if math.isfinite(point[2]) and point[0] != SECONDS]
+def values_now(result: SeedResult, planned: PlannedCells) -> CellValues:
+    points = [
+        point for point in result.recorded_points(planned.epochs) if math.isfinite(point[2]) and point[0] != SECONDS
+    ]
     names = metric_names(dict.fromkeys(name for name, _, _ in points))
     values = {(names[label], epoch): value for label, epoch, value in points}
     return {"outcome": result.outcome, CHOSEN_EPOCH: float(result.epoch), **_named(values)}

@@ -13,12 +13,15 @@ import pandas as pd
 
 from seedbed.config.experiment import Experiment, load_experiment
 from seedbed.config.recipe import RECIPE_VERSION
+from seedbed.own_modules.planned import PlannedModule
+from seedbed.own_modules.training import try_out
 from seedbed.report.analysis import analyse, comparison_table
 from seedbed.report.printed import table_text
-from seedbed.results import Results
+from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Results
 from seedbed.running.launch_record import describe_launch, describe_results
-from seedbed.running.planning import installed, plan_experiment
+from seedbed.running.planning import installed, plan_cells
 from seedbed.running.sweep import SweepJob
+from seedbed.running.training_of import training_of
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import other_code
 from seedbed.tracking.launches import launch_name
@@ -26,10 +29,9 @@ from seedbed.tracking.reading import read_results
 from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store, store_uri
 from seedbed.tracking.tracked_run import TrackedRun
-from seedbed.training.planned import PlannedVariant
+from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
 from seedbed.training.recording import Failure, VariantRecord
-from seedbed.training.variant import VariantTraining
 from seedbed.training.workers import Workers
 
 
@@ -110,9 +112,11 @@ def run_loaded(
     for note in experiment.notes:
         display.say_once(note)
     says_data_notes = sweep is None or sweep.says_data_notes
-    experiment, plan = plan_experiment(
+    experiment, plan = plan_cells(
         experiment, display, says_data_notes=says_data_notes
     )  # before the store: bad input leaves none behind
+    if trial := _of_trial(plan):
+        return _try_out(experiment, trial, display)
     store = open_store(experiment)
     repair(store, display)
     done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
@@ -152,7 +156,7 @@ def repair(store: Store, display: Display) -> None:
         display.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
 
 
-def _missing(plan: Sequence[PlannedVariant], done: Mapping[str, SeedRun]) -> dict[str, list[int]]:
+def _missing(plan: Sequence[PlannedCells], done: Mapping[str, SeedRun]) -> dict[str, list[int]]:
     """Seeds to train, by variant; where two variants are the same recipe, the first one trains for both."""
     there = set(done)
     missing: dict[str, list[int]] = {}
@@ -162,7 +166,7 @@ def _missing(plan: Sequence[PlannedVariant], done: Mapping[str, SeedRun]) -> dic
     return missing
 
 
-def _of_other_code(store: Store, plan: Sequence[PlannedVariant], missing: Mapping[str, Sequence[int]]) -> list[str]:
+def _of_other_code(store: Store, plan: Sequence[PlannedCells], missing: Mapping[str, Sequence[int]]) -> list[str]:
     """What stands in the store of the recipes and seeds that are to be trained, made by other code."""
     prints = {
         planned.name: {planned.recipes[seed]: planned.fingerprints[seed] for seed in missing[planned.name]}
@@ -173,7 +177,7 @@ def _of_other_code(store: Store, plan: Sequence[PlannedVariant], missing: Mappin
     return other_code.beside(prints, {planned.name: planned.code for planned in plan}, cells)
 
 
-def _launch_key(experiment: Experiment, plan: Sequence[PlannedVariant], artifacts: Mapping[str, str]) -> str:
+def _launch_key(experiment: Experiment, plan: Sequence[PlannedCells], artifacts: Mapping[str, str]) -> str:
     """Two launches with one key ask for the same cells under the same names, and for the same report of them."""
     cells = [(planned.name, fingerprint) for planned in plan for fingerprint in planned.fingerprints.values()]
     asked = {key: experiment.config[key] for key in ("question", "variants", "report", "published")}
@@ -187,6 +191,38 @@ def _latest_launch_with(store: Store, key: str, of_search: str | None) -> Launch
     return latest if latest is not None and latest.key == key and latest.status == "FINISHED" else None
 
 
+# ---- a trial run -----------------------------------------------------------------------------------------------------
+
+
+def _of_trial(plan: Sequence[PlannedCells]) -> PlannedModule | None:
+    """The first variant where ``trainer.fast_dev_run`` asks for a trial of all parts; None where it does not."""
+    first = plan[0]
+    asked = isinstance(first, PlannedModule) and first.variant.config["trainer"].get("fast_dev_run")
+    return first if asked and isinstance(first, PlannedModule) else None
+
+
+def _try_out(experiment: Experiment, planned: PlannedModule, display: Display) -> Outcome:
+    """Run a few batches of one seed; no cell is recorded."""
+    seed = experiment.seeds[0]
+    failures: dict[str, Failure] = {}
+    try:
+        try_out(planned)
+        display.say(f"trainer.fast_dev_run: {planned.name}, seed {seed} ran through. Nothing is recorded.")
+    except Exception as error:  # whatever the user's module raises is what the trial is to show
+        failures[f"{planned.name}, seed {seed}"] = Failure.of(error)
+    cells = [(experiment.name, planned.name, seed, "MISSING", planned.fingerprints[seed], "", "", "")]
+    results = Results(
+        experiment=experiment.name,
+        config=experiment.config,
+        variants=(planned.name,),
+        cells=pd.DataFrame(cells, columns=list(CELL_COLUMNS)),
+        curves=pd.DataFrame(columns=list(CURVE_COLUMNS)),
+        data=planned.describe_data(),
+    )
+    whys = {where: failure.why for where, failure in failures.items()}
+    return Outcome(results, "", 0, whys, {where: failure.traceback for where, failure in failures.items()})
+
+
 # ---- training and recording ------------------------------------------------------------------------------------------
 
 
@@ -194,7 +230,7 @@ def _train_launch(
     store: Store,
     launch: TrackedRun,
     experiment: Experiment,
-    plan: Sequence[PlannedVariant],
+    plan: Sequence[PlannedCells],
     done: dict[str, SeedRun],
     missing: Mapping[str, Sequence[int]],
     display: Display,
@@ -208,12 +244,20 @@ def _train_launch(
     trained = 0
     try:
         describe_launch(launch, experiment, plan)
-        display.begin(sum(len(missing[p.name]) * p.variant.trainer.max_epochs for p in plan))
+        display.begin(sum(len(missing[p.name]) * p.epochs for p in plan))
         # Left in any case when all that was trained is recorded.
         with Workers() as workers, ThreadPoolExecutor(1, "records") as writer:
             records: list[VariantRecord] = []
             for planned in plan:
-                training = VariantTraining(store, launch, planned, display, workers, writer, fail_fast=fail_fast)
+                training = training_of(
+                    planned,
+                    store=store,
+                    launch=launch,
+                    display=display,
+                    workers=workers,
+                    writer=writer,
+                    fail_fast=fail_fast,
+                )
                 records.append(training.record)
                 training.run(done, missing[planned.name])
                 if fail_fast:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from typing import Any
 
 from seedbed.config.code import reread
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
 from seedbed.paths import expanded, make_importable
 from seedbed.results import TrainedAlone
-from seedbed.running.cell_checks import BITS, Allowance, CellCheck, Verification, differing
+from seedbed.running.cell_checks import BITS, Allowance, CellCheck, CellValues, Verification, differing
 from seedbed.running.retraining import (
     CELLS,
     PreparedStack,
@@ -28,7 +29,6 @@ from seedbed.tracking.runs import Launch
 from seedbed.tracking.store import Store
 from seedbed.training.devices import accelerator
 from seedbed.training.progress import Display
-from seedbed.training.seed_results import SeedResult
 from seedbed.training.workers import Workers
 
 TOLERANCE = 1e-3
@@ -109,8 +109,13 @@ def _reason(variant: str, cells: int, measured: Sequence[tuple[str, float]], com
 def _allowance(prepared: PreparedStack, otherwise: Allowance) -> Allowance:
     """What is allowed of the cells of a stack: nothing but the same bits where these can be asked for."""
     settings = prepared.stack.config["trainer"]
-    repeats = accelerator(settings) == "cpu" or settings["deterministic"] is True
+    repeats = settings.get("deterministic") is True or _is_on_cpu(settings)
     return BITS if repeats and not prepared.changed else otherwise
+
+
+def _is_on_cpu(settings: Mapping[str, Any]) -> bool:
+    # Lightning's own names of others than CPU and GPU, which task=lightning takes, are no CPU.
+    return settings["accelerator"] in ("auto", "cpu", "gpu", "cuda") and accelerator(settings) == "cpu"
 
 
 def _train_and_compare(
@@ -121,23 +126,22 @@ def _train_and_compare(
     display.begin(sum(epochs_of(prepared.stack) for prepared in stacks if prepared.planned))
     with Workers() as workers:
         for number, prepared in enumerate(stacks, 1):
-            results: list[SeedResult] = []
+            now: dict[int, CellValues] = {}
             failure = prepared.failure
             if prepared.planned is not None:
                 _show(prepared.stack, f"{number} of {len(stacks)}", display)
                 try:
                     results = train_again(prepared.stack, prepared.planned, workers, display)
+                    now = {result.seed: values_now(result, prepared.planned) for result in results}
                 except Exception as error:  # what fails today and did not then is a finding, and the others count
                     failure = f"FAILED: {type(error).__name__}: {error}"
                 display.at(prepared.stack.variant, *_position(prepared.stack), epochs_of(prepared.stack))
-            by_seed = {result.seed: result for result in results}
             for cell in prepared.stack.cells:
                 name = f"{cell.variant}, seed {cell.seed}"
                 if failure:
                     checks[cell.id] = CellCheck(name, failure=failure)
                 else:
-                    now = values_now(by_seed[cell.seed], prepared.stack.config)
-                    values, differences = differing(recorded_values(store, cell), now)
+                    values, differences = differing(recorded_values(store, cell), now[cell.seed])
                     allowance = _allowance(prepared, allowances[cell.fingerprint])
                     checks[cell.id] = CellCheck(
                         name, values, differences, prepared.changed, allowance, code=prepared.code
@@ -155,5 +159,5 @@ def _show(stack: RecordedStack, position: str, display: Display) -> None:
 
 def _position(stack: RecordedStack) -> tuple[int, int, int]:
     """Epoch, epochs and seeds for the display, which hears of a stack when it begins and when it is trained."""
-    epochs = int(stack.config["trainer"]["max_epochs"])
+    epochs = epochs_of(stack) // len(stack.seeds)
     return epochs, epochs, len(stack.seeds)

@@ -145,7 +145,7 @@ def _recipe(plan: SearchPlan, trials: Trials) -> dict[str, Any]:
         **{f"code of {module}": digest for module, digest in code.get("modules", {}).items()},
         **{f"version of {package}": version for package, version in code.get("packages", {}).items()},
         "seeds": list(plan.experiment.seeds),
-        "data digest": trials.base.table.digest,
+        "data digest": trials.base.data_digest,
         "search.metrics": list(settings.metrics),
         "search.objective": settings.objective,
         "search.holdout": settings.holdout,
@@ -202,7 +202,7 @@ def _work(trials: Trials, study: Study, run: TrackedRun, plan: SearchPlan, displ
     there = sum(record.state != "WAITING" for record in study.records())
     wanted = plan.settings.trials
     _announce(study, plan, there, queued, display)
-    display.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * plan.variant.trainer.max_epochs)
+    display.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * trials.base.epochs)
     try:
         while trial := _next(trials, study, run, display, clock):
             measured = _run(trials, study, trial, run)

@@ -18,11 +18,14 @@ import pytorch_lightning as pl
 
 from seedbed.config.building import build
 from seedbed.config.experiment import Variant
+from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.metric_checks import metrics_of
-from seedbed.errors import ConfigError, SeedbedError
+from seedbed.errors import ConfigError, SeedbedError, near_misses
 from seedbed.metrics import find
+from seedbed.own_modules.planned import ModulePlanner, PlannedModule
 from seedbed.results import SECONDS
 from seedbed.running.planning import Planner
+from seedbed.running.training_of import training_of
 from seedbed.search.plan import SearchPlan
 from seedbed.search.settings import SearchSettings
 from seedbed.search.space import as_override
@@ -33,10 +36,10 @@ from seedbed.tracking.processes import heartbeat
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun
-from seedbed.training.planned import PlannedVariant
+from seedbed.training.planned import PlannedCells, PlannedVariant
 from seedbed.training.progress import Display
+from seedbed.training.recorded_training import Stopping
 from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, VariantRecord
-from seedbed.training.variant import Stopping, VariantTraining
 from seedbed.training.workers import Workers
 
 OBJECTIVE = "objective"
@@ -53,7 +56,8 @@ class Trials:
         """Loads the data and checks points that together hold every choice and every end of the space."""
         self.settings, self.template, self.seeds = plan.settings, plan.template, plan.experiment.seeds
         self.display, self.workers, self.records = display, workers, records
-        self.planner = Planner(self.seeds, display)
+        modules = trains_modules(plan.experiment.config)
+        self.planner = ModulePlanner(self.seeds, display, tests=False) if modules else Planner(self.seeds, display)
         self.base = self.plan("base", {})
         """The variant as it stands, on the rows that trials see."""
         self.code = self.base.code
@@ -73,10 +77,12 @@ class Trials:
     @property
     def holds_out(self) -> bool:
         """Whether the experiment has no test rows, so that trials are measured on rows held out of the training rows."""
+        if not isinstance(self.base, PlannedVariant):  # a module has its validation rows
+            return False
         split = build(self.template.variant.config["split"], "split")
         return len(split.rows(self.base.table, self.seeds[0]).test) == 0
 
-    def plan(self, name: str, point: Mapping[str, Any]) -> PlannedVariant:
+    def plan(self, name: str, point: Mapping[str, Any]) -> PlannedCells:
         """Check all that a trial of the point needs; raises ``SeedbedError``."""
         varied = self.template.at(name, [as_override(key, value) for key, value in point.items()])
         for note in (*self.template.experiment.notes, *self.template.notes):
@@ -98,12 +104,16 @@ class Trials:
         measured = self._train(trial, study, planned, search_run)
         return replace(measured, point=point, seconds=time.perf_counter() - start)
 
-    def _train(
-        self, trial: optuna.Trial, study: Study, planned: PlannedVariant, search_run: TrackedRun
-    ) -> TrialOutcome:
+    def _train(self, trial: optuna.Trial, study: Study, planned: PlannedCells, search_run: TrackedRun) -> TrialOutcome:
         watch = TrialWatch(trial, self.settings, len(self.seeds), lambda: study.alive(trial))
-        training = VariantTraining(
-            self.store, search_run, planned, self.display, self.workers, self.records, stopping=watch
+        training = training_of(
+            planned,
+            store=self.store,
+            launch=search_run,
+            display=self.display,
+            workers=self.workers,
+            writer=self.records,
+            stopping=watch,
         )
         missing = [seed for seed, fingerprint in planned.fingerprints.items() if fingerprint not in self._done]
         training.run(self._done, missing)
@@ -121,11 +131,11 @@ class Trials:
             measured = replace(self._measure(planned, training.record), run=run.id)
         labels = {key: str(value) for key, value in {"trial": trial.number, "reason": measured.reason[:4000]}.items()}
         tags = {name: text for name, text in labels.items() if text}
-        epochs = planned.variant.trainer.max_epochs
+        epochs = planned.epochs
         run.log(tags=tags, curves=[(OBJECTIVE, epochs, measured.values[0])] if measured.values else [])
         return measured
 
-    def _measure(self, planned: PlannedVariant, record: VariantRecord) -> TrialOutcome:
+    def _measure(self, planned: PlannedCells, record: VariantRecord) -> TrialOutcome:
         cells = {seed: self._done[fingerprint] for seed, fingerprint in planned.fingerprints.items()}
         gone = [seed for seed, cell in cells.items() if not cell.usable]
         if gone:
@@ -136,6 +146,7 @@ class Trials:
             if metric == SECONDS:
                 by_metric.append({seed: cell.metrics[SECONDS] for seed, cell in cells.items()})
             else:
+                _require_logged(metric, points)
                 by_metric.append({seed: value_at_end(points[seed], metric, planned) for seed in cells})
         seen = summary(list(by_metric[0].values()))
         values = [self._objective(list(of.values()), place) for place, of in enumerate(by_metric)]
@@ -148,7 +159,7 @@ class Trials:
             mean=seen.mean,
             std=seen.std,
             n=seen.n,
-            epochs=planned.variant.trainer.max_epochs,
+            epochs=planned.epochs,
             by_seed={str(seed): value for seed, value in by_metric[0].items()},
         )
 
@@ -178,30 +189,44 @@ class TrialWatch(Stopping):
         task = cast(StackedModule, module)
         if trainer.sanity_checking or not task.history:
             return
+        self.see(trainer.current_epoch, trainer.max_epochs or 0, task.history[-1])
+        if self.stopped:
+            trainer.should_stop = True
+
+    def see(self, epoch: int, epochs: int, metrics: Mapping[str, np.ndarray]) -> None:
         if time.monotonic() - self._last > SECONDS_BETWEEN_FLUSHES:
             self.alive()
             self._last = time.monotonic()
-        if self.settings.prunes and task.seeds == self.seeds:
-            self._report(trainer, task.history[-1][self.settings.metrics[0]])
+        values = metrics.get(self.settings.metrics[0], np.empty(0))
+        if self.settings.prunes and len(values) == self.seeds:
+            self._report(epoch, epochs, values)
 
-    def _report(self, trainer: pl.Trainer, values: np.ndarray) -> None:
-        epoch, metric = trainer.current_epoch + 1, self.settings.metrics[0]
+    def _report(self, epoch: int, epochs: int, values: np.ndarray) -> None:
+        metric = self.settings.metrics[0]
         of_seeds = summary(values)
         if of_seeds.mean is None or of_seeds.missing:
             return
-        self.points.append((metric, trainer.current_epoch, of_seeds.mean))
-        self.trial.report(of_seeds.mean, epoch)
-        if self.trial.should_prune() and epoch < (trainer.max_epochs or 0):
+        self.points.append((metric, epoch, of_seeds.mean))
+        self.trial.report(of_seeds.mean, epoch + 1)
+        if self.trial.should_prune() and epoch + 1 < epochs:
             name = type(self.settings.pruner).__name__
-            reason = f"{name} at epoch {epoch}"
+            reason = f"{name} at epoch {epoch + 1}"
             self.seen = TrialOutcome(
-                mean=of_seeds.mean, std=of_seeds.std, n=of_seeds.n, epochs=epoch, reason=reason, pruned=True
+                mean=of_seeds.mean, std=of_seeds.std, n=of_seeds.n, epochs=epoch + 1, reason=reason, pruned=True
             )  # fmt: skip
-            self.stopped = trainer.should_stop = True
+            self.stopped = True
 
 
-def _check_pruning(base: PlannedVariant, seeds: int) -> None:
+def _check_pruning(base: PlannedCells, seeds: int) -> None:
     """A trial is judged by the mean over all its seeds after each epoch, so that these must train together."""
+    if isinstance(base, PlannedModule):
+        if base.at_once < seeds:
+            raise ConfigError(
+                f"search/pruner with trainer.seeds_at_once={base.at_once}: a trial is pruned by the mean of all {seeds} seeds, which "
+                f"must train together. Set trainer.seeds_at_once={seeds}, which is so many processes, or take search/pruner=none."
+            )
+        return
+    assert isinstance(base, PlannedVariant)
     trainer = base.trainer
     devices, at_once = trainer.settings["devices"], trainer.settings["seeds_at_once"]
     remedy = "Take search/pruner=none."
@@ -221,7 +246,17 @@ def _check_pruning(base: PlannedVariant, seeds: int) -> None:
         )
 
 
-def value_at_end(points: Iterable[tuple[str, int, float]], metric: str, planned: PlannedVariant) -> float:
+def _require_logged(metric: str, points: Mapping[int, Iterable[tuple[str, int, float]]]) -> None:
+    """Raise ``ConfigError`` for a metric that no seed has, as where a user's module logs it otherwise."""
+    logged = {name for of_seed in points.values() for name, _, _ in of_seed}
+    if metric not in logged:
+        raise ConfigError(
+            f"search.metrics: {metric} was measured by no seed of a trial, {near_misses(metric, logged)} Trials are measured on "
+            "validation rows after every epoch: name what is logged there, such as search.metrics=val/loss."
+        )
+
+
+def value_at_end(points: Iterable[tuple[str, int, float]], metric: str, planned: PlannedCells) -> float:
     """The metric at the epoch whose weights the seed ends with: the last, or under ``select=best`` its best."""
     config = planned.variant.config
     curves: dict[str, dict[int, float]] = {}
@@ -241,11 +276,12 @@ def value_at_end(points: Iterable[tuple[str, int, float]], metric: str, planned:
 def _for_selection(variant: Variant, settings: SearchSettings, seeds: int) -> Variant:
     """The variant on the rows that a search may see, without what only a run's record needs."""
     config = deepcopy(variant.config)
-    config["split"] = {
-        "_target_": "seedbed.data.selection.SelectionSplit",
-        "split": config["split"],
-        "holdout": settings.holdout,
-    }
+    if not trains_modules(config):
+        config["split"] = {
+            "_target_": "seedbed.data.selection.SelectionSplit",
+            "split": config["split"],
+            "holdout": settings.holdout,
+        }
     config["tracking"]["checkpoints"] = False
     if settings.prunes and config["trainer"]["seeds_at_once"] == "auto":  # the mean is to be that of all seeds
         config["trainer"]["seeds_at_once"] = seeds

@@ -246,7 +246,8 @@ def recipe_overrides(store: Store, launch: Launch) -> list[str]:
     as_they_stand = set() if is_cut_text(restated) else set(_listed(restated))
     given = [text for text in overrides_of(store, launch) if text not in as_they_stand]
     keys = {text: text.split("=", 1)[0].lstrip("+~").replace("/", ".") for text in given}
-    return [text for text, key in keys.items() if can_change_results(key)]
+    task = {"task": {"_target_": launch.params.get("task._target_")}}
+    return [text for text, key in keys.items() if can_change_results(key, task)]
 
 
 def _listed(text: str) -> list[str]:

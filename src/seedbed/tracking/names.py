@@ -29,6 +29,8 @@ LR_FALLBACK = "lr_fallback"
 """On a seed run: why it was trained with ``lr_finder.fallback``."""
 COPIES = "copies"
 """On a seed run: what is counted of the changed copies that it trains on."""
+ROWS = "rows"
+"""On a seed run of ``task=lightning``: digests of the rows that its data loaders served, as JSON."""
 CODE_TAG, WITHOUT_CODE = "code", "fingerprint_without_code"
 """On a seed run: the code that made it, as JSON in parts; and the fingerprint without the code, which is that of seed
 runs from before the code was recorded."""

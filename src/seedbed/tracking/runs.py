@@ -22,6 +22,7 @@ from seedbed.tracking.names import (
     OUTCOME,
     PRUNED,
     READABLE,
+    ROWS,
     SEARCH,
     SWEEP,
     WITHOUT_CODE,
@@ -156,6 +157,8 @@ class SeedRun:
     """Its config, flat, and more."""
     copies: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     """What became of the changed copies that it trained on; see ``imbalance.copies.said_of_copies``."""
+    rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
+    """Digests of the rows that it was served, of ``task=lightning``; see ``own_modules.served_rows``."""
     variant_run: str = field(default="", compare=False)
     """Id of the variant's run above it."""
     stack: tuple[int, ...] = field(default=(), compare=False)
@@ -270,6 +273,7 @@ def seed_of(run: Run) -> SeedRun:
         code=code_on(tags),
         params=run.data.params,
         copies=json.loads(tags.get(COPIES, "{}")),
+        rows=json.loads(tags.get(ROWS, "{}")),
         variant_run=run.data.tags.get(PARENT, ""),
         stack=tuple(map(int, stack.split(","))) if (stack := tags.get("stack")) else (),
         threads=tags.get("threads"),

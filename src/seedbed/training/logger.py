@@ -13,6 +13,7 @@ from pytorch_lightning.loggers import Logger
 from seedbed.checks import require
 from seedbed.config.building import build
 from seedbed.config.keys import unknown_argument
+from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.signatures import look_up
 from seedbed.errors import ConfigError
 from seedbed.tracking.tracked_run import TrackedRun
@@ -108,5 +109,7 @@ def check_loggers(config: Mapping[str, Any]) -> None:
 
 
 def _nodes(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The nodes of ``loggers`` in a whole config by their places."""
+    """The nodes of ``loggers`` in a whole config by their places; none of ``task=lightning``, whose Trainers have them."""
+    if trains_modules(config):
+        return {}
     return {f"loggers.{name}": node for name, node in (config.get("loggers") or {}).items()}

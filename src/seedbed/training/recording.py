@@ -27,7 +27,7 @@ from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun, ending
 from seedbed.training.environment import in_one_line
 from seedbed.training.logger import FurtherLoggers
-from seedbed.training.planned import PlannedVariant
+from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
 from seedbed.training.seed_results import CurvePoints, SeedResult, curve_points
 
@@ -55,10 +55,10 @@ class VariantRecord:
     """
 
     def __init__(
-        self, store: Store, launch: TrackedRun, planned: PlannedVariant, display: Display, writer: Executor
+        self, store: Store, launch: TrackedRun, planned: PlannedCells, display: Display, writer: Executor
     ) -> None:
         self.store, self.launch, self.planned, self.display, self.writer = store, launch, planned, display, writer
-        tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.table.digest}
+        tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.data_digest}
         self.run = store.start(planned.name, "variant", tags, parent=launch.id)
         """The variant's."""
         self.failures: dict[str, Failure] = {}
@@ -78,13 +78,29 @@ class VariantRecord:
         """Write the variant's config."""
         self._later(self._describe)
 
+    def start_seed(self, seed: int, more: Mapping[str, str] | None = None) -> TrackedRun:
+        """The run of a seed, with ``more`` tags, which exists from the start of its training."""
+        planned = self.planned
+        tags = {
+            "variant": planned.name,
+            "seed": str(seed),
+            "launch": self.launch.id,
+            "fingerprint": planned.fingerprints[seed],
+            **code_tags(planned.code, planned.recipes[seed]),
+            "data_digest": planned.data_digest,
+            "recipe_version": str(RECIPE_VERSION),
+            "environment": in_one_line(),
+            **(more or {}),
+        }
+        return self.store.start(f"seed {seed} {planned.name}", "seed", tags, parent=self.run.id)
+
     def start_stack(self, stack: Sequence[SeedData], exits: ExitStack, threads: int) -> list[TrackedRun]:
         """Runs that exist from the start, so that the UI shows what is being trained, and that end with ``exits``."""
         # Both change how sums are rounded: who wants the same bits again needs the same ones.
         rounding = {"stack": ",".join(str(item.seed) for item in stack), "threads": str(threads)}
         counted = [{COPIES: json.dumps(dict(item.counts))} if item.counts else {} for item in stack]
         return [
-            exits.enter_context(ending(self._start_seed(item.seed, rounding | counts)))
+            exits.enter_context(ending(self.start_seed(item.seed, rounding | counts)))
             for item, counts in zip(stack, counted, strict=True)
         ]
 
@@ -110,12 +126,12 @@ class VariantRecord:
         failure = self.failures[self.planned.name] = Failure.of(error)
         self.run.artifact("error.txt", failure.traceback)
 
-    def add_failed_seed(self, seed: int, error: Exception) -> None:
-        """Record a FAILED run of a seed that did not get as far as training."""
-        failure = self.failures[self._seed_name(seed)] = Failure.of(error)
-        run = self._start_seed(seed)
+    def add_failed_seed(self, seed: int, error: Exception, run: TrackedRun | None = None) -> None:
+        """Record a FAILED run of a seed without a result; ``run`` is its own where it got as far as training."""
+        failure = self.failures[self.seed_name(seed)] = Failure.of(error)
+        run = run or self.start_seed(seed)
         run.artifact("error.txt", failure.traceback)
-        run.end("FAILED")
+        run.fail(error)
 
     def finish(
         self, done: dict[str, SeedRun], trained: int, seconds: float, pruned_points: CurvePoints | None, *, says: bool
@@ -156,21 +172,6 @@ class VariantRecord:
         self.run.log(params=flat_params(config, NOT_A_CELLS_PARAM))
         self.run.artifact(CONFIG, to_yaml(config))
 
-    def _start_seed(self, seed: int, more: Mapping[str, str] | None = None) -> TrackedRun:
-        planned = self.planned
-        tags = {
-            "variant": planned.name,
-            "seed": str(seed),
-            "launch": self.launch.id,
-            "fingerprint": planned.fingerprints[seed],
-            **code_tags(planned.code, planned.recipes[seed]),
-            "data_digest": planned.table.digest,
-            "recipe_version": str(RECIPE_VERSION),
-            "environment": in_one_line(),
-            **(more or {}),
-        }
-        return self.store.start(f"seed {seed} {planned.name}", "seed", tags, parent=self.run.id)
-
     def _add_points(self, runs: Sequence[TrackedRun], curves: Sequence[CurvePoints]) -> None:
         for run, points in zip(runs, curves, strict=True):
             run.log(curves=points, tags=heartbeat())
@@ -193,24 +194,23 @@ class VariantRecord:
                 except StoreFull:
                     raise
                 except Exception as error:  # what goes wrong with one seed's record must not take the others along
-                    self.failures[self._seed_name(result.seed)] = Failure.of(error)
+                    self.failures[self.seed_name(result.seed)] = Failure.of(error)
 
     def _add_result(self, run: TrackedRun, result: SeedResult, at_once: int) -> None:
-        config = self.planned.variant.config
-        params = flat_params(config, NOT_A_CELLS_PARAM) | {
+        params = flat_params(self.planned.config_of(result.seed), NOT_A_CELLS_PARAM) | {
             "seed": result.seed,
             AT_ONCE: at_once,
             CHOSEN_EPOCH: result.epoch,
         }
         written = self._written.get(run.id, set())
-        points = [point for point in result.recorded_points(config) if point[1] not in written]
-        tags = {} if result.outcome == "ok" else {OUTCOME: result.outcome}
+        points = [point for point in result.recorded_points(self.planned.epochs) if point[1] not in written]
+        tags = {**result.tags, **({} if result.outcome == "ok" else {OUTCOME: result.outcome})}
         if result.found_rate:
             params["optimizer.lr"] = result.found_rate.lr
         if result.found_rate and (why := result.found_rate.why_fallback):
             tags[LR_FALLBACK] = why
             self.display.say(
-                f"{self._seed_name(result.seed)}: {why}. Trained with lr_finder.fallback={result.found_rate.lr}."
+                f"{self.seed_name(result.seed)}: {why}. Trained with lr_finder.fallback={result.found_rate.lr}."
             )
         run.log(params=params, curves=points, tags=tags)
         self._loggers.log(run, points)
@@ -258,7 +258,7 @@ class VariantRecord:
         """Write mean, spread and n over all seeds asked for, wherever they were trained, into the variant's run."""
         fingerprints = self.planned.fingerprints.values()
         cells = [cell for fingerprint in fingerprints if (cell := done.get(fingerprint))]
-        epochs = self.planned.variant.trainer.max_epochs
+        epochs = self.planned.epochs
         means = [(name, epochs, value) for name, value in variant_metrics(cells).items()]
         curves = mean_curves(point for cell in cells if cell.usable for point in self.curves_of(cell))
         self.run.log(curves=[*curves, *means])
@@ -276,7 +276,7 @@ class VariantRecord:
         parts += [f"{before} trained before"] if before else []
         return f"{name}: {', '.join(parts)}"
 
-    def _seed_name(self, seed: int) -> str:
+    def seed_name(self, seed: int) -> str:
         return f"{self.planned.name}, seed {seed}"
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import Tensor
@@ -41,6 +40,8 @@ class SeedResult:
     """Under ``optimizer.lr=auto``."""
     error: str = ""
     """Why the result cannot be used though the seed was trained; "" where it can."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What stands on the seed's run beside the outcome."""
 
     @classmethod
     def of(
@@ -74,9 +75,8 @@ class SeedResult:
             found_rate=found_rate,
         )
 
-    def recorded_points(self, config: Mapping[str, Any]) -> CurvePoints:
-        """What is written of it: its curves, and at the epoch after the last one its final metrics."""
-        epochs = config["trainer"]["max_epochs"]
+    def recorded_points(self, epochs: int) -> CurvePoints:
+        """What is written of it: its curves, and at the epoch after the last of ``epochs`` its final metrics."""
         return [*self.curves, *((name, epochs, value) for name, value in self.metrics.items())]
 
 

@@ -3,98 +3,40 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import replace
 
-import pytorch_lightning as pl
 import torch
 
-from seedbed.errors import StoreFull
 from seedbed.imbalance.copies import said_of_copies
 from seedbed.tasks.base import SeedData
 from seedbed.tracking.names import PRUNED
-from seedbed.tracking.runs import SeedRun
-from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.devices import numbers
 from seedbed.training.epoch_progress import EpochProgress
 from seedbed.training.logger import LightningLogger
 from seedbed.training.planned import PlannedVariant
-from seedbed.training.progress import Display
-from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, CurveRecorder, VariantRecord
-from seedbed.training.seed_results import CurvePoints
+from seedbed.training.recorded_training import RecordedTraining
+from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, CurveRecorder
 from seedbed.training.stack_size import groups_of, seeds_at_once, seeds_in_memory
-from seedbed.training.workers import Trained, Workers, threads_of, train_in_worker
+from seedbed.training.workers import Trained, threads_of, train_in_worker
 
 
-class Stopping(pl.Callback):
-    """Watches the fit of a variant's seeds, and may end it for good; what it ends is recorded, but is no finished cell."""
+class VariantTraining(RecordedTraining[PlannedVariant]):
+    """Trains the missing seeds of one variant in stacks."""
 
-    stopped = False
-    points: CurvePoints
-    """What it has seen: means over the seeds, for the variant's run."""
-
-
-class VariantTraining:
-    """Trains the missing seeds of one variant; ``record`` has what came of them."""
-
-    def __init__(
-        self,
-        store: Store,
-        launch: TrackedRun,
-        planned: PlannedVariant,
-        display: Display,
-        workers: Workers,
-        writer: Executor,
-        stopping: Stopping | None = None,
-        fail_fast: bool = False,
-    ) -> None:
-        """``writer``, an executor of one thread, writes the records; ``stopping`` watches each fit."""
-        self.planned, self.display, self.workers = planned, display, workers
-        self.stopping, self.fail_fast = stopping, fail_fast
-        self.record = VariantRecord(store, launch, planned, display, writer)
-
-    def run(self, done: dict[str, SeedRun], missing: Sequence[int]) -> None:
-        """Train the seeds ``missing``; what goes wrong is a failure, but for an interrupt.
-
-        ``done`` are cells by fingerprint, to which those trained here are added. Where the first failure is to stop it,
-        no further stack is trained after it.
-        """
-        start = time.perf_counter()
-        try:
-            self.record.describe()
-            for seeds in groups_of(missing, seeds_in_memory(self.planned.trainer.parts)):
-                data = self._seed_data(seeds)
-                for sentence in said_of_copies([item.counts for item in data]):
-                    self.display.say(f"{self.planned.name}: {sentence}")
-                if self._stopped:
-                    break
-                if data:
-                    self._train(data)
-        except (KeyboardInterrupt, SystemExit):
-            self.record.run.end("KILLED")
-            raise
-        except StoreFull:
-            raise
-        except Exception as error:  # a failing variant must not stop the others
-            self.record.add_failure(error)
-        seconds = time.perf_counter() - start
-        pruned_points = self.stopping.points if self.stopping and self.stopping.stopped else None
-        # Who watches the fit says what came of it.
-        self.record.finish(done, len(missing), seconds, pruned_points, says=self.stopping is None)
-
-    @property
-    def _stopped(self) -> bool:
-        """Whether to start no further stack."""
-        return self._pruned or (self.fail_fast and bool(self.record.failures))
-
-    @property
-    def _pruned(self) -> bool:
-        return self.stopping is not None and self.stopping.stopped
+    def train(self, missing: Sequence[int]) -> None:
+        for seeds in groups_of(missing, seeds_in_memory(self.planned.trainer.parts)):
+            data = self._seed_data(seeds)
+            for sentence in said_of_copies([item.counts for item in data]):
+                self.display.say(f"{self.planned.name}: {sentence}")
+            if self.stops:
+                break
+            if data:
+                self._train(data)
 
     def _seed_data(self, seeds: Sequence[int]) -> list[SeedData]:
         """The training rows of each seed; a seed whose rows cannot be made gets a FAILED run and is left out."""
@@ -120,7 +62,7 @@ class VariantTraining:
             self._train_on(devices, stacks)
             return
         for stack in stacks:
-            if not self._stopped:
+            if not self.stops:
                 self._train_here(stack)
 
     def _train_here(self, stack: Sequence[SeedData]) -> None:
@@ -131,7 +73,7 @@ class VariantTraining:
             progress = EpochProgress(self.display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
             callbacks = [curves, progress, *([self.stopping] if self.stopping else [])]
             results = planned.trainer.train(stack, callbacks, LightningLogger(record.add_logged))
-            if self._pruned:
+            if self.pruned:
                 results = [replace(result, outcome=PRUNED) for result in results]
             record.add_results(exits.pop_all(), runs, results)
 
@@ -143,8 +85,8 @@ class VariantTraining:
         waiting = deque(stacks)
         with ExitStack() as all_exits:
             training: dict[Future[Trained], tuple[list[TrackedRun], ExitStack]] = {}
-            while training or (waiting and not self._stopped):
-                while waiting and len(training) < len(devices) and not self._stopped:
+            while training or (waiting and not self.stops):
+                while waiting and len(training) < len(devices) and not self.stops:
                     stack, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
                     runs = record.start_stack(stack, exits, threads_of(devices))
                     self.display.at(planned.name, 0, epochs, len(stack), 0)

@@ -80,13 +80,18 @@ def train_in_worker(config: Mapping[str, Any], table: Dataset, stack: Sequence[S
 
     Raises ``ConfigError`` where they are no longer the ``code`` that the run began with.
     """
+    refuse_changed(config, code)
+    logged: CurvePoints = []
+    return StackTrainer(config, table).train(stack, logger=LightningLogger(logged.extend), device=_device[0]), logged
+
+
+def refuse_changed(config: Mapping[str, Any], code: Code) -> None:
+    """Raise ``ConfigError`` where the user's modules are no longer the ``code`` that the run began with."""
     if changed := code.changed(code_of(recipe_of(config))):
         raise ConfigError(
             f"{', '.join(changed)} changed while this run went on, and a process that starts now would train by the new code. "
             "Type the same command again: it trains what is missing by the code as it is then."
         )
-    logged: CurvePoints = []
-    return StackTrainer(config, table).train(stack, logger=LightningLogger(logged.extend), device=_device[0]), logged
 
 
 def _take_device(queue: Queue[int], threads: int) -> None:
