@@ -120,8 +120,11 @@ def test_only_debug_shows_a_traceback(
     assert "Traceback" in shown.stderr
 
 
-def test_multirun_runs_every_job_and_says_which_failed(typed: Callable[..., Result], project: Path) -> None:
+def test_multirun_runs_every_job_and_says_which_failed(
+    typed: Callable[..., Result], project: Path, draw_only: Callable[..., None]
+) -> None:
     """In both jobs one seed fails: both run, both are in one store, and each job's log has its traceback."""
+    draw_only("sweep")
     jobs = ["model.hidden=[4],[8]", "variant=none,flaky", "seeds=3", "trainer.max_epochs=1", "hydra.job.chdir=true"]
     done = typed("run", "failing_seed", "-m", *jobs)
     assert done.exit_code == 1

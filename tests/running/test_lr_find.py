@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -187,8 +188,9 @@ def test_a_search_over_rates_is_none_of_the_finders(project: Path) -> None:
 
 
 def test_found_rates_are_recorded_and_reported_and_only_new_seeds_find_theirs(
-    project: Path, tmp_path: Path, here: None
+    project: Path, tmp_path: Path, here: None, draw_only: Callable[..., None]
 ) -> None:
+    draw_only()
     first = run("messages", ["variant=none", "seeds=1", *AUTO], project)
     assert (first.trained, first.failures) == (1, {})
     more = run("messages", ["variant=none", "seeds=2", *AUTO], project)

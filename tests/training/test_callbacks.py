@@ -18,8 +18,11 @@ from seedbed.running.verify import verify
 from seedbed.tracking.store import store_uri
 from seedbed.training.callbacks import built_callbacks
 from seedbed.training.stack_trainer import StackTrainer
+from tests.running.test_verify import here
 from tests.stacking.test_against_reference import TABLE, config, curve, data_of, train
 from tests.tasks import test_retrieval as retrieval
+
+__all__ = ["here"]
 
 FEW = ["seeds=2", "variant=none", "trainer.max_epochs=2"]
 WATCHING = f"+callbacks.mine._target_={__name__}.Watching"
@@ -110,9 +113,20 @@ def test_what_cannot_be_made_or_is_no_observer_is_refused(node: dict[str, Any], 
         StackTrainer(config() | {"callbacks": {"mine": node}}, TABLE)
 
 
-@pytest.mark.parametrize("devices", [1, 2])
-def test_observers_of_lightnings_log_to_the_variants_run(project: Path, devices: int) -> None:
-    """Also where each stack trains in a process of its own."""
+@pytest.mark.parametrize(
+    ("devices", "in_processes"),
+    [
+        (1, False),
+        (2, False),
+        pytest.param(2, True, marks=pytest.mark.extended),  # the two processes import PyTorch anew
+    ],
+)
+def test_observers_of_lightnings_log_to_the_variants_run(
+    project: Path, request: pytest.FixtureRequest, devices: int, in_processes: bool
+) -> None:
+    """Also where each stack trains on a device of its own, whose worker hands back what they logged."""
+    if not in_processes:
+        request.getfixturevalue("here")
     given = [*FEW, f"trainer.devices={devices}", "trainer.seeds_at_once=1", "trainer.steps_per_chunk=2"]
     assert run("messages", given, project).failures == {}
     observed = [*given, RATES, "+callbacks.device._target_=pytorch_lightning.callbacks.DeviceStatsMonitor"]
@@ -129,7 +143,7 @@ def test_observers_of_lightnings_log_to_the_variants_run(project: Path, devices:
     assert {name.rpartition(".")[2] for name in names} == {"LearningRateMonitor", "DeviceStatsMonitor"}
 
 
-def test_a_callback_of_the_users_own_is_part_of_the_recipe(project: Path) -> None:
+def test_a_callback_of_the_users_own_is_part_of_the_recipe(project: Path, here: None) -> None:
     plain, watched = run("messages", FEW, project), run("messages", [*FEW, WATCHING], project)
     assert watched.trained == 2
     columns = ["test/loss", "test/accuracy"]
