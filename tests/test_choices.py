@@ -224,6 +224,7 @@ def test_a_choice_trains(given: Run, folder: Path) -> None:
         assert np.isfinite(values[f"{side}/{name}"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", SEARCHED, ids=str)
 def test_a_choice_searches(given: Run, folder: Path) -> None:
     skip_without(given)

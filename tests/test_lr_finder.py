@@ -233,6 +233,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     return CASES[request.param]
 
 
+@pytest.mark.slow
 def test_a_stacked_seed_goes_through_the_test_as_it_does_alone(case: Case) -> None:
     """With rest at the end of a short epoch, several epochs, and seeds that diverge at other rates than others."""
     trainer = case.trainer()
@@ -286,6 +287,7 @@ def streams() -> Callable[[], tuple[Any, ...]]:
     return states
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_it(
     case: Case,
     streams: Callable[[], tuple[Any, ...]],
@@ -445,6 +447,7 @@ def auto(case: Case, **changes: Any) -> StackTrainer:
     return case.trainer(**{"optimizer": optimizer, "trainer": steps} | changes)
 
 
+@pytest.mark.slow
 def test_each_seed_steps_with_the_rate_that_it_found(case: Case) -> None:
     trainer, data, watch = auto(case, schedule=None), case.data([0, 2]), Rates()
     found = [range_test(trainer.builder, [item])[0].suggestion("valley") for item in data]
@@ -458,6 +461,7 @@ def test_each_seed_steps_with_the_rate_that_it_found(case: Case) -> None:
     assert (rates[0] == found).all()
 
 
+@pytest.mark.slow
 def test_a_found_rate_is_the_peak_of_a_schedule_and_a_seed_takes_it_in_a_stack_as_it_does_alone() -> None:
     schedule = {"_target_": "seedbed.schedules.OneCycle", "pct_start": 0.5, "moms": None}
     trainer, watch = auto(CLASSIFICATION, schedule=schedule), Rates()

@@ -64,6 +64,7 @@ def test_every_room_stands_in_the_map_once() -> None:
     assert sorted(order) == sorted(rooms())
 
 
+@pytest.mark.slow
 def test_imports_point_down() -> None:
     order = mapped((REPOSITORY / "CONTRIBUTING.md").read_text("utf-8"))
     assert contradictions(order, list(arrows())) == []

@@ -73,6 +73,7 @@ def test_all_cells_are_found(ask: Ask, experiment: str) -> None:
     assert all([variant, "3"] in rows for variant in VARIANTS[experiment])
 
 
+@pytest.mark.slow
 def test_nothing_is_trained_again(ask: Ask) -> None:
     assert "All 15 cells are trained already: nothing to do." in ask("run", "mails").stderr
 
@@ -85,6 +86,7 @@ def test_the_report_gives_the_same_values(ask: Ask, old_project: Path, tmp_path:
         pd.testing.assert_frame_equal(now[then.columns], then)
 
 
+@pytest.mark.slow
 def test_a_cell_repeats(ask: Ask) -> None:
     assert "1 of 1 cell repeats" in ask("verify", "mails", "--cells", "1", "--variant", "own").output
 

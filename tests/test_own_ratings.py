@@ -37,6 +37,7 @@ def own(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "left_out"),
     [

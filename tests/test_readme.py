@@ -108,6 +108,7 @@ class LitRegressor(pl.LightningModule):
 """
 
 
+@pytest.mark.slow
 def test_own_lightning_module(mine: Path, typed_commands: Typed) -> None:
     (mine / "mylib.py").write_text(MY_LIB)
     trial, whole = typed_commands("seedbed run width --config-dir mine")
@@ -119,6 +120,7 @@ def test_own_lightning_module(mine: Path, typed_commands: Typed) -> None:
     assert {path.name for path in (mine.parent / "logs").iterdir()} == {"narrow", "wide"}
 
 
+@pytest.mark.slow
 def test_own_network_strategy_metric_and_augmenter(mine: Path) -> None:
     assert len(BLOCKS) == 22
     outcome = seedbed.run("own", [*OWN_DATA, *SHORT], mine, quiet=True)
@@ -130,6 +132,7 @@ def test_own_network_strategy_metric_and_augmenter(mine: Path) -> None:
     assert {variant.config["model"]["_target_"] for variant in trained} == {"mynet.Residual"}
 
 
+@pytest.mark.slow
 def test_an_ordinary_module_needs_no_change(mine: Path) -> None:
     """The same network as an ``nn.Module``: other class, same numbers."""
     plain = (mine / "mynet.py").read_text().replace("(Stackable)", "(nn.Module)").replace("Residual", "Plain")
@@ -149,6 +152,7 @@ def test_a_network_of_ones_own_takes_30_lines(name: tuple[str, str]) -> None:
     assert len(text.splitlines()) <= 30
 
 
+@pytest.mark.slow
 def test_own_convolutional_network(mine: Path, typed_commands: Typed) -> None:
     draw = np.random.default_rng(0)
     for number in range(40):
@@ -162,6 +166,7 @@ def test_own_convolutional_network(mine: Path, typed_commands: Typed) -> None:
     assert outcome.trained == 4
 
 
+@pytest.mark.slow
 def test_own_recurrent_network(mine: Path, typed_commands: Typed) -> None:
     (command,) = typed_commands("seedbed run own --config-dir mine model=reader")
     few = [*overrides_of(command), *SHORT, "variant=none,shout", "data.encoder.max_words=100"]
@@ -170,6 +175,7 @@ def test_own_recurrent_network(mine: Path, typed_commands: Typed) -> None:
     assert outcome.trained == 4
 
 
+@pytest.mark.slow
 def test_callbacks_loggers_and_limits(mine: Path) -> None:
     (block,) = re.findall(r"```yaml\n# in any experiment\n(.*?)```", README, re.DOTALL)
     path = mine / "experiments" / "own.yaml"
@@ -198,6 +204,7 @@ def overrides_of(command: str) -> list[str]:
     return shlex.split(command)[5:]
 
 
+@pytest.mark.slow
 def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Typed) -> None:
     (command,) = typed_commands("seedbed run text_imbalance")
     outcome = seedbed.run("text_imbalance", [*command.split()[3:], "data/encoder=hashing", *SHORT], mine, quiet=True)
@@ -212,6 +219,7 @@ def typed_commands() -> Typed:
     return lambda start: [line for line in README.splitlines() if line.startswith(start)]
 
 
+@pytest.mark.slow
 def test_own_data_split_and_task(mine: Path) -> None:
     """Regression, which learns, and is tested on the rows that the split gives."""
     draw = np.random.default_rng(0)
@@ -231,6 +239,7 @@ def test_own_data_split_and_task(mine: Path) -> None:
     assert report.exit_code == 0, report.output
 
 
+@pytest.mark.slow
 def test_own_recommender(mine: Path) -> None:
     """EASE in at most 21 lines finds what goes together, which a list for everyone does not."""
     assert len(BLOCKS["mine/myease.py"].splitlines()) <= 21
@@ -253,6 +262,7 @@ def test_own_recommender(mine: Path) -> None:
     assert asked.output.count("even") == 3
 
 
+@pytest.mark.slow
 def test_results_trained_elsewhere(mine: Path, typed_commands: Typed) -> None:
     """The table, the command and the lines of Python as they stand."""
     section = README.split("## Results trained elsewhere\n")[1].split("\n## ")[0]
@@ -295,6 +305,7 @@ def test_every_section_fits_on_a_screen() -> None:
     } == {}
 
 
+@pytest.mark.slow
 def test_overrides_in_the_readme_are_understood() -> None:
     typed: set[tuple[str, ...]] = set()
     for experiment, rest in re.findall(r"`seedbed run (\w+)([^`]*)`", README):

@@ -327,6 +327,7 @@ def test_a_schedule_of_fewer_steps_than_the_epochs_have_is_shown_to_its_end() ->
     assert (len(rates), int(rates.argmax())) == (2000, 500)
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_draws(tmp_path: Path) -> None:
     picture = tmp_path / "new" / "cycle.png"
     done = CliRunner().invoke(

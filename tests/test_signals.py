@@ -70,6 +70,7 @@ sys.exit(serve([sys.executable, "-c", *sys.argv[1:]]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_server_and_its_workers_end_with_the_command(tmp_path: Path, number: signal.Signals) -> None:
     started = tmp_path / "started"

@@ -74,6 +74,7 @@ def test_nan_never_wins_and_never_counts(values: list[float], chosen: int, epoch
     assert watch(values, rule="best", patience=2) == (chosen, epochs)
 
 
+@pytest.mark.slow
 def test_selection_is_that_of_the_epochs_with_a_value(examine: Examine) -> None:
     def holds(values: list[float], patience: int) -> None:
         chosen, epochs = watch(values, rule="best", patience=patience)

@@ -134,6 +134,7 @@ def test_bad_settings_are_named(written, arguments, said):
         lines(*arguments, of=written(reviews()))
 
 
+@pytest.mark.slow
 def test_any_column_can_be_looked_at(examine: Examine):
     def holds(values: list[str]) -> None:
         found = column("c", values)

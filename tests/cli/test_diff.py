@@ -32,6 +32,7 @@ def section(text: str, title: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows}
 
 
+@pytest.mark.slow
 def test_only_what_differs_is_shown_and_results_side_by_side(trained_project: Path, first_outcome: Outcome) -> None:
     first, asked = first_outcome, ["optimizer.lr=0.01", "variant=none", "seeds=4", "trainer.max_epochs=1"]
     second = run("messages", asked, config_dir=trained_project)
@@ -57,6 +58,7 @@ def test_only_what_differs_is_shown_and_results_side_by_side(trained_project: Pa
     assert "Do not compare" not in text
 
 
+@pytest.mark.slow
 def test_the_same_cells_and_a_variants_own_config(trained_project: Path) -> None:
     path = trained_project / "experiments" / "messages.yaml"
     path.write_text(
@@ -76,6 +78,7 @@ def test_the_same_cells_and_a_variants_own_config(trained_project: Path) -> None
     assert "A and B are the same launch." in differences("messages", b[:10], config_dir=trained_project)
 
 
+@pytest.mark.slow
 def test_numbers_that_must_not_be_compared_have_a_footnote(trained_project: Path) -> None:
     a = run("messages", ["variant=none", "seeds=1"], config_dir=trained_project).launch
     overrides = ["variant=none", "seeds=1", f"data.digest={'e' * 64}", "select=best"]
@@ -103,6 +106,7 @@ def test_numbers_that_must_not_be_compared_have_a_footnote(trained_project: Path
         differences(a, "nothing", config_dir=trained_project)
 
 
+@pytest.mark.slow
 def test_launches_of_two_experiments(trained_project: Path) -> None:
     run("messages", ["seeds=1", "variant=none"], config_dir=trained_project)
     run("failing_seed", ["seeds=1"], config_dir=trained_project)

@@ -47,6 +47,7 @@ def test_heavy_packages_are_not_imported_for_help() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_a_run_prints_its_table_and_little_else(seedbed: Command, typed: Callable[..., Result]) -> None:
     """Output to a file: the table on standard output, and one line per variant beside it; no more when asked again."""
@@ -63,6 +64,7 @@ def test_a_run_prints_its_table_and_little_else(seedbed: Command, typed: Callabl
     assert again.stdout == done.stdout
 
 
+@pytest.mark.slow
 def test_status_and_report(typed: Callable[..., Result], trained_project: Path) -> None:
     assert "FINISHED" in typed("status", "messages").stdout
     assert "messages: 6 cells trained in 1 launch" in typed("status").stdout
@@ -107,6 +109,7 @@ def test_bad_input_is_one_paragraph_and_exit_code_2(
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_only_debug_shows_a_traceback(
     seedbed: Command, typed: Callable[..., Result], capfd: pytest.CaptureFixture[str]
@@ -120,6 +123,7 @@ def test_only_debug_shows_a_traceback(
     assert "Traceback" in shown.stderr
 
 
+@pytest.mark.slow
 def test_multirun_runs_every_job_and_says_which_failed(
     typed: Callable[..., Result], project: Path, draw_only: Callable[..., None]
 ) -> None:

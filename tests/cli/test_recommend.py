@@ -147,6 +147,7 @@ def test_items_need_factors_to_be_compared_by_and_names_that_are_clear(stars: tu
     assert "(n=1)" in similar(twice, "Film 1", 2)
 
 
+@pytest.mark.slow
 def test_a_new_user_is_served_by_the_ratings_of_a_file(stars: tuple[Path, Outcome], tmp_path: Path) -> None:
     project, outcome = stars
     ask = partial(asked_of, project)
@@ -205,6 +206,7 @@ def test_a_new_user_needs_a_factor_model(stars: tuple[Path, Outcome], tmp_path: 
         for_newcomer(other, tmp_path / "my.csv", 2)
 
 
+@pytest.mark.slow
 def test_who_was_held_out_is_asked_for_in_vain(ask: Ask, project: Path, tmp_path: Path) -> None:
     write_cold_project(project)
     assert not run("newcomers", [*COLD_COLUMNS, "variant=fold_in", "seeds=1"], config_dir=project).failures
@@ -220,6 +222,7 @@ def test_who_was_held_out_is_asked_for_in_vain(ask: Ask, project: Path, tmp_path
         similar(of_items, "Film 1", 3)
 
 
+@pytest.mark.slow
 def test_runs_without_weights_and_other_tasks_cannot_recommend(trained_project: Path) -> None:
     train(trained_project, "tracking.checkpoints=false", "seeds=1", "variant=plain")
     assert "tracking.checkpoints=false" in asked_of(trained_project, "stars", "--user", "u3").output

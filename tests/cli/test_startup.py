@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 # By what they cost: PyTorch and Lightning take five to eight seconds, MLflow two, each of the others about one.
 TRAINING = {"torch", "pytorch_lightning", "lightning_fabric", "torchmetrics", "imblearn", "optuna"}
 DEAR = {*TRAINING, "mlflow", "sqlalchemy", "pandas", "scipy", "sklearn", "matplotlib"}
@@ -32,6 +34,7 @@ def loaded(commands: list[list[str]], of: set[str], project: Path) -> dict[str, 
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+@pytest.mark.slow
 def test_what_is_misspelt_is_said_before_anything_dear_is_loaded(bare_project: Path) -> None:
     own = ["--config-dir", str(bare_project)]
     refused = [
@@ -60,6 +63,7 @@ def test_what_is_misspelt_is_said_before_anything_dear_is_loaded(bare_project: P
     assert list(found.values()) == [[2, []]] * len(refused) + [[0, []]] * len(answered)
 
 
+@pytest.mark.slow
 def test_looking_into_the_store_loads_mlflow_and_nothing_that_trains(trained_project: Path) -> None:
     own = ["--config-dir", str(trained_project)]
     answered = [

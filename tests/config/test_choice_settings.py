@@ -63,6 +63,7 @@ def own_target(bare_project: Path) -> Path:
     return bare_project
 
 
+@pytest.mark.slow
 def test_a_choice_replaces_what_the_file_sets_for_a_target_of_its_own(own_target: Path) -> None:
     found = load_experiment("own_target", config_dir=own_target)
     models = {variant.name: variant.config["model"] for variant in found.variants}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from seedbed.config.declared_metrics import declared_today
 from seedbed.config.experiment import load_experiment
 
 
+@pytest.mark.slow
 def test_metrics_of_all_variants_are_declared() -> None:
     config = load_experiment("two_tower_retrieval").config
     variants = {"plain": [], "sampled": ["task.sampled_negatives=7"], "ratings": ["task=rating"], "none": None}

@@ -31,6 +31,7 @@ def test_variants_and_seeds() -> None:
     assert all(variant.config["optimizer"]["lr"] == 0.01 for variant in experiment.variants)
 
 
+@pytest.mark.slow
 def test_null_picks_all_variants() -> None:
     assert len(load_experiment(SPAM, ["variant=null"]).variants) == 6
 

@@ -111,6 +111,7 @@ def test_an_argument_of_lightnings_trainer_is_refused_in_one_sentence_of_what_to
         check_keys([argument])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "said"),
     [
@@ -129,6 +130,7 @@ def test_an_override_of_a_key_that_nothing_reads_is_refused_at_the_first_try(ove
     assert "to add a new key" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_key_is_added_only_where_that_does_something() -> None:
     with pytest.raises(ConfigError, match=r"to add a new key: \+trainer.max_steps=9"):
         load_experiment("spam_imbalance", ["variant=none", "trainer.max_steps=9"])

@@ -111,6 +111,7 @@ def test_one_that_is_named_as_a_task_is_refused_with_what_is_needed() -> None:
         metrics_of({"_target_": f"{__name__}.plain"})
 
 
+@pytest.mark.slow
 def test_a_run_names_it_without_loading_data(bare_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Planner, "plan", lambda *_: pytest.fail("data would be loaded"))
     given = [f"model._target_={__name__}.Lit", "~model.hidden", "~model.dropout"]

@@ -27,6 +27,7 @@ def test_an_unknown_name_is_answered_with_near_misses(overrides: list[str], said
     assert_refused(overrides, said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [

@@ -189,6 +189,7 @@ def test_overrides_that_are_not_one_value_are_refused(overrides: list[str], said
     assert_refused(overrides, said)
 
 
+@pytest.mark.slow
 def test_special_characters_pass_inside_quotes() -> None:
     """A value with '=' must be quoted for Hydra, and then arrives whole."""
     experiment = load_experiment(SPAM, ["question='a=b#c (é) 50%'"])

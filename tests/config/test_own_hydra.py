@@ -130,6 +130,7 @@ def test_a_file_that_changes_between_two_loads_is_read_again(bare_project: Path)
         load_experiment("messages", config_dir=bare_project)
 
 
+@pytest.mark.slow
 def test_a_config_is_composed_again_only_where_a_file_has_changed(
     bare_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,7 @@ def test_each_check_has_an_answer():
     assert {*CHECKS} == {*ANSWERED}
 
 
+@pytest.mark.slow
 def test_an_experiment_is_checked_as_it_is_loaded(bare_project):
     with pytest.raises(ConfigError, match=r"published\.claims=5"):
         load_experiment("messages", ["++published.claims=5"], str(bare_project))

@@ -37,6 +37,7 @@ def test_a_fingerprint_ignores_what_cannot_change_the_result(override: str) -> N
     assert fingerprint(override) == fingerprint()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("experiment", "given", "later"),
     [

@@ -31,6 +31,7 @@ def test_hash_vectors_have_unit_length():
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1])
 
 
+@pytest.mark.slow
 def test_universal_sentence_encoder():
     reports = []
     encoder = UniversalSentenceEncoder(threads=1)

@@ -92,6 +92,7 @@ def test_what_needs_a_look_is_said_on_the_screen(tmp_path, capsys):
     assert "12 rows with a text that looks like that of another row" in said
 
 
+@pytest.mark.slow
 def test_clicks_without_ratings(tmp_path, project):
     draw = random.Random(0)
     rows = [f"u{user},i{item}" for user in range(20) for item in draw.sample(range(15), 8)]

@@ -277,6 +277,7 @@ def test_duplicates_never_stand_on_two_sides(
     assert not val & test
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.skipif("SEEDBED_DATA" not in os.environ, reason="SEEDBED_DATA is not set")
 def test_the_real_duplicates_never_stand_on_two_sides(experiment: Experiment, strategies: dict[str, Strategy]) -> None:

@@ -89,6 +89,7 @@ def test_the_runs_are_marked_and_hold_what_was_imported(project: Path) -> None:
     assert seed.data.params == {"variant": "wide", "seed": "0"}
 
 
+@pytest.mark.slow
 def test_a_report_of_imported_results_is_true_of_them(project: Path) -> None:
     done = typed(project, "report", "widths")
     assert done.exit_code == 0, done.output
@@ -147,6 +148,7 @@ def test_what_needs_a_recipe_or_weights_is_refused(project: Path) -> None:
     assert "There is no experiment 'widths'" in typed(project, "run", "widths").output
 
 
+@pytest.mark.slow
 def test_the_same_again_is_nothing_to_do_and_other_statements_are_a_launch(project: Path) -> None:
     frame, curves = pd.read_csv(project / "results.csv"), pd.read_csv(project / "curves.csv")
     asked = {"metric": "test/rmse", "curves": curves, "config_dir": project, "quiet": True}
@@ -163,6 +165,7 @@ def test_the_same_again_is_nothing_to_do_and_other_statements_are_a_launch(proje
     assert "The cells are the same, so there is nothing to test." in text
 
 
+@pytest.mark.slow
 def test_other_imported_cells_are_not_tested_against_each_other(project: Path) -> None:
     seedbed.import_results("later", frame_of(), config_dir=project, quiet=True)
     text = typed(project, "diff", "widths", "later").output
@@ -170,6 +173,7 @@ def test_other_imported_cells_are_not_tested_against_each_other(project: Path) -
     assert "Do not compare these means as if equal." in text
 
 
+@pytest.mark.slow
 def test_a_run_never_counts_imported_cells(project: Path) -> None:
     """Though a file of the same name, variants and seeds is written later: the cells of its plan are all to be trained."""
     file = (project / "experiments" / "messages.yaml").read_text()

@@ -88,6 +88,7 @@ def train(seeds: list[int], model: str, **changes: Any) -> dict[int, SeedResult]
     return {result.seed: result for result in trainer.train(data)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["torch.optim.AdamW", "seedbed.optimizers.LazyAdam"])
 def test_training_stacked_equals_training_alone(optimizer: str) -> None:
     """Also for the last batch of an epoch, which is smaller, and for the neighbours' longer texts."""

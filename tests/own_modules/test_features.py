@@ -14,6 +14,8 @@ from seedbed.tracking.store import open_project_store
 from tests.own_modules.conftest import Write
 from tests.own_modules.projects import TEMPLATE, TEMPLATE_EXPERIMENT
 
+pytestmark = pytest.mark.slow  # nearly all of them train
+
 PACKAGES = [
     "pytorch_lightning",
     pytest.param(
@@ -28,6 +30,7 @@ def name_of(project: Path) -> str:
     return next(project.glob("mine*.py")).stem
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_project_in_the_shape_of_lightning_hydra_template_runs_as_it_is(new_project: Write, package: str) -> None:
     project = new_project(package=package, code=TEMPLATE, experiment=TEMPLATE_EXPERIMENT)

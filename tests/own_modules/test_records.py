@@ -25,10 +25,13 @@ from seedbed.search.runner import search
 from seedbed.tracking.store import NothingTracked, open_project_store
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow  # nearly all of them train
+
 LR = "module.lr=choice(0.001,0.3)"
 SEARCH = ["variant=narrow", "search.trials=2", "search.metrics=val/loss"]
 
 
+@pytest.mark.slow
 def test_a_search_asks_no_test_rows_and_tests_the_best_on_fresh_seeds(project: Path) -> None:
     with pytest.raises(ConfigError, match=r"search.metrics: val/mse was measured by no seed of a trial"):
         search("width", [*SEARCH[:2], LR], project)

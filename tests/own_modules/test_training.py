@@ -16,6 +16,8 @@ from seedbed.errors import ConfigError
 from seedbed.running.runner import run
 from seedbed.tracking.store import open_project_store
 
+pytestmark = pytest.mark.slow  # nearly all of them train
+
 CPU = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
 
 

@@ -237,6 +237,7 @@ def equal_variants():
     return [draw(rng) for _ in range(DRAWS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "checks",
     [

@@ -14,6 +14,7 @@ from tests.conftest import REPOSITORY
 FOLDERS = sorted((REPOSITORY / "experiments").glob("*/results.csv"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("table", FOLDERS, ids=lambda path: path.parent.name)
 def test_a_committed_report_is_made_of_its_files(table: Path, tmp_path: Path) -> None:

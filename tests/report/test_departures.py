@@ -26,6 +26,7 @@ def note(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_it_stands_in_the_first_lines_of_every_format(note: str, results: Results, tmp_path: Path) -> None:
     own = replace(results, data=results.data | {"notes": ["Read as UTF-8.", note]})

@@ -204,6 +204,7 @@ def with_split(name):
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMITTED)
 def test_committed_findings_are_about_the_results_beside_them(name):
     results = with_split(name)

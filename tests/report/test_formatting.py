@@ -35,6 +35,7 @@ def test_a_mean_and_its_spread(values: list[float], mean: str, interval: str) ->
     assert (mean_text(found, decimals), interval_text(found, decimals)) == (mean, interval)
 
 
+@pytest.mark.slow
 def test_no_number_is_long_and_all_read_back(examine: Examine) -> None:
     finite = strategies.floats(allow_nan=False, allow_infinity=False)
 

@@ -26,6 +26,7 @@ def forget(project: Path) -> None:
     shutil.rmtree(project / "mlartifacts")
 
 
+@pytest.mark.slow
 def test_words_are_mended_and_the_recipe_is_kept(trained_project: Path, tmp_path: Path) -> None:
     project = trained_project
     run("messages", ["report.rope=0.01"], config_dir=project)
@@ -61,6 +62,7 @@ def test_words_are_mended_and_the_recipe_is_kept(trained_project: Path, tmp_path
     assert loaded.config["question"] == "Does it work?"
 
 
+@pytest.mark.slow
 def test_what_was_learned_is_written_without_weights(project: Path, tmp_path: Path) -> None:
     train(project, "report.learned=biased", "trainer.max_epochs=2")
     folder = project / "experiments" / "stars"

@@ -154,6 +154,7 @@ def test_holm_counts_the_tests_that_were_made(make_results, tmp_path):
     assert "Holm's method adjusts p over the one comparison tested" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [("test/f1", None), (None, "smote"), ("test/f1", "smote")])
 def test_another_metric_or_baseline_is_exploratory_in_every_format(results, tmp_path, asked):
     plain = "Exploratory: not the comparison that the experiment names (test/accuracy against none)."
@@ -387,6 +388,7 @@ def many(make_results, baseline):
     return make_results(values, config(baseline=baseline and next(iter(values))))
 
 
+@pytest.mark.slow
 def test_very_many_comparisons_are_drawn_and_shown_as_far_as_they_can_be_read(make_results, tmp_path):
     results = many(make_results, None)
     analysis = analyse(results)

@@ -70,6 +70,7 @@ def uneven(make_results: Factory) -> Results:
     return replace(results, cells=cells, curves=results.curves.assign(value=results.curves["value"] / 7))
 
 
+@pytest.mark.slow
 def test_all_that_results_hold_comes_back_to_the_last_bit(undrawn: None, make_results: Factory, tmp_path: Path) -> None:
     results = uneven(make_results)
     first = write_report(results, tmp_path / "a", formats=QUICK)
@@ -102,6 +103,7 @@ def test_pages_of_all_formats_are_the_same_bytes(make_results: Factory, tmp_path
     assert anew(tmp_path / "a", tmp_path / "b", formats) == files(tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_jobs_of_a_sweep_come_back(undrawn: None, make_results: Factory, tmp_path: Path) -> None:
     columns = [*CELL_COLUMNS, "seconds", "test/accuracy", "test/f1", "test/loss"]
     cells = make_cells(make_values())[columns]
@@ -128,6 +130,7 @@ def test_a_search_comes_back(undrawn: None, make_results: Factory, tmp_path: Pat
     assert anew(tmp_path / "a", tmp_path / "b") == files(tmp_path / "a")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["read", "a sentence"])
 def test_what_was_learned_comes_back(undrawn: None, make_results: Factory, tmp_path: Path, what: str) -> None:
     learned: Inspection | str = made_up_learned() if what == "read" else "The weights are gone."

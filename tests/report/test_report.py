@@ -64,6 +64,7 @@ def row_of(text, variant):
 # ---- files ----
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(drawn, tmp_path):
     results, first = drawn
     second = write_report(results, tmp_path)
@@ -649,6 +650,7 @@ def test_the_page_shows_markup_in_names_as_text(make_results, tmp_path):
 # ---- figures ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["single", "diverged", "nothing", "constant", "many"])
 def test_pictures_of_results_with_gaps(make_results, kind):
     column = {

@@ -13,6 +13,7 @@ from seedbed.running import launchers
 from seedbed.running.launchers import LAUNCHERS, batch_overrides, check_installed, not_installed_in, threads_of_a_job
 
 
+@pytest.mark.slow
 def test_jobs_that_run_at_once_share_the_cores(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launchers, "available_cores", lambda: 8)
     monkeypatch.setattr(launchers.torch, "get_num_threads", lambda: 8)

@@ -50,6 +50,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 # ---- the command -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_prints_draws_and_tracks_and_leaves_the_experiment_alone(trained_project: Path, typed: Any) -> None:
     before = experiment_status("messages", trained_project)
     done = typed("lr-find", "messages", "variant=none", *FAST, "tracking.pictures=true", "--plot")
@@ -89,6 +90,7 @@ def test_the_command_prints_draws_and_tracks_and_leaves_the_experiment_alone(tra
     assert len(find_launch(store_of(trained_project, "messages")).id) == 32
 
 
+@pytest.mark.slow
 def test_python_gives_data_frames(project: Path) -> None:
     found = seedbed.find_lr("messages", ["variant=none", "seeds=2", *FAST], project, quiet=True)
     assert list(found.curves.columns) == list(CURVE_COLUMNS)
@@ -100,6 +102,7 @@ def test_python_gives_data_frames(project: Path) -> None:
     assert "Rule valley finds no rate" in str(few)
 
 
+@pytest.mark.slow
 def test_linear_rates_are_drawn_on_a_linear_axis(project: Path, tmp_path: Path) -> None:
     linear = [*FAST, "lr_finder.spacing=linear", "lr_finder.max_lr=1", "seeds=1"]
     picture, table = find_lr("messages", linear, project).write(tmp_path / "new" / "linear.svg")
@@ -127,6 +130,7 @@ def test_bad_input_is_one_paragraph(typed: Any, project: Path, arguments: list[s
         store_of(project, f"messages{RANGE_TESTS}")
 
 
+@pytest.mark.slow
 def test_variants_that_take_no_steps_are_left_out_unless_they_are_named(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,6 +153,7 @@ def test_variants_that_take_no_steps_are_left_out_unless_they_are_named(
     assert "optimizer.lr" not in run("lists", ["variant=popular", "optimizer.lr=auto"], project).failures
 
 
+@pytest.mark.slow
 def test_a_variant_that_sets_its_own_rate_is_told_where_to_write_another(project: Path) -> None:
     path = project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("[imbalance=oversample]", "[optimizer.lr=0.1]"))
@@ -187,6 +192,7 @@ def test_a_search_over_rates_is_none_of_the_finders(project: Path) -> None:
 # ---- optimizer.lr=auto -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_found_rates_are_recorded_and_reported_and_only_new_seeds_find_theirs(
     project: Path, tmp_path: Path, here: None, draw_only: Callable[..., None]
 ) -> None:
@@ -223,6 +229,7 @@ def test_found_rates_are_recorded_and_reported_and_only_new_seeds_find_theirs(
         write_report(results, tmp_path, metric="lr")
 
 
+@pytest.mark.slow
 def test_a_fallback_is_said_and_tagged(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     few = [
         "variant=none",
@@ -239,6 +246,7 @@ def test_a_fallback_is_said_and_tagged(project: Path, capsys: pytest.CaptureFixt
     assert "finds no rate" in seed.data.tags["seedbed.lr_fallback"]
 
 
+@pytest.mark.slow
 def test_a_nested_config_finds_rates_selects_tests_and_is_taken_up_again(project: Path) -> None:
     """Lists and nodes with ``_target_`` in the config, as checkpoints of pickled configs could not be loaded with."""
     nested = [

@@ -81,6 +81,7 @@ def test_a_job_whose_data_are_bad_input_says_why_and_stops_no_other(
     assert len(list(project.glob("multirun/messages/*/*/*.log"))) == 2
 
 
+@pytest.mark.slow
 def test_bad_hydra_settings_and_launchers_are_found_before_the_first_job(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +100,7 @@ def test_bad_hydra_settings_and_launchers_are_found_before_the_first_job(
     assert not (project / "multirun").exists()
 
 
+@pytest.mark.slow
 def test_the_first_failure_stops_what_comes_later(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Within a launch the later variants, within a grid the later jobs; what is finished is kept."""
     path = project / "experiments" / "failing_seed.yaml"
@@ -119,6 +121,7 @@ def test_the_first_failure_stops_what_comes_later(project: Path, capfd: pytest.C
     assert "SEEDBED_SWEEP" not in os.environ
 
 
+@pytest.mark.slow
 def test_a_failing_job_stops_no_other_and_is_counted_afterwards(
     project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +146,7 @@ def test_a_failing_job_stops_no_other_and_is_counted_afterwards(
     assert values.notna().tolist() == [True, False, True]
 
 
+@pytest.mark.slow
 def test_a_job_in_a_folder_of_its_own_reads_and_writes_what_one_here_does(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def test_launch_variants_and_seeds_in_mlflow(trained_project: Path) -> None:
     assert {"config.yaml", "environment.json", "data.json", "plan.json"} <= artifacts
 
 
+@pytest.mark.slow
 def test_a_launch_shows_its_answer_table_and_pictures_in_mlflow(trained_project: Path) -> None:
     overrides = ["seeds=2", "tracking.pictures=true", "report.metric=test/loss"]
     outcome = run("messages", overrides, config_dir=trained_project)
@@ -76,6 +77,7 @@ def test_a_launch_shows_its_answer_table_and_pictures_in_mlflow(trained_project:
     assert {"report/loss.png", "report/seeds.png", "report/differences.png"} <= pictures
 
 
+@pytest.mark.slow
 def test_overrides_that_change_the_recipe_are_known_to_the_results(project: Path) -> None:
     outcome = run(
         "messages", ["seeds=1", "variant=none", "trainer.max_epochs=1", "report.bars=std"], config_dir=project
@@ -90,6 +92,7 @@ def test_a_claim_that_cannot_be_checked_is_refused_before_any_training(project: 
         run("messages", ["seeds=1", "trainer.max_epochs=1"], config_dir=project)
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_trained_again(trained_project: Path, first_outcome: Outcome) -> None:
     again = run("messages", config_dir=trained_project)
     assert again.trained == 0
@@ -98,6 +101,7 @@ def test_what_is_finished_is_not_trained_again(trained_project: Path, first_outc
     assert len(runs(store_of(trained_project, "messages"), "launch")) == 1
 
 
+@pytest.mark.slow
 def test_seeds_added_later_train_only_themselves(trained_project: Path, first_outcome: Outcome) -> None:
     few = run("messages", ["variant=none"], config_dir=trained_project)
     more = run("messages", ["variant=none", "seeds=5"], config_dir=trained_project)
@@ -120,6 +124,7 @@ def test_python_load_reads_without_training(trained_project: Path, first_outcome
     assert set(results.curves["metric"]) >= {"train/loss", "val/loss", "val/accuracy"}
 
 
+@pytest.mark.slow
 def test_python_gives_data_frames_and_ids(trained_project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seedbed.run("messages", ["variant=none", "trainer.max_epochs=1"], config_dir=trained_project)
     assert "none: 3 seeds trained" in capsys.readouterr().err
@@ -138,6 +143,7 @@ def test_python_gives_data_frames_and_ids(trained_project: Path, capsys: pytest.
     assert by_loss[["variant", "other"]].to_numpy().tolist() == [["none", "oversample"]]
 
 
+@pytest.mark.slow
 def test_own_metrics_are_tracked_compared_and_selected_by(project: Path) -> None:
     (project / "own_metrics.py").write_text(
         "def error(scores, labels): return (scores.argmax(-1) != labels).double().mean()\n"
@@ -191,6 +197,7 @@ def test_another_recipe_is_another_cell(trained_project: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_failing_seed_does_not_stop_the_others(project: Path) -> None:
     outcome = run("failing_seed", ["trainer.max_epochs=1"], config_dir=project)
     assert list(outcome.failures) == ["flaky, seed 2"]
@@ -209,6 +216,7 @@ def test_a_failing_seed_does_not_stop_the_others(project: Path) -> None:
     assert flaky.data.metrics["test/accuracy_n"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_an_interrupted_launch_goes_on_where_it_stopped(
     project: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
@@ -231,6 +239,7 @@ def test_an_interrupted_launch_goes_on_where_it_stopped(
     assert len(rest.cells) == 3
 
 
+@pytest.mark.slow
 def test_what_a_stopped_launch_finished_stays_and_the_rest_is_added(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +272,7 @@ def test_what_a_stopped_launch_finished_stays_and_the_rest_is_added(
     assert run("messages", [*asked, "optimizer.lr=0.01"], config_dir=project).trained == 5
 
 
+@pytest.mark.slow
 def test_all_six_variants_share_validation_and_test_rows(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows that training was given are recorded, and compared row for row."""
     seen: dict[str, list[Any]] = {}
@@ -303,6 +313,7 @@ def test_variants_whose_seeds_cannot_be_paired_are_refused(project: Path) -> Non
         run("messages", config_dir=project)
 
 
+@pytest.mark.slow
 def test_another_edition_of_the_data_shares_no_table_with_the_first(trained_project: Path) -> None:
     """A file that is replaced under its name: its cells are others, and a table holds those of one edition."""
     first = run("messages", ["variant=none", "seeds=2"], config_dir=trained_project)
@@ -316,6 +327,7 @@ def test_another_edition_of_the_data_shares_no_table_with_the_first(trained_proj
     assert (first.results.data["counts"]["rows"], second.results.data["counts"]["rows"]) == (80, 90)
 
 
+@pytest.mark.slow
 def test_another_selection_of_a_variant_is_known_to_the_results(trained_project: Path) -> None:
     path = trained_project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("[imbalance=oversample]", "[imbalance=oversample, select=best]"))
@@ -325,6 +337,7 @@ def test_another_selection_of_a_variant_is_known_to_the_results(trained_project:
     assert "recipe version" in outcome.results.circumstances["none"]
 
 
+@pytest.mark.slow
 def test_another_question_of_the_same_cells_is_another_launch(trained_project: Path, first_outcome: Outcome) -> None:
     other = run("messages", ["report.metric=test/f1"], config_dir=trained_project)
     assert (other.trained, other.results.config["report"]["metric"]) == (0, "test/f1")
@@ -334,6 +347,7 @@ def test_another_question_of_the_same_cells_is_another_launch(trained_project: P
     assert find_launch(store_of(trained_project, "messages")).id == few.launch
 
 
+@pytest.mark.slow
 def test_a_record_that_fails_takes_no_other_seed_along(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = VariantRecord._add_result
 
@@ -353,6 +367,7 @@ def test_a_record_that_fails_takes_no_other_seed_along(project: Path, monkeypatc
     assert run("messages", ["variant=none"], config_dir=project).trained == 1
 
 
+@pytest.mark.slow
 def test_a_seed_is_failed_where_the_store_takes_not_even_the_error(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,6 +385,7 @@ def test_a_seed_is_failed_where_the_store_takes_not_even_the_error(
     assert run("messages", ["variant=none"], config_dir=project).trained == 1
 
 
+@pytest.mark.slow
 def test_points_that_could_not_be_written_during_the_fit_are_written_after_it(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,6 +408,7 @@ def test_points_that_could_not_be_written_during_the_fit_are_written_after_it(
     assert losses.groupby("seed")["epoch"].apply(list).to_dict() == {seed: [0, 1, 2] for seed in range(3)}
 
 
+@pytest.mark.slow
 def test_a_seed_that_diverges_takes_no_other_along_through_an_own_metric(project: Path) -> None:
     (project / "task").mkdir(exist_ok=True)
     (project / "strict.py").write_text(
@@ -440,6 +457,7 @@ def test_a_collision_is_refused(project: Path) -> None:
         run("messages", ["imbalance=smote"], config_dir=project)
 
 
+@pytest.mark.slow
 def test_a_diverged_seed_is_shown_and_not_averaged(project: Path) -> None:
     outcome = run(
         "messages", ["optimizer=sgd", "optimizer.lr=1e30", "variant=none", "trainer.max_epochs=3"], config_dir=project
@@ -459,6 +477,7 @@ def test_a_diverged_seed_is_shown_and_not_averaged(project: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_own_code_lies_beside_own_configs(trained_project: Path) -> None:
     (trained_project / "own_strategies.py").write_text(
         "from seedbed.imbalance.base import Strategy\nclass Mine(Strategy): pass\nclass Other: pass\n"
@@ -475,6 +494,7 @@ def test_own_code_lies_beside_own_configs(trained_project: Path) -> None:
         run("messages", config_dir=trained_project)
 
 
+@pytest.mark.slow
 def test_variants_of_one_recipe_are_trained_once(project: Path) -> None:
     path = project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("  oversample: [imbalance=oversample]", "  same: [imbalance=none]"))
@@ -489,6 +509,7 @@ def test_variants_of_one_recipe_are_trained_once(project: Path) -> None:
     assert means["same"] == means["none"]
 
 
+@pytest.mark.slow
 def test_copies_that_are_unchanged_are_counted_in_the_notes_wherever_they_were_trained(trained_project: Path) -> None:
     (trained_project / "shouting.py").write_text("def shout(text, rng): return text.upper()\n")
     (trained_project / "imbalance" / "shout.yaml").write_text(
@@ -504,6 +525,7 @@ def test_copies_that_are_unchanged_are_counted_in_the_notes_wherever_they_were_t
     assert outcome.results.notes["none"] == []
 
 
+@pytest.mark.slow
 def test_overrides_too_long_for_a_param_are_read_whole(project: Path) -> None:
     words = "w" * 9000
     typed = [f"question='{words}'", "model.dropout=0.25", "variant=none", "seeds=1"]
@@ -517,6 +539,7 @@ def test_overrides_too_long_for_a_param_are_read_whole(project: Path) -> None:
         assert overrides_of(store, store.launch(launch.info.run_id))[:2] == typed[:2]
 
 
+@pytest.mark.slow
 def test_a_default_that_is_typed_changes_no_recipe(project: Path) -> None:
     typed = ["select=last", "model.hidden=[8]", "optimizer=adamw", "variant=none", "seeds=1", "trainer.max_epochs=1"]
     results = run("messages", typed, project).results

@@ -39,6 +39,7 @@ def test_a_job_is_tagged_with_what_the_sweep_varies() -> None:
     assert json.loads(tags["sweep_values"]) == {"model.hidden": "[4]", "seeds": "1"}
 
 
+@pytest.mark.slow
 def test_a_job_is_a_launch_of_its_sweep_even_with_nothing_to_train(
     trained_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

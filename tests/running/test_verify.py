@@ -140,6 +140,7 @@ def test_what_rounding_was_measured_to_make_is_allowed_for_its_metric_alone() ->
 # ---- training again --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_cells_repeat_bit_for_bit_and_a_changed_record_is_named(here: None, typed: Verify, project: Path) -> None:
     run("messages", ["variant=none", "trainer.seeds_at_once=2"], config_dir=project)
     launch = run("messages", ["seeds=4", "trainer.seeds_at_once=1"], config_dir=project).launch
@@ -198,6 +199,7 @@ def test_other_versions_give_a_tolerance_and_are_named(here: None, of_one_varian
     assert not found.verified
 
 
+@pytest.mark.slow
 def test_seeds_alone_are_measured_recorded_reported_and_allowed_for(
     here: None, typed: Verify, of_one_variant: Path, launch: str
 ) -> None:
@@ -234,6 +236,7 @@ def test_seeds_alone_are_measured_recorded_reported_and_allowed_for(
     assert not verify("messages", config_dir=of_one_variant).verified
 
 
+@pytest.mark.slow
 def test_what_was_trained_alone_under_other_versions_is_not_recorded_as_rounding(
     here: None, typed: Verify, of_one_variant: Path, launch: str
 ) -> None:
@@ -265,6 +268,7 @@ def spread(store: Store, launch: str) -> float:
     return float(results.values("none", "test/accuracy").std())
 
 
+@pytest.mark.slow
 def test_seeds_that_were_trained_alone_have_no_stack_to_compare_with(here: None, typed: Verify, project: Path) -> None:
     run("messages", ["variant=none", "seeds=1", "trainer.max_epochs=1"], config_dir=project)
     done = typed("messages", "--alone")
@@ -272,6 +276,7 @@ def test_seeds_that_were_trained_alone_have_no_stack_to_compare_with(here: None,
     assert "each of its 1 trained cells was trained alone" in " ".join(done.stderr.split())
 
 
+@pytest.mark.slow
 def test_changed_data_are_not_trained_on(here: None, project: Path) -> None:
     def write(stars: int) -> None:
         lines = [f"u{user},Film {item},{1 + (user * item + stars) % 5}" for user in range(8) for item in range(6)]
@@ -298,6 +303,7 @@ def test_changed_data_are_not_trained_on(here: None, project: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_cell_that_diverged_and_one_of_another_recipe(
     here: None, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def test_families_without_a_difference_are_seldom_told_apart(records):
     assert records["resampled/plain alone/baseline/any"].mean() > 0.3
 
 
+@pytest.mark.slow
 def test_plain_intervals_hold_what_further_runs_give():
     noted = calibration.simulate(calibration.experiment_records, PLAN, 60, jobs=1, name="test")
     for design in ("resampled", "fixed"):
@@ -128,6 +129,7 @@ def test_the_plain_contrast_is_the_paired_t_test():
 # ---- where the statistics fail ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_random_splits_of_rows_say_nothing_of_other_users():
     plan = replace(PLAN, setting=calibration.Setting(rows=hard.USERS * 40), further_runs=20)
     noted = calibration.simulate(hard.clustered_records, plan, 30, jobs=1, name="test")
@@ -144,6 +146,7 @@ def test_rows_of_a_user_stay_on_one_side():
     assert {tuple(np.bincount(split)) for split in sides[:, :, 0]} == {(35, 5, 10)}
 
 
+@pytest.mark.slow
 def test_few_seeds_of_two_modes_miss_the_mean_and_a_steady_variant_is_called_worse():
     noted = calibration.simulate(hard.bimodal_records, PLAN, 100, jobs=1, name="test")
     found = {finding.what: finding for finding in hard.bimodal_findings(noted)}

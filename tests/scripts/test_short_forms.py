@@ -291,6 +291,7 @@ def test_matrix(variant: str, folder: Path, call: Call) -> None:
     assert float(found(r"ratio ([\d.]+) \(repeats", said)[0]) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["collated", "batched"])
 def test_loops(way: str, project: Path, call: Call) -> None:
     ways = ["--batched"] if way == "batched" else []
@@ -303,6 +304,7 @@ def test_loops(way: str, project: Path, call: Call) -> None:
     assert abs(usual - stacked) < 0.5
 
 
+@pytest.mark.slow
 def test_where_the_time_of_a_run_goes(
     bare_project: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path
 ) -> None:

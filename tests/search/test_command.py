@@ -52,6 +52,7 @@ def test_what_is_missing_is_said(project: Path) -> None:
     assert unsearched.exit_code == 2
 
 
+@pytest.mark.slow
 def test_all_trials_failed_is_exit_code_1_with_the_reasons(project: Path) -> None:
     failed = typed(project, "search", "messages", *BASE[:4], "optimizer.lr=1e30,1e35", "model.hidden=[4]")
     assert failed.exit_code == 1

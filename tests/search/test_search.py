@@ -48,6 +48,7 @@ def points(found: SearchOutcome) -> list[dict[str, Any]]:
     return [trial.params for trial in found.search.trials]
 
 
+@pytest.mark.slow
 def test_a_search_is_a_run_above_its_trials_and_their_seeds(project: Path, made_up_search: Run) -> None:
     found = made_up_search("search.trials=3", "search.fresh_seeds=2", "trainer.max_epochs=1")
     assert [trial.state for trial in found.search.trials] == ["COMPLETE"] * 3
@@ -84,6 +85,7 @@ def test_a_search_is_a_run_above_its_trials_and_their_seeds(project: Path, made_
     assert launch.id == found.tested.launch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sampler", ["tpe", "random", *(pytest.param(name, marks=pytest.mark.extended) for name in ("qmc", "gp"))]
 )
@@ -102,6 +104,7 @@ def test_a_search_in_two_parts_tries_what_one_in_one_go_tries(
     assert two.search.best == one.search.best
 
 
+@pytest.mark.slow
 def test_cma_es_goes_on_without_repeating_a_point(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch)
     options = [*BASE[:4], BASE[4], "model.dropout=interval(0.0, 0.5)", "search=cma_es"]
@@ -110,6 +113,7 @@ def test_cma_es_goes_on_without_repeating_a_point(project: Path, monkeypatch: py
     assert len({str(point) for point in points(found)}) == len(found.search.trials) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["median", pytest.param("hyperband", marks=pytest.mark.extended)])
 def test_pruners_stop_what_is_worse_at_an_epoch(project: Path, made_up_search: Run, pruner: str) -> None:
     more = ["search.pruner.n_startup_trials=2"] if pruner == "median" else []
@@ -195,6 +199,7 @@ class Killed(BaseException):
     """Ends a process on the spot, as SIGKILL does."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampler", "drawn"),
     [
@@ -236,6 +241,7 @@ def test_a_kill_before_a_trial_is_signed_changes_nothing_for_those_who_go_on(
     assert [trial.state.name for trial in opened(project)._trials()].count("FAIL") == 1
 
 
+@pytest.mark.slow
 def test_counts_and_the_best_are_read_at_one_moment(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +267,7 @@ def test_counts_and_the_best_are_read_at_one_moment(
     assert opened(project).state().best == [2]
 
 
+@pytest.mark.slow
 def test_given_points_are_tried_first_and_once(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +282,7 @@ def test_given_points_are_tried_first_and_once(
     assert sum(point in given for point in points(again)) == 2
 
 
+@pytest.mark.slow
 def test_no_trial_starts_after_the_time_and_the_same_command_goes_on(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +303,7 @@ def test_no_trial_starts_after_the_time_and_the_same_command_goes_on(
     assert len(whole.search.trials) == 7
 
 
+@pytest.mark.slow
 def test_a_trial_fails_where_one_of_its_seeds_diverges(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +321,7 @@ def test_a_trial_fails_where_one_of_its_seeds_diverges(
     assert found.search.best == []
 
 
+@pytest.mark.slow
 def test_a_trial_of_a_living_process_is_left_alone(begun: Path) -> None:
     study = opened(begun)
     assert study.next() is not None
@@ -329,6 +339,7 @@ def opened(project: Path) -> Study:
     return study
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_recorded_and_the_point_is_tried_again(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,6 +360,7 @@ def test_an_interrupt_is_recorded_and_the_point_is_tried_again(
     assert top.info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_point_that_kills_its_process_again_and_again_is_given_up(begun: Path) -> None:
     study = opened(begun)
     for _ in range(3):
@@ -382,6 +394,7 @@ def test_only_one_process_tests_what_was_found(begun: Path) -> None:
     assert not study.claim_test()
 
 
+@pytest.mark.slow
 def test_a_variant_of_the_winners_name_keeps_it(project: Path, made_up_search: Run) -> None:
     path = project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("  oversample:", "  tuned: [optimizer.weight_decay=0.1]\n  oversample:"))
@@ -390,11 +403,13 @@ def test_a_variant_of_the_winners_name_keeps_it(project: Path, made_up_search: R
     assert found.tested.results.variants == ("tuned", "tuned_anew")
 
 
+@pytest.mark.slow
 def test_the_same_space_in_another_spelling_is_the_same(begun: Path) -> None:
     found = go_on(begun, "search.trials=2", "optimizer.lr=tag(log,interval(0.0001,0.1))")
     assert len(found.search.trials) == 2
 
 
+@pytest.mark.slow
 def test_a_changed_space_or_recipe_is_refused_with_the_difference(begun: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         go_on(begun, "search.trials=2", "model.hidden=[4],[8],[16]", "trainer.batch_size=8")
@@ -432,6 +447,7 @@ def test_another_range_or_choice_is_another_study(
         study("0.1,0.2", "model.dropout")
 
 
+@pytest.mark.slow
 def test_what_has_no_finite_value_fails_with_its_reason_and_never_wins(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -455,6 +471,7 @@ def test_what_has_no_finite_value_fails_with_its_reason_and_never_wins(
     assert found.search.best == [1]
 
 
+@pytest.mark.slow
 def test_diverged_seeds_fail_a_trial_and_all_failed_is_no_success(project: Path, made_up_search: Run) -> None:
     found = made_up_search("search.trials=2", "optimizer.lr=1e30,1e35", "search.fresh_seeds=2", "seeds=2")
     assert [trial.state for trial in found.search.trials] == ["FAIL", "FAIL"]
@@ -464,6 +481,7 @@ def test_diverged_seeds_fail_a_trial_and_all_failed_is_no_success(project: Path,
     assert top.info.status == "FAILED"
 
 
+@pytest.mark.slow
 def test_a_small_space_is_tried_whole_and_no_point_twice(project: Path, made_up_search: Run) -> None:
     only = ["optimizer.lr=1e-3", "search.trials=6", "trainer.max_epochs=1"]
     found = search("messages", [*BASE[:4], "model.hidden=[4],[8],[16]", *only], project)
@@ -472,6 +490,7 @@ def test_a_small_space_is_tried_whole_and_no_point_twice(project: Path, made_up_
     assert again.search.trials == found.search.trials
 
 
+@pytest.mark.slow
 def test_a_repeated_point_takes_the_values_of_the_first(project: Path, made_up_search: Run) -> None:
     """Seven points for five trials, drawn at random: the sampler may draw one twice."""
     choices = "optimizer.lr=1e-3", "model.hidden=[4],[5],[6],[7],[8],[9],[10]"
@@ -489,6 +508,7 @@ def test_a_repeated_point_takes_the_values_of_the_first(project: Path, made_up_s
     assert len(runs(store_of(project, "messages.search"), "variant")) == len(first)
 
 
+@pytest.mark.slow
 def test_pruned_trials_are_stopped_recorded_and_never_win(project: Path, made_up_search: Run) -> None:
     config = project / "search" / "pruner"
     config.mkdir(parents=True)
@@ -511,6 +531,7 @@ def test_pruned_trials_are_stopped_recorded_and_never_win(project: Path, made_up
     assert {run.data.tags["seedbed.outcome"] for run in runs(store, "variant")} == {"pruned"}
 
 
+@pytest.mark.slow
 def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: Path, made_up_search: Run) -> None:
     bound = made_up_search("search.trials=1", "search.objective=bound", "search.study=bound", "trainer.max_epochs=1")
     (trial,) = bound.search.trials
@@ -530,6 +551,7 @@ def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: 
     assert two.tested.results.variants[1:] == tuple(two.search.tuned)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
@@ -596,6 +618,7 @@ def test_a_search_without_a_space_says_how_to_give_one(project: Path) -> None:
         search("messages", ["variant=none"], project)
 
 
+@pytest.mark.slow
 def test_a_space_in_the_experiments_file_and_a_journal_as_storage(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

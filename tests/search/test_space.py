@@ -131,6 +131,7 @@ def test_points_that_are_not_in_the_space_are_refused(given: Any, said: str) -> 
     assert said in str(refused.value)
 
 
+@pytest.mark.slow
 def test_whatever_is_given_as_a_point_is_read_or_refused(examine: Examine) -> None:
     leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
     anything = st.recursive(leaf, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)

@@ -104,6 +104,7 @@ for model in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_pins_what_it_needs(kind: str) -> None:
     make, expected, _ = KINDS[kind]

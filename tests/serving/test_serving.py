@@ -139,6 +139,7 @@ QUESTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", QUESTIONS)
 def test_an_exported_model_gives_the_same_answers(
     folder: Path, experiment: str, monkeypatch: pytest.MonkeyPatch
@@ -469,6 +470,7 @@ def test_an_encoder_of_another_version_is_refused(folder: Path, tmp_path: Path) 
         load_predictor(tmp_path / "model")
 
 
+@pytest.mark.slow
 def test_data_without_an_encoder_in_its_config(folder: Path) -> None:
     run("messages", ["seeds=1", "variant=none", "trainer.max_epochs=1"], config_dir=folder)
     with pytest.raises(SeedbedError, match="no key 'encoder'"):
@@ -517,6 +519,7 @@ def test_commands_that_are_refused(folder: Path, command: list[str], said: str) 
     assert said in done.output
 
 
+@pytest.mark.slow
 def test_of_an_experiment_that_was_only_searched_what_the_search_tested_is_asked(folder: Path) -> None:
     shutil.copy(folder / "experiments" / "hashed.yaml", folder / "experiments" / "sought.yaml")
     data = ["data.path=texts.tsv", "data.text=body", "data.label=kind", "data/encoder=hashing", "model.hidden=[4]"]
@@ -541,6 +544,7 @@ def test_both_ways_to_ask_answer_alike_for_a_user_who_is_not_known(folder: Path)
     )
 
 
+@pytest.mark.slow
 def test_export_registers_new_versions_from_any_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = folder.parent / "elsewhere"  # MLflow would make a store of its own there
     elsewhere.mkdir()

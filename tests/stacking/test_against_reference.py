@@ -174,6 +174,7 @@ LIMITS = strategies.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 def test_limits_of_steps_and_batches_hold_for_each_seed_as_if_it_were_alone(examine: Examine) -> None:
     """Of unequal epochs, of 2, 6 and 4 batches, each seed takes what a plain loop that knows of no other takes."""
 

@@ -157,6 +157,7 @@ def test_the_stack_size_does_not_change_a_result() -> None:
         np.testing.assert_allclose([p[2] for p in alone.curves], [p[2] for p in together[item.seed].curves], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_large_stack_evaluates_fewer_rows_at_once_which_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     data, trainer = data_of([0, 1]), StackTrainer(config(model=MODEL, batch_size=4), TABLE)
     of_a_row = 4 * 2 * 9 * 8
@@ -257,6 +258,7 @@ report: {metric: test/accuracy, baseline: plain}
 """
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_runs_on_pictures(project: Path) -> None:
     (project / "model").mkdir()
     (project / "data" / "patches.yaml").write_text(f"_target_: {__name__}.Patches\n")

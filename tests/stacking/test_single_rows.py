@@ -91,6 +91,7 @@ def check(trainer: StackTrainer, rows: dict[int, Rows]) -> None:
     check_rows(trainer.parts, trainer.traits, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [69, 23, 3])
 def test_stacked_alone_and_without_a_stacked_form_leave_out_the_same_row(batch_size: int) -> None:
     stacked = trainer_of(Stacked, batch_size).train(data_of(0, 1, 2))

@@ -140,6 +140,7 @@ def train(project: Path, experiment: str, *overrides: str) -> None:
     assert not run(experiment, given, config_dir=project).failures
 
 
+@pytest.mark.slow
 def test_a_classifier_of_ones_own_predicts_and_is_exported(ask: Ask, project: Path) -> None:
     train(project, "texts")
     said = ask("predict", "texts", "--text", "win a prize").output
@@ -153,6 +154,7 @@ def test_a_classifier_of_ones_own_predicts_and_is_exported(ask: Ask, project: Pa
     assert "Ask it what users like" not in said
 
 
+@pytest.mark.slow
 def test_a_recommender_of_ones_own_recommends_and_is_inspected(
     ask: Ask, project: Path, tmp_path: Path, draw_only: Callable[..., None]
 ) -> None:
@@ -171,6 +173,7 @@ def test_a_recommender_of_ones_own_recommends_and_is_inspected(
     assert export("stars", config_dir=project).query == json.dumps({"dataframe_records": [{"user": "u0", "k": 5}]})
 
 
+@pytest.mark.slow
 def test_a_task_that_says_nothing_is_reported_and_not_asked(
     ask: Ask, project: Path, draw_only: Callable[..., None]
 ) -> None:

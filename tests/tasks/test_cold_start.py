@@ -57,6 +57,7 @@ def train(seeds: list[int], settings: dict[str, Any], table: RatingTable = TABLE
     return {result.seed: result for result in StackTrainer(settings, table).train(data)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["user", "item"])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_seed_is_measured_in_a_stack_as_it_is_alone(method: str, side: str) -> None:
@@ -73,6 +74,7 @@ def test_a_seed_is_measured_in_a_stack_as_it_is_alone(method: str, side: str) ->
     assert (len(set(rmse)) == 1) != folds  # without folding in, ratings change nothing
 
 
+@pytest.mark.slow
 def test_without_ratings_fold_in_is_the_mean_vector_and_with_metadata_theirs() -> None:
     found = {method: train([3], settings_of(method=method))[3].metrics for method in METHODS}
     assert found["fold_in"]["test/rmse_at_0"] == found["mean_vector"]["test/rmse_at_0"]
@@ -103,6 +105,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[ColdStart]:
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fold_in", "metadata_fold_in", "mean_rating"])
 def test_the_ratings_to_be_predicted_change_no_prediction(tasks: list[ColdStart], method: str) -> None:
     settings = settings_of(method=method)
@@ -245,6 +248,7 @@ def write_cold_project(project: Path) -> None:
     (project / "experiments" / "newcomers.yaml").write_text(EXPERIMENT)
 
 
+@pytest.mark.slow
 def test_an_experiment_reports_by_known_ratings(project: Path, tmp_path: Path, draw_only: Callable[..., None]) -> None:
     draw_only("known")
     write_cold_project(project)

@@ -80,6 +80,7 @@ def test_seeds_learn_what_a_plain_loop_over_the_whole_matrix_learns(cells: str) 
             np.testing.assert_allclose(result.weights[key], value, rtol=1e-4, atol=1e-7, err_msg=key)
 
 
+@pytest.mark.slow
 def test_a_seed_trains_in_a_stack_as_it_does_alone_and_rests_once_it_has_diverged() -> None:
     """At this rate the weights of all seeds leave the finite numbers in the first epoch; at the usual one none does."""
     for lr, outcome in ((1e-2, "ok"), (1e308, "diverged")):
@@ -181,6 +182,7 @@ def test_bad_input_of_a_matrix_experiment(project: Path, override: str, said: st
         run("matrix", [*COLUMNS, override, "variant=all"], config_dir=project)
 
 
+@pytest.mark.slow
 def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path, draw_only: Callable[..., None]) -> None:
     """The user's ratings beside the seeds' own predictions and the published rule, worked out from the stored weights."""
     draw_only("loss")

@@ -271,6 +271,7 @@ def folder(project: Path) -> Path:
     return project
 
 
+@pytest.mark.slow
 def test_a_folder_of_ones_own_from_files_to_the_report(folder: Path) -> None:
     for split in ("official", "as_published"):
         (folder / "experiments" / f"{split}.yaml").write_text(EXPERIMENT.replace("SPLIT", split).strip())
@@ -291,6 +292,7 @@ def test_a_folder_of_ones_own_from_files_to_the_report(folder: Path) -> None:
             assert any(note.startswith("ROWS MIX as published") for note in data["notes"])
 
 
+@pytest.mark.slow
 def test_pictures_are_not_served_yet(folder: Path) -> None:
     (folder / "experiments" / "seen.yaml").write_text(EXPERIMENT.replace("SPLIT", "official").strip())
     run("seen", ["variant=none", "seeds=1", "trainer.max_epochs=1"], config_dir=folder)

@@ -99,6 +99,7 @@ def train(seeds: list[int], settings: dict[str, Any]) -> dict[int, SeedResult]:
     return {result.seed: result for result in results}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_a_seed_trains_in_a_stack_as_it_does_alone(name: str) -> None:
     """With a schedule of its own length, a short last batch, and rest while others still step."""
@@ -298,6 +299,7 @@ published:
 """
 
 
+@pytest.mark.slow
 def test_a_file_of_ratings_runs_and_reports_without_a_test_part(
     project: Path, tmp_path: Path, draw_only: Callable[..., None]
 ) -> None:
@@ -326,6 +328,7 @@ def test_a_file_of_ratings_runs_and_reports_without_a_test_part(
     assert published[1].startswith("biased,val/mse,0,3")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "metric"), [(1, "test/rmse"), (0, "val/rmse")])
 def test_leave_n_out_is_reported_by_the_rows_that_it_sets_apart(
     project: Path, tmp_path: Path, draw_only: Callable[..., None], n: int, metric: str
@@ -353,6 +356,7 @@ def test_leave_n_out_is_reported_by_the_rows_that_it_sets_apart(
 FEW = ("seeds=2", "trainer.max_epochs=1", "trainer.accelerator=cpu", "tracking.pictures=false")
 
 
+@pytest.mark.slow
 def test_anyones_ratings_need_no_experiment_of_their_own(project: Path) -> None:
     rows = zip(TABLE.users, TABLE.items, TABLE.ratings, strict=True)
     lines = [f"u{user},{item},{rating:g}" for user, item, rating in rows]
@@ -373,6 +377,7 @@ def test_sparse_gradients_are_not_clipped() -> None:
         StackTrainer(settings, TABLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "said"),
     [

@@ -54,6 +54,7 @@ def train(seeds: list[int], chosen: dict[str, Any], table: RatingTable = TABLE) 
     return {result.seed: result for result in trainer.train(data)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "task"),
     [
@@ -99,6 +100,7 @@ def test_two_towers_learn_what_a_plain_loop_learns() -> None:
         torch.testing.assert_close(result.weights[name], value)
 
 
+@pytest.mark.slow
 def test_16_bits_train_with_losses_in_32() -> None:
     for model in ("ids", "layers"):
         chosen = settings(MODELS[model], remove_accidental_hits=True)
@@ -200,6 +202,7 @@ def test_metrics_know_their_direction_and_ends() -> None:
     assert {declared[name].good for name in ("novelty_at_10", "coverage_at_10", "users_skipped")} == {None}
 
 
+@pytest.mark.slow
 def test_a_run_from_a_file_of_ratings(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra, the variants that need it are left out with a word; asked for by name, they say what to install.
 

@@ -48,6 +48,7 @@ def _is_mlflows(module: str) -> bool:
     return module == "mlflow" or module.startswith("mlflow.")
 
 
+@pytest.mark.slow
 def test_only_tracking_knows_mlflows_runs() -> None:
     assert len(OTHERS) > 100
     found = {

@@ -168,6 +168,7 @@ def test_a_copy_keeps_off_the_original(one_run: tuple[Path, str]) -> None:
         store.run(run_id).text("notes/a.txt")
 
 
+@pytest.mark.slow
 def test_a_new_project_in_the_place_of_one_that_was_moved(one_run: tuple[Path, str], empty_store: Path) -> None:
     """Under the same process, as in a notebook; the new one's store is made from nothing, too."""
     project, first = one_run

@@ -164,6 +164,7 @@ def test_what_changes_nothing_trains_nothing(trained: Trained) -> None:
     path.write_text(before)
 
 
+@pytest.mark.slow
 def test_cells_from_before_the_code_was_recorded(project: Path) -> None:
     write_network(project)
     launch = run("messages", ["seeds=1"], project).launch
@@ -190,6 +191,7 @@ def store_recipe(store: Store, variant: str) -> str:
     return str(found.data.tags["seedbed.fingerprint"])
 
 
+@pytest.mark.slow
 def test_a_search_is_not_gone_on_with_by_other_code(project: Path) -> None:
     write_network(project)
     asked = [

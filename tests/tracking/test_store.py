@@ -15,6 +15,7 @@ from seedbed.tracking.store import Store, store_uri
 from tests.stored import client_of
 
 
+@pytest.mark.slow
 def test_sqlite_by_default_and_absolute(bare_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(bare_project.parent)
     store = Store(store_uri(bare_project), bare_project, "e")

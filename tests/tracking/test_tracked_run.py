@@ -61,6 +61,7 @@ def test_no_non_finite_value_is_written(run: TrackedRun) -> None:
     assert logged(run) == {"c": 0.5}
 
 
+@pytest.mark.slow
 def test_artifacts_in_folders_with_blanks_and_accents(tmp_path: Path) -> None:
     project = tmp_path / "my runs" / "é"
     store = Store(store_uri(project), project, "e")

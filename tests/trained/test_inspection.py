@@ -100,6 +100,7 @@ def test_means_by_rating_and_by_group_where_ratings_are_many() -> None:
     assert len(_means([np.arange(11.0)], [np.arange(11.0)])) == 11
 
 
+@pytest.mark.slow
 def test_the_section_puts_the_source_beside_the_seeds() -> None:
     source = {
         "of": "theirs",
@@ -126,6 +127,7 @@ def test_the_section_puts_the_source_beside_the_seeds() -> None:
         assert rendered(picture.figure, "png").startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_same_seeds_give_the_same_bytes() -> None:
     found = learned()
     assert found.predictions is not None
@@ -141,6 +143,7 @@ def test_what_the_source_read_must_be_readable() -> None:
             shown(section, results(learned=[entry]), learned=learned())
 
 
+@pytest.mark.slow
 def test_the_report_of_a_project_says_what_was_learned(project: Path, draw_only: Callable[..., None]) -> None:
     def report() -> tuple[str, str]:
         done = CliRunner().invoke(main, ["report", "stars", "--format", "md", "--config-dir", str(project)])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from seedbed.trained.loading import load_recommender
 from tests.cli.test_recommend import train
 
 
+@pytest.mark.slow
 def test_what_a_seed_has_not_trained_on_shares_the_reserved_row(project: Path) -> None:
     outcome = train(project, "trainer.max_epochs=1", "variant=plain", "task.vocabulary=train", "seeds=6")
     trained = load_recommender("stars", config_dir=project)

@@ -113,6 +113,7 @@ def test_what_cannot_be_made_or_is_no_observer_is_refused(node: dict[str, Any], 
         StackTrainer(config() | {"callbacks": {"mine": node}}, TABLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("devices", "in_processes"),
     [
@@ -143,6 +144,7 @@ def test_observers_of_lightnings_log_to_the_variants_run(
     assert {name.rpartition(".")[2] for name in names} == {"LearningRateMonitor", "DeviceStatsMonitor"}
 
 
+@pytest.mark.slow
 def test_a_callback_of_the_users_own_is_part_of_the_recipe(project: Path, here: None) -> None:
     plain, watched = run("messages", FEW, project), run("messages", [*FEW, WATCHING], project)
     assert watched.trained == 2

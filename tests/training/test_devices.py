@@ -77,6 +77,7 @@ def _job_on_a_free_gpu(folder: Path, visible: list[int], answer: Connection) -> 
     answer.recv()  # trains until it is told to end
 
 
+@pytest.mark.slow
 def test_jobs_get_a_gpu_each_and_wait_for_one_that_is_free(tmp_path: Path) -> None:
     """In processes of their own, since a GPU is a process' own for as long as it lives, however it ends."""
     context = multiprocessing.get_context("fork")  # starts at once; nothing here touches CUDA
@@ -115,6 +116,7 @@ def test_processes_share_out_the_threads_of_this_one(monkeypatch: pytest.MonkeyP
     assert [workers.threads_of(range(count)) for count in (1, 2, 4, 9)] == [6, 3, 1, 1]
 
 
+@pytest.mark.slow
 def test_on_one_machine_a_seed_repeats_to_the_last_bit() -> None:
     first, second = (train([0, 3], precision="32-true", deterministic=True) for _ in range(2))
     for seed, result in first.items():
@@ -144,6 +146,7 @@ def test_deterministic_mode_names_the_operation() -> None:
     assert train([0], model=model, max_epochs=1)[0].outcome == "ok"
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_and_16_bit_floats_with_one_scale_for_all_seeds_do_not(project: Path) -> None:
     full, mixed = train([0, 1], precision="32-true"), train([0, 1], precision="bf16-mixed")
     for seed, result in mixed.items():

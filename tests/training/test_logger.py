@@ -17,6 +17,7 @@ from seedbed.tracking.store import store_uri
 FEW = ["seeds=2", "variant=none", "trainer.max_epochs=2"]
 
 
+@pytest.mark.slow
 def test_a_logger_of_lightnings_gets_what_mlflow_gets_of_each_seed(trained_project: Path) -> None:
     """By a choice of tracking, which sets what can be set by itself."""
     (trained_project / "tracking").mkdir()
@@ -70,6 +71,7 @@ class WandbLogger(Logger):
         self.finished += 1
 
 
+@pytest.mark.slow
 def test_each_seed_has_a_run_of_its_own_in_weights_and_biases(project: Path) -> None:
     logged = run("messages", [*FEW, f"+loggers.wandb._target_={__name__}.WandbLogger"], project)
     assert set(WandbLogger.runs) == set(logged.cells["run"])

@@ -26,6 +26,7 @@ from tests.stacking.reference import made_up_table
 from tests.stacking.test_against_reference import TABLE, config, curve, data_of, rows_of, train
 
 
+@pytest.mark.slow
 def test_many_trainers_in_one_process_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lightning's Trainer keeps its module: twenty fits must not pile up, nor hand over what a callback remembers."""
     modules: list[weakref.ref[Any]] = []
@@ -49,6 +50,7 @@ def test_many_trainers_in_one_process_leave_nothing_behind(monkeypatch: pytest.M
     assert all(again[0].curves == results[0][0].curves for again in results)
 
 
+@pytest.mark.slow
 def test_the_loop_costs_little_even_on_a_tiny_network() -> None:
     """Lightning's own loop takes about four times a plain one's time here; chunks of steps must stay below that kind."""
     table = made_up_table(rows=1000, features=4)
@@ -100,6 +102,7 @@ class Centred:
         return Prepared((table.features - table.features[train].mean(0)).astype(np.float32))
 
 
+@pytest.mark.slow
 def test_what_is_fitted_sees_a_seeds_training_rows_only_and_the_seed_trains_on_it() -> None:
     preparation = Centred()
     table = replace(TABLE, preparation=preparation)

@@ -398,6 +398,7 @@ def test_axes_of_slices_are_those_of_the_space():
     assert hidden.get_xlabel() == "hidden"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "search",
     [
