@@ -207,6 +207,7 @@ def nodes_to_build(node: Any) -> Iterator[tuple[str, ...]]:
         yield from ((key, *keys) for key, value in node.items() for keys in nodes_to_build(value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", TRAINED, ids=str)
 def test_a_choice_trains(given: Run, folder: Path) -> None:
     skip_without(given)

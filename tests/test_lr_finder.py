@@ -488,6 +488,7 @@ def test_a_found_rate_does_what_the_same_number_does() -> None:
     assert "lr" not in typed.metrics
 
 
+@pytest.mark.slow
 def test_a_limit_of_steps_is_none_of_the_range_test() -> None:
     (found,) = auto(CLASSIFICATION).train(CLASSIFICATION.data([2]))
     limited = CLASSIFICATION.settings["trainer"] | {"steps_per_chunk": 1, "max_steps": 3}

@@ -233,6 +233,7 @@ def test_a_task_that_names_its_metrics_alone_is_told_to_declare_them() -> None:
 OWN = "+task.own_metrics.my_score={function: {_target_: math.sqrt, _partial_: true}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", ["select=best", "patience=2"])
 @pytest.mark.parametrize("said", ["", ", good: none"])
 def test_epochs_are_not_chosen_by_a_metric_without_good_values(chosen: str, said: str) -> None:

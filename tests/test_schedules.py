@@ -349,6 +349,7 @@ def test_a_schedule_of_ones_own(tmp_path: Path) -> None:
     assert set(preview("mine", steps_per_epoch=2, config_dir=tmp_path).values["lr"]) == {0.5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

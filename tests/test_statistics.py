@@ -361,6 +361,7 @@ def test_the_limit_rises_with_epochs_that_go_their_own_ways_and_not_with_equal_o
     assert largest_z_limit(first * 7 + 3) == pytest.approx(alone)  # neither unit nor origin matters
 
 
+@pytest.mark.slow
 def test_one_more_curve_stays_below_the_limit_in_19_of_20_cases():
     rng, epochs, held = np.random.default_rng(3), 6, 0
     correlation = 0.7 ** np.abs(np.subtract.outer(np.arange(epochs), np.arange(epochs)))

@@ -163,6 +163,7 @@ def test_power_reads_what_is_tracked(typed: Callable[..., Result]) -> None:
     assert any(line.startswith("oversample ") for line in lines)
 
 
+@pytest.mark.slow
 def test_multirun_finds_bad_input_before_the_first_job(typed: Callable[..., Result], project: Path) -> None:
     done = typed("run", "messages", "-m", "model.hidden=[4],[8]", "trainer.batch_size=16,0")
     assert done.exit_code == 2

@@ -77,6 +77,7 @@ def test_one_that_seedbed_does_not_know_is_refused(monkeypatch: pytest.MonkeyPat
         refuse_acting(later, "callbacks.mine", "x.Later")
 
 
+@pytest.mark.slow
 def test_one_of_the_package_lightning_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name, whether that package is installed or not, and by its base class."""
     for target in ("lightning.pytorch.callbacks.EarlyStopping", "lightning.pytorch.callbacks.LearningRateMonitor"):

@@ -12,6 +12,7 @@ from seedbed.paths import resources
 from tests.config.refusals import SPAM, assert_refused, first_override
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
@@ -37,6 +38,7 @@ def test_values_that_cannot_work_are_refused(overrides: list[str], said: list[st
     assert_refused(overrides, said)
 
 
+@pytest.mark.slow
 def test_findings_in_an_experiment_are_refused_with_their_place(tmp_path: Path) -> None:
     text = (resources() / "experiments" / f"{SPAM}.yaml").read_text()
     (tmp_path / "experiments").mkdir()

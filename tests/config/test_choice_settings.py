@@ -13,6 +13,7 @@ from seedbed.errors import ConfigError
 from tests.config.refusals import SPAM
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "overrides", "group", "left", "left_out"),
     [

@@ -312,6 +312,7 @@ def digest_in_report(experiment: str) -> str:
     return re.findall(r"SHA-256 \| `(\w+)`", text)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("as_pinned")
 @pytest.mark.parametrize(
     ("experiment", "variant", "inputs"),

@@ -41,6 +41,7 @@ def test_own_folder_adds_experiments_and_groups(bare_project: Path) -> None:
     assert experiment.config["data"]["rows"] == 80
 
 
+@pytest.mark.slow
 def test_a_data_file_is_looked_for_here_and_then_in_the_project(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

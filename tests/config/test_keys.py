@@ -195,6 +195,7 @@ def takes_none() -> nn.Module:
     return nn.Identity()
 
 
+@pytest.mark.slow
 def test_only_profilers_whose_report_is_printed_are_taken() -> None:
     assert load_experiment("spam_imbalance", ["variant=none", "+trainer.profiler=simple"])
     with pytest.raises(ConfigError, match=r"trainer.profiler=pytorch cannot be used"):

@@ -48,6 +48,7 @@ def test_whether_a_users_split_tests_is_left_to_its_rows(metric: str) -> None:
     assert load_experiment(SPAM, asked).config["report"]["metric"] == metric
 
 
+@pytest.mark.slow
 def test_a_users_split_says_whether_it_tests() -> None:
     asked = ["variant=none", "~split", f"+split={{_target_: {__name__}.Untested}}"]
     with pytest.raises(
@@ -62,6 +63,7 @@ def test_a_class_that_only_looks_like_a_split_is_told_what_to_derive_from() -> N
         load_experiment(SPAM, ["variant=none", "~split", f"+split={{_target_: {__name__}.Plain}}"])
 
 
+@pytest.mark.slow
 def test_leave_n_out_tests_by_n() -> None:
     asked = ["variant=dot_product_bias", "split=leave_n_out"]
     with pytest.raises(ConfigError, match=r"with split.n=1, .* of test rows. Write report.metric=test/mse"):

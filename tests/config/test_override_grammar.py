@@ -129,6 +129,7 @@ def test_what_is_no_list_of_texts_is_refused(given: Any, said: str) -> None:
     assert said in str(error.value)
 
 
+@pytest.mark.slow
 def test_names_reach_the_data_set_through_hydra(tmp_path: Path) -> None:
     path = tmp_path / "réviews (1), final.csv"
     path.write_text("a")

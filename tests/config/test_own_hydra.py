@@ -53,6 +53,7 @@ def _state() -> tuple[Any, ...]:
     return GlobalHydra.instance().hydra, getbase(), sorted(store), dict(store["model"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [[], ["nonsense=1"], ["seeds=["]], ids=["done", "unknown key", "bad grammar"])
 def test_the_callers_hydra_is_left_as_it_was(of_the_caller: Path, bare_project: Path, overrides: list[str]) -> None:
     before = _state()

@@ -22,6 +22,7 @@ def fingerprint(*overrides: str, seed: int = 0, **inputs: str) -> str:
     return smote(*overrides).fingerprint(seed, INPUTS | inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     [

@@ -156,6 +156,7 @@ def test_counts_of_a_class_without_rows():
     assert (counts["rows_ham"], counts["rows_spam"], counts["label_conflicts"]) == (2, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.skipif(
     not os.environ.get("SEEDBED_DATA"), reason="SEEDBED_DATA names no folder with sms_spam/SMSSpamCollection"

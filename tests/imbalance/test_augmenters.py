@@ -215,6 +215,7 @@ def test_an_own_class_by_config(own: Callable[[str], Path]) -> None:
     assert strategy.describe()[1:] == ["Texts are changed by own_augmenters.Shuffler."]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("project")
 def test_training_with_an_own_function(own: Callable[[str], Path]) -> None:
     outcome = runner.run("own", ["seeds=2"], own(TAG))

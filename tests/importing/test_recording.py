@@ -126,6 +126,7 @@ def test_a_report_of_imported_results_is_true_of_them(project: Path) -> None:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_power_status_and_ui_know_them(project: Path) -> None:
     power = typed(project, "power", "widths")
     assert "Imported from results.csv, not trained by seedbed" in power.output

@@ -254,6 +254,7 @@ def test_false_claims_seldom_hold(equal_variants, checks):
     assert held <= stats.binom.ppf(0.999, DRAWS, 0.05)
 
 
+@pytest.mark.slow
 def test_checks_without_a_test_of_the_claim_never_hold():
     rng, checks = np.random.default_rng(12), [{"can_beat": ["a", "b"]}, {"not_significant": {}}]
     for _ in range(20):

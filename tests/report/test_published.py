@@ -215,6 +215,7 @@ def test_epochs_at_which_all_of_ours_are_equal_ask_for_the_same_number(source):
     assert published_curves(source(curve_of(mean), curves=ours))[0].verdict == INCOMPATIBLE
 
 
+@pytest.mark.slow
 def test_the_page_has_a_row_a_curve(source, tmp_path):
     ours = falling(OFFSETS, noise=0.002)
     published = curve_of(ours.mean(axis=0) + 0.01)

@@ -120,6 +120,7 @@ def test_jobs_of_a_sweep_come_back(undrawn: None, make_results: Factory, tmp_pat
     assert anew(tmp_path / "a", tmp_path / "b") == files(tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_a_search_comes_back(undrawn: None, make_results: Factory, tmp_path: Path) -> None:
     results = launched(make_launch(make_results, make_search(), BETTER))
     write_report(results, tmp_path / "a", formats=QUICK)
@@ -140,6 +141,7 @@ def test_what_was_learned_comes_back(undrawn: None, make_results: Factory, tmp_p
     assert anew(tmp_path / "a", tmp_path / "b") == files(tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_a_title_that_the_source_has_come_to_name_is_refused(
     undrawn: None, make_results: Factory, tmp_path: Path
 ) -> None:

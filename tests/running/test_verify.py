@@ -181,6 +181,7 @@ def test_a_process_of_its_own_repeats_the_bits(typed: Verify, project: Path) -> 
     assert done.stdout.splitlines()[-1] == "3 of 3 cells repeat bit for bit."
 
 
+@pytest.mark.slow
 def test_other_versions_give_a_tolerance_and_are_named(here: None, of_one_variant: Path, launch: str) -> None:
     store = store_of(of_one_variant, "messages")
     recorded = store.run(launch).text(ENVIRONMENT)

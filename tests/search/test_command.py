@@ -43,6 +43,7 @@ def test_a_search_its_report_and_the_same_command_again(project: Path) -> None:
     assert len(runs(store_of(project, "messages.search"), "search")) == 1
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said(project: Path) -> None:
     nothing = typed(project, "search")
     assert nothing.exit_code == 2

@@ -373,6 +373,7 @@ def test_a_point_that_kills_its_process_again_and_again_is_given_up(begun: Path)
     assert found.search.trials[1].reason == "its process was killed, 3 times"
 
 
+@pytest.mark.slow
 def test_an_interrupt_at_the_last_point_of_a_grid_is_an_interrupt(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

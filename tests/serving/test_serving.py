@@ -180,6 +180,7 @@ def _runs_of(exported: Exported, store: Any) -> tuple[str, str]:
 # ---- what it answers -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_recommendations_are_those_of_the_command_line(folder: Path) -> None:
     recommender = predictor(folder, "stars", variant="plain")
     answers = recommender.predict(pd.DataFrame({"user": ["u3"], "k": [9]}))
@@ -397,6 +398,7 @@ def test_nonsense_is_status_400_and_a_sentence(folder: Path, experiment: str) ->
         assert (counts[0], counts[1] > 2) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", ["stars", "hashed", "feature_imbalance"])
 def test_every_request_gets_an_answer_or_status_400(folder: Path, experiment: str, examine: Examine) -> None:
     """As MLflow's server asks a model, but for the network."""
@@ -484,6 +486,7 @@ def ask(command: str, folder: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, [command, *arguments, "--config-dir", str(folder)])
 
 
+@pytest.mark.slow
 def test_predict_prints_the_rarer_class_and_how_many_seeds_agree(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "messages.txt").write_text("see you\n\nwin a prize\n")
     done = ask("predict", folder, "fitted", "--text", "win cash", "--file", str(tmp_path / "messages.txt"))

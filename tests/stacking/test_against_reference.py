@@ -241,6 +241,7 @@ def test_a_fraction_of_fewer_batches_than_one_is_refused() -> None:
         train([1, 2, 3], UNEQUAL, limit_train_batches=0.2)
 
 
+@pytest.mark.slow
 def test_a_seed_that_stops_early_keeps_its_weights_and_the_others_go_on() -> None:
     fast = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.1, "weight_decay": 0.01}
     seeds = list(range(6))
@@ -292,6 +293,7 @@ def test_a_seed_that_diverges_is_frozen_and_the_others_do_not_notice() -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, 2, 4])
 def test_the_stack_size_does_not_change_a_result(at_once: int) -> None:
     trainer = StackTrainer(config(seeds_at_once=at_once), TABLE)

@@ -95,6 +95,7 @@ def test_a_stackable_network_equals_its_networks_alone() -> None:
         torch.testing.assert_close(plain.eval()(x[position]), stacked.eval()(x)[position])
 
 
+@pytest.mark.slow
 def test_training_it_stacked_equals_training_it_one_seed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without dropout, whose masks come from another stream where there is no stack."""
     monkeypatch.setattr(StackedDropout, "forward", lambda self, x: x)

@@ -153,6 +153,7 @@ def few_logits(draw: Any) -> tuple[list[list[float]], list[int]]:
     return logits, draw(labels)
 
 
+@pytest.mark.slow
 def test_metrics_are_those_of_their_definitions(examine: Examine) -> None:
     def holds(rows: tuple[list[list[float]], list[int]]) -> None:
         logits, labels = rows

@@ -83,6 +83,7 @@ def test_without_ratings_fold_in_is_the_mean_vector_and_with_metadata_theirs() -
     assert found["fold_in"]["test/rmse_at_4"] < found["fold_in"]["test/rmse_at_0"]
 
 
+@pytest.mark.slow
 def test_nothing_need_be_known() -> None:
     metrics = train([3], settings_of(known=[0]))[3].metrics
     assert metrics["test/rmse"] == metrics["test/rmse_at_0"] == pytest.approx(metrics["test/mse"] ** 0.5)
@@ -139,6 +140,7 @@ def _with_ratings(ratings: np.ndarray) -> RatingTable:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vocabulary", ["file", "train"])
 def test_predictions_are_those_of_each_newcomer_alone(tasks: list[ColdStart], vocabulary: str) -> None:
     """Rating by rating, by the function that serves one newcomer; an item that the seed has not trained on tells nothing."""
@@ -168,6 +170,7 @@ def test_predictions_are_those_of_each_newcomer_alone(tasks: list[ColdStart], vo
     assert (task.newcomers.targets == unknown).any()
 
 
+@pytest.mark.slow
 def test_nothing_is_learned_from_the_vectors_of_those_with_few_ratings(tasks: list[ColdStart]) -> None:
     features = np.vstack([TABLE.user_features, [[9, 9]]])  # type: ignore[list-item]
     table = table_of(

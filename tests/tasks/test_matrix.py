@@ -52,6 +52,7 @@ def train(seeds: list[int], settings: dict[str, Any]) -> dict[int, SeedResult]:
     return {result.seed: result for result in results}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", ["all", "rated"])
 def test_seeds_learn_what_a_plain_loop_over_the_whole_matrix_learns(cells: str) -> None:
     settings = config(cells)

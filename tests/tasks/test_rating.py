@@ -110,6 +110,7 @@ def test_a_seed_trains_in_a_stack_as_it_does_alone(name: str) -> None:
         assert stacked.metrics["test/mse"] == pytest.approx(alone.metrics["test/mse"], rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_seeds_learn_what_a_plain_loop_learns(name: str) -> None:
     adam = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 1e-2, "weight_decay": 1e-3}

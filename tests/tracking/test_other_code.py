@@ -123,6 +123,7 @@ def test_status_names_what_has_changed(trained: Trained) -> None:
     assert said.startswith("layers/acts.py has changed since; 2 cells (none) of the old one stand")
 
 
+@pytest.mark.slow
 def test_diff_names_changed_modules(trained: Trained) -> None:
     project, first, second, _ = trained
     text = differences(first.launch, second.launch, config_dir=project)
@@ -134,6 +135,7 @@ def test_diff_names_changed_modules(trained: Trained) -> None:
     assert "code: same" in differences(second.launch, second.launch, config_dir=project)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_verify_says_that_a_cell_is_of_other_code(trained: Trained) -> None:
     project, first, second, _ = trained
@@ -152,6 +154,7 @@ def test_weights_of_other_code_are_refused(trained: Trained) -> None:
         find_variant("messages", "none", first.launch, project).networks()
 
 
+@pytest.mark.slow
 def test_what_changes_nothing_trains_nothing(trained: Trained) -> None:
     project, _, second, _ = trained
     path = project / "layers" / "acts.py"

@@ -87,6 +87,7 @@ def test_a_model_without_steps_is_said_to_show_nothing() -> None:
     assert "Popular is computed from its training rows and takes no steps: callbacks see nothing of it" in note
 
 
+@pytest.mark.slow
 def test_callbacks_change_no_result() -> None:
     watched = StackTrainer(with_watching(), TABLE).train(data_of([3, 7]))
     for result in watched:
@@ -154,6 +155,7 @@ def test_a_callback_of_the_users_own_is_part_of_the_recipe(project: Path, here: 
     assert verify("messages", config_dir=project).verified
 
 
+@pytest.mark.slow
 def test_one_that_acts_is_refused_before_the_data_are_read(project: Path) -> None:
     stop = "+callbacks.stop={_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/loss}"
     with pytest.raises(ConfigError, match=r"callbacks.stop: pytorch_lightning.callbacks.EarlyStopping is not taken"):

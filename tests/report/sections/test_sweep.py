@@ -29,6 +29,7 @@ def sweep(make_results, keys, **fields):
     return make_results(values, plain_config(), jobs=jobs, **fields)
 
 
+@pytest.mark.slow
 def test_a_job_of_a_sweep_reports_all_jobs(make_results, tmp_path, undrawn):
     results = sweep(make_results, [{"optimizer.lr": lr, "seeds": "2"} for lr in ("0.1", "0.01", "0.001")])
     files = write_report(results, tmp_path, formats=["md"])
