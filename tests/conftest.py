@@ -238,9 +238,9 @@ CONFIGURED = ("run", "report", "power", "status", "ui", "verify", "diff", "searc
 
 # ---- the mark slow: what it includes, and where it is not true -------------------------------------------------------
 
-SLOW = 1.0
+SLOW = 0.5
 """CPU seconds, those of child processes among them, from which on a test is to be marked as slow."""
-SURELY_SLOW, SURELY_QUICK = 3 * SLOW, 0.25 * SLOW
+SURELY_SLOW, SURELY_QUICK = 6 * SLOW, 0.25 * SLOW
 """What is said at the end of a session leaves out those between, which are now above and now below."""
 
 

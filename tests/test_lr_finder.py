@@ -247,6 +247,7 @@ def test_a_stacked_seed_goes_through_the_test_as_it_does_alone(case: Case) -> No
         assert stacked.suggestion("valley") == alone.suggestion("valley")
 
 
+@pytest.mark.slow
 def test_a_stacked_seed_takes_as_many_steps_as_it_does_alone(case: Case) -> None:
     """Under limits of the batches of an epoch, and of the steps of all, whatever the task's batches are."""
     limits = {"max_epochs": 4, "limit_train_batches": 3, "max_steps": 7, "steps_per_chunk": 2}
@@ -258,6 +259,7 @@ def test_a_stacked_seed_takes_as_many_steps_as_it_does_alone(case: Case) -> None
         np.testing.assert_allclose([p[2] for p in stacked.curves], [p[2] for p in alone.curves], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_some_seeds_diverge_and_the_others_go_on() -> None:
     tests = range_test(CLASSIFICATION.trainer(replace(SETTINGS, stop_at=1.5)).builder, CLASSIFICATION.data(range(4)))
     lengths = [len(test.losses) for test in tests]
@@ -342,6 +344,7 @@ class Plain(nn.Module):
         return self.layers(x)
 
 
+@pytest.mark.slow
 def test_a_network_without_a_stacked_form_takes_its_turn(streams: Callable[[], tuple[Any, ...]]) -> None:
     own = CLASSIFICATION.settings | {"model": {"_target_": f"{__name__}.Plain", "_partial_": True}}
     trainer = replace(CLASSIFICATION, settings=own).trainer()
@@ -478,6 +481,7 @@ def test_a_found_rate_is_the_peak_of_a_schedule_and_a_seed_takes_it_in_a_stack_a
         np.testing.assert_allclose([p[2] for p in stacked.curves], [p[2] for p in alone.curves], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_found_rate_does_what_the_same_number_does() -> None:
     (found,) = auto(CLASSIFICATION).train(CLASSIFICATION.data([2]))
     assert found.found_rate is not None

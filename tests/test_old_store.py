@@ -78,6 +78,7 @@ def test_nothing_is_trained_again(ask: Ask) -> None:
     assert "All 15 cells are trained already: nothing to do." in ask("run", "mails").stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", VARIANTS)
 def test_the_report_gives_the_same_values(ask: Ask, old_project: Path, tmp_path: Path, experiment: str) -> None:
     ask("report", experiment, "--format", "csv", "--output", str(tmp_path))

@@ -124,6 +124,7 @@ def test_a_report_for_which_there_is_no_room(tmp_path: Path, monkeypatch: pytest
         write_files(tmp_path, {"a.md": "x"}, "--output")
 
 
+@pytest.mark.slow
 def test_bad_input_leaves_no_store(bare_project: Path) -> None:
     (bare_project / "data" / "messages.yaml").write_text("_target_: seedbed.data.text_csv.TextCsv\npath: none.csv\n")
     for command in ("run", "search", "lr-find", "status", "report", "power"):

@@ -85,6 +85,7 @@ def test_status_and_report(typed: Callable[..., Result], trained_project: Path) 
     assert "test/accuracy" in wrong.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -133,6 +133,7 @@ def test_trained_seeds_recommend_and_find_neighbours(ask: Ask, project: Path, tm
     assert "are no longer those that 'stars' was trained on" in ask("stars", "--user", "u0").output
 
 
+@pytest.mark.slow
 def test_items_need_factors_to_be_compared_by_and_names_that_are_clear(stars: tuple[Path, Outcome]) -> None:
     loaded = load_recommender("stars", "plain", config_dir=stars[0])
     trained = replace(loaded, seeds=loaded.seeds[:1])

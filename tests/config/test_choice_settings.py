@@ -99,6 +99,7 @@ def test_what_is_typed_is_what_is_trained(own_target: Path, typed: list[str], ch
     assert model == mlp | changed
 
 
+@pytest.mark.slow
 def test_keys_of_hydras_are_no_arguments(bare_project: Path) -> None:
     path = bare_project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("hidden: [8]", "hidden: [8], _partial_: true, _convert_: all"))

@@ -34,6 +34,7 @@ def test_unknown_config_dir() -> None:
         load_experiment(SPAM, config_dir="/nowhere/at/all")
 
 
+@pytest.mark.slow
 def test_own_folder_adds_experiments_and_groups(bare_project: Path) -> None:
     assert {"messages", SPAM} <= set(experiment_names(bare_project))
     experiment = load_experiment("messages", config_dir=bare_project)

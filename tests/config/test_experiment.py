@@ -23,6 +23,7 @@ def test_unknown_variants_are_refused(overrides: list[str], said: list[str]) -> 
     assert_refused(overrides, said)
 
 
+@pytest.mark.slow
 def test_variants_and_seeds() -> None:
     experiment = load_experiment(SPAM, ["variant=smote,none", "seeds=[4,7]", "optimizer.lr=0.01"])
     assert [variant.name for variant in experiment.variants] == ["none", "smote"]

@@ -145,6 +145,7 @@ def test_a_key_is_added_only_where_that_does_something() -> None:
     assert "++" not in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -165,6 +166,7 @@ def test_a_key_in_the_experiment_file_is_refused_too(bare_project: Path, old: st
         load_experiment("messages", config_dir=bare_project)
 
 
+@pytest.mark.slow
 def test_what_the_file_sets_for_another_choice_is_named_with_what_leaves_it_out(bare_project: Path) -> None:
     with pytest.raises(
         ConfigError,

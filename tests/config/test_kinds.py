@@ -7,6 +7,7 @@ import pytest
 from tests.config.refusals import assert_refused, first_override
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [

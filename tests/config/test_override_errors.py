@@ -9,6 +9,7 @@ from seedbed.errors import ConfigError
 from tests.config.refusals import SPAM, assert_refused, first_override
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [

@@ -95,6 +95,7 @@ def test_without_a_hydra_of_the_callers_there_is_none_afterwards(bare_project: P
     assert not GlobalHydra.instance().is_initialized()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["o'brien", "a\n, \\", "${x}"])
 def test_experiments_are_found_in_folders_of_any_name(tmp_path: Path, name: str) -> None:
     assert load_experiment("messages", ["seeds=2"], write_project(tmp_path / name)).seeds == (0, 1)
@@ -117,6 +118,7 @@ def test_only_own_hydra_initialises_hydra() -> None:
     assert using == ["own_hydra.py"]
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_between_two_loads_is_read_again(bare_project: Path) -> None:
     """Even where neither its time nor its size tells."""
     path = bare_project / "experiments" / "messages.yaml"

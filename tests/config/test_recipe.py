@@ -69,6 +69,7 @@ def test_a_younger_setting_is_in_a_fingerprint_where_it_changes_something() -> N
     assert recipe_of({"data": {**config["data"], "skip_lines": 1}}) != recipe_of(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     [

@@ -47,6 +47,7 @@ def test_one_choice_and_a_sweep_are_none(examine: Examine) -> None:
     examine(holds, group=strategies.sampled_from(GROUPS), choices=names)
 
 
+@pytest.mark.slow
 def test_wherever_it_stands(bare_project: Path) -> None:
     path = bare_project / "experiments" / "messages.yaml"
     text = path.read_text()

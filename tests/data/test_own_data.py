@@ -54,6 +54,7 @@ def test_texts_by_config_alone(reviews, encoder, width):
     assert (found.classes, found.inputs.width, found.counts["rows"]) == (("1", "5"), width, 120)
 
 
+@pytest.mark.slow
 def test_features_by_config_alone(patients):
     found = table("feature_imbalance", f"data.path={patients}", "data.label=diagnosis")
     assert (found.classes, found.inputs.width, found.counts["dropped_with_missing"]) == (("healthy", "ill"), 2, 12)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pkgutil
 
+import pytest
+
 from seedbed.report import sections
 from seedbed.report.analysis import analyse
 from seedbed.report.blocks import Heading, pictures_of
@@ -30,6 +32,7 @@ def test_a_section_that_does_not_apply_leaves_nothing(results: Results) -> None:
     assert titles[-1] == "Repeat"
 
 
+@pytest.mark.slow
 def test_the_pictures_of_a_launch_are_among_those_of_its_page(results: Results) -> None:
     evidence = evidence_of(analyse(results))
     of_launch = [picture.name for picture in launch_pictures(evidence)]

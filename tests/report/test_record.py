@@ -152,6 +152,7 @@ def test_a_title_that_the_source_has_come_to_name_is_refused(
         write_report(replace(record.results, config=config), tmp_path, learned=record.learned, formats=QUICK)
 
 
+@pytest.mark.slow
 def test_nothing_of_the_machine_stands_in_a_record(
     undrawn: None, make_results: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

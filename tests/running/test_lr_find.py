@@ -113,6 +113,7 @@ def test_linear_rates_are_drawn_on_a_linear_axis(project: Path, tmp_path: Path) 
     assert rates[2] - rates[1] == pytest.approx(rates[1] - rates[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -85,6 +85,7 @@ def test_overrides_that_change_the_recipe_are_known_to_the_results(project: Path
     assert outcome.results.overrides == ["trainer.max_epochs=1"]
 
 
+@pytest.mark.slow
 def test_a_claim_that_cannot_be_checked_is_refused_before_any_training(project: Path) -> None:
     path = project / "experiments" / "messages.yaml"
     path.write_text(path.read_text() + "published: {claims: [{text: x, check: {worse_then: [none, oversample]}}]}\n")
@@ -117,6 +118,7 @@ def test_seeds_added_later_train_only_themselves(trained_project: Path, first_ou
     assert (merged["test/accuracy"] == merged["test/accuracy_more"]).all()
 
 
+@pytest.mark.slow
 def test_python_load_reads_without_training(trained_project: Path, first_outcome: Outcome) -> None:
     results = seedbed.load("messages", config_dir=trained_project)
     pd.testing.assert_frame_equal(results.cells, first_outcome.cells)
@@ -296,6 +298,7 @@ def test_all_six_variants_share_validation_and_test_rows(project: Path, monkeypa
     assert first[0].rows.test.tolist() != first[1].rows.test.tolist()
 
 
+@pytest.mark.slow
 def test_a_fixed_split_is_the_same_for_all_seeds(project: Path) -> None:
     def test_rows(split: str) -> list[list[int]]:
         experiment = load_experiment("messages", [f"split={split}", "variant=none"], project)
@@ -306,6 +309,7 @@ def test_a_fixed_split_is_the_same_for_all_seeds(project: Path) -> None:
     assert drawn[0] != drawn[1]
 
 
+@pytest.mark.slow
 def test_variants_whose_seeds_cannot_be_paired_are_refused(project: Path) -> None:
     path = project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("[imbalance=oversample]", "[split=fixed]"))
@@ -425,6 +429,7 @@ def test_a_seed_that_diverges_takes_no_other_along_through_an_own_metric(project
     assert set(outcome.cells["outcome"]) == {"diverged"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "overrides", "said"),
     [

@@ -155,6 +155,7 @@ def test_few_seeds_of_two_modes_miss_the_mean_and_a_steady_variant_is_called_wor
     assert found["5 comparisons of the same, paired t-test and Holm, n = 10: better"].share < 0.1
 
 
+@pytest.mark.slow
 def test_better_is_said_only_where_both_tests_say_it():
     noted = calibration.simulate(hard.diverged_records, PLAN, 20, jobs=1, name="test")
     for name in (*hard.SCENARIOS, *hard.AHEAD):

@@ -126,6 +126,7 @@ def imports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[st
     return {kind: json.loads((folder / "imports.json").read_text()) for kind, folder in folders.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_serving_imports_what_is_pinned_and_nothing_else(
     kind: str, imports: dict[str, tuple[list[str], list[str]]]

@@ -536,6 +536,7 @@ def test_of_an_experiment_that_was_only_searched_what_the_search_tested_is_asked
     assert predictor(folder, "sought").seeds == (2, 3)
 
 
+@pytest.mark.slow
 def test_both_ways_to_ask_answer_alike_for_a_user_who_is_not_known(folder: Path) -> None:
     printed = ask("recommend", folder, "stars", "--user", "u33", "-k", "3")
     assert printed.exit_code == 0
@@ -643,6 +644,7 @@ def test_a_model_of_numbers_says_which_columns_it_takes(folder: Path, tmp_path: 
     np.testing.assert_allclose(model.probabilities(values)[0], expected, rtol=1e-12)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_what_mlflow_refuses_to_register_is_said(folder: Path) -> None:
     with pytest.raises(SeedbedError, match="--register a/b: MLflow refuses it"):
         export("hashed", register="a/b", config_dir=folder)

@@ -120,6 +120,7 @@ def test_class_weights_and_clipping_agree() -> None:
         assert curve(result, "val/loss") == pytest.approx(expected.val_losses, abs=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dropout", [0.0, 0.4], ids=["plain", "dropout"])
 @pytest.mark.parametrize(
     "optimizer",
@@ -135,6 +136,7 @@ def test_a_seed_alone_is_the_same_among_ten(dropout: float, optimizer: dict[str,
     assert alone.metrics["test/accuracy"] == among.metrics["test/accuracy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dropout", [0.0, 0.4], ids=["plain", "dropout"])
 def test_seeds_of_unequal_size_leave_each_other_alone(dropout: float) -> None:
     """Seed 1 trains on 20 rows, seed 2 on 84: other numbers of steps, and a last batch of another size."""
@@ -317,6 +319,7 @@ class Odd(nn.Module):
         return self.last(self.dropout(torch.relu(self.norm(self.first(x)))))  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_a_network_without_stacked_form_trains_one_seed_at_a_time() -> None:
     settings = config(model={"_target_": f"{__name__}.Odd", "_partial_": True})
     trainer = StackTrainer(settings, TABLE)

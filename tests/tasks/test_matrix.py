@@ -169,6 +169,7 @@ def write(project: Path) -> None:
     (project / "experiments" / "matrix.yaml").write_text(EXPERIMENT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "said"),
     [

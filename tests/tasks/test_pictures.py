@@ -66,6 +66,7 @@ def data_of(table: Table, seeds: list[int], rows: Callable[[int], Rows] = rows_o
     return [Classification.seed_data(table, rows(seed), Strategy(), seed) for seed in seeds]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["64-true", "32-true"])
 def test_pictures_train_as_their_pixels_in_a_row(precision: str) -> None:
     numbers = (TABLE.features / 255).astype(np.float64 if precision == "64-true" else np.float32)
@@ -218,6 +219,7 @@ def test_each_epoch_trains_and_validates_by_one_pass_of_its_own() -> None:
     assert noted.asked == [(side, epoch) for epoch in range(3) for side in ("train", "val")]
 
 
+@pytest.mark.slow
 def test_a_seed_of_drawn_passes_gives_the_same_alone_and_among_others() -> None:
     trainer = StackTrainer(config(model=MODEL, max_epochs=3, batch_size=8), TABLE)
     together = trainer.train(data_of(TABLE, [2, 5, 9], mixed))

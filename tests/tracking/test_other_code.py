@@ -145,6 +145,7 @@ def test_verify_says_that_a_cell_is_of_other_code(trained: Trained) -> None:
     assert "other code" not in str(verify("messages", second.launch, cells=1, config_dir=project))
 
 
+@pytest.mark.slow
 def test_weights_of_other_code_are_refused(trained: Trained) -> None:
     project, first, second, _ = trained
     assert len(find_variant("messages", "none", second.launch, project).networks().networks) == 3

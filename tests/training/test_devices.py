@@ -137,6 +137,7 @@ class Undetermined(nn.Module):
         return self.linear(x)  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_deterministic_mode_names_the_operation() -> None:
     model = {"_target_": f"{__name__}.Undetermined", "_partial_": True}
     with pytest.raises(ConfigError, match=r"trainer.deterministic=true: put_ does not have.*deterministic=warn"):

@@ -357,6 +357,7 @@ def test_importance_takes_four_trials_and_two_settings(real_importances):
     assert "trial 0 does not fit the space" in parameter_importances(outside)
 
 
+@pytest.mark.slow
 def test_importance_is_the_same_each_time_and_quiet(real_importances, capfd):
     trials = [make_trial(number, 0.9 - 0.1 * (number % 4)) for number in range(24)]  # the rate decides all
     search = make_search(trials, best=[0])
