@@ -193,7 +193,8 @@ def read_config(store: Store, run_id: str) -> dict[str, Any]:
 
 def read_recorded_config(store: Store, run_id: str) -> dict[str, Any]:
     """The resolved config of a launch or a variant's run, as it was when that began."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is eight times as fast; PyYAML may come without it
+    # libyaml's is eight times as fast; PyYAML may come without it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     config: dict[str, Any] = yaml.load(store.run(run_id).text(CONFIG), Loader=loader)
     return config
 
