@@ -82,12 +82,13 @@ def serve(command: Sequence[str], **popen: Any) -> int:
         return 0
     finally:
         if server is not None:
-            _end_group(server)
+            end_group(server)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _end_group(leader: subprocess.Popen[bytes]) -> None:
+def end_group(leader: subprocess.Popen[bytes]) -> None:
+    """End a process, the leader of its group, and all that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):

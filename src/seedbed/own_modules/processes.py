@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import traceback
@@ -19,13 +17,13 @@ import torch
 
 from seedbed.config.code import Code
 from seedbed.own_modules.fit_seed import ModuleResult, SeedJob, train_seed
+from seedbed.signals import end_group
 from seedbed.training.seed_results import CurvePoints
 from seedbed.training.workers import refuse_changed
 
 JOB, POINTS, STOP, RESULT, OUTPUT = "job.pickle", "points.jsonl", "stop", "result.pickle", "output.txt"
 LAST_LINES = 30
 """Of what a process printed that ended without a result."""
-SECONDS_TO_END = 10
 
 
 class SeedFailed(Exception):
@@ -86,7 +84,7 @@ class Entries:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for process in self._processes:
-            _end_group(process)
+            end_group(process)
         self._waiting.shutdown(cancel_futures=True)
 
     def submit(self, job: SeedJob, folder: Path) -> Future[ModuleResult]:
@@ -104,7 +102,7 @@ class Entries:
             )
             self._processes.append(process)
             code = process.wait()
-            _end_group(process)  # of those that it has started, which may wait for it
+            end_group(process)  # of those that it has started, which may wait for it
         if not (folder / RESULT).exists():
             said = (folder / OUTPUT).read_text(errors="backslashreplace").splitlines()
             raise SeedFailed(
@@ -144,13 +142,3 @@ def _write(folder: Path, result: ModuleResult | SeedFailed) -> None:
     unfinished = folder / f"{RESULT}.unfinished"
     unfinished.write_bytes(pickle.dumps(result))
     unfinished.rename(folder / RESULT)
-
-
-def _end_group(leader: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it has started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            leader.wait(SECONDS_TO_END)
-        os.killpg(leader.pid, signal.SIGKILL)
-    leader.wait()
