@@ -69,6 +69,18 @@ def test_a_row_number_without_a_name_is_no_feature(load):
     assert "columns without a name" in table.notes[1]
 
 
+def test_a_file_that_says_what_is_to_be_predicted_needs_no_label(load):
+    content = "@relation r\n@attribute y {p,n}\n@attribute a real\n@attribute b real\n@outputs y\n@data\np,1,2\nn,3,4\n"
+    table = load(content, label=None)
+    assert (table.classes, table.columns, table.features.tolist()) == (("n", "p"), ("a", "b"), [[1, 2], [3, 4]])
+    assert "data.label is not set: it is 'y', which @outputs names." in table.notes
+    assert "data.label is not set: name the column" in refused(
+        load, content.replace("@outputs y", "@outputs y, a"), label=None, error=ConfigError
+    )
+    message = refused(load, content.replace("3,4", "3,x"), label=None)
+    assert "'b' (such as 'x' in line 8)" in message
+
+
 def test_columns_by_number(load):
     assert load("1,2,a\n3,4,b\n", header=False, label=2, exclude=[0]).features.tolist() == [[2], [4]]
 
@@ -96,7 +108,7 @@ def test_columns_that_cannot_be(load, settings, error, message):
 
 def test_columns_that_are_not_numeric_are_named_with_the_remedy(load):
     message = refused(load, "a,city,b,y\n1,Rome,x,0\n2,,3,1\n")
-    assert "'city' (such as 'Rome' in record 1), 'b' (such as 'x' in record 1)" in message
+    assert "'city' (such as 'Rome' in line 2), 'b' (such as 'x' in line 2)" in message
     assert "data.exclude=[city,b]" in message
     assert load("a,city,b,y\n1,Rome,x,0\n2,,3,1\n", exclude=["city", "b"]).inputs.width == 1
 
@@ -114,7 +126,7 @@ def test_decimal_commas(load):
 
 def test_numbers_are_read_as_in_ratings(load):
     message = refused(load, "a;y\n1;0\n2;1\nx_9;0\n")
-    assert "'a' (such as 'x_9' in record 3)" in message
+    assert "'a' (such as 'x_9' in line 4)" in message
     assert "data.missing_values=[x_9]" in message
     table = load("a;y\n1;0\n2;1\n-;0\nN.A.;1\n3;0\n")
     assert (table.features.tolist(), table.counts["dropped_with_missing"]) == ([[1], [2], [3]], 2)
@@ -176,7 +188,7 @@ def test_a_column_without_any_value(load):
 @pytest.mark.parametrize("value", ["inf", "-inf", "1e39"])
 def test_infinite_values_name_column_and_record(load, value):
     message = refused(load, f"a,b,y\n1,2,0\n3,{value},1\n")
-    for part in ("column 'b'", "record 2", "data.exclude=[b]"):
+    for part in ("column 'b'", "line 3", "data.exclude=[b]"):
         assert part in message
 
 

@@ -102,6 +102,7 @@ class FeatureCsv:
             },
             notes=(
                 *records.notes,
+                *(records.target_notes("data.label") if self.label is None else []),
                 *(["Left out as no feature: columns without a name, such as a row number."] if unnamed else []),
                 *count_notes(dropped, records.first_dropped),
                 *self.missing_values.notes(named_missing),
@@ -118,6 +119,8 @@ class FeatureCsv:
     # ---- columns -------------------------------------------------------------------------------------------------
 
     def _label_position(self, records: Records) -> int:
+        if self.label is None and records.target is not None:
+            return records.target.at
         if self.label is None:
             raise ConfigError(
                 f"data.label is not set: name the column of {self.path} that holds the label, as in data.label=COLUMN. "
@@ -167,7 +170,7 @@ class FeatureCsv:
             row, column = np.argwhere(np.isinf(features))[0]
             name = records.columns[chosen[column]]
             raise DataError(
-                f"{self.path}: column {name!r} is {values[row, column]:g} in record {row + 1}, which is infinite in 32 "
+                f"{self.path}: column {name!r} is {values[row, column]:g} in {records.place(int(row))}, which is infinite in 32 "
                 f"bits ({np.isinf(features).sum()} such values in all). Mend the file, or leave the column out: "
                 f"{self._excluding([name])}."
             )
@@ -176,7 +179,7 @@ class FeatureCsv:
     def _not_numeric(self, records: Records, unreadable: Mapping[int, Numbers]) -> str:
         names = [records.columns[at] for at in unreadable]
         shown = [
-            f"{name!r} (such as {numbers.shown(1)})"
+            f"{name!r} (such as {numbers.shown(1, records.place)})"
             for name, numbers in zip(names[:3], unreadable.values(), strict=False)
         ]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""

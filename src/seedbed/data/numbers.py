@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,10 @@ class MissingValues:
         return [f"{count} {values} taken as missing (data.missing_values=[{','.join(self.given)}])."]
 
 
+def _place(row: int) -> str:
+    return f"record {row + 1}"
+
+
 @dataclass(frozen=True)
 class Numbers:
     """The N values of a column, read as numbers."""
@@ -115,9 +119,9 @@ class Numbers:
             first_records.setdefault(self.written[row].strip(), row + 1)
         return first_records
 
-    def shown(self, most: int = 3) -> str:
-        """Examples of unreadable values, for people."""
-        listed = [f"{value[:40]!r} in record {row}" for value, row in list(self.distinct.items())[:most]]
+    def shown(self, most: int = 3, place: Callable[[int], str] = _place) -> str:
+        """Examples of unreadable values, for people; ``place`` says where a record stands, counted from 0."""
+        listed = [f"{value[:40]!r} in {place(row - 1)}" for value, row in list(self.distinct.items())[:most]]
         return " and ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
 
     @property

@@ -69,6 +69,7 @@ def read_texts(
             label, text = records.columns
         elif (named := _named(records)) in KNOWN_COLUMNS:
             label, text = named
+    said = records.target_notes("data.label") if label is None else []
     text_at, label_at = _places(records, text, label)
     overflow = _overflow(records, text_at)
     labels, texts, *cut_off = records.strings([label_at, text_at, *overflow])
@@ -100,7 +101,7 @@ def read_texts(
             **settled.counts,
             **records.counts,
         },
-        notes=(*records.notes, *count_notes(counts, records.first_dropped), *settled.notes),
+        notes=(*records.notes, *said, *count_notes(counts, records.first_dropped), *settled.notes),
         made_with={**records.made_with, **settled.made_with, **(LOOK_ALIKES if unseen_only else {})},
     )
 
@@ -191,6 +192,10 @@ def _named(records: Records) -> tuple[str, ...]:
 
 def _places(records: Records, text: str | None, label: str | None) -> tuple[int, int]:
     """Positions of the columns of text and label."""
+    if text is not None and label is None and records.target is not None:
+        text_at = records.position(text, "data.text")
+        if text_at != records.target.at:
+            return text_at, records.target.at
     if text is None or label is None:
         missing = [key for key, name in (("data.text", text), ("data.label", label)) if name is None]
         raise ConfigError(

@@ -1,8 +1,10 @@
 """Files of Weka and KEEL."""
 
+import gzip
+
 import pytest
 
-from seedbed.data.files.records import Reading, open_records
+from seedbed.data.files.records import Declared, Reading, open_records
 
 WEKA = """% a comment
 @RELATION 'my relation'
@@ -34,6 +36,71 @@ def test_weka(read):
     assert "ARFF" in found["records"].how
 
 
+def test_columns_are_declared(read):
+    header = """@Relation x
+@attribute a real [0.0, 1.5]
+@attribute 'b c' INTEGER[2,3] % how many
+@attribute "d 'e" {'x, y', z,"w"}
+@attribute f{yes,no}
+@attribute g string
+@attribute h DATE "yyyy-MM-dd"
+@attribute i Numeric
+@data
+"""
+    records = read(f"{header}0,2,'x, y',yes,t,2020-01-01,1\n1.75 , 3, z, <null>, 'it''s', ?, 2\n".replace("''s", "\\'s"))["records"]
+    assert records.columns == ("a", "b c", "d 'e", "f", "g", "h", "i")
+    assert records.declared == {
+        0: Declared("real", range=(0.0, 1.5)),
+        1: Declared("integer", range=(2.0, 3.0)),
+        2: Declared("nominal", ("x, y", "z", "w")),
+        3: Declared("nominal", ("yes", "no")),
+        4: Declared("string"),
+        5: Declared("date"),
+        6: Declared("real"),
+    }
+    assert records.strings([2, 3, 4, 5]) == [["x, y", "z"], ["yes", ""], ["t", "it's"], ["2020-01-01", ""]]
+    assert records.notes[1:] == (
+        "'a': 1 value outside of the declared range [0, 1.5], such as 1.75 in line 11. Kept as written.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "at", "why"),
+    [
+        ("@attribute y {a,b}\n@attribute x real\n@inputs x\n@outputs y\n", 0, "which @outputs names"),
+        ("@attribute x real\n@attribute 'y z' {a,b}\n@attribute w real\n@output 'y z'\n", 1, "which @outputs names"),
+        ("@attribute x real\n@attribute Class {a,b}\n@attribute w real\n", 1, "by its name"),
+        ("@attribute x real\n@attribute w {a,b}\n", 1, "the last attribute"),
+    ],
+)
+def test_the_column_to_predict(read, header, at, why):
+    records = read(f"@relation r\n{header}@data\n{','.join('?' * header.count('@attribute'))}\n")["records"]
+    assert (records.target.at, records.target.why) == (at, why)
+
+
+def test_of_several_outputs_none_is_chosen(read):
+    header = "@relation r\n@attribute x real\n@attribute y {a,b}\n@outputs x, y\n@data\n1,a\n"
+    assert read(header)["records"].target is None
+
+
+def test_sparse_records(read):
+    header = "@relation r\n@attribute x real\n@attribute y {a,'b c'}\n@attribute z string\n@attribute w numeric\n@data\n"
+    found = read(f"{header}{{1 'b c', 3 -2.5}}\n{{ }}\n{{0 ?, 2 t}}\n5,a,u,6\n")
+    assert found["x"] == ["0", "0", "", "5"]
+    assert found["y"] == ["b c", "a", "a", "a"]
+    assert found["z"] == ["", "", "t", "u"]
+    assert found["w"] == ["-2.5", "0", "0", "6"]
+
+
+@pytest.mark.parametrize("name", ["r.arff", "r.arff.gz"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_line_ends_encodings_and_archives(read, name, encoding):
+    content = KEEL.replace("@data\n", "\n@data\n\n% é\n").replace("\n", "\r\n").encode(encoding)
+    found = read(gzip.compress(content) if name.endswith("gz") else content, name)
+    assert (found["RI"], found["Class"]) == (["1.51", ""], ["positive", "negative"])
+    assert found["records"].place(0) == "line 10"
+
+
 def test_keel_in_a_file_of_any_name(read, tmp_path):
     found = read(KEEL, "glass.csv")
     assert (found["RI"], found["Class"]) == (["1.51", ""], ["positive", "negative"])
@@ -50,11 +117,26 @@ def test_records_of_another_length_name_their_line(read, refusal):
     assert found["records"].first_dropped == "line 11"
 
 
+def test_a_record_with_an_undeclared_value_is_left_out_where_asked(read):
+    found = read(WEKA.replace("?,", "7,x,d\n?,") + "1\n", bad_lines="drop")
+    assert found["sepal length"] == ["5.1", ""]
+    assert [bad.first for bad in found["records"].found.dropped] == [10, 12]
+    assert found["records"].place(1) == "line 11"
+
+
 @pytest.mark.parametrize(
     ("content", "part"),
     [
-        (f"{WEKA}{{0 1, 2 a}}\n", "line 11 is a sparse record"),
-        (WEKA.replace("text string", "bag relational"), "line 5: an @attribute of type relational"),
+        (f"{WEKA}{{0 1, 3 a}}\n", "line 11: a sparse record has a value at position 3, but 3 attributes"),
+        (f"{WEKA}{{2 a, 0 1}}\n", "line 11: a sparse record has position 0 after 2"),
+        (f"{WEKA}{{a 0}}\n", "line 11: a sparse record has 'a 0'"),
+        (f"{WEKA}1,x,a,{{2}}\n", "line 11: it has a weight"),
+        (f"{WEKA}1,x,c\n", "line 11: 'class' is 'c', but its @attribute declares 'a', 'b c'"),
+        (WEKA.replace("text string", "bag relational"), "line 5: attribute 'bag': an @attribute of type relational"),
+        (WEKA.replace("NUMERIC", "numerc"), "line 4: attribute 'sepal length' is of type 'numerc', did you mean 'numeric'"),
+        (WEKA.replace(" NUMERIC", ""), "line 4: attribute 'sepal length' has no type"),
+        (WEKA.replace("'b c'}", "'b c'"), "line 6: attribute 'class' has values of which a quote or the brace"),
+        (KEEL.replace("@outputs Class", "@outputs Clas"), "line 5: @outputs names 'Clas', which is no attribute, did you"),
         (WEKA[: WEKA.index("@DATA")], "no line @data"),
         (WEKA[: WEKA.index("5.1")], "no record below @data"),
         ("@relation x\n@data\n1\n", "no @attribute"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -154,6 +154,28 @@ class Found:
         return [*said, f"and {more} more"] if more else said
 
 
+@dataclass(frozen=True)
+class Declared:
+    """What a file's own header says of a column."""
+
+    kind: str
+    """ "real", "integer", "nominal", "string" or "date"."""
+    values: tuple[str, ...] = ()
+    """Those that a nominal column may have, in their order there; every value of it is one of them, or "" for none."""
+    range: tuple[float, float] | None = None
+    """Least and greatest value of a numeric column, where they are given."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The column that is to be predicted, by a file's own header."""
+
+    at: int
+    """Its position."""
+    why: str
+    """A clause for notes: "which @outputs names"."""
+
+
 def numbered(numbers: Sequence[int], unit: str = "line", most: int = 5) -> str:
     """Lines for a sentence: "line 3", or "lines 3, 5, 8, ... (17 in all)"."""
     shown = ", ".join(map(str, numbers[:most]))
@@ -172,6 +194,9 @@ class Records(ABC):
         """A sentence for the report: what was found and what was given."""
         self.found = found
         self.delimiter = ","
+        self.declared: Mapping[int, Declared] = {}
+        """What the file itself says of its columns, by position; {} in formats without such declarations."""
+        self.target: Target | None = None
 
     @property
     def dropped(self) -> int:
@@ -203,6 +228,12 @@ class Records(ABC):
     def with_dropped(self, dropped: Sequence[BadRecord]) -> None:
         """Note the records that were left out."""
         self.found = replace(self.found, dropped=tuple(dropped))
+
+    def target_notes(self, key: str) -> list[str]:
+        """What is to be said where the file names the column that config key ``key`` leaves open."""
+        if self.target is None:
+            return []
+        return [f"{key} is not set: it is {self.columns[self.target.at]!r}, {self.target.why}."]
 
     @abstractmethod
     def strings(self, positions: Sequence[int]) -> list[list[str]]:

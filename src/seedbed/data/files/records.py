@@ -10,11 +10,11 @@ from seedbed.data.files.characters import decoded
 from seedbed.data.files.contents import unpacked
 from seedbed.data.files.delimited import delimited
 from seedbed.data.files.foreign import refuse_binary, refuse_foreign
-from seedbed.data.files.reading import DELIMITED, DELIMITERS, BadRecord, Found, Reading, Records, Replaced
+from seedbed.data.files.reading import DELIMITED, DELIMITERS, BadRecord, Declared, Found, Reading, Records, Replaced, Target
 from seedbed.data.files.typed import ARROW, ARROW_STREAM, PARQUET, arrow, json_records, parquet
 from seedbed.errors import DataError
 
-__all__ = ["DELIMITERS", "BadRecord", "Found", "Reading", "Records", "Replaced", "open_records"]
+__all__ = ["DELIMITERS", "BadRecord", "Declared", "Found", "Reading", "Records", "Replaced", "Target", "open_records"]
 
 SUFFIXES = {
     ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
