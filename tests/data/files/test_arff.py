@@ -47,7 +47,9 @@ def test_columns_are_declared(read):
 @attribute i Numeric
 @data
 """
-    records = read(f"{header}0,2,'x, y',yes,t,2020-01-01,1\n1.75 , 3, z, <null>, 'it''s', ?, 2\n".replace("''s", "\\'s"))["records"]
+    records = read(
+        f"{header}0,2,'x, y',yes,t,2020-01-01,1\n1.75 , 3, z, <null>, 'it''s', ?, 2\n".replace("''s", "\\'s")
+    )["records"]
     assert records.columns == ("a", "b c", "d 'e", "f", "g", "h", "i")
     assert records.declared == {
         0: Declared("real", range=(0.0, 1.5)),
@@ -84,7 +86,9 @@ def test_of_several_outputs_none_is_chosen(read):
 
 
 def test_sparse_records(read):
-    header = "@relation r\n@attribute x real\n@attribute y {a,'b c'}\n@attribute z string\n@attribute w numeric\n@data\n"
+    header = (
+        "@relation r\n@attribute x real\n@attribute y {a,'b c'}\n@attribute z string\n@attribute w numeric\n@data\n"
+    )
     found = read(f"{header}{{1 'b c', 3 -2.5}}\n{{ }}\n{{0 ?, 2 t}}\n5,a,u,6\n")
     assert found["x"] == ["0", "0", "", "5"]
     assert found["y"] == ["b c", "a", "a", "a"]
@@ -133,10 +137,16 @@ def test_a_record_with_an_undeclared_value_is_left_out_where_asked(read):
         (f"{WEKA}1,x,a,{{2}}\n", "line 11: it has a weight"),
         (f"{WEKA}1,x,c\n", "line 11: 'class' is 'c', but its @attribute declares 'a', 'b c'"),
         (WEKA.replace("text string", "bag relational"), "line 5: attribute 'bag': an @attribute of type relational"),
-        (WEKA.replace("NUMERIC", "numerc"), "line 4: attribute 'sepal length' is of type 'numerc', did you mean 'numeric'"),
+        (
+            WEKA.replace("NUMERIC", "numerc"),
+            "line 4: attribute 'sepal length' is of type 'numerc', did you mean 'numeric'",
+        ),
         (WEKA.replace(" NUMERIC", ""), "line 4: attribute 'sepal length' has no type"),
         (WEKA.replace("'b c'}", "'b c'"), "line 6: attribute 'class' has values of which a quote or the brace"),
-        (KEEL.replace("@outputs Class", "@outputs Clas"), "line 5: @outputs names 'Clas', which is no attribute, did you"),
+        (
+            KEEL.replace("@outputs Class", "@outputs Clas"),
+            "line 5: @outputs names 'Clas', which is no attribute, did you",
+        ),
         (WEKA[: WEKA.index("@DATA")], "no line @data"),
         (WEKA[: WEKA.index("5.1")], "no record below @data"),
         ("@relation x\n@data\n1\n", "no @attribute"),

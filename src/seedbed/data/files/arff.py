@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +30,8 @@ _CELL = re.compile(rf"\s*(\d+)\s+(?:{_QUOTED}|([^,]*))\s*(?:(,)|$)")
 _WEIGHT = re.compile(r",\s*\{\s*[\d.eE+-]+\s*\}$")
 _ESCAPED = re.compile(r"\\(.)")
 _COMMENT_BEHIND = re.compile(r"\s%.*")
-_OTHER_SIGNS = re.compile(r"""['"{\\\0]""")  # without these, a line is parted by its commas alone
+_QUOTING = re.compile(r"""['"{\\\0]""")  # a line without these is parted by its commas alone
+_LOOSE = re.compile(r"[\s?<]")  # of blanks around values, or of values that are missing
 
 
 @dataclass
@@ -43,28 +45,34 @@ class Header:
     start: int = 0
     """The number of lines down to @data."""
 
+    @cached_property
+    def of_sparse(self) -> list[str]:
+        """What a sparse record has where it names no value: 0, or the first value of a nominal attribute."""
+        by_kind = {"real": "0", "integer": "0"}
+        return [each.values[0] if each.kind == "nominal" else by_kind.get(each.kind, "") for each in self.declared]
+
 
 class ArffRecords(DelimitedRecords):
     """Records whose columns are declared."""
 
-    def __init__(
-        self, path: Path, header: Header, how: str, found: Found, rows: Sequence[Sequence[str]], lines: Sequence[int]
-    ) -> None:
-        """``lines`` is the line of each of the ``rows``."""
-        written = io.StringIO()
-        csv.writer(written, lineterminator="\n").writerows([header.names, *rows])
-        dialect = Dialect(",", csv.QUOTE_MINIMAL, True)
-        super().__init__(path, header.names, how, found, written.getvalue(), dialect, len(rows))
+    def __init__(self, path: Path, header: Header, how: str, found: Found, rows: Mapping[int, str]) -> None:
+        """``rows`` are the records as lines of CSV, by the number of their line in the file."""
+        text = "\n".join([_csv_line(header.names), *rows.values(), ""])
+        super().__init__(path, header.names, how, found, text, Dialect(",", csv.QUOTE_MINIMAL, True), len(rows))
         self.declared = dict(enumerate(header.declared))
-        self._lines = lines
-        self._beyond = self._beyond_ranges()
+        self.target = _target(header)
+        self._lines = list(rows)
 
-    @property
+    @cached_property
     def notes(self) -> tuple[str, ...]:
-        return (*super().notes, *self._beyond)
+        return (*super().notes, *self._beyond_ranges())
 
     def place(self, row: int) -> str:
-        return numbered([self._lines[row]])
+        return numbered([self.line(row)])
+
+    def line(self, row: int) -> int:
+        """The line of a record, which is counted from 0."""
+        return self._lines[row]
 
     def _beyond_ranges(self) -> list[str]:
         """A sentence where values lie outside of the range that is declared for them: it may be that of a part of the rows."""
@@ -96,17 +104,23 @@ def arff(path: Path, text: str, found: Found, reading: Reading) -> Records:
     """The records of such a file; raises ``DataError``."""
     lines = text.split("\n")
     header = _header(path, lines)
-    rows, at_lines, bad = _rows(lines, header)
+    how = f"{path.name} was read as ARFF (or KEEL): encoding {found.encoding}, names from its @attribute lines."
+    found = replace(found, format="ARFF")
+    rows, bad = _rows(lines, header)
+    records = ArffRecords(path, header, how, found, rows)
+    if wrong := _undeclared(records) if rows else {}:
+        by_line = {records.line(row): why for row, why in wrong.items()}
+        bad += [BadRecord(line, line, why) for line, why in by_line.items()]
+        bad.sort(key=lambda each: each.first)
+        rows = {line: row for line, row in rows.items() if line not in by_line}
+        records = ArffRecords(path, header, how, found, rows)
     if bad and not reading.drops:
         more = f" (and {len(bad) - 1} more such records)" if len(bad) > 1 else ""
         raise DataError(
             f"{path}, {bad[0].place}: {bad[0].why}{more}. Mend the line, or leave such records out: data.bad_lines=drop."
         )
-    how = f"{path.name} was read as ARFF (or KEEL): encoding {found.encoding}, names from its @attribute lines."
     if not rows:
         raise DataError(f"{path} has no record below @data. ({how})")
-    records = ArffRecords(path, header, how, replace(found, format="ARFF"), rows, at_lines)
-    records.target = _target(header)
     records.with_dropped(bad)
     return records
 
@@ -197,41 +211,44 @@ def _without_comment(text: str) -> str:
 # ---- the records -----------------------------------------------------------------------------------------------------
 
 
-def _rows(lines: Sequence[str], header: Header) -> tuple[list[list[str]], list[int], list[BadRecord]]:
-    """The records, each with a value for every attribute, their lines, and those that are none."""
-    rows, at_lines, bad = [], [], []
-    sparse = [_of_sparse(declared) for declared in header.declared]
+def _rows(lines: Sequence[str], header: Header) -> tuple[dict[int, str], list[BadRecord]]:
+    """The records as lines of CSV, by the number of their line, and those that are none."""
+    rows: dict[int, str] = {}
+    bad = []
     for number, written in enumerate(lines[header.start :], header.start + 1):
         line = written.strip()
         if not line or line.startswith(COMMENT):
             continue
-        fields, why = _record(line, header, sparse)
+        if line.count(",") == len(header.names) - 1 > 0 and not _QUOTING.search(line):  # most are so
+            rows[number] = _without_blanks(line) if _LOOSE.search(line) else line
+            continue
+        fields, why = _record(line, header)
         if fields is None:
             bad.append(BadRecord(number, number, why))
         else:
-            rows.append(fields)
-            at_lines.append(number)
-    wrong = _undeclared(header, rows)
-    if not wrong:
-        return rows, at_lines, bad
-    bad += [BadRecord(at_lines[row], at_lines[row], why) for row, why in wrong.items()]
-    kept = [row for row in range(len(rows)) if row not in wrong]
-    bad.sort(key=lambda each: each.first)
-    return [rows[row] for row in kept], [at_lines[row] for row in kept], bad
+            rows[number] = _csv_line(fields)
+    return rows, bad
 
 
-def _record(line: str, header: Header, sparse: Sequence[str]) -> tuple[list[str] | None, str]:
+def _without_blanks(line: str) -> str:
+    values = map(str.strip, line.split(","))
+    return ",".join(["" if value in MISSING else value for value in values])
+
+
+def _csv_line(fields: Sequence[str]) -> str:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="").writerow(fields)
+    return written.getvalue()
+
+
+def _record(line: str, header: Header) -> tuple[list[str] | None, str]:
     """The values of a line, "" where there is none; None where it is no record, and why."""
     width = len(header.names)
     if "\0" in line:
         return None, "it holds a NUL character"
     if line.startswith("{"):
-        return _sparse_record(line, sparse)
-    parted = line if "," in line else re.sub(r"\t+", ",", line)
-    if _OTHER_SIGNS.search(parted) is None:
-        fields: list[str] | None = ["" if (bare := each.strip()) in MISSING else bare for each in parted.split(",")]
-    else:
-        fields = _fields(parted)
+        return _sparse_record(line, header.of_sparse)
+    fields = _fields(line if "," in line else re.sub(r"\t+", ",", line))
     if fields is None:
         return None, "a quote is not closed"
     if len(fields) == width:
@@ -254,7 +271,10 @@ def _sparse_record(line: str, values: Sequence[str]) -> tuple[list[str] | None, 
             return None, f"a sparse record has {inner[at:].strip()[:30]!r}, where a position and a value are needed"
         position = int(match[1])
         if position >= len(fields):
-            return None, f"a sparse record has a value at position {position}, but {len(fields)} attributes are named, from 0 on"
+            return (
+                None,
+                f"a sparse record has a value at position {position}, but {len(fields)} attributes are named, from 0 on",
+            )
         if position <= last:
             return None, f"a sparse record has position {position} after {last}, where they must rise"
         fields[position] = _value(match[2], match[3], match[4])
@@ -264,26 +284,17 @@ def _sparse_record(line: str, values: Sequence[str]) -> tuple[list[str] | None, 
     return fields, ""
 
 
-def _of_sparse(declared: Declared) -> str:
-    """What a sparse record that does not name an attribute has there: 0, or the first value of a nominal one."""
-    if declared.kind == "nominal":
-        return declared.values[0]
-    return "0" if declared.kind in ("real", "integer") else ""
-
-
-def _undeclared(header: Header, rows: Sequence[Sequence[str]]) -> Mapping[int, str]:
+def _undeclared(records: Records) -> dict[int, str]:
     """The records with a nominal value that is not declared, by number, and why they are none."""
+    nominal = [at for at, declared in records.declared.items() if declared.kind == "nominal"]
     wrong: dict[int, str] = {}
-    for at, declared in enumerate(header.declared):
-        if declared.kind != "nominal":
-            continue
-        known = {*declared.values, ""}
-        others = {row[at] for row in rows} - known
-        if others:
-            whys = {value: _why_undeclared(header.names[at], value, declared.values) for value in others}
-            for number, row in enumerate(rows):
-                if row[at] in others:
-                    wrong.setdefault(number, whys[row[at]])
+    for at, values in zip(nominal, records.strings(nominal) if nominal else [], strict=True):
+        declared = records.declared[at].values
+        if others := set(values) - {*declared, ""}:
+            whys = {value: _why_undeclared(records.columns[at], value, declared) for value in others}
+            for row, value in enumerate(values):
+                if value in whys:
+                    wrong.setdefault(row, whys[value])
     return wrong
 
 

@@ -10,7 +10,17 @@ from seedbed.data.files.characters import decoded
 from seedbed.data.files.contents import unpacked
 from seedbed.data.files.delimited import delimited
 from seedbed.data.files.foreign import refuse_binary, refuse_foreign
-from seedbed.data.files.reading import DELIMITED, DELIMITERS, BadRecord, Declared, Found, Reading, Records, Replaced, Target
+from seedbed.data.files.reading import (
+    DELIMITED,
+    DELIMITERS,
+    BadRecord,
+    Declared,
+    Found,
+    Reading,
+    Records,
+    Replaced,
+    Target,
+)
 from seedbed.data.files.typed import ARROW, ARROW_STREAM, PARQUET, arrow, json_records, parquet
 from seedbed.errors import DataError
 
