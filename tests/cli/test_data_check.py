@@ -103,6 +103,16 @@ def test_numbers_and_a_header_that_is_a_record(written):
     assert "As rows of numbers (data=feature_csv): 40 rows: 20 '0', 20 '1'." in said
 
 
+def test_a_file_that_says_what_is_to_be_predicted(written):
+    rows = [f"{row % 7},{row % 5},{row % 9},{'np'[row % 2]}" for row in range(40)]
+    header = "".join(f"@attribute {name} integer\n" for name in "abc") + "@attribute z {n, p}\n@data\n"
+    path = written("\n".join([f"@relation r\n{header}", *rows]), "r.dat")
+    assert lines(of=path)[-1] == f"It could be rows of numbers: seedbed data check {path} label=z", "and no ratings"
+    said = lines("data=feature_csv", of=path)
+    assert "data.label is not set: it is 'z', the last attribute." in said
+    assert "As rows of numbers (data=feature_csv): 40 rows: 20 'n', 20 'p'." in said
+
+
 def test_a_few_values_of_another_kind_are_named(written):
     rows = [f"{row % 9},{row / 3}" for row in range(60)]
     said = "\n".join(lines(of=written("\n".join(["a,b", *rows, "4 stars,1.5"]))))

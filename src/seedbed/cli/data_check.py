@@ -15,7 +15,7 @@ from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.data.column_kinds import COMMA, FileColumn, column, cut
 from seedbed.data.encoders import TfidfEncoder
 from seedbed.data.feature_csv import FeatureCsv
-from seedbed.data.files.records import Reading, Records, open_records
+from seedbed.data.files.records import Reading, Records, Target, open_records
 from seedbed.data.image_folder import ImageFolder
 from seedbed.data.labels import MOST_CLASSES
 from seedbed.data.numbers import number
@@ -82,7 +82,7 @@ def check_file(path: Path, settings: Sequence[str] = ()) -> Iterator[str]:
         raise fault
     if use is None or (use.kind is FeatureCsv and chosen is None and any(each.could_be_texts for each in columns)):
         yield from _of_classes(columns)
-        yield from _proposals(path, columns, settings, given)
+        yield from _proposals(path, columns, settings, given, records.target)
     else:
         yield from _made(use, path, given, settings, records.notes)
 
@@ -255,10 +255,20 @@ def _size(table: Table | RatingTable) -> str:
 
 
 def _proposals(
-    path: Path, columns: Sequence[FileColumn], settings: Sequence[str], given: Mapping[str, Any]
+    path: Path,
+    columns: Sequence[FileColumn],
+    settings: Sequence[str],
+    given: Mapping[str, Any],
+    target: Target | None,
 ) -> Iterator[str]:
-    """What the columns could be, and the commands that look closer."""
-    proposals = [*_as_texts(columns), *_as_ratings(columns), *_as_numbers(columns)]
+    """What the columns could be, and the commands that look closer; ``target`` is the column of labels by the file itself."""
+    labels = [each for each in columns if each.could_be_labels]
+    ratings = []
+    if target is not None and columns[target.at] in labels:
+        labels = [columns[target.at]]
+    else:
+        ratings = list(_as_ratings(columns))
+    proposals = [*_as_texts(columns, labels), *ratings, *_as_numbers(columns, labels, rated=bool(ratings))]
     yield ""
     if not proposals:
         yield (
@@ -273,8 +283,7 @@ def _proposals(
 Proposal = tuple[str, dict[str, str]]
 
 
-def _as_texts(columns: Sequence[FileColumn]) -> Iterator[Proposal]:
-    labels = [each for each in columns if each.could_be_labels]
+def _as_texts(columns: Sequence[FileColumn], labels: Sequence[FileColumn]) -> Iterator[Proposal]:
     texts = [each for each in columns if each.could_be_texts]
     if not texts and len(columns) == 2:
         texts = [each for each in columns if each.kind == "text" and each not in labels]
@@ -299,9 +308,7 @@ def _as_ratings(columns: Sequence[FileColumn]) -> Iterator[Proposal]:
     yield "ratings", keys
 
 
-def _as_numbers(columns: Sequence[FileColumn]) -> Iterator[Proposal]:
-    labels = [each for each in columns if each.could_be_labels]
-    rated = any(_as_ratings(columns))
+def _as_numbers(columns: Sequence[FileColumn], labels: Sequence[FileColumn], *, rated: bool) -> Iterator[Proposal]:
     numbers = [each for each in columns if each.has_numbers and not (rated and each.could_be_names)]
     if not labels or len(numbers) < 2 or any(each.could_be_texts for each in columns):
         return
