@@ -59,6 +59,15 @@ def test_settings_that_came_later_count_from_where_they_are_set(experiment, give
     assert all(any(name.startswith(key) for name in set_now) for key in keys)
 
 
+def test_a_younger_value_that_gives_the_same_results_has_the_older_one_s_fingerprint() -> None:
+    def recipe(decimal: str, name: str = "feature_csv.FeatureCsv") -> dict[str, object]:
+        return recipe_of({"data": {"_target_": f"seedbed.data.{name}", "decimal": decimal}})
+
+    assert recipe("auto") == recipe("point") != recipe("comma")
+    assert recipe("point")["data.decimal"] == "point", "it stands in the fingerprints of cells that count"
+    assert recipe("auto", "own.FeatureCsv")["data.decimal"] == "auto"
+
+
 def test_equal_values_have_one_fingerprint() -> None:
     assert fingerprint("optimizer.weight_decay=1") == fingerprint("optimizer.weight_decay=1.0")
 

@@ -120,8 +120,39 @@ def test_the_remedy_holds_what_is_left_out_already_and_fits_a_shell(load):
 
 def test_decimal_commas(load):
     content = "a;y\n1,5;0\n2,25;1\n"
-    assert "data.decimal=comma" in refused(load, content)
-    assert load(content, decimal="comma").features.tolist() == [[1.5], [2.25]]
+    assert "data.decimal=comma" in refused(load, content, decimal="point")
+    given, found = load(content, decimal="comma"), load(content)
+    assert given.features.tolist() == found.features.tolist() == [[1.5], [2.25]]
+    assert (given.made_with, found.made_with) == ({}, {"decimal": "comma"}), "found, it has a fingerprint of its own"
+    assert len(found.notes) == len(given.notes) + 1
+    assert "decimal comma (found" in found.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "features"),
+    [
+        ("a\tb\ty\n1\t1,500\t0\n2\t0,25\t1\n", [[1, 1.5], [2, 0.25]]),  # 0,25 shows what 1,500 is
+        ('a,b,y\n"1,5",1e3,0\n"2,5",,1\n"2,75",NA,1\n"4,5",-1e-3,1\n', [[1.5, 1e3], [4.5, -1e-3]]),
+        ("a;b;y\n1.500;1e-3;0\n2.5;3;1\n", [[1.5, 1e-3], [2.5, 3]]),
+    ],
+)
+def test_the_decimal_sign_is_found(load, content, features):
+    assert load(content).features == pytest.approx(np.array(features, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("a;y\n1,500;0\n2,250;1\n3;1\n", ["column 'a' has '1,500' in line 2", "data.decimal=comma", "take it out"]),
+        ("a;b;y\n1,5;1.5;0\n2,5;2;1\n", ["'a' has '1,5' in line 2", "'b' '1.5' in line 2", "in one way"]),
+        ("a;y\n1,5;0\n2;1\n2.5;1\n", ["'a' has '1,5' in line 2", "'a' '2.5' in line 4", "in one way"]),
+        ("a;b;y\n1,5;Rome;0\n2,5;Oslo;1\n", ["not numeric: 'b' (such as 'Rome' in line 2)", "data.exclude=[b]"]),
+        ("a;y\n1,5;0\nfew;1\n", ["'a' (such as '1,5' in line 2)"]),
+    ],
+)
+def test_a_decimal_sign_that_cannot_be_told(load, content, parts):
+    message = refused(load, content)
+    assert [part for part in parts if part not in message] == [], message
 
 
 def test_numbers_are_read_as_in_ratings(load):

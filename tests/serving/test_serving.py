@@ -292,8 +292,9 @@ def test_other_files_have_a_text_a_line(folder: Path, tmp_path: Path) -> None:
 def test_numbers_are_read_by_the_same_settings(folder: Path, tmp_path: Path) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("b c;a\n1,5;2\n")
-    asked_for = asked("feature_imbalance", rows, "data.delimiter=semicolon", "data.decimal=comma", folder=folder)
-    assert asked_for.to_dict("records") == [{"a": 2.0, "b c": 1.5}]
+    for more in ([], ["data.delimiter=semicolon", "data.decimal=comma"]):
+        asked_for = asked("feature_imbalance", rows, *more, folder=folder)
+        assert asked_for.to_dict("records") == [{"a": 2.0, "b c": 1.5}]
     with pytest.raises(SeedbedError, match=r"did you mean .data.decimal."):
         asked("feature_imbalance", rows, "data.decimals=comma", folder=folder)
 

@@ -312,8 +312,7 @@ def _as_numbers(columns: Sequence[FileColumn], labels: Sequence[FileColumn], *, 
     numbers = [each for each in columns if each.has_numbers and not (rated and each.could_be_names)]
     if not labels or len(numbers) < 2 or any(each.could_be_texts for each in columns):
         return
-    decimal = {"decimal": "comma"} if any(each.kind == COMMA for each in numbers) else {}
-    yield "rows of numbers", {"label": _likely(labels).name, **decimal}
+    yield "rows of numbers", {"label": _likely(labels).name}
 
 
 def _likely(labels: Sequence[FileColumn]) -> FileColumn:

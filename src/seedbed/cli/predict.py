@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.data.files.records import SUFFIXES, Reading, Records, open_records
-from seedbed.data.numbers import DECIMALS, MissingValues, check_decimal, read_numbers
+from seedbed.data.numbers import AUTO, MissingValues, check_decimal, numeric_frame, read_numbers
 from seedbed.errors import ConfigError, DataError, near_misses
 from seedbed.report.formatting import mean_text
 from seedbed.serving.classifier import Classifier
@@ -74,7 +74,7 @@ class FileOptions:
                 )
             given[known[item.key_or_group]] = item.value()
         text, decimal = given.pop("text", None), given.pop("decimal", "point")
-        check_decimal(decimal)
+        check_decimal(decimal, AUTO)
         missing = MissingValues(given.pop("missing_values", None))
         path = data.get("path")
         name = None if text is None else str(text)
@@ -143,10 +143,13 @@ def _table(classifier: Classifier, file: Path, options: FileOptions, say: Callab
     names = [column.name for column in classifier.questions]
     records = open_records(file, options.reading, names)
     positions = [records.position(name, "--file") for name in names]
-    numbers = records.numbers(positions, DECIMALS[options.decimal])
+    numbers, decimal = numeric_frame(records, positions, options.decimal, options.missing_values)
     _say_what_is_lost(records, file, say)
     return pd.DataFrame(
-        {name: _column(records, at, numbers[at], file, options) for name, at in zip(names, positions, strict=True)}
+        {
+            name: _column(records, at, numbers[at], file, replace(options, decimal=decimal))
+            for name, at in zip(names, positions, strict=True)
+        }
     )
 
 

@@ -37,6 +37,8 @@ ADDED_LATER: dict[str, Any] = {
 }  # fmt: skip
 # Such settings of one data set alone: others have had the key from the start.
 ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
+# Values of settings that are younger than cells which count, each with the value of these that it gives the same results as.
+SAME_AS = {"seedbed.data.feature_csv.FeatureCsv": {"data.decimal": {"auto": "point"}}}
 # Parts of a config that change nothing where they are null or empty.
 MAY_BE_EMPTY = ("loggers", "callbacks")
 # Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.
@@ -85,7 +87,9 @@ def recipe_of(config: Mapping[str, Any]) -> dict[str, Any]:
     if not trains_modules(config):
         own = {name: node for name, node in kept.pop("callbacks", {}).items() if not only_observes(node)}
         kept |= {"callbacks": own} if own else {}
-    return {key: value for key, value in flatten(kept).items() if can_change_results(key, config)}
+    same = SAME_AS.get(str((kept.get("data") or {}).get("_target_")), {})
+    settings = {key: value for key, value in flatten(kept).items() if can_change_results(key, config)}
+    return settings | {key: values.get(settings[key], settings[key]) for key, values in same.items() if key in settings}
 
 
 def flatten(config: Any, prefix: str = "", *, inner: bool = False) -> dict[str, Any]:

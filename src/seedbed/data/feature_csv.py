@@ -16,7 +16,16 @@ from seedbed.data.files.records import Reading, Records, open_records
 from seedbed.data.fitted import transformer_of
 from seedbed.data.labels import LabelRules, Labels, classes_of, equal_classes_note, label_numbers
 from seedbed.data.network_inputs import NetworkInputs, Vectors
-from seedbed.data.numbers import DECIMALS, NAMED, MissingValues, Numbers, check_decimal, read_numbers
+from seedbed.data.numbers import (
+    AUTO,
+    NAMED,
+    MissingValues,
+    Numbers,
+    check_decimal,
+    decimal_notes,
+    numeric_frame,
+    read_numbers,
+)
 from seedbed.data.sources import sha256
 from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers
 from seedbed.data.text_csv import checked_path
@@ -38,7 +47,7 @@ class FeatureCsv:
         exclude: Sequence[str | int] = (),
         missing: str = "drop",
         scaler: Any = None,
-        decimal: str = "point",
+        decimal: str = AUTO,
         missing_values: Sequence[Any] | None = None,
         labels: Mapping[Any, Any] | Sequence[Any] | None = None,
         join_labels: bool = False,
@@ -62,7 +71,7 @@ class FeatureCsv:
             )
         self.missing = missing
         self.scaler = scaler
-        self.decimal = check_decimal(decimal)
+        self.decimal = check_decimal(decimal, AUTO)
         self.missing_values = MissingValues(missing_values)
         self.rules = LabelRules(labels, join_labels, drop_classes, positive)
         self.reading = Reading(**reading)
@@ -74,7 +83,7 @@ class FeatureCsv:
         label_at = self._label_position(records)
         chosen, unnamed = self._chosen(records, label_at)
         columns = [records.columns[at] for at in chosen]
-        features, named_missing = self._numbers(records, chosen)
+        features, named_missing, decimal = self._numbers(records, chosen)
         place = f"{self.path}: column {records.columns[label_at]!r} (data.label)"
         settled = self.rules.settled(records.strings([label_at])[0], place)
         kept, dropped = self._complete(settled, features, columns)
@@ -105,12 +114,18 @@ class FeatureCsv:
                 *(records.target_notes("data.label") if self.label is None else []),
                 *(["Left out as no feature: columns without a name, such as a row number."] if unnamed else []),
                 *count_notes(dropped, records.first_dropped),
+                *decimal_notes(self.decimal, decimal),
                 *self.missing_values.notes(named_missing),
                 *settled.notes,
                 *equal_classes_note(labels, classes, positive),
             ),
             preparation=self._preparation(features, labels),
-            made_with={**records.made_with, **settled.made_with},
+            made_with={
+                **records.made_with,
+                **settled.made_with,
+                # To a fingerprint, auto is point.
+                **({"decimal": "comma"} if self.decimal == AUTO and decimal == "comma" else {}),
+            },
             columns=tuple(columns),
             positive_class=positive,
             dropped_classes=self.rules.dropped,
@@ -147,12 +162,12 @@ class FeatureCsv:
 
     # ---- values --------------------------------------------------------------------------------------------------
 
-    def _numbers(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, int]:
-        """The features, (N, F) float32 with NaN where there is no value; and how many ``data.missing_values`` name."""
-        frame = records.numbers(chosen, DECIMALS[self.decimal])
+    def _numbers(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, int, str]:
+        """The features, (N, F) float32 with NaN where there is no value; how many ``data.missing_values`` name; the decimal sign."""
+        frame, decimal = numeric_frame(records, chosen, self.decimal, self.missing_values)
         texts = [at for at in chosen if not pd.api.types.is_numeric_dtype(frame[at])]
         written = dict(zip(texts, records.strings(texts), strict=True)) if texts else {}
-        read = {at: read_numbers(strings, self.decimal, self.missing_values) for at, strings in written.items()}
+        read = {at: read_numbers(strings, decimal, self.missing_values) for at, strings in written.items()}
         if unreadable := {at: numbers for at, numbers in read.items() if numbers.unreadable.any()}:
             raise DataError(self._not_numeric(records, unreadable))
         values = np.empty((len(frame), len(chosen)))
@@ -174,7 +189,7 @@ class FeatureCsv:
                 f"bits ({np.isinf(features).sum()} such values in all). Mend the file, or leave the column out: "
                 f"{self._excluding([name])}."
             )
-        return features, named_missing
+        return features, named_missing, decimal
 
     def _not_numeric(self, records: Records, unreadable: Mapping[int, Numbers]) -> str:
         names = [records.columns[at] for at in unreadable]

@@ -13,12 +13,13 @@ import pandas as pd
 
 from seedbed.checks import is_number, require_choice
 from seedbed.data.text_forms import seen
-from seedbed.errors import ConfigError
+from seedbed.errors import ConfigError, DataError
 from seedbed.quoting import override
 
 if TYPE_CHECKING:
     from seedbed.data.files.records import Records
 
+AUTO = "auto"
 DECIMALS = {"point": ".", "comma": ","}
 MISSING_WORDS = frozenset(
     {
@@ -176,6 +177,59 @@ def read_numbers(written: Sequence[str], decimal: str = "point", missing: Missin
     return Numbers(written, values[codes], unreadable[codes], int(named[codes].sum()), decimal)
 
 
+def numeric_frame(
+    records: Records, positions: Sequence[int], decimal: str, missing: MissingValues
+) -> tuple[pd.DataFrame, str]:
+    """The columns as ``records.numbers`` gives them, and the decimal sign that they are read with.
+
+    That is ``decimal``; for "auto" the point, but the comma where values that are no numbers with a point all are
+    numbers with a comma, which could not separate thousands. Raises ``DataError`` where that cannot be told.
+    """
+    if decimal != AUTO:
+        return records.numbers(positions, DECIMALS[decimal]), decimal
+    frame = records.numbers(positions)
+    commas = {
+        at: numbers
+        for at, numbers in _texts_read(records, positions, frame, "point", missing).items()
+        if numbers.distinct and all(number(seen(text), "comma") is not None for text in numbers.distinct)
+    }
+    if not commas:
+        return frame, "point"
+    at, first = next(iter(commas.items()))
+    place = f"{records.path}: column {records.columns[at]!r} has {first.shown(1, records.place)}"
+    if all(_THOUSANDS.fullmatch(seen(text)) for numbers in commas.values() for text in numbers.distinct):
+        raise DataError(
+            f"{place}, which may be a number with a decimal comma or one of thousands. If the comma is the decimal sign, set "
+            "data.decimal=comma; if it separates thousands, take it out of the file."
+        )
+    with_comma = records.numbers(positions, DECIMALS["comma"])
+    for other, numbers in _texts_read(records, positions, with_comma, "comma", missing).items():
+        if numbers.other_decimal == "point":
+            raise DataError(
+                f"{place}, with a decimal comma, and column {records.columns[other]!r} {numbers.shown(1, records.place)}, with a "
+                "decimal point; only one of them can be read at a time. Write all numbers in one way in the file."
+            )
+    return with_comma, "comma"
+
+
+def decimal_notes(asked: str, found: str) -> list[str]:
+    """What is to be said of the decimal sign that was found."""
+    return (
+        ["Numbers are read with a decimal comma (found; data.decimal says otherwise)."]
+        if asked != found == "comma"
+        else []
+    )
+
+
+def _texts_read(
+    records: Records, positions: Sequence[int], frame: pd.DataFrame, decimal: str, missing: MissingValues
+) -> dict[int, Numbers]:
+    """The columns of a frame that are not numeric, read as numbers, by position."""
+    texts = [at for at in positions if not pd.api.types.is_numeric_dtype(frame[at])]
+    written = records.strings(texts) if texts else []
+    return {at: read_numbers(strings, decimal, missing) for at, strings in zip(texts, written, strict=True)}
+
+
 def column_numbers(
     records: Records, position: int, written: Sequence[str], decimal: str, missing: MissingValues
 ) -> Numbers:
@@ -188,9 +242,9 @@ def column_numbers(
     return min(numbers, read_numbers(written, "point", missing), key=lambda each: int(each.unreadable.sum()))
 
 
-def check_decimal(decimal: str) -> str:
-    """Raises ``ConfigError`` for another value than those of ``DECIMALS``."""
-    require_choice("data.decimal", decimal, DECIMALS)
+def check_decimal(decimal: str, *more: str) -> str:
+    """Raises ``ConfigError`` for another value than those of ``DECIMALS`` and ``more``."""
+    require_choice("data.decimal", decimal, (*more, *DECIMALS))
     return decimal
 
 
