@@ -171,6 +171,13 @@ def test_another_way_of_quoting_is_named(refusal, content, said):
     assert "bad_lines" not in message
 
 
+def test_unquoted_decimal_commas_are_named_where_most_records_show_them(refusal):
+    said = refusal("a,b,y\n1,5,2,7,p\n2,5,3,1,n\n4,3,2,n\n3,4,n\n")
+    assert "Fields 1 and 2 of line 2 look like one number with a decimal comma (1,5): if so, export" in said
+    assert "decimal comma" not in refusal("a,b,y\n1,2,p\n2,5,n\n4,3,2,n\n3,4,n\n"), "one line of several"
+    assert "decimal comma" not in refusal("a,b,y\n1.5,x,2.5,p\n2.5,y,3.5,n\n"), "no numbers"
+
+
 def test_a_header_that_lacks_a_name(read, refusal):
     content = "label,text\n" + "1,ham,a b\n2,spam,c d\n"
     message = refusal(content)

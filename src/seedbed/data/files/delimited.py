@@ -9,13 +9,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
 from seedbed.data.files import broken_quotes
 from seedbed.data.files.broken_quotes import Parsed, is_blank
-from seedbed.data.files.reading import BLANKS, DELIMITERS, LONGEST_DELIMITER, BadRecord, Found, Reading, Records
+from seedbed.data.files.reading import (
+    BLANKS,
+    DELIMITERS,
+    LISTED,
+    LONGEST_DELIMITER,
+    BadRecord,
+    Found,
+    Reading,
+    Records,
+)
 from seedbed.errors import DataError
 from seedbed.quoting import override
 
@@ -474,6 +484,8 @@ def _refuse_bad(path: Path, text: str, reading: Reading, dialect: Dialect, scan:
                 if above == by_number
                 else f"{question} If it is, {name_all}"
             )
+    if mostly:
+        question += _decimal_commas(text, dialect, scan)
     remedies = ["Mend the line", *_other_quoting(text, reading, dialect, scan)]
     if bad.why == broken_quotes.SWALLOWS and _fits(text, dialect, replace(reading, quoting="csv"), scan):
         remedies.append("let the lines be one record (data.quoting=csv)")
@@ -488,6 +500,31 @@ def _header_lacks_names(scan: Scan) -> bool:
     widths = {bad.why for bad in scan.bad}
     fields = re.fullmatch(r"(\d+) fields", next(iter(widths)))
     return len(widths) == 1 and scan.records == 1 and fields is not None and int(fields[1]) > scan.width
+
+
+def _decimal_commas(text: str, dialect: Dialect, scan: Scan) -> str:
+    """A sentence where the surplus fields of the first bad lines may be the decimals of numbers; else ""."""
+    if dialect.written or dialect.delimiter != ",":
+        return ""
+    lines = _lines(text)
+    fields = [lines[each.first - 1].split(",") for each in scan.bad[:LISTED]]
+    pairs = [_parted_numbers(each) for each in fields]
+    if not all(0 < len(each) - scan.width <= len(of_line) for each, of_line in zip(fields, pairs, strict=True)):
+        return ""
+    at = pairs[0][0]
+    return (
+        f" Fields {at + 1} and {at + 2} of line {scan.bad[0].first} look like one number with a decimal comma "
+        f"({fields[0][at].strip()},{fields[0][at + 1].strip()}): if so, export the table with semicolons between the fields."
+    )
+
+
+def _parted_numbers(fields: Sequence[str]) -> list[int]:
+    """The places, none twice, at which a whole number is followed by digits."""
+    places: list[int] = []
+    for at, (whole, digits) in enumerate(pairwise(map(str.strip, fields))):
+        if at - 1 not in places and re.fullmatch(r"[-+]?[0-9]+", whole) and re.fullmatch(r"[0-9]+", digits):
+            places.append(at)
+    return places
 
 
 def _other_quotes(text: str, dialect: Dialect, scan: Scan) -> str | None:
