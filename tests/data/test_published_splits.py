@@ -173,7 +173,9 @@ def test_a_published_part_that_lacks_a_class_is_noted() -> None:
     labels[found.parts == VAL] = 0
     rows = OfficialSplit().rows(replace(found, labels=labels), 0)
     assert len(rows.notes) == 1
-    assert rows.notes[0].startswith("The validation part has none of class 'b': metrics of a class without rows are")
+    assert rows.notes[0].startswith(
+        "The validation part has none of class 'b' (50 rows): metrics of a class without rows are"
+    )
     labels[found.parts == TEST] = 1
     assert len(OfficialSplit().rows(replace(found, labels=labels), 0).notes) == 2
     assert OfficialSplit().rows(found, 0).notes == ()

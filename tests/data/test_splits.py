@@ -193,6 +193,29 @@ def test_where_no_shares_can_help_the_class_is_left_out(counts, remedy):
         GroupStratifiedSplit().rows(of_counts(*counts), 0)
     assert remedy in str(raised.value)
     assert "Raise" not in str(raised.value)
+    assert "split.rare_classes=allow" in str(raised.value)
+
+
+def test_where_rare_classes_are_allowed_the_notes_say_which_side_lacks_them():
+    table = of_counts(100, 3, 1)
+    rows = GroupStratifiedSplit(rare_classes="allow").rows(table, 0)
+    counts = [np.bincount(table.labels[side], minlength=3).tolist() for side in sides(rows)]
+    assert counts == [[70, 2, 1], [10, 0, 0], [20, 1, 0]]
+    validation, test = rows.notes
+    assert validation.startswith(
+        "The validation part has none of classes 'y' (3 rows), 'z' (1 row): metrics of a class"
+    )
+    assert test.startswith("The test part has none of class 'z' (1 row): metrics")
+    assert GroupStratifiedSplit().rows(of_counts(100, 50), 0).notes == ()
+    with pytest.raises(ConfigError, match=r"split\.rare_classes=keep"):
+        GroupStratifiedSplit(rare_classes="keep")
+
+
+def test_what_trains_lacks_no_class():
+    table = replace(of_counts(20, 20), groups=np.repeat([0, 1], 20))  # each class is equal rows, which stay together
+    split = GroupStratifiedSplit(train=0.2, val=0.4, test=0.4, rare_classes="allow")
+    said = [refusal(split, table, seed) for seed in range(5)]
+    assert any("has no row in the train split" in each for each in said)
 
 
 def test_no_class_is_left_out_of_data_that_cannot_do_without():

@@ -21,7 +21,7 @@ from seedbed.data.labels import MOST_CLASSES
 from seedbed.data.numbers import number
 from seedbed.data.ratings import RatingTable
 from seedbed.data.ratings_csv import RatingsCsv
-from seedbed.data.splits import classes_of_few, leave_out
+from seedbed.data.splits import TO_ALLOW, classes_of_few, leave_out
 from seedbed.data.table import Table, rows_of
 from seedbed.data.text_csv import TextCsv
 from seedbed.errors import ConfigError, DataError, near_misses
@@ -231,7 +231,7 @@ def _made(
         names = ", ".join(map(repr, few))
         yield (
             f"{_count(len(few), 'class')} of fewer than {SIDES} distinct rows ({names}) can't be on all sides of a split, which "
-            f"training refuses. {leave_out(table, few)}"
+            f"training refuses. {leave_out(table, few)} {TO_ALLOW}"
         )
     yield ""
     yield f"Train on it: {_command(use.experiment, path, settings)}"

@@ -39,6 +39,8 @@ ADDED_LATER: dict[str, Any] = {
 ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
 # Values of settings that are younger than cells which count, each with the value of these that it gives the same results as.
 SAME_AS = {"seedbed.data.feature_csv.FeatureCsv": {"data.decimal": {"auto": "point"}}}
+# Such settings of seedbed's own splits.
+SPLIT_ADDED_LATER: dict[str, Any] = {"rare_classes": "error"}
 # Parts of a config that change nothing where they are null or empty.
 MAY_BE_EMPTY = ("loggers", "callbacks")
 # Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.
@@ -73,7 +75,18 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
         target = str(data.get("_target_"))
         later = ADDED_LATER | ADDED_LATER_TO.get(target, {}) if target.startswith("seedbed.data.") else {}
         kept["data"] = {key: value for key, value in data.items() if key not in later or value != later[key]}
+    if isinstance(split := config.get("split"), Mapping) and str(split.get("_target_")).startswith("seedbed.data."):
+        kept["split"] = _used_of_split(split)
     return kept
+
+
+def _used_of_split(split: Mapping[str, Any]) -> dict[str, Any]:
+    """A split's settings, and those of a split inside it, without later ones as they are by default."""
+    return {
+        key: _used_of_split(value) if isinstance(value, Mapping) else value
+        for key, value in split.items()
+        if key not in SPLIT_ADDED_LATER or value != SPLIT_ADDED_LATER[key]
+    }
 
 
 def _limits_nothing(key: str, value: Any) -> bool:

@@ -18,6 +18,7 @@ from seedbed.data.splits import (
     members_of,
     narrow,
     none_of,
+    notes_on_classes,
     rounded,
 )
 from seedbed.data.table import Table
@@ -218,19 +219,6 @@ def buffer_shuffled(rows: np.ndarray, buffer: int, rng: np.random.Generator) -> 
     left = np.arange(size)
     left[places] = comes  # of several in one place, NumPy keeps the last
     return np.concatenate([rows[leaves], rows[rng.permutation(left)]])
-
-
-def notes_on_classes(table: Table, parts: dict[str, np.ndarray]) -> tuple[str, ...]:
-    """A sentence for each part, of row numbers, that lacks a class: what is measured there says nothing of it."""
-    notes = []
-    for name, rows in parts.items():
-        present = np.bincount(table.labels[rows], minlength=len(table.classes)) > 0
-        if not present.all():
-            notes.append(
-                f"The {name} part has {none_of(table.classes, present)}: metrics of a class without rows are undefined there "
-                "and left out, and means over the classes are over the others."
-            )
-    return tuple(notes)
 
 
 def published_parts(table: Any, name: str) -> np.ndarray:

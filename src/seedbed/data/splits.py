@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from seedbed.checks import require_choice
 from seedbed.data.table import Table, rows_of
 from seedbed.errors import ConfigError, DataError
 from seedbed.quoting import override
 from seedbed.randomness import numpy_generator
 
 SIDES = ("train", "val", "test")
+SHOWN = 10  # classes that a note names
 
 
 class Passes(Protocol):
@@ -65,6 +67,22 @@ def none_of(classes: Sequence[str], present: np.ndarray) -> str:
     return f"none of class{'es' if len(absent) > 1 else ''} {', '.join(absent)}"
 
 
+def notes_on_classes(table: Table, parts: dict[str, np.ndarray]) -> tuple[str, ...]:
+    """A sentence for each part, of row numbers, that lacks a class: what is measured there says nothing of it."""
+    rows_of_class = np.bincount(table.labels, minlength=len(table.classes))
+    notes = []
+    for name, rows in parts.items():
+        absent = np.flatnonzero(np.bincount(table.labels[rows], minlength=len(table.classes)) == 0)
+        if len(absent):
+            listed = ", ".join(f"{table.classes[at]!r} ({rows_of(rows_of_class[at])})" for at in absent[:SHOWN])
+            more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+            notes.append(
+                f"The {name} part has none of class{'es' if len(absent) > 1 else ''} {listed}{more}: metrics of a class without "
+                "rows are undefined there and left out, and means over the classes are over the others."
+            )
+    return tuple(notes)
+
+
 class Split(ABC):
     """Which rows of a table train, validate and test under each seed; one of a user's derives from it."""
 
@@ -105,12 +123,22 @@ class GroupStratifiedSplit(Split):
     """
 
     def __init__(
-        self, *, train: float = 0.7, val: float = 0.1, test: float = 0.2, per_seed: bool = True, seed: int = 0
+        self,
+        *,
+        train: float = 0.7,
+        val: float = 0.1,
+        test: float = 0.2,
+        per_seed: bool = True,
+        seed: int = 0,
+        rare_classes: str = "error",
     ) -> None:
         """Shares of the rows; ``per_seed`` draws a split for each seed, otherwise ``seed`` draws one for all.
 
-        Raises ``ConfigError`` for shares that cannot be.
+        ``rare_classes`` "allow" lets validation and test rows lack a class that has too few rows for all sides. Raises
+        ``ConfigError`` for shares that cannot be.
         """
+        require_choice("split.rare_classes", rare_classes, ("error", "allow"))
+        self.rare_classes = rare_classes
         self.shares = np.array([train, val, test], dtype=float)
         self.has_test_rows = test > 0
         self.per_seed = per_seed
@@ -118,12 +146,15 @@ class GroupStratifiedSplit(Split):
         self._check_shares()
 
     def rows(self, table: Table, seed: int) -> Rows:
-        """The rows of one seed; raises ``DataError`` when a side that should have rows lacks a class."""
+        """The rows of one seed; raises ``DataError`` when a side that should have rows lacks a class that it may not lack."""
         drawn_with = seed if self.per_seed else self.seed
         side_of_row = _dealt(table, self.shares, drawn_with)
         self._check_classes(table, side_of_row, drawn_with)
         train, val, test = (np.flatnonzero(side_of_row == side) for side in range(len(SIDES)))
-        return Rows(train, val, test)
+        parts = {"validation": val, "test": test}
+        return Rows(
+            train, val, test, notes=notes_on_classes(table, {name: rows for name, rows in parts.items() if len(rows)})
+        )
 
     def _check_shares(self) -> None:
         given = ", ".join(f"split.{side}={share:g}" for side, share in zip(SIDES, self.shares, strict=True))
@@ -147,6 +178,8 @@ class GroupStratifiedSplit(Split):
 
     def _check_classes(self, table: Table, side_of_row: np.ndarray, seed: int) -> None:
         for side, label in _lacking(table, side_of_row, self.shares):
+            if self.rare_classes == "allow" and SIDES[side] != "train":
+                continue  # said in the notes
             rows = np.flatnonzero(table.labels == label)
             groups = len(np.unique(table.groups[rows]))
             raise DataError(
@@ -159,7 +192,8 @@ class GroupStratifiedSplit(Split):
         needed = int(np.count_nonzero(self.shares))
         if few := classes_of_few(table, needed):
             return (
-                f"No shares can help: a class needs {needed} distinct rows, one for each side. {leave_out(table, few)}"
+                f"No shares can help: a class needs {needed} distinct rows, one for each side. {leave_out(table, few)} "
+                f"{TO_ALLOW}"
             )
         shares = self._shares_for_all(table, seed)
         if shares is not None:
@@ -203,6 +237,9 @@ def classes_of_few(table: Table, needed: int, among: np.ndarray | None = None) -
     pairs = np.unique(np.stack([table.groups[rows], table.labels[rows]]), axis=1)
     counts = np.bincount(pairs[1], minlength=len(table.classes))
     return [name for name, count in zip(table.classes, counts, strict=True) if count < needed]
+
+
+TO_ALLOW = "Or let validation and test rows lack a class (it trains all the same): split.rare_classes=allow."
 
 
 def leave_out(table: Table, classes: Sequence[str]) -> str:
