@@ -111,6 +111,10 @@ def test_a_file_that_says_what_is_to_be_predicted(written):
     said = lines("data=feature_csv", of=path)
     assert "data.label is not set: it is 'z', the last attribute." in said
     assert "As rows of numbers (data=feature_csv): 40 rows: 20 'n', 20 'p'." in said
+    assert "Precision, recall and F1 are those of 'n' (data.positive chooses)." in said
+    assert "Precision, recall and F1 are those of 'p' (data.positive)." in lines(
+        "data=feature_csv", "positive=P", of=path
+    )
 
 
 def test_a_few_values_of_another_kind_are_named(written):

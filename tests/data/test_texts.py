@@ -52,6 +52,17 @@ def test_a_table_of_reviews(load, tmp_path):
     assert note == "reviews.csv was read as delimited text: encoding utf-8, delimiter comma, no quotes."
 
 
+def test_an_arff_header_says_which_column_holds_the_labels(load):
+    content = (
+        "@relation r\n@attribute stars {1,5}\n@attribute body string\n@outputs stars\n@data\n5,'Good, it\\'s'\n1,Bad\n"
+    )
+    table = load(content, text="body")
+    assert (table.texts, table.classes, table.labels.tolist()) == (("Good, it's", "Bad"), ("1", "5"), [1, 0])
+    assert table.notes[1] == "data.label is not set: it is 'stars', which @outputs names."
+    with pytest.raises(ConfigError, match=r"data\.label is not set"):
+        load(content, text="stars")
+
+
 def test_html_and_letter_case(load):
     assert load(REVIEWS, text="body", label="stars", unescape_html=True).groups.tolist() == [0, 0, 1, 1, 2, 2]
     assert load(REVIEWS, text="body", label="stars", case_sensitive=True).groups.tolist() == [0, 1, 2, 2, 3, 4]

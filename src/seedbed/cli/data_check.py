@@ -227,6 +227,9 @@ def _made(
     yield ""
     yield f"As {use.what} (data={use.data}): {_size(table)}."
     yield from (note for note in table.notes if note not in said)
+    if isinstance(table, Table) and len(table.classes) == 2:
+        chosen = "data.positive" if table.positive_class is not None else "data.positive chooses"
+        yield f"Precision, recall and F1 are those of {table.classes[table.positive]!r} ({chosen})."
     if isinstance(table, Table) and (few := classes_of_few(table, SIDES)):
         names = ", ".join(map(repr, few))
         yield (

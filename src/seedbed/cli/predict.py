@@ -45,7 +45,7 @@ def prediction_text(classifier: Classifier, questions: pd.DataFrame) -> str:
     return "\n".join([classifier.about, "", *_aligned([header, *rows])])
 
 
-TABLES = (".csv", *SUFFIXES)
+TABLES = (".csv", ".arff", *SUFFIXES)
 """Suffixes of files that are tables, where the texts that were trained on stood in one."""
 
 

@@ -1,8 +1,10 @@
 """Files of Weka and KEEL."""
 
 import gzip
+import re
 
 import pytest
+from hypothesis import strategies
 
 from seedbed.data.files.records import Declared, Reading, open_records
 
@@ -94,6 +96,24 @@ def test_sparse_records(read):
     assert found["y"] == ["b c", "a", "a", "a"]
     assert found["z"] == ["", "", "t", "u"]
     assert found["w"] == ["-2.5", "0", "0", "6"]
+
+
+def test_what_is_quoted_is_read_as_it_was(read, examine):
+    def written(value: str, quote: str) -> str:
+        return quote + re.sub(r"""([\\'"])""", r"\\\1", value) + quote
+
+    def holds(name, values, quote):
+        header = f"@relation r\n@attribute {written(name, quote)} string\n@attribute n real\n@data\n"
+        rows = "".join(f" {written(value, quote)} ,\t1\n" for value in values)
+        sparse = "".join(f"{{0 {written(value, quote)}, 1 1 }}\n" for value in values)
+        for content in (rows, sparse):
+            records = read(header + content)["records"]
+            assert (records.columns[0], records.strings([0, 1])) == (name.strip(), [values, ["1"] * len(values)])
+
+    signs = strategies.text("ab1 ,'\"\\\\%{}?@<\té", min_size=1, max_size=6)
+    examine(
+        holds, name=signs, values=strategies.lists(signs, min_size=1, max_size=4), quote=strategies.sampled_from("'\"")
+    )
 
 
 @pytest.mark.parametrize("name", ["r.arff", "r.arff.gz"])
