@@ -68,6 +68,14 @@ def test_what_is_not_seen_of_a_label_never_makes_a_class():
     assert "U+FEFF in record 3" in found.notes[0]
 
 
+def test_labels_that_differ_in_blanks_at_their_ends_are_said():
+    found = settled(["ham", "ham ", "\tham", "ham", " spam", " spam", " "])
+    assert found.names == ["ham", "ham", "ham", "ham", "spam", "spam", ""]
+    assert found.notes == (
+        "2 rows with labels that differ from others only in blanks at their ends (such as 'ham '): joined with these.",
+    )
+
+
 def test_labels_that_are_named_as_another_class():
     found = settled(MESSY, labels={"spam.": "spam", "Ham": "ham", "HAM": "ham"})
     assert set(found.names) == {"ham", "spam"}

@@ -91,6 +91,7 @@ class LabelRules:
         if joined:
             counts["joined_labels"] = len(joined)
             notes.append(_of_unseen(cleaned, names, joined))
+        notes += _of_blanks(written)
         altered, written = names != cleaned, names
         names = self._mapped(names, place, notes)
         if self.join_labels:
@@ -230,6 +231,20 @@ def _of_unseen(cleaned: Sequence[str], names: Sequence[str], rows: Sequence[int]
         f"{rows_of(len(rows))} with labels that differ from others of the file only in what is not seen (such as {what} in "
         f"record {first + 1}): joined with {', '.join(repr(name) for name in dict.fromkeys(names[row] for row in rows))}."
     )
+
+
+def _of_blanks(written: Sequence[str]) -> list[str]:
+    """A sentence where some labels differ from others only in blanks at their ends."""
+    forms: dict[str, Counter[str]] = defaultdict(Counter)
+    for label, rows in Counter(written).items():
+        forms[label.strip()][label] = rows
+    rarer = {form: rows for label, each in forms.items() if label for form, rows in each.most_common()[1:]}
+    if not rarer:
+        return []
+    return [
+        f"{rows_of(sum(rarer.values()))} with labels that differ from others only in blanks at their ends (such as "
+        f"{next(iter(rarer))!r}): joined with these."
+    ]
 
 
 def _shown(label: str) -> str:
