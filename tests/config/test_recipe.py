@@ -76,6 +76,9 @@ def test_a_younger_setting_is_in_a_fingerprint_where_it_changes_something() -> N
     config = {"data": {"_target_": "seedbed.data.text_csv.TextCsv", "path": "a.csv", "label": "b"}}
     assert recipe_of({"data": {**config["data"], "skip_lines": 0}}) == recipe_of(config)
     assert recipe_of({"data": {**config["data"], "skip_lines": 1}}) != recipe_of(config)
+    split = {"_target_": "seedbed.data.splits.GroupStratifiedSplit", "train": 0.7}
+    assert recipe_of({"split": {**split, "rare_classes": "error"}}) == recipe_of({"split": split})
+    assert recipe_of({"split": {**split, "rare_classes": "allow"}}) != recipe_of({"split": split})
 
 
 @pytest.mark.slow
