@@ -96,7 +96,7 @@ def test_columns_that_cannot_be(load, settings, error, message):
 
 def test_columns_that_are_not_numeric_are_named_with_the_remedy(load):
     message = refused(load, "a,city,b,y\n1,Rome,x,0\n2,,3,1\n")
-    assert "'city' (such as 'Rome' in record 1), 'b' (such as 'x' in record 1)" in message
+    assert "'city' (such as 'Rome' in record 1: 1 different text in 1 row), 'b' (such as 'x' in record 1)" in message
     assert "data.exclude=[city,b]" in message
     assert load("a,city,b,y\n1,Rome,x,0\n2,,3,1\n", exclude=["city", "b"]).inputs.width == 1
 

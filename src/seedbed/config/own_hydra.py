@@ -30,6 +30,8 @@ from omegaconf.basecontainer import BaseContainer
 
 from seedbed.paths import current_folder, resources
 
+FREE = ("data.columns",)
+"""Mappings whose keys are names of the user's data."""
 # What initialising Hydra sets anew; of plugins, it only registers more.
 _SET_ANEW = (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
 _OF_HYDRA = ("hydra", "_dummy_empty_config_.yaml")
@@ -166,13 +168,20 @@ def compose_config(overrides: Sequence[str], *, with_hydra: bool = False, name: 
 
 def _compose(name: str | None, overrides: Sequence[str], with_hydra: bool) -> _Composed:
     with own_hydra() as hydra:
-        config = compose(name, list(overrides), return_hydra_config=with_hydra)
+        config = compose(name, list(map(_added_where_free, overrides)), return_hydra_config=with_hydra)
         lasts = not (with_hydra and config.hydra.job.env_copy)
         return _Composed(
             pickle.dumps(config),
             lasts,
             cast(_Repository, cast(ConfigLoaderImpl, hydra.config_loader()).repository).read,
         )
+
+
+def _added_where_free(override: str) -> str:
+    """The override as one that may add its key, in a mapping whose keys are a user's own names."""
+    return (
+        f"++{override}" if override.startswith(tuple(f"{node}{sign}" for node in FREE for sign in ".=")) else override
+    )
 
 
 def search_path(folders: Sequence[Path]) -> str:

@@ -36,7 +36,10 @@ ADDED_LATER: dict[str, Any] = {
     "labels": None, "join_labels": False, "drop_classes": [], "positive": None, "missing_values": [], "skip_lines": 0,
 }  # fmt: skip
 # Such settings of one data set alone: others have had the key from the start.
-ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
+ADDED_LATER_TO = {
+    "seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"},
+    "seedbed.data.feature_csv.FeatureCsv": {"columns": {}},
+}
 # Parts of a config that change nothing where they are null or empty.
 MAY_BE_EMPTY = ("loggers", "callbacks")
 # Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.

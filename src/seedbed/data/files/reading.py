@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -154,6 +154,18 @@ class Found:
         return [*said, f"and {more} more"] if more else said
 
 
+@dataclass(frozen=True)
+class Declared:
+    """What a file's own header says of a column."""
+
+    kind: str
+    """ "real", "integer", "nominal", "string" or "date"."""
+    values: tuple[str, ...] = ()
+    """Those that a nominal column may have, in their order there; every value of it is one of them, or "" for none."""
+    range: tuple[float, float] | None = None
+    """Least and greatest value of a numeric column, where they are given."""
+
+
 def numbered(numbers: Sequence[int], unit: str = "line", most: int = 5) -> str:
     """Lines for a sentence: "line 3", or "lines 3, 5, 8, ... (17 in all)"."""
     shown = ", ".join(map(str, numbers[:most]))
@@ -172,6 +184,8 @@ class Records(ABC):
         """A sentence for the report: what was found and what was given."""
         self.found = found
         self.delimiter = ","
+        self.declared: Mapping[int, Declared] = {}
+        """What the file itself says of its columns, by position; {} in formats without such declarations."""
 
     @property
     def dropped(self) -> int:
