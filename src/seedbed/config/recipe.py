@@ -36,7 +36,7 @@ ADDED_LATER: dict[str, Any] = {
     "labels": None, "join_labels": False, "drop_classes": [], "positive": None, "missing_values": [], "skip_lines": 0,
 }  # fmt: skip
 # Such settings of one data set alone: others have had the key from the start.
-ADDED_LATER_TO = {
+ADDED_LATER_TO: dict[str, dict[str, Any]] = {
     "seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"},
     "seedbed.data.feature_csv.FeatureCsv": {"columns": {}},
 }

@@ -129,19 +129,17 @@ class ColumnTransformers:
             numbers = self.numbers.transform(numbers)
         if layout.booleans:
             booleans = self.booleans.transform(booleans)
-        return np.concatenate([numbers, booleans, layout.codes(values)], axis=1)
+        return np.concatenate([numbers, booleans, layout.codes(values)], axis=1, dtype=values.dtype)
 
     def encode(self, by_column: np.ndarray) -> np.ndarray:
-        """(n, C) such rows -> features (n, width) float32."""
+        """(n, C) such rows -> features (n, width) of their type."""
         if not self.layout.categories:
-            return by_column.astype(np.float32)
+            return by_column
         first = by_column.shape[1] - len(self.layout.categories)
-        return np.concatenate(
-            [by_column[:, :first], self.categories.transform(by_column[:, first:])], axis=1, dtype=np.float32
-        )
+        return np.concatenate([by_column[:, :first], self.categories.transform(by_column[:, first:])], axis=1)
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        """(n, F) values of the file -> features (n, width) float32."""
+        """(n, F) values of the file -> features (n, width) of their type."""
         return self.encode(self.by_column(values))
 
     # ---- JSON ----------------------------------------------------------------------------------------------------
@@ -197,7 +195,7 @@ def _prepared(unfitted: ColumnTransformers, values: np.ndarray, outcomes: np.nda
     """All rows by transformers fitted to the rows ``train``; raises ``ConfigError``."""
     try:
         fitted = unfitted.fitted(values[train], outcomes[train])
-        rows = np.asarray(fitted.by_column(values), dtype=np.float32)
+        rows = fitted.by_column(values)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"data.scaler cannot transform these features: {' '.join(str(error).split())}") from error
     if not np.isfinite(rows).all():

@@ -52,7 +52,7 @@ class ByColumn:
     """N rows with a value for each column, as one seed sees them: numbers as they are scaled, categories by number."""
 
     values: np.ndarray
-    """(N, C) float32, numbers first."""
+    """(N, C) of the features' type, numbers first."""
     categorical: tuple[int, ...]
     """Positions of the columns of categories."""
     encode: Callable[[np.ndarray], np.ndarray]

@@ -68,6 +68,7 @@ class Resample(Strategy):
             raise ConfigError(self._refusal(error, rows_by_class)) from error
 
     def check_inputs(self, inputs: NetworkInputs) -> None:
+        """Samplers that choose among rows by distance see categories as networks do, as 0 and 1: two differ by sqrt(2)."""
         if not (isinstance(inputs, Vectors) or self._draws_blindly):
             raise ConfigError(
                 f"imbalance.sampler: {self._name} measures distances between rows or makes new rows between them, which "
