@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from imblearn.over_sampling import SMOTENC
 from sklearn.base import clone
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from seedbed.data.columns import Column
+from seedbed.data.feature_csv import FeatureCsv
 from seedbed.data.fitted import transformer_of
 from seedbed.data.mixed_features import ColumnTransformers, OneHot
+from seedbed.data.splits import Rows
+from seedbed.imbalance.resample import Resample
+from seedbed.randomness import derive
+from seedbed.tasks.classification import Classification
 
 
 @pytest.mark.parametrize("train", [[0, 1, 0, 1], [0, 0, 1, 2], [0, 1, 2, 3], [3, 3, 3, 3]])
@@ -69,3 +76,25 @@ def test_one_kind_alone() -> None:
         fitted = alone.fitted(values[:20, [at]], np.zeros(20))
         assert len(fitted.transform(values[:, [at]])) == 30
         assert alone.with_learnt(json.loads(json.dumps(fitted.learnt()))).by_column(values[:, [at]]).shape == (30, 1)
+
+
+def test_smote_nc_sees_scaled_numbers_and_categories_of_the_training_rows_alone(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    lines = [
+        f"{draw.normal(row % 4 == 0):.3f},{draw.choice(['Rome', 'Oslo', 'Bonn', ''])},{'ill' if row % 4 == 0 else 'well'}"
+        for row in range(80)
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(["age,city,state", *lines]))
+    data = FeatureCsv(path=str(tmp_path / "rows.csv"), label="state", missing="median", scaler=StandardScaler())
+    table, train = data.load(), np.arange(60)
+    rows = Rows(train, np.arange(60, 70), np.arange(70, 80))
+    found = Classification.seed_data(table, rows, Resample(SMOTENC("auto", k_neighbors=3)), 7)
+    ages = table.features[:, [0]]
+    scaled = StandardScaler().fit(ages[train]).transform(ages)
+    codes = np.nan_to_num(table.features[:, [1]], nan=3)
+    own = SMOTENC([1], k_neighbors=3, random_state=derive(7, "resample") % 2**32)
+    made, labels = own.fit_resample(np.concatenate([scaled, codes], axis=1)[train], table.labels[train])
+    assert found.resampled.labels is not None
+    assert found.resampled.labels.tolist() == labels[60:].tolist() == [0] * 30
+    expected = np.concatenate([made[60:, :1], made[60:, 1:] == np.arange(4), np.zeros((30, 1))], axis=1)
+    assert np.array_equal(found.resampled.features, expected.astype(np.float32))  # type: ignore[arg-type]

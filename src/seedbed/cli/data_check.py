@@ -224,7 +224,7 @@ def _made(
     """What training would see, and the notes on it that are not ``said``."""
     arguments = {key: value for key, value in given.items() if "." not in key and key != "encoder"}
     if of_columns := {key.partition(".")[2]: value for key, value in given.items() if key.startswith("columns.")}:
-        arguments["columns"] = of_columns
+        arguments["columns"] = {**arguments.get("columns", {}), **of_columns}
     if use.kind is TextCsv:
         arguments["encoder"] = TfidfEncoder()  # it encodes nothing before a seed is trained
     table: Table | RatingTable = use.kind(path=str(path), **arguments).load()

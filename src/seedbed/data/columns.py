@@ -146,7 +146,9 @@ class ColumnKinds:
         numbers = {at: read_numbers(written[at], decimal, missing) for at in texts}
         refused: dict[int, NoCategory] = {}
         for at in texts:
-            if numbers[at].unreadable.any() and at not in numeric:
+            if declared.get(at) == "date":
+                refused[at] = NoCategory(DATES, few=False)
+            elif numbers[at].unreadable.any() and at not in numeric:
                 found = _found(records.columns[at], written[at], missing)
                 if isinstance(found, Column):
                     columns[at] = found
@@ -260,12 +262,12 @@ def _as_asked(
     """The column as it is set or declared; raises ``DataError`` for a value that it cannot have."""
     name, counts = records.columns[at], _counts(written, missing)
     if not counts:
-        raise DataError(f"{records.path}: column {name!r} has no value. Leave it out: {_excluding([name])}.")
+        raise DataError(f"{records.path}: column {name!r} has no value. Leave it out with data.exclude.")
     if kind == CATEGORY:
         if len(counts) > MOST_CATEGORIES:
             raise DataError(
                 f"{records.path}: column {name!r} has {len(counts)} values, and a category at most {MOST_CATEGORIES}. Join "
-                f"rare ones in the file, or leave it out: {_excluding([name])}."
+                "rare ones in the file, or leave it out with data.exclude."
             )
         return _category(name, counts)
     if kind == BOOLEAN:
@@ -284,13 +286,12 @@ def _as_asked(
 
 
 def setting(name: str, kind: str) -> str:
-    """The override that sets the kind of a column, as a shell takes it."""
-    plain = re.fullmatch(r"[\w-]+", name, re.ASCII)
-    return f"data.columns.{name}={kind}" if plain else shlex.quote(f"data.columns={{{name}: {kind}}}")
-
-
-def _excluding(names: Sequence[str]) -> str:
-    return override("data.exclude", names)
+    """What sets the kind of a column: an override as a shell takes it, where Hydra has one for such a name."""
+    if re.fullmatch(r"[\w-]+", name, re.ASCII):
+        return f"data.columns.{name}={kind}"
+    if re.fullmatch(r"[\w /+.%*@?|-]+", name, re.ASCII):
+        return shlex.quote(f"data.columns={{{name}: {kind}}}")
+    return f"{name!r}: {kind} under data.columns in a copy of the experiment's file"
 
 
 # ---- what columns look like ------------------------------------------------------------------------------------------

@@ -117,6 +117,8 @@ def typical_row(columns: Sequence[FileColumn], values: np.ndarray) -> list[float
         there = values[~np.isnan(values[:, at]), at]
         if column.kind == NUMBER:
             typical.append(float(np.median(there)))
+        elif not len(there):
+            typical.append("")
         else:
             typical.append(column.values[int(np.bincount(there.astype(int)).argmax())])
     return typical
