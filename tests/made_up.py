@@ -100,7 +100,8 @@ def broken_network(in_features: int, out_features: int) -> Callable[[Sequence[fl
 
 
 def write_tables(folder: Path) -> None:
-    """``labelled.csv`` (text, x, y, label), ``ratings.csv`` (user, item, rating, time), and pictures of two classes in parts.
+    """``labelled.csv`` (text, x, y, label), ``mixed.csv`` (x, colour, shape, label), ``ratings.csv`` (user, item, rating, time), and
+    pictures of two classes in parts.
 
     One row in four is of the rarer class, whose texts and pictures can be told.
     """
@@ -112,6 +113,11 @@ def write_tables(folder: Path) -> None:
         for number, is_rare in enumerate(rare)
     ]
     (folder / "labelled.csv").write_text("\n".join(["text,x,y,label", *rows]) + "\n")
+    mixed = [
+        f"{number / 7:.2f},{('red', 'blue', 'grey')[number % 3]},{('round', 'flat')[number % 5 % 2]},{'ab'[int(is_rare)]}"
+        for number, is_rare in enumerate(rare)
+    ]
+    (folder / "mixed.csv").write_text("\n".join(["x,colour,shape,label", *mixed]) + "\n")
     ratings = ["user,item,rating,time", *(",".join(map(str, rating)) for rating in some_ratings())]
     (folder / "ratings.csv").write_text("\n".join(ratings) + "\n")
     for part, count in (("train", 12), ("test", 6)):

@@ -87,6 +87,8 @@ TRAINED = [
     run("labelled", "data/encoder=words model=recurrent imbalance=oversample optimizer=sgd schedule=triangle"),
     run("labelled", "data=feature_csv imbalance=undersample optimizer=rmsprop schedule=cyclic", "data.exclude=[text]"),
     run("labelled", "data=feature_csv imbalance=smote optimizer=adagrad schedule=linear_warmup", "data.exclude=[text]"),
+    run("labelled", "data=feature_csv imbalance=smote_nc", "data.path=mixed.csv"),
+    run("labelled", "data=feature_csv imbalance=smote_n", "data.path=mixed.csv", "data.exclude=[x]"),
     run("labelled", f"{HASHED} imbalance=text_augment optimizer=keras_rmsprop schedule=cosine_restarts"),
     run("labelled", "imbalance=nlpaug", HASHED, needs="nlpaug"),
     run("labelled", "imbalance=textattack", HASHED, needs="textattack"),

@@ -117,6 +117,24 @@ def test_a_file_that_says_what_is_to_be_predicted(written):
     )
 
 
+def test_what_columns_of_categories_are_taken_for(written):
+    rows = [
+        f"{['Rome', 'Oslo', 'Bonn'][row % 3]},{row % 7},{['yes', 'no'][row % 2]},a remark {row},{row % 2}"
+        for row in range(40)
+    ]
+    path = written("\n".join(["city,code,smoker,remark,y", *rows]))
+    said = "\n".join(lines("label=y", "exclude=[remark]", "columns.code=category", of=path))
+    assert "Columns taken as categories: city (3 values), code (7 values); as booleans: smoker (no/yes)." in said
+    assert (
+        f"seedbed run feature_imbalance data.path={path} data.label=y 'data.exclude=[remark]' data.columns.code=category"
+        in said
+    )
+    path.write_text(
+        "\n".join(["city,weight,y", *(f"{['Rome', 'Oslo'][row % 2]},{row / 7:.2f},{row % 2}" for row in range(40))])
+    )
+    assert lines(of=path)[-1].startswith("It could be rows of numbers and categories: ")
+
+
 def test_a_few_values_of_another_kind_are_named(written):
     rows = [f"{row % 9},{row / 3}" for row in range(60)]
     said = "\n".join(lines(of=written("\n".join(["a,b", *rows, "4 stars,1.5"]))))

@@ -176,3 +176,15 @@ def test_a_defaults_list_may_refer_to_a_choice(bare_project: Path) -> None:
     path = bare_project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("defaults:\n", "defaults:\n  - /shared@_global_: by_${experiments}\n"))
     assert load_experiment("messages", config_dir=bare_project).config["patience"] == 7
+
+
+@pytest.mark.slow
+def test_names_of_columns_are_keys_that_no_config_has() -> None:
+    given = ["variant=none", "data.path=a.csv", "data.label=l", "data.columns.zip=category"]
+    more = ["data.columns={home town: boolean}", "data.columns.size=[small,large]"]
+    config = load_experiment("feature_imbalance", [*given, *more]).config
+    assert config["data"]["columns"] == {"zip": "category", "home town": "boolean", "size": ["small", "large"]}
+    with pytest.raises(ConfigError, match=r"did you mean 'columns'"):
+        load_experiment("feature_imbalance", [*given, "data.colunms.zip=category"])
+    with pytest.raises(ConfigError, match=r"no key 'data\.columns"):
+        load_experiment("text_imbalance", ["variant=none", *given[1:], "data.text=t"])

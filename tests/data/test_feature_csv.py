@@ -108,7 +108,7 @@ def test_columns_that_cannot_be(load, settings, error, message):
 
 def test_columns_that_are_not_numeric_are_named_with_the_remedy(load):
     message = refused(load, "a,city,b,y\n1,Rome,x,0\n2,,3,1\n")
-    assert "'city' (such as 'Rome' in line 2), 'b' (such as 'x' in line 2)" in message
+    assert "'city' (such as 'Rome' in line 2: 1 different text in 1 row), 'b' (such as 'x' in line 2)" in message
     assert "data.exclude=[city,b]" in message
     assert load("a,city,b,y\n1,Rome,x,0\n2,,3,1\n", exclude=["city", "b"]).inputs.width == 1
 
@@ -146,7 +146,7 @@ def test_the_decimal_sign_is_found(load, content, features):
         ("a;y\n1,500;0\n2,250;1\n3;1\n", ["column 'a' has '1,500' in line 2", "data.decimal=comma", "take it out"]),
         ("a;b;y\n1,5;1.5;0\n2,5;2;1\n", ["'a' has '1,5' in line 2", "'b' '1.5' in line 2", "in one way"]),
         ("a;y\n1,5;0\n2;1\n2.5;1\n", ["'a' has '1,5' in line 2", "'a' '2.5' in line 4", "in one way"]),
-        ("a;b;y\n1,5;Rome;0\n2,5;Oslo;1\n", ["not numeric: 'b' (such as 'Rome' in line 2)", "data.exclude=[b]"]),
+        ("a;b;y\n1,5;Rome;0\n2,5;Oslo;1\n", ["not numeric: 'b' (such as 'Rome' in line 2", "data.exclude=[b]"]),
         ("a;y\n1,5;0\nfew;1\n", ["'a' (such as '1,5' in line 2)"]),
     ],
 )

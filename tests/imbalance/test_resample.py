@@ -13,14 +13,18 @@ import imblearn.under_sampling
 import numpy as np
 import pytest
 from imblearn.combine import SMOTETomek
-from imblearn.over_sampling import ADASYN, SMOTE, BorderlineSMOTE, KMeansSMOTE, RandomOverSampler
+from imblearn.over_sampling import ADASYN, SMOTE, SMOTEN, SMOTENC, BorderlineSMOTE, KMeansSMOTE, RandomOverSampler
 from imblearn.under_sampling import ClusterCentroids, NearMiss, RandomUnderSampler, TomekLinks
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from seedbed.config.building import build
-from seedbed.errors import ConfigError
+from seedbed.data.network_inputs import EncodedColumns, Vectors
+from seedbed.data.table import ByColumn
+from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Resampled, TrainingRows
 from seedbed.imbalance.resample import Resample
+from seedbed.randomness import derive
 
 # Normal use prints nothing: a warning of imbalanced-learn or scikit-learn fails the test.
 pytestmark = pytest.mark.filterwarnings("error")
@@ -407,3 +411,79 @@ def test_a_random_state_of_its_own_is_refused(sampler: Any, key: str) -> None:
 def test_numbers_of_rows_that_cannot_be_are_refused_before_any_are_made(sampler: Any, strategy: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(said)):
         Resample(sampler(sampling_strategy=strategy)).check({"ham": 100, "spam": 20})
+
+
+# ---- categories ------------------------------------------------------------------------------------------------------
+
+
+def by_column(numbers: int, categories: int, ham: int = 60, spam: int = 20) -> TrainingRows:
+    """Rows of numbers, then of categories of three values each, which are encoded as ones and zeros."""
+    rng = np.random.default_rng(3)
+    labels = rng.permutation(np.repeat([0, 1], [ham, spam]))
+    clouds = rng.standard_normal((ham + spam, numbers)) + labels[:, None]
+    codes = (rng.integers(3, size=(ham + spam, categories)) + labels[:, None]) % 3
+    values = np.concatenate([clouds, codes], axis=1).astype(np.float32)
+
+    def encode(rows: np.ndarray) -> np.ndarray:
+        ones = rows[:, numbers:, None] == np.arange(3)
+        return np.concatenate([rows[:, :numbers], ones.reshape(len(rows), -1)], axis=1, dtype=np.float32)
+
+    given = ByColumn(values, tuple(range(numbers, numbers + categories)), encode)
+    return TrainingRows(encode(values), labels, CLASSES, None, np.arange(ham + spam), minority=1, by_column=given)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "rows"), [(SMOTENC("auto", k_neighbors=3), by_column(2, 3)), (SMOTEN(), by_column(0, 3))]
+)
+def test_new_rows_of_categories_are_those_of_the_sampler_itself(sampler: Any, rows: TrainingRows) -> None:
+    strategy = Resample(sampler)
+    strategy.check(counts_of(rows))
+    made = strategy.apply(rows, 5, None)
+    assert rows.by_column is not None
+    theirs = clone(sampler).set_params(random_state=derive(5, "resample") % 2**32)
+    if isinstance(sampler, SMOTENC):
+        theirs.set_params(categorical_features=list(rows.by_column.categorical))
+    features, labels = theirs.fit_resample(rows.by_column.values, rows.labels)
+    assert made.source.tolist() == list(range(80))
+    assert made.features is not None
+    assert made.labels is not None
+    assert made.labels.tolist() == labels[80:].tolist() == [1] * 40
+    assert np.array_equal(made.features, rows.by_column.encode(features[80:]))
+    assert made.features.dtype == np.float32
+
+
+MIXED, CATEGORIES, NUMBERS = EncodedColumns(9, 2, 3), EncodedColumns(9, 0, 3), Vectors(9)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "inputs", "fits"),
+    [
+        (SMOTE(), MIXED, "smote_nc"),
+        (SMOTE(), CATEGORIES, "smote_n"),
+        (ADASYN(), MIXED, "smote_nc"),
+        (SMOTETomek(), MIXED, "smote_nc"),
+        (RandomOverSampler(shrinkage=1.0), MIXED, "smote_nc"),
+        (ClusterCentroids(), MIXED, "smote_nc"),
+        (SMOTENC("auto"), NUMBERS, "smote"),
+        (SMOTENC("auto"), CATEGORIES, "smote_n"),
+        (SMOTEN(), NUMBERS, "smote"),
+        (SMOTEN(), MIXED, "smote_nc"),
+    ],
+)
+def test_what_makes_rows_of_other_columns_is_refused_with_what_fits(sampler: Any, inputs: Any, fits: str) -> None:
+    with pytest.raises(NotInTheData, match=rf"{type(sampler).__name__} .*ake imbalance={fits}[;,]"):
+        Resample(sampler).check_inputs(inputs)
+
+
+@pytest.mark.parametrize("sampler", [RandomOverSampler(), RandomUnderSampler(), NearMiss(), TomekLinks()])
+def test_rows_of_categories_can_be_chosen(sampler: Any) -> None:
+    rows = by_column(2, 3)
+    strategy = Resample(sampler)
+    strategy.check_inputs(MIXED)
+    assert strategy.apply(rows, 0, None).features is None
+
+
+def test_which_columns_are_categories_is_not_set_twice() -> None:
+    with pytest.raises(ConfigError, match=r"imbalance\.sampler\.categorical_features=\[0\].*data\.columns"):
+        Resample(SMOTENC([0]))
+    assert "max k = 3" in refusal(SMOTENC("auto"), 26, 4)

@@ -508,7 +508,7 @@ def test_predict_prints_the_rarer_class_and_how_many_seeds_agree(folder: Path, t
     [
         (["predict", "fitted"], "--text or --file: give a text"),
         (["predict", "fitted", "--text", " "], "the text is empty"),
-        (["predict", "feature_imbalance", "--text", "win"], "takes rows of numbers. Give --file"),
+        (["predict", "feature_imbalance", "--text", "win"], "takes rows of a table. Give --file"),
         (
             ["predict", "stars", "--text", "win"],
             "is about ratings, not about texts or rows of numbers",

@@ -80,7 +80,9 @@ def check_file(path: Path, settings: Sequence[str] = ()) -> Iterator[str]:
     yield from _of_records(records, columns)
     if fault is not None:
         raise fault
-    if use is None or (use.kind is FeatureCsv and chosen is None and any(each.could_be_texts for each in columns)):
+    left_out = [str(name) for name in given.get("exclude") or ()]
+    texts = [each for each in columns if each.could_be_texts and each.name not in left_out]
+    if use is None or (use.kind is FeatureCsv and chosen is None and texts):
         yield from _of_classes(columns)
         yield from _proposals(path, columns, settings, given, records.target)
     else:
@@ -221,6 +223,8 @@ def _made(
 ) -> Iterator[str]:
     """What training would see, and the notes on it that are not ``said``."""
     arguments = {key: value for key, value in given.items() if "." not in key and key != "encoder"}
+    if of_columns := {key.partition(".")[2]: value for key, value in given.items() if key.startswith("columns.")}:
+        arguments["columns"] = {**arguments.get("columns", {}), **of_columns}
     if use.kind is TextCsv:
         arguments["encoder"] = TfidfEncoder()  # it encodes nothing before a seed is trained
     table: Table | RatingTable = use.kind(path=str(path), **arguments).load()
@@ -313,9 +317,11 @@ def _as_ratings(columns: Sequence[FileColumn]) -> Iterator[Proposal]:
 
 def _as_numbers(columns: Sequence[FileColumn], labels: Sequence[FileColumn], *, rated: bool) -> Iterator[Proposal]:
     numbers = [each for each in columns if each.has_numbers and not (rated and each.could_be_names)]
-    if not labels or len(numbers) < 2 or any(each.could_be_texts for each in columns):
+    categories = [] if rated else [each for each in labels if each.kind == "text" and each is not _likely(labels)]
+    if not labels or len(numbers) + len(categories) < 2 or any(each.could_be_texts for each in columns):
         return
-    yield "rows of numbers", {"label": _likely(labels).name}
+    what = "rows of numbers and categories" if categories else "rows of numbers"
+    yield what, {"label": _likely(labels).name}
 
 
 def _likely(labels: Sequence[FileColumn]) -> FileColumn:

@@ -99,7 +99,7 @@ def questions_of(
         if texts or file is None:
             names = ", ".join(column.name for column in classifier.questions)
             raise ConfigError(
-                f"--text: this classifier takes rows of numbers. Give --file, a table with columns {names}."
+                f"--text: this classifier takes rows of a table. Give --file, a table with columns {names}."
             )
         return _table(classifier, file, options, say)
     lines = [*texts, *(_texts(file, options, say) if file else [])]
@@ -142,15 +142,18 @@ def _lines(file: Path, encoding: str) -> list[str]:
 def _table(classifier: Classifier, file: Path, options: FileOptions, say: Callable[[str], None]) -> pd.DataFrame:
     names = [column.name for column in classifier.questions]
     records = open_records(file, options.reading, names)
-    positions = [records.position(name, "--file") for name in names]
-    numbers, decimal = numeric_frame(records, positions, options.decimal, options.missing_values)
+    positions = {name: records.position(name, "--file") for name in names}
+    of_numbers = [positions[column.name] for column in classifier.questions if column.type == "double"]
+    of_texts = [at for at in positions.values() if at not in of_numbers]
+    values: dict[int, Any] = {}
+    if of_numbers:
+        numbers, decimal = numeric_frame(records, of_numbers, options.decimal, options.missing_values)
+        settled = replace(options, decimal=decimal)
+        values = {at: _column(records, at, numbers[at], file, settled) for at in of_numbers}
+    if of_texts:
+        values |= dict(zip(of_texts, records.strings(of_texts), strict=True))
     _say_what_is_lost(records, file, say)
-    return pd.DataFrame(
-        {
-            name: _column(records, at, numbers[at], file, replace(options, decimal=decimal))
-            for name, at in zip(names, positions, strict=True)
-        }
-    )
+    return pd.DataFrame({name: values[at] for name, at in positions.items()})
 
 
 def _column(records: Records, at: int, numbers: pd.Series[Any], file: Path, options: FileOptions) -> Any:

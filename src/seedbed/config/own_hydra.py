@@ -30,6 +30,8 @@ from omegaconf.basecontainer import BaseContainer
 
 from seedbed.paths import current_folder, resources
 
+FREE = "data.columns"
+"""A mapping whose keys are names of the user's data."""
 # What initialising Hydra sets anew; of plugins, it only registers more.
 _SET_ANEW = (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
 _OF_HYDRA = ("hydra", "_dummy_empty_config_.yaml")
@@ -166,13 +168,23 @@ def compose_config(overrides: Sequence[str], *, with_hydra: bool = False, name: 
 
 def _compose(name: str | None, overrides: Sequence[str], with_hydra: bool) -> _Composed:
     with own_hydra() as hydra:
-        config = compose(name, list(overrides), return_hydra_config=with_hydra)
+        config = compose(name, _with_free_keys(name, overrides), return_hydra_config=with_hydra)
         lasts = not (with_hydra and config.hydra.job.env_copy)
         return _Composed(
             pickle.dumps(config),
             lasts,
             cast(_Repository, cast(ConfigLoaderImpl, hydra.config_loader()).repository).read,
         )
+
+
+def _with_free_keys(name: str | None, overrides: Sequence[str]) -> list[str]:
+    """The overrides, in which those of keys that are a user's own names may add them, where the config has such a mapping."""
+    free = [override for override in overrides if override.startswith((f"{FREE}.", f"{FREE}="))]
+    if not free:
+        return list(overrides)
+    without = compose(name, [override for override in overrides if override not in free])
+    is_there = OmegaConf.select(without, FREE) is not None
+    return [f"++{override}" if is_there and override in free else override for override in overrides]
 
 
 def search_path(folders: Sequence[Path]) -> str:

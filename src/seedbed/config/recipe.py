@@ -36,7 +36,10 @@ ADDED_LATER: dict[str, Any] = {
     "labels": None, "join_labels": False, "drop_classes": [], "positive": None, "missing_values": [], "skip_lines": 0,
 }  # fmt: skip
 # Such settings of one data set alone: others have had the key from the start.
-ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
+ADDED_LATER_TO: dict[str, dict[str, Any]] = {
+    "seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"},
+    "seedbed.data.feature_csv.FeatureCsv": {"columns": {}},
+}
 # Values of settings that are younger than cells which count, each with the value of these that it gives the same results as.
 SAME_AS = {"seedbed.data.feature_csv.FeatureCsv": {"data.decimal": {"auto": "point"}}}
 # Such settings of seedbed's own splits.

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from seedbed.checks import require_choice
+from seedbed.data.columns import (
+    CATEGORY,
+    DATES,
+    DIFFERENT,
+    NUMBER,
+    Column,
+    ColumnKinds,
+    NoCategory,
+    Read,
+    kept_values,
+    kind_notes,
+    setting,
+)
 from seedbed.data.files.records import Reading, Records, open_records
 from seedbed.data.fitted import transformer_of
 from seedbed.data.labels import LabelRules, Labels, classes_of, equal_classes_note, label_numbers
+from seedbed.data.mixed_features import MixedFeatures
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.numbers import (
     AUTO,
@@ -24,7 +37,6 @@ from seedbed.data.numbers import (
     check_decimal,
     decimal_notes,
     numeric_frame,
-    read_numbers,
 )
 from seedbed.data.sources import sha256
 from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers
@@ -49,6 +61,7 @@ class FeatureCsv:
         scaler: Any = None,
         decimal: str = AUTO,
         missing_values: Sequence[Any] | None = None,
+        columns: Mapping[Any, Any] | None = None,
         labels: Mapping[Any, Any] | Sequence[Any] | None = None,
         join_labels: bool = False,
         drop_classes: Sequence[Any] | None = (),
@@ -73,6 +86,7 @@ class FeatureCsv:
         self.scaler = scaler
         self.decimal = check_decimal(decimal, AUTO)
         self.missing_values = MissingValues(missing_values)
+        self.kinds = ColumnKinds(columns)
         self.rules = LabelRules(labels, join_labels, drop_classes, positive)
         self.reading = Reading(**reading)
 
@@ -83,11 +97,14 @@ class FeatureCsv:
         label_at = self._label_position(records)
         chosen, unnamed = self._chosen(records, label_at)
         columns = [records.columns[at] for at in chosen]
-        features, named_missing, decimal = self._numbers(records, chosen)
+        features, read, decimal = self._read(records, chosen)
         place = f"{self.path}: column {records.columns[label_at]!r} (data.label)"
         settled = self.rules.settled(records.strings([label_at])[0], place)
         kept, dropped = self._complete(settled, features, columns)
-        names, features = [settled.names[row] for row in kept], features[kept]
+        kinds, features = kept_values(
+            [read.columns.get(at, Column(records.columns[at])) for at in chosen], features[kept]
+        )
+        names = [settled.names[row] for row in kept]
         classes = classes_of(names, place)
         positive = self.rules.positive_class(classes, place)
         labels = label_numbers(names, classes)
@@ -115,14 +132,17 @@ class FeatureCsv:
                 *(["Left out as no feature: columns without a name, such as a row number."] if unnamed else []),
                 *count_notes(dropped, records.first_dropped),
                 *decimal_notes(self.decimal, decimal),
-                *self.missing_values.notes(named_missing),
+                *self.missing_values.notes(read.named_missing),
+                *kind_notes(kinds),
+                *read.notes,
                 *settled.notes,
                 *equal_classes_note(labels, classes, positive),
             ),
-            preparation=self._preparation(features, labels),
+            preparation=self._preparation(kinds, features, labels),
             made_with={
                 **records.made_with,
                 **settled.made_with,
+                **read.made_with,
                 # To a fingerprint, auto is point.
                 **({"decimal": "comma"} if self.decimal == AUTO and decimal == "comma" else {}),
             },
@@ -162,19 +182,24 @@ class FeatureCsv:
 
     # ---- values --------------------------------------------------------------------------------------------------
 
-    def _numbers(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, int, str]:
-        """The features, (N, F) float32 with NaN where there is no value; how many ``data.missing_values`` name; the decimal sign."""
+    def _read(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, Read, str]:
+        """The features, (N, F) float32 with NaN where there is no value: of columns that are no numbers, those of their values.
+
+        And the decimal sign.
+        """
         frame, decimal = numeric_frame(records, chosen, self.decimal, self.missing_values)
-        texts = [at for at in chosen if not pd.api.types.is_numeric_dtype(frame[at])]
-        written = dict(zip(texts, records.strings(texts), strict=True)) if texts else {}
-        read = {at: read_numbers(strings, decimal, self.missing_values) for at, strings in written.items()}
-        if unreadable := {at: numbers for at, numbers in read.items() if numbers.unreadable.any()}:
-            raise DataError(self._not_numeric(records, unreadable))
+        read = self.kinds.read(records, frame, decimal, self.missing_values)
+        if unreadable := {at: numbers for at, numbers in read.numbers.items() if numbers.unreadable.any()}:
+            raise DataError(self._not_numeric(records, unreadable, read.refused))
         values = np.empty((len(frame), len(chosen)))
+        of_texts = {at: numbers.values for at, numbers in read.numbers.items()} | read.values
         for column, at in enumerate(chosen):
-            values[:, column] = read[at].values if at in read else frame[at].to_numpy(dtype=np.float64, na_value=np.nan)
+            values[:, column] = (
+                of_texts[at] if at in of_texts else frame[at].to_numpy(dtype=np.float64, na_value=np.nan)
+            )
         named = self.missing_values.in_array(values)
-        named_missing = int(named.sum()) + sum(numbers.named_missing for numbers in read.values())
+        named[:, [column for column, at in enumerate(chosen) if at in read.columns]] = False
+        named_missing = int(named.sum()) + sum(numbers.named_missing for numbers in read.numbers.values())
         values[named] = np.nan
         empty = [records.columns[at] for column, at in enumerate(chosen) if np.isnan(values[:, column]).all()]
         if empty:
@@ -189,23 +214,30 @@ class FeatureCsv:
                 f"bits ({np.isinf(features).sum()} such values in all). Mend the file, or leave the column out: "
                 f"{self._excluding([name])}."
             )
-        return features, named_missing, decimal
+        return features, replace(read, named_missing=read.named_missing + named_missing), decimal
 
-    def _not_numeric(self, records: Records, unreadable: Mapping[int, Numbers]) -> str:
+    def _not_numeric(
+        self, records: Records, unreadable: Mapping[int, Numbers], refused: Mapping[int, NoCategory]
+    ) -> str:
         names = [records.columns[at] for at in unreadable]
+        whys = [f": {refused[at].why}" if at in refused and refused[at].why else "" for at in unreadable]
         shown = [
-            f"{name!r} (such as {numbers.shown(1, records.place)})"
-            for name, numbers in zip(names[:3], unreadable.values(), strict=False)
+            f"{name!r} (such as {numbers.shown(1, records.place)}{why})"
+            for name, numbers, why in zip(names[:3], unreadable.values(), whys, strict=False)
         ]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         others = {numbers.other_decimal for numbers in unreadable.values()}
-        if others <= {"comma", "point"}:  # every one of them is a number under the other sign
+        if others <= {"comma", "point"} and not any(whys):  # every one of them is a number under the other sign
             remedy = next(iter(unreadable.values())).remedy()
         else:
-            remedy = f"Leave them out with {self._excluding(names)}, or turn them into numbers in the file."
+            remedy = (
+                f"Leave them out with {self._excluding(names)}, or turn them into numbers in the file{_such(refused)}."
+            )
             few = list(dict.fromkeys(value for numbers in unreadable.values() for value in numbers.distinct))
             if len(few) <= NAMED and not any(numbers.is_mostly_text for numbers in unreadable.values()):
                 remedy += f" Where they stand for no value, name them: {override('data.missing_values', few)}."
+            if names_of_few := [records.columns[at] for at, each in refused.items() if each.few and each.why != DATES]:
+                remedy += f" Where all values of a column are categories: {setting(names_of_few[0], CATEGORY)}."
         return f"{self.path} has columns that are not numeric: {', '.join(shown)}{more}. {remedy}"
 
     def _complete(
@@ -233,8 +265,12 @@ class FeatureCsv:
 
     # ---- preparation ---------------------------------------------------------------------------------------------
 
-    def _preparation(self, features: np.ndarray, labels: np.ndarray) -> FittedFeatures | None:
+    def _preparation(
+        self, columns: Sequence[Column], features: np.ndarray, labels: np.ndarray
+    ) -> FittedFeatures | MixedFeatures | None:
         transformer = transformer_of(self.missing, self.scaler)
+        if any(column.kind != NUMBER for column in columns):
+            return MixedFeatures.of(columns, transformer, features, labels)
         if transformer is None:
             return None
         # A trial on all rows, for the number of columns and for errors before any training; nothing else is kept.
@@ -265,6 +301,13 @@ class FittedFeatures:
                 "all rows. Give it a fixed number of them."
             )
         return Prepared(features)
+
+
+def _such(refused: Mapping[int, NoCategory]) -> str:
+    """What numbers there could be in place of columns that are no categories, and what else takes them."""
+    dates = any(each.why == DATES for each in refused.values())
+    texts = any(DIFFERENT in each.why for each in refused.values())
+    return f"{', such as the days since a date' if dates else ''}{', or train on the texts: data=text_csv' if texts else ''}"
 
 
 def _fitted(transformer: Pipeline, features: np.ndarray, labels: np.ndarray, train: np.ndarray) -> Pipeline:

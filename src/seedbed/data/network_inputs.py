@@ -60,6 +60,16 @@ class Vectors:
 
 
 @dataclass(frozen=True)
+class EncodedColumns(Vectors):
+    """Vectors that are made of a file's columns: numbers first, then 0 or 1 for what holds of a row."""
+
+    numbers: int
+    """Columns of numbers."""
+    categories: int
+    """Columns of categories, those of two values among them."""
+
+
+@dataclass(frozen=True)
 class Pictures:
     """Pictures, (B, channels, height, width): bytes on the device, numbers from 0 to 1 for a network."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,6 +48,22 @@ class Dataset(Protocol):
 
 
 @dataclass(frozen=True)
+class ByColumn:
+    """N rows with a value for each column, as one seed sees them: numbers as they are scaled, categories by number."""
+
+    values: np.ndarray
+    """(N, C) of the features' type, numbers first."""
+    categorical: tuple[int, ...]
+    """Positions of the columns of categories."""
+    encode: Callable[[np.ndarray], np.ndarray]
+    """(M, C) such rows -> (M, F) features."""
+
+    def of(self, rows: np.ndarray) -> ByColumn:
+        """These rows alone."""
+        return replace(self, values=self.values[rows])
+
+
+@dataclass(frozen=True)
 class Prepared:
     """All rows of a table as one seed sees them, after what was fitted to its training rows."""
 
@@ -55,6 +71,8 @@ class Prepared:
     """(N, F), of the type that the table's ``inputs`` take: float32 for vectors."""
     encode: TextEncoder | None = None
     """Further texts, by what was fitted; None where the data are no texts."""
+    by_column: ByColumn | None = None
+    """The rows before categories were encoded, where there are any."""
 
 
 class Preparation(Protocol):

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from seedbed.data.network_inputs import NetworkInputs
+from seedbed.data.table import ByColumn
 from seedbed.errors import ConfigError
 
 ALWAYS_ALLOWED, MOST_TIMES = 1_000_000, 10
@@ -30,7 +31,8 @@ class TrainingRows:
     """One seed's n training rows: all that a strategy may look at.
 
     ``labels`` (n,) are indices into ``classes``, ``rows`` (n,) the numbers of the rows in the table, ``texts`` their raw
-    messages where the data are texts; ``minority`` is the rarest class.
+    messages where the data are texts; ``minority`` is the rarest class. ``by_column`` are the rows before categories were
+    encoded, where there are any.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class TrainingRows:
         texts: tuple[str, ...] | None,
         rows: np.ndarray,
         minority: int,
+        by_column: ByColumn | None = None,
     ) -> None:
         """``features`` are given, or gathered when a strategy first looks at them: of pictures they are a large copy."""
         self._features = features
         self.labels, self.classes, self.texts, self.rows, self.minority = labels, classes, texts, rows, minority
+        self.by_column = by_column
 
     @cached_property
     def features(self) -> np.ndarray:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, cast
 
 import numpy as np
-from imblearn.over_sampling import SMOTE, RandomOverSampler
-from imblearn.under_sampling import RandomUnderSampler
+from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC, RandomOverSampler
+from imblearn.under_sampling import ClusterCentroids, RandomUnderSampler
 from imblearn.utils import check_sampling_strategy
 from sklearn.base import clone
 
 from seedbed.checks import shown
-from seedbed.data.network_inputs import NetworkInputs, Vectors
-from seedbed.errors import ConfigError, without_addresses
+from seedbed.data.network_inputs import EncodedColumns, NetworkInputs, Vectors
+from seedbed.errors import ConfigError, NotInTheData, without_addresses
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows, check_asked_rows
 from seedbed.randomness import derive
 
+TAKES = {
+    "smote": "numbers alone",
+    "smote_nc": "numbers and categories",
+    "smote_n": "categories alone",
+}
+"""By choice of ``imbalance``: the columns that it takes."""
 OVER, UNDER = "over-sampling", "under-sampling"  # imbalanced-learn's names for what a sampler does
 
 
@@ -53,6 +59,8 @@ class Resample(Strategy):
         sampler = self._prepared(labels, names, seed=0)
         try:
             self._check_neighbours(sampler, labels, names)
+            if self._takes_categories:  # which rows they are decides whether it can
+                return
             # KMeansSMOTE raises it where no cluster suits: the data decide that, not the counts.
             with contextlib.suppress(RuntimeError):
                 sampler.fit_resample(_overlapping_clouds(labels), labels)
@@ -60,12 +68,25 @@ class Resample(Strategy):
             raise ConfigError(self._refusal(error, rows_by_class)) from error
 
     def check_inputs(self, inputs: NetworkInputs) -> None:
+        """Samplers that choose among rows by distance see categories as networks do, as 0 and 1: two differ by sqrt(2)."""
         if not (isinstance(inputs, Vectors) or self._draws_blindly):
             raise ConfigError(
                 f"imbalance.sampler: {self._name} measures distances between rows or makes new rows between them, which "
                 f"takes vectors, and these rows are {type(inputs).__name__.lower()}. Take imbalance=oversample, "
                 "imbalance=undersample or imbalance=class_weights; or, for texts, an encoder that makes vectors, such as "
                 "data/encoder=use."
+            )
+        columns = inputs if isinstance(inputs, EncodedColumns) else None
+        fits = _fitting(columns)
+        if self._takes_categories and self._choice != fits:
+            raise NotInTheData(
+                f"imbalance.sampler: {self._name} takes {TAKES[self._choice]}, and these rows are {TAKES[fits]}. Take "
+                f"imbalance={fits}; or change the kind of a column, as in data.columns.zip=category."
+            )
+        if columns is not None and self._makes_rows and not self._takes_categories:
+            raise NotInTheData(
+                f"imbalance.sampler: {self._name} makes new rows between others, and between two categories there is none. "
+                f"These rows are {TAKES[fits]}: take imbalance={fits}, or imbalance=oversample, undersample or class_weights."
             )
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
@@ -74,18 +95,24 @@ class Resample(Strategy):
         if self._draws_blindly:
             sampler.fit_resample(np.arange(len(rows.labels))[:, None], rows.labels)
             return Resampled(source=np.asarray(sampler.sample_indices_))
+        given = rows.features
+        encode_made: Callable[[np.ndarray], np.ndarray] = np.asarray
+        if self._takes_categories and rows.by_column is not None:
+            given, encode_made = rows.by_column.values, rows.by_column.encode
+            if isinstance(sampler, SMOTENC):
+                sampler.set_params(categorical_features=list(rows.by_column.categorical))
         try:
-            features, labels = sampler.fit_resample(rows.features, rows.labels)
+            features, labels = sampler.fit_resample(given, rows.labels)
         except (ValueError, RuntimeError) as error:
             counts = np.bincount(rows.labels, minlength=len(rows.classes)).tolist()
             raise ConfigError(self._refusal(error, dict(zip(rows.classes, counts, strict=True)))) from error
         if hasattr(sampler, "sample_indices_"):
             return _repeated(rows, np.asarray(sampler.sample_indices_), features, labels)
         count = len(rows.labels)
-        if np.array_equal(features[:count], rows.features):
-            return Resampled(source=np.arange(count), features=features[count:], labels=labels[count:])
+        if np.array_equal(features[:count], given):
+            return Resampled(source=np.arange(count), features=encode_made(features[count:]), labels=labels[count:])
         # A sampler that also removes rows does not say which: all its rows count as new.
-        return Resampled(source=np.arange(0), features=features, labels=labels)
+        return Resampled(source=np.arange(0), features=encode_made(features), labels=labels)
 
     def describe(self) -> list[str]:
         strategy = self.sampler.get_params().get("sampling_strategy")
@@ -96,6 +123,20 @@ class Resample(Strategy):
         """Whether it chooses rows without a look at their numbers."""
         moves_rows = self.sampler.get_params().get("shrinkage") is not None
         return type(self.sampler) in (RandomOverSampler, RandomUnderSampler) and not moves_rows
+
+    @property
+    def _takes_categories(self) -> bool:
+        """Whether it takes rows with the number of a category in a column."""
+        return isinstance(self.sampler, SMOTENC | SMOTEN)
+
+    @property
+    def _choice(self) -> str:
+        return "smote_nc" if isinstance(self.sampler, SMOTENC) else "smote_n"
+
+    @property
+    def _makes_rows(self) -> bool:
+        """Whether it may give rows that are none of the training rows."""
+        return not self._draws_blindly and (self._kind == OVER or isinstance(self.sampler, ClusterCentroids))
 
     # ---- checks --------------------------------------------------------------------------------------------------
 
@@ -112,6 +153,11 @@ class Resample(Strategy):
                     f"imbalance.sampler.{key.replace('__', '.')}={value}: each seed gives the sampler a random state of "
                     "its own. Remove the key; to repeat a draw, repeat the seed."
                 )
+        if isinstance(self.sampler, SMOTENC) and params["categorical_features"] not in ("auto", None):
+            raise ConfigError(
+                f"imbalance.sampler.categorical_features={shown(params['categorical_features'])}: it is known from the data. "
+                "Leave it at auto, and change the kind of a column by data.columns, as in data.columns.zip=category."
+            )
         _check_strategy(params.get("sampling_strategy"))
 
     def _check_neighbours(self, sampler: Sampler, labels: np.ndarray, classes: tuple[str, ...]) -> None:
@@ -203,6 +249,13 @@ class Resample(Strategy):
                 raise ConfigError(
                     f"{asked}: under-sampling adds none. Ask for at most as many, or take an over-sampler."
                 )
+
+
+def _fitting(columns: EncodedColumns | None) -> str:
+    """Which choice of ``imbalance`` makes rows between rows of such columns; None: of numbers alone."""
+    if columns is None:
+        return "smote"
+    return "smote_nc" if columns.numbers else "smote_n"
 
 
 def _check_strategy(strategy: Any) -> None:

@@ -8,12 +8,14 @@ import numpy as np
 
 from seedbed.data.encoders import FittedEncoder
 from seedbed.data.feature_csv import FittedFeatures
+from seedbed.data.mixed_features import MixedFeatures
 from seedbed.data.names import Names
 from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table
 from seedbed.data.texts import FittedTexts
 from seedbed.errors import ConfigError
 from seedbed.serving.classifier import Classifier
+from seedbed.serving.columns import ColumnInputs, typical_row
 from seedbed.serving.files import Networks
 from seedbed.serving.index import FaissIndex, check_faiss
 from seedbed.serving.inputs import Inputs
@@ -127,12 +129,25 @@ def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:
             f"data: {data.get('_target_')} does not say what its columns are called (Table.columns), so that no row of "
             "numbers can be read. Export an experiment with data=feature_csv or a data set of texts."
         )
+    if isinstance(table.preparation, MixedFeatures):
+        return _columns(trained, table, table.preparation, data, seeds)
     fitted = []
     if isinstance(table.preparation, FittedFeatures):
         fitted = [table.preparation.fitted(table, trained.rows(seed).train) for seed in seeds]
     typical = np.nanmedian(table.features, axis=0).astype(float).tolist()
     missing, missing_values = data.get("missing", "drop"), data.get("missing_values")
     return NumberInputs(table.columns, typical, len(seeds), missing, data.get("scaler"), fitted, missing_values)
+
+
+def _columns(
+    trained: TrainedNetworks, table: Table, preparation: MixedFeatures, data: dict[str, Any], seeds: list[int]
+) -> ColumnInputs:
+    fitted = [preparation.fitted(table, trained.rows(seed).train) for seed in seeds]
+    columns = preparation.transformers.layout.columns
+    missing, missing_values = data.get("missing", "drop"), data.get("missing_values")
+    return ColumnInputs(
+        columns, typical_row(columns, table.features), missing, data.get("scaler"), fitted, missing_values
+    )
 
 
 def _texts(trained: TrainedNetworks, table: Table, data: dict[str, Any], seeds: list[int]) -> TextInputs:

@@ -12,7 +12,11 @@ import pandas as pd
 
 from seedbed.serving.predictor import Column, dotted_name
 
-KINDS = {"texts": "seedbed.serving.texts:TextInputs", "numbers": "seedbed.serving.numbers:NumberInputs"}
+KINDS = {
+    "texts": "seedbed.serving.texts:TextInputs",
+    "numbers": "seedbed.serving.numbers:NumberInputs",
+    "columns": "seedbed.serving.columns:ColumnInputs",
+}
 """Name in the files -> class, whose module is imported where a model has it."""
 
 

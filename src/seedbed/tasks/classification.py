@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.splits import Rows, none_of
-from seedbed.data.table import Prepared, Progress, Table
+from seedbed.data.table import ByColumn, Prepared, Progress, Table
 from seedbed.data.texts import FittedTexts
 from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
@@ -129,12 +129,15 @@ class Classification(Task):
         if table.preparation is not None:
             prepared = table.preparation.fit(table, rows.train)
         encode = prepared.encode
-        training = cls._training_rows(table, rows, lambda: prepared.features[rows.train])
+        by_column = None if prepared.by_column is None else prepared.by_column.of(rows.train)
+        training = cls._training_rows(table, rows, lambda: prepared.features[rows.train], by_column)
         resampled = strategy.apply(training, seed, (lambda texts: encode(texts, progress)) if encode else None)
         return LabelledRows(seed, rows, resampled, None if table.preparation is None else prepared.features)
 
     @staticmethod
-    def _training_rows(table: Table, rows: Rows, features: Callable[[], np.ndarray]) -> TrainingRows:
+    def _training_rows(
+        table: Table, rows: Rows, features: Callable[[], np.ndarray], by_column: ByColumn | None = None
+    ) -> TrainingRows:
         return TrainingRows(
             features=features,
             labels=table.labels[rows.train],
@@ -142,6 +145,7 @@ class Classification(Task):
             texts=None if table.texts is None else tuple(table.texts[row] for row in rows.train),
             rows=rows.train,
             minority=table.minority,
+            by_column=by_column,
         )
 
     @classmethod

@@ -15,7 +15,7 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option, r
     examples="""
     seedbed predict spam_imbalance --text 'WINNER!! Claim your free prize now' --text 'Home for lunch?'
     seedbed predict spam_imbalance --variant smote --file messages.txt       one text a line
-    seedbed predict feature_imbalance --file patients.csv                    columns of numbers, by their names
+    seedbed predict feature_imbalance --file patients.csv                    columns as in training, by their names
     seedbed predict text_imbalance --file new.csv data.delimiter=semicolon   a table like the one that was trained on
     """,
 )
