@@ -74,6 +74,8 @@ class PlannedModule(PlannedCells):
     """Whether there is a test part, and it is asked."""
     processes: int
     """Those in which Lightning trains a seed, where it starts processes for it; 0 where it trains in this one."""
+    on_cpu: bool
+    """Whether its Trainers train on the CPU."""
     rows: dict[int, ServedRows]
     """Of the first seeds."""
     pairing: Pairing
@@ -84,9 +86,20 @@ class PlannedModule(PlannedCells):
 
     @property
     def at_once(self) -> int:
-        """How many processes train a seed each; ``auto`` is one."""
+        """How many processes train a seed each, as it is set; 1 where that is left to be found."""
         count = self.variant.config["trainer"].get("seeds_at_once", "auto")
         return 1 if count == "auto" else int(count)
+
+    @property
+    def finds_at_once(self) -> bool:
+        """Whether that number is found from what the first seed takes.
+
+        Not of a GPU, which one seed may fill without a busy core, nor where the same bits are asked for: they depend on the
+        number of threads.
+        """
+        trainer = self.variant.config["trainer"]
+        is_auto = trainer.get("seeds_at_once", "auto") == "auto"
+        return is_auto and self.on_cpu and not self.processes and not trainer.get("deterministic")
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -196,7 +209,7 @@ class ModulePlanner:
     def _planned(self, variant: Variant) -> PlannedModule:
         config, code = variant.config, variant.code()
         try:
-            epochs, processes = _tried(config, self.seeds[0])
+            epochs, processes, on_cpu = _tried(config, self.seeds[0])
             rows = self._looked_at(variant)
         except SeedbedError as error:
             raise type(error)(f"Variant {variant.name!r}: {error}") from error
@@ -211,6 +224,7 @@ class ModulePlanner:
             length=epochs,
             tested=tested and self.tests,
             processes=processes,
+            on_cpu=on_cpu,
             rows=rows,
             pairing=self._pairing,
         )
@@ -223,15 +237,15 @@ class ModulePlanner:
         return self._rows[key]
 
 
-def _tried(config: Mapping[str, Any], seed: int) -> tuple[int, int]:
-    """``length`` and ``processes`` of a planned variant; raises ``ConfigError`` for parts that cannot be built."""
+def _tried(config: Mapping[str, Any], seed: int) -> tuple[int, int, bool]:
+    """``length``, ``processes`` and ``on_cpu`` of a planned variant; raises ``ConfigError`` for parts that cannot be built."""
     parts = SeedParts(config, seed)
     with surroundings():
         parts.seed_everything()
         _ = parts.datamodule, parts.module
         with parts.trainer(parts.callbacks(), []) as trainer:
             processes = 0 if trainer.strategy.launcher is None else trainer.num_devices
-            return max(trainer.max_epochs or 0, 0), processes
+            return max(trainer.max_epochs or 0, 0), processes, trainer.strategy.root_device.type == "cpu"
 
 
 def look(config: Mapping[str, Any], seed: int) -> ServedRows:

@@ -16,6 +16,7 @@ import torch
 
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, near_misses
+from seedbed.own_modules.at_once import Usage, can_start_processes, fitting_processes, seeds_at_once_from
 from seedbed.own_modules.fit_seed import ModuleResult, SeedJob, train_seed
 from seedbed.own_modules.planned import PlannedModule
 from seedbed.own_modules.processes import Entries, read_points, stop, train_in_pool
@@ -62,14 +63,34 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
         super().run(done, missing)
 
     def train(self, missing: Sequence[int]) -> None:
-        if self.planned.processes or min(self.planned.at_once, len(missing)) > 1:
-            self._train_in_processes(missing)
+        at_once = min(self.planned.at_once, len(missing))
+        if self.planned.processes or at_once > 1:
+            self._train_in_processes(missing, at_once)
             return
-        for seed in missing:
-            if not self.stops:
-                self._train_here(seed)
+        to_be_found = self.planned.finds_at_once and can_start_processes()
+        for place, seed in enumerate(missing, 1):
+            if self.stops:
+                return
+            before = Usage.so_far()
+            is_trained = self._train_here(seed)
+            if is_trained and to_be_found:
+                at_once, to_be_found = self._found_at_once(seed, before.until_now(), len(missing) - place), False
+                if at_once > 1:
+                    self._train_in_processes(missing[place:], at_once)
+                    return
 
-    def _train_here(self, seed: int) -> None:
+    def _found_at_once(self, seed: int, used: Usage, left: int) -> int:
+        """How many processes train the seeds that are left, by what one has used; the display says why."""
+        cores = _cores()
+        if left < 2 or cores < 2:
+            return 1
+        at_once, why = seeds_at_once_from(used, left, cores, fitting_processes())
+        if self.stopping is None:
+            self.display.say(f"{self.record.seed_name(seed)} {why} (trainer.seeds_at_once=auto).")
+        return at_once
+
+    def _train_here(self, seed: int) -> bool:
+        """Whether there is a result."""
         with ExitStack() as exits:
             growing = self._start(seed, exits, torch.get_num_threads())
             last = time.monotonic()
@@ -87,14 +108,13 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
                 result = train_seed(self._job(seed, growing.run), watch)
             except Exception as error:  # what goes wrong with one seed must not stop the others
                 self._fail(seed, error, growing.run)
-                return
+                return False
             self._record(exits.pop_all(), growing.run, result)
+            return True
 
-    def _train_in_processes(self, missing: Sequence[int]) -> None:
-        """So many at a time as ``trainer.seeds_at_once`` says, each with its share of the cores."""
-        at_once = min(self.planned.at_once, len(missing))
-        cores = min(torch.get_num_threads(), available_cores())
-        threads = max(1, cores // (at_once * max(1, self.planned.processes)))
+    def _train_in_processes(self, missing: Sequence[int], at_once: int) -> None:
+        """So many at a time, each with its share of the cores."""
+        threads = max(1, _cores() // (at_once * max(1, self.planned.processes)))
         waiting, training = deque(missing), dict[Future[ModuleResult], tuple[int, _Growing, ExitStack, Path]]()
         with ExitStack() as all_exits:
             folder = Path(all_exits.enter_context(TemporaryDirectory(prefix="seedbed-")))
@@ -187,6 +207,10 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
         self.display.at(self.planned.name, self.planned.epochs, self.planned.epochs, 1, self.planned.epochs)
         if unlogged := _unlogged(self.planned, result):
             raise Hopeless(unlogged)
+
+
+def _cores() -> int:
+    return min(torch.get_num_threads(), available_cores())
 
 
 def train_apart(planned: PlannedModule, seed: int, threads: int, workers: Workers) -> ModuleResult:
