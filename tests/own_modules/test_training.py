@@ -59,12 +59,35 @@ def test_the_numbers_are_those_of_an_ordinary_script(project: Path) -> None:
 
 def test_what_is_logged_per_epoch_is_drawn_and_what_is_declared_is_ranked(project: Path) -> None:
     results = run("width", config_dir=project).results
-    assert set(results.curves["metric"]) == {"train/loss", "train/epochs", "val/loss", "val/size"}
+    drawn = {"train/loss", "train/epochs", "train/by_step", "train/first", "val/loss", "val/size"}
+    assert set(results.curves["metric"]) == drawn
     assert results.labels["val/size"] == "val_size"
     assert results.labels["test/mse"] == "mse"
     assert results.metric("test/mse").good == "lower"
     assert not results.metric("val/size").is_ranked
     assert results.metrics == ["seconds", "test/mse"]
+
+
+def test_what_is_logged_per_step_only_has_the_last_value_of_each_epoch(project: Path) -> None:
+    file = project / "experiments" / "width.yaml"
+    file.write_text(file.read_text().replace("{val/loss: lower", "{train/by_step: lower, val/loss: lower"))
+    curves = run("width", ["seeds=1", "variant=narrow"], project).results.curves
+    values = {name: of["value"].tolist() for name, of in curves.groupby("metric")}
+    kept: list[dict[str, float]] = []
+
+    class Keep(pl.Callback):
+        def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            kept.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+
+    mine = module_of(project)
+    pl.seed_everything(0, workers=True)
+    data = mine.Data(split_seed=0)
+    pl.seed_everything(0, workers=True)
+    trainer = pl.Trainer(max_epochs=2, callbacks=[Keep()], enable_model_summary=False, **CPU)  # type: ignore[arg-type]
+    trainer.fit(mine.Regressor(hidden=2), datamodule=data)
+    assert values["train/by_step"] == [epoch["train/by_step"] for epoch in kept]
+    assert values["train/loss"] == [epoch["train/loss_epoch"] for epoch in kept]
+    assert values["train/first"] == [kept[0]["train/first"]]
 
 
 def test_seeds_that_redraw_the_split_are_found(project: Path) -> None:

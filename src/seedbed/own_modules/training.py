@@ -249,7 +249,8 @@ def _unlogged(planned: PlannedModule, result: ModuleResult) -> ConfigError | Non
         if asked and name not in logged:
             return ConfigError(
                 f"{place}: {name}: the module logs nothing of that name per epoch, {near_misses(name, logged)} A name without "
-                "rows stands for those on which it is logged, so that acc of test_step is test/acc. Seeds that are trained are "
-                "kept; correct the name and run it again."
+                "rows stands for those on which it is logged, so that acc of test_step is test/acc; what validation_step and "
+                "test_step log with on_epoch=False has no value of an epoch. Seeds that are trained are kept; correct the name "
+                "and run it again."
             )
     return None
