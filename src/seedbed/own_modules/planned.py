@@ -184,10 +184,11 @@ class PlannedModule(PlannedCells):
 class ModulePlanner:
     """Plans variants for the same seeds; the rows of data modules that they share are looked at once."""
 
-    def __init__(self, seeds: Sequence[int], display: Display, *, tests: bool = True) -> None:
-        """``tests``: whether the test part is asked; a search must not."""
-        self.seeds, self.display, self.tests = tuple(seeds), display, tests
+    def __init__(self, seeds: Sequence[int], display: Display, *, tests: bool = True, logs: bool = True) -> None:
+        """``tests``: whether the test part is asked; a search must not. ``logs``: whether loggers are asked for."""
+        self.seeds, self.display, self.tests, self.logs = tuple(seeds), display, tests, logs
         self._rows: dict[str, dict[int, ServedRows]] = {}
+        self._tried_loggers: list[Mapping[str, Any]] = []
         self._pairing = Pairing()
 
     def plan(self, variants: Sequence[Variant], beside: PlannedModule | None = None) -> list[PlannedModule]:
@@ -210,6 +211,7 @@ class ModulePlanner:
         config, code = variant.config, variant.code()
         try:
             epochs, processes, on_cpu = _tried(config, self.seeds[0])
+            self._try_loggers(variant)
             rows = self._looked_at(variant)
         except SeedbedError as error:
             raise type(error)(f"Variant {variant.name!r}: {error}") from error
@@ -228,6 +230,13 @@ class ModulePlanner:
             rows=rows,
             pairing=self._pairing,
         )
+
+    def _try_loggers(self, variant: Variant) -> None:
+        loggers = variant.config["loggers"]
+        if self.logs and loggers not in self._tried_loggers:
+            with surroundings():
+                SeedParts(variant.config, self.seeds[0]).try_loggers(variant.name)
+            self._tried_loggers.append(loggers)
 
     def _looked_at(self, variant: Variant) -> dict[int, ServedRows]:
         key = json.dumps(variant.config["datamodule"] or variant.config["module"], sort_keys=True)
