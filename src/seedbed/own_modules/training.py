@@ -116,6 +116,7 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
         """So many at a time, each with its share of the cores."""
         threads = max(1, _cores() // (at_once * max(1, self.planned.processes)))
         waiting, training = deque(missing), dict[Future[ModuleResult], tuple[int, _Growing, ExitStack, Path]]()
+        started: list[_Growing] = []
         with ExitStack() as all_exits:
             folder = Path(all_exits.enter_context(TemporaryDirectory(prefix="seedbed-")))
             submit = self._submitting(all_exits, at_once, threads)
@@ -125,13 +126,14 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
                     seed, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
                     growing, place = self._start(seed, exits, threads), folder / str(seed)
                     place.mkdir()
+                    started.append(growing)
                     training[submit(self._job(seed, growing.run), place)] = seed, growing, exits, place
                 ready, _ = wait(training, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for _, growing, _, place in training.values():
                     for points in read_points(place):
                         growing.add(points)
                         self._show(growing)
-                if self._given_up([growing for _, growing, _, _ in training.values()]):
+                if self._given_up(started):  # those that are done too: processes do not start at the same time
                     for _, _, _, place in training.values():
                         stop(place)
                 for future in ready:
