@@ -12,7 +12,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from seedbed.errors import ConfigError
+from seedbed.errors import ConfigError, DataError
 from seedbed.running.runner import run
 from seedbed.tracking.store import open_project_store
 
@@ -142,14 +142,28 @@ def test_without_a_test_part_validation_values_are_compared_and_said_to_be_optim
         run("width", [*given, "report.metric=val/loss", "select=best", BEST], project)
 
 
-def test_data_that_have_changed_since_are_not_paired_with_cells_from_before(project: Path) -> None:
+def test_data_that_have_changed_since_are_refused_beside_cells_from_before(project: Path) -> None:
     assert run("width", ["variant=narrow"], project).failures == {}
-    module = module_of(project)
-    made_up = module.made_up
-    module.made_up = lambda rows: made_up(rows - 5)
-    outcome = run("width", config_dir=project)
-    assert set(outcome.failures) == {"wide, seed 0", "wide, seed 1"}
-    assert "serves other rows than 'narrow' under seed 0" in outcome.failures["wide, seed 0"]
+    mine = module_of(project)
+    made_up = mine.made_up
+    mine.made_up = lambda rows: made_up(rows - 5)
+    changed = r"'narrow', seed 0: the data have changed .* \(train: 48 rows of digest \w+ recorded, 45 rows of digest \w+ now; val: "
+    for more in (["variant=narrow", "seeds=3"], []):
+        with pytest.raises(DataError, match=changed):
+            run("width", more, project)
+    assert len(open_project_store("width", project).launches()) == 1
+    assert run("width", ["variant=narrow"], project).trained == 0  # nothing is added to them
+    assert run("width", ["variant=wide"], project).failures == {}
+
+
+def test_values_that_have_changed_in_as_many_rows_are_refused(project: Path) -> None:
+    given = ["variant=narrow", "+datamodule.how=tensors"]
+    assert run("width", [*given, "seeds=[3]"], project).failures == {}
+    mine = module_of(project)
+    made_up = mine.made_up
+    mine.made_up = lambda rows: [values + 1 for values in made_up(rows)]
+    with pytest.raises(DataError, match=r"seed 3: .* 48 rows of digest (\w+) recorded, 48 rows of digest (?!\1)"):
+        run("width", [*given, "seeds=4"], project)
 
 
 BEST = "+callbacks={best: {_target_: pytorch_lightning.callbacks.ModelCheckpoint, monitor: val/loss}}"

@@ -281,6 +281,28 @@ def look(config: Mapping[str, Any], seed: int) -> ServedRows:
     return {name: part for name, part in parts_of.items() if part is not None}
 
 
+def refuse_changed_data(plan: Sequence[PlannedModule], done: Mapping[str, SeedRun]) -> None:
+    """Raise ``DataError`` where a seed is served other rows by now than its cell in ``done``, by fingerprint, was trained on.
+
+    Of each variant, the seeds that were looked at are compared, or else the first one that has a cell.
+    """
+    for planned in plan:
+        cells = {seed: done[digest] for seed, digest in planned.fingerprints.items() if digest in done}
+        known = {seed: rows for seed, rows in planned.rows.items() if seed in cells}
+        for seed in list(cells)[: 0 if known else 1]:
+            known[seed] = look(planned.variant.config, seed)
+        for seed, rows in known.items():
+            recorded = from_plain(cells[seed].rows)
+            if differing := unlike(rows, recorded):
+                parts = "; ".join(f"{name}: {recorded[name]} recorded, {rows[name]} now" for name in differing)
+                raise DataError(
+                    f"Variant {planned.name!r}, seed {seed}: the data have changed since it was trained as run "
+                    f"{cells[seed].id[:8]} ({parts}), so that seeds that are trained now could not be compared with it. Put back the "
+                    "data; or let a setting of datamodule tell those of now apart, such as a path or a version, so that all seeds "
+                    "are trained on them; or take another store (MLFLOW_TRACKING_URI)."
+                )
+
+
 def _loaders(datamodule: Any, name: str) -> Any:
     """What serves a part; None where nothing does, as by the empty hooks of Lightning's base classes."""
     hook = getattr(type(datamodule), f"{name}_dataloader")
