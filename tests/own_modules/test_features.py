@@ -145,6 +145,18 @@ def test_a_trial_run_takes_one_seed_and_records_nothing(project: Path) -> None:
         (["+callbacks.x={_target_: torch.nn.ReLU}"], "callbacks.x._target_=torch.nn.ReLU: it is no Callback"),
         (["+trainer.logger=true"], "trainer.logger: not under task=lightning, where name loggers under loggers"),
         (["trainer.accelerator=abacus"], "trainer: pytorch_lightning.Trainer refuses these settings"),
+        (
+            ["trainer.devices=2", "+trainer.strategy=ddp_spawn"],
+            "trainer.strategy=ddp_spawn: it trains in spawned or forked copies .* Write trainer.strategy=ddp,",
+        ),
+        (
+            ["trainer.devices=2", "+trainer.strategy=ddp_fork"],
+            "trainer.strategy=ddp_fork: it trains in spawned or forked",
+        ),
+        (
+            ["trainer.devices=2", "+trainer.strategy=fsdp"],
+            "trainer: pytorch_lightning.Trainer refuses these settings: .*fsdp",
+        ),
         (["+datamodule.batch_size=none"], "Data cannot prepare the data of seed 0: ValueError"),
         (["trainer.seeds_at_once=0"], "trainer.seeds_at_once=0 cannot be used"),
         (["seeds=[4294967296]"], "seeds: 4294967296 is more than seed_everything takes"),

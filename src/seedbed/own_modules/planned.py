@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from seedbed.checks import shown
 from seedbed.config.experiment import Variant
 from seedbed.config.own_modules import at_seed, check_side, has_test_part
 from seedbed.errors import ConfigError, DataError, SeedbedError, without_addresses
@@ -253,8 +254,23 @@ def _tried(config: Mapping[str, Any], seed: int) -> tuple[int, int, bool]:
         parts.seed_everything()
         _ = parts.datamodule, parts.module
         with parts.trainer(parts.callbacks(), []) as trainer:
+            _check_launcher(trainer, config["trainer"].get("strategy", "auto"))
             processes = 0 if trainer.strategy.launcher is None else trainer.num_devices
             return max(trainer.max_epochs or 0, 0), processes, trainer.strategy.root_device.type == "cpu"
+
+
+def _check_launcher(trainer: Any, strategy: Any) -> None:
+    """Raise ``ConfigError`` for a strategy that was chosen and has copies of this process train: nothing recorded comes back.
+
+    What Lightning itself chooses in a notebook is another one in the processes that are started for seeds.
+    """
+    copies = any(base.__name__ == "_MultiProcessingLauncher" for base in type(trainer.strategy.launcher).__mro__)
+    if copies and strategy != "auto":
+        raise ConfigError(
+            f"trainer.strategy={shown(strategy)}: it trains in spawned or forked copies of a process, and what callbacks see "
+            "there, the recorded curves among it, does not come back. Write trainer.strategy=ddp, which starts processes of "
+            "its own."
+        )
 
 
 def look(config: Mapping[str, Any], seed: int) -> ServedRows:
