@@ -20,16 +20,24 @@ from seedbed.training.progress import Display
 @pytest.mark.parametrize(
     ("used", "seeds", "cores", "fitting", "count", "why"),
     [
-        (Usage(60, 62), 9, 2, 9, 2, "kept 1.0 of 2 cores busy for 60.0 s; the other 9 train 2 at a time"),
-        (Usage(60, 62), 9, 8, 9, 8, "train 8 at a time"),
-        (Usage(60, 62), 3, 8, 9, 3, "train 3 at a time"),
-        (Usage(60, 120), 9, 8, 9, 4, "kept 2.0 of 8 cores busy"),
-        (Usage(60, 6), 9, 2, 9, 2, "train 2 at a time"),
-        (Usage(60, 62), 9, 8, 3, 3, "train 3 at a time"),
-        (Usage(60, 110), 9, 2, 9, 1, "follow one after the other, as two at a time would share these cores"),
-        (Usage(60, 62), 9, 2, 1, 1, "as the free memory is too small for two at a time"),
-        (Usage(1, 1), 9, 2, 9, 1, "as processes would take longer to start"),
-        (Usage(1, 1), 29, 2, 9, 2, "the other 29 train 2 at a time"),
+        (
+            Usage(60, 62, 30),
+            9,
+            2,
+            9,
+            2,
+            "kept 1.0 of 2 cores busy for 60.0 s, and 1.0 were idle; the other 9 train 2 at a time",
+        ),
+        (Usage(60, 62, 52), 9, 8, 9, 8, "train 8 at a time"),
+        (Usage(60, 62, 52), 3, 8, 9, 3, "train 3 at a time"),
+        (Usage(60, 120, 45), 9, 8, 9, 4, "kept 2.0 of 8 cores busy"),
+        (Usage(60, 6, 57), 9, 2, 9, 2, "train 2 at a time"),
+        (Usage(60, 62, 52), 9, 8, 3, 3, "train 3 at a time"),
+        (Usage(60, 110, 5), 9, 2, 9, 1, "follow one after the other, as two at a time would take each other's cores"),
+        (Usage(60, 20, 0), 9, 2, 9, 1, "kept 0.3 of 2 cores busy for 60.0 s, and 0.0 were idle; the other 9 follow"),
+        (Usage(60, 62, 30), 9, 2, 1, 1, "as the free memory is too small for two at a time"),
+        (Usage(1, 1, 0.5), 9, 2, 9, 1, "as processes would take longer to start"),
+        (Usage(1, 1, 0.5), 29, 2, 9, 2, "the other 29 train 2 at a time"),
     ],
 )
 def test_processes_are_started_where_one_seed_leaves_cores_idle_and_it_pays(
@@ -46,6 +54,7 @@ def test_work_of_this_process_is_measured() -> None:
     used = before.until_now()
     assert used.cpu_seconds > 0
     assert used.seconds > 0.01
+    assert -0.1 < used.idle_seconds <= used.seconds + 0.1
 
 
 @pytest.mark.parametrize(
@@ -71,12 +80,12 @@ def test_the_seeds_that_are_left_train_in_processes(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(training, "_cores", lambda: 2)
-    monkeypatch.setattr(Usage, "until_now", lambda self: Usage(100, 104))
+    monkeypatch.setattr(Usage, "until_now", lambda self: Usage(100, 104, 50))
     asked = ["variant=narrow", "seeds=3"]
     outcome = run("width", asked, project, display=Display())
     assert outcome.failures == {}
     assert outcome.trained == 3
-    said = "narrow, seed 0 kept 1.0 of 2 cores busy for 100.0 s; the other 2 train 2 at a time"
+    said = "narrow, seed 0 kept 1.0 of 2 cores busy for 100.0 s, and 1.0 were idle; the other 2 train 2 at a time"
     assert said in capsys.readouterr().err
     here = run("width", [*asked, "trainer.seeds_at_once=1", "+datamodule.batch_size=16"], project)
     assert here.trained == 3
