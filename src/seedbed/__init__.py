@@ -209,5 +209,5 @@ def import_results(
         query=query,
         keys=Keys(variant_key, seed_key),
         config_dir=config_dir,
-        say=Display(quiet).say,
+        display=Display(quiet),
     )

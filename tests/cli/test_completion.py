@@ -85,6 +85,15 @@ def test_experiments(folder: Path, command: str) -> None:
     assert {"mine", "spam_twice", "broken", "spam_imbalance"} <= set(own)
 
 
+@pytest.mark.parametrize("command", ["report", "status", "diff", "power", "ui"])
+def test_imported_experiments_which_have_no_file(folder: Path, command: str) -> None:
+    for name in ("mine", "imported", "mine.search"):
+        (folder / "mlartifacts" / name / "run").mkdir(parents=True)
+    assert offered(command, "--config-dir", str(folder), "imp") == ["imported"]
+    assert offered(command, "--config-dir", str(folder), "min") == ["mine"]
+    assert offered("run", "--config-dir", str(folder), "imp") == []
+
+
 def test_groups_and_choices(folder: Path) -> None:
     run = ("run", "mine", "--config-dir", str(folder))
     assert {"data=sms_spam", "data=messages", "data/encoder=use", "model=tiny", "split=fixed"} <= set(offered(*run, ""))
@@ -178,7 +187,7 @@ def test_completion_prints_a_script(shell: str) -> None:
     assert f"_SEEDBED_COMPLETE={shell}_complete" in done.output
 
 
-@pytest.mark.parametrize("words", ["seedbed run spam_imbalance variant=", "seedbed data fetch "])
+@pytest.mark.parametrize("words", ["seedbed run spam_imbalance variant=", "seedbed data fetch ", "seedbed report "])
 def test_no_heavy_package_is_imported(words: str) -> None:
     """So that the answer takes a fraction of a second."""
     asked = {"_SEEDBED_COMPLETE": "zsh_complete", "COMP_WORDS": words, "COMP_CWORD": "3"}

@@ -49,6 +49,12 @@ def read(uri: str, tmp_path: Path, query: str = "") -> ForeignRuns:
     return read_experiment("theirs", uri, tmp_path, keys=KEYS, query=query)
 
 
+def test_how_many_runs_are_read_is_shown(uri: str, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    read_experiment("theirs", uri, tmp_path, keys=KEYS, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 6) for done in range(1, 7)]
+
+
 def test_params_and_tags_name_variant_and_seed(uri: str, tmp_path: Path) -> None:
     runs = read(uri, tmp_path)
     assert runs.source == "MLflow experiment 'theirs'"

@@ -8,6 +8,7 @@ from pathlib import Path
 REGRESSION = '''
 import {pl} as pl
 import torch
+from {pl}.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset, random_split
 
@@ -93,6 +94,7 @@ class Regressor(pl.LightningModule):
         loss = self.mse(batch)
         self.log("train/loss", loss, on_step=True, on_epoch=True)
         self.log("train/by_step", loss)
+        self.log("train/first", loss) if self.current_epoch == 0 else None
         return loss
 
     def on_train_epoch_end(self):
@@ -101,6 +103,7 @@ class Regressor(pl.LightningModule):
     def validation_step(self, batch, index):
         self.log("val/loss", self.mse(batch))
         self.log("val_size", float(len(batch[0])))
+        self.log("val/by_step", 1.0, on_step=True, on_epoch=False)
 
     def test_step(self, batch, index):
         self.log("mse", self.mse(batch))
@@ -111,6 +114,25 @@ class Regressor(pl.LightningModule):
             return optimizer
         scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
         return {{"optimizer": optimizer, "lr_scheduler": {{"scheduler": scheduler, "monitor": "val/loss"}}}}
+
+
+class Keyed(CSVLogger):
+    """Wants a key, and writes when it is made."""
+
+    def __init__(self, save_dir, name="", version=None, key=None):
+        super().__init__(save_dir, name, version)
+        self.experiment.save()
+        if key is None:
+            raise ValueError("there is no key")
+
+
+class NotMade(pl.Callback):
+    def __init__(self):
+        raise ValueError("not today")
+
+
+def function_of_a_network():
+    return nn.ReLU()
 
 
 class Fails(Regressor):

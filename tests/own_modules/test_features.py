@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from seedbed.checks import is_installed
+from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, DataError
+from seedbed.running.planning import plan_cells
 from seedbed.running.runner import run
 from seedbed.tracking.store import open_project_store
+from seedbed.training.progress import Display
 from tests.own_modules.conftest import Write
 from tests.own_modules.projects import TEMPLATE, TEMPLATE_EXPERIMENT
 
@@ -142,6 +145,18 @@ def test_a_trial_run_takes_one_seed_and_records_nothing(project: Path) -> None:
         (["+callbacks.x={_target_: torch.nn.ReLU}"], "callbacks.x._target_=torch.nn.ReLU: it is no Callback"),
         (["+trainer.logger=true"], "trainer.logger: not under task=lightning, where name loggers under loggers"),
         (["trainer.accelerator=abacus"], "trainer: pytorch_lightning.Trainer refuses these settings"),
+        (
+            ["trainer.devices=2", "+trainer.strategy=ddp_spawn"],
+            "trainer.strategy=ddp_spawn: it trains in spawned or forked copies .* Write trainer.strategy=ddp,",
+        ),
+        (
+            ["trainer.devices=2", "+trainer.strategy=ddp_fork"],
+            "trainer.strategy=ddp_fork: it trains in spawned or forked",
+        ),
+        (
+            ["trainer.devices=2", "+trainer.strategy=fsdp"],
+            "trainer: pytorch_lightning.Trainer refuses these settings: .*fsdp",
+        ),
         (["+datamodule.batch_size=none"], "Data cannot prepare the data of seed 0: ValueError"),
         (["trainer.seeds_at_once=0"], "trainer.seeds_at_once=0 cannot be used"),
         (["seeds=[4294967296]"], "seeds: 4294967296 is more than seed_everything takes"),
@@ -155,6 +170,37 @@ def test_bad_input_is_refused_before_any_work(project: Path, given: list[str], s
     with pytest.raises((ConfigError, DataError), match=said):
         run("width", [*given, "variant=narrow"], project)
     assert not (project / "mlartifacts").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            "+loggers.keyed={_target_: mine.Keyed, save_dir: FOLDER/logs}",
+            "loggers.keyed: cannot build .*: there is no key",
+        ),
+        (
+            "+loggers.made={_target_: mine.function_of_a_network}",
+            "loggers.made._target_=.* gives ReLU, which is no Logger",
+        ),
+        ("+callbacks.late={_target_: mine.NotMade}", "callbacks.late: cannot build .*: not today"),
+        ("+callbacks.made={_target_: mine.function_of_a_network}", "callbacks.made._target_=.* which is no Callback"),
+    ],
+)
+def test_loggers_and_callbacks_that_cannot_be_made_are_refused_before_any_training(
+    project: Path, given: str, said: str
+) -> None:
+    given = given.replace("mine.", f"{name_of(project)}.").replace("FOLDER", str(project))
+    with pytest.raises(ConfigError, match=f"Variant 'narrow': {said}"):
+        run("width", [given, "variant=narrow"], project)
+    assert not (project / "mlartifacts").exists()
+    assert not (project / "logs").exists()
+
+
+def test_a_logger_that_can_be_made_leaves_nothing_where_nothing_trains(project: Path) -> None:
+    node = f"+loggers.keyed={{_target_: {name_of(project)}.Keyed, save_dir: {project}/logs, key: 1}}"
+    plan_cells(load_experiment("width", [node, "variant=narrow"], project), Display(quiet=True))
+    assert not (project / "logs").exists()
 
 
 def test_settings_of_modules_belong_to_their_task(project: Path) -> None:

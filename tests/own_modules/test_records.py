@@ -56,12 +56,15 @@ def test_a_search_prunes_at_validation(project: Path, given: list[str]) -> None:
     (project / "search" / "pruner" / "strict.yaml").write_text(strict)
     pruning = [*SEARCH, LR, "search/pruner=strict", "search.fresh_seeds=0", "trainer.max_epochs=40"]
     if given == ["seeds=1"]:
-        with pytest.raises(ConfigError, match=r"Set trainer.seeds_at_once=2, which is so many processes"):
+        with pytest.raises(
+            ConfigError, match=r"Set trainer.seeds_at_once=2, which is so many processes, or seeds=1, or"
+        ):
             search("width", [*pruning, "trainer.seeds_at_once=1"], project)
     outcome = search("width", [*pruning, *given], project)
     assert [(trial.state, trial.epochs) for trial in outcome.search.trials] == [("PRUNED", 1), ("PRUNED", 1)]
-    runs = open_project_store("width.search", project)
-    assert runs.cells() == {}
+    finished = [cell.variant for cell in open_project_store("width.search", project).cells().values()]
+    in_processes = "seeds_at_once" in given[0]  # where one seed may end before the other begins
+    assert len(finished) == (len(set(finished)) if in_processes else 0)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from seedbed.errors import ConfigError
+from seedbed.errors import ConfigError, DataError
 from seedbed.running.runner import run
 from seedbed.tracking.store import open_project_store
 
@@ -59,12 +59,35 @@ def test_the_numbers_are_those_of_an_ordinary_script(project: Path) -> None:
 
 def test_what_is_logged_per_epoch_is_drawn_and_what_is_declared_is_ranked(project: Path) -> None:
     results = run("width", config_dir=project).results
-    assert set(results.curves["metric"]) == {"train/loss", "train/epochs", "val/loss", "val/size"}
+    drawn = {"train/loss", "train/epochs", "train/by_step", "train/first", "val/loss", "val/size"}
+    assert set(results.curves["metric"]) == drawn
     assert results.labels["val/size"] == "val_size"
     assert results.labels["test/mse"] == "mse"
     assert results.metric("test/mse").good == "lower"
     assert not results.metric("val/size").is_ranked
     assert results.metrics == ["seconds", "test/mse"]
+
+
+def test_what_is_logged_per_step_only_has_the_last_value_of_each_epoch(project: Path) -> None:
+    file = project / "experiments" / "width.yaml"
+    file.write_text(file.read_text().replace("{val/loss: lower", "{train/by_step: lower, val/loss: lower"))
+    curves = run("width", ["seeds=1", "variant=narrow"], project).results.curves
+    values = {name: of["value"].tolist() for name, of in curves.groupby("metric")}
+    kept: list[dict[str, float]] = []
+
+    class Keep(pl.Callback):
+        def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+            kept.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+
+    mine = module_of(project)
+    pl.seed_everything(0, workers=True)
+    data = mine.Data(split_seed=0)
+    pl.seed_everything(0, workers=True)
+    trainer = pl.Trainer(max_epochs=2, callbacks=[Keep()], enable_model_summary=False, **CPU)  # type: ignore[arg-type]
+    trainer.fit(mine.Regressor(hidden=2), datamodule=data)
+    assert values["train/by_step"] == [epoch["train/by_step"] for epoch in kept]
+    assert values["train/loss"] == [epoch["train/loss_epoch"] for epoch in kept]
+    assert values["train/first"] == [kept[0]["train/first"]]
 
 
 def test_seeds_that_redraw_the_split_are_found(project: Path) -> None:
@@ -119,14 +142,28 @@ def test_without_a_test_part_validation_values_are_compared_and_said_to_be_optim
         run("width", [*given, "report.metric=val/loss", "select=best", BEST], project)
 
 
-def test_data_that_have_changed_since_are_not_paired_with_cells_from_before(project: Path) -> None:
+def test_data_that_have_changed_since_are_refused_beside_cells_from_before(project: Path) -> None:
     assert run("width", ["variant=narrow"], project).failures == {}
-    module = module_of(project)
-    made_up = module.made_up
-    module.made_up = lambda rows: made_up(rows - 5)
-    outcome = run("width", config_dir=project)
-    assert set(outcome.failures) == {"wide, seed 0", "wide, seed 1"}
-    assert "serves other rows than 'narrow' under seed 0" in outcome.failures["wide, seed 0"]
+    mine = module_of(project)
+    made_up = mine.made_up
+    mine.made_up = lambda rows: made_up(rows - 5)
+    changed = r"'narrow', seed 0: the data have changed .* \(train: 48 rows of digest \w+ recorded, 45 rows of digest \w+ now; val: "
+    for more in (["variant=narrow", "seeds=3"], []):
+        with pytest.raises(DataError, match=changed):
+            run("width", more, project)
+    assert len(open_project_store("width", project).launches()) == 1
+    assert run("width", ["variant=narrow"], project).trained == 0  # nothing is added to them
+    assert run("width", ["variant=wide"], project).failures == {}
+
+
+def test_values_that_have_changed_in_as_many_rows_are_refused(project: Path) -> None:
+    given = ["variant=narrow", "+datamodule.how=tensors"]
+    assert run("width", [*given, "seeds=[3]"], project).failures == {}
+    mine = module_of(project)
+    made_up = mine.made_up
+    mine.made_up = lambda rows: [values + 1 for values in made_up(rows)]
+    with pytest.raises(DataError, match=r"seed 3: .* 48 rows of digest (\w+) recorded, 48 rows of digest (?!\1)"):
+        run("width", [*given, "seeds=4"], project)
 
 
 BEST = "+callbacks={best: {_target_: pytorch_lightning.callbacks.ModelCheckpoint, monitor: val/loss}}"

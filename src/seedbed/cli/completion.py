@@ -16,7 +16,8 @@ from click.shell_completion import (
     get_completion_class,
 )
 
-from seedbed.paths import config_groups, expanded, resources
+from seedbed.errors import ConfigError
+from seedbed.paths import config_groups, expanded, project_folder, resources
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -74,6 +75,16 @@ def experiments(ctx: click.Context, parameter: click.Parameter, incomplete: str)
     """Experiments of the user's folder and seedbed's own."""
     names = {path.stem for folder in [*_own_folder(ctx), resources()] for path in folder.glob("experiments/*.yaml")}
     return sorted(name for name in names if name.startswith(incomplete))
+
+
+def tracked_experiments(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """These, and imported ones, which have no file: as the folders of the project's artifacts are called."""
+    try:
+        folders = (project_folder(ctx.params.get("config_dir")) / "mlartifacts").glob("*/")
+        names = {folder.name for folder in folders if not folder.name.endswith(".search")}
+    except (ConfigError, OSError):
+        names = set()
+    return sorted({*experiments(ctx, parameter, incomplete), *(name for name in names if name.startswith(incomplete))})
 
 
 def overrides(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str] | list[CompletionItem[str]]:

@@ -235,7 +235,7 @@ def _check_trainer(trainer: Mapping[str, Any], package: str) -> None:
         if key not in known:
             raise ConfigError(f"trainer.{key}: Trainer of {package} has no such argument, {near_misses(key, known)}")
     count = trainer.get("seeds_at_once", "auto")
-    require(count == "auto" or is_whole(count), "trainer.seeds_at_once", count, "auto, which is one, or a whole number from 1 on: so many processes train a seed each")  # fmt: skip
+    require(count == "auto" or is_whole(count), "trainer.seeds_at_once", count, "auto, or a whole number from 1 on: so many processes train a seed each")  # fmt: skip
 
 
 def _check_metrics(config: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seedbed.errors import DataError, near_misses
@@ -27,11 +27,20 @@ SHORT = 8
 """Characters of a run's id in messages."""
 
 
-def read_experiment(name: str, uri: str, project: Path, *, keys: Keys | None = None, query: str = "") -> ForeignRuns:
+def read_experiment(
+    name: str,
+    uri: str,
+    project: Path,
+    *,
+    keys: Keys | None = None,
+    query: str = "",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ForeignRuns:
     """The runs of experiment ``name`` in the store at ``uri``, those that a ``query`` in MLflow's grammar finds.
 
     ``keys`` are called as a param or a tag is. Runs without them, and those that neither finished nor failed, are left
-    out; a failed one too where another one of its variant and seed finished. Raises ``DataError`` for keys that no run
+    out; a failed one too where another one of its variant and seed finished. ``progress`` gets the number of runs that are
+    read, and of all. Raises ``DataError`` for keys that no run
     has, and for two finished runs of one variant and seed.
     """
     keys = keys or Keys()
@@ -46,7 +55,10 @@ def read_experiment(name: str, uri: str, project: Path, *, keys: Keys | None = N
     ended = [run for run in named if run.status in (FINISHED, FAILED)]
     if not ended:
         raise DataError(f"{source} has no run that has ended and names variant and seed. Wait for one to finish.")
-    runs = [_run(experiment, run, source, keys) for run in ended]
+    runs: list[ForeignRun] = []
+    for run in ended:
+        runs.append(_run(experiment, run, source, keys))
+        progress(len(runs), len(ended))
     finished = {(run.variant, run.seed) for run in runs if run.status == FINISHED}
     kept = [run for run in runs if run.status == FINISHED or (run.variant, run.seed) not in finished]
     notes = [

@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from seedbed.tracking.imports import record_import
 from seedbed.tracking.launches import find_launch
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.store import NothingTracked, Store, open_project_store, store_uri
+from seedbed.training.progress import Display
 
 
 def import_from(
@@ -42,13 +44,13 @@ def import_from(
     query: str = "",
     keys: Keys | None = None,
     config_dir: str | PathLike[str] | None = None,
-    say: Callable[[str], None] = lambda sentence: None,
+    display: Display | None = None,
 ) -> Results:
     """Import the runs of a table, or of an MLflow experiment, as those of experiment ``name``.
 
     See ``tables.read_table`` and ``experiments.read_experiment``. Nothing is written before all of it is checked.
     """
-    keys = keys or Keys()
+    keys, display = keys or Keys(), display or Display(quiet=True)
     _check_name(name, config_dir)
     if (table is None) == (mlflow is None):
         raise ConfigError(
@@ -71,11 +73,15 @@ def import_from(
                 f"{'--curves' if curves is not None else overrides[0]}: it is about a file. Leave it out."
             )
         project = project_folder(config_dir)
-        runs = read_experiment(str(mlflow), tracking_uri or store_uri(project), project, keys=keys, query=query)
+        uri = tracking_uri or store_uri(project)
+        progress = partial(display.preparing, f"the runs of {mlflow}")
+        with display:
+            runs = read_experiment(str(mlflow), uri, project, keys=keys, query=query, progress=progress)
         source = ["--mlflow", str(mlflow)]
     options = {"--curves": curves, "--tracking-uri": tracking_uri, "--filter": query or None}
     command = _command(name, source, options, said, keys, config_dir) if source else ""
-    return _recorded(name, runs, said, config_dir, command, say)
+    with display:
+        return _recorded(name, runs, said, config_dir, command, display)
 
 
 def _there(table: str | PathLike[str] | pd.DataFrame) -> Path | pd.DataFrame:
@@ -105,24 +111,25 @@ def _recorded(
     said: Statements,
     config_dir: str | PathLike[str] | None,
     command: str,
-    say: Callable[[str], None],
+    display: Display,
 ) -> Results:
     results = results_of(runs, said, name)
     analyse(results)  # what it refuses leaves no store behind
     for note in results.data["notes"]:
-        say(note)
+        display.say(note)
     project = project_folder(config_dir)
     store = Store(store_uri(project), project, name)
     store.repair()
     key = _key(results)
     latest = next(iter(store.launches()), None)
     if latest is not None and latest.key == key and latest.status == "FINISHED":
-        say("All of this was imported already: nothing to do.")
+        display.say("All of this was imported already: nothing to do.")
         return read_results(store, latest)
-    record_import(store, results, {"key": key, "command": command})
+    progress = partial(display.preparing, f"the records of {len(runs.runs)} runs")
+    record_import(store, results, {"key": key, "command": command}, progress)
     results = read_results(store, find_launch(store))
     _describe(store, results)
-    say(
+    display.say(
         f"{name}: {len(runs.runs)} runs of {len(runs.variants)} variants imported from {runs.source}. Tracking in {store.uri}"
     )
     return results

@@ -27,6 +27,8 @@ OF_STREAMS = ("PL_GLOBAL_SEED", "PL_SEED_WORKERS")
 """What ``seed_everything`` leaves in the environment, for the workers of data loaders and for processes that are started."""
 # Of Lightning's packages, which say at every Trainer which devices there are.
 TALKATIVE = ("pytorch_lightning", "lightning", "lightning.pytorch", "lightning.fabric", "lightning_fabric")
+BEGIN_AT_ONCE = ("CometLogger",)
+"""Loggers that begin an experiment on a server when they are made."""
 # What no user could change, or what every fit would say anew.
 WARNINGS = (
     ".*LeafSpec.*is deprecated",
@@ -56,7 +58,7 @@ class SeedParts:
     @cached_property
     def module(self) -> Any:
         """The LightningModule; raises ``ConfigError`` where the config gives something else."""
-        return self._of_kind("module", "LightningModule")
+        return _of_kind(self.config["module"], "module", "LightningModule")
 
     @cached_property
     def datamodule(self) -> Any:
@@ -67,29 +69,35 @@ class SeedParts:
         """
         if self.config["datamodule"] is None:
             return None
-        datamodule = self._of_kind("datamodule", "LightningDataModule")
+        datamodule = _of_kind(self.config["datamodule"], "datamodule", "LightningDataModule")
         datamodule.setup = partial(_set_up, datamodule.setup, self.seed)
         return datamodule
 
     def callbacks(self) -> list[Any]:
         """New ones, without those that only show what is going on: seedbed has a display of its own."""
-        made = [build(node, f"callbacks.{name}") for name, node in self.config["callbacks"].items()]
+        made = [_of_kind(node, f"callbacks.{name}", "Callback") for name, node in self.config["callbacks"].items()]
         return [
             each for each in made if not any(package_of(type(each), kind) for kind in ("ProgressBar", "ModelSummary"))
         ]
 
     def loggers(self, name: str, version: str) -> list[Any]:
-        """New ones, called by the variant and the seed's run where their node does not say how; else one that keeps nothing.
+        """New ones, as ``_logger`` makes them; else one that keeps nothing: callbacks such as LearningRateMonitor ask for a logger."""
+        if not self.config["loggers"]:
+            return [silent_logger(self.lightning, name, version)]
+        return [_logger(node, f"loggers.{key}", name, version) for key, node in self.config["loggers"].items()]
 
-        Callbacks such as LearningRateMonitor ask for a logger.
+    def try_loggers(self, name: str) -> None:
+        """Raise ``ConfigError`` for loggers that cannot be made; those are left out that begin something when they are made.
+
+        What they write goes into a temporary folder where they take ``save_dir``.
         """
-        loggers: list[Any] = [] if self.config["loggers"] else [silent_logger(self.lightning, name, version)]
-        for key, node in self.config["loggers"].items():
-            taken = parameters_of(look_up(node["_target_"]))
-            named = {"name": name, "version": version}
-            named = {argument: text for argument, text in named.items() if argument in taken and argument not in node}
-            loggers.append(build({**named, **node}, f"loggers.{key}"))
-        return loggers
+        with TemporaryDirectory(prefix="seedbed-") as folder:
+            for key, node in self.config["loggers"].items():
+                kind = look_up(node["_target_"])
+                if not (inspect.isclass(kind) and any(base.__name__ in BEGIN_AT_ONCE for base in kind.__mro__)):
+                    takes_folder = "save_dir" in parameters_of(kind) and isinstance(node.get("save_dir", ""), str)
+                    elsewhere = {"save_dir": folder} if takes_folder else {}
+                    _logger({**node, **elsewhere}, f"loggers.{key}", name, "planned")
 
     def seed_everything(self) -> None:
         """Seed all global streams, those of data loaders' workers among them."""
@@ -114,13 +122,22 @@ class SeedParts:
                 raise ConfigError(f"trainer: {self.package}.Trainer refuses these settings: {error}") from error
             yield trainer
 
-    def _of_kind(self, place: str, base: str) -> Any:
-        built = build(self.config[place], place)
-        if not package_of(type(built), base):
-            raise ConfigError(
-                f"{place}._target_={self.config[place]['_target_']} gives {type(built).__name__}, which is no {base}. Name one."
-            )
-        return built
+
+def _of_kind(node: Mapping[str, Any], place: str, base: str) -> Any:
+    built = build(node, place)
+    if not package_of(type(built), base):
+        raise ConfigError(
+            f"{place}._target_={node['_target_']} gives {type(built).__name__}, which is no {base}. Name one."
+        )
+    return built
+
+
+def _logger(node: Mapping[str, Any], place: str, name: str, version: str) -> Any:
+    """A new one, called by the variant and the seed's run where its node does not say how."""
+    taken = parameters_of(look_up(node["_target_"]))
+    named = {"name": name, "version": version}
+    named = {argument: text for argument, text in named.items() if argument in taken and argument not in node}
+    return _of_kind({**named, **node}, place, "Logger")
 
 
 def _keeps_checkpoints(callback: Any) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from seedbed.checks import shown
 from seedbed.config.experiment import Variant
 from seedbed.config.own_modules import at_seed, check_side, has_test_part
 from seedbed.errors import ConfigError, DataError, SeedbedError, without_addresses
@@ -74,6 +75,8 @@ class PlannedModule(PlannedCells):
     """Whether there is a test part, and it is asked."""
     processes: int
     """Those in which Lightning trains a seed, where it starts processes for it; 0 where it trains in this one."""
+    on_cpu: bool
+    """Whether its Trainers train on the CPU."""
     rows: dict[int, ServedRows]
     """Of the first seeds."""
     pairing: Pairing
@@ -84,9 +87,20 @@ class PlannedModule(PlannedCells):
 
     @property
     def at_once(self) -> int:
-        """How many processes train a seed each; ``auto`` is one."""
+        """How many processes train a seed each, as it is set; 1 where that is left to be found."""
         count = self.variant.config["trainer"].get("seeds_at_once", "auto")
         return 1 if count == "auto" else int(count)
+
+    @property
+    def finds_at_once(self) -> bool:
+        """Whether that number is found from what the first seed takes.
+
+        Not of a GPU, which one seed may fill without a busy core, nor where the same bits are asked for: they depend on the
+        number of threads.
+        """
+        trainer = self.variant.config["trainer"]
+        is_auto = trainer.get("seeds_at_once", "auto") == "auto"
+        return is_auto and self.on_cpu and not self.processes and not trainer.get("deterministic")
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -171,10 +185,11 @@ class PlannedModule(PlannedCells):
 class ModulePlanner:
     """Plans variants for the same seeds; the rows of data modules that they share are looked at once."""
 
-    def __init__(self, seeds: Sequence[int], display: Display, *, tests: bool = True) -> None:
-        """``tests``: whether the test part is asked; a search must not."""
-        self.seeds, self.display, self.tests = tuple(seeds), display, tests
+    def __init__(self, seeds: Sequence[int], display: Display, *, tests: bool = True, logs: bool = True) -> None:
+        """``tests``: whether the test part is asked; a search must not. ``logs``: whether loggers are asked for."""
+        self.seeds, self.display, self.tests, self.logs = tuple(seeds), display, tests, logs
         self._rows: dict[str, dict[int, ServedRows]] = {}
+        self._tried_loggers: list[Mapping[str, Any]] = []
         self._pairing = Pairing()
 
     def plan(self, variants: Sequence[Variant], beside: PlannedModule | None = None) -> list[PlannedModule]:
@@ -196,7 +211,8 @@ class ModulePlanner:
     def _planned(self, variant: Variant) -> PlannedModule:
         config, code = variant.config, variant.code()
         try:
-            epochs, processes = _tried(config, self.seeds[0])
+            epochs, processes, on_cpu = _tried(config, self.seeds[0])
+            self._try_loggers(variant)
             rows = self._looked_at(variant)
         except SeedbedError as error:
             raise type(error)(f"Variant {variant.name!r}: {error}") from error
@@ -211,9 +227,17 @@ class ModulePlanner:
             length=epochs,
             tested=tested and self.tests,
             processes=processes,
+            on_cpu=on_cpu,
             rows=rows,
             pairing=self._pairing,
         )
+
+    def _try_loggers(self, variant: Variant) -> None:
+        loggers = variant.config["loggers"]
+        if self.logs and loggers not in self._tried_loggers:
+            with surroundings():
+                SeedParts(variant.config, self.seeds[0]).try_loggers(variant.name)
+            self._tried_loggers.append(loggers)
 
     def _looked_at(self, variant: Variant) -> dict[int, ServedRows]:
         key = json.dumps(variant.config["datamodule"] or variant.config["module"], sort_keys=True)
@@ -223,15 +247,30 @@ class ModulePlanner:
         return self._rows[key]
 
 
-def _tried(config: Mapping[str, Any], seed: int) -> tuple[int, int]:
-    """``length`` and ``processes`` of a planned variant; raises ``ConfigError`` for parts that cannot be built."""
+def _tried(config: Mapping[str, Any], seed: int) -> tuple[int, int, bool]:
+    """``length``, ``processes`` and ``on_cpu`` of a planned variant; raises ``ConfigError`` for parts that cannot be built."""
     parts = SeedParts(config, seed)
     with surroundings():
         parts.seed_everything()
         _ = parts.datamodule, parts.module
         with parts.trainer(parts.callbacks(), []) as trainer:
+            _check_launcher(trainer, config["trainer"].get("strategy", "auto"))
             processes = 0 if trainer.strategy.launcher is None else trainer.num_devices
-            return max(trainer.max_epochs or 0, 0), processes
+            return max(trainer.max_epochs or 0, 0), processes, trainer.strategy.root_device.type == "cpu"
+
+
+def _check_launcher(trainer: Any, strategy: Any) -> None:
+    """Raise ``ConfigError`` for a strategy that was chosen and has copies of this process train: nothing recorded comes back.
+
+    What Lightning itself chooses in a notebook is another one in the processes that are started for seeds.
+    """
+    copies = any(base.__name__ == "_MultiProcessingLauncher" for base in type(trainer.strategy.launcher).__mro__)
+    if copies and strategy != "auto":
+        raise ConfigError(
+            f"trainer.strategy={shown(strategy)}: it trains in spawned or forked copies of a process, and what callbacks see "
+            "there, the recorded curves among it, does not come back. Write trainer.strategy=ddp, which starts processes of "
+            "its own."
+        )
 
 
 def look(config: Mapping[str, Any], seed: int) -> ServedRows:
@@ -256,6 +295,28 @@ def look(config: Mapping[str, Any], seed: int) -> ServedRows:
             parts_of = {name: part_of(loaders) for name, loaders in served.items()}
             datamodule.trainer = None
     return {name: part for name, part in parts_of.items() if part is not None}
+
+
+def refuse_changed_data(plan: Sequence[PlannedModule], done: Mapping[str, SeedRun]) -> None:
+    """Raise ``DataError`` where a seed is served other rows by now than its cell in ``done``, by fingerprint, was trained on.
+
+    Of each variant, the seeds that were looked at are compared, or else the first one that has a cell.
+    """
+    for planned in plan:
+        cells = {seed: done[digest] for seed, digest in planned.fingerprints.items() if digest in done}
+        known = {seed: rows for seed, rows in planned.rows.items() if seed in cells}
+        for seed in list(cells)[: 0 if known else 1]:
+            known[seed] = look(planned.variant.config, seed)
+        for seed, rows in known.items():
+            recorded = from_plain(cells[seed].rows)
+            if differing := unlike(rows, recorded):
+                parts = "; ".join(f"{name}: {recorded[name]} recorded, {rows[name]} now" for name in differing)
+                raise DataError(
+                    f"Variant {planned.name!r}, seed {seed}: the data have changed since it was trained as run "
+                    f"{cells[seed].id[:8]} ({parts}), so that seeds that are trained now could not be compared with it. Put back the "
+                    "data; or let a setting of datamodule tell those of now apart, such as a path or a version, so that all seeds "
+                    "are trained on them; or take another store (MLFLOW_TRACKING_URI)."
+                )
 
 
 def _loaders(datamodule: Any, name: str) -> Any:

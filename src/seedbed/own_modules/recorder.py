@@ -1,4 +1,4 @@
-"""The callback that records a seed's fit: what is logged per epoch, and which rows the data loaders serve."""
+"""The callback that records a seed's fit: what is logged, a value an epoch, and which rows the data loaders serve."""
 
 from __future__ import annotations
 
@@ -53,17 +53,29 @@ class Recording:
     def _take(self, trainer: Any, side: str) -> None:
         """Record what this side's epoch has logged; all processes do it, since some values are put together of theirs."""
         logged = trainer._results.metrics(on_step=False)["callback"]
-        taken: CurvePoints = []
+        taken: dict[str, float] = {}
         for label, value in logged.items():
             if label.endswith("_epoch") and label.removesuffix("_epoch") in logged:  # the same once more
                 continue
             name = name_with_side(label, side)
             self.labels[name] = label
-            taken.append((name, trainer.current_epoch, float(value)))
-        self.curves |= {(name, epoch): value for name, epoch, value in taken}
+            taken[name] = float(value)
+        for label, value in _of_last_step(trainer._results).items():
+            if (name := name_with_side(label, side)) not in taken:
+                self.labels[name] = label
+                taken[name] = float(value)
+        points = [(name, trainer.current_epoch, value) for name, value in taken.items()]
+        self.curves |= {(name, epoch): value for name, epoch, value in points}
         # Where several processes train the seed, all of them stop or none.
-        if trainer.strategy.reduce_boolean_decision(self.watch(taken), all=False):
+        if trainer.strategy.reduce_boolean_decision(self.watch(points), all=False):
             trainer.should_stop = True
+
+
+def _of_last_step(results: Any) -> dict[str, Any]:
+    """What a loop of Lightning's has logged per step only, as ``callback_metrics`` has it: of validation there is nothing."""
+    logged = results.metrics(on_step=True)["callback"]
+    names = [item.meta.name for _, item in results.valid_items() if not item.meta.on_epoch]
+    return {name: logged[name] for name in names if name in logged}
 
 
 def recorder(lightning: Any, watch: Watch) -> Any:

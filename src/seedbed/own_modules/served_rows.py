@@ -30,6 +30,9 @@ class Part:
     digest: str | None
     """Of their places in a larger data set, or of the first and the last batch without shuffling; None: cannot be seen."""
 
+    def __str__(self) -> str:
+        return f"{'rows' if self.rows is None else f'{self.rows} rows'}{f' of digest {self.digest}' if self.digest else ''}"
+
 
 ServedRows = dict[str, Part]
 """By part; one that there is none of is left out."""

@@ -16,6 +16,7 @@ import torch
 
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, near_misses
+from seedbed.own_modules.at_once import Usage, can_start_processes, fitting_processes, seeds_at_once_from
 from seedbed.own_modules.fit_seed import ModuleResult, SeedJob, train_seed
 from seedbed.own_modules.planned import PlannedModule
 from seedbed.own_modules.processes import Entries, read_points, stop, train_in_pool
@@ -62,14 +63,34 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
         super().run(done, missing)
 
     def train(self, missing: Sequence[int]) -> None:
-        if self.planned.processes or min(self.planned.at_once, len(missing)) > 1:
-            self._train_in_processes(missing)
+        at_once = min(self.planned.at_once, len(missing))
+        if self.planned.processes or at_once > 1:
+            self._train_in_processes(missing, at_once)
             return
-        for seed in missing:
-            if not self.stops:
-                self._train_here(seed)
+        to_be_found = self.planned.finds_at_once and can_start_processes()
+        for place, seed in enumerate(missing, 1):
+            if self.stops:
+                return
+            before = Usage.so_far()
+            is_trained = self._train_here(seed)
+            if is_trained and to_be_found:
+                at_once, to_be_found = self._found_at_once(seed, before.until_now(), len(missing) - place), False
+                if at_once > 1:
+                    self._train_in_processes(missing[place:], at_once)
+                    return
 
-    def _train_here(self, seed: int) -> None:
+    def _found_at_once(self, seed: int, used: Usage, left: int) -> int:
+        """How many processes train the seeds that are left, by what one has used; the display says why."""
+        cores = _cores()
+        if left < 2 or cores < 2:
+            return 1
+        at_once, why = seeds_at_once_from(used, left, cores, fitting_processes())
+        if self.stopping is None:
+            self.display.say(f"{self.record.seed_name(seed)} {why} (trainer.seeds_at_once=auto).")
+        return at_once
+
+    def _train_here(self, seed: int) -> bool:
+        """Whether there is a result."""
         with ExitStack() as exits:
             growing = self._start(seed, exits, torch.get_num_threads())
             last = time.monotonic()
@@ -87,15 +108,15 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
                 result = train_seed(self._job(seed, growing.run), watch)
             except Exception as error:  # what goes wrong with one seed must not stop the others
                 self._fail(seed, error, growing.run)
-                return
+                return False
             self._record(exits.pop_all(), growing.run, result)
+            return True
 
-    def _train_in_processes(self, missing: Sequence[int]) -> None:
-        """So many at a time as ``trainer.seeds_at_once`` says, each with its share of the cores."""
-        at_once = min(self.planned.at_once, len(missing))
-        cores = min(torch.get_num_threads(), available_cores())
-        threads = max(1, cores // (at_once * max(1, self.planned.processes)))
+    def _train_in_processes(self, missing: Sequence[int], at_once: int) -> None:
+        """So many at a time, each with its share of the cores."""
+        threads = max(1, _cores() // (at_once * max(1, self.planned.processes)))
         waiting, training = deque(missing), dict[Future[ModuleResult], tuple[int, _Growing, ExitStack, Path]]()
+        started: list[_Growing] = []
         with ExitStack() as all_exits:
             folder = Path(all_exits.enter_context(TemporaryDirectory(prefix="seedbed-")))
             submit = self._submitting(all_exits, at_once, threads)
@@ -105,13 +126,14 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
                     seed, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
                     growing, place = self._start(seed, exits, threads), folder / str(seed)
                     place.mkdir()
+                    started.append(growing)
                     training[submit(self._job(seed, growing.run), place)] = seed, growing, exits, place
                 ready, _ = wait(training, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
                 for _, growing, _, place in training.values():
                     for points in read_points(place):
                         growing.add(points)
                         self._show(growing)
-                if self._given_up([growing for _, growing, _, _ in training.values()]):
+                if self._given_up(started):  # those that are done too: processes do not start at the same time
                     for _, _, _, place in training.values():
                         stop(place)
                 for future in ready:
@@ -189,6 +211,10 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
             raise Hopeless(unlogged)
 
 
+def _cores() -> int:
+    return min(torch.get_num_threads(), available_cores())
+
+
 def train_apart(planned: PlannedModule, seed: int, threads: int, workers: Workers) -> ModuleResult:
     """Train a seed in a process of its own, of which nothing is recorded; raises what goes wrong."""
     job = SeedJob(planned.config_of(seed) | {"loggers": {}}, seed, planned.tested)
@@ -225,7 +251,8 @@ def _unlogged(planned: PlannedModule, result: ModuleResult) -> ConfigError | Non
         if asked and name not in logged:
             return ConfigError(
                 f"{place}: {name}: the module logs nothing of that name per epoch, {near_misses(name, logged)} A name without "
-                "rows stands for those on which it is logged, so that acc of test_step is test/acc. Seeds that are trained are "
-                "kept; correct the name and run it again."
+                "rows stands for those on which it is logged, so that acc of test_step is test/acc; what validation_step and "
+                "test_step log with on_epoch=False has no value of an epoch. Seeds that are trained are kept; correct the name "
+                "and run it again."
             )
     return None

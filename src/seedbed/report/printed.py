@@ -10,6 +10,7 @@ from seedbed.report.claims import Claim, claims_of_source
 from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import mean_text
 from seedbed.report.render.terminal import printed
+from seedbed.report.searches.fresh_seeds import judged_by_validation
 from seedbed.report.searches.trials import FAILED, PRUNED, point_text, settings_text, short_keys, winners
 from seedbed.report.searches.words import (
     LONGEST_FRONT,
@@ -35,8 +36,10 @@ def table_text(results: Results, metric: str | None = None, baseline: str | None
     """
     analysis = analyse(results, metric, baseline)
     claims, unread = _claims(results)
-    sentences = [*note_lines(results), *summary_sentences(analysis, claims), *unread]
-    return printed([Paragraph(Plain(results.experiment)), _variants(analysis), *map(Paragraph, sentences)])
+    sentences = [*note_lines(results), *summary_sentences(analysis, claims), judged_by_validation(analysis), *unread]
+    return printed(
+        [Paragraph(Plain(results.experiment)), _variants(analysis), *map(Paragraph, filter(None, sentences))]
+    )
 
 
 def _variants(analysis: Analysis) -> TableBlock:

@@ -176,7 +176,7 @@ def prepare_stack(store: Store, stack: RecordedStack, tables: dict[str, Dataset]
 def _prepare_module(stack: RecordedStack, display: Display) -> PreparedStack:
     """A seed that a user's own module trains: whether its data module serves the rows that are recorded is looked at."""
     (cell,) = stack.cells
-    (planned,) = ModulePlanner(stack.seeds, display).plan([Variant(stack.variant, (), stack.config)])
+    (planned,) = ModulePlanner(stack.seeds, display, logs=False).plan([Variant(stack.variant, (), stack.config)])
     if changed := unlike(planned.rows[cell.seed], from_plain(cell.rows)):
         return PreparedStack(stack, None, (f"the rows that are served as {', '.join(changed)} are others",))
     recipe = [] if planned.recipes[cell.seed] == cell.recipe else _why_other_recipe(stack)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from seedbed.config.experiment import Experiment, load_experiment
 from seedbed.config.recipe import RECIPE_VERSION
-from seedbed.own_modules.planned import PlannedModule
+from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.own_modules.training import try_out
 from seedbed.report.analysis import analyse, comparison_table
 from seedbed.report.printed import table_text
@@ -128,6 +128,8 @@ def run_loaded(
     if count == 0 and sweep is None and (earlier := _latest_launch_with(store, key, of_search)):
         display.say(f"All {len(done)} cells are trained already: nothing to do.")
         return Outcome(read_results(store, earlier, curves=curves), earlier.id, 0, {})
+    if count:
+        refuse_changed_data([planned for planned in plan if isinstance(planned, PlannedModule)], done)
     about = {"key": key, "command": experiment.command, "recipe_version": str(RECIPE_VERSION)}
     of_sweep = sweep.tags(experiment.overrides) if sweep else {}
     launch = store.start(launch_name(), "launch", about | of_sweep | dict(tags or {}))

@@ -223,7 +223,8 @@ def _check_pruning(base: PlannedCells, seeds: int) -> None:
         if base.at_once < seeds:
             raise ConfigError(
                 f"search/pruner with trainer.seeds_at_once={base.at_once}: a trial is pruned by the mean of all {seeds} seeds, which "
-                f"must train together. Set trainer.seeds_at_once={seeds}, which is so many processes, or take search/pruner=none."
+                f"must train together. Set trainer.seeds_at_once={seeds}, which is so many processes, or seeds={base.at_once}, or take "
+                "search/pruner=none."
             )
         return
     assert isinstance(base, PlannedVariant)

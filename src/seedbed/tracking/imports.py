@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -54,10 +54,16 @@ def read_imported(store: Store, launch: Launch, *, curves: bool = True) -> Resul
     )
 
 
-def record_import(store: Store, results: Results, tags: Mapping[str, str]) -> str:
+def record_import(
+    store: Store,
+    results: Results,
+    tags: Mapping[str, str],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> str:
     """Write imported results as a launch with a run for each variant and each new cell; returns the id of the launch.
 
     ``tags`` are those of the launch, beside where it comes from. Cells that were imported before are not written again.
+    ``progress`` gets the number of cells that are done, and of all.
     """
     assert results.imported is not None
     mark = {IMPORTED: results.imported.source}
@@ -66,11 +72,11 @@ def record_import(store: Store, results: Results, tags: Mapping[str, str]) -> st
     with ending(store.start(launch_name(), "launch", {**tags, **mark})) as launch:
         seeds = sorted(set(results.cells["seed"].tolist()))
         launch.log(params={"seeds": seeds, "variants": list(results.variants), "imported": results.imported.source})
-        rows = [
-            row
-            for variant in results.variants
-            for row in _record_variant(store, launch, mark, results, variant, known, points)
-        ]
+        rows: list[dict[str, Any]] = []
+        for variant in results.variants:
+            for row in _record_variant(store, launch, mark, results, variant, known, points):
+                rows.append(row)
+                progress(len(rows), len(results.cells))
         columns = [*CELL_COLUMNS, *results.metrics]
         cells = {
             "columns": columns,
@@ -108,8 +114,8 @@ def _record_variant(
     variant: str,
     known: Mapping[str, SeedRun],
     points: Points,
-) -> list[dict[str, Any]]:
-    """Write the run of a variant, with its means, and below it those of its cells; returns the cells, with their runs."""
+) -> Iterator[dict[str, Any]]:
+    """Write the run of a variant, with its means, and below it those of its cells; yields the cells, with their runs."""
     tags = {"variant": variant, "launch": launch.id, **mark}
     cells = results.cells_of(variant).astype(object).where(results.cells_of(variant).notna(), None)
     rows = []
@@ -125,12 +131,12 @@ def _record_variant(
                 )
                 row["launch"], row["run"] = place
             rows.append({str(name): value for name, value in row.items()})
+            yield rows[-1]
         finals = [_finals(results, row, points.get((variant, row["seed"]), [])) for row in rows]
         curves = mean_curves(point for (of, _), own in points.items() if of == variant for point in own)
         drawn = {name for name, _, _ in curves}
         last = max((step for _, step, _ in curves), default=0)
         run.log(curves=[*curves, *((name, last, value) for name, value in aggregated(finals, drawn).items())])
-    return rows
 
 
 def _record_cell(

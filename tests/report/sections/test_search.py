@@ -245,8 +245,20 @@ def test_what_the_numbers_are_about_depends_on_the_split(make_results):
     fixed = section(make_results, search, same_split=True)
     assert "All seeds share one split, and the search saw none of the test rows." in fixed
     assert "`val/accuracy` is still too good on fresh seeds" in fixed
-    chosen = section(make_results, search, metric="val/accuracy", same_split=True)
-    assert "chose by these same validation rows" in chosen
+
+
+def test_a_search_without_test_rows_is_said_to_choose_and_judge_by_validation_rows(make_results):
+    again = "What the search chose by validation rows is judged here by {} again: these numbers are too good as well."
+    for same_split, rows in ((True, "the same validation rows"), (False, "validation rows")):
+        launch = make_launch(make_results, make_search(), metric="val/accuracy", same_split=same_split)
+        said = (
+            f"{again.format(rows)} There is no test part: give the module a test_step, and the data a test_dataloader."
+        )
+        assert said in shown(search_section.section, launch)[0]
+        assert said in " ".join(table_text(launch).split())
+    for held_out_or_tested in ({"search": make_search(holdout=0.2)}, {"search": None}):
+        assert "is judged here" not in table_text(replace(launch, **held_out_or_tested))
+    assert "is judged here" not in table_text(make_launch(make_results, make_search()))
 
 
 def test_with_held_out_rows_the_two_validation_values_are_on_different_rows(make_results):

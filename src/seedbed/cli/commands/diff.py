@@ -15,8 +15,8 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option, e
     seedbed diff 3f2a91c0 b01c77de --metric test/f1       any two, by their ids or the start of them
     """,
 )
-@click.argument("first", metavar="A", shell_complete=completion.experiments)
-@click.argument("second", metavar="B", shell_complete=completion.experiments)
+@click.argument("first", metavar="A", shell_complete=completion.tracked_experiments)
+@click.argument("second", metavar="B", shell_complete=completion.tracked_experiments)
 @click.option("--metric", help="The metric to show; default: the one that A is compared by.")
 @config_dir_option
 @debug_option

@@ -15,7 +15,7 @@ from seedbed.cli.options import WithExamples, baseline_option, config_dir_option
     seedbed power spam_imbalance --difference 0.002     how many seeds that difference takes
     """,
 )
-@click.argument("experiment", shell_complete=completion.experiments)
+@click.argument("experiment", shell_complete=completion.tracked_experiments)
 @click.option(
     "--difference",
     type=click.FloatRange(0, min_open=True),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     seedbed report spam_imbalance --from experiments/spam_imbalance   from a written report, with the file's words of today
     """,
 )
-@click.argument("experiment", shell_complete=completion.experiments)
+@click.argument("experiment", shell_complete=completion.tracked_experiments)
 @click.option("--run", "run_id", help="The launch to report, by its id or the start of it; default: the latest.")
 @click.option(
     "--from",

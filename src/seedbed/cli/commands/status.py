@@ -15,7 +15,7 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option, e
     seedbed status spam_imbalance      the cells of each variant, and the launches
     """,
 )
-@click.argument("experiment", required=False, shell_complete=completion.experiments)
+@click.argument("experiment", required=False, shell_complete=completion.tracked_experiments)
 @config_dir_option
 @debug_option
 def status(experiment: str | None, config_dir: str | None) -> None:

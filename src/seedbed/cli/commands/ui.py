@@ -17,7 +17,7 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option, e
     seedbed ui spam_imbalance --port 5001
     """,
 )
-@click.argument("experiment", required=False, shell_complete=completion.experiments)
+@click.argument("experiment", required=False, shell_complete=completion.tracked_experiments)
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="Port on 127.0.0.1.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @config_dir_option

@@ -157,13 +157,12 @@ def _against(analysis: Analysis, search: Search, row: FreshVariant) -> str:
 
 def _about_rows(analysis: Analysis, search: Search) -> list[str]:
     """Whether the search saw the rows that this report is about."""
-    side = analysis.metric.split("/", maxsplit=1)[0]
-    validated = side == "val"
+    validated, again = _is_of_validation(analysis), judged_by_validation(analysis)
     other_rows = (
         "The two values of it are on different rows and training sets: the search validated on held-out training rows and "
         "trained on the rest, this launch trains on all and validates on the experiment's own validation rows."
     )
-    before = [other_rows] if search.holdout is not None else []
+    before = [other_rows] if search.holdout is not None else [again] if again else []
     if analysis.design == "resampled":
         does = "validate" if validated else "test"
         return [
@@ -172,16 +171,32 @@ def _about_rows(analysis: Analysis, search: Search) -> list[str]:
             "search's seeds: these numbers are about fresh splits of the same data set, not about data that the search "
             "never saw.",
         ]
-    if validated and search.holdout is None:
-        return [
-            f"All seeds {analysis.shared}, and the search chose by these same validation rows: these numbers are too good as "
-            "well. Ask for a test metric."
-        ]
+    if again:
+        return [again]
     rows = "validation rows that this report is about" if validated else "test rows"
     said = f"All seeds {analysis.shared}, and the search saw none of the {rows}."
     if search.holdout is None:
         said += f" It chose by the validation rows, so `{search.metrics[0]}` is still too good on fresh seeds."
     return [*before, said]
+
+
+def judged_by_validation(analysis: Analysis) -> str:
+    """That what a search found is judged by validation rows, by which it was chosen; "" where it is not."""
+    search = analysis.results.search
+    if search is None or search.holdout is not None or not _is_of_validation(analysis):
+        return ""
+    rows = "validation rows" if analysis.design == "resampled" else "the same validation rows"
+    is_tested = any(name.startswith("test/") for name in analysis.results.metrics)
+    remedy = (
+        "Ask for a test metric."
+        if is_tested
+        else "There is no test part: give the module a test_step, and the data a test_dataloader."
+    )
+    return f"What the search chose by validation rows is judged here by {rows} again: these numbers are too good as well. {remedy}"
+
+
+def _is_of_validation(analysis: Analysis) -> bool:
+    return analysis.metric.split("/", maxsplit=1)[0] == "val"
 
 
 def _seen_seeds(analysis: Analysis, search: Search) -> list[str]:
