@@ -74,11 +74,11 @@ class FeatureCsv:
         label_at = self._label_position(records)
         chosen, unnamed = self._chosen(records, label_at)
         columns = [records.columns[at] for at in chosen]
-        features, named_missing = self._numbers(records, chosen)
+        exact, features, named_missing = self._numbers(records, chosen)
         place = f"{self.path}: column {records.columns[label_at]!r} (data.label)"
         settled = self.rules.settled(records.strings([label_at])[0], place)
         kept, dropped = self._complete(settled, features, columns)
-        names, features = [settled.names[row] for row in kept], features[kept]
+        names, features, exact = [settled.names[row] for row in kept], features[kept], exact[kept]
         classes = classes_of(names, place)
         positive = self.rules.positive_class(classes, place)
         labels = label_numbers(names, classes)
@@ -111,6 +111,7 @@ class FeatureCsv:
             preparation=self._preparation(features, labels),
             made_with={**records.made_with, **settled.made_with},
             columns=tuple(columns),
+            exact=exact,
             positive_class=positive,
             dropped_classes=self.rules.dropped,
         )
@@ -144,8 +145,8 @@ class FeatureCsv:
 
     # ---- values --------------------------------------------------------------------------------------------------
 
-    def _numbers(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, int]:
-        """The features, (N, F) float32 with NaN where there is no value; and how many ``data.missing_values`` name."""
+    def _numbers(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, np.ndarray, int]:
+        """The features, (N, F) float64 and float32 with NaN where there is no value; and how many ``data.missing_values`` name."""
         frame = records.numbers(chosen, DECIMALS[self.decimal])
         texts = [at for at in chosen if not pd.api.types.is_numeric_dtype(frame[at])]
         written = dict(zip(texts, records.strings(texts), strict=True)) if texts else {}
@@ -171,7 +172,7 @@ class FeatureCsv:
                 f"bits ({np.isinf(features).sum()} such values in all). Mend the file, or leave the column out: "
                 f"{self._excluding([name])}."
             )
-        return features, named_missing
+        return values + 0.0, features, named_missing
 
     def _not_numeric(self, records: Records, unreadable: Mapping[int, Numbers]) -> str:
         names = [records.columns[at] for at in unreadable]
@@ -254,10 +255,10 @@ def _fitted(transformer: Pipeline, features: np.ndarray, labels: np.ndarray, tra
 
 
 def _transformed(transformer: Pipeline, features: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """All rows by a transformer fitted to the rows ``train``, (N, width) float32; raises ``ConfigError``."""
+    """All rows by a transformer fitted to the rows ``train``, (N, width) of the features' type; raises ``ConfigError``."""
     try:
         fitted = _fitted(transformer, features, labels, train)
-        made = np.asarray(fitted.transform(features), dtype=np.float32)
+        made = np.asarray(fitted.transform(features), dtype=features.dtype)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"data.scaler cannot transform these features: {' '.join(str(error).split())}") from error
     if made.ndim != 2 or not np.isfinite(made).all():

@@ -18,8 +18,8 @@ from torch import nn
 from seedbed.config.building import build
 from seedbed.config.code import named_in
 from seedbed.errors import ConfigError, TrackingError
-from seedbed.models.baselines import Fitted
 from seedbed.models.building import build_network, wanted_arguments
+from seedbed.models.fitted import Fitted
 
 NETWORK, ARGUMENTS = "network.json", "arguments.safetensors"
 REMEDY = "The files of this model were changed after it was made: export it again with 'seedbed export'."

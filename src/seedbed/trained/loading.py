@@ -19,7 +19,7 @@ from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
-from seedbed.models.baselines import Fitted
+from seedbed.models.fitted import Fitted
 from seedbed.paths import expanded, make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary

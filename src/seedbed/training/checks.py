@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from seedbed.config.lightning_modules import is_lightning_module, refuse_as_network
 from seedbed.errors import ConfigError, DataError, without_addresses
 from seedbed.lr_finder import AUTO
-from seedbed.models.baselines import Fitted
+from seedbed.models.fitted import Fitted
 from seedbed.schedules import Schedule
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.layers import stacking_error

@@ -56,7 +56,9 @@ class SeedResult:
         """The result of the seed at ``position`` of a stack that was fitted, and tested where there are test rows."""
         finals = {name: float(values[position]) for name, values in module.test_metrics.items()}
         # Without test rows, the last values of the validation's curves are the final ones.
-        diverged = position in module.diverged_at or not np.isfinite(finals.get("test/loss", 0.0))
+        diverged = position in module.diverged_at or (
+            module.can_diverge and not np.isfinite(finals.get("test/loss", 0.0))
+        )
         # A metric that these rows do not define, such as AUROC on one class, is left out.
         finals = {name: value for name, value in finals.items() if np.isfinite(value)}
         return cls(

@@ -13,7 +13,8 @@ import torch
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.metrics import by_name, find
-from seedbed.models.baselines import Fitted
+from seedbed.models.estimators import FittedEstimator
+from seedbed.models.fitted import Fitted
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.layers import OneSeed
 from seedbed.tasks.base import SeedData
@@ -100,14 +101,23 @@ class StackTrainer:
         )
 
     def _computed(self, data: SeedData) -> SeedResult:
-        """The result of a model that is computed from the training rows: what it measures is its first and only epoch."""
+        """The result of a model that is computed from the training rows."""
         start = time.perf_counter()
         network = self.parts.network()
         assert isinstance(network, Fitted)
-        self.task.fit(network, self.table, data)
-        seconds = time.perf_counter() - start
-        module, _, validation, test = self.builder.stack([data], torch.device("cpu"), OneSeed(network))
+        table, exact = self.task.exact(self.table, data)
+        self.task.fit(network, table, exact)
+        return self.measured(network, table, exact, time.perf_counter() - start)
+
+    def measured(self, network: Fitted, table: Dataset, data: SeedData, seconds: float) -> SeedResult:
+        """The result of a model that was fitted: what it measures is its first and only epoch.
+
+        ``table`` and ``data`` are those of ``Task.exact``.
+        """
+        builder = replace(self.builder, parts=replace(self.parts, table=table))
+        module, _, validation, test = builder.stack([data], torch.device("cpu"), OneSeed(network))
         module.eval()
+        module.can_diverge = not isinstance(network, FittedEstimator)
         with torch.inference_mode():
             module.history.append({f"val/{name}": values for name, values in module.measured(validation).items()})
             if len(test):
