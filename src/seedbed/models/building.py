@@ -12,7 +12,6 @@ from torch import nn
 
 from seedbed.config.signatures import Arguments, arguments_of
 
-
 OUTPUTS = "out_features"
 """Among what is offered: how many numbers a network is to give for a row."""
 
