@@ -84,7 +84,7 @@ class FittedEstimator(Fitted):
             return torch.from_numpy(np.ascontiguousarray(self._values(vectors(rows))))
 
     def labels(self, rows: Tensor) -> Tensor:
-        """(B,) the class numbers that the estimator predicts, which need not be those of the highest probability."""
+        """(B,) the class numbers that a classifier predicts, which need not be those of the highest probability."""
         with threadpool_limits(1):
             return torch.from_numpy(np.asarray(self.estimator.predict(vectors(rows))).astype(np.int64))
 
@@ -157,7 +157,7 @@ def _is(asked: Any, estimator: Any) -> bool:
     try:
         return bool(asked(estimator))
     except AttributeError:  # without scikit-learn's tags
-        return getattr(estimator, "_estimator_type", None) == asked.__name__.removeprefix("is_")
+        return bool(getattr(estimator, "_estimator_type", None) == asked.__name__.removeprefix("is_"))
 
 
 def _last(estimator: Any) -> Any:

@@ -40,7 +40,12 @@ class Fit:
 
     def run(self) -> FittedOnce:
         """Fit it, by one thread: several would add up in another order, and other seeds are fitted beside it."""
-        further = {} if self.weights is None else {weight_argument(self.estimator): self.weights}
+        name = weight_argument(self.estimator)
+        if self.weights is not None and name is None:
+            raise ValueError(
+                f"{type(self.estimator).__name__} takes no sample_weight in fit, and class weights would be lost"
+            )
+        further = {} if self.weights is None else {str(name): self.weights}
         start = time.perf_counter()
         with warnings.catch_warnings(record=True) as warned, threadpool_limits(1):
             warnings.simplefilter("always")
@@ -56,6 +61,12 @@ def weight_argument(estimator: Any) -> str | None:
         inner = weight_argument(last)
         return None if inner is None else f"{name}__{inner}"
     return SAMPLE_WEIGHT if has_fit_parameter(estimator, SAMPLE_WEIGHT) else None
+
+
+def starts_others(estimator: Any) -> bool:
+    """Whether the user lets it work in several threads or processes, by n_jobs."""
+    params = estimator.get_params()
+    return any(value not in (None, 1) for key, value in params.items() if key.rpartition("__")[2] == "n_jobs")
 
 
 def run(fit: Fit) -> FittedOnce:

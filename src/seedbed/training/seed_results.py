@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -40,6 +41,10 @@ class SeedResult:
     """Under ``optimizer.lr=auto``."""
     error: str = ""
     """Why the result cannot be used though the seed was trained; "" where it can."""
+    estimator: Any = None
+    """What was fitted in place of a network that has weights."""
+    warnings: tuple[str, ...] = ()
+    """What the fit of an estimator warned of."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """What stands on the seed's run beside the outcome."""
 

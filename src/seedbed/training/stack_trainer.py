@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.metrics import by_name, find
 from seedbed.models.estimators import FittedEstimator
+from seedbed.models.fits import Fit, FittedOnce
 from seedbed.models.fitted import Fitted
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.layers import OneSeed
@@ -105,11 +106,26 @@ class StackTrainer:
         start = time.perf_counter()
         network = self.parts.network()
         assert isinstance(network, Fitted)
-        table, exact = self.task.exact(self.table, data)
-        self.task.fit(network, table, exact)
-        return self.measured(network, table, exact, time.perf_counter() - start)
+        if isinstance(network, FittedEstimator):
+            fit, measured = self.seed_fit(data)
+            return measured(fit.run())
+        self.task.fit(network, self.table, data)
+        return self._measured(network, self.table, data, time.perf_counter() - start)
 
-    def measured(self, network: Fitted, table: Dataset, data: SeedData, seconds: float) -> SeedResult:
+    def seed_fit(self, data: SeedData) -> tuple[Fit, Callable[[FittedOnce], SeedResult]]:
+        """What fits a seed's estimator, in any process, and what makes a result of it here."""
+        network = self.parts.network()
+        assert isinstance(network, FittedEstimator)
+        table, exact = self.task.exact(self.table, data)
+
+        def measured(fitted: FittedOnce) -> SeedResult:
+            network.take(fitted)
+            result = self._measured(network, table, exact, fitted.seconds)
+            return replace(result, estimator=fitted.estimator, warnings=fitted.warnings)
+
+        return self.task.to_fit(network, table, exact), measured
+
+    def _measured(self, network: Fitted, table: Dataset, data: SeedData, seconds: float) -> SeedResult:
         """The result of a model that was fitted: what it measures is its first and only epoch.
 
         ``table`` and ``data`` are those of ``Task.exact``.
