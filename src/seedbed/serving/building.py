@@ -138,7 +138,9 @@ def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:
         fitted = [table.preparation.fitted(table, trained.rows(seed).train) for seed in seeds]
     typical = np.nanmedian(table.features, axis=0).astype(float).tolist()
     missing, missing_values = data.get("missing", "drop"), data.get("missing_values")
-    return NumberInputs(table.columns, typical, len(seeds), missing, data.get("scaler"), fitted, missing_values, exact is not None)
+    return NumberInputs(
+        table.columns, typical, len(seeds), missing, data.get("scaler"), fitted, missing_values, exact is not None
+    )
 
 
 def _refuse_without_probabilities(trained: TrainedNetworks) -> None:
