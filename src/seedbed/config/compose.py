@@ -20,7 +20,7 @@ from seedbed.config import choice_settings
 from seedbed.config.folders import search_folders
 from seedbed.config.keys import refuse_names_of_optuna_sweeper
 from seedbed.config.lightning_modules import SEED, trains_modules
-from seedbed.config.override_grammar import parse, parse_single, same_or_inside
+from seedbed.config.override_grammar import is_node, parse, parse_single, same_or_inside
 from seedbed.config.own_hydra import apply_overrides, compose_config, search_path
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
 from seedbed.errors import ConfigError
@@ -85,7 +85,7 @@ class BaseConfig:
         if not any("={" in text.replace(" ", "") for text in overrides):
             return compose_config([*self.selection, *overrides], with_hydra=with_hydra, name=name)
         parsed = parse_single(overrides)
-        nodes = {item.key_or_group: at for at, item in enumerate(parsed) if self._is_node(item)}
+        nodes = {item.key_or_group: at for at, item in enumerate(parsed) if is_node(item, self.groups)}
         before = [item for item in parsed if not any(same_or_inside(item.key_or_group, group) for group in nodes)]
         composed = compose_config(
             [*self.selection, *(str(item.input_line) for item in before)], with_hydra=with_hydra, name=name
@@ -96,17 +96,10 @@ class BaseConfig:
             apply_overrides(composed, inside)
         return composed
 
-    def _is_node(self, item: Override) -> bool:
-        """Whether it gives a config group a node of its own, in place of a choice."""
-        if item.key_or_group not in self.groups or item.is_delete() or item.is_add():
-            return False
-        value = item.value()
-        return isinstance(value, dict) and "_target_" in value
-
     def compose_fitting(self, overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
         """The config under these overrides, and what was left out of it, since it does not fit a choice of theirs."""
         parsed, own = parse_single(overrides), self.bare.hydra.runtime.choices
-        chosen = [item for item in parsed if item.key_or_group in self.groups and not self._is_node(item)]
+        chosen = [item for item in parsed if item.key_or_group in self.groups and not is_node(item, self.groups)]
         made = {item.key_or_group: str(item.value()) for item in chosen}
         refuse_lists_in_files(self.name, {**own, **made}, self.groups, self.folders)
         configs = {group: choice_settings.config_of(group, choice, self.folders) for group, choice in made.items()}

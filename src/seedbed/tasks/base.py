@@ -171,8 +171,8 @@ class Task(StackedModule):
         """Raise ``ConfigError`` where the task cannot train or measure such a network."""
         if isinstance(network, FittedEstimator):
             raise ConfigError(
-                f"model: {network.name} is an estimator of scikit-learn's kind, and {cls.__name__} trains networks by a loss "
-                "of its own. Take another model, or task=classification."
+                f"model: {network.name} is an estimator of scikit-learn's kind, and {cls.__name__} is for networks: its loss or "
+                "its metrics are its own. Take another model, or task=classification."
             )
         if isinstance(network, Fitted):
             raise ConfigError(
