@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
@@ -24,7 +25,7 @@ from sklearn.svm import LinearSVC
 from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.models.building import build_network
-from seedbed.models.estimator_files import is_allowed
+from seedbed.models.estimator_files import NotKept, is_allowed, read, written
 from seedbed.models.estimators import FittedEstimator
 from seedbed.randomness import derive
 from seedbed.running.planning import plan_experiment
@@ -400,6 +401,24 @@ def test_what_is_made_of_other_classes_is_not_kept(project: Path) -> None:
 )
 def test_what_a_file_may_hold(name: str, allowed: bool) -> None:
     assert is_allowed(name) is allowed
+
+
+def test_files_that_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    estimator = fitted(LogisticRegression(), np.arange(40) % 2).estimator
+    path = tmp_path / "estimator.skops"
+    path.write_bytes(written(estimator))
+    assert np.array_equal(read(path).coef_, estimator.coef_)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(ValueError, match="is no file of an estimator"):
+        read(path)
+    path.write_bytes(skops.io.dumps(NearestCentre().fit(np.eye(2), np.arange(2))))
+    with pytest.raises(NotKept, match=r"tests\.models\.test_estimators\.NearestCentre"):
+        read(path)
+    with monkeypatch.context() as another:
+        another.setattr("sklearn.base.__version__", "0.1")
+        path.write_bytes(written(estimator))
+    with pytest.raises(ValueError, match=r"made by scikit-learn 0\.1"):
+        read(path)
 
 
 @pytest.mark.slow

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import warnings
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import skops.io
+from sklearn.exceptions import InconsistentVersionWarning
 
 CLASSES_OF = (
     "sklearn", "imblearn", "scipy.interpolate", "scipy.stats", "scipy.sparse", "scipy.spatial",
@@ -51,12 +53,23 @@ def written(estimator: Any) -> bytes:
 
 
 def read(path: Path) -> Any:
-    """The estimator of a file; raises ``NotKept`` where it holds what is on no allow-list, and ``ValueError`` where it is damaged."""
+    """The estimator of a file.
+
+    Raises ``NotKept`` where it holds what is on no allow-list, and ``ValueError`` where it is damaged or of another version
+    of scikit-learn, under which it may give other values.
+    """
     content = path.read_bytes()
     try:
-        return skops.io.loads(content, trusted=_allowed(skops.io.get_untrusted_types(data=content)))
+        trusted = _allowed(skops.io.get_untrusted_types(data=content))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InconsistentVersionWarning)
+            return skops.io.loads(content, trusted=trusted)
     except NotKept:
         raise
+    except InconsistentVersionWarning as other:
+        raise ValueError(
+            f"{path} was made by scikit-learn {other.original_sklearn_version}, and here is {other.current_sklearn_version}"
+        ) from other
     except (BadZipFile, KeyError, TypeError, AttributeError, ImportError, ValueError, EOFError) as error:
         raise ValueError(f"{path} is no file of an estimator: {type(error).__name__}: {error}") from error
 
