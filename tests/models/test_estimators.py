@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 import skops.io
 import torch
+from imblearn.over_sampling import RandomOverSampler
+from imblearn.pipeline import make_pipeline as resampling_pipeline
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss, roc_auc_score
@@ -237,6 +239,7 @@ def test_an_estimator_is_an_object_its_class_or_what_makes_one() -> None:
     ):
         assert made(model).estimator.get_params()["C"] == 2
     assert made(LogisticRegression).name == "LogisticRegression"
+    assert made(StackingClassifier([("one", LogisticRegression())])).name == "StackingClassifier"
     with pytest.raises(TypeError, match="these data are none"):
         build_network(LogisticRegression(), {"users": 3})
 
@@ -274,8 +277,9 @@ def test_weights_reach_the_last_step_of_a_pipeline() -> None:
     inside = fitted(Pipeline([("all", Pipeline([("last", LogisticRegression())]))]), labels, weights=weights).estimator
     assert np.array_equal(inside[-1][-1].coef_, alone.coef_)
     assert not np.array_equal(alone.coef_, fitted(LogisticRegression(), labels).estimator.coef_)
-    with pytest.raises(ValueError, match="takes no sample_weight"):
-        fitted(KNeighborsClassifier(), labels, weights=weights)
+    for other in (KNeighborsClassifier(), resampling_pipeline(RandomOverSampler(), LogisticRegression())):
+        with pytest.raises(ValueError, match="takes no sample_weight"):
+            fitted(other, labels, weights=weights)
 
 
 # ---- what is refused before any training -----------------------------------------------------------------------------

@@ -35,10 +35,9 @@ def build_network(model: Any, offered: Mapping[str, Any]) -> nn.Module:
 
 def is_estimator(made: Any) -> bool:
     """Whether it is an estimator that predicts, as scikit-learn defines these, or the class of one, with settings or without."""
-    kind = made.func if isinstance(made, partial) else made
-    if isinstance(made, partial) and not inspect.isclass(kind):
-        return False
-    return all(hasattr(kind, method) for method in ("fit", "get_params", "predict"))
+    kind = made.func if isinstance(made, partial) else made if inspect.isclass(made) else type(made)
+    # Of the class: an object may have some of its methods only once it is fitted.
+    return inspect.isclass(kind) and all(hasattr(kind, method) for method in ("fit", "get_params", "predict"))
 
 
 def _is_class(made: Any) -> bool:

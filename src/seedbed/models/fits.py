@@ -58,9 +58,14 @@ def weight_argument(estimator: Any) -> str | None:
     """The argument of ``fit`` by which each row gets a weight, of a pipeline that of its last step; None: there is none."""
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
-        inner = weight_argument(last)
+        inner = None if resamples(estimator) else weight_argument(last)
         return None if inner is None else f"{name}__{inner}"
     return SAMPLE_WEIGHT if has_fit_parameter(estimator, SAMPLE_WEIGHT) else None
+
+
+def resamples(estimator: Any) -> bool:
+    """Whether it is a pipeline of imbalanced-learn, one of whose steps gives other rows to those after it."""
+    return isinstance(estimator, Pipeline) and any(hasattr(step, "fit_resample") for _, step in estimator.steps)
 
 
 def starts_others(estimator: Any) -> bool:

@@ -17,12 +17,12 @@ from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.models.estimators import FittedEstimator
-from seedbed.models.fits import Fit, weight_argument
+from seedbed.models.fits import Fit, resamples, weight_argument
 from seedbed.training.checks import why_failed
 from seedbed.training.parts import VariantParts
 
 ROWS_TRIED = 20
-"""Of each class, or of all where the targets are numbers; an estimator that refuses so few is tried on all."""
+"""Of each class, or a few more, or of all where the targets are numbers; an estimator that refuses so few is tried on all."""
 
 
 def try_estimator(parts: VariantParts, rows: Mapping[int, Rows], strategy: Strategy) -> None:
@@ -49,8 +49,11 @@ def try_estimator(parts: VariantParts, rows: Mapping[int, Rows], strategy: Strat
 def check_weights(network: FittedEstimator) -> None:
     """Raise ``ConfigError`` for an estimator that takes no weights of rows."""
     if weight_argument(network.estimator) is None:
+        why = f"{network.name} takes no sample_weight in fit"
+        if resamples(network.estimator):
+            why = f"a step of {type(network.estimator).__name__} changes the rows that the weights are of"
         raise ConfigError(
-            f"imbalance: {network.name} takes no sample_weight in fit, so that class weights would do nothing. Take another "
+            f"imbalance: {why}, so that class weights would do nothing. Take another "
             "strategy, such as imbalance=oversample, or an estimator that takes them, such as "
             "sklearn.linear_model.LogisticRegression."
         )
@@ -90,7 +93,9 @@ def _fit_some(network: FittedEstimator, fit: Fit, seed: int, target: Any) -> Non
 def _some(fit: Fit, network: FittedEstimator) -> Fit:
     every = np.arange(len(fit.targets))
     classes = [every[fit.targets == label] for label in np.unique(fit.targets)] if network.is_classifier else [every]
-    chosen = np.sort(np.concatenate([of_class[:ROWS_TRIED] for of_class in classes]))
+    # Of each class another number, so that what balances them has something to do.
+    few = [of_class[: ROWS_TRIED + place] for place, of_class in enumerate(classes)]
+    chosen = np.sort(np.concatenate(few))
     weights = None if fit.weights is None else fit.weights[chosen]
     return replace(fit, rows=fit.rows[chosen], targets=fit.targets[chosen], weights=weights)
 

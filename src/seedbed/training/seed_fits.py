@@ -38,10 +38,13 @@ class SeedFits:
         self.training, self.planned, self.record = training, training.planned, training.record
         self._seconds: float | None = None
         """What the first fit took, where nothing hinders others from being made beside it."""
+        self._asked = self._ended = 0
+        """Fits, for the display."""
         self._fitted, self._warned = 0, dict[str, tuple[int, str]]()
 
     def run(self, data: Sequence[SeedData]) -> None:
         waiting = deque(data)
+        self._asked += len(waiting)
         while waiting and not self.training.stops:
             processes = self._processes(len(waiting))
             if processes > 1:
@@ -109,7 +112,7 @@ class SeedFits:
     # ---- one seed ----------------------------------------------------------------------------------------------------
 
     def _start(self, item: SeedData, exits: ExitStack) -> TrackedRun:
-        self.training.display.at(self.planned.name, 1, 1, 1, 0, "fit")
+        self._show(0)
         (seed_run,) = self.record.start_stack([item], exits, torch.get_num_threads())
         return seed_run
 
@@ -121,11 +124,14 @@ class SeedFits:
             seeds, first = self._warned.get(kind, (0, message))
             self._warned[kind] = seeds + 1, first
         self.record.add_results(exits, [seed_run], [result])
-        self._advance()
+        self._show(1)
 
     def _fail(self, item: SeedData, error: Exception, seed_run: TrackedRun) -> None:
         self.record.add_failed_seed(item.seed, error, seed_run)
-        self._advance()
+        self._show(1)
 
-    def _advance(self) -> None:
-        self.training.display.at(self.planned.name, 1, 1, 1, self.planned.epochs, "fit")
+    def _show(self, ended: int) -> None:
+        """So many fits have ended; to the display, each counts as all epochs of a seed."""
+        self._ended += ended
+        epochs = ended * self.planned.epochs
+        self.training.display.at(self.planned.name, min(self._ended + 1, self._asked), self._asked, 1, epochs, "fit")
