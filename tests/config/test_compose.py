@@ -83,3 +83,47 @@ def test_hydras_own_part_is_given_where_it_is_asked_for() -> None:
     base = BaseConfig.of_experiment(SPAM, None)
     assert "hydra" not in base.compose()
     assert base.bare.hydra.runtime.choices["model"] == "mlp"
+
+
+FOREST = "{_target_: sklearn.ensemble.RandomForestClassifier, n_estimators: 5}"
+
+
+def test_a_whole_node_stands_in_place_of_a_choice() -> None:
+    typed = ["variant=none", "model=mlp", f"model={FOREST}", "model.n_estimators=7", "+model.max_depth=2"]
+    found = load_experiment(SPAM, typed)
+    wanted = {"_target_": "sklearn.ensemble.RandomForestClassifier", "n_estimators": 7, "max_depth": 2}
+    assert found.config["model"] == wanted
+    assert found.notes == ()
+    assert_refused([*typed, "model.max_deph=3"], ["model.max_deph"])
+    assert_refused([*typed, "modl.hidden=[3]"], ["modl"])  # and not the node
+
+
+MIXED = """
+# @package _global_
+defaults: [override /data: messages, override /model: mlp, override /task: classification]
+question: Does it work?
+seeds: 1
+model: {hidden: [8]}
+variants:
+  network: []
+  forest: ['model={_target_: sklearn.ensemble.RandomForestClassifier, n_estimators: 5}']
+  linear: [model=logistic_regression]
+report: {metric: test/accuracy}
+"""
+
+
+@pytest.mark.slow
+def test_what_is_typed_is_for_the_variants_that_have_such_a_setting(bare_project: Path) -> None:
+    (bare_project / "experiments" / "mixed.yaml").write_text(MIXED)
+    found = load_experiment("mixed", ["model.hidden=[3]", "trainer.max_epochs=1"], bare_project)
+    models = {variant.name: variant.config["model"] for variant in found.variants}
+    assert models["network"]["hidden"] == [3]
+    assert {name: "hidden" in model for name, model in models.items() if name != "network"} == {
+        "forest": False,
+        "linear": False,
+    }
+    assert found.notes[0] == "model.hidden=[3] is not set for forest, linear, which have no such setting."
+    with pytest.raises(ConfigError, match=r"model\.hidden=\[3\]"):  # of no variant that is chosen
+        load_experiment("mixed", ["variant=linear", "model.hidden=[3]"], bare_project)
+    with pytest.raises(ConfigError, match="changes what variant forest sets for itself"):
+        load_experiment("mixed", ["model.n_estimators=2"], bare_project)

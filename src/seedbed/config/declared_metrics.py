@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seedbed.config.choice_settings import config_of
 from seedbed.config.keys import is_task
-from seedbed.config.override_grammar import parse
+from seedbed.config.override_grammar import is_node, parse
 from seedbed.config.signatures import look_up
 from seedbed.metrics import Declared, by_name
 
@@ -39,7 +39,7 @@ def _tasks(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         settings: DictConfig = OmegaConf.create({"task": dict(shared)})
         for item in given:
             if item.key_or_group == "task":
-                settings.task = config_of("task", str(item.value()), ())
+                settings.task = item.value() if is_node(item, {"task"}) else config_of("task", str(item.value()), ())
             else:
                 OmegaConf.update(settings, item.key_or_group, item.value(), force_add=True)
         yield OmegaConf.to_container(settings.task)  # type: ignore[misc]

@@ -16,7 +16,7 @@ from seedbed.checks import shown
 from seedbed.config import choice_settings
 from seedbed.config.compose import BaseConfig, Request
 from seedbed.config.keys import interpolated, refuse_names_of_optuna_sweeper, unknown_key
-from seedbed.config.override_grammar import parse_single, same_or_inside
+from seedbed.config.override_grammar import is_node, parse_single, same_or_inside
 from seedbed.config.recipe import flatten
 from seedbed.errors import ConfigError, near_misses
 
@@ -30,6 +30,8 @@ def explain(error: Exception, request: Request) -> ConfigError:
     last = {item.key_or_group: item for item in request.typed}  # of two overrides of one key, the last one counts
     for override, said in request.said(last.values()):
         key = override.key_or_group
+        if is_node(override, groups):
+            continue
         if key in groups:
             choice = shown(override.value())
             if choice not in groups[key]:

@@ -7,7 +7,7 @@ Where a key can only be given a name, what is typed is that name; what stands in
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,14 @@ def parse_single(overrides: Sequence[str]) -> list[Override]:
 def same_or_inside(key: str, node: str) -> bool:
     """Whether a key or config group is ``node`` or lies below it."""
     return key == node or key.startswith((f"{node}.", f"{node}/"))
+
+
+def is_node(item: Override, groups: Collection[str]) -> bool:
+    """Whether it gives a config group a node of its own, ``model={_target_: ...}``, in place of a choice."""
+    if item.key_or_group not in groups or item.is_delete() or item.is_add() or item.is_sweep_override():
+        return False
+    value = item.value()
+    return isinstance(value, dict) and "_target_" in value
 
 
 def _refuse_no_list(overrides: Any) -> None:

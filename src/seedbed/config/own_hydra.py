@@ -20,7 +20,7 @@ from hydra.core.default_element import InputDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime
 from hydra.plugins.config_source import ConfigResult
@@ -185,6 +185,11 @@ def _with_free_keys(name: str | None, overrides: Sequence[str]) -> list[str]:
     without = compose(name, [override for override in overrides if override not in free])
     is_there = OmegaConf.select(without, FREE) is not None
     return [f"++{override}" if is_there and override in free else override for override in overrides]
+
+
+def apply_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:
+    """Change a composed config as Hydra does under these overrides of values; raises Hydra's errors."""
+    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
 
 
 def search_path(folders: Sequence[Path]) -> str:

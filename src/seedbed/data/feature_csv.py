@@ -97,13 +97,13 @@ class FeatureCsv:
         label_at = self._label_position(records)
         chosen, unnamed = self._chosen(records, label_at)
         columns = [records.columns[at] for at in chosen]
-        features, read, decimal = self._read(records, chosen)
+        exact, features, read, decimal = self._read(records, chosen)
         place = f"{self.path}: column {records.columns[label_at]!r} (data.label)"
         settled = self.rules.settled(records.strings([label_at])[0], place)
         kept, dropped = self._complete(settled, features, columns)
-        kinds, features = kept_values(
-            [read.columns.get(at, Column(records.columns[at])) for at in chosen], features[kept]
-        )
+        found = [read.columns.get(at, Column(records.columns[at])) for at in chosen]
+        kinds, features = kept_values(found, features[kept])
+        _, exact = kept_values(found, exact[kept])
         names = [settled.names[row] for row in kept]
         classes = classes_of(names, place)
         positive = self.rules.positive_class(classes, place)
@@ -147,6 +147,7 @@ class FeatureCsv:
                 **({"decimal": "comma"} if self.decimal == AUTO and decimal == "comma" else {}),
             },
             columns=tuple(columns),
+            exact=exact,
             positive_class=positive,
             dropped_classes=self.rules.dropped,
         )
@@ -182,8 +183,8 @@ class FeatureCsv:
 
     # ---- values --------------------------------------------------------------------------------------------------
 
-    def _read(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, Read, str]:
-        """The features, (N, F) float32 with NaN where there is no value: of columns that are no numbers, those of their values.
+    def _read(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, np.ndarray, Read, str]:
+        """The features, (N, F) float64 and float32 with NaN where there is no value: of columns that are no numbers, those of their values.
 
         And the decimal sign.
         """
@@ -214,7 +215,7 @@ class FeatureCsv:
                 f"bits ({np.isinf(features).sum()} such values in all). Mend the file, or leave the column out: "
                 f"{self._excluding([name])}."
             )
-        return features, replace(read, named_missing=read.named_missing + named_missing), decimal
+        return values + 0.0, features, replace(read, named_missing=read.named_missing + named_missing), decimal
 
     def _not_numeric(
         self, records: Records, unreadable: Mapping[int, Numbers], refused: Mapping[int, NoCategory]
@@ -315,10 +316,10 @@ def _fitted(transformer: Pipeline, features: np.ndarray, labels: np.ndarray, tra
 
 
 def _transformed(transformer: Pipeline, features: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """All rows by a transformer fitted to the rows ``train``, (N, width) float32; raises ``ConfigError``."""
+    """All rows by a transformer fitted to the rows ``train``, (N, width) of the features' type; raises ``ConfigError``."""
     try:
         fitted = _fitted(transformer, features, labels, train)
-        made = np.asarray(fitted.transform(features), dtype=np.float32)
+        made = np.asarray(fitted.transform(features), dtype=features.dtype)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"data.scaler cannot transform these features: {' '.join(str(error).split())}") from error
     if made.ndim != 2 or not np.isfinite(made).all():

@@ -29,7 +29,8 @@ class ColumnInputs(Inputs):
     """Columns by name, with what was fitted to each seed's training rows (``fitted``, one a seed).
 
     ``missing``, ``scaler`` and ``missing_values`` are those of the data's config. A category that no training row has is
-    an unknown one; a value that is none of an order, or neither true nor false, is refused.
+    an unknown one; a value that is none of an order, or neither true nor false, is refused. ``exact`` is as in
+    ``NumberInputs``.
     """
 
     KIND = "columns"
@@ -42,12 +43,13 @@ class ColumnInputs(Inputs):
         scaler: Mapping[str, Any] | None,
         fitted: Sequence[ColumnTransformers],
         missing_values: Sequence[Any] | None = None,
+        exact: bool = False,
     ) -> None:
         self.of_file, self.typical = tuple(of_file), tuple(typical)
         self.missing, self.scaler, self.fitted = missing, scaler, tuple(fitted)
-        self.missing_values = MissingValues(missing_values)
+        self.missing_values, self.exact = MissingValues(missing_values), exact
         names = [each.name for each in of_file if each.kind == NUMBER]
-        self.numbers = NumberInputs(names, (), 1, missing, None, (), missing_values)
+        self.numbers = NumberInputs(names, (), 1, missing, None, (), missing_values, exact)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -62,7 +64,7 @@ class ColumnInputs(Inputs):
         return (*super().code, *targets_of(self.scaler or {}))
 
     def features(self, questions: pd.DataFrame) -> list[np.ndarray]:
-        values = np.empty((len(questions), len(self.of_file)), dtype=np.float32)
+        values = np.empty((len(questions), len(self.of_file)), dtype=np.float64 if self.exact else np.float32)
         layout = self.fitted[0].layout
         (values[:, [at for at in layout.numbers if self.of_file[at].kind == NUMBER]],) = self.numbers.features(
             questions
@@ -98,6 +100,7 @@ class ColumnInputs(Inputs):
             "missing": self.missing,
             "scaler": self.scaler,
             "missing_values": self.missing_values.given,
+            "exact": self.exact,
         }
 
     @classmethod
@@ -107,7 +110,15 @@ class ColumnInputs(Inputs):
         numbers = transformer_of(missing, build(scaler, "data.scaler") if scaler else None)
         unfitted = ColumnTransformers.of(columns, numbers)
         fitted = [unfitted.with_learnt(read_json(_file(folder, position))) for position in range(seeds)]
-        return cls(columns, description["typical"], missing, scaler, fitted, description["missing_values"])
+        return cls(
+            columns,
+            description["typical"],
+            missing,
+            scaler,
+            fitted,
+            description["missing_values"],
+            description["exact"],
+        )
 
 
 def typical_row(columns: Sequence[FileColumn], values: np.ndarray) -> list[float | str]:

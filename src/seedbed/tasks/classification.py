@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.splits import Rows, none_of
@@ -18,8 +18,10 @@ from seedbed.data.texts import FittedTexts
 from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.imbalance.class_weights import ClassWeights
+from seedbed.models.estimators import FittedEstimator, refuse_other_kind
+from seedbed.models.fits import Fit
 from seedbed.stacking import metrics
-from seedbed.stacking.layers import Stacked
+from seedbed.stacking.layers import OneSeed, Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.tasks.base import CLASSIFIER, PARTS, SeedData, StackData, Task
 
@@ -83,16 +85,29 @@ class Classification(Task):
         return metrics.row_losses(self.network(self._gather(index)), self.labels[index], self.class_weights)
 
     def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        return self.network(self._gather(index)), self.labels[index], mask
+        inputs = self._gather(index)
+        said = [] if self.estimator is None else [self.network.call(what, inputs) for what in ("labels", "values")]
+        return self.network(inputs), self.labels[index], mask, *said
 
     def _gather(self, index: Tensor) -> Tensor:
         """(S, B) row numbers -> what the networks see of them; several times as fast as ``features[index]``."""
         rows = self.features.index_select(0, index.flatten())
         return self.inputs.ready(rows.view(*index.shape, *rows.shape[1:]))
 
+    @property
+    def estimator(self) -> FittedEstimator | None:
+        """What takes a network's place."""
+        network = self.network.network if isinstance(self.network, OneSeed) else None
+        return network if isinstance(network, FittedEstimator) else None
+
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
-        logits, labels, mask = evaluated
-        values = metrics.classification_metrics(logits, labels, mask, self.minority)
+        logits, labels, mask, *said = evaluated
+        values = metrics.classification_metrics(logits, labels, mask, self.minority, *said)
+        if self.estimator is not None:
+            unmeasured = _unmeasured(self.estimator)
+            values = {
+                name: torch.full_like(each, torch.nan) if name in unmeasured else each for name, each in values.items()
+            }
         own = self.own_metrics.items()
         return values | {name: self._own(name, metric, logits, labels, mask) for name, metric in own}
 
@@ -115,6 +130,18 @@ class Classification(Task):
     @classmethod
     def example(cls, table: Table, rows: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         return (table.inputs.example(rows, generator),)
+
+    @classmethod
+    def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:
+        own = [
+            part
+            for part in ("row_losses", "evaluate", "metrics")
+            if getattr(cls, part) is not getattr(Classification, part)
+        ]
+        if not isinstance(network, FittedEstimator) or own:
+            super().check_network(network, settings)
+            return
+        refuse_other_kind(network, classifies=True)
 
     @classmethod
     def output_shape(cls, table: Table, rows: int) -> tuple[int, ...] | None:
@@ -178,6 +205,32 @@ class Classification(Task):
         strategy.try_out(cls._training_rows(table, rows, lambda: table.features[rows.train]), seed)
 
     @classmethod
+    def exact(cls, table: Table, data: LabelledRows) -> tuple[Table, LabelledRows]:
+        if table.exact is None:
+            return table, data
+        table = replace(table, features=table.exact)
+        if table.preparation is None:
+            return table, data
+        return table, replace(data, features=table.preparation.fit(table, data.rows.train).features)
+
+    @classmethod
+    def to_fit(cls, network: FittedEstimator, table: Table, data: LabelledRows) -> Fit:
+        stacked = cls.stack_data(table, [data])
+        chosen = torch.from_numpy(stacked.train[0])
+        rows = table.inputs.ready(stacked.arguments["features"][chosen])
+        labels = stacked.arguments["labels"][chosen].numpy()
+        weights = data.resampled.class_weights
+        return network.to_fit(rows, labels, data.seed, None if weights is None else weights.astype(np.float64)[labels])
+
+    @classmethod
+    def why_unmeasured(cls, network: FittedEstimator, metric: str, settings: Mapping[str, Any]) -> str:
+        needs = {declared.name: declared.needs for declared in cls.declared_metrics(settings)}.get(metric)
+        if needs not in _BEYOND[network.gives]:
+            return ""
+        instead = "" if network.gives == "labels" else " (no predict_proba)"
+        return f"it is computed from {needs}, and {network.name} gives none{instead}"
+
+    @classmethod
     def for_training(cls, table: Table) -> Table:
         return replace(table, encode=None, texts=None)  # a loaded encoder cannot go to another process
 
@@ -205,7 +258,7 @@ class Classification(Task):
             "features": torch.from_numpy(np.concatenate(features) if len(features) > 1 else features[0]),
             "inputs": table.inputs,
             "labels": torch.from_numpy(np.concatenate(labels)),
-            "class_weights": torch.from_numpy(np.stack(weights)) if weights else None,
+            "class_weights": torch.from_numpy(np.stack(weights).astype(np.float32)) if weights else None,
             "minority": table.positive if len(table.classes) == 2 else None,
         }
         passes = [item.rows.passes for item in data if item.rows.passes is not None]
@@ -269,6 +322,17 @@ class Classification(Task):
         labels = torch.arange(len(scores)) % classes
         for name, metric in (settings.get("own_metrics") or {}).items():
             _measured(name, metric["function"], scores, labels)
+
+
+_BEYOND: dict[str, tuple[str, ...]] = {
+    "probabilities": (), "scores": ("probabilities",), "labels": ("probabilities", "scores"),
+}  # fmt: skip
+"""What estimators cannot give, by what they give."""
+
+
+def _unmeasured(estimator: FittedEstimator) -> set[str]:
+    """The metrics that are computed from what the estimator does not give."""
+    return {metric.name for metric in metrics.CLASSIFICATION if metric.needs in _BEYOND[estimator.gives]}
 
 
 def _measured(name: str, metric: OwnMetric, scores: Tensor, labels: Tensor) -> float:
