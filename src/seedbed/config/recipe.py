@@ -18,7 +18,7 @@ RECIPE_VERSION = 2
 # What cannot change a cell's result: the question, what is shown, where things lie, and what it runs on.
 NOT_IN_FINGERPRINT = {
     "question", "seeds", "variant", "variants", "report", "published", "tracking", "loggers", "search",
-    "data.root", "data.edition", "data.path",
+    "data.root", "data.edition", "data.path", "data.targets",
     "data.encoder.threads", "data.encoder.device", "data.encoder.batch_size",
     "data.encoder.model", "data.encoder.revision",  # the encoder's name says which weights these are
     "trainer.accelerator", "trainer.devices", "trainer.deterministic",
@@ -34,9 +34,19 @@ NOT_IN_FINGERPRINT_OF_MODULES = NOT_IN_FINGERPRINT - {"trainer.accelerator", "tr
 # nothing: with that value they are no part of a fingerprint.
 ADDED_LATER: dict[str, Any] = {
     "labels": None, "join_labels": False, "drop_classes": [], "positive": None, "missing_values": [], "skip_lines": 0,
+    "target": None, "targets": None, "file": None,
 }  # fmt: skip
 # Such settings of one data set alone: others have had the key from the start.
-ADDED_LATER_TO = {"seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"}}
+ADDED_LATER_TO = {
+    name: {"decimal": "point"}
+    for name in (
+        "seedbed.data.ratings_csv.RatingsCsv",
+        "seedbed.data.text_csv.TextCsv",
+        "seedbed.data.image_folder.ImageFolder",
+    )
+}
+# Such settings of seedbed's own splits.
+SPLIT_ADDED_LATER: dict[str, Any] = {"strata": None}
 # Parts of a config that change nothing where they are null or empty.
 MAY_BE_EMPTY = ("loggers", "callbacks")
 # Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.
@@ -71,7 +81,18 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
         target = str(data.get("_target_"))
         later = ADDED_LATER | ADDED_LATER_TO.get(target, {}) if target.startswith("seedbed.data.") else {}
         kept["data"] = {key: value for key, value in data.items() if key not in later or value != later[key]}
+    if isinstance(split := config.get("split"), Mapping) and str(split.get("_target_")).startswith("seedbed.data."):
+        kept["split"] = _used_of_split(split)
     return kept
+
+
+def _used_of_split(split: Mapping[str, Any]) -> dict[str, Any]:
+    """A split's settings, and those of a split inside it, without later ones as they are by default."""
+    return {
+        key: _used_of_split(value) if isinstance(value, Mapping) else value
+        for key, value in split.items()
+        if key not in SPLIT_ADDED_LATER or value != SPLIT_ADDED_LATER[key]
+    }
 
 
 def _limits_nothing(key: str, value: Any) -> bool:

@@ -35,7 +35,7 @@ RECORDED = tuple(column for column in CELL_COLUMNS if column != "experiment")
 # What is not in the record as it is in ``Results``.
 _OWN_FORM = ("cells", "curves", "jobs", "declared", "declared_by_launch")
 # Of config.data: where the data lie on one machine.
-_PLACES = ("root", "path")
+_PLACES = ("root", "path", "targets")
 
 
 @dataclass(frozen=True)
