@@ -92,7 +92,7 @@ def in_strata(table: Table, strata: int | None) -> Table:
     if strata is None:
         return replace(table, classes=("",))
     ends = np.quantile(table.targets, np.arange(1, strata) / strata)
-    _, numbers = np.unique(np.searchsorted(ends, table.targets, side="right"), return_inverse=True)
+    _, numbers = np.unique(np.searchsorted(ends, table.targets), return_inverse=True)
     ranges = [table.targets[numbers == number] for number in range(numbers.max() + 1)]
     names = tuple(f"from {each.min():g} to {each.max():g}" for each in ranges)
     return replace(table, labels=numbers.astype(np.int64), classes=names)

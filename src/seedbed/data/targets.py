@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seedbed.data.files.records import Records
-from seedbed.data.numbers import MissingValues, Numbers, column_numbers
+from seedbed.data.numbers import LARGEST, MissingValues, Numbers, column_numbers
 from seedbed.data.table import rows_of
 from seedbed.errors import ConfigError, DataError
 
@@ -38,7 +38,8 @@ class Targets:
     @property
     def absent(self) -> np.ndarray:
         """(N,) booleans: whether there is none."""
-        return np.isnan(self.values)
+        absent: np.ndarray = np.isnan(self.values)
+        return absent
 
     @property
     def left_out(self) -> np.ndarray:
@@ -93,7 +94,7 @@ def _unreadable(read: Numbers, place: str, target: str) -> str:
 def _is_infinite(text: str) -> bool:
     """Whether a text that cannot be read is a number to Python: one beyond 32-bit floats."""
     try:
-        return bool(abs(float(text.replace(",", "."))) > np.finfo(np.float32).max)
+        return bool(abs(float(text.replace(",", "."))) > LARGEST)
     except ValueError:
         return False
 

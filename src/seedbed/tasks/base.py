@@ -140,6 +140,10 @@ class Task(StackedModule):
         )
 
     @classmethod
+    def check_data(cls, settings: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` where the settings of the data, by name, say that their rows are not of the task's kind."""
+
+    @classmethod
     def check_strategy(cls, strategy: Strategy) -> None:
         """Raise ``ConfigError`` for a strategy that can work on no table of the task's kind."""
 

@@ -23,7 +23,7 @@ from seedbed.tasks.base import CLASSIFIER, PARTS, StackData
 from seedbed.tasks.of_rows import MOST_UNKNOWN, OfRows, PreparedRows
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class LabelledRows(PreparedRows):
     """One seed's rows, and what its strategy has made of those for training."""
 
@@ -96,7 +96,7 @@ class Classification(OfRows):
         training = cls._training_rows(table, rows, lambda: prepared.features[rows.train])
         resampled = strategy.apply(training, seed, (lambda texts: encode(texts, progress)) if encode else None)
         features = None if table.preparation is None else prepared.features
-        return LabelledRows(seed, rows, features, resampled=resampled)
+        return LabelledRows(seed, rows, resampled, features=features)
 
     @staticmethod
     def _training_rows(table: Table, rows: Rows, features: Callable[[], np.ndarray]) -> TrainingRows:
@@ -155,12 +155,14 @@ class Classification(OfRows):
         return StackData(arguments, train, val, test, passes or None)
 
     @classmethod
+    def check_data(cls, settings: Mapping[str, Any]) -> None:
+        if settings.get("target") is not None:
+            raise _of_targets(f"data.target={settings['target']}")
+
+    @classmethod
     def check(cls, table: Table, rows: Rows, strategy: Strategy) -> None:
         if table.targets is not None:
-            raise ConfigError(
-                f"task=classification: {table.target_name!r} of {table.name} is a target, a number to predict. Take "
-                "task=regression, or write data.label in place of data.target where its values are classes."
-            )
+            raise _of_targets(f"{table.target_name!r} of {table.name}")
         if rows.passes is not None:
             cls._check_fixed(strategy)
             cls.check_passes(table)
@@ -196,6 +198,13 @@ class Classification(OfRows):
         scores = torch.linspace(0, 1, 4 * classes * classes, dtype=torch.float64).view(-1, classes).softmax(-1)
         labels = torch.arange(len(scores)) % classes
         cls.try_own_metrics(settings, scores, labels)
+
+
+def _of_targets(which: str) -> ConfigError:
+    return ConfigError(
+        f"task=classification: {which} is a target, a number to predict. Take task=regression or, where its values are "
+        "classes, write data.label in place of data.target."
+    )
 
 
 def _as_rows_of(table: np.ndarray, made: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
@@ -32,7 +32,7 @@ OwnMetric = Callable[[Tensor, Tensor], Any]
 class PreparedRows(SeedData):
     """One seed's rows, and the table as this seed sees it."""
 
-    features: np.ndarray | None = None
+    features: np.ndarray | None = field(default=None, kw_only=True)
     """(N, ...): all rows of the table; None where the table's own features serve all seeds."""
 
 

@@ -116,7 +116,7 @@ class Regression(OfRows):
         cls, table: Table, rows: Rows, strategy: Strategy, seed: int, progress: Progress | None = None
     ) -> PreparedRows:
         features = None if table.preparation is None else cls.prepared(table, rows).features
-        return PreparedRows(seed, rows, features)
+        return PreparedRows(seed, rows, features=features)
 
     @classmethod
     def stack_data(cls, table: Table, data: Sequence[PreparedRows]) -> StackData:
@@ -130,11 +130,11 @@ class Regression(OfRows):
             "means": torch.tensor([scale.mean for scale in scales], dtype=torch.float64),
             "stds": torch.tensor([scale.std for scale in scales], dtype=torch.float64),
         }
-        sides = (
+        train, val, test = (
             [getattr(item.rows, side) + first for first, item in zip(first_rows, data, strict=True)] for side in PARTS
         )
         passes = [item.rows.passes for item in data if item.rows.passes is not None]
-        return StackData(arguments, *sides, passes or None)
+        return StackData(arguments, train, val, test, passes or None)
 
     @classmethod
     def check_strategy(cls, strategy: Strategy) -> None:
@@ -142,6 +142,16 @@ class Regression(OfRows):
             raise ConfigError(
                 f"imbalance: {type(strategy).__name__} balances classes, and task=regression predicts numbers. Take "
                 "imbalance=none."
+            )
+
+    @classmethod
+    def check_data(cls, settings: Mapping[str, Any]) -> None:
+        if "target" in settings and settings["target"] is None:
+            label = settings.get("label")
+            instead = f", in place of data.label={label}" if label is not None else ""
+            raise ConfigError(
+                f"task=regression: data.target is not set: name the column of the numbers to predict, as in "
+                f"data.target=COLUMN{instead}. For classes, take task=classification."
             )
 
     @classmethod
