@@ -20,8 +20,8 @@ from seedbed.config import choice_settings
 from seedbed.config.folders import search_folders
 from seedbed.config.keys import refuse_names_of_optuna_sweeper
 from seedbed.config.lightning_modules import SEED, trains_modules
-from seedbed.config.override_grammar import parse, parse_single
-from seedbed.config.own_hydra import compose_config, search_path
+from seedbed.config.override_grammar import parse, parse_single, same_or_inside
+from seedbed.config.own_hydra import apply_overrides, compose_config, search_path
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
 from seedbed.errors import ConfigError
 from seedbed.paths import config_groups, expanded
@@ -77,14 +77,37 @@ class BaseConfig:
         return choice_settings.config_of(self.group, self.name, self.folders)
 
     def compose(self, overrides: Sequence[str] = (), *, with_hydra: bool = False) -> DictConfig:
-        """The config under these overrides, and with Hydra's own part if asked for; raises Hydra's errors."""
+        """The config under these overrides, and with Hydra's own part if asked for; raises Hydra's errors.
+
+        A group that is given a whole node, ``model={_target_: ...}``, is that node, and nothing of any choice.
+        """
         name = "config" if self.group == "experiments" else None
-        return compose_config([*self.selection, *overrides], with_hydra=with_hydra, name=name)
+        if not any("={" in text.replace(" ", "") for text in overrides):
+            return compose_config([*self.selection, *overrides], with_hydra=with_hydra, name=name)
+        parsed = parse_single(overrides)
+        nodes = {item.key_or_group: at for at, item in enumerate(parsed) if self._is_node(item)}
+        before = [item for item in parsed if not any(same_or_inside(item.key_or_group, group) for group in nodes)]
+        composed = compose_config(
+            [*self.selection, *(str(item.input_line) for item in before)], with_hydra=with_hydra, name=name
+        )
+        for group, at in nodes.items():
+            OmegaConf.update(composed, group.replace("/", "."), parsed[at].value(), merge=False, force_add=True)
+            inside = [item for item in parsed[at + 1 :] if same_or_inside(item.key_or_group, group)]
+            apply_overrides(composed, inside)
+        return composed
+
+    def _is_node(self, item: Override) -> bool:
+        """Whether it gives a config group a node of its own, in place of a choice."""
+        if item.key_or_group not in self.groups or item.is_delete() or item.is_add():
+            return False
+        value = item.value()
+        return isinstance(value, dict) and "_target_" in value
 
     def compose_fitting(self, overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
         """The config under these overrides, and what was left out of it, since it does not fit a choice of theirs."""
         parsed, own = parse_single(overrides), self.bare.hydra.runtime.choices
-        made = {item.key_or_group: str(item.value()) for item in parsed if item.key_or_group in self.groups}
+        chosen = [item for item in parsed if item.key_or_group in self.groups and not self._is_node(item)]
+        made = {item.key_or_group: str(item.value()) for item in chosen}
         refuse_lists_in_files(self.name, {**own, **made}, self.groups, self.folders)
         configs = {group: choice_settings.config_of(group, choice, self.folders) for group, choice in made.items()}
         composed = self.compose(overrides)

@@ -20,7 +20,7 @@ from hydra.core.default_element import InputDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime
 from hydra.plugins.config_source import ConfigResult
@@ -173,6 +173,11 @@ def _compose(name: str | None, overrides: Sequence[str], with_hydra: bool) -> _C
             lasts,
             cast(_Repository, cast(ConfigLoaderImpl, hydra.config_loader()).repository).read,
         )
+
+
+def apply_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:
+    """Change a composed config as Hydra does under these overrides of values; raises Hydra's errors."""
+    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
 
 
 def search_path(folders: Sequence[Path]) -> str:

@@ -80,7 +80,7 @@ class FeatureCsv:
         outcome_at = self._outcome_position(records)
         chosen, unnamed = self._chosen(records, outcome_at)
         columns = [records.columns[at] for at in chosen]
-        features, named_missing = self._numbers(records, chosen)
+        exact, features, named_missing = self._numbers(records, chosen)
         place = (
             f"{self.path}: column {records.columns[outcome_at]!r} (data.{'label' if self.target is None else 'target'})"
         )
@@ -91,7 +91,7 @@ class FeatureCsv:
             read = read_targets(records, self.target, self.decimal, self.missing_values)
             named_missing += read.named_missing
         kept, dropped = self._complete(read, features, columns)
-        features, outcomes = features[kept], Outcomes.of_rows(read, kept, self.rules, place)
+        features, exact, outcomes = features[kept], exact[kept], Outcomes.of_rows(read, kept, self.rules, place)
         dropped = {"dropped_bad_lines": records.dropped, **dropped}
         groups = group_numbers(row.tobytes() for row in features)  # rows that no network could tell apart
         return Table(
@@ -119,6 +119,7 @@ class FeatureCsv:
             preparation=self._preparation(features, outcomes.values),
             made_with={**records.made_with, **read.made_with},
             columns=tuple(columns),
+            exact=exact,
             **outcomes.fields,
         )
 
@@ -155,8 +156,8 @@ class FeatureCsv:
 
     # ---- values --------------------------------------------------------------------------------------------------
 
-    def _numbers(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, int]:
-        """The features, (N, F) float32 with NaN where there is no value; and how many ``data.missing_values`` name."""
+    def _numbers(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, np.ndarray, int]:
+        """The features, (N, F) float64 and float32 with NaN where there is no value; and how many ``data.missing_values`` name."""
         frame = records.numbers(chosen, DECIMALS[self.decimal])
         texts = [at for at in chosen if not pd.api.types.is_numeric_dtype(frame[at])]
         written = dict(zip(texts, records.strings(texts), strict=True)) if texts else {}
@@ -182,7 +183,7 @@ class FeatureCsv:
                 f"bits ({np.isinf(features).sum()} such values in all). Mend the file, or leave the column out: "
                 f"{self._excluding([name])}."
             )
-        return features, named_missing
+        return values + 0.0, features, named_missing
 
     def _not_numeric(self, records: Records, unreadable: Mapping[int, Numbers]) -> str:
         names = [records.columns[at] for at in unreadable]
@@ -264,10 +265,10 @@ def _fitted(transformer: Pipeline, features: np.ndarray, outcomes: np.ndarray, t
 
 
 def _transformed(transformer: Pipeline, features: np.ndarray, outcomes: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """All rows by a transformer fitted to the rows ``train``, (N, width) float32; raises ``ConfigError``."""
+    """All rows by a transformer fitted to the rows ``train``, (N, width) of the features' type; raises ``ConfigError``."""
     try:
         fitted = _fitted(transformer, features, outcomes, train)
-        made = np.asarray(fitted.transform(features), dtype=np.float32)
+        made = np.asarray(fitted.transform(features), dtype=features.dtype)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"data.scaler cannot transform these features: {' '.join(str(error).split())}") from error
     if made.ndim != 2 or not np.isfinite(made).all():

@@ -52,7 +52,7 @@ class Prepared:
     """All rows of a table as one seed sees them, after what was fitted to its training rows."""
 
     features: np.ndarray
-    """(N, F), of the type that the table's ``inputs`` take: float32 for vectors."""
+    """(N, F), of the type that the table's ``inputs`` take: float32 for vectors, float64 where the table's features are."""
     encode: TextEncoder | None = None
     """Further texts, by what was fitted; None where the data are no texts."""
 
@@ -105,6 +105,8 @@ class Table:
 
     parts: np.ndarray | None = None
     """(N,) int8: the side (0 trains, 1 validates, 2 tests) for which each row is published; None where none is."""
+    exact: np.ndarray | None = None
+    """``features`` in the float64 of their file, for estimators; None where float32 is all there is."""
     stored: Path | None = None
     """The .npy file that ``features`` are mapped from, if they are: then only its name goes to another process."""
     positive_class: str | None = None

@@ -58,7 +58,7 @@ class Resampled:
 
     ``source`` (m,) are positions in the training rows, repeats allowed. ``features`` (k, ...), ``labels`` (k,) are new
     rows and ``origin`` (k,) the position that each was made from, None where a sampler does not tell.
-    ``class_weights`` (C,) weigh the loss; None weighs all classes alike.
+    ``class_weights`` (C,) weigh the loss, or an estimator's rows; None weighs all classes alike.
     """
 
     source: np.ndarray

@@ -27,7 +27,7 @@ class ClassWeights(Strategy):
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
         counts = np.bincount(rows.labels, minlength=len(rows.classes))
         weights = len(rows.labels) / (len(rows.classes) * counts)
-        return Resampled(source=np.arange(len(rows.labels)), class_weights=weights.astype(np.float32))
+        return Resampled(source=np.arange(len(rows.labels)), class_weights=weights)
 
     def describe(self) -> list[str]:
         return ["Class weights: inverse frequency in each seed's training rows, n / (C n_c)."]

@@ -5,26 +5,22 @@ from __future__ import annotations
 import importlib
 import warnings
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array, csr_matrix
-from torch import Tensor, nn
+from torch import Tensor
 
+from seedbed.models.fitted import Fitted
 from seedbed.randomness import derive
 from seedbed.torch_random import whole_numbers
 
 IMPLICIT = ("implicit", "baselines")
 
 
-class Fitted(nn.Module, ABC):
-    """Fitted once to a seed's training ratings; has no seed axis, so that seeds are fitted one after the other."""
-
-    NEEDS: ClassVar[tuple[str, str] | None] = None
-    """A package without which it cannot be fitted, and the extra of seedbed that brings it."""
-    KEPT: ClassVar[bool] = True
-    """Whether its state is all that it scores by; otherwise it is fitted again."""
+class Baseline(Fitted, ABC):
+    """Fitted once to a seed's training ratings."""
 
     def __init__(self, users: int, items: int) -> None:
         """Lengths of the vocabularies, row 0, the unknown, among them."""
@@ -45,7 +41,7 @@ class Fitted(nn.Module, ABC):
         return self.scores(distinct)[place, items.long() - 1]
 
 
-class Popular(Fitted):
+class Popular(Baseline):
     """How many users have rated an item: the same list for everyone."""
 
     counts: Tensor
@@ -61,7 +57,7 @@ class Popular(Fitted):
         return self.counts.expand(len(users), -1)
 
 
-class Random(Fitted):
+class Random(Baseline):
     """A random score that depends on seed, user and item alone."""
 
     key: Tensor
@@ -78,7 +74,7 @@ class Random(Fitted):
         return drawn.float()  # 24 bits are what a float holds
 
 
-class ItemKNN(Fitted):
+class ItemKNN(Baseline):
     """Sum of the similarities of an item to those that the user has rated, over each of these' ``neighbours``.
 
     Cosine of the columns of users who rated them; Sarwar et al. 2001, "Item-Based Collaborative Filtering
@@ -105,7 +101,7 @@ class ItemKNN(Fitted):
         return torch.from_numpy(scores.toarray()[:, 1:])
 
 
-class Factorized(Fitted):
+class Factorized(Baseline):
     """Product of factors that the package implicit has fitted."""
 
     NEEDS = IMPLICIT
@@ -186,7 +182,7 @@ class BPR(Factorized):
         return kind(**self.settings, num_threads=1, random_state=seed)
 
 
-def _matrix(users: np.ndarray, items: np.ndarray, model: Fitted) -> csr_matrix:
+def _matrix(users: np.ndarray, items: np.ndarray, model: Baseline) -> csr_matrix:
     return csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=(model.users, model.items))
 
 

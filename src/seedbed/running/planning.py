@@ -17,6 +17,7 @@ from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.class_weights import keeps_rows
 from seedbed.own_modules.planned import ModulePlanner, PlannedModule
 from seedbed.trained.queries import check_names, foreign_names
+from seedbed.training.estimators import try_estimator
 from seedbed.training.logger import check_loggers
 from seedbed.training.parts import task_class
 from seedbed.training.planned import PlannedCells, PlannedVariant
@@ -250,6 +251,7 @@ def plan_variant(variant: Variant, table: Dataset, rows: dict[int, Rows], strate
     trainer = StackTrainer(variant.config, table)
     check_loggers(variant.config)
     check_rows(trainer.parts, trainer.traits, rows, all_train=keeps_rows(strategy))
+    try_estimator(trainer.parts, rows, strategy)
     return PlannedVariant(
         variant=variant,
         table=table,

@@ -265,7 +265,7 @@ def value_at_end(points: Iterable[tuple[str, int, float]], metric: str, planned:
     values = curves.get(metric, {})
     if not values:
         return math.nan
-    if config["select"] == "last":
+    if config["select"] == "last" or config["monitor"] not in curves:  # of a model that takes no steps
         return values[max(values)]
     monitored = curves[config["monitor"]]
     watched = find(metrics_of(config["task"]), config["monitor"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table
 from seedbed.data.texts import FittedTexts
 from seedbed.errors import ConfigError
+from seedbed.models.estimators import FittedEstimator
 from seedbed.serving.classifier import Classifier
 from seedbed.serving.files import Networks
 from seedbed.serving.index import FaissIndex, check_faiss
@@ -108,6 +110,7 @@ def classifier_of(tracked: TrackedVariant, seed: int | None = None) -> Classifie
     trained = tracked.networks(seed)
     table: Table = trained.table
     networks = Networks(tracked.config["model"], tracked.task.network_arguments(table), dict(trained.networks))
+    _refuse_without_probabilities(trained)
     rarest = table.classes[table.positive]
     return Classifier(trained.about, table.classes, rarest, _inputs(trained, table), networks)
 
@@ -127,12 +130,26 @@ def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:
             f"data: {data.get('_target_')} does not say what its columns are called (Table.columns), so that no row of "
             "numbers can be read. Export an experiment with data=feature_csv or a data set of texts."
         )
+    exact = table.exact if all(isinstance(each, FittedEstimator) for _, each in trained.networks) else None
+    if exact is not None:
+        table = replace(table, features=exact)
     fitted = []
     if isinstance(table.preparation, FittedFeatures):
         fitted = [table.preparation.fitted(table, trained.rows(seed).train) for seed in seeds]
     typical = np.nanmedian(table.features, axis=0).astype(float).tolist()
     missing, missing_values = data.get("missing", "drop"), data.get("missing_values")
-    return NumberInputs(table.columns, typical, len(seeds), missing, data.get("scaler"), fitted, missing_values)
+    return NumberInputs(
+        table.columns, typical, len(seeds), missing, data.get("scaler"), fitted, missing_values, exact is not None
+    )
+
+
+def _refuse_without_probabilities(trained: TrainedNetworks) -> None:
+    for _, network in trained.networks:
+        if isinstance(network, FittedEstimator) and network.gives != "probabilities":
+            raise ConfigError(
+                f"{network.name} gives no probabilities (no predict_proba), which are what an answer consists of. Put it into "
+                "sklearn.calibration.CalibratedClassifierCV, or name another variant with --variant."
+            )
 
 
 def _texts(trained: TrainedNetworks, table: Table, data: dict[str, Any], seeds: list[int]) -> TextInputs:

@@ -89,7 +89,7 @@ class Classifier(Predictor):
 
     @property
     def packages(self) -> tuple[str, ...]:
-        return self.inputs.packages
+        return (*self.inputs.packages, *self.networks.packages)
 
     def write(self, folder: Path) -> dict[str, Any]:
         self.networks.save(folder / NETWORKS)

@@ -1,4 +1,4 @@
-"""The files of a served model: JSON and safetensors, nothing that runs code when it is read."""
+"""The files of a served model: JSON and safetensors, and of estimators those of skops; nothing that runs code when it is read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from safetensors import SafetensorError
@@ -18,8 +18,8 @@ from torch import nn
 from seedbed.config.building import build
 from seedbed.config.code import named_in
 from seedbed.errors import ConfigError, TrackingError
-from seedbed.models.baselines import Fitted
-from seedbed.models.building import build_network, wanted_arguments
+from seedbed.models.building import OUTPUTS, build_network, wanted_arguments
+from seedbed.models.fitted import Fitted
 
 NETWORK, ARGUMENTS = "network.json", "arguments.safetensors"
 REMEDY = "The files of this model were changed after it was made: export it again with 'seedbed export'."
@@ -74,6 +74,15 @@ class Networks:
         """As in ``Predictor``."""
         return targets_of(self.model)
 
+    @property
+    def are_estimators(self) -> bool:
+        return all(map(_is_estimator, self.of_seeds.values()))
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """As in ``Predictor``."""
+        return ("scikit-learn", "skops") if self.are_estimators else ()
+
     def save(self, folder: Path) -> None:
         """Write them into ``folder``, which must not exist yet. Raises ``ConfigError`` for networks that cannot be read back."""
         for network in self.of_seeds.values():
@@ -83,13 +92,20 @@ class Networks:
                     "another variant with --variant."
                 )
         wanted = wanted_arguments(build(self.model, "model"), self.offered)
+        if self.are_estimators:
+            wanted = {OUTPUTS: self.offered[OUTPUTS]}
         arrays = {name: value for name, value in wanted.items() if isinstance(value, np.ndarray)}
         plain = {name: value for name, value in wanted.items() if name not in arrays}
         folder.mkdir()
         write_json(folder / NETWORK, {"model": self.model, "arguments": plain, "seeds": list(self.of_seeds)})
         write_arrays(folder / ARGUMENTS, arrays)
         for seed, network in self.of_seeds.items():
-            save_tensors({name: value.contiguous() for name, value in network.state_dict().items()}, _of(folder, seed))
+            if self.are_estimators:
+                _save_estimator(cast(Any, network).estimator, _estimator_of(folder, seed))
+            else:
+                save_tensors(
+                    {name: value.contiguous() for name, value in network.state_dict().items()}, _of(folder, seed)
+                )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -100,16 +116,48 @@ class Networks:
         except KeyError as error:
             raise TrackingError(f"{folder / NETWORK} lacks {error}. {REMEDY}") from error
         make, offered = build(model, "model"), arguments | read_arrays(folder / ARGUMENTS)
-        return cls(model, offered, {seed: _loaded(build_network(make, offered), _of(folder, seed)) for seed in seeds})
+        return cls(model, offered, {seed: _loaded(build_network(make, offered), folder, seed) for seed in seeds})
 
 
-def _loaded(network: nn.Module, path: Path) -> nn.Module:
+def _loaded(network: nn.Module, folder: Path, seed: int) -> nn.Module:
+    if _is_estimator(network):
+        return _loaded_estimator(network, _estimator_of(folder, seed))
+    path = _of(folder, seed)
     try:
         network.load_state_dict(load_tensors(path))
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:500]
         raise TrackingError(f"{path}: these weights cannot be loaded: {reason} {REMEDY}") from error
     return network.eval()
+
+
+def _is_estimator(network: nn.Module) -> bool:
+    # Without an import of scikit-learn, of which a served network needs nothing.
+    return isinstance(network, Fitted) and hasattr(network, "estimator")
+
+
+def _save_estimator(estimator: Any, path: Path) -> None:
+    from seedbed.models.estimator_files import NotKept, written  # noqa: PLC0415 - as above
+
+    try:
+        path.write_bytes(written(estimator))
+    except NotKept as error:
+        raise ConfigError(f"{type(estimator).__name__} cannot be exported: {error}. Name another variant.") from error
+
+
+def _loaded_estimator(network: nn.Module, path: Path) -> nn.Module:
+    from seedbed.models.estimator_files import NotKept, read  # noqa: PLC0415 - as above
+    from seedbed.models.fits import FittedOnce  # noqa: PLC0415 - as above
+
+    try:
+        cast(Any, network).take(FittedOnce(read(path), 0.0))
+    except (NotKept, OSError, ValueError) as error:
+        raise TrackingError(f"{path}: this estimator cannot be loaded: {error}. {REMEDY}") from error
+    return network.eval()
+
+
+def _estimator_of(folder: Path, seed: int) -> Path:
+    return folder / f"seed_{seed}.skops"
 
 
 def _of(folder: Path, seed: int) -> Path:

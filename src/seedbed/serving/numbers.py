@@ -22,6 +22,7 @@ from seedbed.serving.predictor import Column
 class NumberInputs(Inputs):
     """Columns of numbers by name, with what was fitted to each seed's training rows (``fitted``, one a seed, or none).
 
+    ``exact``: whether they are given as float64, as estimators are, and not as float32.
     ``missing``, ``scaler`` and ``missing_values`` are those of the data's config: what is fitted, and what stands for none.
     """
 
@@ -36,10 +37,12 @@ class NumberInputs(Inputs):
         scaler: Mapping[str, Any] | None,
         fitted: Sequence[Pipeline] = (),
         missing_values: Sequence[Any] | None = None,
+        exact: bool = False,
     ) -> None:
         self.missing_values = MissingValues(missing_values)
         self.names, self.typical, self.seeds = tuple(names), tuple(typical), seeds
         self.missing, self.scaler, self.fitted = missing, scaler, tuple(fitted)
+        self.exact = exact
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -68,9 +71,10 @@ class NumberInputs(Inputs):
                 f"Row {row}: {self.names[column]}={values[row, column]:g} cannot be used: it must be a finite number, "
                 f"as in training (data.missing={self.missing})."
             )
+        given = values + 0.0 if self.exact else features
         if not self.fitted:
-            return [features] * self.seeds
-        return [np.asarray(fitted.transform(features), dtype=np.float32) for fitted in self.fitted]
+            return [given] * self.seeds
+        return [np.asarray(fitted.transform(given), dtype=given.dtype) for fitted in self.fitted]
 
     def write(self, folder: Path) -> dict[str, Any]:
         for position, fitted in enumerate(self.fitted):
@@ -81,6 +85,7 @@ class NumberInputs(Inputs):
             "missing": self.missing,
             "scaler": self.scaler,
             "missing_values": self.missing_values.given,
+            "exact": self.exact,
         }
 
     @classmethod
@@ -90,4 +95,7 @@ class NumberInputs(Inputs):
         files = [folder / f"transformer_{position}.json" for position in range(seeds)] if transformer else []
         fitted = [with_learnt(transformer, read_json(file)["learnt"]) for file in files]
         missing_values = description.get("missing_values")  # models of earlier releases name none
-        return cls(description["columns"], description["typical"], seeds, missing, scaler, fitted, missing_values)
+        exact = bool(description.get("exact"))
+        return cls(
+            description["columns"], description["typical"], seeds, missing, scaler, fitted, missing_values, exact
+        )

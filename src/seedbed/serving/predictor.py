@@ -75,7 +75,7 @@ class Predictor(ABC):
         """The same object from these files; raises ``TrackingError`` where they do not fit together."""
 
     def save(self, folder: Path) -> None:
-        """Write all that it needs into ``folder``, which must not exist yet, as JSON and safetensors."""
+        """Write all that it needs into ``folder``, which must not exist yet, as JSON, safetensors and, of estimators, files of skops."""
         folder.mkdir(parents=True)
         written = self.write(folder)
         write_json(folder / DESCRIPTION, {"format": FORMAT, "kind": self.KIND, "about": self.about, **written})

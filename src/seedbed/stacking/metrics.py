@@ -5,6 +5,8 @@ Every function takes a leading seed axis and a mask of the rows that count, and 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -22,6 +24,10 @@ OF_ALL_CLASSES = ("mcc", "auroc")
 """Undefined where all rows are of one class."""
 OF_ONE_CLASS = ("precision", "recall", "f1", "mcc", "auroc", "average_precision")
 """Undefined where the one class that they are about has no row."""
+
+
+LEAST_LOGIT = math.log(torch.finfo(torch.float64).eps)
+"""In the loss of an estimator, whose probabilities may be 0: as in scikit-learn's log_loss."""
 
 
 def row_losses(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -99,9 +105,16 @@ def probabilities(logits: Tensor) -> Tensor:
 
 
 def classification_metrics(
-    logits: Tensor, labels: Tensor, mask: Tensor, minority: int | None = None
+    logits: Tensor,
+    labels: Tensor,
+    mask: Tensor,
+    minority: int | None = None,
+    predicted: Tensor | None = None,
+    scores: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """All metrics of S seeds: (S, N, C) logits, (S, N) labels and mask -> {name: (S,)}.
+
+    ``predicted`` (S, N) labels and ``scores`` (S, N, C) are what estimators say themselves; None: those of the logits.
 
     Precision, recall, F1, AUROC and average precision are those of the class ``minority`` or, where that is None, the
     means over the classes, each against the rest (torchmetrics' ``average="macro"``). The loss is the plain
@@ -112,12 +125,12 @@ def classification_metrics(
     NaN where all rows are of one class. Of two rows with equal scores AUROC counts a half, as torchmetrics does; but
     torchmetrics takes a softmax whose last bits part rows that are tied (see ``probabilities``).
     """
-    losses, _ = row_losses(logits, labels)
+    losses, _ = row_losses(logits if scores is None else logits.clamp(min=LEAST_LOGIT), labels)
     classes = logits.shape[-1]
-    counts = confusion(logits.argmax(-1), labels, mask, classes)
-    correct, true, predicted = counts.diagonal(dim1=1, dim2=2), counts.sum(2), counts.sum(1)
-    recalls, precisions = _ratio(correct, true), _ratio(correct, predicted)
-    scores = probabilities(logits)
+    counts = confusion(logits.argmax(-1) if predicted is None else predicted, labels, mask, classes)
+    correct, true, said = counts.diagonal(dim1=1, dim2=2), counts.sum(2), counts.sum(1)
+    recalls, precisions = _ratio(correct, true), _ratio(correct, said)
+    scores = probabilities(logits) if scores is None else scores
     about = range(classes) if minority is None else [minority]
     ranked = [ranking(scores[..., label], labels == label, mask) for label in about]
     present = true > 0
@@ -128,7 +141,7 @@ def classification_metrics(
         _mean_of_present(recalls, present),
         _mean_of_present(precisions[:, about], of_interest),
         _mean_of_present(recalls[:, about], of_interest),
-        _mean_of_present(_ratio(2 * correct, true + predicted)[:, about], of_interest),
+        _mean_of_present(_ratio(2 * correct, true + said)[:, about], of_interest),
         matthews(counts),
         torch.stack([area for area, _ in ranked]).nanmean(0),
         torch.stack([precision for _, precision in ranked]).nanmean(0),

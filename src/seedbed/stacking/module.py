@@ -54,6 +54,8 @@ class StackedModule(pl.LightningModule):
         self.schedule, self.epochs, self.steps_per_epoch = schedule, epochs, steps_per_epoch
         self.lrs: Sequence[float] | None = None
         self.max_steps: int | None = None
+        self.can_diverge = True
+        """Whether a test loss that is no finite number says that a seed has diverged."""
         self.steps_taken = [0] * seeds
         self.running = np.ones(seeds, dtype=bool)
         self.diverged_at: dict[int, int] = {}

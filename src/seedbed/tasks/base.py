@@ -16,7 +16,9 @@ from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
 from seedbed.metrics import Metric, Needs, of_own
-from seedbed.models.baselines import Fitted
+from seedbed.models.estimators import FittedEstimator
+from seedbed.models.fits import Fit
+from seedbed.models.fitted import Fitted
 from seedbed.stacking.batches import Draw, ShuffledBatches
 from seedbed.stacking.module import StackedModule
 
@@ -174,6 +176,11 @@ class Task(StackedModule):
     @classmethod
     def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:
         """Raise ``ConfigError`` where the task cannot train or measure such a network."""
+        if isinstance(network, FittedEstimator):
+            raise ConfigError(
+                f"model: {network.name} is an estimator of scikit-learn's kind, and {cls.__name__} trains networks by a loss "
+                "of its own. Take another model, or task=classification."
+            )
         if isinstance(network, Fitted):
             raise ConfigError(
                 f"model: {type(network).__name__} scores items for task=retrieval, and {cls.__name__} is another task. "
@@ -182,8 +189,23 @@ class Task(StackedModule):
 
     @classmethod
     def fit(cls, network: Fitted, table: Any, data: Any) -> None:
-        """Fit a model that takes no gradient steps to one seed's training rows."""
+        """Fit a model that takes no gradient steps, and is no estimator, to one seed's training rows."""
         raise NotImplementedError
+
+    @classmethod
+    def exact(cls, table: Any, data: Any) -> tuple[Any, Any]:
+        """The table and one seed's data with numbers as they stand in the file, where networks see them rounded."""
+        return table, data
+
+    @classmethod
+    def to_fit(cls, network: FittedEstimator, table: Any, data: Any) -> Fit:
+        """The fit of an estimator to one seed's training rows; ``table`` and ``data`` are ``exact`` ones."""
+        raise NotImplementedError
+
+    @classmethod
+    def why_unmeasured(cls, network: FittedEstimator, metric: str, settings: Mapping[str, Any]) -> str:
+        """Why a metric is undefined for a fitted estimator, whatever the rows; "" where it is defined."""
+        return ""
 
     @classmethod
     def describe(cls, table: Any) -> dict[str, Any]:

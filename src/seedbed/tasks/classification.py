@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seedbed.data.encoders import FittedEncoder
 from seedbed.data.splits import Rows, none_of
@@ -16,6 +16,8 @@ from seedbed.data.table import Progress, Table
 from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.imbalance.class_weights import ClassWeights
+from seedbed.models.estimators import FittedEstimator, refuse_other_kind
+from seedbed.models.fits import Fit
 from seedbed.stacking import metrics
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
@@ -67,11 +69,18 @@ class Classification(OfRows):
         return metrics.row_losses(self.network(self._gather(index)), self.labels[index], self.class_weights)
 
     def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        return self.network(self._gather(index)), self.labels[index], mask
+        inputs = self._gather(index)
+        said = [] if self.estimator is None else [self.network.call(what, inputs) for what in ("labels", "values")]
+        return self.network(inputs), self.labels[index], mask, *said
 
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
-        logits, labels, mask = evaluated
-        values = metrics.classification_metrics(logits, labels, mask, self.minority)
+        logits, labels, mask, *said = evaluated
+        values = metrics.classification_metrics(logits, labels, mask, self.minority, *said)
+        if self.estimator is not None:
+            unmeasured = _unmeasured(self.estimator)
+            values = {
+                name: torch.full_like(each, torch.nan) if name in unmeasured else each for name, each in values.items()
+            }
         if not self.own_metrics:
             return values
         return values | self._own_values(logits.double().softmax(-1), labels, mask)
@@ -81,6 +90,18 @@ class Classification(OfRows):
     @classmethod
     def outputs(cls, table: Table) -> int:
         return len(table.classes)
+
+    @classmethod
+    def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:
+        own = [
+            part
+            for part in ("row_losses", "evaluate", "metrics")
+            if getattr(cls, part) is not getattr(Classification, part)
+        ]
+        if not isinstance(network, FittedEstimator) or own:
+            super().check_network(network, settings)
+            return
+        refuse_other_kind(network, classifies=True)
 
     @classmethod
     def output_shape(cls, table: Table, rows: int) -> tuple[int, ...] | None:
@@ -127,6 +148,23 @@ class Classification(OfRows):
         strategy.try_out(cls._training_rows(table, rows, lambda: table.features[rows.train]), seed)
 
     @classmethod
+    def to_fit(cls, network: FittedEstimator, table: Table, data: LabelledRows) -> Fit:
+        stacked = cls.stack_data(table, [data])
+        chosen = torch.from_numpy(stacked.train[0])
+        rows = table.inputs.ready(stacked.arguments["features"][chosen])
+        labels = stacked.arguments["labels"][chosen].numpy()
+        weights = data.resampled.class_weights
+        return network.to_fit(rows, labels, data.seed, None if weights is None else weights.astype(np.float64)[labels])
+
+    @classmethod
+    def why_unmeasured(cls, network: FittedEstimator, metric: str, settings: Mapping[str, Any]) -> str:
+        needs = {declared.name: declared.needs for declared in cls.declared_metrics(settings)}.get(metric)
+        if needs not in _BEYOND[network.gives]:
+            return ""
+        instead = "" if network.gives == "labels" else " (no predict_proba)"
+        return f"it is computed from {needs}, and {network.name} gives none{instead}"
+
+    @classmethod
     def stack_data(cls, table: Table, data: Sequence[LabelledRows]) -> StackData:
         """The table's rows, once or as each seed sees them, then the new rows of each seed."""
         features, first_rows = cls.features_of(table, data)
@@ -148,7 +186,7 @@ class Classification(OfRows):
             "features": torch.from_numpy(np.concatenate(features) if len(features) > 1 else features[0]),
             "inputs": table.inputs,
             "labels": torch.from_numpy(np.concatenate(labels)),
-            "class_weights": torch.from_numpy(np.stack(weights)) if weights else None,
+            "class_weights": torch.from_numpy(np.stack(weights).astype(np.float32)) if weights else None,
             "minority": table.positive if len(table.classes) == 2 else None,
         }
         passes = [item.rows.passes for item in data if item.rows.passes is not None]
@@ -198,6 +236,17 @@ class Classification(OfRows):
         scores = torch.linspace(0, 1, 4 * classes * classes, dtype=torch.float64).view(-1, classes).softmax(-1)
         labels = torch.arange(len(scores)) % classes
         cls.try_own_metrics(settings, scores, labels)
+
+
+_BEYOND: dict[str, tuple[str, ...]] = {
+    "probabilities": (), "scores": ("probabilities",), "labels": ("probabilities", "scores"),
+}  # fmt: skip
+"""What estimators cannot give, by what they give."""
+
+
+def _unmeasured(estimator: FittedEstimator) -> set[str]:
+    """The metrics that are computed from what the estimator does not give."""
+    return {metric.name for metric in metrics.CLASSIFICATION if metric.needs in _BEYOND[estimator.gives]}
 
 
 def _of_targets(which: str) -> ConfigError:

@@ -18,7 +18,8 @@ from seedbed.data.splits import Rows
 from seedbed.data.table import Prepared, Table
 from seedbed.data.texts import FittedTexts
 from seedbed.errors import ConfigError
-from seedbed.stacking.layers import Stacked
+from seedbed.models.estimators import FittedEstimator
+from seedbed.stacking.layers import OneSeed, Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.tasks.base import SeedData, Task
 
@@ -81,6 +82,12 @@ class OfRows(Task):
         ]
         return torch.tensor(values, dtype=torch.float64, device=said.device)
 
+    @property
+    def estimator(self) -> FittedEstimator | None:
+        """What takes a network's place."""
+        network = self.network.network if isinstance(self.network, OneSeed) else None
+        return network if isinstance(network, FittedEstimator) else None
+
     # ---- from a table to the arguments above -------------------------------------------------------------------------
 
     @classmethod
@@ -123,6 +130,15 @@ class OfRows(Task):
     @abstractmethod
     def check_known(cls, table: Table, rows: Rows, known: np.ndarray, encoder: FittedEncoder) -> None:
         """Raise ``DataError`` where the fitted encoder has learnt words of too few training texts; ``known`` is (N,)."""
+
+    @classmethod
+    def exact(cls, table: Table, data: Any) -> tuple[Table, Any]:
+        if table.exact is None:
+            return table, data
+        table = replace(table, features=table.exact)
+        if table.preparation is None:
+            return table, data
+        return table, replace(data, features=table.preparation.fit(table, data.rows.train).features)
 
     @classmethod
     def for_training(cls, table: Table) -> Table:

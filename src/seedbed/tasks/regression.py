@@ -7,13 +7,15 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seedbed.data.encoders import FittedEncoder
 from seedbed.data.splits import Rows
 from seedbed.data.table import Progress, Table
 from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Strategy
+from seedbed.models.estimators import FittedEstimator, refuse_other_kind
+from seedbed.models.fits import Fit
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.stacking.regression import OF_SPREAD, REGRESSION, regression_metrics
@@ -87,7 +89,9 @@ class Regression(OfRows):
         return losses, torch.ones_like(losses)
 
     def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        predicted = self._standardised(index).double() * self.stds.unsqueeze(1) + self.means.unsqueeze(1)
+        predicted = self._standardised(index).double()
+        if self.estimator is None:
+            predicted = predicted * self.stds.unsqueeze(1) + self.means.unsqueeze(1)
         return predicted, self._targets(index), mask
 
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
@@ -95,7 +99,7 @@ class Regression(OfRows):
         return regression_metrics(predicted, targets, mask, self.stds) | self._own_values(predicted, targets, mask)
 
     def _standardised(self, index: Tensor) -> Tensor:
-        """(S, B)"""
+        """(S, B) what the networks say; an estimator, which is fitted to the targets as they are, says targets."""
         return cast(Tensor, self.network(self._gather(index))).squeeze(-1)
 
     def _targets(self, index: Tensor) -> Tensor:
@@ -106,6 +110,23 @@ class Regression(OfRows):
     @classmethod
     def outputs(cls, table: Table) -> int:
         return 1
+
+    @classmethod
+    def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:
+        own = any(getattr(cls, part) is not getattr(Regression, part) for part in ("row_losses", "evaluate", "metrics"))
+        if not isinstance(network, FittedEstimator) or own:
+            super().check_network(network, settings)
+            return
+        refuse_other_kind(network, classifies=False)
+
+    @classmethod
+    def to_fit(cls, network: FittedEstimator, table: Table, data: PreparedRows) -> Fit:
+        """To the targets as they are, in their own units."""
+        features = table.features if data.features is None else data.features
+        train = data.rows.train
+        return network.to_fit(
+            table.inputs.ready(torch.from_numpy(features[train])), targets_of(table)[train], data.seed
+        )
 
     @classmethod
     def output_shape(cls, table: Table, rows: int) -> tuple[int, ...] | None:

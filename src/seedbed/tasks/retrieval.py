@@ -16,7 +16,9 @@ from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.metrics import FROM_ZERO, Metric, alike
-from seedbed.models.baselines import Fitted
+from seedbed.models.baselines import Baseline
+from seedbed.models.estimators import FittedEstimator
+from seedbed.models.fitted import Fitted
 from seedbed.randomness import derive
 from seedbed.stacking.in_batch import Distinct, add_at, distinct, hard_negatives_softmax, in_batch_softmax
 from seedbed.stacking.layers import Stacked
@@ -233,6 +235,8 @@ class Retrieval(OfRatings):
 
     @classmethod
     def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:
+        if isinstance(network, FittedEstimator):
+            super().check_network(network, settings)
         if isinstance(network, Fitted) and network.NEEDS and not is_installed(network.NEEDS[0]):
             package, extra = network.NEEDS
             raise ConfigError(
@@ -255,6 +259,7 @@ class Retrieval(OfRatings):
 
     @classmethod
     def fit(cls, network: Fitted, table: RatingTable, data: SeedData) -> None:
+        assert isinstance(network, Baseline)
         rows = data.rows.train
         pairs = np.unique(np.stack([table.users[rows], table.items[rows]]), axis=1)
         network.fit(pairs[0], pairs[1], data.seed)

@@ -27,6 +27,8 @@ READABLE = "readable"
 """On a launch from when its plan, config and data are stored: before that, there is nothing to read."""
 LR_FALLBACK = "lr_fallback"
 """On a seed run: why it was trained with ``lr_finder.fallback``."""
+NOT_KEPT = "not_kept"
+"""On a seed run: why its fitted estimator is not in the store."""
 COPIES = "copies"
 """On a seed run: what is counted of the changed copies that it trains on."""
 ROWS = "rows"
@@ -60,6 +62,8 @@ ROUNDING, ROUNDING_RECORD = "rounding", "rounding.json"
 """The kind of run that records cells which were trained again alone, and the file in it."""
 WEIGHTS = "weights.safetensors"
 """Of a seed's run: the state of its ordinary network."""
+ESTIMATOR = "estimator.skops"
+"""Of a seed's run: its fitted estimator, where it has no network."""
 
 # ---- params and experiments ------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from seedbed.tracking.names import (
     IMPORTED_MARK,
     LABEL,
     LR_FALLBACK,
+    NOT_KEPT,
     OUTCOME,
     PRUNED,
     READABLE,
@@ -147,6 +148,8 @@ class SeedRun:
     """What cells should have in common whose numbers stand side by side."""
     lr: str = field(default="", compare=False)
     """The learning rate that it trained with; "" where there was none."""
+    not_kept: str = field(default="", compare=False)
+    """Why its fitted estimator is not in the store; "" where it is, or where there is none."""
     lr_fallback: str = field(default="", compare=False)
     """Why that is not one which its range test found; "" where it is, or none was looked for."""
     recipe: str = field(default="", compare=False)
@@ -268,6 +271,7 @@ def seed_of(run: Run) -> SeedRun:
         labels={name.removeprefix(LABEL): label for name, label in tags.items() if name.startswith(LABEL)},
         circumstances=_circumstances(tags, run.data.params),
         lr=run.data.params.get("optimizer.lr", ""),
+        not_kept=tags.get(NOT_KEPT, ""),
         lr_fallback=tags.get(LR_FALLBACK, ""),
         recipe=tags.get(WITHOUT_CODE, tags["fingerprint"]),
         code=code_on(tags),

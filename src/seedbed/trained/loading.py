@@ -19,14 +19,17 @@ from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
-from seedbed.models.baselines import Fitted
+from seedbed.models.estimator_files import NotKept, read
+from seedbed.models.estimators import FittedEstimator
+from seedbed.models.fits import FittedOnce
+from seedbed.models.fitted import Fitted
 from seedbed.paths import expanded, make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tasks.base import RECOMMENDER, SeedData, Task
 from seedbed.tasks.rating import UNKNOWN
 from seedbed.tracking.launches import find_launch, only_searched, read_config, refuse_imported
-from seedbed.tracking.names import CONFIG, WEIGHTS
+from seedbed.tracking.names import CONFIG, ESTIMATOR, WEIGHTS
 from seedbed.tracking.other_code import shortened
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.store import Store, open_project_store
@@ -109,6 +112,8 @@ class TrackedVariant:
             rows = build(self.config["split"], "split").rows(trainer.table, seed)
             self.task.fit(network, trainer.table, SeedData(seed, rows))
             return network
+        if isinstance(network, FittedEstimator):
+            return _loaded_estimator(network, self.store, seed, run)
         return _loaded(network, self.store, seed, run)
 
 
@@ -231,11 +236,13 @@ def _cells_with_weights(store: Store, results: Results, variant: str) -> list[tu
             f"No seed of variant {variant!r} of {results.experiment!r} ended well. Look at 'seedbed status "
             f"{results.experiment}', or name another variant with --variant."
         )
-    weighted = [
-        (int(seed), str(run))
-        for seed, run in zip(sound["seed"], sound["run"], strict=True)
-        if WEIGHTS in store.files(run)
-    ]
+    cells_of_variant = [(int(seed), str(run)) for seed, run in zip(sound["seed"], sound["run"], strict=True)]
+    weighted = [cell for cell in cells_of_variant if {WEIGHTS, ESTIMATOR} & set(store.files(cell[1]))]
+    if not weighted and (why := store.seed(cells_of_variant[0][1]).not_kept):
+        raise TrackingError(
+            f"What variant {variant!r} of {results.experiment!r} has fitted is not in the store: {why}. Name another variant "
+            "with --variant, or make such an estimator of scikit-learn's own parts."
+        )
     if not weighted:
         raise TrackingError(
             f"No weights of variant {variant!r} of {results.experiment!r} are in the store: it was trained with "
@@ -310,6 +317,18 @@ def _loaded(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
         raise TrackingError(
             f"The weights of seed {seed} (run {run}) cannot be loaded: {' '.join(str(error).split())[:500]} Delete the "
             "run, and run the experiment again."
+        ) from error
+    return network
+
+
+def _loaded_estimator(network: FittedEstimator, store: Store, seed: int, run: str) -> nn.Module:
+    try:
+        with store.file(run, ESTIMATOR) as path:
+            network.take(FittedOnce(read(path), 0.0))
+    except (NotKept, ValueError) as error:
+        raise TrackingError(
+            f"The estimator of seed {seed} (run {run}) cannot be loaded: {' '.join(str(error).split())[:500]}. Delete the run, "
+            "and run the experiment again."
         ) from error
     return network
 

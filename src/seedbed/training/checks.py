@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from seedbed.config.lightning_modules import is_lightning_module, refuse_as_network
 from seedbed.errors import ConfigError, DataError, without_addresses
 from seedbed.lr_finder import AUTO
-from seedbed.models.baselines import Fitted
+from seedbed.models.fitted import Fitted
 from seedbed.schedules import Schedule
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.layers import stacking_error
@@ -98,10 +98,10 @@ def _built_network(parts: VariantParts) -> nn.Module:
     except (ConfigError, DataError):
         raise
     except Exception as error:  # the network may be a user's, and raise anything
-        raise ConfigError(f"model: cannot build {parts.target('model')}: {_why(error)}") from error
+        raise ConfigError(f"model: cannot build {parts.target('model')}: {why_failed(error)}") from error
 
 
-def _why(error: Exception) -> str:
+def why_failed(error: Exception) -> str:
     """What an error of a user's code says; its kind, too, where that alone says little, as a ``KeyError`` of a name."""
     said = without_addresses(" ".join(str(error).split()))
     # PyTorch says in many ways that a size is beyond the memory, or beyond any.
@@ -294,6 +294,6 @@ def _refuse_failing(parts: VariantParts, error: Exception) -> None:
             parts.network().eval()(*_made_up_rows(parts))
     except Exception as alone:
         raise ConfigError(
-            f"model: {parts.target('model')} fails on {ROWS_TRIED} rows of the shape that these data have: {_why(alone).rstrip('.')}. "
+            f"model: {parts.target('model')} fails on {ROWS_TRIED} rows of the shape that these data have: {why_failed(alone).rstrip('.')}. "
             "Mend its layers or its forward."
         ) from error

@@ -16,10 +16,23 @@ from safetensors.torch import save as safetensors_bytes
 
 from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.errors import DataError, StoreFull
+from seedbed.models.estimator_files import NotKept, written
 from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SeedData
 from seedbed.tracking.aggregates import is_curve, mean_curves, variant_metrics
-from seedbed.tracking.names import AT_ONCE, CHOSEN_EPOCH, CONFIG, COPIES, ERROR, LR_FALLBACK, OUTCOME, PRUNED, WEIGHTS
+from seedbed.tracking.names import (
+    AT_ONCE,
+    CHOSEN_EPOCH,
+    CONFIG,
+    COPIES,
+    ERROR,
+    ESTIMATOR,
+    LR_FALLBACK,
+    NOT_KEPT,
+    OUTCOME,
+    PRUNED,
+    WEIGHTS,
+)
 from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
 from seedbed.tracking.processes import heartbeat
 from seedbed.tracking.runs import SeedRun, code_tags
@@ -216,7 +229,20 @@ class VariantRecord:
         self._loggers.log(run, points)
         self._loggers.end(run, params)
         if self.planned.variant.tracking.checkpoints:
+            self._keep(run, result)
+
+    def _keep(self, run: TrackedRun, result: SeedResult) -> None:
+        """Store what the seed has learnt."""
+        if result.estimator is None:
             run.artifact(WEIGHTS, safetensors_bytes(result.weights))
+            return
+        try:
+            run.artifact(ESTIMATOR, written(result.estimator))
+        except NotKept as why:
+            run.log(tags={NOT_KEPT: str(why)[:4000]})
+            self.display.say_once(
+                f"{self.planned.name}: what is fitted is not kept, so that 'seedbed predict' and 'seedbed export' cannot use it: {why}."
+            )
 
     def _remember(self, run: TrackedRun, result: SeedResult) -> None:
         """Keep what the mean over the seeds needs of a seed that has just been recorded."""

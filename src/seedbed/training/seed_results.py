@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -40,6 +41,10 @@ class SeedResult:
     """Under ``optimizer.lr=auto``."""
     error: str = ""
     """Why the result cannot be used though the seed was trained; "" where it can."""
+    estimator: Any = None
+    """What was fitted in place of a network that has weights."""
+    warnings: tuple[str, ...] = ()
+    """What the fit of an estimator warned of."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """What stands on the seed's run beside the outcome."""
 
@@ -56,7 +61,9 @@ class SeedResult:
         """The result of the seed at ``position`` of a stack that was fitted, and tested where there are test rows."""
         finals = {name: float(values[position]) for name, values in module.test_metrics.items()}
         # Without test rows, the last values of the validation's curves are the final ones.
-        diverged = position in module.diverged_at or not np.isfinite(finals.get("test/loss", 0.0))
+        diverged = position in module.diverged_at or (
+            module.can_diverge and not np.isfinite(finals.get("test/loss", 0.0))
+        )
         # A metric that these rows do not define, such as AUROC on one class, is left out.
         finals = {name: value for name, value in finals.items() if np.isfinite(value)}
         return cls(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,9 @@ import torch
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.metrics import by_name, find
-from seedbed.models.baselines import Fitted
+from seedbed.models.estimators import FittedEstimator
+from seedbed.models.fits import Fit, FittedOnce
+from seedbed.models.fitted import Fitted
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.layers import OneSeed
 from seedbed.tasks.base import SeedData
@@ -100,14 +102,38 @@ class StackTrainer:
         )
 
     def _computed(self, data: SeedData) -> SeedResult:
-        """The result of a model that is computed from the training rows: what it measures is its first and only epoch."""
+        """The result of a model that is computed from the training rows."""
         start = time.perf_counter()
         network = self.parts.network()
         assert isinstance(network, Fitted)
+        if isinstance(network, FittedEstimator):
+            fit, measured = self.seed_fit(data)
+            return measured(fit.run())
         self.task.fit(network, self.table, data)
-        seconds = time.perf_counter() - start
-        module, _, validation, test = self.builder.stack([data], torch.device("cpu"), OneSeed(network))
+        return self._measured(network, self.table, data, time.perf_counter() - start)
+
+    def seed_fit(self, data: SeedData) -> tuple[Fit, Callable[[FittedOnce], SeedResult]]:
+        """What fits a seed's estimator, in any process, and what makes a result of it here."""
+        network = self.parts.network()
+        assert isinstance(network, FittedEstimator)
+        table, exact = self.task.exact(self.table, data)
+
+        def measured(fitted: FittedOnce) -> SeedResult:
+            network.take(fitted)
+            result = self._measured(network, table, exact, fitted.seconds)
+            return replace(result, estimator=fitted.estimator, warnings=fitted.warnings)
+
+        return self.task.to_fit(network, table, exact), measured
+
+    def _measured(self, network: Fitted, table: Dataset, data: SeedData, seconds: float) -> SeedResult:
+        """The result of a model that was fitted: what it measures is its first and only epoch.
+
+        ``table`` and ``data`` are those of ``Task.exact``.
+        """
+        builder = replace(self.builder, parts=replace(self.parts, table=table))
+        module, _, validation, test = builder.stack([data], torch.device("cpu"), OneSeed(network))
         module.eval()
+        module.can_diverge = not isinstance(network, FittedEstimator)
         with torch.inference_mode():
             module.history.append({f"val/{name}": values for name, values in module.measured(validation).items()})
             if len(test):

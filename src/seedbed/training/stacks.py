@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from seedbed.errors import ConfigError
+from seedbed.models.fitted import Fitted
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
-from seedbed.stacking.layers import Stacked
+from seedbed.stacking.layers import OneSeed, Stacked
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SMALLEST_BATCH, SeedData, StackData
@@ -54,7 +55,7 @@ class StackBuilder:
         if network is None:
             raise ValueError("a network without a stacked form trains one seed at a time")
         rows = parts.task.stack_data(parts.table, data)
-        evaluated_at_once = self._evaluated_at_once(len(seeds))
+        evaluated_at_once = self._evaluated_at_once(len(seeds), network)
         batches = self._batches(rows, seeds, device)
         smallest = smallest_batch(self.traits.refused_evaluating)
         module = parts.make_task(
@@ -97,8 +98,10 @@ class StackBuilder:
             raise ConfigError(f"Seed {seed} has a single row to train on. {needs_two_rows(parts, refused)}")
         return batches
 
-    def _evaluated_at_once(self, seeds: int) -> int:
+    def _evaluated_at_once(self, seeds: int, network: Stacked) -> int:
         """Rows of each seed of a stack that are evaluated at once."""
         parts = self.parts
+        if isinstance(network, OneSeed) and isinstance(network.network, Fitted) and network.network.EVALUATED_AT_ONCE:
+            return network.network.EVALUATED_AT_ONCE
         of_a_row = sum(part.nbytes for part in parts.task.example(parts.table, 1, torch.Generator()))
         return max(parts.settings["batch_size"] or 1, min(EVALUATED_AT_ONCE, EVALUATED_BYTES // (seeds * of_a_row)))

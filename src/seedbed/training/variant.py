@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 
@@ -21,12 +22,17 @@ from seedbed.training.logger import LightningLogger
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.recorded_training import RecordedTraining
 from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, CurveRecorder
+from seedbed.training.seed_fits import SeedFits
 from seedbed.training.stack_size import groups_of, seeds_at_once, seeds_in_memory
 from seedbed.training.workers import Trained, threads_of, train_in_worker
 
 
 class VariantTraining(RecordedTraining[PlannedVariant]):
     """Trains the missing seeds of one variant in stacks."""
+
+    @cached_property
+    def _fits(self) -> SeedFits:
+        return SeedFits(self)
 
     def train(self, missing: Sequence[int]) -> None:
         for seeds in groups_of(missing, seeds_in_memory(self.planned.trainer.parts)):
@@ -37,6 +43,8 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
                 break
             if data:
                 self._train(data)
+        for sentence in self._fits.warnings():
+            self.display.say(f"{self.planned.name}: {sentence}")
 
     def _seed_data(self, seeds: Sequence[int]) -> list[SeedData]:
         """The training rows of each seed; a seed whose rows cannot be made gets a FAILED run and is left out."""
@@ -53,6 +61,9 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
     def _train(self, data: Sequence[SeedData]) -> None:
         """Train in stacks: one after another here, or several at a time, each on a device of its own."""
         trainer = self.planned.trainer
+        if not trainer.traits.takes_steps:
+            self._fits.run(data)
+            return
         devices = numbers(trainer.settings)
         at_once = seeds_at_once(trainer.builder, data)
         if len(devices) > 1:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.queues import Queue
 from types import TracebackType
 from typing import Any
 
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from seedbed.config.code import Code, code_of
 from seedbed.config.recipe import recipe_of
@@ -35,6 +36,7 @@ class Workers:
 
     def __init__(self) -> None:
         self._pools: dict[tuple[str, ...], ProcessPoolExecutor] = {}
+        self._fits: Any = None
         self._others = set(multiprocessing.active_children())
 
     def __enter__(self) -> Workers:
@@ -43,6 +45,8 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._fits is not None:
+            self._fits.shutdown(kill_workers=kind is not None)
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
         if kind is not None and self._pools:  # an interrupt must not wait for stacks that nobody will record
@@ -64,6 +68,12 @@ class Workers:
                 len(devices), mp_context=context, initializer=_take_device, initargs=(queue, threads)
             )
         return self._pools[key]
+
+    def fits(self, processes: int) -> Executor:
+        """An executor of so many processes that import no PyTorch, and so start fast, for fits of estimators."""
+        self._fits = get_reusable_executor(processes, timeout=None)
+        executor: Executor = self._fits
+        return executor
 
 
 def threads_of(devices: Sequence[int]) -> int:

@@ -1,0 +1,89 @@
+"""Fitted estimators in files of skops, read with an allow-list of our own: no file says what may be made of it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import skops.io
+
+CLASSES_OF = (
+    "sklearn", "imblearn", "scipy.interpolate", "scipy.stats", "scipy.sparse", "scipy.spatial",
+)  # fmt: skip
+"""Modules whose classes a fitted estimator may hold, beside what skops takes by itself: scikit-learn's estimators, and
+arrays, numbers and ufuncs of NumPy and SciPy."""
+FUNCTIONS_OF = (
+    "sklearn.feature_selection", "sklearn.metrics", "scipy._lib.array_api_compat.numpy._aliases.asarray",
+)  # fmt: skip
+"""Modules, or functions by their whole name, that it may refer to."""
+NEVER = {
+    "datasets",
+    "externals",
+    "experimental",
+    "tests",
+    "_testing",
+    "testing",
+    "io",
+    "_joblib",
+    "parallel",
+    "show_versions",
+}
+"""Parts of names of modules that read files, start processes or test."""
+
+
+class NotKept(Exception):
+    """An estimator, or a file of one, that holds what is on no allow-list; its text names that."""
+
+
+def written(estimator: Any) -> bytes:
+    """The file of a fitted estimator; raises ``NotKept`` for one that could not be read again."""
+    try:
+        content: bytes = skops.io.dumps(estimator)
+        _allowed(skops.io.get_untrusted_types(data=content))
+    except NotKept:
+        raise
+    except Exception as error:  # skops and the methods of a user's classes may raise anything
+        raise NotKept(f"skops cannot write {type(estimator).__name__}: {' '.join(str(error).split())}") from error
+    return content
+
+
+def read(path: Path) -> Any:
+    """The estimator of a file; raises ``NotKept`` where it holds what is on no allow-list, and ``ValueError`` where it is damaged."""
+    content = path.read_bytes()
+    try:
+        return skops.io.loads(content, trusted=_allowed(skops.io.get_untrusted_types(data=content)))
+    except NotKept:
+        raise
+    except (BadZipFile, KeyError, TypeError, AttributeError, ImportError, ValueError, EOFError) as error:
+        raise ValueError(f"{path} is no file of an estimator: {type(error).__name__}: {error}") from error
+
+
+def _allowed(names: list[str]) -> list[str]:
+    if refused := [name for name in names if not is_allowed(name)]:
+        raise NotKept(
+            f"it holds {', '.join(refused)}, and only classes of scikit-learn, imbalanced-learn, NumPy and SciPy are kept"
+        )
+    return names
+
+
+def is_allowed(name: str) -> bool:
+    """Whether a dotted name is that of a class that a fitted estimator may hold, or of a function that it may refer to."""
+    module, _, last = name.rpartition(".")
+    if NEVER & set(name.split(".")) or not (_is_of(name, CLASSES_OF) or _is_of(name, FUNCTIONS_OF)):
+        return False
+    try:
+        found = getattr(importlib.import_module(module), last)
+    except (ImportError, AttributeError):
+        return False
+    if getattr(found, "__module__", None) != module:  # what is defined elsewhere has another name
+        return False
+    if inspect.isclass(found):
+        return _is_of(name, CLASSES_OF) and not issubclass(found, BaseException)
+    return inspect.isfunction(found) and _is_of(name, FUNCTIONS_OF)
+
+
+def _is_of(name: str, modules: tuple[str, ...]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
