@@ -7,9 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.metrics import median_absolute_error, r2_score, root_mean_squared_error
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from seedbed.config.building import build
 from seedbed.config.experiment import load_experiment
 from seedbed.data.table import Table
 from seedbed.errors import ConfigError, SeedbedError
@@ -110,6 +115,39 @@ def test_words_and_pictures_are_regressed_on(folder: Path) -> None:
     ]
     _, _, results = trained(folder, *of_pictures, "model=pixel_mlp", "trainer.max_epochs=60")
     assert all(result.metrics["test/r2"] > 0.9 for result in results), "brighter pictures have higher targets"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"_target_": "sklearn.linear_model.Ridge", "alpha": 2.0},
+        {"_target_": "sklearn.ensemble.RandomForestRegressor", "n_estimators": 5},
+        {"_target_": "sklearn.svm.SVR", "C": 10.0},
+    ],
+    ids=lambda model: model["_target_"].rpartition(".")[2],
+)
+def test_a_regressor_is_fitted_as_by_scikit_learn(folder: Path, model: dict[str, Any]) -> None:
+    """To standardised features, and targets as they are."""
+    frame = pd.read_csv(folder / "houses.csv")
+    features, prices = frame[["a", "b"]].to_numpy(), frame["price"].to_numpy()
+    settings = ",".join(f"{key}:{value}" for key, value in model.items())
+    _, planned, results = trained(folder, f"model={{{settings}}}", "seeds=2")
+    for result in results:
+        rows, estimator = planned.rows[result.seed], build(model, "model")
+        if "random_state" in estimator.get_params():
+            estimator.set_params(random_state=result.estimator.random_state)
+        own = make_pipeline(StandardScaler(), estimator).fit(features[rows.train], prices[rows.train])
+        true, said = prices[rows.test], own.predict(features[rows.test])
+        assert result.metrics["test/rmse"] == pytest.approx(root_mean_squared_error(true, said), rel=1e-9)
+        assert result.metrics["test/r2"] == pytest.approx(r2_score(true, said), rel=1e-9)
+        assert result.metrics["test/median_absolute_error"] == pytest.approx(
+            median_absolute_error(true, said), rel=1e-9
+        )
+
+
+def test_a_classifier_is_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"RandomForestClassifier predicts classes\. .*RandomForestRegressor"):
+        trained(folder, "model={_target_:sklearn.ensemble.RandomForestClassifier}")
 
 
 def worst(predictions: Any, targets: Any) -> Any:
