@@ -16,6 +16,7 @@ from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Strategy
 from seedbed.models.estimators import FittedEstimator, refuse_other_kind
 from seedbed.models.fits import Fit
+from seedbed.results import PREDICTIONS, TARGETS
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.stacking.regression import OF_SPREAD, REGRESSION, regression_metrics
@@ -97,6 +98,10 @@ class Regression(OfRows):
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         predicted, targets, mask = evaluated
         return regression_metrics(predicted, targets, mask, self.stds) | self._own_values(predicted, targets, mask)
+
+    def scores(self, *evaluated: Tensor) -> dict[str, Tensor]:
+        predicted, targets, _ = evaluated
+        return {PREDICTIONS: predicted, TARGETS: targets}
 
     def _standardised(self, index: Tensor) -> Tensor:
         """(S, B) what the networks say; an estimator, which is fitted to the targets as they are, says targets."""
