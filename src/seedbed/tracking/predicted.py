@@ -45,7 +45,7 @@ def counted(
 ) -> Predicted | None:
     """Targets and predictions of each seed of each variant, counted on the same axes; None where there are none."""
     joined = {
-        variant: tuple(np.concatenate(each) for each in zip(*seeds, strict=True))
+        variant: (np.concatenate([targets for targets, _ in seeds]), np.concatenate([said for _, said in seeds]))
         for variant, seeds in of_variants.items()
         if seeds
     }
@@ -56,7 +56,7 @@ def counted(
     return Predicted(target, low, high, CELLS, variants, dict(lacking))
 
 
-def _ends(joined: Iterable[tuple[np.ndarray, ...]]) -> tuple[float, float]:
+def _ends(joined: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
     arrays = list(joined)
     ends = [np.percentile(predictions, WITHIN) for _, predictions in arrays]
     low = min(*(float(targets.min()) for targets, _ in arrays), *(float(each[0]) for each in ends))

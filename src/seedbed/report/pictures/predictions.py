@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from seedbed.figures import DARK_GREY, GRID, VERMILION, plain, short
 from seedbed.results import Counted, Predicted
 
 _ACROSS = 3
+# Without the lightest, which a single row has and which could not be told from white.
+_SHADES = ListedColormap(colormaps["Blues"](np.linspace(0.25, 1, 256)))
 
 
 def predictions_figure(predicted: Predicted) -> Figure:
@@ -32,7 +35,13 @@ def predictions_figure(predicted: Predicted) -> Figure:
         axes.remove()
     figure.supxlabel(plain(f"{predicted.target} (target)"), fontsize=10)
     figure.supylabel(plain(f"{predicted.target} (prediction)"), fontsize=10)
-    figure.colorbar(shown[0], ax=list(panels[: len(variants)]), label="test rows of all seeds", shrink=0.9)
+    figure.colorbar(
+        shown[0],
+        ax=list(panels[: len(variants)]),
+        label="test rows of all seeds in a square",
+        shrink=0.9,
+        format=StrMethodFormatter("{x:g}"),
+    )
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", frameon=False, fontsize=9)
     return figure
@@ -45,7 +54,7 @@ def _draw(axes: Axes, predicted: Predicted, name: str, scale: LogNorm) -> AxesIm
         origin="lower",
         extent=(*ends, *ends),
         norm=scale,
-        cmap="Blues",
+        cmap=_SHADES,
         interpolation="nearest",
         zorder=1,
     )
