@@ -13,7 +13,7 @@ from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.data.files.records import SUFFIXES, Reading, Records, open_records
 from seedbed.data.numbers import DECIMALS, MissingValues, check_decimal, read_numbers
 from seedbed.errors import ConfigError, DataError, near_misses
-from seedbed.report.formatting import mean_text, number, places
+from seedbed.report.formatting import mean_text, number, places, single_places
 from seedbed.serving.classifier import Classifier
 from seedbed.serving.regressor import Regressor
 from seedbed.serving.texts import TEXT
@@ -35,8 +35,10 @@ def prediction_text(predictor: Classifier | Regressor, questions: pd.DataFrame) 
 
 
 def _of_numbers(regressor: Regressor, questions: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: the mean prediction, and the lowest and highest of a seed."""
+    """Header and rows: the mean prediction, and the lowest and highest of a seed; of one seed, its prediction."""
     predictions = regressor.predictions(questions)
+    if len(predictions) == 1:
+        return [regressor.target], [[number(float(value), single_places(float(value)))] for value in predictions[0]]
     of_rows = [summary(predictions[:, row]) for row in range(predictions.shape[1])]
     decimals = places(of_rows)
     rows = [
