@@ -125,10 +125,12 @@ def _refuse_unknown(composed: DictConfig, config: Mapping[str, Any], request: Re
         return
     first, key = unknown[0], _without_positions(unknown[0].key)
     by_key = {item.key_or_group.replace("/", "."): said for item, said in request.said()}
+    items = {item.key_or_group.replace("/", "."): item for item, _ in request.said()}
     setting = [other for other in by_key if same_or_inside(key, other) or same_or_inside(other, key)]
     place = by_key[max(setting, key=len)] if setting else request.place
     node = key.rpartition(".")[0]
-    of_another_choice = key not in setting and bool(by_key.keys() & {node, f"{node}._target_"})
+    chosen = {name for name, item in items.items() if not isinstance(item.value(), Mapping)}  # and not the node itself
+    of_another_choice = key not in setting and bool(chosen & {node, f"{node}._target_"})
     remedy = _how_to_leave_out(node, unknown, composed, request) if of_another_choice else ""
     raise ConfigError(f"{place}: {first.key}: {first.why}{remedy}")
 

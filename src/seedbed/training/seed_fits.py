@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import torch
 
+from seedbed.cores import available_cores
 from seedbed.models.fits import FittedOnce, run, starts_others
 from seedbed.results import SECONDS
 from seedbed.tasks.base import SeedData
@@ -23,6 +24,11 @@ from seedbed.training.workers import refuse_changed
 
 SECONDS_TO_START = 4.0
 """What it takes, at least, until other processes fit something."""
+
+
+def cores() -> int:
+    """Those that are this process' share."""
+    return min(torch.get_num_threads(), available_cores())
 
 
 class SeedFits:
@@ -50,11 +56,11 @@ class SeedFits:
 
     def _processes(self, fits: int) -> int:
         """Processes in which so many fits end sooner than here, one after another; 1 where they don't."""
-        cores = min(torch.get_num_threads(), fits)
-        if self._seconds is None or cores < 2:
+        processes = min(cores(), fits)
+        if self._seconds is None or processes < 2:
             return 1
-        saved = self._seconds * fits * (1 - 1 / cores)
-        return cores if saved > SECONDS_TO_START else 1
+        saved = self._seconds * fits * (1 - 1 / processes)
+        return processes if saved > SECONDS_TO_START else 1
 
     # ---- here --------------------------------------------------------------------------------------------------------
 
