@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from seedbed.figures import DARK_GREY, GRID, VERMILION, plain, short
 from seedbed.results import Counted, Predicted
@@ -23,7 +23,7 @@ _SHADES = ListedColormap(colormaps["Blues"](np.linspace(0.25, 1, 256)))
 def predictions_figure(predicted: Predicted) -> Figure:
     """Squares, the darker the more test rows of all seeds lie in them, and the line on which predictions are right."""
     variants = list(predicted.variants)
-    across = min(_ACROSS, len(variants))
+    across = 2 if len(variants) == 4 else min(_ACROSS, len(variants))
     down = math.ceil(len(variants) / across)
     figure = Figure(figsize=(max(3.0 * across + 1.1, 4.4), 3.0 * down + 0.7), layout="constrained")
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
@@ -35,13 +35,14 @@ def predictions_figure(predicted: Predicted) -> Figure:
         axes.remove()
     figure.supxlabel(plain(f"{predicted.target} (target)"), fontsize=10)
     figure.supylabel(plain(f"{predicted.target} (prediction)"), fontsize=10)
-    figure.colorbar(
+    bar = figure.colorbar(
         shown[0],
         ax=list(panels[: len(variants)]),
         label="test rows of all seeds in a square",
         shrink=0.9,
         format=StrMethodFormatter("{x:g}"),
     )
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", frameon=False, fontsize=9)
     return figure
@@ -60,8 +61,9 @@ def _draw(axes: Axes, predicted: Predicted, name: str, scale: LogNorm) -> AxesIm
     )
     axes.plot(ends, ends, color=VERMILION, linewidth=1, linestyle="--", label="prediction = target", zorder=2)
     axes.grid(color=GRID, linewidth=0.8, zorder=0)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(4))
+    axes.ticklabel_format(scilimits=(-3, 5))
     axes.set_title(short(name), fontsize=9.5, loc="left", color=DARK_GREY)
     return image
 
