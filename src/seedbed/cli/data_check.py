@@ -58,6 +58,13 @@ USES = (
     Use("feature_csv", "rows of numbers with targets", FeatureCsv, ("target",), ("feature_regression",)),
 )
 PICTURES = Use("image_folder", "pictures", ImageFolder, (), ("image_imbalance",))
+PICTURES_WITH_TARGETS = Use(
+    "image_folder",
+    "pictures with targets",
+    ImageFolder,
+    ("targets", "target"),
+    ("feature_regression", "data=image_folder", "model=pixel_mlp", "variant=mlp,mlp_dropout"),
+)
 READING = tuple(each.name for each in fields(Reading))
 
 
@@ -71,7 +78,7 @@ def check_file(path: Path, settings: Sequence[str] = ()) -> Iterator[str]:
     chosen, given = _given(settings)
     if path.is_dir():
         _refuse_others(PICTURES, given, f"{path} is a folder, as of {PICTURES.what}, which")
-        yield from _made(PICTURES, path, given, settings)
+        yield from _made(PICTURES_WITH_TARGETS if "target" in given else PICTURES, path, given, settings)
         return
     use = _use(chosen, given)
     reading = Reading(**{key: value for key, value in given.items() if key in READING})

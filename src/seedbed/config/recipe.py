@@ -15,6 +15,9 @@ from seedbed.lr_finder import AUTO
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2
 
+FILES_OF_DATA = ("path", "targets")
+"""Keys of ``data`` that name the user's files: where these lie changes nothing, what they hold does."""
+
 # What cannot change a cell's result: the question, what is shown, where things lie, and what it runs on.
 NOT_IN_FINGERPRINT = {
     "question", "seeds", "variant", "variants", "report", "published", "tracking", "loggers", "search",

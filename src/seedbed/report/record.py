@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pandas as pd
 
+from seedbed.config.recipe import FILES_OF_DATA
 from seedbed.errors import ConfigError
 from seedbed.metrics import as_plain, from_plain
 from seedbed.paths import home_folder
@@ -35,7 +36,7 @@ RECORDED = tuple(column for column in CELL_COLUMNS if column != "experiment")
 # What is not in the record as it is in ``Results``.
 _OWN_FORM = ("cells", "curves", "jobs", "declared", "declared_by_launch", "predicted")
 # Of config.data: where the data lie on one machine.
-_PLACES = ("root", "path", "targets")
+_PLACES = ("root", *FILES_OF_DATA)
 
 
 @dataclass(frozen=True)
