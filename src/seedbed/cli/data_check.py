@@ -63,7 +63,7 @@ PICTURES_WITH_TARGETS = Use(
     "pictures with targets",
     ImageFolder,
     ("targets", "target"),
-    ("feature_regression", "data=image_folder", "model=pixel_mlp", "variant=mlp,mlp_dropout"),
+    ("image_regression",),
 )
 READING = tuple(each.name for each in fields(Reading))
 
