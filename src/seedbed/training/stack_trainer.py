@@ -101,7 +101,9 @@ class StackTrainer:
         ]
 
     def _keeps_scores(self, data: Sequence[SeedData]) -> bool:
-        return TrackingSettings.of(self.config).keeps_scores(max(len(item.rows.test) for item in data))
+        """Whether what is said of the test rows is recorded; not where nothing is."""
+        most = max(len(item.rows.test) for item in data)
+        return "tracking" in self.config and TrackingSettings.of(self.config).keeps_scores(most)
 
     def _never_a_value(self, rows: Rows) -> str:
         monitor = self.config["monitor"]
