@@ -145,7 +145,16 @@ def test_a_report_draws_the_recorded_predictions_and_says_whose_are_missing(fold
     content = place.read_bytes()
     place.unlink()
     try:
-        arguments = ["report", "houses", "--config-dir", str(folder), "--output", str(tmp_path / "report")]
+        arguments = [
+            "report",
+            "houses",
+            "--config-dir",
+            str(folder),
+            "--output",
+            str(tmp_path / "report"),
+            "--format",
+            "md,csv",
+        ]
         assert CliRunner().invoke(main, arguments, catch_exceptions=False).exit_code == 0
     finally:
         place.write_bytes(content)
@@ -156,7 +165,7 @@ def test_a_report_draws_the_recorded_predictions_and_says_whose_are_missing(fold
     assert "rarest" not in page
     drawn = (tmp_path / "report" / "predictions.png").read_bytes()
     again = ["report", "houses", "--from", str(tmp_path / "report"), "--config-dir", str(folder)]
-    again += ["--output", str(tmp_path / "again")]
+    again += ["--output", str(tmp_path / "again"), "--format", "md,csv"]
     assert CliRunner().invoke(main, again, catch_exceptions=False).exit_code == 0
     assert (tmp_path / "again" / "predictions.png").read_bytes() == drawn
     assert (tmp_path / "again" / "record.json").read_bytes() == (tmp_path / "report" / "record.json").read_bytes()
