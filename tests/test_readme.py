@@ -213,6 +213,18 @@ def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Typed)
     assert outcome.results.data["classes"] == ["1", "5"]
 
 
+@pytest.mark.slow
+def test_estimators_beside_a_network(mine: Path, typed_commands: Typed) -> None:
+    draw = np.random.default_rng(0)
+    patients = pd.DataFrame({"age": draw.normal(50, 9, 200), "dose": draw.normal(size=200)})
+    patients.assign(diagnosis=np.where(patients["dose"] > 0.7, "ill", "well")).to_csv("patients.csv", index=False)
+    (command,) = typed_commands("seedbed run estimators")
+    outcome = seedbed.run("estimators", [*overrides_of(command), *SHORT], mine, quiet=True)
+    assert outcome.failures == {}
+    assert list(outcome.results.variants) == ["network", "forest", "weighted", "svm"]
+    assert (outcome.results.values("forest", "test/f1") > 0.9).all()
+
+
 @pytest.fixture
 def typed_commands() -> Typed:
     """The README's command lines that begin in this way."""

@@ -134,5 +134,5 @@ def test_an_imbalance_report_on_one_s_own_features(patients, project):
     given = [f"data.path={patients}", "data.label=diagnosis", "data.missing=mean"]
     outcome = run("feature_imbalance", [*given, *FEW], project)
     assert outcome.failures == {}
-    assert outcome.trained == 10
+    assert outcome.trained == 14
     assert outcome.cells["test/f1"].notna().all()

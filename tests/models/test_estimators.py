@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss, roc_auc_score
-from sklearn.pipeline import make_pipeline
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, TrackingError
+from seedbed.models.building import build_network
 from seedbed.models.estimator_files import is_allowed
+from seedbed.models.estimators import FittedEstimator
 from seedbed.randomness import derive
 from seedbed.running.planning import plan_experiment
 from seedbed.running.runner import run
@@ -207,6 +212,71 @@ def test_of_labels_alone_only_what_labels_say_is_measured(planned: dict[str, Pla
     assert not {"test/loss", "test/auroc", "test/average_precision"} & set(metrics)
 
 
+# ---- the model itself ------------------------------------------------------------------------------------------------
+
+
+def made(model: Any, outputs: int = 2) -> FittedEstimator:
+    network = build_network(model, {"in_features": 4, "out_features": outputs})
+    assert isinstance(network, FittedEstimator)
+    return network
+
+
+def fitted(model: Any, labels: np.ndarray, seed: int = 0, outputs: int = 2, weights: Any = None) -> FittedEstimator:
+    rows = torch.rand(len(labels), 4, generator=torch.Generator().manual_seed(0)) + torch.from_numpy(labels)[:, None]
+    network = made(model, outputs)
+    network.take(network.to_fit(rows, labels, seed, weights).run())
+    return network
+
+
+def test_an_estimator_is_an_object_its_class_or_what_makes_one() -> None:
+    for model in (
+        LogisticRegression(C=2),
+        partial(LogisticRegression, C=2),
+        lambda in_features: LogisticRegression(C=2),
+    ):
+        assert made(model).estimator.get_params()["C"] == 2
+    assert made(LogisticRegression).name == "LogisticRegression"
+    with pytest.raises(TypeError, match="these data are none"):
+        build_network(LogisticRegression(), {"users": 3})
+
+
+def test_a_class_without_a_row_has_no_probability_and_ties_stay_ties() -> None:
+    labels = np.array([0, 2] * 20)
+    network = fitted(RandomForestClassifier(n_estimators=5), labels, outputs=3)
+    rows = torch.rand(50, 4, generator=torch.Generator().manual_seed(1)) * 3
+    shares, logits = network.values(rows), network(rows)
+    assert (shares[:, 1] == 0).all()
+    assert torch.equal(shares[:, [0, 2]], torch.from_numpy(network.estimator.predict_proba(rows.double().numpy())))
+    assert torch.allclose(logits.softmax(-1), shares, rtol=0, atol=1e-15)
+    assert len(logits[:, 0].unique()) == len(shares[:, 0].unique())
+    assert set(network.labels(rows).tolist()) <= {0, 2}
+
+
+def test_each_part_draws_by_the_seed_and_its_name() -> None:
+    labels = np.arange(40) % 2
+    model = make_pipeline(RandomForestClassifier(n_estimators=2))
+    states = [
+        fitted(BaggingClassifier(model, n_estimators=2), labels, seed).estimator.get_params() for seed in (0, 1, 0)
+    ]
+    drawn = [(each["random_state"], each["estimator__randomforestclassifier__random_state"]) for each in states]
+    assert drawn[0] == drawn[2]
+    assert len({*drawn[0], *drawn[1]}) == 4
+    for mine in (model.set_params(randomforestclassifier__random_state=1), RandomForestClassifier(random_state=1)):
+        with pytest.raises(ConfigError, match=r"random_state=1: each seed gives"):
+            made(mine)
+    assert made(Perceptron()).name == "Perceptron"  # its default is a number
+
+
+def test_weights_reach_the_last_step_of_a_pipeline() -> None:
+    labels, weights = np.arange(40) % 2, np.linspace(0.1, 2, 40)
+    alone = fitted(LogisticRegression(), labels, weights=weights).estimator
+    inside = fitted(Pipeline([("all", Pipeline([("last", LogisticRegression())]))]), labels, weights=weights).estimator
+    assert np.array_equal(inside[-1][-1].coef_, alone.coef_)
+    assert not np.array_equal(alone.coef_, fitted(LogisticRegression(), labels).estimator.coef_)
+    with pytest.raises(ValueError, match="takes no sample_weight"):
+        fitted(KNeighborsClassifier(), labels, weights=weights)
+
+
 # ---- what is refused before any training -----------------------------------------------------------------------------
 
 REFUSED = {
@@ -370,7 +440,7 @@ def test_a_search_tries_settings_of_an_estimator(train_once: Callable[..., Any])
     folder, _ = train_once("patients", ["variant=smote", "seeds=1"], write_experiment)
     asked = ["variant=smote", "model.C=choice(0.01,1)", "search=grid", "search.fresh_seeds=1", "seeds=2"]
     found = search("patients", asked, folder)
-    assert {trial.params["model.C"] for trial in found.record.trials} == {0.01, 1}
+    assert {trial.params["model.C"] for trial in found.search.trials} == {0.01, 1}
     assert found.tested is not None
     assert not found.tested.failures
 
@@ -393,7 +463,7 @@ def test_texts_and_pictures_become_vectors(tmp_path: Path) -> None:
     pictures = plan("data=image_folder", f"data.path={tmp_path}/pictures", "data.size=[8,8]", "split=official", naive)
     fit, _ = pictures.trainer.seed_fit(pictures.seed_data(0, Display(quiet=True)))
     assert fit.rows.shape[1] == 3 * 8 * 8
-    assert 0 <= fit.rows.min() < 0.3 < 0.7 < fit.rows.max() <= 1
+    assert [fit.rows.min() < 0.3, fit.rows.max() > 0.7, fit.rows.max() <= 1] == [True] * 3
 
 
 LABELLED = """

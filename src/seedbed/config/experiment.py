@@ -22,6 +22,7 @@ from seedbed.config.code import Code, code_of, reread
 from seedbed.config.compose import BaseConfig, Request, with_found_path
 from seedbed.config.folders import check_name
 from seedbed.config.lightning_modules import trains_modules
+from seedbed.config.meant_for import meant_for, notes_on_others
 from seedbed.config.metric_checks import metrics_of
 from seedbed.config.misplaced import refuse_collisions, refuse_misplaced, refuse_no_choice, refuse_shadowed
 from seedbed.config.override_errors import explain, explain_file
@@ -124,8 +125,9 @@ def load_experiment(
     bare = _bare(base)
     own = _variant_overrides(base.place, bare)
     chosen = _chosen_variants(typed, own)
-    _check_own_overrides({variant: own[variant] for variant in chosen}, typed, base)
-    composed = [_composed(Request(base, typed, variant, own), overrides, project) for variant in chosen]
+    meant = meant_for({variant: own[variant] for variant in chosen}, typed, base.groups, base.folders)
+    _check_own_overrides({variant: own[variant] for variant in chosen}, typed, meant, base)
+    composed = [_composed(Request(base, meant[variant], variant, own), project) for variant in chosen]
     variants = tuple(variant for variant, _ in composed)
     seeds = seeds_of(variants[0].config.get("seeds"))
     for variant in variants:
@@ -139,7 +141,9 @@ def load_experiment(
         seeds,
         variants,
         None if config_dir is None else os.fspath(config_dir),
-        notes=tuple(dict.fromkeys(note for _, notes in composed for note in notes)),
+        notes=tuple(
+            dict.fromkeys([*notes_on_others(meant, typed), *(note for _, notes in composed for note in notes)])
+        ),
         restated=tuple(str(item.input_line) for item in typed if _restates(item, typed, bare)),
     )
 
@@ -152,19 +156,27 @@ def _bare(base: BaseConfig) -> DictConfig:
         raise explain_file(error, base) from error
 
 
-def _check_own_overrides(own: Mapping[str, Sequence[str]], typed: Sequence[Override], base: BaseConfig) -> None:
-    """Raise ``ConfigError`` where a variant's own overrides cannot be, or what is typed changes what they set."""
+def _check_own_overrides(
+    own: Mapping[str, Sequence[str]],
+    typed: Sequence[Override],
+    meant: Mapping[str, Sequence[Override]],
+    base: BaseConfig,
+) -> None:
+    """Raise ``ConfigError`` where a variant's own overrides cannot be, or what is typed for it changes what they set."""
     for variant, overrides in own.items():
         parsed = parse_single(overrides)
         refuse_lists(parsed, base.groups, variant)
         refuse_no_choice(parsed, base.groups, f" of variant {variant!r}")
-    refuse_collisions(typed, own)
+    refuse_collisions([], own)
+    for item in typed:
+        refuse_collisions([item], {name: each for name, each in own.items() if any(item is of for of in meant[name])})
 
 
-def _composed(request: Request, overrides: Sequence[str], project: Path) -> tuple[Variant, list[str]]:
+def _composed(request: Request, project: Path) -> tuple[Variant, list[str]]:
     """The variant of a request, and what of the file's settings does not fit a choice; raises ``ConfigError``."""
     try:
-        composed, notes = request.base.compose_fitting([*request.own, *overrides])
+        typed = [str(item.input_line) for item in request.typed]
+        composed, notes = request.base.compose_fitting([*request.own, *typed])
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise explain(error, request) from error
     return Variant(request.variant, tuple(request.own), _checked(composed, request, project)), notes

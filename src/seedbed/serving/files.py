@@ -81,7 +81,7 @@ class Networks:
     @property
     def packages(self) -> tuple[str, ...]:
         """As in ``Predictor``."""
-        return ("scikit-learn", "skops") if self.are_estimators else ()
+        return ("scikit-learn", "skops", "threadpoolctl") if self.are_estimators else ()
 
     def save(self, folder: Path) -> None:
         """Write them into ``folder``, which must not exist yet. Raises ``ConfigError`` for networks that cannot be read back."""

@@ -43,7 +43,7 @@ def export(
     """Make an MLflow model of the trained seeds of EXPERIMENT, and say how to serve it.
 
     It answers by all seeds together: the mean, with its spread as a column. Vocabulary, encoder, index and seedbed's code
-    lie in the model, weights as safetensors; nothing in it is pickled.
+    lie in the model, weights as safetensors, estimators as files of skops; nothing in it is pickled.
     """
     from seedbed.serving.export import export as export_model
 
