@@ -43,8 +43,9 @@ def _about(predicted: Predicted) -> Words:
     if predicted.lacking:
         seeds = [f"{count} of {name}" for name, count in predicted.lacking.items()]
         said += [
-            " Left out are seeds whose predictions are not recorded, as they were trained with `tracking.scores=false`, or by "
-            "a version of seedbed that did not record them: ",
+            " Left out are seeds whose predictions are not recorded, or cannot be read: they were trained with "
+            "`tracking.scores=false`, with more test rows than `tracking.scores=auto` keeps, or by a version of seedbed that did "
+            "not record them: ",
             Plain(listed(seeds)),
             ".",
         ]
