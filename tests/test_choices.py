@@ -45,6 +45,9 @@ report: {{metric: test/loss}}
 LABELLED = EXPERIMENT.format(
     data="text_csv", split="per_seed", model="mlp", task="classification", shares="{train: 0.6, val: 0.2, test: 0.2}"
 )
+TARGETED = EXPERIMENT.format(
+    data="feature_csv", split="per_seed", model="mlp", task="regression", shares="{train: 0.6, val: 0.2, test: 0.2}"
+)
 RATED = EXPERIMENT.format(
     data="ratings_csv", split="random", model="dot_product", task="rating", shares="{val: 0.2, test: 0.2}"
 )
@@ -101,6 +104,10 @@ TRAINED = [
     run("labelled", "data=image_folder model=pixel_mlp split=official", "data.size=[8,8]"),
     run("labelled", "data=cifar10 model=lenet split=as_published", "split.val=20", "trainer.batch_size=4"),
     run("labelled", f"data=sms_spam {HASHED}"),
+    run("targeted", "task=regression", "split.strata=3"),
+    run("targeted", "model=ridge"),
+    run("targeted", "model=random_forest_regressor", "model.n_estimators=3"),
+    run("targeted", "model=gradient_boosting_regressor", "model.max_iter=3"),
     run("rated", "data=ratings_csv split=random model=dot_product task=rating optimizer=fastai_adam schedule=phases", "schedule.phases=[[0.1,1]]"),
     run("rated", "data=movielens_1m split=by_time model=embedding_network optimizer=lazy_adam"),
     run("rated", "data=movielens_100k split=folds", VAL),
@@ -147,6 +154,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     folder = tmp_path_factory.mktemp("choices")
     (folder / "experiments").mkdir()
     (folder / "experiments" / "labelled.yaml").write_text(LABELLED)
+    (folder / "experiments" / "targeted.yaml").write_text(TARGETED)
     (folder / "experiments" / "rated.yaml").write_text(RATED)
     (folder / "experiments" / "modules.yaml").write_text(MODULES)
     shutil.copy(empty_store, folder / "mlflow.db")
@@ -168,6 +176,8 @@ def small_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def overrides_of(given: Run, folder: Path) -> list[str]:
+    if given.experiment == "targeted":
+        return [*given.choices, f"data.path={folder}/ratings.csv", "data.target=rating", *given.settings]
     own = {"labelled": "data=text_csv", "rated": "data=ratings_csv"}.get(given.experiment, "")
     data = next((choice for choice in given.choices if choice.startswith("data=")), own)
     files = [text.format(folder=folder) for text in OF_DATA.get(data.removeprefix("data="), [])]

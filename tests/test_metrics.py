@@ -216,7 +216,7 @@ def test_a_task_that_computes_no_own_metrics_takes_none(task: str) -> None:
     target = {"_target_": f"seedbed.tasks.{task}"}
     assert metrics_of(target | {"own_metrics": {}})
     with pytest.raises(
-        ConfigError, match=r"task\.own_metrics=.* cannot be used: .* Classification takes those of a user"
+        ConfigError, match=r"task\.own_metrics=.* cannot be used: .* Classification and Regression take those of a user"
     ):
         metrics_of(target | {"own_metrics": {"mine": FUNCTION}})
 

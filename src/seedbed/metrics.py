@@ -211,12 +211,12 @@ def name_with_side(label: str, side: str = "") -> str:
 # ---- a user's own ----------------------------------------------------------------------------------------------------
 
 
-def of_own(name: str, entry: Mapping[str, Any]) -> Metric:
+def of_own(name: str, entry: Mapping[str, Any], needs: Needs = "probabilities") -> Metric:
     """What an entry of ``task.own_metrics`` says of its metric; ``lower_is_better`` is the older spelling of ``good``."""
     good = entry.get("good")
     if "lower_is_better" in entry:
         good = "lower" if entry["lower_is_better"] else "higher"
-    return Metric(name, None if good == "none" else good, Bounds(*(entry.get("bounds") or ())), "probabilities")
+    return Metric(name, None if good == "none" else good, Bounds(*(entry.get("bounds") or ())), needs)
 
 
 def wanted_of_own(name: object, others: Collection[str]) -> str:

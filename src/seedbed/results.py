@@ -20,6 +20,8 @@ LR = "lr"
 """The final metric that is the learning rate which a seed has found for itself, under ``optimizer.lr=auto``."""
 OF_RUNS = by_name([Metric(SECONDS, None, FROM_ZERO), Metric(LR, None)])
 """What is declared of the final metrics that describe a run."""
+PREDICTIONS, TARGETS = "predictions", "targets"
+"""What is recorded of the test rows where numbers are predicted."""
 CURVE_COLUMNS = ("variant", "seed", "epoch", "metric", "value")
 
 
@@ -91,6 +93,37 @@ class Search:
     command: str
     tuned: list[str] = field(default_factory=list)
     """Names of the variants with the best trials' settings in the launch that tested them, in the order of ``best``."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many test rows of a variant lie in which cell of a grid: those that hold any, column by column."""
+
+    columns: list[int]
+    """By the target, from the lowest."""
+    rows: list[int]
+    """By the prediction."""
+    counts: list[int]
+    seeds: int
+    """Whose test rows these are."""
+    beyond: int = 0
+    """Predictions outside the grid, counted at its edge."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions and targets of the test rows of all seeds, variant by variant, counted in the same square grid."""
+
+    target: str
+    """What the targets are called."""
+    low: float
+    high: float
+    """The ends of both sides, in the units of the targets."""
+    cells: int
+    """Of a side."""
+    variants: dict[str, Counted]
+    lacking: dict[str, int]
+    """Seeds by variant of which no predictions are recorded."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +216,8 @@ class Results:
     """Canonical metric name -> the label that the source uses, where they differ."""
     rounding: list[TrainedAlone] = field(default_factory=list)
     """Of the cells that were trained again alone: what rounding makes, as training amplifies it."""
+    predicted: Predicted | None = None
+    """What was predicted of the test rows; None where that is not recorded, or was not read."""
     declared: Declared = field(default_factory=dict)
     declared_by_launch: bool = True
     """Whether the launch has recorded that; else it is what the task declares today."""

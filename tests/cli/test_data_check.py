@@ -230,3 +230,11 @@ def test_two_columns_of_numbers_are_no_users(written):
     said = "\n".join(lines(of=written(content)))
     assert "It could be rows of numbers" in said
     assert "ratings" not in said
+
+
+def test_targets_are_described_and_trained_on_by_a_regression(written):
+    path = written("a,b,price\n1,2,3.5\n2,3,7\n3,4,\n")
+    said = "\n".join(lines("target=price", of=path))
+    assert "As rows of numbers with targets (data=feature_csv): 2 rows." in said
+    assert "Targets 'price': from 3.5 to 7, mean 5.25, standard deviation 1.75." in said
+    assert f"Train on it: seedbed run feature_regression data.path={path} data.target=price" in said

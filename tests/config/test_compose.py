@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seedbed.config.compose import BaseConfig, Request
+from seedbed.config.compose import BaseConfig, Request, with_found_path
 from seedbed.config.experiment import load_experiment
 from seedbed.config.folders import experiment_names
 from seedbed.errors import ConfigError
@@ -22,6 +22,18 @@ from tests.config.refusals import SPAM, assert_refused, first_override
 )  # fmt: skip
 def test_a_value_of_another_keys_that_is_not_there(overrides: list[str], said: list[str]) -> None:
     assert_refused(overrides, said)
+
+
+def test_files_of_the_data_are_looked_for_here_and_in_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, project = tmp_path / "here", tmp_path / "project"
+    for folder, name in ((here, "photos"), (project, "ages.csv")):
+        folder.mkdir()
+        (folder / name).touch()
+    monkeypatch.chdir(here)
+    found = with_found_path({"data": {"path": "photos", "targets": "ages.csv", "target": "age"}}, project)
+    assert found["data"] == {"path": f"{here}/photos", "targets": f"{project}/ages.csv", "target": "age"}
 
 
 def test_unknown_experiment_names_near_misses() -> None:

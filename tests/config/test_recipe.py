@@ -79,6 +79,16 @@ def test_a_younger_setting_is_in_a_fingerprint_where_it_changes_something() -> N
     split = {"_target_": "seedbed.data.splits.GroupStratifiedSplit", "train": 0.7}
     assert recipe_of({"split": {**split, "rare_classes": "error"}}) == recipe_of({"split": split})
     assert recipe_of({"split": {**split, "rare_classes": "allow"}}) != recipe_of({"split": split})
+    assert recipe_of({"data": {**config["data"], "target": None, "decimal": "point"}}) == recipe_of(config)
+    assert recipe_of({"data": {**config["data"], "target": "c"}}) != recipe_of(config)
+    split = {"_target_": "seedbed.data.splits.GroupStratifiedSplit", "train": 0.7}
+    of_search = {"_target_": "seedbed.data.selection.SelectionSplit", "holdout": 0.1}
+    for before, now in (
+        (split, split | {"strata": None}),
+        (of_search | {"split": split}, of_search | {"split": split | {"strata": None}}),
+    ):
+        assert recipe_of({"split": now}) == recipe_of({"split": before})
+    assert recipe_of({"split": split | {"strata": 5}}) != recipe_of({"split": split})
 
 
 @pytest.mark.slow

@@ -46,15 +46,25 @@ class Use:
     kind: type
     needs: tuple[str, ...]
     """The keys without which it says nothing."""
-    experiment: str
+    experiment: tuple[str, ...]
+    """That trains on it, with what else is typed."""
 
 
 USES = (
-    Use("text_csv", "labelled texts", TextCsv, ("text", "label"), "text_imbalance"),
-    Use("ratings_csv", "ratings", RatingsCsv, ("user", "item"), "ratings"),
-    Use("feature_csv", "rows of numbers", FeatureCsv, ("label",), "feature_imbalance"),
+    Use("text_csv", "labelled texts", TextCsv, ("text", "label"), ("text_imbalance",)),
+    Use("text_csv", "texts with targets", TextCsv, ("text", "target"), ("feature_regression", "data=text_csv")),
+    Use("ratings_csv", "ratings", RatingsCsv, ("user", "item"), ("ratings",)),
+    Use("feature_csv", "rows of numbers", FeatureCsv, ("label",), ("feature_imbalance",)),
+    Use("feature_csv", "rows of numbers with targets", FeatureCsv, ("target",), ("feature_regression",)),
 )
-PICTURES = Use("image_folder", "pictures", ImageFolder, (), "image_imbalance")
+PICTURES = Use("image_folder", "pictures", ImageFolder, (), ("image_imbalance",))
+PICTURES_WITH_TARGETS = Use(
+    "image_folder",
+    "pictures with targets",
+    ImageFolder,
+    ("targets", "target"),
+    ("image_regression",),
+)
 READING = tuple(each.name for each in fields(Reading))
 
 
@@ -68,11 +78,13 @@ def check_file(path: Path, settings: Sequence[str] = ()) -> Iterator[str]:
     chosen, given = _given(settings)
     if path.is_dir():
         _refuse_others(PICTURES, given, f"{path} is a folder, as of {PICTURES.what}, which")
-        yield from _made(PICTURES, path, given, settings)
+        yield from _made(PICTURES_WITH_TARGETS if "target" in given else PICTURES, path, given, settings)
         return
     use = _use(chosen, given)
     reading = Reading(**{key: value for key, value in given.items() if key in READING})
-    names = [str(given[key]) for key in ("text", "label", "user", "item", "rating", "timestamp") if given.get(key)]
+    names = [
+        str(given[key]) for key in ("text", "label", "target", "user", "item", "rating", "timestamp") if given.get(key)
+    ]
     records, fault = _opened(path, reading, names)
     columns = [column(name, strings) for name, strings in zip(records.columns, _strings(records), strict=True)]
     if fault is not None:
@@ -130,7 +142,7 @@ def _keys(use: Use) -> set[str]:
 def _use(chosen: str | None, given: Mapping[str, Any]) -> Use | None:
     """The use that the choice names, or the first that has all the keys that it needs; None where there is none."""
     if chosen is not None:
-        named = [use for use in USES if use.data == chosen]
+        named = sorted((use for use in USES if use.data == chosen), key=lambda use: not _has_needs(use, given))
         if not named:
             raise ConfigError(
                 f"data={chosen}: not a choice for a file, {near_misses(chosen, [use.data for use in USES])}"
@@ -142,7 +154,11 @@ def _use(chosen: str | None, given: Mapping[str, Any]) -> Use | None:
         raise ConfigError(
             f"{', '.join(given)}: no data of one's own have all of these settings. Leave some of them out."
         )
-    return next((use for use in fitting if all(given.get(key) is not None for key in use.needs)), None)
+    return next((use for use in fitting if _has_needs(use, given)), None)
+
+
+def _has_needs(use: Use, given: Mapping[str, Any]) -> bool:
+    return all(given.get(key) is not None for key in use.needs)
 
 
 # ---- the file --------------------------------------------------------------------------------------------------------
@@ -234,14 +250,14 @@ def _made(
     if isinstance(table, Table) and len(table.classes) == 2:
         chosen = "data.positive" if table.positive_class is not None else "data.positive chooses"
         yield f"Precision, recall and F1 are those of {table.classes[table.positive]!r} ({chosen})."
-    if isinstance(table, Table) and (few := classes_of_few(table, SIDES)):
+    if isinstance(table, Table) and table.targets is None and (few := classes_of_few(table, SIDES)):
         names = ", ".join(map(repr, few))
         yield (
             f"{_count(len(few), 'class')} of fewer than {SIDES} distinct rows ({names}) can't be on all sides of a split, which "
             f"training refuses. {leave_out(table, few)} {TO_ALLOW}"
         )
     yield ""
-    yield f"Train on it: {_command(use.experiment, path, settings)}"
+    yield f"Train on it: {_command(use, path, settings)}"
 
 
 def _size(table: Table | RatingTable) -> str:
@@ -252,11 +268,13 @@ def _size(table: Table | RatingTable) -> str:
             f"{rows_of(len(table.ratings))} of {_count(len(table.user_names), 'user')} and "
             f"{_count(len(table.item_names), 'item')}, ratings from {least:g} to {greatest:g}"
         )
+    said = [rows_of(counts["rows"])]
     classes = ", ".join(f"{counts[f'rows_{name}']} {name!r}" for name in table.classes)
-    said = [f"{rows_of(counts['rows'])}: {classes}"]
+    if table.targets is None:
+        said = [f"{rows_of(counts['rows'])}: {classes}"]
     if counts["duplicates"]:
         said.append(f"{rows_of(counts['duplicates'])} equal to others, which stay on their side of a split")
-    if counts["label_conflicts"]:
+    if counts.get("label_conflicts"):
         said.append(f"{counts['label_conflicts']} of those sets have several labels")
     return "; ".join(said)
 
@@ -330,9 +348,10 @@ def _likely(labels: Sequence[FileColumn]) -> FileColumn:
     return (called or sorted(labels, key=lambda each: -len(each.counts)))[-1]
 
 
-def _command(experiment: str, path: Path, settings: Sequence[str]) -> str:
+def _command(use: Use, path: Path, settings: Sequence[str]) -> str:
     typed = [text if text.startswith(("data.", "data=")) else f"data.{text}" for text in settings]
-    return shlex.join(["seedbed", "run", experiment, f"data.path={path}", *typed])
+    chosen = [text for text in use.experiment if text not in typed]
+    return shlex.join(["seedbed", "run", *chosen, f"data.path={path}", *typed])
 
 
 def _count(number: int, what: str) -> str:

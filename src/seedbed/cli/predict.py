@@ -1,4 +1,4 @@
-"""What the trained seeds of a classifier say of new texts or rows of numbers, and how far they agree about it."""
+"""What the trained seeds of a classifier or regressor say of new texts or rows of numbers, and how far they agree."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.data.files.records import SUFFIXES, Reading, Records, open_records
 from seedbed.data.numbers import AUTO, MissingValues, check_decimal, numeric_frame, read_numbers
 from seedbed.errors import ConfigError, DataError, near_misses
-from seedbed.report.formatting import mean_text
+from seedbed.report.formatting import mean_text, number, places, single_places
 from seedbed.serving.classifier import Classifier
+from seedbed.serving.regressor import Regressor
 from seedbed.serving.texts import TEXT
 from seedbed.statistics import summary
 from seedbed.trained.loading import seed_or_seeds
@@ -24,25 +25,46 @@ LONGEST_SHOWN = 60
 """Characters of a text."""
 
 
-def prediction_text(classifier: Classifier, questions: pd.DataFrame) -> str:
-    """A table of one row a question: with two classes the rarer one's probability, with more that of the label."""
+def prediction_text(predictor: Classifier | Regressor, questions: pd.DataFrame) -> str:
+    """A table of one row a question."""
+    header, rows = (
+        _of_numbers(predictor, questions) if isinstance(predictor, Regressor) else _of_classes(predictor, questions)
+    )
+    described = [[*row, _described(questions, number)] for number, row in enumerate(rows)]
+    return "\n".join([predictor.about, "", *_aligned([[*header, "of"], *described])])
+
+
+def _of_numbers(regressor: Regressor, questions: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: the mean prediction, and the lowest and highest of a seed; of one seed, its prediction."""
+    predictions = regressor.predictions(questions)
+    if len(predictions) == 1:
+        return [regressor.target], [[number(float(value), single_places(float(value)))] for value in predictions[0]]
+    of_rows = [summary(predictions[:, row]) for row in range(predictions.shape[1])]
+    decimals = places(of_rows)
+    rows = [
+        [mean_text(of_row, decimals), number(float(of_seeds.min()), decimals), number(float(of_seeds.max()), decimals)]
+        for of_row, of_seeds in zip(of_rows, predictions.T, strict=True)
+    ]
+    return [f"{regressor.target} ± std", "lowest", "highest"], rows
+
+
+def _of_classes(classifier: Classifier, questions: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: with two classes the rarer one's probability, with more that of the label."""
     answers, scores = classifier.predict(questions), classifier.probabilities(questions)
     labels = answers["label"].tolist()
     shown = [classifier.rarest if len(classifier.classes) == 2 else label for label in labels]
     of_shown = [summary(scores[:, number, classifier.classes.index(name)]) for number, name in enumerate(shown)]
     seeds = len(classifier.seeds)
     name = classifier.rarest if len(classifier.classes) == 2 else "label"
-    header = ["label", f"probability of {name} ± std", f"say {name}", "of"]
     rows = [
         [
             label,
             mean_text(probability, DECIMALS_SHOWN),
             f"{answers[f'seeds_{of}'][number]} of {seeds} {seed_or_seeds(seeds)}",
-            _described(questions, number),
         ]
         for number, (label, of, probability) in enumerate(zip(labels, shown, of_shown, strict=True))
     ]
-    return "\n".join([classifier.about, "", *_aligned([header, *rows])])
+    return ["label", f"probability of {name} ± std", f"say {name}"], rows
 
 
 TABLES = (".csv", ".arff", *SUFFIXES)
@@ -82,26 +104,26 @@ class FileOptions:
 
 
 def questions_of(
-    classifier: Classifier,
+    predictor: Classifier | Regressor,
     texts: Sequence[str],
     file: Path | None,
     options: FileOptions | None = None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> pd.DataFrame:
-    """Read the questions: the texts, and those of the file; for a classifier of numbers, the rows of a table in the file.
+    """Read the questions: the texts, and those of the file; for rows of numbers, those of a table in the file.
 
     A file like the one that was trained on is read as that one was, any other has a text a line; ``say`` is told what of
     it was left out or replaced. Raises ``ConfigError`` and ``DataError``.
     """
     options = options or FileOptions()
-    is_of_texts = [column.name for column in classifier.questions] == [TEXT]
+    is_of_texts = [column.name for column in predictor.questions] == [TEXT]
     if not is_of_texts:
         if texts or file is None:
-            names = ", ".join(column.name for column in classifier.questions)
+            names = ", ".join(column.name for column in predictor.questions)
             raise ConfigError(
-                f"--text: this classifier takes rows of a table. Give --file, a table with columns {names}."
+                f"--text: this {predictor.KIND} takes rows of a table. Give --file, a table with columns {names}."
             )
-        return _table(classifier, file, options, say)
+        return _table(predictor, file, options, say)
     lines = [*texts, *(_texts(file, options, say) if file else [])]
     if not lines:
         raise ConfigError("--text or --file: give a text, such as --text 'WINNER!! Claim your prize now'.")
@@ -139,11 +161,13 @@ def _lines(file: Path, encoding: str) -> list[str]:
     return [line for line in lines if line.strip()]
 
 
-def _table(classifier: Classifier, file: Path, options: FileOptions, say: Callable[[str], None]) -> pd.DataFrame:
-    names = [column.name for column in classifier.questions]
+def _table(
+    predictor: Classifier | Regressor, file: Path, options: FileOptions, say: Callable[[str], None]
+) -> pd.DataFrame:
+    names = [column.name for column in predictor.questions]
     records = open_records(file, options.reading, names)
     positions = {name: records.position(name, "--file") for name in names}
-    of_numbers = [positions[column.name] for column in classifier.questions if column.type == "double"]
+    of_numbers = [positions[column.name] for column in predictor.questions if column.type == "double"]
     of_texts = [at for at in positions.values() if at not in of_numbers]
     values: dict[int, Any] = {}
     if of_numbers:

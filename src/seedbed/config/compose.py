@@ -22,6 +22,7 @@ from seedbed.config.keys import refuse_names_of_optuna_sweeper
 from seedbed.config.lightning_modules import SEED, trains_modules
 from seedbed.config.override_grammar import is_node, parse, parse_single, same_or_inside
 from seedbed.config.own_hydra import apply_overrides, compose_config, search_path
+from seedbed.config.recipe import FILES_OF_DATA
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
 from seedbed.errors import ConfigError
 from seedbed.paths import config_groups, expanded
@@ -217,11 +218,14 @@ def _nothing_to_take(error: InterpolationKeyError, place: str) -> str:
 
 
 def with_found_path(config: dict[str, Any], project: Path) -> dict[str, Any]:
-    """``data.path`` made absolute: from the folder in which the command is typed, else from the project folder."""
+    """Files of the data made absolute: from the folder in which the command is typed, else from the project folder."""
     data = config.get("data")
-    path = data.get("path") if isinstance(data, dict) else None
-    if not isinstance(path, str) or not path:
+    if not isinstance(data, dict):
         return config
+    found = {key: _found(data[key], project) for key in FILES_OF_DATA if isinstance(data.get(key), str) and data[key]}
+    return config | {"data": {**data, **found}} if found else config
+
+
+def _found(path: str, project: Path) -> str:
     places = [folder / expanded(path) for folder in (Path.cwd(), project)]
-    file = next((place for place in places if place.exists()), places[0])
-    return config | {"data": {**cast(dict[str, Any], data), "path": str(file)}}
+    return str(next((place for place in places if place.exists()), places[0]))

@@ -38,7 +38,7 @@ def metrics_of(task: Mapping[str, Any]) -> Declared:
     built_in = [metric.name for metric in declared]
     own = task.get("own_metrics") or {}
     require(not own or kind.TAKES_OWN_METRICS, "task.own_metrics", list(own),  # type: ignore[attr-defined]
-            f"left out: {kind.__name__} computes none but its own metrics, and Classification takes those of a user")  # fmt: skip
+            f"left out: {kind.__name__} computes none but its own metrics, and Classification and Regression take those of a user")  # fmt: skip
     for name, entry in own.items():
         place = f"task.own_metrics.{name}"
         require(name not in built_in, place, entry, "called otherwise: the task has a metric of that name")

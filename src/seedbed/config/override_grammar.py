@@ -23,8 +23,18 @@ from seedbed.quoting import quoted
 
 REQUIRED = ("data.text", "data.label", "data.user", "data.item", "data.rating")
 """Columns: to such a key null is the column of that name, as it is not set anyway where nothing is typed."""
-NAMES = (*REQUIRED, "data.timestamp", "data.positive", "data.delimiter", "report.user", "report.similar_to", "question")
-FILES = ("data.path", "data.root", "data.encoder.model", "search.storage", "search.study")
+NAMES = (
+    *REQUIRED,
+    "data.target",
+    "data.file",
+    "data.timestamp",
+    "data.positive",
+    "data.delimiter",
+    "report.user",
+    "report.similar_to",
+    "question",
+)
+FILES = ("data.path", "data.targets", "data.root", "data.encoder.model", "search.storage", "search.study")
 LISTS = ("data.features", "data.exclude", "data.drop_classes")
 PAIRS = "data.labels"
 """Names of classes, each with that of another one."""

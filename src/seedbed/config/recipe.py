@@ -15,10 +15,13 @@ from seedbed.lr_finder import AUTO
 # Part of every fingerprint. Raise it when a change of code changes results for the same config.
 RECIPE_VERSION = 2
 
+FILES_OF_DATA = ("path", "targets")
+"""Keys of ``data`` that name the user's files: where these lie changes nothing, what they hold does."""
+
 # What cannot change a cell's result: the question, what is shown, where things lie, and what it runs on.
 NOT_IN_FINGERPRINT = {
     "question", "seeds", "variant", "variants", "report", "published", "tracking", "loggers", "search",
-    "data.root", "data.edition", "data.path",
+    "data.root", "data.edition", "data.path", "data.targets",
     "data.encoder.threads", "data.encoder.device", "data.encoder.batch_size",
     "data.encoder.model", "data.encoder.revision",  # the encoder's name says which weights these are
     "trainer.accelerator", "trainer.devices", "trainer.deterministic",
@@ -34,16 +37,19 @@ NOT_IN_FINGERPRINT_OF_MODULES = NOT_IN_FINGERPRINT - {"trainer.accelerator", "tr
 # nothing: with that value they are no part of a fingerprint.
 ADDED_LATER: dict[str, Any] = {
     "labels": None, "join_labels": False, "drop_classes": [], "positive": None, "missing_values": [], "skip_lines": 0,
+    "target": None, "targets": None, "file": None,
 }  # fmt: skip
 # Such settings of one data set alone: others have had the key from the start.
 ADDED_LATER_TO: dict[str, dict[str, Any]] = {
     "seedbed.data.ratings_csv.RatingsCsv": {"decimal": "point"},
+    "seedbed.data.text_csv.TextCsv": {"decimal": "point"},
+    "seedbed.data.image_folder.ImageFolder": {"decimal": "point"},
     "seedbed.data.feature_csv.FeatureCsv": {"columns": {}},
 }
 # Values of settings that are younger than cells which count, each with the value of these that it gives the same results as.
 SAME_AS = {"seedbed.data.feature_csv.FeatureCsv": {"data.decimal": {"auto": "point"}}}
 # Such settings of seedbed's own splits.
-SPLIT_ADDED_LATER: dict[str, Any] = {"rare_classes": "error"}
+SPLIT_ADDED_LATER: dict[str, Any] = {"rare_classes": "error", "strata": None}
 # Parts of a config that change nothing where they are null or empty.
 MAY_BE_EMPTY = ("loggers", "callbacks")
 # Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.

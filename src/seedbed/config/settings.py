@@ -77,6 +77,10 @@ class TrainerSettings:
             require_known("trainer.precision", self.precision, PRECISIONS[:4])
 
 
+MOST_SCORED = 100_000
+"""Test rows of a seed."""
+
+
 @dataclass(frozen=True)
 class TrackingSettings:
     """The keys of ``tracking`` in a config; raises ``ConfigError`` for values that cannot work."""
@@ -85,6 +89,8 @@ class TrackingSettings:
     """Whether each seed's final weights are kept."""
     pictures: bool
     """Whether the report's pictures are drawn into the launch's artifacts."""
+    scores: bool | Literal["auto"] = "auto"
+    """Whether what each seed says of its test rows is kept; "auto": of up to ``MOST_SCORED`` rows."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> TrackingSettings:
@@ -94,6 +100,11 @@ class TrackingSettings:
     def __post_init__(self) -> None:
         for key, switch in (("checkpoints", self.checkpoints), ("pictures", self.pictures)):
             require(isinstance(switch, bool), f"tracking.{key}", switch, "true or false")
+        require(self.scores in (True, False, "auto"), "tracking.scores", self.scores, "true, false or auto")
+
+    def keeps_scores(self, rows: int) -> bool:
+        """Whether what is said of so many test rows of a seed is kept."""
+        return rows > 0 and (rows <= MOST_SCORED if self.scores == "auto" else bool(self.scores))
 
 
 @dataclass(frozen=True)

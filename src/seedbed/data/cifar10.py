@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seedbed.data.outcomes import Outcomes
 from seedbed.data.pictures import is_whole, keep, kept, picture_table
 from seedbed.data.published import cifar10 as published
 from seedbed.data.published_splits import TEST, TRAIN
@@ -27,12 +28,12 @@ class Cifar10(published.Cifar10Files):
         if not is_whole(stored, shape):
             keep(stored, shape, lambda whole: _fill(whole, files, progress))
         parts = [TEST if file.name == published.TEST_FILE else TRAIN for file in files]
+        labels = np.concatenate([published.records(file)[:, 0] for file in files])
         return picture_table(
             stored,
             name=source.name,
             digest=source.digest,
-            labels=np.concatenate([published.records(file)[:, 0] for file in files]).astype(np.int64),
-            classes=published.CLASSES,
+            outcomes=Outcomes(labels.astype(np.int64), published.CLASSES),
             parts=np.repeat(parts, published.ROWS_OF_A_FILE).astype(np.int8),
             notes=source.notes,
         )

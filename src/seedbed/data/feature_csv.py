@@ -1,4 +1,4 @@
-"""Anyone's labelled rows of numbers, from a file with one column a feature and one of labels."""
+"""Anyone's rows of numbers, from a file with one column a feature and one of labels or targets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from seedbed.data.columns import (
 )
 from seedbed.data.files.records import Reading, Records, open_records
 from seedbed.data.fitted import transformer_of
-from seedbed.data.labels import LabelRules, Labels, classes_of, equal_classes_note, label_numbers
+from seedbed.data.labels import LabelRules, Labels
 from seedbed.data.mixed_features import MixedFeatures
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.numbers import (
@@ -38,8 +38,10 @@ from seedbed.data.numbers import (
     decimal_notes,
     numeric_frame,
 )
+from seedbed.data.outcomes import Outcomes
 from seedbed.data.sources import sha256
-from seedbed.data.table import Prepared, Progress, Table, count_notes, count_rows, group_numbers
+from seedbed.data.table import Prepared, Progress, Table, count_notes, group_numbers
+from seedbed.data.targets import Targets, check_one_of, read_targets
 from seedbed.data.text_csv import checked_path
 from seedbed.errors import ConfigError, DataError
 from seedbed.quoting import override
@@ -55,6 +57,7 @@ class FeatureCsv:
         *,
         path: str | None = None,
         label: str | int | None = None,
+        target: str | int | None = None,
         features: Sequence[str | int] | None = None,
         exclude: Sequence[str | int] = (),
         missing: str = "drop",
@@ -74,6 +77,9 @@ class FeatureCsv:
         """
         self.path = checked_path(path, "data.path=patients.csv data.label=diagnosis")
         self.label = None if label is None else str(label)
+        self.target = None if target is None else str(target)
+        of_classes = {"labels": labels, "join_labels": join_labels, "drop_classes": drop_classes, "positive": positive}
+        check_one_of(self.label, self.target, of_classes)
         self.features = None if features is None else [str(name) for name in features]
         self.exclude = [str(name) for name in exclude or ()]
         require_choice("data.missing", missing, MISSING)
@@ -92,88 +98,94 @@ class FeatureCsv:
 
     def load(self, progress: Progress | None = None) -> Table:
         """Read and check the features; raises ``ConfigError`` and ``DataError``."""
-        asked = [*([self.label] if self.label is not None else []), *(self.features or []), *self.exclude]
-        records = open_records(self.path, self.reading, asked)
-        label_at = self._label_position(records)
-        chosen, unnamed = self._chosen(records, label_at)
+        named = [name for name in (self.label, self.target) if name is not None]
+        records = open_records(self.path, self.reading, [*named, *(self.features or []), *self.exclude])
+        outcome_at = self._outcome_position(records)
+        chosen, unnamed = self._chosen(records, outcome_at)
         columns = [records.columns[at] for at in chosen]
         exact, features, read, decimal = self._read(records, chosen)
-        place = f"{self.path}: column {records.columns[label_at]!r} (data.label)"
-        settled = self.rules.settled(records.strings([label_at])[0], place)
-        kept, dropped = self._complete(settled, features, columns)
+        place = (
+            f"{self.path}: column {records.columns[outcome_at]!r} (data.{'label' if self.target is None else 'target'})"
+        )
+        outcome: Labels | Targets
+        named_missing = read.named_missing
+        if self.target is None:
+            outcome = self.rules.settled(records.strings([outcome_at])[0], place)
+        else:
+            outcome = read_targets(records, self.target, decimal, self.missing_values)
+            named_missing += outcome.named_missing
+        kept, dropped = self._complete(outcome, features, columns)
         found = [read.columns.get(at, Column(records.columns[at])) for at in chosen]
         kinds, features = kept_values(found, features[kept])
         _, exact = kept_values(found, exact[kept])
-        names = [settled.names[row] for row in kept]
-        classes = classes_of(names, place)
-        positive = self.rules.positive_class(classes, place)
-        labels = label_numbers(names, classes)
+        outcomes = Outcomes.of_rows(outcome, kept, self.rules, place)
         dropped = {"dropped_bad_lines": records.dropped, **dropped}
         groups = group_numbers(row.tobytes() for row in features)  # rows that no network could tell apart
         return Table(
             name=self.path.stem,
             digest=sha256(self.path),
             features=features,
-            labels=labels,
-            classes=classes,
             groups=groups,
             texts=None,
             counts={
-                **count_rows(labels, groups, classes),
+                **outcomes.counts(groups),
                 "features": len(columns),
-                "rows_in_file": len(settled.names) + records.dropped,
+                "rows_in_file": len(outcome.absent) + records.dropped,
                 **{what: rows for what, rows in dropped.items() if rows},
-                **settled.counts,
+                **outcome.counts,
                 **records.counts,
             },
             notes=(
                 *records.notes,
-                *(records.target_notes("data.label") if self.label is None else []),
+                *(records.target_notes("data.label") if self.label is None and self.target is None else []),
                 *(["Left out as no feature: columns without a name, such as a row number."] if unnamed else []),
                 *count_notes(dropped, records.first_dropped),
                 *decimal_notes(self.decimal, decimal),
-                *self.missing_values.notes(read.named_missing),
+                *self.missing_values.notes(named_missing),
                 *kind_notes(kinds),
                 *read.notes,
-                *settled.notes,
-                *equal_classes_note(labels, classes, positive),
+                *outcome.notes,
+                *outcomes.notes,
             ),
-            preparation=self._preparation(kinds, features, labels),
+            preparation=self._preparation(kinds, features, outcomes.values),
             made_with={
                 **records.made_with,
-                **settled.made_with,
+                **outcome.made_with,
                 **read.made_with,
                 # To a fingerprint, auto is point.
                 **({"decimal": "comma"} if self.decimal == AUTO and decimal == "comma" else {}),
             },
             columns=tuple(columns),
             exact=exact,
-            positive_class=positive,
-            dropped_classes=self.rules.dropped,
+            **outcomes.fields,
         )
 
     # ---- columns -------------------------------------------------------------------------------------------------
 
-    def _label_position(self, records: Records) -> int:
+    def _outcome_position(self, records: Records) -> int:
+        """Position of the column of labels, or of targets."""
+        if self.target is not None:
+            return records.position(self.target, "data.target")
         if self.label is None and records.target is not None:
             return records.target.at
         if self.label is None:
             raise ConfigError(
-                f"data.label is not set: name the column of {self.path} that holds the label, as in data.label=COLUMN. "
-                f"Its columns are {records.listed()}."
+                f"data.label is not set: name the column of {self.path} that holds the label, as in data.label=COLUMN; or "
+                f"numbers to predict, for task=regression, as in data.target=COLUMN. Its columns are {records.listed()}."
             )
         return records.position(self.label, "data.label")
 
-    def _chosen(self, records: Records, label_at: int) -> tuple[list[int], list[int]]:
+    def _chosen(self, records: Records, outcome_at: int) -> tuple[list[int], list[int]]:
         """Positions of the features, and of columns without a name that are not taken for one."""
         excluded = {records.position(name, "data.exclude") for name in self.exclude}
         if self.features is not None:
             chosen, unnamed = [records.position(name, "data.features") for name in self.features], []
-            if label_at in chosen:
-                raise ConfigError(f"data.features names {self.label}, which is data.label. Leave it out.")
+            if outcome_at in chosen:
+                key, name = ("label", self.label) if self.target is None else ("target", self.target)
+                raise ConfigError(f"data.features names {name}, which is data.{key}. Leave it out.")
         else:
-            unnamed = [at for at in records.unnamed() if at != label_at]
-            chosen = [at for at in range(len(records.columns)) if at != label_at and at not in unnamed]
+            unnamed = [at for at in records.unnamed() if at != outcome_at]
+            chosen = [at for at in range(len(records.columns)) if at != outcome_at and at not in unnamed]
         chosen = [at for at in dict.fromkeys(chosen) if at not in excluded]
         if not chosen:
             raise ConfigError(
@@ -242,23 +254,22 @@ class FeatureCsv:
         return f"{self.path} has columns that are not numeric: {', '.join(shown)}{more}. {remedy}"
 
     def _complete(
-        self, labels: Labels, features: np.ndarray, columns: Sequence[str]
+        self, outcomes: Labels | Targets, features: np.ndarray, columns: Sequence[str]
     ) -> tuple[np.ndarray, dict[str, int]]:
         """The rows with all that is needed, and how many lack what."""
-        labelled = np.array([bool(name) for name in labels.names], dtype=bool)
         gaps = np.isnan(features) if self.missing == "drop" else np.zeros_like(features, dtype=bool)
-        wanted = labelled & ~labels.left_out
+        wanted = ~outcomes.absent & ~outcomes.left_out
         kept = np.flatnonzero(wanted & ~gaps.any(axis=1))
-        without_label = int((~labelled).sum())
+        without = int(outcomes.absent.sum())
         with_missing = int(wanted.sum()) - len(kept)
         if len(kept) == 0:
             worst = columns[int(gaps.sum(axis=0).argmax())]
             raise DataError(
-                f"{self.path}: no row is left. Without a label: {without_label}; with a missing value: {with_missing} "
+                f"{self.path}: no row is left. Without a {outcomes.what}: {without}; with a missing value: {with_missing} "
                 f"(most of them in column {worst!r}). Set data.missing=median, or leave columns out: "
                 f"{self._excluding([worst])}."
             )
-        return kept, {"dropped_without_label": without_label, "dropped_with_missing": with_missing}
+        return kept, {f"dropped_without_{outcomes.what}": without, "dropped_with_missing": with_missing}
 
     def _excluding(self, names: Sequence[str]) -> str:
         """The override that leaves out these columns too, as a shell takes it."""
@@ -267,15 +278,15 @@ class FeatureCsv:
     # ---- preparation ---------------------------------------------------------------------------------------------
 
     def _preparation(
-        self, columns: Sequence[Column], features: np.ndarray, labels: np.ndarray
+        self, columns: Sequence[Column], features: np.ndarray, outcomes: np.ndarray
     ) -> FittedFeatures | MixedFeatures | None:
         transformer = transformer_of(self.missing, self.scaler)
         if any(column.kind != NUMBER for column in columns):
-            return MixedFeatures.of(columns, transformer, features, labels)
+            return MixedFeatures.of(columns, transformer, features, outcomes)
         if transformer is None:
             return None
         # A trial on all rows, for the number of columns and for errors before any training; nothing else is kept.
-        trial = _transformed(transformer, features, labels, np.arange(len(labels)))
+        trial = _transformed(transformer, features, outcomes, np.arange(len(outcomes)))
         return FittedFeatures(transformer, trial.shape[1])
 
 
@@ -292,10 +303,10 @@ class FittedFeatures:
 
     def fitted(self, table: Table, train: np.ndarray) -> Pipeline:
         """The transformer, fitted to the rows ``train``."""
-        return _fitted(self.transformer, table.features, table.labels, train)
+        return _fitted(self.transformer, table.features, table.outcomes, train)
 
     def fit(self, table: Table, train: np.ndarray) -> Prepared:
-        features = _transformed(self.transformer, table.features, table.labels, train)
+        features = _transformed(self.transformer, table.features, table.outcomes, train)
         if features.shape[1] != self.width:
             raise ConfigError(
                 f"data.scaler gives {features.shape[1]} columns for the training rows of one seed and {self.width} for "
@@ -311,14 +322,14 @@ def _such(refused: Mapping[int, NoCategory]) -> str:
     return f"{', such as the days since a date' if dates else ''}{', or train on the texts: data=text_csv' if texts else ''}"
 
 
-def _fitted(transformer: Pipeline, features: np.ndarray, labels: np.ndarray, train: np.ndarray) -> Pipeline:
-    return clone(transformer).fit(features[train], labels[train])
+def _fitted(transformer: Pipeline, features: np.ndarray, outcomes: np.ndarray, train: np.ndarray) -> Pipeline:
+    return clone(transformer).fit(features[train], outcomes[train])
 
 
-def _transformed(transformer: Pipeline, features: np.ndarray, labels: np.ndarray, train: np.ndarray) -> np.ndarray:
+def _transformed(transformer: Pipeline, features: np.ndarray, outcomes: np.ndarray, train: np.ndarray) -> np.ndarray:
     """All rows by a transformer fitted to the rows ``train``, (N, width) of the features' type; raises ``ConfigError``."""
     try:
-        fitted = _fitted(transformer, features, labels, train)
+        fitted = _fitted(transformer, features, outcomes, train)
         made = np.asarray(fitted.transform(features), dtype=features.dtype)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"data.scaler cannot transform these features: {' '.join(str(error).split())}") from error

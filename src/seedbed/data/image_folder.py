@@ -1,4 +1,7 @@
-"""Anyone's pictures: a folder with one subfolder a class, or with such folders for training, validation and tests."""
+"""Anyone's pictures: a folder with one subfolder a class, or with such folders for training, validation and tests.
+
+Or a folder of pictures whose targets stand in a file.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,13 @@ from seedbed.checks import is_whole as is_count
 from seedbed.checks import require, require_choice
 from seedbed.data import sources
 from seedbed.data.labels import LabelRules, look_alikes
+from seedbed.data.numbers import MissingValues, check_decimal
+from seedbed.data.outcomes import Outcomes
+from seedbed.data.picture_targets import ListedTargets, TargetFile
 from seedbed.data.pictures import is_whole, keep, kept, picture_table
 from seedbed.data.published_splits import TEST, TRAIN, VAL
 from seedbed.data.table import Progress, Table, rows_of
+from seedbed.data.targets import check_one_of
 from seedbed.errors import ConfigError, DataError, check_storable, readable
 from seedbed.paths import expanded
 
@@ -77,6 +84,7 @@ class PictureFile:
 
     path: Path
     label: str
+    """"" where it has a target."""
     part: int
 
 
@@ -87,6 +95,11 @@ class ImageFolder:
         self,
         *,
         path: str | None = None,
+        targets: str | None = None,
+        target: str | int | None = None,
+        file: str | int | None = None,
+        decimal: str = "point",
+        missing_values: Sequence[Any] | None = None,
         size: Sequence[int] = (32, 32),
         fit: str = "crop",
         colours: str = "rgb",
@@ -106,23 +119,32 @@ class ImageFolder:
         self.look = Look(size[0], size[1], fit, colours)
         self.bad_files = bad_files
         self.rules = LabelRules(positive=positive)
+        check_one_of(None, None if target is None else str(target), {"positive": positive})
+        check_decimal(decimal)
+        self.targets = _target_file(targets, target, file, decimal, MissingValues(missing_values))
 
     def load(self, progress: Progress | None = None) -> Table:
         """Read the pictures, once: what they have become is kept in the cache. Raises ``ConfigError``, ``DataError``."""
-        files, passed_over = self._found()
+        listed = self.targets.read(self.path) if self.targets is not None and self.path.is_dir() else None
+        files, passed_over = self._found() if listed is None else (self._listed(listed), [])
         digest = self._digest(files)
         decoder = f"Pillow {PIL.__version__}"
         key = json.dumps([digest, asdict(self.look), decoder], sort_keys=True)
         stored = kept(f"folder-{hashlib.sha256(key.encode()).hexdigest()[:16]}")
         bad = self._read(stored, files, progress)
-        files = [file for file in files if self._name(file) not in bad]
-        classes = self._classes(files)
-        number = {label: index for index, label in enumerate(classes)}
-        positive = self.rules.positive_class(classes, f"{self.path}")
+        readable_ones = np.array([self._name(file) not in bad for file in files], dtype=bool)
+        files = [file for file, is_picture in zip(files, readable_ones, strict=True) if is_picture]
+        if listed is None:
+            classes = self._classes(files)
+            positive = self.rules.positive_class(classes, f"{self.path}")
+            outcomes = Outcomes.of_labels([file.label for file in files], classes, positive)
+        else:
+            outcomes = Outcomes.of_targets(listed.targets.of_rows(np.flatnonzero(readable_ones)))
+            digest = _with_targets(digest, listed.targets.values)
         in_parts = any(file.part != TRAIN for file in files)
         parts = np.array([file.part for file in files], dtype=np.int8)
         first = next(iter(bad.items()), ("", ""))
-        notes = [self.look.describe()]
+        notes = [self.look.describe(), *(() if listed is None else listed.notes)]
         if in_parts:
             sizes = ", ".join(f"{name} {int((parts == side).sum())}" for name, side in _sides(parts))
             notes.append(
@@ -141,16 +163,25 @@ class ImageFolder:
             stored,
             name=self.path.resolve().name,
             digest=digest,
-            labels=np.array([number[file.label] for file in files], dtype=np.int64),
-            classes=classes,
+            outcomes=outcomes,
             parts=parts if in_parts else None,
-            counts={"dropped_bad_files": len(bad)} if bad else {},
+            counts=({"dropped_bad_files": len(bad)} if bad else {}) | ({} if listed is None else listed.counts),
             notes=notes,
             made_with={"pictures": decoder},
-            positive=positive,
         )
 
     # ---- files ---------------------------------------------------------------------------------------------------
+
+    def _listed(self, listed: ListedTargets) -> list[PictureFile]:
+        """The pictures that have targets; in parts where each lies in a folder of one, and some of them are to train."""
+        if not listed.names:
+            return []
+        sides = [PARTS.get(name.partition("/")[0].lower()) if "/" in name else None for name in listed.names]
+        in_parts = None not in sides and TRAIN in sides
+        return [
+            PictureFile(self.path / name, "", side if in_parts and side is not None else TRAIN)
+            for name, side in zip(listed.names, sides, strict=True)
+        ]
 
     def _found(self) -> tuple[list[PictureFile], list[str]]:
         """All picture files in their order, and names of files that are none."""
@@ -270,6 +301,28 @@ class ImageFolder:
                 f"{self.path}: none of {len(files)} files is a readable picture ({next(iter(bad.items()))})."
             )
         return count
+
+
+def _target_file(
+    targets: str | None, target: str | int | None, file: str | int | None, decimal: str, missing: MissingValues
+) -> TargetFile | None:
+    """The file of targets, where one is named; raises ``ConfigError`` for one setting without the other."""
+    given = {"data.targets": targets, "data.target": target}
+    absent = [key for key, value in given.items() if value is None]
+    if len(absent) == 1 or (absent and file is not None):
+        there = next((key for key, value in {**given, "data.file": file}.items() if value is not None), "")
+        raise ConfigError(
+            f"{there} is set and {absent[0]} is not: targets of pictures stand in a file, as in data.targets=ages.csv "
+            "data.target=age."
+        )
+    if targets is None:
+        return None
+    return TargetFile(expanded(targets), str(target), None if file is None else str(file), decimal, missing)
+
+
+def _with_targets(digest: str, targets: np.ndarray) -> str:
+    """The digest of pictures and their targets (N,)."""
+    return hashlib.sha256(f"{digest} {targets.tolist()}".encode()).hexdigest()
 
 
 def _folders(path: Path) -> list[Path]:

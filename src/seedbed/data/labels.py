@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,6 +42,12 @@ class Labels:
     notes: tuple[str, ...]
     made_with: dict[str, str]
     """For ``Table.made_with``."""
+    what: ClassVar[str] = "label"
+
+    @property
+    def absent(self) -> np.ndarray:
+        """(N,) booleans: whether there is none."""
+        return np.array([not name for name in self.names], dtype=bool)
 
 
 @dataclass(frozen=True)

@@ -179,10 +179,10 @@ class MixedFeatures:
 
     def fitted(self, table: Table, train: np.ndarray) -> ColumnTransformers:
         """The transformers, fitted to the rows ``train``."""
-        return self.transformers.fitted(table.features[train], table.labels[train])
+        return self.transformers.fitted(table.features[train], table.outcomes[train])
 
     def fit(self, table: Table, train: np.ndarray) -> Prepared:
-        prepared = _prepared(self.transformers, table.features, table.labels, train)
+        prepared = _prepared(self.transformers, table.features, table.outcomes, train)
         if prepared.features.shape[1] != self.inputs.width:
             raise ConfigError(
                 f"data.scaler gives {prepared.features.shape[1]} columns with those of the categories for the training rows of "

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from seedbed.data import sources
-from seedbed.data.labels import equal_classes_note
 from seedbed.data.network_inputs import Pictures
-from seedbed.data.table import Table, count_rows, group_numbers, mapped
+from seedbed.data.outcomes import Outcomes
+from seedbed.data.table import Table, group_numbers, mapped
 
 SUFFIX = ".npy"
 
@@ -21,13 +21,11 @@ def picture_table(
     *,
     name: str,
     digest: str,
-    labels: np.ndarray,
-    classes: Sequence[str],
+    outcomes: Outcomes,
     parts: np.ndarray | None,
     counts: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
     made_with: Mapping[str, str] | None = None,
-    positive: str | None = None,
 ) -> Table:
     """The table of the pictures (N, C, H, W) in the file ``stored``; pictures of equal bytes share a group."""
     pictures = mapped(stored)
@@ -36,17 +34,15 @@ def picture_table(
         name=name,
         digest=digest,
         features=pictures,
-        labels=labels,
-        classes=tuple(classes),
         groups=groups,
         texts=None,
-        counts={**count_rows(labels, groups, classes), **(counts or {})},
-        notes=(*notes, *equal_classes_note(labels, classes, positive)),
+        counts={**outcomes.counts(groups), **(counts or {})},
+        notes=(*notes, *outcomes.notes),
         of_features=Pictures(*pictures.shape[1:]),
         made_with=made_with or {},
         parts=parts,
         stored=stored,
-        positive_class=positive,
+        **outcomes.fields,
     )
 
 

@@ -12,8 +12,10 @@ from seedbed.data.splits import (
     SIDES,
     Rows,
     Split,
+    check_strata,
     classes_of_few,
     deal,
+    in_strata,
     leave_out,
     members_of,
     narrow,
@@ -32,8 +34,8 @@ AUTO_VAL = 0.1
 class OfficialSplit(Split):
     """The published test part tests; the published validation part validates or, where there is none, some training rows.
 
-    These are drawn for each class in proportion to its training rows, and equal rows stay on one side; but rows of the
-    published parts stay where they are, also where a test row equals a training row.
+    These are drawn for each class, or range of the targets, in proportion to its training rows, and equal rows stay on one
+    side; but rows of the published parts stay where they are, also where a test row equals a training row.
     """
 
     has_test_rows = True
@@ -45,11 +47,12 @@ class OfficialSplit(Split):
         test: Literal["published"] = "published",
         per_seed: bool = True,
         seed: int = 0,
+        strata: int | None = None,
     ) -> None:
         """``val`` is a share or a number of the published training rows, or "auto": the published part, else a tenth.
 
-        ``per_seed`` draws the validation rows for each seed, otherwise ``seed`` draws them once for all. Raises
-        ``ConfigError``.
+        ``per_seed`` draws the validation rows for each seed, otherwise ``seed`` draws them once for all; ``strata`` is
+        that of ``GroupStratifiedSplit``. Raises ``ConfigError``.
         """
         share = is_number(val) and 0 < val < 1  # type: ignore[operator]
         require(
@@ -59,10 +62,11 @@ class OfficialSplit(Split):
             "a share of the training rows such as 0.1, a number of them such as 5000, or auto",
         )
         require_choice("split.test", test, ("published",))
-        self.val, self.per_seed, self.seed = val, per_seed, seed
+        self.val, self.per_seed, self.seed, self.strata = val, per_seed, seed, check_strata(strata)
 
     def rows(self, table: Table, seed: int) -> Rows:
         """The rows of one seed; raises ``ConfigError`` and ``DataError`` where the table's parts do not suit."""
+        table = in_strata(table, self.strata)
         parts = published_parts(table, "official")
         train, val, test = (np.flatnonzero(parts == side) for side in range(len(SIDES)))
         if len(val) and self.val != "auto":
@@ -73,7 +77,7 @@ class OfficialSplit(Split):
         if len(val) == 0:
             train, val = self._drawn(table, train, seed if self.per_seed else self.seed)
         present = np.bincount(table.labels[train], minlength=len(table.classes)) > 0
-        if not present.all():
+        if not present.all() and table.targets is None:
             raise DataError(
                 f"{table.name}: the published training part has {none_of(table.classes, present)}, so that nothing can learn "
                 "to tell it from others. Take split=per_seed, which draws from all rows, or leave the class out."
@@ -102,7 +106,7 @@ class OfficialSplit(Split):
         side = side_of_group[groups]
         for number, name in enumerate(("training", "validation")):
             present = np.bincount(labels[side == number], minlength=classes)
-            if (present == 0).any():
+            if (present == 0).any() and table.targets is None:
                 label = table.classes[int(present.argmin())]
                 few = classes_of_few(table, 2, rows)
                 remedy = (

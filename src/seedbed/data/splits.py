@@ -1,15 +1,15 @@
-"""Splits: which rows train, validate and test one seed; stratified, with equal rows kept together."""
+"""Splits: which rows train, validate and test one seed; stratified by class, with equal rows kept together."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from seedbed.checks import require_choice
+from seedbed.checks import is_whole, require, require_choice
 from seedbed.data.table import Table, rows_of
 from seedbed.errors import ConfigError, DataError
 from seedbed.quoting import override
@@ -69,6 +69,8 @@ def none_of(classes: Sequence[str], present: np.ndarray) -> str:
 
 def notes_on_classes(table: Table, parts: dict[str, np.ndarray]) -> tuple[str, ...]:
     """A sentence for each part, of row numbers, that lacks a class: what is measured there says nothing of it."""
+    if table.targets is not None:
+        return ()
     rows_of_class = np.bincount(table.labels, minlength=len(table.classes))
     notes = []
     for name, rows in parts.items():
@@ -81,6 +83,38 @@ def notes_on_classes(table: Table, parts: dict[str, np.ndarray]) -> tuple[str, .
                 "rows are undefined there and left out, and means over the classes are over the others."
             )
     return tuple(notes)
+
+
+FEWEST_STRATA = 2
+
+
+def check_strata(strata: int | None) -> int | None:
+    """Raise ``ConfigError`` for a ``split.strata`` that cannot be."""
+    fits = strata is None or (is_whole(strata) and strata >= FEWEST_STRATA)
+    require(fits, "split.strata", strata, "null, or a number of ranges of the targets from 2 on, such as 10")
+    return strata
+
+
+def in_strata(table: Table, strata: int | None) -> Table:
+    """The table with what each side of a split gets its share of in the place of classes.
+
+    Of targets, that is so many ranges, each with about as many rows (equal targets are in one range), or all rows where
+    ``strata`` is None. Raises ``ConfigError`` for strata of a table that has classes.
+    """
+    if table.targets is None:
+        if strata is not None:
+            raise ConfigError(
+                f"split.strata={strata}: {table.name} has classes, and every side gets its share of each. Leave it out: it is "
+                "for targets (task=regression)."
+            )
+        return table
+    if strata is None:
+        return replace(table, classes=("",))
+    ends = np.quantile(table.targets, np.arange(1, strata) / strata)
+    _, numbers = np.unique(np.searchsorted(ends, table.targets), return_inverse=True)
+    ranges = [table.targets[numbers == number] for number in range(numbers.max() + 1)]
+    names = tuple(f"from {each.min():g} to {each.max():g}" for each in ranges)
+    return replace(table, labels=numbers.astype(np.int64), classes=names)
 
 
 class Split(ABC):
@@ -117,7 +151,7 @@ class Split(ABC):
 class GroupStratifiedSplit(Split):
     """Shares the rows of each class out to three sides, and never parts the rows of a group.
 
-    Each class hits its rounded share of every side exactly wherever it has enough groups of a single row: the
+    Of targets, all rows are one class, or each range of them (``strata``). Each class hits its rounded share of every side exactly wherever it has enough groups of a single row: the
     larger groups are dealt out first, at random in proportion to the shares where they fit, and single rows
     fill up.
     """
@@ -131,10 +165,12 @@ class GroupStratifiedSplit(Split):
         per_seed: bool = True,
         seed: int = 0,
         rare_classes: str = "error",
+        strata: int | None = None,
     ) -> None:
         """Shares of the rows; ``per_seed`` draws a split for each seed, otherwise ``seed`` draws one for all.
 
-        ``rare_classes`` "allow" lets validation and test rows lack a class that has too few rows for all sides. Raises
+        ``rare_classes`` "allow" lets validation and test rows lack a class that has too few rows for all sides.
+        ``strata``: into how many ranges targets are put, of each of which every side gets its share. Raises
         ``ConfigError`` for shares that cannot be.
         """
         require_choice("split.rare_classes", rare_classes, ("error", "allow"))
@@ -143,10 +179,12 @@ class GroupStratifiedSplit(Split):
         self.has_test_rows = test > 0
         self.per_seed = per_seed
         self.seed = seed
+        self.strata = check_strata(strata)
         self._check_shares()
 
     def rows(self, table: Table, seed: int) -> Rows:
         """The rows of one seed; raises ``DataError`` when a side that should have rows lacks a class that it may not lack."""
+        table = in_strata(table, self.strata)
         drawn_with = seed if self.per_seed else self.seed
         side_of_row = _dealt(table, self.shares, drawn_with)
         self._check_classes(table, side_of_row, drawn_with)
@@ -182,6 +220,14 @@ class GroupStratifiedSplit(Split):
                 continue  # said in the notes
             rows = np.flatnonzero(table.labels == label)
             groups = len(np.unique(table.groups[rows]))
+            if table.targets is not None:
+                of_range = f" with targets {table.classes[label]}" if table.classes[label] else ""
+                fewer = f"Lower split.strata={self.strata}, or use" if self.strata else "Use"
+                raise DataError(
+                    f"{table.name}: the {SIDES[side]} split of seed {seed} has no row{of_range} "
+                    f"(split.{SIDES[side]}={self.shares[side]:g} of {rows_of(len(rows))}, {groups} distinct). {fewer} data with "
+                    "more of them."
+                )
             raise DataError(
                 f"{table.name}: class {table.classes[label]!r} has no row in the {SIDES[side]} split of "
                 f"seed {seed} (split.{SIDES[side]}={self.shares[side]:g} of its {rows_of(len(rows))}, {groups} distinct). {self._remedy(table, seed)}"

@@ -1,4 +1,4 @@
-"""A table of labelled rows, ready for a network, and how two of them are found to be the same."""
+"""A table of rows with labels or targets, ready for a network, and how two of them are found to be the same."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Preparation(Protocol):
 
 @dataclass(frozen=True)
 class Table:
-    """N labelled rows, all from one file."""
+    """N rows, each with a label or with a target, all from one file."""
 
     name: str
     """The data set; a subset or another edition has a name of its own."""
@@ -99,9 +99,9 @@ class Table:
     features: np.ndarray
     """(N, ...): float32 (N, F) for vectors, uint8 (N, C, H, W) for pictures; with a ``preparation``, what that starts from."""
     labels: np.ndarray
-    """(N,) int64, index into ``classes``."""
+    """(N,) int64, index into ``classes``; zeros where there are ``targets``."""
     classes: tuple[str, ...]
-    """Sorted labels."""
+    """Sorted labels; () where there are ``targets``."""
     groups: np.ndarray
     """(N,) int64: rows of the same normalised text, or of equal features, share a number; a split never parts them."""
     texts: tuple[str, ...] | None
@@ -131,6 +131,10 @@ class Table:
     """Of two classes the one that metrics are about, where the user has chosen it."""
     dropped_classes: tuple[str, ...] | None = None
     """What ``data.drop_classes`` leaves out; None where the data have no such setting."""
+    targets: np.ndarray | None = None
+    """(N,) float64, the numbers to predict; None where the rows have labels."""
+    target_name: str = ""
+    """What the targets are called, such as "price"."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "features": self.features if self.stored is None else None}
@@ -144,6 +148,11 @@ class Table:
         if self.preparation is not None:
             return self.preparation.inputs
         return self.of_features or Vectors(self.features.shape[1])
+
+    @property
+    def outcomes(self) -> np.ndarray:
+        """(N,) what is to be predicted: the targets, or the labels."""
+        return self.labels if self.targets is None else self.targets
 
     @property
     def minority(self) -> int:
@@ -215,6 +224,7 @@ def count_notes(counts: Mapping[str, int], first_dropped: str) -> list[str]:
         "dropped_bad_lines": f"left out: another number of fields than the header, or no record (first: {first_dropped})",
         "dropped_without_text": "left out: no text",
         "dropped_without_label": "left out: no label",
+        "dropped_without_target": "left out: no target",
         "dropped_with_missing": "left out: a missing value (data.missing=drop)",
         "dropped_without_user": "left out: no user",
         "dropped_without_item": "left out: no item",

@@ -23,6 +23,7 @@ from seedbed.report.sections import (
     losses,
     opening,
     other_metrics,
+    predictions,
     published,
     ranks,
     recipe,
@@ -57,6 +58,7 @@ SECTIONS: tuple[Section, ...] = (
     findings.section,
     curves.section,
     losses.section,
+    predictions.section,
     cold_start.section,
     search.section,
     sweep.section,
@@ -79,7 +81,7 @@ def blocks_of(evidence: Evidence) -> list[Block]:
 
 # ---- what a launch shows in MLflow -----------------------------------------------------------------------------------
 
-_WITH_PICTURES = (opening, every_seed, comparisons, ranks, published, curves, losses)
+_WITH_PICTURES = (opening, every_seed, comparisons, ranks, published, curves, losses, predictions)
 
 
 def launch_answer(evidence: Evidence) -> tuple[list[Block], list[Block]]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pandas as pd
 
+from seedbed.config.recipe import FILES_OF_DATA
 from seedbed.errors import ConfigError
 from seedbed.metrics import as_plain, from_plain
 from seedbed.paths import home_folder
@@ -33,9 +34,9 @@ FORMAT = 1
 RECORDED = tuple(column for column in CELL_COLUMNS if column != "experiment")
 """What the record says of a cell; what stands in results.csv too must be the same there."""
 # What is not in the record as it is in ``Results``.
-_OWN_FORM = ("cells", "curves", "jobs", "declared", "declared_by_launch")
+_OWN_FORM = ("cells", "curves", "jobs", "declared", "declared_by_launch", "predicted")
 # Of config.data: where the data lie on one machine.
-_PLACES = ("root", "path")
+_PLACES = ("root", *FILES_OF_DATA)
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def record_json(results: Results, learned: Inspection | str | None) -> str:
         "format": FORMAT,
         **{name: plain(getattr(results, name)) for name in fields},
         **({"declared": as_plain(results.declared)} if results.declared_by_launch else {}),
+        **({"predicted": plain(results.predicted)} if results.predicted else {}),
         "metrics": results.metrics,
         "cells": plain(results.cells[list(RECORDED)].astype(object).to_numpy().tolist()),
         "jobs": [_plain_job(job) for job in results.jobs],
@@ -129,6 +131,7 @@ def read_record(experiment: str, folder: str | PathLike[str]) -> Record:
             jobs=jobs,
             declared=declared,
             declared_by_launch=recorded is not None,
+            predicted=restored(content.get("predicted"), hints["predicted"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error

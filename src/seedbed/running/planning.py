@@ -106,6 +106,8 @@ class Planner:
         With ``leave_out``, those that ask for what the data do not have are left out, with a word, if others remain.
         """
         # Built first, since their settings can be wrong, and loading data may mean a download.
+        for variant in variants:
+            task_class(variant.config).check_data(variant.config["data"])
         parts = [(build(v.config["split"], "split"), _strategy(v)) for v in variants]
         plan: list[PlannedVariant] = []
         unfit: dict[str, NotInTheData] = {}

@@ -141,7 +141,8 @@ def run_loaded(
     for sentence in _of_other_code(store, plan, missing):
         display.say(sentence)
     failures, trained = _train_launch(store, launch, experiment, plan, done, missing, display, fail_fast)
-    results = read_results(store, store.launch(launch.id), curves=curves)
+    predicted = bool(experiment.config["tracking"]["pictures"])
+    results = read_results(store, store.launch(launch.id), curves=curves, predicted=predicted)
     launch.artifact("table.txt", table_text(results))
     describe_results(launch, results, display)
     whys = {where: failure.why for where, failure in failures.items()}

@@ -283,7 +283,7 @@ def _for_selection(variant: Variant, settings: SearchSettings, seeds: int) -> Va
             "split": config["split"],
             "holdout": settings.holdout,
         }
-    config["tracking"]["checkpoints"] = False
+    config["tracking"] |= {"checkpoints": False, "scores": False}
     if settings.prunes and config["trainer"]["seeds_at_once"] == "auto":  # the mean is to be that of all seeds
         config["trainer"]["seeds_at_once"] = seeds
     return replace(variant, config=config)

@@ -24,9 +24,11 @@ from seedbed.serving.inputs import Inputs
 from seedbed.serving.numbers import NumberInputs
 from seedbed.serving.predictor import Predictor
 from seedbed.serving.recommender import Recommender, Seen
+from seedbed.serving.regressor import Regressor
 from seedbed.serving.scores import NetworkScores, Scores
 from seedbed.serving.texts import TextInputs
-from seedbed.tasks.base import CLASSIFIER, RECOMMENDER
+from seedbed.tasks.base import CLASSIFIER, RECOMMENDER, REGRESSOR
+from seedbed.tasks.regression import Scale
 from seedbed.trained.loading import TrackedVariant, TrainedNetworks, TrainedRecommender, trained_recommender
 
 INDEXES = ("exact", "faiss")
@@ -48,7 +50,7 @@ def predictor_of(tracked: TrackedVariant, seed: int | None = None, index: str = 
         return recommender_of(trained_recommender(tracked, seed), index)
     if index != "exact":
         raise ConfigError(f"--index {index}: only a variant that recommends has items to index. Leave it out.")
-    return classifier_of(tracked, seed)
+    return row_predictor_of(tracked, seed)
 
 
 # ---- ratings ---------------------------------------------------------------------------------------------------------
@@ -90,7 +92,27 @@ def _faiss(variant: str, scores: Scores) -> FaissIndex:
     return FaissIndex.build(vectors)
 
 
-# ---- classes ---------------------------------------------------------------------------------------------------------
+# ---- texts and rows of numbers ---------------------------------------------------------------------------------------
+
+
+def row_predictor_of(tracked: TrackedVariant, seed: int | None = None) -> Classifier | Regressor:
+    """Make what answers about texts or rows of numbers; raises a ``SeedbedError`` as ``classifier_of`` does."""
+    return regressor_of(tracked, seed) if tracked.task.SERVED_AS == REGRESSOR else classifier_of(tracked, seed)
+
+
+def regressor_of(tracked: TrackedVariant, seed: int | None = None) -> Regressor:
+    """Make a regressor by all seeds that ended well, or by one; raises a ``SeedbedError`` for data that cannot be stored."""
+    trained = tracked.networks(seed)
+    table: Table = trained.table
+    networks = Networks(tracked.config["model"], tracked.task.network_arguments(table), dict(trained.networks))
+    # Made anew of the training rows, as what prepares the features is: the table is that of the launch.
+    scales = {
+        of_seed: Scale(0.0, 1.0)
+        if isinstance(network, FittedEstimator)
+        else Scale.of(table, trained.rows(of_seed).train)
+        for of_seed, network in trained.networks
+    }
+    return Regressor(trained.about, table.target_name, scales, _inputs(trained, table), networks)
 
 
 def classifier_of(tracked: TrackedVariant, seed: int | None = None) -> Classifier:
@@ -107,7 +129,7 @@ def classifier_of(tracked: TrackedVariant, seed: int | None = None) -> Classifie
     if tracked.task.SERVED_AS != CLASSIFIER:
         raise ConfigError(
             f"{tracked.results.experiment!r} has the task {tracked.config['task']['_target_']}, and only an experiment with "
-            "task=classification, task=rating or task=retrieval can be asked. Name such an experiment."
+            "task=classification, task=regression, task=rating or task=retrieval can be asked. Name such an experiment."
         )
     trained = tracked.networks(seed)
     table: Table = trained.table

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from seedbed.serving.files import Networks
-from seedbed.serving.inputs import KINDS, Inputs
-from seedbed.serving.predictor import Column, Predictor, with_nulls
+from seedbed.serving.inputs import Inputs
+from seedbed.serving.predictor import Column, with_nulls
+from seedbed.serving.rows import OfRows
 from seedbed.statistics import summary
 
-NETWORKS = "networks"
 
-
-class Classifier(Predictor):
+class Classifier(OfRows):
     """Gives each row the class with the highest mean probability over the seeds.
 
     ``rarest`` is the rarest class in training, such as spam.
@@ -30,24 +27,11 @@ class Classifier(Predictor):
     def __init__(self, about: str, classes: tuple[str, ...], rarest: str, inputs: Inputs, networks: Networks) -> None:
         self.about, self.classes, self.rarest, self.inputs, self.networks = about, classes, rarest, inputs, networks
 
-    @torch.inference_mode()
     def probabilities(self, questions: pd.DataFrame) -> NDArray[np.float64]:
         """Probabilities (S, N, C) by seed, question and class; raises ``DataError`` for what cannot be answered."""
-        self.require_questions(questions)
-        features = self.inputs.features(questions)
-        of_seeds = zip(self.networks.of_seeds.values(), features, strict=True)
-        scores = [network(torch.from_numpy(rows)).double().softmax(-1).numpy() for network, rows in of_seeds]
-        return np.stack(scores)
+        return np.stack([given.softmax(-1).numpy() for given in self.outputs(questions)])
 
     # ---- a table of questions ----------------------------------------------------------------------------------------
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        return tuple(self.networks.of_seeds)
-
-    @property
-    def questions(self) -> tuple[Column, ...]:
-        return self.inputs.columns
 
     @property
     def answers(self) -> tuple[Column, ...]:
@@ -62,9 +46,6 @@ class Classifier(Predictor):
             )
         ]
         return Column("label", "string"), *of_classes
-
-    def example(self) -> pd.DataFrame:
-        return self.inputs.example
 
     def predict(self, questions: pd.DataFrame) -> pd.DataFrame:
         scores = self.probabilities(questions)
@@ -83,23 +64,10 @@ class Classifier(Predictor):
 
     # ---- files -------------------------------------------------------------------------------------------------------
 
-    @property
-    def code(self) -> tuple[str, ...]:
-        return (*super().code, *self.inputs.code, *self.networks.code)
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        return (*self.inputs.packages, *self.networks.packages)
-
     def write(self, folder: Path) -> dict[str, Any]:
-        self.networks.save(folder / NETWORKS)
-        inputs = {"kind": self.inputs.KIND, **self.inputs.write(folder)}
-        return {"classes": self.classes, "rarest": self.rarest, "inputs": inputs}
+        return {"classes": self.classes, "rarest": self.rarest, **self.write_parts(folder)}
 
     @classmethod
     def read(cls, folder: Path, description: dict[str, Any]) -> Self:
-        networks = Networks.load(folder / NETWORKS)
-        inputs = description["inputs"]
-        kind: type[Inputs] = resolve_name(KINDS[inputs["kind"]])
-        read = kind.read(folder, inputs, len(networks.of_seeds))
-        return cls(description["about"], tuple(description["classes"]), description["rarest"], read, networks)
+        parts = cls.read_parts(folder, description)
+        return cls(description["about"], tuple(description["classes"]), description["rarest"], *parts)

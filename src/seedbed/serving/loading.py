@@ -12,6 +12,7 @@ from seedbed.serving.predictor import DESCRIPTION, FORMAT, Predictor
 KINDS = {
     "recommender": "seedbed.serving.recommender:Recommender",
     "classifier": "seedbed.serving.classifier:Classifier",
+    "regressor": "seedbed.serving.regressor:Regressor",
 }
 """Name in the files -> class, whose module is imported for such a model alone."""
 

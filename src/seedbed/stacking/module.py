@@ -61,6 +61,9 @@ class StackedModule(pl.LightningModule):
         self.diverged_at: dict[int, int] = {}
         self.history: list[dict[str, np.ndarray]] = []
         self.test_metrics: dict[str, np.ndarray] = {}
+        self.keeps_scores = False
+        """Whether ``test_scores`` are kept: what ``scores`` gives of the test rows."""
+        self.test_scores: dict[str, np.ndarray] = {}
         self.latest = torch.zeros(seeds)
         self._evaluated: tuple[Tensor, ...] = ()
 
@@ -83,6 +86,10 @@ class StackedModule(pl.LightningModule):
     @abstractmethod
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         """Every metric's values (S,), from what ``evaluate`` gave for all rows."""
+
+    def scores(self, *evaluated: Tensor) -> dict[str, Tensor]:
+        """What is recorded of each row, by name (S, N, ...), from what ``evaluate`` gave for all; {}: nothing."""
+        return {}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         # Here and not in the constructor: by now the weights lie on their device, where the slices must point.
@@ -195,14 +202,15 @@ class StackedModule(pl.LightningModule):
     def test_step(self, batch: Part, batch_idx: int) -> None:
         self._evaluate(batch)
 
-    def measured(self, parts: Iterable[Part]) -> dict[str, np.ndarray]:
+    def measured(self, parts: Iterable[Part], *, of_tests: bool = False) -> dict[str, np.ndarray]:
         """Every metric's values (S,) on these rows, as the networks are now."""
         for part in parts:
             self._evaluate(part)
-        return self._fetch(self._metrics())
+        return self._fetch(self._metrics(of_tests=of_tests))
 
     def on_test_epoch_end(self) -> None:
-        self.test_metrics = self._fetch({f"test/{name}": value for name, value in self._metrics().items()})
+        metrics = self._metrics(of_tests=True)
+        self.test_metrics = self._fetch({f"test/{name}": value for name, value in metrics.items()})
         self._show_means(self.test_metrics)
 
     def _evaluate(self, part: Part) -> None:
@@ -212,8 +220,10 @@ class StackedModule(pl.LightningModule):
         for whole, piece in zip(self._evaluated, pieces, strict=True):
             whole[:, part.start : part.start + piece.shape[1]] = piece
 
-    def _metrics(self) -> dict[str, Tensor]:
+    def _metrics(self, *, of_tests: bool = False) -> dict[str, Tensor]:
         whole, self._evaluated = self._evaluated, ()
+        if of_tests and self.keeps_scores:
+            self.test_scores = {name: values.cpu().numpy() for name, values in self.scores(*whole).items()}
         return self.metrics(*whole)
 
     @staticmethod

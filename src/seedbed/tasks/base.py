@@ -15,7 +15,7 @@ from seedbed.data.splits import Passes, Rows
 from seedbed.data.table import Progress
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
-from seedbed.metrics import Metric, of_own
+from seedbed.metrics import Metric, Needs, of_own
 from seedbed.models.estimators import FittedEstimator
 from seedbed.models.fits import Fit
 from seedbed.models.fitted import Fitted
@@ -25,7 +25,7 @@ from seedbed.stacking.module import StackedModule
 SMALLEST_BATCH = "smallest_batch"
 """Among the settings of ``Task.batches``: a last training batch of fewer rows is dropped."""
 
-CLASSIFIER, RECOMMENDER = "classifier", "recommender"
+CLASSIFIER, REGRESSOR, RECOMMENDER = "classifier", "regressor", "recommender"
 """What networks can be served as: see ``Task.SERVED_AS``."""
 PARTS = {"train": "training", "val": "validation", "test": "test"}
 """The sides of a split as sentences call them."""
@@ -72,10 +72,13 @@ class Task(StackedModule):
     """What ``metrics`` gives under any settings, the loss first; what it gives beyond is recorded and drawn, never ranked."""
     TAKES_OWN_METRICS: ClassVar[bool] = False
     """Whether ``own_metrics`` of a user's are among its settings, and computed by ``metrics``."""
+    OWN_METRICS_NEED: ClassVar[Needs] = "probabilities"
+    """What those are computed from."""
     SERVED_AS: ClassVar[str | None] = None
     """What its networks answer as, for ``predict``, ``recommend`` and ``export``; None: they cannot be asked.
 
-    A ``CLASSIFIER`` gives logits (N, C) of the rows of a ``Table``, a ``RECOMMENDER`` scores (N,) of users and items of a
+    A ``CLASSIFIER`` gives logits (N, C) of the rows of a ``Table``, a ``REGRESSOR`` standardised targets (N, 1) of them, a
+    ``RECOMMENDER`` scores (N,) of users and items of a
     ``RatingTable``, the more the better.
     """
     PREDICTS_RATINGS: ClassVar[bool] = False
@@ -89,7 +92,7 @@ class Task(StackedModule):
     def declared_metrics(cls, settings: Mapping[str, Any]) -> tuple[Metric, ...]:
         """The metrics under the task's own ``settings``, by name; the user's own are last."""
         own = settings.get("own_metrics") or {} if cls.TAKES_OWN_METRICS else {}
-        return (*cls.METRICS, *(of_own(name, entry) for name, entry in own.items()))
+        return (*cls.METRICS, *(of_own(name, entry, cls.OWN_METRICS_NEED) for name, entry in own.items()))
 
     @classmethod
     @abstractmethod
@@ -137,6 +140,10 @@ class Task(StackedModule):
             draw=data.draw("train"),
             smallest=settings.get(SMALLEST_BATCH, 1),
         )
+
+    @classmethod
+    def check_data(cls, settings: Mapping[str, Any]) -> None:
+        """Raise ``ConfigError`` where the settings of the data, by name, say that their rows are not of the task's kind."""
 
     @classmethod
     def check_strategy(cls, strategy: Strategy) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from seedbed.config.code import Code
-from seedbed.config.recipe import can_change_results
+from seedbed.config.recipe import FILES_OF_DATA, can_change_results
 from seedbed.errors import TrackingError, near_misses
 from seedbed.metrics import Declared, from_plain
 from seedbed.paths import project_folder
@@ -177,17 +177,20 @@ def read_plan(store: Store, launch: str) -> Plan:
 
 
 def read_config(store: Store, run_id: str) -> dict[str, Any]:
-    """The resolved config of a launch or a variant's run, with ``data.path`` where that file is now.
+    """The resolved config of a launch or a variant's run, with the files of the data where these are now.
 
-    It is recorded as an absolute path; of a project that was moved, the file is looked for in the project.
+    They are recorded as absolute paths; of a project that was moved, a file is looked for in the project.
     """
     config = read_recorded_config(store, run_id)
     data = config.get("data")
-    path = data.get("path") if isinstance(data, dict) else None
-    if isinstance(data, dict) and isinstance(path, str) and path and not Path(path).exists():
-        parts = Path(path).parts[1:]
-        moved = (store.project.joinpath(*parts[start:]) for start in range(len(parts)))
-        data["path"] = str(next((place for place in moved if place.exists()), path))
+    if not isinstance(data, dict):
+        return config
+    for key in FILES_OF_DATA:
+        path = data.get(key)
+        if isinstance(path, str) and path and not Path(path).exists():
+            parts = Path(path).parts[1:]
+            moved = (store.project.joinpath(*parts[start:]) for start in range(len(parts)))
+            data[key] = str(next((place for place in moved if place.exists()), path))
     return config
 
 

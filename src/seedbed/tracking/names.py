@@ -62,6 +62,8 @@ ROUNDING, ROUNDING_RECORD = "rounding", "rounding.json"
 """The kind of run that records cells which were trained again alone, and the file in it."""
 WEIGHTS = "weights.safetensors"
 """Of a seed's run: the state of its ordinary network."""
+SCORES = "scores.npz"
+"""Of a seed's run: what it says of its test rows; see ``tracking.scores``."""
 ESTIMATOR = "estimator.skops"
 """Of a seed's run: its fitted estimator, where it has no network."""
 

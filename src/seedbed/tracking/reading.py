@@ -27,6 +27,7 @@ from seedbed.tracking.launches import (
     recipe_overrides,
 )
 from seedbed.tracking.names import SEARCH_RECORD
+from seedbed.tracking.predicted import read_predicted
 from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store
 
@@ -34,10 +35,12 @@ Notes = dict[str, list[str]]
 """Sentences by variant."""
 
 
-def read_results(store: Store, launch: Launch, *, curves: bool = True, jobs: bool = False) -> Results:
+def read_results(
+    store: Store, launch: Launch, *, curves: bool = True, jobs: bool = False, predicted: bool = False
+) -> Results:
     """All that a report needs of a launch: its cells wherever they were trained, curves, data and environment.
 
-    ``jobs``: of a job of a sweep, the others too. Raises ``TrackingError`` where the launch recorded nothing to read.
+    ``jobs``: of a job of a sweep, the others too; ``predicted``: predictions of test rows, where they are recorded. Raises ``TrackingError`` where the launch recorded nothing to read.
     """
     if not launch.readable:
         raise TrackingError(f"Launch {launch.id} ended before its first variant: there is nothing to report.")
@@ -55,6 +58,8 @@ def read_results(store: Store, launch: Launch, *, curves: bool = True, jobs: boo
     used = {cell.launch for cell in own.values()} | {launch.id}
     config = read_recorded_config(store, launch.id)
     declared, by_launch = _declared(store, launch, config)
+    data = read_data(store, launch.id)
+    target = str(data.get("target") or "") if predicted else ""
     return Results(
         experiment=store.experiment,
         config=config,
@@ -63,7 +68,7 @@ def read_results(store: Store, launch: Launch, *, curves: bool = True, jobs: boo
         variants=tuple(plan),
         cells=_cell_frame(store, launch.id, plan, finished),
         curves=pd.DataFrame(points, columns=list(CURVE_COLUMNS)),
-        data=read_data(store, launch.id),
+        data=data,
         notes=_with_notes_on_copies(_with_notes_on_rates(read_notes(store, launch.id), plan, own), plan, own),
         circumstances=_circumstances(plan, own),
         environment=read_environment(store, launch.id),
@@ -74,6 +79,7 @@ def read_results(store: Store, launch: Launch, *, curves: bool = True, jobs: boo
         launch=launch.id,
         launches=[other.row for other in reversed(store.launches()) if other.id in used],
         rounding=store.trained_alone(own),
+        predicted=read_predicted(store, plan, own, target) if target else None,
     )
 
 

@@ -31,6 +31,7 @@ from seedbed.tracking.names import (
     NOT_KEPT,
     OUTCOME,
     PRUNED,
+    SCORES,
     WEIGHTS,
 )
 from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
@@ -230,6 +231,8 @@ class VariantRecord:
         self._loggers.end(run, params)
         if self.planned.variant.tracking.checkpoints:
             self._keep(run, result)
+        if result.scores is not None:
+            run.artifact(SCORES, result.scores.content())
 
     def _keep(self, run: TrackedRun, result: SeedResult) -> None:
         """Store what the seed has learnt."""

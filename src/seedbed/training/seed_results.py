@@ -11,6 +11,7 @@ from torch import Tensor
 
 from seedbed.results import LR, SECONDS
 from seedbed.stacking.module import StackedModule
+from seedbed.tracking.scores import ROWS, Scores
 
 CurvePoints = list[tuple[str, int, float]]
 """Metric, epoch, value."""
@@ -41,6 +42,8 @@ class SeedResult:
     """Under ``optimizer.lr=auto``."""
     error: str = ""
     """Why the result cannot be used though the seed was trained; "" where it can."""
+    scores: Scores | None = None
+    """What it says of its test rows, where that is kept."""
     estimator: Any = None
     """What was fitted in place of a network that has weights."""
     warnings: tuple[str, ...] = ()
@@ -57,8 +60,12 @@ class SeedResult:
         epoch: int,
         seconds: float,
         found_rate: FoundRate | None = None,
+        test: np.ndarray | None = None,
     ) -> SeedResult:
-        """The result of the seed at ``position`` of a stack that was fitted, and tested where there are test rows."""
+        """The result of the seed at ``position`` of a stack that was fitted, and tested where there are test rows.
+
+        ``test`` are the numbers of these in the table.
+        """
         finals = {name: float(values[position]) for name, values in module.test_metrics.items()}
         # Without test rows, the last values of the validation's curves are the final ones.
         diverged = position in module.diverged_at or (
@@ -80,11 +87,19 @@ class SeedResult:
             },
             weights=module.network.plain_state(position),
             found_rate=found_rate,
+            scores=None if diverged or test is None else _scores(module, position, test),
         )
 
     def recorded_points(self, epochs: int) -> CurvePoints:
         """What is written of it: its curves, and at the epoch after the last of ``epochs`` its final metrics."""
         return [*self.curves, *((name, epochs, value) for name, value in self.metrics.items())]
+
+
+def _scores(module: StackedModule, position: int, test: np.ndarray) -> Scores | None:
+    if not module.test_scores:
+        return None
+    of_seed = {name: values[position, : len(test)] for name, values in module.test_scores.items()}
+    return Scores({ROWS: test, **of_seed})
 
 
 def curve_points(history: Sequence[Mapping[str, np.ndarray]], position: int, first: int = 0) -> CurvePoints:

@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from seedbed.config.settings import TrackingSettings
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.metrics import by_name, find
@@ -72,6 +73,7 @@ class StackTrainer:
         with lightning_trainer(self.settings, device, callbacks=callbacks, logger=logger) as trainer:
             module, batches, validation, test = self.builder.stack(data, trainer.strategy.root_device)
             module.lrs = None if rates is None else [rate.lr for rate in rates]
+            module.keeps_scores = self._keeps_scores(data)
             alone = isinstance(module.network, OneSeed)
             start = time.perf_counter()
             with fitting(seeds[0] if alone else None):
@@ -81,9 +83,15 @@ class StackTrainer:
                     trainer.test(module, dataloaders=test, verbose=False)
         results = [
             SeedResult.of(
-                module, position, seed, int(selection.chosen[position]), seconds, rates[position] if rates else None
+                module,
+                position,
+                item.seed,
+                int(selection.chosen[position]),
+                seconds,
+                rates[position] if rates else None,
+                item.rows.test,
             )
-            for position, seed in enumerate(seeds)
+            for position, item in enumerate(data)
         ]
         return [
             result
@@ -91,6 +99,11 @@ class StackTrainer:
             else replace(result, error=self._never_a_value(data[position].rows))
             for position, result in enumerate(results)
         ]
+
+    def _keeps_scores(self, data: Sequence[SeedData]) -> bool:
+        """Whether what is said of the test rows is recorded; not where nothing is."""
+        most = max(len(item.rows.test) for item in data)
+        return "tracking" in self.config and TrackingSettings.of(self.config).keeps_scores(most)
 
     def _never_a_value(self, rows: Rows) -> str:
         monitor = self.config["monitor"]
@@ -134,8 +147,11 @@ class StackTrainer:
         module, _, validation, test = builder.stack([data], torch.device("cpu"), OneSeed(network))
         module.eval()
         module.can_diverge = not isinstance(network, FittedEstimator)
+        module.keeps_scores = self._keeps_scores([data])
         with torch.inference_mode():
             module.history.append({f"val/{name}": values for name, values in module.measured(validation).items()})
             if len(test):
-                module.test_metrics = {f"test/{name}": values for name, values in module.measured(test).items()}
-        return SeedResult.of(module, 0, data.seed, 0, seconds)
+                module.test_metrics = {
+                    f"test/{name}": values for name, values in module.measured(test, of_tests=True).items()
+                }
+        return SeedResult.of(module, 0, data.seed, 0, seconds, test=data.rows.test)

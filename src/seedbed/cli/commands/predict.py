@@ -1,4 +1,4 @@
-"""``seedbed predict``: asks trained seeds for the class of new texts."""
+"""``seedbed predict``: asks trained seeds for the class, or the number, of new texts or rows."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option, r
     seedbed predict spam_imbalance --text 'WINNER!! Claim your free prize now' --text 'Home for lunch?'
     seedbed predict spam_imbalance --variant smote --file messages.txt       one text a line
     seedbed predict feature_imbalance --file patients.csv                    columns as in training, by their names
+    seedbed predict feature_regression --file houses.csv                     the number that each seed predicts
     seedbed predict text_imbalance --file new.csv data.delimiter=semicolon   a table like the one that was trained on
     """,
 )
@@ -42,17 +43,17 @@ def predict(
     seed: int | None,
     config_dir: str | None,
 ) -> None:
-    """Ask the trained seeds of EXPERIMENT, a classifier, for the class of new texts, and say how far they agree.
+    """Ask the trained seeds of EXPERIMENT for the class, or the number, of new texts or rows, and say how far they agree.
 
-    Probabilities are means over the seeds. The answers are those that the exported model gives (seedbed export). A table
+    Probabilities and numbers are means over the seeds. The answers are those that the exported model gives (seedbed export). A table
     is read as the one that was trained on; OVERRIDES say what is otherwise: data.encoding, data.delimiter, data.text, ...
     """
     from seedbed.cli.predict import FileOptions, prediction_text, questions_of
-    from seedbed.serving.building import classifier_of
+    from seedbed.serving.building import row_predictor_of
     from seedbed.trained.loading import find_variant
 
     trained = find_variant(experiment, variant, run_id, config_dir)
-    classifier = classifier_of(trained, seed)
+    predictor = row_predictor_of(trained, seed)
     options = FileOptions.of(trained.config["data"], overrides)
-    questions = questions_of(classifier, texts, file, options, say=lambda sentence: click.echo(sentence, err=True))
-    click.echo(prediction_text(classifier, questions))
+    questions = questions_of(predictor, texts, file, options, say=lambda sentence: click.echo(sentence, err=True))
+    click.echo(prediction_text(predictor, questions))

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from seedbed.config.recipe import used
+from seedbed.config.recipe import FILES_OF_DATA, used
 from seedbed.lr_finder import AUTO
 from seedbed.report.blocks import Block, Bullets, Heading, Listing, Paragraph, Plain
 from seedbed.report.evidence import Evidence
@@ -57,7 +57,7 @@ def _shared(results: Results) -> dict[str, Any]:
     left_out = _NO_RECIPE | unused_parts(results) | (set() if results.config.get("callbacks") else {"callbacks"})
     shared = {key: value for key, value in results.config.items() if key not in left_out}
     if isinstance(shared.get("data"), dict):
-        shared["data"] = {key: value for key, value in shared["data"].items() if key not in ("root", "path")}
+        shared["data"] = {key: value for key, value in shared["data"].items() if key not in ("root", *FILES_OF_DATA)}
     return shared
 
 

@@ -29,7 +29,7 @@ def section(evidence: Evidence) -> list[Block]:
         caption=(Plain(analysis.results.experiment), ": ", Plain(analysis.label())),
         about=(
             f"Mean {PLUS_MINUS} sample std (ddof 1) over n seeds; {analysis.bold_rule}. The interval is about {analysis.runs}.",
-            *_about_classes(analysis),
+            *_about_outcomes(analysis),
         ),
         notes=[Plain(note) for note in note_lines(analysis.results)],
     )
@@ -42,9 +42,12 @@ def count(analysis: Analysis, variant: str) -> Words:
     return Brief(text, text.removeprefix("n="))
 
 
-def _about_classes(analysis: Analysis) -> tuple[Words, ...]:
-    """Which class or classes precision, recall and the like are about."""
+def _about_outcomes(analysis: Analysis) -> tuple[Words, ...]:
+    """Which class or classes precision, recall and the like are about; of targets, in which unit errors are."""
     data = analysis.results.data
+    if data.get("target"):
+        return (" RMSE, MAE and the median absolute error are in the unit of ", Plain(data["target"]), "; the loss is the mean ",
+                "squared error over the variance of each seed's training rows.")  # fmt: skip
     if not data.get("classes"):
         return ()
     said: Words = ("those of class ", Plain(data["minority"]), f", {_which(analysis)}")
