@@ -375,6 +375,17 @@ def test_cells_are_kept_verified_and_answer_as_they_were_measured(project: Path,
     assert answers["probability_yes"].to_numpy() == pytest.approx(np.mean(shares, axis=0), abs=TOLERANCE)
 
 
+@pytest.mark.slow
+def test_warnings_and_what_is_not_kept_are_said_once(project: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    run("patients", ["variant=margin,nearest", "seeds=[7,8]"], project, display=Display(quiet=True, log=log))
+    said = [line for line in log.read_text().splitlines() if line.startswith(("margin: C", "nearest: w"))]
+    assert [line.partition(", such as")[0].partition(" it holds")[0] for line in said] == [
+        "margin: ConvergenceWarning in the fits of 2 of 2 seeds",
+        "nearest: what is fitted is not kept, so that 'seedbed predict' and 'seedbed export' cannot use it:",
+    ]
+
+
 def test_what_is_made_of_other_classes_is_not_kept(project: Path) -> None:
     store = open_project_store("patients", project)
     run_ids = [cell.id for cell in store.seeds(find_variant("patients", "nearest", config_dir=project).run)]

@@ -93,6 +93,7 @@ def test_bad_hydra_settings_and_launchers_are_found_before_the_first_job(
         (["hydra.launcher.n_job=2"], "hydra.launcher.n_job"),
         (["hydra.sweep.dir=here"], "new folder for each multirun"),
         (["imbalance=none,smote"], "wrong name"),
+        (["model={_target_: mynet.Net}", "seeds=1,2"], "with -m, a config group takes choices"),
         (["optimizer=sgd,fastai_adam", "optimizer.betas=[0.8,0.9]"], "optimizer=sgd has no key 'optimizer.betas'.*fastai_adam"),
     ):  # fmt: skip
         with pytest.raises(ConfigError, match=said):

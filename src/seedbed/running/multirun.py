@@ -18,9 +18,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
+from seedbed.config.compose import BaseConfig
 from seedbed.config.experiment import load_experiment
 from seedbed.config.override_grammar import in_grammar, parse
-from seedbed.errors import SeedbedError
+from seedbed.errors import ConfigError, SeedbedError
 from seedbed.paths import project_folder
 from seedbed.report.printed import table_text
 from seedbed.running.hydra_jobs import (
@@ -55,6 +56,7 @@ def run_jobs(
     SIGTERM ends all jobs; in any case what is finished is kept, and no run of theirs stays RUNNING.
     """
     overrides = in_grammar(overrides, config_dir, sweeps=True)
+    _refuse_nodes(name, overrides, config_dir)
     hydra = launcher_settings(name, overrides, config_dir)
     jobs = _jobs(hydra, overrides)
     experiments = [load_experiment(name, job, config_dir) for job in jobs]  # finds bad input in any, before the first
@@ -92,6 +94,18 @@ def run_jobs(
         states = _states(store_of(), str(sweep["id"]), len(jobs), folder)
         click.echo(_summary(states, _values(jobs, overrides), folder, stopped), err=True)
     return 0 if set(states) == {"done"} else 1
+
+
+def _refuse_nodes(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> None:
+    """Raise ``ConfigError`` for a whole node in place of a choice, which Hydra, as it composes the jobs, would merge into one."""
+    groups = BaseConfig.of_experiment(name, config_dir).groups
+    for item in parse(overrides):
+        group = item.key_or_group
+        if group in groups and "_target_" in str(item.input_line):
+            raise ConfigError(
+                f"Override {item.input_line!r}: with -m, a config group takes choices. Write the node into {group}/NAME.yaml, "
+                f"beside experiments/, and {group}=NAME; or make a variant of it."
+            )
 
 
 def is_search(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> bool:
