@@ -291,7 +291,7 @@ def _forget_another_file(file: Path | None) -> None:
     if _OPENED.get(place) not in (None, identity):
         for kind in (TrackingStore, RegistryStore):
             for address in [known for known in kind._engine_map if databases.file_of(known) == place]:
-                kind._engine_map.pop(address).dispose()
+                kind._engine_map[address].dispose()  # of its connections; the statements that it has compiled stay
         for registry in (_tracking_store_registry, _get_store_registry()):  # type: ignore[no-untyped-call]
             registry._get_store_with_resolved_uri.cache_clear()
     _OPENED[place] = identity
