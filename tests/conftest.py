@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -91,6 +92,20 @@ def migrations_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alembic.util, "load_python_file", loaded)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases_wait_for_no_disk() -> Iterator[None]:
+    """SQLite waits at every commit until the disk has it, longer than the tests compute: they need no store after a power cut."""
+    from sqlalchemy import Engine, event
+
+    def wait_for_no_disk(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", wait_for_no_disk)
+    yield
+    event.remove(Engine, "connect", wait_for_no_disk)
 
 
 @pytest.fixture(scope="session")
