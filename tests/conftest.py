@@ -95,6 +95,18 @@ def migrations_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def installed_callbacks_looked_up_once() -> Iterator[None]:
+    """Every Trainer reads the entry points of all installed packages: they are the same for the whole session."""
+    fabric = sys.modules.get("lightning_fabric.utilities.registry")
+    if fabric is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fabric, "entry_points", functools.cache(fabric.entry_points))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def databases_wait_for_no_disk() -> Iterator[None]:
     """SQLite waits at every commit until the disk has it, longer than the tests compute: they need no store after a power cut."""
     from sqlalchemy import Engine, event
