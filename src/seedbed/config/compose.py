@@ -79,7 +79,7 @@ class BaseConfig:
     def compose(self, overrides: Sequence[str] = (), *, with_hydra: bool = False) -> DictConfig:
         """The config under these overrides, and with Hydra's own part if asked for; raises Hydra's errors."""
         name = "config" if self.group == "experiments" else None
-        return compose_config([*self.selection, *overrides], with_hydra=with_hydra, name=name)
+        return compose_config([*self.selection, *overrides], with_hydra=with_hydra, name=name, groups=self.groups)
 
     def compose_fitting(self, overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
         """The config under these overrides, and what was left out of it, since it does not fit a choice of theirs."""
