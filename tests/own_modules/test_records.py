@@ -106,12 +106,12 @@ def test_a_seed_that_was_interrupted_starts_anew(new_project: Write, monkeypatch
     project = new_project(code=f"{REGRESSION}{INTERRUPTED}")
     asked = ["variant=narrow", f"module._target_={next(project.glob('mine*.py')).stem}.Interrupted"]
     monkeypatch.setenv("INTERRUPT", "yes")
-    interrupted = signal.getsignal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
     try:
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             run("width", asked, project)
     finally:
-        signal.signal(signal.SIGINT, interrupted)  # which Lightning leaves ignored
+        signal.signal(signal.SIGINT, before)  # Lightning leaves it ignored
     store = open_project_store("width", project)
     assert store.launches()[0].status == "KILLED"
     kept = {cell.seed: cell.id for cell in store.cells().values()}
