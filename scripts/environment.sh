@@ -89,9 +89,9 @@ install() {
   [[ $(uname) != Linux ]] || has_torch ||
     say "The index's PyTorch brings several GB of CUDA; a CPU wheel that PIP_FIND_LINKS names goes first."
   rm -f "$venv"/.installed*
-  # pip would compile every module, on one core, which takes longer than all else; at their first import, few are compiled.
-  "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --no-compile \
-    --constraint "$root/constraints.txt" --editable "$root${extra:+[$extra]}" || {
+  # Older ones, such as Python 3.11 brings, take twice as long to resolve. Where there is no newer, they do.
+  pip_install 'pip>=25' || true
+  pip_install --constraint "$root/constraints.txt" --editable "$root${extra:+[$extra]}" || {
     local status=$?
     say "pip failed, as said above; the next call goes on from there." \
       "Where a version is not to be had, make constraints.txt anew: its first lines say how."
@@ -100,5 +100,8 @@ install() {
   # Written last: what was interrupted is completed by the next call.
   for name in "" "$extra"; do recipe >"$(stamp "$name")"; done
 }
+
+# pip would compile every module, on one core, which takes longer than all else; at their first import, few are compiled.
+pip_install() { "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --no-compile "$@"; }
 
 has_torch() { compgen -G "$venv/lib/python*/site-packages/torch" >/dev/null; }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -91,6 +92,32 @@ def migrations_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alembic.util, "load_python_file", loaded)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_callbacks_looked_up_once() -> Iterator[None]:
+    """Every Trainer reads the entry points of all installed packages: they are the same for the whole session."""
+    fabric = sys.modules.get("lightning_fabric.utilities.registry")
+    if fabric is None:
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fabric, "entry_points", functools.cache(fabric.entry_points))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases_wait_for_no_disk() -> Iterator[None]:
+    """SQLite waits at every commit until the disk has it, longer than the tests compute: they need no store after a power cut."""
+    from sqlalchemy import Engine, event
+
+    def wait_for_no_disk(connection: object, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", wait_for_no_disk)
+    yield
+    event.remove(Engine, "connect", wait_for_no_disk)
 
 
 @pytest.fixture(scope="session")

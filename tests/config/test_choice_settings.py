@@ -17,8 +17,8 @@ from tests.config.refusals import SPAM
 @pytest.mark.parametrize(
     ("name", "overrides", "group", "left", "left_out"),
     [
-        (SPAM, ["variant=none", "split=official"], "split", {"val": 0.1, "test": "published", "per_seed": True, "seed": 0}, ["split.train=0.7", "split.test=0.2"]),
-        (SPAM, ["variant=none", "split=fixed"], "split", {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False, "seed": 0}, []),
+        (SPAM, ["variant=none", "split=official"], "split", {"val": 0.1, "test": "published", "per_seed": True, "seed": 0, "strata": None}, ["split.train=0.7", "split.test=0.2"]),
+        (SPAM, ["variant=none", "split=fixed"], "split", {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False, "seed": 0, "rare_classes": "error", "strata": None}, []),
         (SPAM, ["variant=none", "optimizer=sgd"], "optimizer", {"lr": 1e-3, "momentum": 0.9, "weight_decay": 0.01, "fused": True}, []),
         (SPAM, ["variant=none", "model=lenet"], "model", {}, ["model.hidden=[256, 128]", "model.dropout=0.0"]),
         (SPAM, ["variant=none", "model=recurrent"], "model", {"cell": "gru", "embedding": 64, "hidden": 64, "layers": 1, "dropout": 0.0}, ["model.hidden=[256, 128]"]),

@@ -16,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
+from hydra.errors import HydraException
 from hydra.version import getbase
 from omegaconf import OmegaConf
 
@@ -24,6 +25,7 @@ from seedbed.config.compose import hydra_settings
 from seedbed.config.experiment import load_experiment
 from seedbed.config.own_hydra import compose_config, own_hydra, search_path
 from seedbed.errors import ConfigError
+from seedbed.paths import config_groups
 from seedbed.quoting import escaped
 from tests.conftest import write_project
 from tests.properties import Examine
@@ -168,6 +170,46 @@ def test_what_one_composition_changes_is_as_it_was_in_the_next(bare_project: Pat
         first.variants.none = None
         first = again()
         assert OmegaConf.to_yaml(first) == before
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["seeds=3", "model.hidden=[4,4]", "imbalance=oversample", "question='What?'"],
+        ["model.hidden=[4]", "model={hidden:[8]}", "model.dropout=0.5"],
+        ["model={hidden:[8]}", "model.hidden=[4]"],
+        ["~trainer.batch_size", "+trainer.batch_size=${seeds}", "++trainer.more.deep=1"],
+        ["optimizer=adamw", "optimizer.lr=0.5", "hydra.job.name=x", "seeds=2"],
+    ],
+)
+def test_values_are_set_in_a_copy_as_hydra_sets_them(bare_project: Path, overrides: list[str]) -> None:
+    asked = [search_path([bare_project]), "experiments=messages", *overrides]
+    first = compose_config(asked)
+    copied = compose_config(asked, groups=config_groups([bare_project]))
+    assert OmegaConf.to_yaml(copied) == OmegaConf.to_yaml(first)
+    assert OmegaConf.is_struct(copied)
+
+
+@pytest.mark.parametrize(
+    "unknown", ["model.hiden=[8]", "~model.hiden", "+seeds=3", "model.hidden=[4],[8]", "model@x=mlp", "own=1"]
+)
+def test_what_hydra_refuses_is_refused_alike(bare_project: Path, unknown: str) -> None:
+    """A folder of the user's own is a group to Hydra, too."""
+    (bare_project / "own").mkdir()
+    asked = [search_path([bare_project]), "experiments=messages", unknown]
+    said = []
+    for groups in ((), config_groups([bare_project])):
+        with pytest.raises((HydraException, ValueError)) as refused:
+            compose_config(asked, groups=groups)
+        said.append((refused.type, str(refused.value)))
+    assert said[0] == said[1]
+
+
+def test_other_values_compose_nothing_anew(bare_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load_experiment("messages", ["variant=none"], bare_project)
+    monkeypatch.setattr("seedbed.config.own_hydra.compose", lambda *_, **__: pytest.fail("composed again"))
+    experiment = load_experiment("messages", ["variant=none", "model.hidden=[5]", "seeds=7"], bare_project)
+    assert (experiment.config["model"]["hidden"], len(experiment.seeds)) == ([5], 7)
 
 
 def test_a_defaults_list_may_refer_to_a_choice(bare_project: Path) -> None:

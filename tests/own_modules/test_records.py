@@ -24,6 +24,8 @@ from seedbed.running.verify import verify
 from seedbed.search.runner import search
 from seedbed.tracking.store import NothingTracked, open_project_store
 from tests.conftest import REPOSITORY
+from tests.own_modules.conftest import Write
+from tests.own_modules.projects import REGRESSION
 
 pytestmark = pytest.mark.slow  # nearly all of them train
 
@@ -91,17 +93,46 @@ def test_records_say_what_is_asked_of_them(project: Path, tmp_path: Path) -> Non
         find_lr("width", config_dir=project)
 
 
+INTERRUPTED = """
+
+class Interrupted(Regressor):
+    def on_train_epoch_end(self):
+        import os, signal
+        if self.trainer.datamodule.hparams.split_seed == 1 and "INTERRUPT" in os.environ:
+            os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
 @pytest.mark.slow
+def test_a_seed_that_was_interrupted_starts_anew(new_project: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is finished is kept; what the signal cut short is trained from its beginning."""
+    project = new_project(code=f"{REGRESSION}{INTERRUPTED}")
+    asked = ["variant=narrow", f"module._target_={next(project.glob('mine*.py')).stem}.Interrupted"]
+    monkeypatch.setenv("INTERRUPT", "yes")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores it
+    try:
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            run("width", asked, project)
+    finally:
+        signal.signal(signal.SIGINT, before)  # Lightning leaves it ignored
+    store = open_project_store("width", project)
+    assert store.launches()[0].status == "KILLED"
+    kept = {cell.seed: cell.id for cell in store.cells().values()}
+    assert list(kept) == [0]
+    monkeypatch.delenv("INTERRUPT")
+    again = run("width", asked, project)
+    assert (again.trained, again.failures) == (1, {})
+    assert again.cells.set_index("seed")["run"].to_dict()[0] == kept[0]
+
+
+@pytest.mark.extended
 @pytest.mark.parametrize(
     ("number", "given", "left"),
-    [
-        (signal.SIGINT, ["seeds=2"], 1),
-        pytest.param(signal.SIGTERM, ["seeds=4", "trainer.seeds_at_once=2"], 3, marks=pytest.mark.extended),
-    ],
+    [(signal.SIGINT, ["seeds=2"], 1), (signal.SIGTERM, ["seeds=4", "trainer.seeds_at_once=2"], 3)],
     ids=["interrupt", "term"],
 )
 def test_a_seed_that_was_killed_starts_anew(project: Path, number: signal.Signals, given: list[str], left: int) -> None:
-    """What is finished is kept; what the signal cut short is trained from its beginning."""
+    """In a process of its own, at any moment."""
     asked = ["variant=narrow", "trainer.max_epochs=200", *given]
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY / 'src'}{os.pathsep}{REPOSITORY}"}
     command = [sys.executable, "-m", "seedbed", "run", "width", *asked, "--config-dir", str(project)]

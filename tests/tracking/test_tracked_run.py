@@ -10,6 +10,7 @@ import pytest
 
 from seedbed.errors import TrackingError
 from seedbed.metrics import metric_name
+from seedbed.tracking import client
 from seedbed.tracking.params import param_text
 from seedbed.tracking.store import Store, store_uri
 from seedbed.tracking.tracked_run import TrackedRun, ending
@@ -80,3 +81,22 @@ def test_the_final_status_is_true(run: TrackedRun, error: BaseException | None, 
         if error is not None:
             raise error
     assert run._client.get_run(run.id).info.status == status
+
+
+def test_points_that_are_read_at_once_are_those_that_mlflow_gives(
+    run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a store that is no database are asked for by MLflow, a metric after the other."""
+    run.log(curves=[("val/loss", epoch, 1 / (epoch + 1)) for epoch in (1, 0, 2)])
+    for value in (0.5, math.nan, math.inf):
+        run._client.log_metric(run.id, "val/f1", value, step=1)
+    run._client.log_metric(run.id, "other", 1.0)
+    asked = ["val/loss", "val/f1", "absent"]
+
+    def points() -> list[tuple[str, int, str]]:
+        return sorted((point.key, point.step, str(point.value)) for point in run._client.points(run.id, asked))
+
+    at_once = points()
+    assert len(at_once) == 6
+    monkeypatch.setattr(client, "TrackingStore", type(None))
+    assert points() == at_once

@@ -115,14 +115,7 @@ def test_what_cannot_be_made_or_is_no_observer_is_refused(node: dict[str, Any], 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("devices", "in_processes"),
-    [
-        (1, False),
-        (2, False),
-        pytest.param(2, True, marks=pytest.mark.extended),  # the two processes import PyTorch anew
-    ],
-)
+@pytest.mark.parametrize(("devices", "in_processes"), [(1, False), (2, False), (2, True)])
 def test_observers_of_lightnings_log_to_the_variants_run(
     project: Path, request: pytest.FixtureRequest, devices: int, in_processes: bool
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -158,7 +159,18 @@ def test_bfloat16_trains_and_16_bit_floats_with_one_scale_for_all_seeds_do_not(p
         run("messages", ["trainer.precision=16-mixed"], config_dir=project)
 
 
-@pytest.mark.extended  # the two processes import PyTorch anew
+def test_processes_have_the_variables_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though they are forks of one process that began before."""
+    found = []
+    for value in ("one", "two"):
+        monkeypatch.setenv("SEEDBED_TEST_MOMENT", value)
+        with workers.Workers() as started:
+            asked = started.pool(settings("cpu"), [0], threads=1).submit(os.getenv, "SEEDBED_TEST_MOMENT")
+            found.append(asked.result())
+    assert found == ["one", "two"]
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(devices.available_cores() < 2, reason="needs two cores")
 def test_two_devices_share_out_the_seeds(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the variables of launchers as well, which the processes inherit."""
@@ -176,7 +188,7 @@ def test_two_devices_share_out_the_seeds(project: Path, tmp_path: Path, monkeypa
     assert [found.data.params["trainer.seeds_at_once"] for found in children(store, variant.info.run_id)] == ["2"] * 4
 
 
-@pytest.mark.extended
+@pytest.mark.slow
 @pytest.mark.skipif(devices.available_cores() < 2, reason="needs two cores")
 def test_a_failure_on_one_device_leaves_the_others_results(project: Path) -> None:
     (project / "own_network.py").write_text(

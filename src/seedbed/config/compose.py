@@ -84,12 +84,15 @@ class BaseConfig:
         """
         name = "config" if self.group == "experiments" else None
         if not any("={" in text.replace(" ", "") for text in overrides):
-            return compose_config([*self.selection, *overrides], with_hydra=with_hydra, name=name)
+            return compose_config([*self.selection, *overrides], with_hydra=with_hydra, name=name, groups=self.groups)
         parsed = parse_single(overrides)
         nodes = {item.key_or_group: at for at, item in enumerate(parsed) if is_node(item, self.groups)}
         before = [item for item in parsed if not any(same_or_inside(item.key_or_group, group) for group in nodes)]
         composed = compose_config(
-            [*self.selection, *(str(item.input_line) for item in before)], with_hydra=with_hydra, name=name
+            [*self.selection, *(str(item.input_line) for item in before)],
+            with_hydra=with_hydra,
+            name=name,
+            groups=self.groups,
         )
         for group, at in nodes.items():
             OmegaConf.update(composed, group.replace("/", "."), parsed[at].value(), merge=False, force_add=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from hydra.core.default_element import InputDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobRuntime
@@ -141,6 +143,11 @@ class _Composed:
     """Whether it follows from the files that were read: a copy of the environment does not."""
     read: dict[str, tuple[_Repository, State]]
 
+    @property
+    def repository(self) -> _Repository:
+        """The one that the last file was read from, with all folders in which Hydra has looked."""
+        return next(reversed(self.read.values()))[0]
+
     def is_up_to_date(self) -> bool:
         return all(repository.state(path) == state for path, (repository, state) in self.read.items())
 
@@ -150,11 +157,49 @@ _KEPT = 64
 """Of the latest compositions."""
 
 
-def compose_config(overrides: Sequence[str], *, with_hydra: bool = False, name: str | None = "config") -> DictConfig:
+def compose_config(
+    overrides: Sequence[str], *, with_hydra: bool = False, name: str | None = "config", groups: Container[str] = ()
+) -> DictConfig:
     """The config that Hydra composes from file ``name`` under these overrides: a copy of the last one as long as no file has changed.
 
-    An experiment's own config, say, is needed with each of its variants and with each job of a sweep.
+    An experiment's own config, say, is needed with each of its variants and with each job of a sweep. Which files it is made
+    of depends on Hydra's own settings and on the choices of ``groups``: all other values are set in the copy, as Hydra does it
+    last. Without ``groups``, and ``with_hydra``, which holds what was typed, Hydra does it all.
     """
+    values = [] if with_hydra or not groups else _values(overrides, groups)
+    texts = {value.input_line for value in values}
+    known = _known([text for text in overrides if text not in texts], with_hydra, name)
+    if any(known.repository.group_exists(value.key_or_group) for value in values):  # one of the user's own
+        known, values = _known(overrides, with_hydra, name), []
+    config = cast(DictConfig, pickle.loads(known.config))
+    texts_of_values = _with_free_keys([str(value.input_line) for value in values], config)
+    apply_overrides(config, _parsed(texts_of_values))
+    return config
+
+
+def _values(overrides: Sequence[str], groups: Container[str]) -> list[Override]:
+    """Those of the overrides that change no choice; none of them where only Hydra can tell."""
+    typed = _parsed([text for text in overrides if not text.startswith("hydra.")])
+    # It refuses a key with several values, and sets a dict that is given for a choice where it stands among the values.
+    if any(
+        item.is_sweep_override() or (item.key_or_group in groups and isinstance(item.value(), dict)) for item in typed
+    ):
+        return []
+    return [
+        item
+        for item in typed
+        if item.key_or_group not in groups
+        and item.package is None
+        and re.split("[./]", item.key_or_group)[0] != "hydra"
+    ]
+
+
+def _parsed(overrides: Sequence[str]) -> list[Override]:
+    parsed: list[Override] = OverridesParser.create().parse_overrides(list(overrides))
+    return parsed
+
+
+def _known(overrides: Sequence[str], with_hydra: bool, name: str | None) -> _Composed:
     asked = (name, *overrides, with_hydra, current_folder())
     known = _COMPOSED.pop(asked, None)
     if known is None or not known.is_up_to_date():
@@ -163,12 +208,15 @@ def compose_config(overrides: Sequence[str], *, with_hydra: bool = False, name: 
         _COMPOSED[asked] = known
     if len(_COMPOSED) > _KEPT:
         _COMPOSED.pop(next(iter(_COMPOSED)))
-    return cast(DictConfig, pickle.loads(known.config))
+    return known
 
 
 def _compose(name: str | None, overrides: Sequence[str], with_hydra: bool) -> _Composed:
     with own_hydra() as hydra:
-        config = compose(name, _with_free_keys(name, overrides), return_hydra_config=with_hydra)
+        if any(_is_free(override) for override in overrides):
+            without = compose(name, [override for override in overrides if not _is_free(override)])
+            overrides = _with_free_keys(overrides, without)
+        config = compose(name, list(overrides), return_hydra_config=with_hydra)
         lasts = not (with_hydra and config.hydra.job.env_copy)
         return _Composed(
             pickle.dumps(config),
@@ -177,14 +225,15 @@ def _compose(name: str | None, overrides: Sequence[str], with_hydra: bool) -> _C
         )
 
 
-def _with_free_keys(name: str | None, overrides: Sequence[str]) -> list[str]:
-    """The overrides, in which those of keys that are a user's own names may add them, where the config has such a mapping."""
-    free = [override for override in overrides if override.startswith((f"{FREE}.", f"{FREE}="))]
-    if not free:
-        return list(overrides)
-    without = compose(name, [override for override in overrides if override not in free])
-    is_there = OmegaConf.select(without, FREE) is not None
-    return [f"++{override}" if is_there and override in free else override for override in overrides]
+def _is_free(override: str) -> bool:
+    """Whether it sets a key that is a name of the user's own."""
+    return override.startswith((f"{FREE}.", f"{FREE}="))
+
+
+def _with_free_keys(overrides: Sequence[str], config: DictConfig) -> list[str]:
+    """The overrides, in which those of such keys may add them where the config has the mapping that they are for."""
+    is_there = any(map(_is_free, overrides)) and OmegaConf.select(config, FREE) is not None
+    return [f"++{override}" if is_there and _is_free(override) else override for override in overrides]
 
 
 def apply_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:

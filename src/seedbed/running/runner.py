@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import PathLike
@@ -119,7 +119,9 @@ def run_loaded(
         return _try_out(experiment, trial, display)
     store = open_store(experiment)
     repair(store, display)
-    done = store.cells(fingerprint for planned in plan for fingerprint in planned.fingerprints.values())
+    recorded = store.cells()
+    wanted = [fingerprint for planned in plan for fingerprint in planned.fingerprints.values()]
+    done = {fingerprint: recorded[fingerprint] for fingerprint in wanted if fingerprint in recorded}
     missing = _missing(plan, done)
     count = sum(len(seeds) for seeds in missing.values())
     key = _launch_key(experiment, plan, artifacts or {})
@@ -138,7 +140,7 @@ def run_loaded(
     display.say(
         f"{experiment.name}: {count} cell{'s' if count != 1 else ''} to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
     )
-    for sentence in _of_other_code(store, plan, missing):
+    for sentence in _of_other_code(recorded.values(), plan, missing):
         display.say(sentence)
     failures, trained = _train_launch(store, launch, experiment, plan, done, missing, display, fail_fast)
     predicted = bool(experiment.config["tracking"]["pictures"])
@@ -169,15 +171,16 @@ def _missing(plan: Sequence[PlannedCells], done: Mapping[str, SeedRun]) -> dict[
     return missing
 
 
-def _of_other_code(store: Store, plan: Sequence[PlannedCells], missing: Mapping[str, Sequence[int]]) -> list[str]:
-    """What stands in the store of the recipes and seeds that are to be trained, made by other code."""
+def _of_other_code(
+    recorded: Iterable[SeedRun], plan: Sequence[PlannedCells], missing: Mapping[str, Sequence[int]]
+) -> list[str]:
+    """What is recorded of the recipes and seeds that are to be trained, made by other code."""
     prints = {
         planned.name: {planned.recipes[seed]: planned.fingerprints[seed] for seed in missing[planned.name]}
         for planned in plan
         if missing[planned.name]
     }
-    cells = store.cells_of_recipes(recipe for of_variant in prints.values() for recipe in of_variant)
-    return other_code.beside(prints, {planned.name: planned.code for planned in plan}, cells)
+    return other_code.beside(prints, {planned.name: planned.code for planned in plan}, recorded)
 
 
 def _launch_key(experiment: Experiment, plan: Sequence[PlannedCells], artifacts: Mapping[str, str]) -> str:

@@ -6,11 +6,12 @@ import errno
 import functools
 import getpass
 import logging
+import math
 import os
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from mlflow.entities import FileInfo, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
+from mlflow.store.tracking.dbmodels.models import SqlMetric
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
 from mlflow.tracking._model_registry.utils import _get_store_registry
 from mlflow.tracking._tracking_service.utils import _tracking_store_registry
@@ -193,6 +195,17 @@ class ProjectClient(MlflowClient):
             if not token:
                 return runs
 
+    def points(self, run_id: str, names: Iterable[str]) -> list[Metric]:
+        """All points of these metrics of a run, the oldest first; of a database, where MLflow asks for each metric, at once."""
+        store = self._tracking_client.store
+        if not isinstance(store, TrackingStore):
+            return [point for name in names for point in self.get_metric_history(run_id, name)]
+        with store.ManagedSessionMaker() as session:
+            found = session.query(SqlMetric.key, SqlMetric.value, SqlMetric.timestamp, SqlMetric.step, SqlMetric.is_nan)
+            of_run = found.filter(SqlMetric.run_uuid == run_id, SqlMetric.key.in_(list(names)))
+            rows = of_run.order_by(SqlMetric.timestamp, SqlMetric.step, SqlMetric.value).all()
+        return [Metric(key, math.nan if is_nan else value, time, step) for key, value, time, step, is_nan in rows]
+
     def write(self, run_id: str, metrics: Metrics, params: Sequence[tuple[str, str]], tags: Mapping[str, str]) -> None:
         """Log to a run, in batches that MLflow takes; that it refuses one is a ``TrackingError``."""
         points, items = [Metric(*point) for point in metrics], [Param(*item) for item in params]
@@ -291,7 +304,7 @@ def _forget_another_file(file: Path | None) -> None:
     if _OPENED.get(place) not in (None, identity):
         for kind in (TrackingStore, RegistryStore):
             for address in [known for known in kind._engine_map if databases.file_of(known) == place]:
-                kind._engine_map.pop(address).dispose()
+                kind._engine_map[address].dispose()  # of its connections; the statements that it has compiled stay
         for registry in (_tracking_store_registry, _get_store_registry()):  # type: ignore[no-untyped-call]
             registry._get_store_with_resolved_uri.cache_clear()
     _OPENED[place] = identity

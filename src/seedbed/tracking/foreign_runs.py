@@ -66,11 +66,13 @@ class StoredExperiment:
 
     def points(self, run: StoredRun) -> Iterator[tuple[str, int, float]]:
         """Metric, step and value of each curve of a run: of the metrics with several steps."""
-        for name in sorted(run.metrics):
-            with usable(self._uri):
-                last = {point.step: point.value for point in self._client.get_metric_history(run.id, name)}
-            if len(last) > 1:
-                yield from ((name, step, value) for step, value in sorted(last.items()))
+        last: dict[str, dict[int, float]] = {name: {} for name in sorted(run.metrics)}
+        with usable(self._uri):
+            for point in self._client.points(run.id, last):
+                last[point.key][point.step] = point.value
+        for name, of_metric in last.items():
+            if len(of_metric) > 1:
+                yield from ((name, step, value) for step, value in sorted(of_metric.items()))
 
     def _stored(self, run: Any) -> StoredRun:
         tags = {name: text for name, text in run.data.tags.items() if not name.startswith(OF_MLFLOW)}

@@ -235,9 +235,8 @@ class Store:
 
     def curves(self, run_id: str, names: Iterable[str]) -> Iterator[tuple[str, int, float]]:
         """Name, epoch and value of each recorded point, by rising epoch."""
-        for name in sorted(names):
-            for point in sorted(self._client.get_metric_history(run_id, name), key=lambda point: point.step):
-                yield name, point.step, point.value
+        for point in sorted(self._client.points(run_id, names), key=lambda point: (point.key, point.step)):
+            yield point.key, point.step, point.value
 
     def values(self, seed: SeedRun) -> dict[tuple[str, int], float]:
         """Every recorded value of a seed run, by metric and epoch; not the time that it took."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import BaseContext
 from multiprocessing.queues import Queue
 from types import TracebackType
 from typing import Any
@@ -31,7 +34,7 @@ _device: list[int] = []
 class Workers:
     """Worker processes by the devices that they train on; started when first asked for, ended with the context.
 
-    Starting one takes seconds (it imports PyTorch anew), so that all variants of a launch use the same ones.
+    All variants of a launch use the same ones, since starting them takes seconds where each imports PyTorch anew.
     """
 
     def __init__(self) -> None:
@@ -60,12 +63,12 @@ class Workers:
         threads = threads or threads_of(devices)
         key = (accelerator(settings), str(threads), *map(str, devices))
         if key not in self._pools or _is_broken(self._pools[key]):
-            context = multiprocessing.get_context("spawn")  # a CUDA context does not survive a fork
+            context = _context(cuda=accelerator(settings) != "cpu")
             queue: Queue[int] = context.Queue()
             for device in devices:
                 queue.put(device)
             self._pools[key] = ProcessPoolExecutor(
-                len(devices), mp_context=context, initializer=_take_device, initargs=(queue, threads)
+                len(devices), mp_context=context, initializer=_take_device, initargs=(queue, threads, dict(os.environ))
             )
         return self._pools[key]
 
@@ -74,6 +77,19 @@ class Workers:
         self._fits = get_reusable_executor(processes, timeout=None)
         executor: Executor = self._fits
         return executor
+
+
+def _context(cuda: bool) -> BaseContext:
+    """How workers are started: as forks of one process that has imported PyTorch, where that is safe.
+
+    It is started with the first of them, and lasts as long as this process. CUDA may be set up by what is imported, and
+    does not survive a fork; nor do macOS's own libraries.
+    """
+    if cuda or sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def threads_of(devices: Sequence[int]) -> int:
@@ -104,7 +120,9 @@ def refuse_changed(config: Mapping[str, Any], code: Code) -> None:
         )
 
 
-def _take_device(queue: Queue[int], threads: int) -> None:
+def _take_device(queue: Queue[int], threads: int, environment: Mapping[str, str]) -> None:
+    os.environ.clear()  # of a fork, it is as it was when the process that it was forked from began
+    os.environ.update(environment)
     ignore_warnings()
     _device.append(queue.get())
     torch.set_num_threads(threads)
