@@ -129,6 +129,11 @@ def read_code(name: str) -> None:
     _reached([name])
 
 
+def is_users(name: str) -> bool:
+    """Whether a dotted name leads to a module of the user's."""
+    return any(_is_users(spec) for _, spec in _on_the_way(name))
+
+
 def not_found(recipe: Mapping[str, Any]) -> dict[str, str]:
     """Top-level modules that a recipe names and that are not to be found, and where they stand in it."""
     return {

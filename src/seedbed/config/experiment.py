@@ -19,7 +19,7 @@ from yaml import YAMLError
 from seedbed.config import own_modules
 from seedbed.config.checking import check_composed, check_variant, refuse_findings, seeds_of
 from seedbed.config.code import Code, code_of, reread
-from seedbed.config.compose import BaseConfig, Request, with_found_path
+from seedbed.config.compose import BaseConfig, Request, is_argument, with_found_path
 from seedbed.config.folders import check_name
 from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.metric_checks import metrics_of
@@ -155,9 +155,12 @@ def _bare(base: BaseConfig) -> DictConfig:
 def _check_own_overrides(own: Mapping[str, Sequence[str]], typed: Sequence[Override], base: BaseConfig) -> None:
     """Raise ``ConfigError`` where a variant's own overrides cannot be, or what is typed changes what they set."""
     for variant, overrides in own.items():
-        parsed = parse_single(overrides)
+        try:
+            parsed = parse_single(overrides)
+        except ConfigError as error:
+            raise ConfigError(f"{base.place}, variant {variant!r}: {error}") from error
         refuse_lists(parsed, base.groups, variant)
-        refuse_no_choice(parsed, base.groups, f" of variant {variant!r}")
+        refuse_no_choice(parsed, base.groups, f" of variant {variant!r} in {base.place}")
     refuse_collisions(typed, own)
 
 
@@ -211,7 +214,8 @@ class Template:
             composed = self._with_groups([item for item in typed if item.key_or_group in groups])
             for item in typed:
                 if item.key_or_group not in groups:
-                    OmegaConf.update(composed, item.key_or_group, item.value(), merge=True)
+                    key = item.key_or_group
+                    OmegaConf.update(composed, key, item.value(), merge=True, force_add=is_argument(composed, key))
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise explain(error, request) from error
         config = _checked(composed, request, self.experiment.project)

@@ -18,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
+from seedbed.config.compose import BaseConfig, adding
 from seedbed.config.experiment import load_experiment
 from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.errors import SeedbedError
@@ -68,9 +69,11 @@ def run_jobs(
 
     threads = threads_of_a_job(hydra, len(jobs))
     folder = own_folder(project_folder(config_dir) / "multirun" / name)
+    added = BaseConfig.of_experiment(name, config_dir).added_keys(jobs[0])
     sweep = {
         "id": f"{folder.name}_{uuid.uuid4().hex[:6]}",  # a server may hold the sweeps of several projects
         "keys": _swept_keys(overrides),
+        "added": sorted(added),
         "jobs": len(jobs),
         "threads": threads,
         "fail_fast": fail_fast,
@@ -82,7 +85,7 @@ def run_jobs(
         stopped = launch(
             _job,
             name,
-            [*batch_overrides(hydra), *no_second_log(hydra), *overrides],
+            [*batch_overrides(hydra), *no_second_log(hydra), *adding(overrides, added)],
             config_dir,
             folder,
             store_of,
@@ -142,7 +145,12 @@ def _job(_: DictConfig) -> None:
     if sweep["threads"]:
         torch.set_num_threads(sweep["threads"])
     name = config.runtime.choices["experiments"]
-    overrides = [text for text in config.overrides.task if not text.startswith("experiments=")]
+    for_hydra = adding(sweep["added"], sweep["added"])
+    overrides = [
+        text.removeprefix("++") if text.partition("=")[0] in for_hydra else text
+        for text in config.overrides.task
+        if not text.startswith("experiments=")
+    ]
     path = Path(config.runtime.output_dir) / log_name(config.job.num)
     sweep_job = SweepJob(sweep["id"], tuple(sweep["keys"]), sweep["jobs"], config.job.num)
     with logged(path):
