@@ -73,6 +73,13 @@ class Code:
         versions = [(name, self.packages.get(name), now.packages.get(name)) for name in packages]
         return [*modules, *(f"{name} ({then or 'none'}, now {today or 'none'})" for name, then, today in versions)]
 
+    def within(self, other: Code) -> Code:
+        """Those of its modules and packages that the other one has too."""
+        return Code(
+            {name: digest for name, digest in self.modules.items() if name in other.modules},
+            {name: version for name, version in self.packages.items() if name in other.packages},
+        )
+
     def __or__(self, other: Code) -> Code:
         return Code({**self.modules, **other.modules}, {**self.packages, **other.packages})
 
@@ -144,6 +151,15 @@ def not_found(recipe: Mapping[str, Any]) -> dict[str, str]:
         and (top not in sys.modules or top == "__main__")
         and _found(top) is None
     }
+
+
+def imports_not_found(recipe: Mapping[str, Any]) -> set[str]:
+    """Top-level modules that the user's modules of a flat recipe import and that are not to be found.
+
+    Whoever runs such a module may find them: it may change ``sys.path`` first.
+    """
+    names = {name for module in _reached(name for _, name, _ in named_in(recipe)) for name in module.imports}
+    return {top for name in names if (top := name.partition(".")[0]) not in sys.modules and _found(top) is None}
 
 
 def reread() -> None:
