@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
+import sysconfig
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class SeedbedError(Exception):
@@ -33,6 +35,23 @@ def without_addresses(text: str) -> str:
 
 
 _UNDECODED = re.compile("[\ud800-\udfff]")
+
+
+_FRAME = re.compile(r'^ *File "(.+?)", line (\d+), in ', re.MULTILINE)
+
+
+def place_in_own_code(trace: str) -> str:
+    """File and line, such as ``mymodule.py:12``, of the last frame of a traceback that is the user's own code; "" without one.
+
+    Of a text, as that is what comes back from other processes.
+    """
+    not_own = (str(Path(__file__).resolve().parent), *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")))
+    own = [
+        (file, line)
+        for file, line in _FRAME.findall(trace)
+        if not file.startswith(("<", *not_own)) and not {"site-packages", "dist-packages"} & set(Path(file).parts)
+    ]
+    return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else ""
 
 
 def readable(text: str) -> str:

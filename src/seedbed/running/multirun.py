@@ -39,6 +39,7 @@ from seedbed.running.launchers import BASIC, batch_overrides, class_name, launch
 from seedbed.running.runner import open_store, run
 from seedbed.running.sweep import SweepJob
 from seedbed.tracking.store import NothingTracked, Store
+from seedbed.training.failures import grouped
 from seedbed.training.progress import Display, add_to
 
 SWEEP = "SEEDBED_SWEEP"
@@ -176,10 +177,11 @@ def _run(
         return {" ".join(str(error).split()): traceback.format_exc()}
     except Exception as error:
         return {f"{type(error).__name__}: {error}": traceback.format_exc()}
-    table = table_text(outcome.results)
-    click.echo(f"\n{' '.join(overrides)}\n{table}\n")
-    add_to(log, f"\n{table}")
-    return {f"{where}: {why}": outcome.tracebacks[where] for where, why in outcome.failures.items()}
+    if outcome.launch:  # a trial run records nothing
+        table = table_text(outcome.results)
+        click.echo(f"\n{' '.join(overrides)}\n{table}\n")
+        add_to(log, f"\n{table}")
+    return {f"{where}: {failure.located}": failure.traceback for where, failure in grouped(outcome.failed)}
 
 
 # ---- after the last job ----------------------------------------------------------------------------------------------
