@@ -21,7 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from seedbed.config.folders import add_config_dir
 from seedbed.errors import ConfigError, near_misses
+from seedbed.paths import project_folder
 
 # What a cell runs on, as the processor is: their versions stand in the environment that is recorded with every launch.
 # Were they part of what a cell is, no cell would outlive an update of PyTorch. They are never followed as a user's code
@@ -117,6 +119,11 @@ def check_code(recipe: Mapping[str, Any]) -> None:
                 f"{place}: the code of __main__, here that of a notebook, a shell or a command, is in no file that could be "
                 "read, so that a change of it would not be noticed. Put what it names into a module, such as mynet.py in the "
                 "folder that --config-dir names, and write mynet in place of __main__."
+            )
+        if any((project_folder() / name).exists() for name in (f"{top}.py", top)):
+            raise ConfigError(
+                f"{place}: there is no module {top!r} where Python looks for it, but one in {project_folder()}: "
+                f"{add_config_dir(project_folder())}."
             )
         raise ConfigError(
             f"{place}: there is no module {top!r}, {near_misses(top, _users_modules())} Put {top}.py into the folder that "
