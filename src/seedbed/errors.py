@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -32,6 +33,33 @@ class TrackingError(SeedbedError):
 def without_addresses(text: str) -> str:
     """A message in which Python's names of objects are those that a reader knows: no ``<function f at 0x7f3a...>``."""
     return re.sub(r"<(?:\w+ )*?([\w.<>]+)(?: object)? at 0x[0-9a-fA-F]+>", r"\1", text)
+
+
+_OPTIONS = (
+    "metric", "baseline", "good", "split", "test-share", "train-share", "variant-key", "seed-key",
+    "curves", "mlflow", "tracking-uri", "filter", "run",
+)  # fmt: skip
+_NAMED_OTHERWISE = {"filter": "query"}
+_OPTION = re.compile(rf"--({'|'.join(_OPTIONS)})(?:([ =])(?=[\w'\"]))?")
+
+
+def with_arguments(text: str) -> str:
+    """A sentence that names options of a command, with the arguments of the Python function: ``metric=x`` for ``--metric x``."""
+
+    def argument(option: re.Match[str]) -> str:
+        name = _NAMED_OTHERWISE.get(option[1], option[1].replace("-", "_"))
+        return f"{name}=" if option[2] else name
+
+    return _OPTION.sub(argument, text)
+
+
+@contextmanager
+def naming_arguments() -> Iterator[None]:
+    """A user's error is about the arguments of a Python function, not about the options of a command."""
+    try:
+        yield
+    except SeedbedError as error:
+        raise type(error)(with_arguments(str(error))) from error
 
 
 _UNDECODED = re.compile("[\ud800-\udfff]")

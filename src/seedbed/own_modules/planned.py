@@ -74,6 +74,7 @@ class PlannedModule(PlannedCells):
 
     length: int
     """Epochs; 0 where their number is not known beforehand."""
+    has_test_part: bool
     tested: bool
     """Whether there is a test part, and it is asked."""
     processes: int
@@ -131,7 +132,7 @@ class PlannedModule(PlannedCells):
 
     @property
     def notes(self) -> list[str]:
-        return [] if self.tested else [SELECTION]
+        return [] if self.has_test_part else [SELECTION]
 
     @property
     def described(self) -> list[str]:
@@ -228,6 +229,7 @@ class ModulePlanner:
             recipes={seed: variant.fingerprint(seed, inputs) for seed in self.seeds},
             code=code,
             length=epochs,
+            has_test_part=tested,
             tested=tested and self.tests,
             processes=processes,
             on_cpu=on_cpu,
