@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from seedbed.errors import ConfigError, DataError, SeedbedError, TrackingError
+from seedbed.errors import ConfigError, DataError, SeedbedError, TrackingError, naming_arguments, with_arguments
 from seedbed.paths import ensure_home
 
 if TYPE_CHECKING:
@@ -113,8 +113,9 @@ def load(
     from seedbed.tracking.reading import read_results
     from seedbed.tracking.store import open_project_store
 
-    store = open_project_store(name, config_dir)
-    return read_results(store, find_launch(store, run), jobs=True)
+    with naming_arguments():
+        store = open_project_store(name, config_dir)
+        return read_results(store, find_launch(store, run), jobs=True)
 
 
 Good = str | float | Mapping[str, str | float] | None
@@ -138,6 +139,22 @@ def compare(
     elsewhere has a row a run, with the columns ``variant_key`` and ``seed_key`` and one a metric; what the other
     arguments say of it is as for ``import_results``. No store is needed, and none is written.
     """
+    with naming_arguments():
+        table = _compared(results, metric, baseline, good, split, test_share, train_share, variant_key, seed_key)
+    return table.assign(note=table["note"].map(with_arguments))
+
+
+def _compared(
+    results: Results | Outcome | pd.DataFrame,
+    metric: str | None,
+    baseline: str | None,
+    good: Good,
+    split: str | None,
+    test_share: float | None,
+    train_share: float | None,
+    variant_key: str,
+    seed_key: str,
+) -> pd.DataFrame:
     import pandas as pd
 
     from seedbed.report.analysis import analyse, comparison_table
@@ -198,16 +215,17 @@ def import_results(
     from seedbed.importing.runs import Keys
     from seedbed.training.progress import Display
 
-    return import_from(
-        name,
-        table,
-        Statements(metric, baseline, good, split, test_share, train_share, question),
-        curves=curves,
-        overrides=overrides,
-        mlflow=mlflow,
-        tracking_uri=tracking_uri,
-        query=query,
-        keys=Keys(variant_key, seed_key),
-        config_dir=config_dir,
-        display=Display(quiet),
-    )
+    with naming_arguments():
+        return import_from(
+            name,
+            table,
+            Statements(metric, baseline, good, split, test_share, train_share, question),
+            curves=curves,
+            overrides=overrides,
+            mlflow=mlflow,
+            tracking_uri=tracking_uri,
+            query=query,
+            keys=Keys(variant_key, seed_key),
+            config_dir=config_dir,
+            display=Display(quiet),
+        )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+import sysconfig
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class SeedbedError(Exception):
@@ -32,7 +35,51 @@ def without_addresses(text: str) -> str:
     return re.sub(r"<(?:\w+ )*?([\w.<>]+)(?: object)? at 0x[0-9a-fA-F]+>", r"\1", text)
 
 
+_OPTIONS = (
+    "metric", "baseline", "good", "split", "test-share", "train-share", "variant-key", "seed-key",
+    "curves", "mlflow", "tracking-uri", "filter", "run",
+)  # fmt: skip
+_NAMED_OTHERWISE = {"filter": "query"}
+_OPTION = re.compile(rf"--({'|'.join(_OPTIONS)})(?:([ =])(?=[\w'\"]))?")
+
+
+def with_arguments(text: str) -> str:
+    """A sentence that names options of a command, with the arguments of the Python function: ``metric=x`` for ``--metric x``."""
+
+    def argument(option: re.Match[str]) -> str:
+        name = _NAMED_OTHERWISE.get(option[1], option[1].replace("-", "_"))
+        return f"{name}=" if option[2] else name
+
+    return _OPTION.sub(argument, text)
+
+
+@contextmanager
+def naming_arguments() -> Iterator[None]:
+    """A user's error is about the arguments of a Python function, not about the options of a command."""
+    try:
+        yield
+    except SeedbedError as error:
+        raise type(error)(with_arguments(str(error))) from error
+
+
 _UNDECODED = re.compile("[\ud800-\udfff]")
+
+
+_FRAME = re.compile(r'^ *File "(.+?)", line (\d+), in ', re.MULTILINE)
+
+
+def place_in_own_code(trace: str) -> str:
+    """File and line, such as ``mymodule.py:12``, of the last frame of a traceback that is the user's own code; "" without one.
+
+    Of a text, as that is what comes back from other processes.
+    """
+    not_own = (str(Path(__file__).resolve().parent), *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")))
+    own = [
+        (file, line)
+        for file, line in _FRAME.findall(trace)
+        if not file.startswith(("<", *not_own)) and not {"site-packages", "dist-packages"} & set(Path(file).parts)
+    ]
+    return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else ""
 
 
 def readable(text: str) -> str:

@@ -16,6 +16,18 @@ def test_build_says_what_is_wrong() -> None:
         build({"_target_": "seedbed.models.mlp.mlp", "in_features": 1, "out_features": 1, "hiden": [3]}, "model")
 
 
+def test_an_error_of_ones_own_constructor_is_named_with_its_line_and_no_hint_at_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "picky.py").write_text("def made(n):\n    raise RuntimeError(f'{n} is odd')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError) as error:
+        build({"_target_": "picky.made", "n": 3}, "module")
+    assert str(error.value) == "module: cannot build picky.made: RuntimeError: 3 is odd (picky.py:2)"
+    with pytest.raises(ConfigError, match="The keys of the config node are the arguments"):
+        build({"_target_": "picky.made"}, "module")
+
+
 def test_build_names_installed_versions_where_an_import_fails() -> None:
     config: dict[str, Any] = {"_target_": "imblearn.over_sampling.SMOTEE"}
     with pytest.raises(ConfigError, match=r"imbalanced-learn \d.*scikit-learn \d"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seedbed.config.experiment import load_experiment
+from seedbed.config.experiment import Template, load_experiment
 from seedbed.config.own_modules import at_seed
 from seedbed.config.recipe import fingerprint, recipe_of
 from seedbed.errors import ConfigError
@@ -112,3 +112,48 @@ def test_the_tuned_epoch_is_watched_by_a_metric_that_says_which_values_are_good(
         config_of(folder, "select=best", best.replace("MODE", "max"))
     with pytest.raises(ConfigError, match=r"monitor=val_size: select=best goes by it, and metrics does not say"):
         config_of(folder, "select=best", best.replace("MODE", "min").replace("val_loss", "val_size"))
+
+
+def module_of_narrow(folder: Path, own: str, *overrides: str) -> dict[str, Any]:
+    file = folder / "experiments" / "width.yaml"
+    file.write_text(file.read_text().replace("[module.hidden=2]", f'["{own}"]'))
+    return dict(load_experiment("width", list(overrides), folder).variants[0].config["module"])
+
+
+def test_an_argument_that_the_yaml_leaves_at_its_default_is_set_as_any_other(folder: Path) -> None:
+    module = module_of_narrow(
+        folder, "module.scheduler=plateau", "module.fails_for=7", "trainer.accumulate_grad_batches=2"
+    )
+    assert (module["scheduler"], module["fails_for"]) == ("plateau", 7)
+    of_experiment = load_experiment("width", [], folder)
+    assert Template(of_experiment, of_experiment.variants[1]).at("trial", ["module.fails_for=3"]).config["module"] == {
+        **of_experiment.variants[1].config["module"],
+        "fails_for": 3,
+    }
+    name = str(module["_target_"]).rpartition(".")[0]
+    nested = load_experiment(
+        "width",
+        [f"+module.scheduler._target_={name}.Regressor", "module.scheduler.fails_for=2", "variant=wide"],
+        folder,
+    )
+    assert nested.config["module"]["scheduler"] == {"_target_": f"{name}.Regressor", "fails_for": 2}
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ("module.schedular=x", r"^Override 'module.schedular=x' of variant 'narrow' in experiments/width.yaml: module.schedular: .*Regressor has no such setting, did you mean 'scheduler'"),
+        ("module.network.dropout=0.2", r"variant 'narrow' in experiments/width.yaml: module.network: .* has no such setting"),
+        ("module.lr.x=3", r"variant 'narrow' in experiments/width.yaml: there is no key 'module.lr.x'"),
+        ("~module.nothing", r"variant 'narrow' in experiments/width.yaml: there is no key 'module.nothing' to take away"),
+        ("task=lightening", r"variant 'narrow' in experiments/width.yaml: group 'task' has no choice"),
+        ("module={", r"^experiments/width.yaml, variant 'narrow': Override 'module={' is not in Hydra's grammar"),
+        ("module.lr=1,2", r"^experiments/width.yaml, variant 'narrow': .* gives several values"),
+        ("+hydra.job=3", r"'narrow' sets '\+hydra.job=3', but that belongs to the whole experiment"),
+    ],
+)  # fmt: skip
+def test_an_override_of_a_variant_that_cannot_be_is_refused_by_its_name(folder: Path, own: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        module_of_narrow(folder, own)
+    with pytest.raises(ConfigError, match=said):  # whatever else is wrong in what is typed
+        load_experiment("width", ["module.hiden=3", "variant=narrow"] if "hydra" not in own else [], folder)

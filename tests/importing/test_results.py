@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import seedbed
-from seedbed.errors import ConfigError, DataError
+from seedbed.errors import ConfigError, DataError, SeedbedError
 from seedbed.importing.results import Statements, results_of
 from seedbed.importing.tables import read_table
 from seedbed.report.analysis import analyse
@@ -137,7 +137,7 @@ def test_the_curve_that_is_drawn() -> None:
         ({"split": "redrawn", "test_share": 1.2}, r"--test-share=1.2 cannot be used"),
         ({"split": "same", "test_share": 0.2}, r"--test-share=0.2: it corrects the test.*Leave it out"),
         ({"train_share": 0.5}, r"--train-share=0.5.*together with --test-share"),
-        ({"test_share": 0.5, "train_share": 0.6}, r"--train-share=0.6.*at most what --test-share leaves"),
+        ({"test_share": 0.5, "train_share": 0.6}, r"--train-share=0.6.*at most what is left by --test-share"),
         ({"metric": "test/rms"}, r"--metric test/rms: a data frame has no such metric, did you mean 'test/rmse'"),
         ({"baseline": "narow"}, r"--baseline narow: a data frame has no such variant, did you mean 'narrow'"),
         ({"good": "smaller"}, r"--good test/rmse=smaller: give lower, higher, none, or the number"),
@@ -169,6 +169,24 @@ def test_names_that_runs_cannot_hold_are_refused() -> None:
         results(frame_of().rename(columns={"test/rmse": "x" * 300}))
     with pytest.raises(DataError, match="would both be called 'a_b'"):
         results(frame_of().assign(**{"a b": 1.0, "a?b": 2.0}), metric="test/rmse")
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"metric": "nope"}, "^metric=nope: a data frame has no such metric"),
+        ({"baseline": "narow"}, "^baseline=narow: "),
+        ({"split": "random"}, "^split=random: "),
+        ({"test_share": 0.5, "train_share": 0.6}, r"^train_share=0.6 .* left by test_share\.$"),
+        ({"good": "smaller"}, "^good=test/rmse=smaller: "),
+        ({"variant_key": "model"}, r"Name the right one with variant_key, such as variant_key=COLUMN"),
+    ],
+)
+def test_in_python_the_arguments_are_named(said: dict[str, Any], error: str) -> None:
+    with pytest.raises(SeedbedError, match=error) as raised:
+        seedbed.compare(frame_of(), **said)
+    assert "--" not in str(raised.value)
+    assert "not said (split): " in seedbed.compare(frame_of()).loc[0, "note"]
 
 
 def test_what_is_said_of_a_frame_is_not_said_of_results() -> None:

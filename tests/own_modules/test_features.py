@@ -115,6 +115,8 @@ def test_a_trial_run_takes_one_seed_and_records_nothing(project: Path) -> None:
     outcome = run("width", ["+trainer.fast_dev_run=true"], project)
     assert (outcome.failures, outcome.trained, outcome.launch) == ({}, 0, "")
     assert outcome.cells["status"].tolist() == ["MISSING"]
+    with pytest.raises(ConfigError, match=r"metrics.val/los: .* did you mean 'val/loss'.*Nothing is recorded"):
+        run("width", ["+metrics.val_los=lower", "trainer.fast_dev_run=true"], project)
     failing = [f"module._target_={name_of(project)}.Fails", "+module.fails_for=0", "+trainer.fast_dev_run=true"]
     assert run("width", failing, project).failures == {"narrow, seed 0": "RuntimeError: no luck with this seed"}
 

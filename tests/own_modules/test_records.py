@@ -23,6 +23,7 @@ from seedbed.running.runner import run
 from seedbed.running.verify import verify
 from seedbed.search.runner import search
 from seedbed.tracking.store import NothingTracked, open_project_store
+from seedbed.training.progress import Display
 from tests.conftest import REPOSITORY
 from tests.own_modules.conftest import Write
 from tests.own_modules.projects import REGRESSION
@@ -37,7 +38,9 @@ SEARCH = ["variant=narrow", "search.trials=2", "search.metrics=val/loss"]
 def test_a_search_asks_no_test_rows_and_tests_the_best_on_fresh_seeds(project: Path) -> None:
     with pytest.raises(ConfigError, match=r"search.metrics: val/mse was measured by no seed of a trial"):
         search("width", [*SEARCH[:2], LR], project)
-    outcome = search("width", [*SEARCH, LR, "search.fresh_seeds=2", "search.study=again"], project)
+    display = Display(quiet=True, log=project / "said")
+    outcome = search("width", [*SEARCH, LR, "search.fresh_seeds=2", "search.study=again"], project, display=display)
+    assert "no test part" not in (project / "said").read_text()
     assert [trial.state for trial in outcome.search.trials] == ["COMPLETE", "COMPLETE"]
     assert outcome.search.holdout is None
     store = open_project_store("width.search", project)

@@ -224,15 +224,6 @@ def test_a_metric_that_nothing_logs_ends_the_run_after_its_first_seed(project: P
         run("width", ["report.metric=test/acc"], project)
 
 
-def test_a_key_that_the_module_takes_is_to_be_added(project: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"there is no key 'module.scheduler'.*\(to add a new key: \+module.scheduler=x\)"
-    ):
-        run("width", ["module.scheduler=x"], project)
-    with pytest.raises(ConfigError, match=r"module.width: mine\d+.Regressor has no such setting"):
-        run("width", ["+module.width=5"], project)
-
-
 def test_the_surroundings_are_as_they_were(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PL_GLOBAL_SEED", raising=False)
     torch.manual_seed(5)

@@ -7,16 +7,18 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from seedbed.cli.diff import differences
 from seedbed.cli.status import experiment_status
-from seedbed.config.code import Code, reread
+from seedbed.config.code import Code, code_of, reread
 from seedbed.errors import ConfigError
 from seedbed.running.runner import Outcome, run
 from seedbed.running.verify import verify
 from seedbed.search.runner import search
+from seedbed.tracking import other_code
 from seedbed.tracking.names import PLAN
 from seedbed.tracking.other_code import beside
 from seedbed.tracking.runs import SeedRun
@@ -243,3 +245,31 @@ def test_sentences_count_cells_by_what_has_changed() -> None:
         "new.py, timm (1.0, now 1.1) have changed since; 1 cell (a) of the old code stands, and is never averaged with those of the new code.",
         "1 cell (a) was made before seedbed recorded the code of net.py, new.py and the version of timm; it stands, and is never averaged with new ones.",
     ]  # fmt: skip
+
+
+def test_what_only_code_that_runs_would_find_is_not_taken_for_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that adds to ``sys.path`` before it imports: who only reads it cannot know what it finds."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "hidden_part.py").write_text("x = 1\n")
+    network = tmp_path / "adds_to_path.py"
+    text = "import sys\nsys.path.insert(0, 'elsewhere')\nfrom hidden_part import x\n"
+    network.write_text(text)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    recipe = {"model._target_": "adds_to_path.Net"}
+    recorded = code_of(recipe)
+    assert list(recorded.modules) == ["adds_to_path.py", "hidden_part.py"]
+    cell = SimpleNamespace(variant="own", params=recipe, code=recorded)
+    (tmp_path / "hidden_part.py").rename(tmp_path / "elsewhere" / "hidden_part.py")
+    reread()
+    [said] = other_code.outdated([cell], ["own"])  # type: ignore[list-item]
+    assert said.startswith("Whether hidden_part.py has changed since is not known")
+    network.write_text(f"{text}y = 2\n")
+    reread()
+    [said] = other_code.outdated([cell], ["own"])  # type: ignore[list-item]
+    assert said.startswith("adds_to_path.py has changed since; 1 cell of the old one stands")
+    network.write_text("import sys\n")
+    reread()
+    [said] = other_code.outdated([cell], ["own"])  # type: ignore[list-item]
+    assert said.startswith("adds_to_path.py, hidden_part.py have changed since")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import re
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from seedbed.checks import is_installed
-from seedbed.errors import ConfigError, near_misses, without_addresses
+from seedbed.errors import ConfigError, near_misses, place_in_own_code, without_addresses
 from seedbed.quoting import escaped
 
 
@@ -30,12 +31,17 @@ def build(config: Mapping[str, Any], place: str) -> Any:
             raise ConfigError(f"{place}: {_not_found(str(config.get('_target_')), f'{error} {cause}')}") from error
         message = without_addresses(" ".join(str(cause or error).split()))
         versions = _versions(message) if isinstance(cause, ImportError) else ""
-        raise ConfigError(
-            f"{place}: cannot build {config.get('_target_')}: {message}{versions} (The keys of the config node are the "
-            "arguments of its _target_; what is called later, such as a function, has _partial_: true.)"
-        ) from error
+        said = f"{place}: cannot build {config.get('_target_')}: "
+        if cause and (line := place_in_own_code("".join(traceback.format_exception(cause)))):
+            raise ConfigError(f"{said}{type(cause).__name__}: {message}{versions} ({line})") from error
+        about_arguments = cause is None or isinstance(cause, TypeError)
+        raise ConfigError(f"{said}{message}{versions}{_ARGUMENTS if about_arguments else ''}") from error
 
 
+_ARGUMENTS = (
+    " (The keys of the config node are the arguments of its _target_; what is called later, such as a function, has "
+    "_partial_: true.)"
+)
 PACKAGES = {"imblearn": "imbalanced-learn", "sklearn": "scikit-learn", "torch": "torch"}
 """Of which two versions may not fit: modules and the names under which they are installed."""
 

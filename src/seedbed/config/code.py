@@ -21,7 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from seedbed.config.folders import add_config_dir
 from seedbed.errors import ConfigError, near_misses
+from seedbed.paths import project_folder
 
 # What a cell runs on, as the processor is: their versions stand in the environment that is recorded with every launch.
 # Were they part of what a cell is, no cell would outlive an update of PyTorch. They are never followed as a user's code
@@ -73,6 +75,13 @@ class Code:
         versions = [(name, self.packages.get(name), now.packages.get(name)) for name in packages]
         return [*modules, *(f"{name} ({then or 'none'}, now {today or 'none'})" for name, then, today in versions)]
 
+    def within(self, other: Code) -> Code:
+        """Those of its modules and packages that the other one has too."""
+        return Code(
+            {name: digest for name, digest in self.modules.items() if name in other.modules},
+            {name: version for name, version in self.packages.items() if name in other.packages},
+        )
+
     def __or__(self, other: Code) -> Code:
         return Code({**self.modules, **other.modules}, {**self.packages, **other.packages})
 
@@ -111,6 +120,11 @@ def check_code(recipe: Mapping[str, Any]) -> None:
                 "read, so that a change of it would not be noticed. Put what it names into a module, such as mynet.py in the "
                 "folder that --config-dir names, and write mynet in place of __main__."
             )
+        if any((project_folder() / name).exists() for name in (f"{top}.py", top)):
+            raise ConfigError(
+                f"{place}: there is no module {top!r} where Python looks for it, but one in {project_folder()}: "
+                f"{add_config_dir(project_folder())}."
+            )
         raise ConfigError(
             f"{place}: there is no module {top!r}, {near_misses(top, _users_modules())} Put {top}.py into the folder that "
             "--config-dir names, install the package that has it, or correct the name."
@@ -129,6 +143,11 @@ def read_code(name: str) -> None:
     _reached([name])
 
 
+def is_users(name: str) -> bool:
+    """Whether a dotted name leads to a module of the user's."""
+    return any(_is_users(spec) for _, spec in _on_the_way(name))
+
+
 def not_found(recipe: Mapping[str, Any]) -> dict[str, str]:
     """Top-level modules that a recipe names and that are not to be found, and where they stand in it."""
     return {
@@ -139,6 +158,15 @@ def not_found(recipe: Mapping[str, Any]) -> dict[str, str]:
         and (top not in sys.modules or top == "__main__")
         and _found(top) is None
     }
+
+
+def imports_not_found(recipe: Mapping[str, Any]) -> set[str]:
+    """Top-level modules that the user's modules of a flat recipe import and that are not to be found.
+
+    Whoever runs such a module may find them: it may change ``sys.path`` first.
+    """
+    names = {name for module in _reached(name for _, name, _ in named_in(recipe)) for name in module.imports}
+    return {top for name in names if (top := name.partition(".")[0]) not in sys.modules and _found(top) is None}
 
 
 def reread() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from seedbed.config import choice_settings
+from seedbed.config.code import is_users
 from seedbed.config.folders import search_folders
-from seedbed.config.keys import refuse_names_of_optuna_sweeper
+from seedbed.config.keys import MODULES, NAMED, parameters_of, refuse_names_of_optuna_sweeper
 from seedbed.config.lightning_modules import SEED, trains_modules
 from seedbed.config.override_grammar import is_node, parse, parse_single, same_or_inside
 from seedbed.config.own_hydra import apply_overrides, compose_config, search_path
 from seedbed.config.recipe import FILES_OF_DATA
+from seedbed.config.signatures import look_up
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
 from seedbed.errors import ConfigError
 from seedbed.paths import config_groups, expanded
@@ -82,6 +84,14 @@ class BaseConfig:
 
         A group that is given a whole node, ``model={_target_: ...}``, is that node, and nothing of any choice.
         """
+        try:
+            return self._composed(overrides, with_hydra)
+        except ConfigCompositionException:
+            if not (keys := self.added_keys(overrides)):
+                raise
+            return self._composed(adding(overrides, keys), with_hydra)
+
+    def _composed(self, overrides: Sequence[str], with_hydra: bool = False) -> DictConfig:
         name = "config" if self.group == "experiments" else None
         if not any("={" in text.replace(" ", "") for text in overrides):
             return compose_config([*self.selection, *overrides], with_hydra=with_hydra, name=name, groups=self.groups)
@@ -99,6 +109,19 @@ class BaseConfig:
             inside = [item for item in parsed[at + 1 :] if same_or_inside(item.key_or_group, group)]
             apply_overrides(composed, inside)
         return composed
+
+    def added_keys(self, overrides: Sequence[str]) -> set[str]:
+        """Of the keys that overrides change, the arguments that the config leaves at their defaults; raises Hydra's errors."""
+        keys = {
+            text: item.key_or_group
+            for text in overrides
+            for item in parse([text])
+            if "." in item.key_or_group and not (item.is_add() or item.is_force_add() or item.is_delete())
+            # These say what the node is that another override gives an argument.
+            if not item.key_or_group.endswith("._target_") and not isinstance(item.value(), dict)
+        }
+        composed = self._composed([text for text in overrides if text not in keys])
+        return {key for key in keys.values() if is_argument(composed, key)}
 
     def compose_fitting(self, overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
         """The config under these overrides, and what was left out of it, since it does not fit a choice of theirs."""
@@ -141,6 +164,29 @@ class BaseConfig:
             raise ConfigError(f"{self.place}: {str(error).splitlines()[0]}. Give the key a value.") from error
 
 
+def adding(overrides: Iterable[str], keys: Collection[str]) -> list[str]:
+    """The overrides, in which those that change one of these keys add it."""
+    return [f"++{text}" if text.partition("=")[0] in keys else text for text in overrides]
+
+
+def is_argument(composed: DictConfig, key: str) -> bool:
+    """Whether a dotted key that a config lacks is an argument of what is built of its node.
+
+    That is asked of the nodes of ``task=lightning``, whatever they name, and elsewhere of what is the user's own: the
+    configs of all else list what there is to be set.
+    """
+    place, _, name = key.rpartition(".")
+    node = OmegaConf.select(composed, place, throw_on_missing=False, throw_on_resolution_failure=False)
+    if not isinstance(node, DictConfig) or name in node:
+        return False
+    if place == "trainer":  # its keys are checked with the modules
+        return trains_modules(composed)
+    target = None if OmegaConf.is_missing(node, "_target_") else node.get("_target_")
+    if not isinstance(target, str) or not (place.split(".")[0] in (*MODULES, *NAMED) or is_users(target)):
+        return False
+    return name in parameters_of(look_up(target))
+
+
 @dataclass(frozen=True)
 class Request:
     """The overrides of a command, and of one variant, for a base config."""
@@ -170,7 +216,8 @@ class Request:
         """All overrides, each with how a message names it; of the command, only those in ``typed`` if given."""
         of_command = self.typed if typed is None else typed
         return [(item, f"Override {item.input_line!r}") for item in of_command] + [
-            (item, f"Override {item.input_line!r} of variant {self.variant!r}") for item in parse_single(self.own)
+            (item, f"Override {item.input_line!r} of variant {self.variant!r} in {self.base.place}")
+            for item in parse_single(self.own)
         ]
 
 

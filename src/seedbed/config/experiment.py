@@ -19,7 +19,7 @@ from yaml import YAMLError
 from seedbed.config import own_modules
 from seedbed.config.checking import check_composed, check_variant, refuse_findings, seeds_of
 from seedbed.config.code import Code, code_of, reread
-from seedbed.config.compose import BaseConfig, Request, with_found_path
+from seedbed.config.compose import BaseConfig, Request, is_argument, with_found_path
 from seedbed.config.folders import check_name
 from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.meant_for import meant_for, notes_on_others
@@ -125,8 +125,13 @@ def load_experiment(
     bare = _bare(base)
     own = _variant_overrides(base.place, bare)
     chosen = _chosen_variants(typed, own)
-    meant = meant_for({variant: own[variant] for variant in chosen}, typed, base.groups, base.folders)
-    _check_own_overrides({variant: own[variant] for variant in chosen}, typed, meant, base)
+    of_chosen = {variant: own[variant] for variant in chosen}
+    _check_own_overrides(of_chosen, base)
+    meant = meant_for(of_chosen, typed, base.groups, base.folders)
+    for item in typed:
+        refuse_collisions(
+            [item], {variant: each for variant, each in of_chosen.items() if any(item is of for of in meant[variant])}
+        )
     composed = [_composed(Request(base, meant[variant], variant, own), project) for variant in chosen]
     variants = tuple(variant for variant, _ in composed)
     seeds = seeds_of(variants[0].config.get("seeds"))
@@ -156,20 +161,16 @@ def _bare(base: BaseConfig) -> DictConfig:
         raise explain_file(error, base) from error
 
 
-def _check_own_overrides(
-    own: Mapping[str, Sequence[str]],
-    typed: Sequence[Override],
-    meant: Mapping[str, Sequence[Override]],
-    base: BaseConfig,
-) -> None:
-    """Raise ``ConfigError`` where a variant's own overrides cannot be, or what is typed for it changes what they set."""
+def _check_own_overrides(own: Mapping[str, Sequence[str]], base: BaseConfig) -> None:
+    """Raise ``ConfigError`` where a variant's own overrides cannot be."""
     for variant, overrides in own.items():
-        parsed = parse_single(overrides)
+        try:
+            parsed = parse_single(overrides)
+        except ConfigError as error:
+            raise ConfigError(f"{base.place}, variant {variant!r}: {error}") from error
         refuse_lists(parsed, base.groups, variant)
-        refuse_no_choice(parsed, base.groups, f" of variant {variant!r}")
+        refuse_no_choice(parsed, base.groups, f" of variant {variant!r} in {base.place}")
     refuse_collisions([], own)
-    for item in typed:
-        refuse_collisions([item], {name: each for name, each in own.items() if any(item is of for of in meant[name])})
 
 
 def _composed(request: Request, project: Path) -> tuple[Variant, list[str]]:
@@ -223,7 +224,8 @@ class Template:
             composed = self._with_groups([item for item in typed if item.key_or_group in groups])
             for item in typed:
                 if item.key_or_group not in groups:
-                    OmegaConf.update(composed, item.key_or_group, item.value(), merge=True)
+                    key = item.key_or_group
+                    OmegaConf.update(composed, key, item.value(), merge=True, force_add=is_argument(composed, key))
         except (HydraException, OmegaConfBaseException, ValueError) as error:
             raise explain(error, request) from error
         config = _checked(composed, request, self.experiment.project)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from seedbed.errors import ConfigError, near_misses
-from seedbed.paths import expanded, resources
+from seedbed.paths import current_folder, expanded, project_folder, resources
 
 
 def search_folders(config_dir: str | os.PathLike[str] | None) -> list[Path]:
@@ -22,8 +23,19 @@ def search_folders(config_dir: str | os.PathLike[str] | None) -> list[Path]:
 def check_name(name: str, config_dir: str | os.PathLike[str] | None = None) -> None:
     """Raise ``ConfigError`` where there is no such experiment."""
     if name not in (known := experiment_names(config_dir)):
+        if config_dir is None and (folder := project_folder()) and name in experiment_names(folder):
+            raise ConfigError(
+                f"There is no experiment {name!r} among seedbed's own, and {folder / 'experiments' / name}.yaml is looked for "
+                f"where it is asked for: {add_config_dir(folder)}."
+            )
         places = " or ".join(str(folder / "experiments") for folder in search_folders(config_dir))
         raise ConfigError(f"There is no experiment {name!r} in {places}: {near_misses(name, known)}")
+
+
+def add_config_dir(folder: Path) -> str:
+    """What to do for configs and code in a folder to be found."""
+    typed = "." if folder == current_folder() else str(folder)
+    return f"add --config-dir {shlex.quote(typed)} (in Python config_dir={typed!r})"
 
 
 def experiment_names(config_dir: str | os.PathLike[str] | None = None) -> list[str]:

@@ -93,7 +93,9 @@ def refuse_collisions(parsed: Sequence[Override], variants: Mapping[str, Sequenc
             )
     for variant, own in variants.items():
         for theirs in parse_single(own):
-            if theirs.key_or_group.split(".")[0] in {
+            if re.split(r"[./]", theirs.key_or_group)[0] in {
+                "hydra",
+                "experiments",
                 "seeds",
                 "variants",
                 "report",

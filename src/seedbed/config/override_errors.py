@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hydra.core.override_parser.types import Override
@@ -43,21 +45,34 @@ def explain(error: Exception, request: Request) -> ConfigError:
                     f"{said}: what is chosen for {key.split('/')[0]} has no {key}. Leave it out, or make another choice "
                     "there."
                 )
-        elif override.is_add() and "already at" in str(error) and str(key) in str(error):
+        elif override.is_add() and "already at" in str(error) and _names(error, key):
             text = str(override.input_line)
             return ConfigError(f"Override {text!r}: there is a key {key!r} already, write {text.removeprefix('+')}.")
-        elif not override.is_add() and not override.is_force_add() and str(key) in str(error):
+        elif not override.is_add() and not override.is_force_add() and _names(error, key):
             return _unknown_key(override, said, request)
     return ConfigError(f"{request.place}: {str(error).strip().splitlines()[0]}")
 
 
+def _names(error: Exception, key: str) -> bool:
+    """Whether the error is about this dotted key, which may stand in paths and longer keys too."""
+    return re.search(rf"(?<![\w./-]){re.escape(key)}(?![\w./-])", str(error)) is not None
+
+
 def _unknown_key(override: Override, said: str, request: Request) -> ConfigError:
-    key, variant = override.key_or_group, request.variant
-    own_keys = _keys(request.base.compose([*request.own, *request.choices]))
+    key, variant, base = override.key_or_group, request.variant, request.base
+    # The override itself may be one of the variant's, with which nothing can be composed.
+    own = [text for text in request.own if text != override.input_line]
+    given = _that_compose([*own, *request.choices], base)
+    own_keys = _keys(base.compose(given))
     if (meant := _misspelling(key, own_keys)) and not _is_elsewhere(key, request):
         return ConfigError(f"{said}: {meant}")  # without importing what the config names
-    keys = {other: _keys(request.base.compose([*own, *request.choices])) for other, own in request.variants.items()}
-    having = [other for other, known in keys.items() if key in known]
+    keys = {
+        other: _keys(base.compose(_that_compose([*theirs, *request.choices], base)))
+        for other, theirs in request.variants.items()
+        if other != variant
+    }
+    keys[variant] = own_keys
+    having = [other for other in request.variants if key in keys[other]]
     if variant in having:  # Hydra puts a mapping into what is there, and only into a mapping
         return ConfigError(
             f"{said}: {key} is {shown(keys[variant][key])}, no mapping that another one could be put into. Give a value "
@@ -68,15 +83,24 @@ def _unknown_key(override: Override, said: str, request: Request) -> ConfigError
             f"Override {override.input_line!r}: variant {variant!r} ({', '.join(request.own)}) has no key {key!r}, only "
             f"{', '.join(having)} {'have' if len(having) > 1 else 'has'} it. Pick them with variant={','.join(having)}."
         )
-    given = [*request.own, *request.choices]
-    if elsewhere := _in_other_choices(override, request.base, given):
+    if elsewhere := _in_other_choices(override, base, given):
         return ConfigError(f"{said}: {elsewhere}")
     no_such = f"there is no key {key!r}, {near_misses(key, keys[variant])}"
-    why = _why_not_added(override, request.base, given)
+    why = _why_not_added(override, base, given)
     if why is None:
         return ConfigError(f"{said}: {no_such} (to add a new key: +{override.input_line})")
     is_inner = any(known.endswith(f".{key}") for known in keys[variant])
     return ConfigError(f"{said}: {no_such if is_inner else why}")
+
+
+def _that_compose(overrides: Sequence[str], base: BaseConfig) -> list[str]:
+    """The overrides; where nothing can be composed under them all, those that choose of a group; else none."""
+    choices = [str(item.input_line) for item in parse_single(overrides) if item.key_or_group in base.groups]
+    for given in (list(overrides), choices):
+        with suppress(HydraException, OmegaConfBaseException, ValueError):
+            base.compose(given)
+            return given
+    return []
 
 
 def _misspelling(key: str, known: Collection[str]) -> str:
@@ -169,7 +193,8 @@ def _compose_choices(base: BaseConfig, choices: Sequence[str]) -> DictConfig:
 def explain_file(error: Exception, base: BaseConfig) -> ConfigError:
     """Say why an experiment's file cannot be read by itself; raises the ``ConfigError`` of a sweeper's key."""
     refuse_names_of_optuna_sweeper(_keys_of_sweeper(base), taken=())
-    return ConfigError(f"{base.place} cannot be read: {' '.join(str(error).split())}{_without_package(base)}")
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return ConfigError(f"{base.place} cannot be read: {reason}{_without_package(base)}")
 
 
 def _keys_of_sweeper(base: BaseConfig) -> list[str]:

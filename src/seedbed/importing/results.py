@@ -54,7 +54,7 @@ class Statements:
         if self.train_share is not None:
             require(self.test_share is not None, "--train-share", self.train_share, "given together with --test-share")
             total = self.train_share + (self.test_share or 0.0)
-            require(total <= 1 + ROUNDING, "--train-share", self.train_share, "at most what --test-share leaves")
+            require(total <= 1 + ROUNDING, "--train-share", self.train_share, "at most what is left by --test-share")
 
 
 def results_of(runs: ForeignRuns, said: Statements, experiment: str = "imported") -> Results:

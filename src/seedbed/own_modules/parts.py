@@ -43,12 +43,14 @@ class SeedParts:
 
     def __init__(self, config: Mapping[str, Any], seed: int) -> None:
         self.config, self.seed = at_seed(config, seed), seed
+        # Imported before the surroundings are made quiet: Lightning sets the levels of its loggers as it is imported.
+        self._named = look_up(self.config["module"]["_target_"])
 
     @cached_property
     def package(self) -> str:
         """The package of Lightning that the module is written for: ``pytorch_lightning`` or ``lightning``."""
-        kind = look_up(self.config["module"]["_target_"])
-        return package_of(kind if inspect.isclass(kind) else type(self.module), "LightningModule")
+        kind = self._named if inspect.isclass(self._named) else type(self.module)
+        return package_of(kind, "LightningModule")
 
     @cached_property
     def lightning(self) -> Any:

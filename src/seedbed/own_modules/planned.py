@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from seedbed.checks import shown
 from seedbed.config.experiment import Variant
 from seedbed.config.own_modules import at_seed, check_side, has_test_part
-from seedbed.errors import ConfigError, DataError, SeedbedError, without_addresses
+from seedbed.errors import ConfigError, DataError, SeedbedError, place_in_own_code, without_addresses
 from seedbed.own_modules.parts import SeedParts, surroundings
 from seedbed.own_modules.served_rows import PARTS, Part, ServedRows, from_plain, part_of
+from seedbed.paths import current_folder
 from seedbed.tracking.runs import SeedRun
 from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
@@ -71,6 +74,7 @@ class PlannedModule(PlannedCells):
 
     length: int
     """Epochs; 0 where their number is not known beforehand."""
+    has_test_part: bool
     tested: bool
     """Whether there is a test part, and it is asked."""
     processes: int
@@ -128,7 +132,7 @@ class PlannedModule(PlannedCells):
 
     @property
     def notes(self) -> list[str]:
-        return [] if self.tested else [SELECTION]
+        return [] if self.has_test_part else [SELECTION]
 
     @property
     def described(self) -> list[str]:
@@ -225,6 +229,7 @@ class ModulePlanner:
             recipes={seed: variant.fingerprint(seed, inputs) for seed in self.seeds},
             code=code,
             length=epochs,
+            has_test_part=tested,
             tested=tested and self.tests,
             processes=processes,
             on_cpu=on_cpu,
@@ -288,13 +293,27 @@ def look(config: Mapping[str, Any], seed: int) -> ServedRows:
                 datamodule.setup("test")
                 served["test"] = _loaders(datamodule, "test")
             except Exception as error:  # whatever a user's code raises
-                what = f"{type(error).__name__}: {without_addresses(str(error))}"
+                what = f"{type(error).__name__}: {without_addresses(str(error))}{_where(error)}"
                 raise DataError(
                     f"{type(datamodule).__name__} cannot prepare the data of seed {seed}: {what}"
                 ) from error
             parts_of = {name: part_of(loaders) for name, loaders in served.items()}
             datamodule.trainer = None
     return {name: part for name, part in parts_of.items() if part is not None}
+
+
+def _where(error: Exception) -> str:
+    """Where in the user's code an error arose; of a file that is not there, also what its relative path is relative to."""
+    line = place_in_own_code("".join(traceback.format_exception(error)))
+    said = f" ({line})" if line else ""
+    name = error.filename if isinstance(error, FileNotFoundError) else None
+    if not isinstance(name, str) or Path(name).is_absolute():
+        return said
+    return (
+        f"{said}. The path is relative to {current_folder()}, in which the command was typed: type it in the folder that the path "
+        "is meant to be of, give a whole path, or have the code make it, such as from Path(__file__).parent, which leaves "
+        "recipes the same when the project moves"
+    )
 
 
 def refuse_changed_data(plan: Sequence[PlannedModule], done: Mapping[str, SeedRun]) -> None:

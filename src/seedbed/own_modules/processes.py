@@ -123,7 +123,8 @@ def enter(folder: Path) -> None:
     try:
         result: ModuleResult | SeedFailed = train_seed(job, FolderWatch(folder) if is_first else _Follower(folder))
     except Exception as error:
-        result = SeedFailed(f"{type(error).__name__}: {error}\n{''.join(traceback.format_exception(error))}")
+        result = SeedFailed(f"{type(error).__name__}: {error}")
+        result.add_note("".join(traceback.format_exception(error)))  # of this process, which no other one has
         if is_first:
             _write(folder, result)
         raise

@@ -207,7 +207,7 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
             result = replace(result, outcome=PRUNED)
         self.record.add_results(exits, [run], [result])
         self.display.at(self.planned.name, self.planned.epochs, self.planned.epochs, 1, self.planned.epochs)
-        if unlogged := _unlogged(self.planned, result):
+        if unlogged := _unlogged(self.planned, result, "Seeds that are trained are kept."):
             raise Hopeless(unlogged)
 
 
@@ -226,20 +226,19 @@ def train_apart(planned: PlannedModule, seed: int, threads: int, workers: Worker
         return pool.submit(train_in_pool, job, Path(folder), planned.code).result()
 
 
-def try_out(planned: PlannedModule) -> None:
-    """Train and test the first seed, of which nothing is recorded; raises what goes wrong."""
+def try_out(planned: PlannedModule) -> ConfigError | None:
+    """Train and test the first seed, of which nothing is recorded; raises what goes wrong, and returns what ``_unlogged`` finds."""
     job = SeedJob(
         planned.variant.config, next(iter(planned.fingerprints)), planned.tested, (planned.name, "fast_dev_run")
     )
     if not planned.processes:
-        train_seed(job)
-        return
+        return _unlogged(planned, train_seed(job), "Nothing is recorded.")
     with TemporaryDirectory(prefix="seedbed-") as folder, Entries(1, torch.get_num_threads()) as entries:
-        entries.submit(job, Path(folder)).result()
+        return _unlogged(planned, entries.submit(job, Path(folder)).result(), "Nothing is recorded.")
 
 
-def _unlogged(planned: PlannedModule, result: ModuleResult) -> ConfigError | None:
-    """That a declared metric has no value, which a seed that was trained and tested would have."""
+def _unlogged(planned: PlannedModule, result: ModuleResult, kept: str) -> ConfigError | None:
+    """That a declared metric has no value, which a seed that was trained and tested would have; says what is ``kept``."""
     if result.outcome != "ok":
         return None
     logged = dict.fromkeys([name for name, _, _ in result.curves] + list(result.metrics))
@@ -252,7 +251,6 @@ def _unlogged(planned: PlannedModule, result: ModuleResult) -> ConfigError | Non
             return ConfigError(
                 f"{place}: {name}: the module logs nothing of that name per epoch, {near_misses(name, logged)} A name without "
                 "rows stands for those on which it is logged, so that acc of test_step is test/acc; what validation_step and "
-                "test_step log with on_epoch=False has no value of an epoch. Seeds that are trained are kept; correct the name "
-                "and run it again."
+                f"test_step log with on_epoch=False has no value of an epoch. {kept} Correct the name and run it again."
             )
     return None

@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
-from seedbed.config.compose import BaseConfig
+from seedbed.config.compose import BaseConfig, adding
 from seedbed.config.experiment import load_experiment
 from seedbed.config.override_grammar import in_grammar, parse
 from seedbed.errors import ConfigError, SeedbedError
@@ -39,6 +39,7 @@ from seedbed.running.launchers import BASIC, batch_overrides, class_name, launch
 from seedbed.running.runner import open_store, run
 from seedbed.running.sweep import SweepJob
 from seedbed.tracking.store import NothingTracked, Store
+from seedbed.training.failures import grouped
 from seedbed.training.progress import Display, add_to
 
 SWEEP = "SEEDBED_SWEEP"
@@ -70,9 +71,11 @@ def run_jobs(
 
     threads = threads_of_a_job(hydra, len(jobs))
     folder = own_folder(project_folder(config_dir) / "multirun" / name)
+    added = BaseConfig.of_experiment(name, config_dir).added_keys(jobs[0])
     sweep = {
         "id": f"{folder.name}_{uuid.uuid4().hex[:6]}",  # a server may hold the sweeps of several projects
         "keys": _swept_keys(overrides),
+        "added": sorted(added),
         "jobs": len(jobs),
         "threads": threads,
         "fail_fast": fail_fast,
@@ -84,7 +87,7 @@ def run_jobs(
         stopped = launch(
             _job,
             name,
-            [*batch_overrides(hydra), *no_second_log(hydra), *overrides],
+            [*batch_overrides(hydra), *no_second_log(hydra), *adding(overrides, added)],
             config_dir,
             folder,
             store_of,
@@ -156,7 +159,12 @@ def _job(_: DictConfig) -> None:
     if sweep["threads"]:
         torch.set_num_threads(sweep["threads"])
     name = config.runtime.choices["experiments"]
-    overrides = [text for text in config.overrides.task if not text.startswith("experiments=")]
+    for_hydra = adding(sweep["added"], sweep["added"])
+    overrides = [
+        text.removeprefix("++") if text.partition("=")[0] in for_hydra else text
+        for text in config.overrides.task
+        if not text.startswith("experiments=")
+    ]
     path = Path(config.runtime.output_dir) / log_name(config.job.num)
     sweep_job = SweepJob(sweep["id"], tuple(sweep["keys"]), sweep["jobs"], config.job.num)
     with logged(path):
@@ -182,10 +190,11 @@ def _run(
         return {" ".join(str(error).split()): traceback.format_exc()}
     except Exception as error:
         return {f"{type(error).__name__}: {error}": traceback.format_exc()}
-    table = table_text(outcome.results)
-    click.echo(f"\n{' '.join(overrides)}\n{table}\n")
-    add_to(log, f"\n{table}")
-    return {f"{where}: {why}": outcome.tracebacks[where] for where, why in outcome.failures.items()}
+    if outcome.launch:  # a trial run records nothing
+        table = table_text(outcome.results)
+        click.echo(f"\n{' '.join(overrides)}\n{table}\n")
+        add_to(log, f"\n{table}")
+    return {f"{where}: {failure.located}": failure.traceback for where, failure in grouped(outcome.failed)}
 
 
 # ---- after the last job ----------------------------------------------------------------------------------------------

@@ -29,9 +29,10 @@ from seedbed.tracking.reading import read_results
 from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store, store_uri
 from seedbed.tracking.tracked_run import TrackedRun
+from seedbed.training.failures import Failure
 from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
-from seedbed.training.recording import Failure, VariantRecord
+from seedbed.training.recording import VariantRecord
 from seedbed.training.workers import Workers
 
 
@@ -48,6 +49,11 @@ class Outcome:
     """Error by variant, or by "variant, seed n"."""
     tracebacks: dict[str, str] = field(default_factory=dict)
     """The traceback of each failure, by the same names."""
+
+    @property
+    def failed(self) -> dict[str, Failure]:
+        """Failures with their tracebacks, by the same names."""
+        return {where: Failure(why, self.tracebacks[where]) for where, why in self.failures.items()}
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -212,10 +218,13 @@ def _try_out(experiment: Experiment, planned: PlannedModule, display: Display) -
     seed = experiment.seeds[0]
     failures: dict[str, Failure] = {}
     try:
-        try_out(planned)
-        display.say(f"trainer.fast_dev_run: {planned.name}, seed {seed} ran through. Nothing is recorded.")
+        unlogged = try_out(planned)
     except Exception as error:  # whatever the user's module raises is what the trial is to show
         failures[f"{planned.name}, seed {seed}"] = Failure.of(error)
+    else:
+        if unlogged:
+            raise unlogged
+        display.say(f"trainer.fast_dev_run: {planned.name}, seed {seed} ran through. Nothing is recorded.")
     cells = [(experiment.name, planned.name, seed, "MISSING", planned.fingerprints[seed], "", "", "")]
     results = Results(
         experiment=experiment.name,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -40,25 +38,13 @@ from seedbed.tracking.runs import SeedRun, code_tags
 from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun, ending
 from seedbed.training.environment import in_one_line
+from seedbed.training.failures import Failure, grouped
 from seedbed.training.logger import FurtherLoggers
 from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
 from seedbed.training.seed_results import CurvePoints, SeedResult, curve_points
 
 SECONDS_BETWEEN_FLUSHES = 15.0
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What went wrong with a variant or a seed."""
-
-    why: str
-    """The error's class and message, in one line."""
-    traceback: str
-
-    @classmethod
-    def of(cls, error: BaseException) -> Failure:
-        return cls(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error)))
 
 
 class VariantRecord:
@@ -299,7 +285,7 @@ class VariantRecord:
     def _line(self, trained: int, seconds: float) -> str:
         name = self.planned.name
         if self.failures:
-            return f"{name}: FAILED. " + " ".join(f"{where}: {failure.why}" for where, failure in self.failures.items())
+            return "\n".join(f"FAILED {where}: {failure.located}" for where, failure in grouped(self.failures))
         before = len(self.planned.fingerprints) - trained
         parts = [f"{trained} seed{'s' if trained != 1 else ''} trained in {seconds:.1f} s"] if trained else []
         parts += [f"{before} trained before"] if before else []

@@ -80,27 +80,24 @@ def import_results(
     step as well. Runs of two variants with one seed are compared as a pair. Then report, power, diff, status and ui work
     on EXPERIMENT. Everything is checked before anything is written.
     """
-    import seedbed
+    from seedbed.importing.recording import import_from
+    from seedbed.importing.results import Statements
+    from seedbed.importing.runs import Keys
     from seedbed.report.printed import table_text
+    from seedbed.training.progress import Display
 
-    results = seedbed.import_results(
+    results = import_from(
         experiment,
         file,
-        metric,
-        baseline,
-        good=_good(good),
-        split=split,
-        test_share=test_share,
-        train_share=train_share,
-        question=question,
+        Statements(metric, baseline, _good(good), split, test_share, train_share, question),
         curves=curves,
         overrides=overrides,
         mlflow=mlflow,
         tracking_uri=tracking_uri,
         query=query,
-        variant_key=variant_key,
-        seed_key=seed_key,
+        keys=Keys(variant_key, seed_key),
         config_dir=config_dir,
+        display=Display(),
     )
     click.echo(table_text(results))
 

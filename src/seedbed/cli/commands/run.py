@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,9 @@ from seedbed.cli import completion
 from seedbed.cli.commands.search import show_search
 from seedbed.cli.options import WithExamples, as_typed, config_dir_option, debug_option
 from seedbed.errors import ConfigError
+
+if TYPE_CHECKING:
+    from seedbed.running.runner import Outcome
 
 
 @click.command(
@@ -70,9 +75,24 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
     from seedbed.training.progress import Display
 
     outcome = run_experiment(loaded, Display(), curves=False, fail_fast=fail_fast)
-    click.echo(table_text(outcome.results))
-    click.echo(next_steps, err=True)
+    if outcome.launch:  # a trial run records nothing
+        click.echo(table_text(outcome.results))
+        click.echo(next_steps, err=True)
     if outcome.failures:
-        for where, why in outcome.failures.items():
-            click.echo(f"seedbed: FAILED {where}: {why}", err=True)
+        _show_failures(outcome, where)
         sys.exit(1)
+
+
+def _show_failures(outcome: Outcome, typed: str) -> None:
+    """What failed, why where that was not said while it trained, and the tracebacks or where they are."""
+    from seedbed.training.failures import grouped
+
+    groups = list(grouped(outcome.failed))
+    for where, failure in groups:
+        click.echo(f"seedbed: FAILED {where}{'' if outcome.launch else f': {failure.located}'}", err=True)
+    if os.environ.get("SEEDBED_DEBUG"):
+        for where, failure in groups:
+            click.echo(f"\n{where}:\n{failure.traceback}", err=True)
+    else:
+        kept = f"error.txt among the artifacts of these runs (seedbed ui {typed}); or " if outcome.launch else ""
+        click.echo(f"Tracebacks: {kept}add --debug to the command.", err=True)
