@@ -118,9 +118,11 @@ def test_final_metrics_are_kept_where_the_first_epoch_was_written_during_the_fit
     file = project / "experiments" / "width.yaml"
     file.write_text(file.read_text().replace("max_epochs: 2", "max_steps: 8"))
     monkeypatch.setattr("seedbed.own_modules.training.SECONDS_BETWEEN_FLUSHES", 0.0)
-    outcome = run("width", ONE, project)
+    logger = f"+loggers={{csv: {{_target_: pytorch_lightning.loggers.CSVLogger, save_dir: {project}/logs}}}}"
+    outcome = run("width", [*ONE, logger], project)
     assert outcome.failures == {}
     assert outcome.cells["test/mse"].notna().all()
+    assert (project / "logs" / "seed 0 narrow" / outcome.cells["run"].item() / "metrics.csv").is_file()
 
 
 def test_a_trial_run_takes_one_seed_and_records_nothing(project: Path) -> None:
