@@ -111,6 +111,20 @@ def test_a_number_of_steps_says_how_long_a_seed_trains(project: Path) -> None:
     assert outcome.curves[outcome.curves["metric"] == "train/epochs"]["epoch"].tolist() == [0, 1]
 
 
+def test_final_metrics_are_kept_where_the_first_epoch_was_written_during_the_fit(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many epochs there will be is not known beforehand where steps are counted."""
+    file = project / "experiments" / "width.yaml"
+    file.write_text(file.read_text().replace("max_epochs: 2", "max_steps: 8"))
+    monkeypatch.setattr("seedbed.own_modules.training.SECONDS_BETWEEN_FLUSHES", 0.0)
+    logger = f"+loggers={{csv: {{_target_: pytorch_lightning.loggers.CSVLogger, save_dir: {project}/logs}}}}"
+    outcome = run("width", [*ONE, logger], project)
+    assert outcome.failures == {}
+    assert outcome.cells["test/mse"].notna().all()
+    assert (project / "logs" / "seed 0 narrow" / outcome.cells["run"].item() / "metrics.csv").is_file()
+
+
 def test_a_trial_run_takes_one_seed_and_records_nothing(project: Path) -> None:
     outcome = run("width", ["+trainer.fast_dev_run=true"], project)
     assert (outcome.failures, outcome.trained, outcome.launch) == ({}, 0, "")

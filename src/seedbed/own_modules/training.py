@@ -167,7 +167,7 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
         return _Growing(run)
 
     def _job(self, seed: int, run: TrackedRun) -> SeedJob:
-        return SeedJob(self.planned.variant.config, seed, self.planned.tested, (self.planned.name, run.id))
+        return SeedJob(self.planned.variant.config, seed, self.planned.tested, (run.name, run.id))
 
     def _show(self, growing: _Growing) -> None:
         epoch = max(growing.epochs, default=0) + 1

@@ -203,7 +203,7 @@ class VariantRecord:
             CHOSEN_EPOCH: result.epoch,
         }
         written = self._written.get(run.id, set())
-        points = [point for point in result.recorded_points(self.planned.epochs) if point[1] not in written]
+        points = result.recorded_points(self.planned.epochs, written)
         tags = {**result.tags, **({} if result.outcome == "ok" else {OUTCOME: result.outcome})}
         if result.found_rate:
             params["optimizer.lr"] = result.found_rate.lr

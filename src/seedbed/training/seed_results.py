@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,9 +90,14 @@ class SeedResult:
             scores=None if diverged or test is None else _scores(module, position, test),
         )
 
-    def recorded_points(self, epochs: int) -> CurvePoints:
-        """What is written of it: its curves, and at the epoch after the last of ``epochs`` its final metrics."""
-        return [*self.curves, *((name, epochs, value) for name, value in self.metrics.items())]
+    def recorded_points(self, epochs: int, written: Collection[int] = ()) -> CurvePoints:
+        """What is to be written of it: its curves but for the epochs ``written`` before, and its final metrics.
+
+        These stand at the epoch after the last of ``epochs``: at 0, and so beside a curve's first point, where nobody said how
+        many there are.
+        """
+        curves = [point for point in self.curves if point[1] not in written]
+        return [*curves, *((name, epochs, value) for name, value in self.metrics.items())]
 
 
 def _scores(module: StackedModule, position: int, test: np.ndarray) -> Scores | None:
