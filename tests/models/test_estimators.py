@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import skops.io
 import torch
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as resampling_pipeline
+from scipy.stats import norm
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -21,7 +23,7 @@ from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss, roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from seedbed.config.experiment import load_experiment
@@ -403,6 +405,7 @@ def test_what_is_made_of_other_classes_is_not_kept(project: Path) -> None:
         ("imblearn.pipeline.Pipeline", True),
         ("sklearn.feature_selection._univariate_selection.f_classif", True),
         ("sklearn.datasets._base.load_files", False),
+        ("sklearn.callback._scoring_monitor.ScoringMonitor", False),
         ("sklearn.utils._testing.check_pickle", False),
         ("sklearn.base.warnings", False),
         ("sklearn.os.system", False),
@@ -434,6 +437,16 @@ def test_files_that_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         path.write_bytes(written(estimator))
     with pytest.raises(ValueError, match=r"made by scikit-learn 0\.1"):
         read(path)
+
+
+def test_a_crafted_file_runs_nothing(tmp_path: Path) -> None:
+    path, ran = tmp_path / "estimator.skops", tmp_path / "ran"
+    distribution = copy(norm)  # which runs this text when it is read
+    distribution._parse_arg_template = f"open({str(ran)!r}, 'w')\n{distribution._parse_arg_template}"
+    path.write_bytes(skops.io.dumps(FunctionTransformer(kw_args={"distribution": distribution})))
+    with pytest.raises(NotKept, match=r"scipy\.stats\._continuous_distns\.norm_gen"):
+        read(path)
+    assert not ran.exists()
 
 
 @pytest.mark.slow
