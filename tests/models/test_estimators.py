@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from copy import copy
 from functools import partial
@@ -15,12 +16,15 @@ import skops.io
 import torch
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as resampling_pipeline
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss, roc_auc_score
+from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -467,7 +471,7 @@ def test_seeds_are_fitted_beside_each_other_where_it_pays(
     fits = Workers.fits
     monkeypatch.setattr(Workers, "fits", lambda self, count: beside.append(count) or fits(self, count))
     _, outcome = train_once("patients", ["variant=mlp,forest"], write_with_failing)
-    assert beside == [2, 2]
+    assert beside == [2, 2, 2, 2], "of each variant all seeds but the first"
     assert outcome.failures == {"mlp, seed 1": "RuntimeError: no centre"}
     for seed in range(3):
         alone = trained(planned["forest"], seed).metrics
@@ -475,11 +479,33 @@ def test_seeds_are_fitted_beside_each_other_where_it_pays(
         assert together == alone["test/loss"]
 
 
+@pytest.mark.slow
+def test_fits_go_on_where_a_process_has_died() -> None:
+    with Workers() as workers:
+        with pytest.raises(TerminatedWorkerError):
+            workers.fits(1).submit(os._exit, 1).result()
+        assert workers.fits(1).submit(len, "abc").result() == 3
+
+
 def write_with_failing(folder: Path) -> None:
     write_experiment(folder)
     path = folder / "experiments" / "patients.yaml"
     failing = "['model={_target_: tests.models.test_estimators.FailsUnderSeedOne}']"
     path.write_text(path.read_text().replace("mlp: []", f"mlp: {failing}", 1))
+
+
+def test_a_part_without_a_random_state_draws_from_the_seed() -> None:
+    rows, labels = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)), np.arange(60) % 2
+    calibrated = FittedEstimator(CalibratedClassifierCV(cv=StratifiedKFold(shuffle=True)), 2)
+
+    def coefficients(seed: int) -> np.ndarray:
+        folds = calibrated.to_fit(rows, labels, seed).run().estimator.calibrated_classifiers_
+        return np.stack([fold.estimator.coef_ for fold in folds])
+
+    stream = np.random.get_state()[1].tolist()  # noqa: NPY002
+    assert np.array_equal(coefficients(1), coefficients(1))
+    assert not np.array_equal(coefficients(1), coefficients(2))
+    assert np.random.get_state()[1].tolist() == stream, "and leaves the global stream as it was"  # noqa: NPY002
 
 
 @pytest.mark.slow

@@ -48,7 +48,8 @@ class FittedEstimator(Fitted):
 
     def to_fit(self, rows: Tensor, targets: np.ndarray, seed: int, weights: np.ndarray | None = None) -> Fit:
         """The fit to rows (N, ...) and targets (N,), with weights (N,); what the estimator draws is the seed's."""
-        return Fit(_with_random_states(clone(self.estimator), seed), vectors(rows), targets, weights)
+        estimator = _with_random_states(clone(self.estimator), seed)
+        return Fit(estimator, vectors(rows), targets, weights, derive(seed, "estimator", "stream") % 2**32)
 
     def take(self, fitted: FittedOnce) -> None:
         """Become what was fitted."""
