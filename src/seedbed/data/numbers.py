@@ -216,7 +216,7 @@ def numeric_frame(
 def decimal_notes(asked: str, found: str) -> list[str]:
     """What is to be said of the decimal sign that was found."""
     return (
-        ["Numbers are read with a decimal comma (found; data.decimal says otherwise)."]
+        ["Numbers are read with a decimal comma (found in the file; data.decimal sets another sign)."]
         if asked != found == "comma"
         else []
     )

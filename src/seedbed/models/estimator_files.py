@@ -12,9 +12,10 @@ from zipfile import BadZipFile
 import skops.io
 from sklearn.exceptions import InconsistentVersionWarning
 
-CLASSES_OF = ("sklearn", "imblearn", "scipy.interpolate", "scipy.sparse")
-"""Modules whose classes a fitted estimator may hold, beside what skops takes by itself: scikit-learn's estimators, and
-arrays, numbers and ufuncs of NumPy and SciPy. Distributions of scipy.stats run a text of their state when they are read."""
+CLASSES_OF = ("sklearn", "imblearn", "scipy.interpolate", "scipy.sparse", "numpy.dtype")
+"""Modules of classes, or classes by their whole name, that a fitted estimator may hold, beside what skops takes by itself:
+scikit-learn's estimators, and arrays, numbers and ufuncs of NumPy and SciPy. Distributions of scipy.stats are none of
+them: they run a text of their state when they are read."""
 FUNCTIONS_OF = (
     "sklearn.feature_selection", "sklearn.metrics", "scipy._lib.array_api_compat.numpy._aliases.asarray",
 )  # fmt: skip

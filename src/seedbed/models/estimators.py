@@ -141,11 +141,13 @@ def refuse_other_kind(network: FittedEstimator, *, classifies: bool) -> None:
     module = type(_last(network.estimator)).__module__
     if classifies and network.is_regressor:
         other = in_place_of(network.name, module, "Regressor", "Classifier") or "a classifier"
-        raise ConfigError(f"model: {network.name} predicts numbers. Take task=regression, or model._target_ {other}.")
+        raise ConfigError(
+            f"model: {network.name} predicts numbers. Take task=regression, or {other} as model._target_."
+        )
     if not classifies and network.is_classifier:
         other = in_place_of(network.name, module, "Classifier", "Regressor") or "a regressor"
         raise ConfigError(
-            f"model: {network.name} predicts classes. Take task=classification, or model._target_ {other}."
+            f"model: {network.name} predicts classes. Take task=classification, or {other} as model._target_."
         )
     wanted = "classifier" if classifies else "regressor"
     raise ConfigError(
