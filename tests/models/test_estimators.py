@@ -23,7 +23,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Perceptron
+from sklearn.linear_model import LogisticRegression, Perceptron, Ridge
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
@@ -501,6 +501,13 @@ def write_with_failing(folder: Path) -> None:
     path = folder / "experiments" / "patients.yaml"
     failing = "['model={_target_: tests.models.test_estimators.FailsUnderSeedOne}']"
     path.write_text(path.read_text().replace("mlp: []", f"mlp: {failing}", 1))
+
+
+def test_what_is_no_finite_number_fails() -> None:
+    regressor = FittedEstimator(Ridge(), 1)
+    regressor.estimator.fit(np.eye(2), np.arange(2.0)).coef_[:] = np.inf
+    with pytest.raises(ValueError, match="Ridge gives values that are no finite numbers"):
+        regressor.values(torch.ones(3, 2))
 
 
 def test_a_part_without_a_random_state_draws_from_the_seed() -> None:

@@ -92,7 +92,7 @@ class FittedEstimator(Fitted):
     def _values(self, rows: np.ndarray) -> np.ndarray:
         gives = self.gives
         if gives == "numbers":
-            return np.asarray(self.estimator.predict(rows), dtype=np.float64).reshape(len(rows), -1)
+            return self._finite(np.asarray(self.estimator.predict(rows), dtype=np.float64).reshape(len(rows), -1))
         if gives == "labels":
             return np.full((len(rows), self.outputs), np.nan)
         if gives == "probabilities":
@@ -104,11 +104,14 @@ class FittedEstimator(Fitted):
 
     def _by_class(self, values: np.ndarray, absent: float) -> np.ndarray:
         """(B, outputs): columns by class number; a class without a row in the fit gets the value ``absent``."""
+        every = np.full((len(values), self.outputs), absent)
+        every[:, self._classes] = self._finite(values)
+        return every
+
+    def _finite(self, values: np.ndarray) -> np.ndarray:
         if not np.isfinite(values).all():
             raise ValueError(f"{self.name} gives values that are no finite numbers")
-        every = np.full((len(values), self.outputs), absent)
-        every[:, self._classes] = values
-        return every
+        return values
 
 
 def vectors(rows: Tensor) -> np.ndarray:
