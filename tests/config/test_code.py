@@ -118,7 +118,7 @@ def test_imports_are_followed_wherever_they_stand(mine: Path) -> None:
 
 
 def test_names_for_hydras_lookups_and_in_lists(mine: Path) -> None:
-    write(mine, net="", acts="", third="", fourth="")
+    write(mine, net="", acts="", third="", fourth="", fifth="")
     recipe = {
         "model._target_": "net.Net",
         "model.act._target_": "hydra.utils.get_method",
@@ -126,9 +126,10 @@ def test_names_for_hydras_lookups_and_in_lists(mine: Path) -> None:
         "model.parts": [
             {"_target_": "third.Part", "inner": {"_target_": "hydra.utils.get_class", "path": "fourth.Part"}}
         ],
+        "model.steps": [["scaled", {"_target_": "fifth.Part"}]],
         "model.path": "unused.weights",
     }
-    assert set(code_of(recipe).modules) == {"net.py", "acts.py", "third.py", "fourth.py"}
+    assert set(code_of(recipe).modules) == {"net.py", "acts.py", "third.py", "fourth.py", "fifth.py"}
     recorded = {key: value if isinstance(value, str) else json.dumps(value) for key, value in recipe.items()}
     assert code_of(recorded) == code_of(recipe)
 

@@ -60,6 +60,12 @@ def test_targets_are_written_as_features_are(tmp_path: Path) -> None:
     assert "1 value is taken as missing (data.missing_values=[-1])." in table.notes
 
 
+def test_the_decimal_sign_of_targets_is_found(tmp_path: Path) -> None:
+    table = houses(tmp_path, "rooms;price\n3;2,5\n2;1,25\n5;7\n")
+    assert table.targets is not None
+    assert (table.targets.tolist(), table.made_with["decimal"]) == ([2.5, 1.25, 7.0], "comma")
+
+
 @pytest.mark.parametrize(
     ("content", "settings", "error", "message"),
     [
@@ -73,7 +79,7 @@ def test_targets_are_written_as_features_are(tmp_path: Path) -> None:
         ("a,price\n1,5\n2,1e99\n", {}, DataError, "is infinite, or beyond 32-bit floats, in 1 row: '1e99' in record 2."),
         ("a,price\n1,5\n2,6\n3,dear\n", {}, DataError, "data.missing_values=[dear]"),
         ("a,price\n1,cheap\n2,dear\n", {}, DataError, "Where its values are classes, write data.label=price with task="),
-        ('a;price\n1;"1,5"\n2;"2,5"\n', {}, DataError, "These look like numbers with a decimal comma: data.decimal=comma."),
+        ('a;price\n1;"1,5"\n2;"2,5"\n', {"decimal": "point"}, DataError, "These look like numbers with a decimal comma: data.decimal=comma."),
     ],
 )  # fmt: skip
 def test_what_is_no_target_is_refused(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,19 @@ import skops.io
 import torch
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.pipeline import make_pipeline as resampling_pipeline
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from scipy.stats import norm
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Perceptron
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Perceptron, Ridge
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss, roc_auc_score
+from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from seedbed.config.experiment import load_experiment
@@ -285,7 +292,7 @@ def test_weights_reach_the_last_step_of_a_pipeline() -> None:
 # ---- what is refused before any training -----------------------------------------------------------------------------
 
 REFUSED = {
-    "{_target_: sklearn.ensemble.RandomForestRegressor}": "predicts numbers. Take task=regression, or model._target_ RandomForestClassifier",
+    "{_target_: sklearn.ensemble.RandomForestRegressor}": "predicts numbers. Take task=regression, or RandomForestClassifier as model._target_",
     "{_target_: sklearn.cluster.KMeans}": "KMeans is no classifier",
     "{_target_: sklearn.preprocessing.StandardScaler}": "StandardScaler has no fit and predict",
     "{_target_: sklearn.linear_model.LogisticRegression, random_state: 3}": "model.random_state=3: each seed gives",
@@ -403,12 +410,14 @@ def test_what_is_made_of_other_classes_is_not_kept(project: Path) -> None:
         ("imblearn.pipeline.Pipeline", True),
         ("sklearn.feature_selection._univariate_selection.f_classif", True),
         ("sklearn.datasets._base.load_files", False),
+        ("sklearn.callback._scoring_monitor.ScoringMonitor", False),
         ("sklearn.utils._testing.check_pickle", False),
         ("sklearn.base.warnings", False),
         ("sklearn.os.system", False),
         ("os.system", False),
         ("builtins.eval", False),
         ("numpy.load", False),
+        ("numpy.dtype", True),
         ("scipy.io.loadmat", False),
         ("sklearnx.tree.Tree", False),
         ("tests.models.test_estimators.NearestCentre", False),
@@ -436,6 +445,23 @@ def test_files_that_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         read(path)
 
 
+def test_an_estimator_that_fills_gaps_is_kept(tmp_path: Path) -> None:
+    rows, path = np.array([[0.0, np.nan], [1.0, 2.0], [np.nan, 4.0], [3.0, 1.0]]), tmp_path / "estimator.skops"
+    estimator = make_pipeline(SimpleImputer(), LogisticRegression()).fit(rows, [0, 1, 0, 1])
+    path.write_bytes(written(estimator))
+    assert np.array_equal(read(path).predict_proba(rows), estimator.predict_proba(rows))
+
+
+def test_a_crafted_file_runs_nothing(tmp_path: Path) -> None:
+    path, ran = tmp_path / "estimator.skops", tmp_path / "ran"
+    distribution = copy(norm)  # which runs this text when it is read
+    distribution._parse_arg_template = f"open({str(ran)!r}, 'w')\n{distribution._parse_arg_template}"
+    path.write_bytes(skops.io.dumps(FunctionTransformer(kw_args={"distribution": distribution})))
+    with pytest.raises(NotKept, match=r"scipy\.stats\._continuous_distns\.norm_gen"):
+        read(path)
+    assert not ran.exists()
+
+
 @pytest.mark.slow
 def test_a_seed_that_fails_does_not_stop_the_others(train_once: Callable[..., Any]) -> None:
     asked = ["variant=mlp", "model={_target_: tests.models.test_estimators.FailsUnderSeedOne}"]
@@ -454,7 +480,7 @@ def test_seeds_are_fitted_beside_each_other_where_it_pays(
     fits = Workers.fits
     monkeypatch.setattr(Workers, "fits", lambda self, count: beside.append(count) or fits(self, count))
     _, outcome = train_once("patients", ["variant=mlp,forest"], write_with_failing)
-    assert beside == [2, 2]
+    assert beside == [2, 2, 2, 2], "of each variant all seeds but the first"
     assert outcome.failures == {"mlp, seed 1": "RuntimeError: no centre"}
     for seed in range(3):
         alone = trained(planned["forest"], seed).metrics
@@ -462,11 +488,40 @@ def test_seeds_are_fitted_beside_each_other_where_it_pays(
         assert together == alone["test/loss"]
 
 
+@pytest.mark.slow
+def test_fits_go_on_where_a_process_has_died() -> None:
+    with Workers() as workers:
+        with pytest.raises(TerminatedWorkerError):
+            workers.fits(1).submit(os._exit, 1).result()
+        assert workers.fits(1).submit(len, "abc").result() == 3
+
+
 def write_with_failing(folder: Path) -> None:
     write_experiment(folder)
     path = folder / "experiments" / "patients.yaml"
     failing = "['model={_target_: tests.models.test_estimators.FailsUnderSeedOne}']"
     path.write_text(path.read_text().replace("mlp: []", f"mlp: {failing}", 1))
+
+
+def test_what_is_no_finite_number_fails() -> None:
+    regressor = FittedEstimator(Ridge(), 1)
+    regressor.estimator.fit(np.eye(2), np.arange(2.0)).coef_[:] = np.inf
+    with pytest.raises(ValueError, match="Ridge gives values that are no finite numbers"):
+        regressor.values(torch.ones(3, 2))
+
+
+def test_a_part_without_a_random_state_draws_from_the_seed() -> None:
+    rows, labels = torch.randn(60, 3, generator=torch.Generator().manual_seed(0)), np.arange(60) % 2
+    calibrated = FittedEstimator(CalibratedClassifierCV(cv=StratifiedKFold(shuffle=True)), 2)
+
+    def coefficients(seed: int) -> np.ndarray:
+        folds = calibrated.to_fit(rows, labels, seed).run().estimator.calibrated_classifiers_
+        return np.stack([fold.estimator.coef_ for fold in folds])
+
+    stream = np.random.get_state()[1].tolist()  # noqa: NPY002
+    assert np.array_equal(coefficients(1), coefficients(1))
+    assert not np.array_equal(coefficients(1), coefficients(2))
+    assert np.random.get_state()[1].tolist() == stream, "and leaves the global stream as it was"  # noqa: NPY002
 
 
 @pytest.mark.slow

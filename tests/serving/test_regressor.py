@@ -118,7 +118,7 @@ def test_a_regressor_is_asked_on_the_command_line(folder: Path, tmp_path: Path) 
     alone = CliRunner().invoke(main, [*arguments, "--seed", "1"], catch_exceptions=False).output
     assert alone.split("\n")[2].split() == ["price", "of"]
     refused = CliRunner().invoke(main, ["predict", "houses", "--text", "x", "--config-dir", str(folder)])
-    assert "this regressor takes rows of numbers." in " ".join(refused.output.split())
+    assert "this regressor takes rows of a table." in " ".join(refused.output.split())
 
 
 @pytest.mark.slow

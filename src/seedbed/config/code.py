@@ -207,6 +207,8 @@ def named_in(recipe: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
         for position, item in enumerate(_list(value)):
             if isinstance(item, dict):
                 yield from named_in(dict(_flat(item, f"{key}.{position}.")))
+            elif isinstance(item, list):  # as in the steps of a pipeline, each a name and a part
+                yield from named_in({f"{key}.{position}": item})
 
 
 def _last(key: str) -> str:

@@ -103,7 +103,7 @@ class FeatureCsv:
         outcome_at = self._outcome_position(records)
         chosen, unnamed = self._chosen(records, outcome_at)
         columns = [records.columns[at] for at in chosen]
-        exact, features, read, decimal = self._read(records, chosen)
+        exact, features, read, decimal = self._read(records, chosen, outcome_at)
         place = (
             f"{self.path}: column {records.columns[outcome_at]!r} (data.{'label' if self.target is None else 'target'})"
         )
@@ -195,12 +195,16 @@ class FeatureCsv:
 
     # ---- values --------------------------------------------------------------------------------------------------
 
-    def _read(self, records: Records, chosen: Sequence[int]) -> tuple[np.ndarray, np.ndarray, Read, str]:
+    def _read(
+        self, records: Records, chosen: Sequence[int], outcome_at: int
+    ) -> tuple[np.ndarray, np.ndarray, Read, str]:
         """The features, (N, F) float64 and float32 with NaN where there is no value: of columns that are no numbers, those of their values.
 
-        And the decimal sign.
+        And the decimal sign, which targets have too.
         """
-        frame, decimal = numeric_frame(records, chosen, self.decimal, self.missing_values)
+        of_numbers = [*chosen] if self.target is None else [*chosen, outcome_at]
+        frame, decimal = numeric_frame(records, of_numbers, self.decimal, self.missing_values)
+        frame = frame[list(chosen)]
         read = self.kinds.read(records, frame, decimal, self.missing_values)
         if unreadable := {at: numbers for at, numbers in read.numbers.items() if numbers.unreadable.any()}:
             raise DataError(self._not_numeric(records, unreadable, read.refused))

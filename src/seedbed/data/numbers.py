@@ -207,7 +207,8 @@ def numeric_frame(
         if numbers.other_decimal == "point":
             raise DataError(
                 f"{place}, with a decimal comma, and column {records.columns[other]!r} {numbers.shown(1, records.place)}, with a "
-                "decimal point; only one of them can be read at a time. Write all numbers in one way in the file."
+                "decimal point; only one of them can be read at a time. Write all numbers in one way in the file or, where the "
+                "first column holds no numbers, set data.decimal=point."
             )
     return with_comma, "comma"
 
@@ -215,7 +216,7 @@ def numeric_frame(
 def decimal_notes(asked: str, found: str) -> list[str]:
     """What is to be said of the decimal sign that was found."""
     return (
-        ["Numbers are read with a decimal comma (found; data.decimal says otherwise)."]
+        ["Numbers are read with a decimal comma (found in the file; data.decimal sets another sign)."]
         if asked != found == "comma"
         else []
     )

@@ -151,9 +151,9 @@ class Split(ABC):
 class GroupStratifiedSplit(Split):
     """Shares the rows of each class out to three sides, and never parts the rows of a group.
 
-    Of targets, all rows are one class, or each range of them (``strata``). Each class hits its rounded share of every side exactly wherever it has enough groups of a single row: the
-    larger groups are dealt out first, at random in proportion to the shares where they fit, and single rows
-    fill up.
+    Of targets, all rows are one class, or each range of them (``strata``). Each class hits its rounded share of every side
+    exactly wherever it has enough groups of a single row: the larger groups are dealt out first, at random in proportion to
+    the shares where they fit, and single rows fill up.
     """
 
     def __init__(

@@ -12,16 +12,16 @@ from zipfile import BadZipFile
 import skops.io
 from sklearn.exceptions import InconsistentVersionWarning
 
-CLASSES_OF = (
-    "sklearn", "imblearn", "scipy.interpolate", "scipy.stats", "scipy.sparse", "scipy.spatial",
-)  # fmt: skip
-"""Modules whose classes a fitted estimator may hold, beside what skops takes by itself: scikit-learn's estimators, and
-arrays, numbers and ufuncs of NumPy and SciPy."""
+CLASSES_OF = ("sklearn", "imblearn", "scipy.interpolate", "scipy.sparse", "numpy.dtype")
+"""Modules of classes, or classes by their whole name, that a fitted estimator may hold, beside what skops takes by itself:
+scikit-learn's estimators, and arrays, numbers and ufuncs of NumPy and SciPy. Distributions of scipy.stats are none of
+them: they run a text of their state when they are read."""
 FUNCTIONS_OF = (
     "sklearn.feature_selection", "sklearn.metrics", "scipy._lib.array_api_compat.numpy._aliases.asarray",
 )  # fmt: skip
 """Modules, or functions by their whole name, that it may refer to."""
 NEVER = {
+    "callback",
     "datasets",
     "externals",
     "experimental",
@@ -33,7 +33,7 @@ NEVER = {
     "parallel",
     "show_versions",
 }
-"""Parts of names of modules that read files, start processes or test."""
+"""Parts of names of modules that read files, connect to processes or start them, or test."""
 
 
 class NotKept(Exception):

@@ -48,7 +48,8 @@ class FittedEstimator(Fitted):
 
     def to_fit(self, rows: Tensor, targets: np.ndarray, seed: int, weights: np.ndarray | None = None) -> Fit:
         """The fit to rows (N, ...) and targets (N,), with weights (N,); what the estimator draws is the seed's."""
-        return Fit(_with_random_states(clone(self.estimator), seed), vectors(rows), targets, weights)
+        estimator = _with_random_states(clone(self.estimator), seed)
+        return Fit(estimator, vectors(rows), targets, weights, derive(seed, "estimator", "stream") % 2**32)
 
     def take(self, fitted: FittedOnce) -> None:
         """Become what was fitted."""
@@ -91,7 +92,7 @@ class FittedEstimator(Fitted):
     def _values(self, rows: np.ndarray) -> np.ndarray:
         gives = self.gives
         if gives == "numbers":
-            return np.asarray(self.estimator.predict(rows), dtype=np.float64).reshape(len(rows), -1)
+            return self._finite(np.asarray(self.estimator.predict(rows), dtype=np.float64).reshape(len(rows), -1))
         if gives == "labels":
             return np.full((len(rows), self.outputs), np.nan)
         if gives == "probabilities":
@@ -103,11 +104,14 @@ class FittedEstimator(Fitted):
 
     def _by_class(self, values: np.ndarray, absent: float) -> np.ndarray:
         """(B, outputs): columns by class number; a class without a row in the fit gets the value ``absent``."""
+        every = np.full((len(values), self.outputs), absent)
+        every[:, self._classes] = self._finite(values)
+        return every
+
+    def _finite(self, values: np.ndarray) -> np.ndarray:
         if not np.isfinite(values).all():
             raise ValueError(f"{self.name} gives values that are no finite numbers")
-        every = np.full((len(values), self.outputs), absent)
-        every[:, self._classes] = values
-        return every
+        return values
 
 
 def vectors(rows: Tensor) -> np.ndarray:
@@ -140,11 +144,13 @@ def refuse_other_kind(network: FittedEstimator, *, classifies: bool) -> None:
     module = type(_last(network.estimator)).__module__
     if classifies and network.is_regressor:
         other = in_place_of(network.name, module, "Regressor", "Classifier") or "a classifier"
-        raise ConfigError(f"model: {network.name} predicts numbers. Take task=regression, or model._target_ {other}.")
+        raise ConfigError(
+            f"model: {network.name} predicts numbers. Take task=regression, or {other} as model._target_."
+        )
     if not classifies and network.is_classifier:
         other = in_place_of(network.name, module, "Classifier", "Regressor") or "a regressor"
         raise ConfigError(
-            f"model: {network.name} predicts classes. Take task=classification, or model._target_ {other}."
+            f"model: {network.name} predicts classes. Take task=classification, or {other} as model._target_."
         )
     wanted = "classifier" if classifies else "regressor"
     raise ConfigError(

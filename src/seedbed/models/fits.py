@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +40,8 @@ class Fit:
     """(N,)"""
     weights: np.ndarray | None = None
     """(N,) float64"""
+    stream: int = 0
+    """Below 2**32: what the global streams are seeded with, from which parts without a random state draw, such as folds."""
 
     def run(self) -> FittedOnce:
         """Fit it, by one thread: several would add up in another order, and other seeds are fitted beside it."""
@@ -47,7 +52,7 @@ class Fit:
             )
         further = {} if self.weights is None else {str(name): self.weights}
         start = time.perf_counter()
-        with warnings.catch_warnings(record=True) as warned, threadpool_limits(1):
+        with warnings.catch_warnings(record=True) as warned, threadpool_limits(1), _global_streams(self.stream):
             warnings.simplefilter("always")
             self.estimator.fit(self.rows, self.targets, **further)
         seconds = time.perf_counter() - start
@@ -76,6 +81,19 @@ def starts_others(estimator: Any) -> bool:
 
 def run(fit: Fit) -> FittedOnce:
     return fit.run()
+
+
+@contextmanager
+def _global_streams(seed: int) -> Iterator[None]:
+    """Seed the global streams of NumPy and Python, and put them back afterwards."""
+    of_numpy, of_python = np.random.get_state(), random.getstate()  # noqa: NPY002 (whatever an estimator draws from)
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(of_numpy)  # noqa: NPY002
+        random.setstate(of_python)
 
 
 def _said(warned: list[warnings.WarningMessage]) -> tuple[str, ...]:

@@ -179,7 +179,7 @@ class Task(StackedModule):
         if isinstance(network, FittedEstimator):
             raise ConfigError(
                 f"model: {network.name} is an estimator of scikit-learn's kind, and {cls.__name__} is for networks: its loss or "
-                "its metrics are its own. Take another model, or task=classification."
+                "its metrics are its own. Take a network, or task=classification or task=regression."
             )
         if isinstance(network, Fitted):
             raise ConfigError(

@@ -80,7 +80,8 @@ def _fit_some(network: FittedEstimator, fit: Fit, seed: int, target: Any) -> Non
         try:
             network.take(chosen.run())
             network.values(torch.from_numpy(chosen.rows[:ROWS_TRIED]))
-            network.labels(torch.from_numpy(chosen.rows[:ROWS_TRIED]))
+            if network.is_classifier:
+                network.labels(torch.from_numpy(chosen.rows[:ROWS_TRIED]))
             return
         except Exception as error:  # the estimator may be a user's, and raise anything
             if tried is fit or isinstance(error, InvalidParameterError):

@@ -83,7 +83,6 @@ class SeedFits:
 
     def _fit_beside(self, waiting: deque[SeedData], processes: int) -> None:
         refuse_changed(self.planned.variant.config, self.planned.code)
-        pool = self.training.workers.fits(processes)
         fitting: dict[
             Future[FittedOnce], tuple[SeedData, TrackedRun, ExitStack, Callable[[FittedOnce], SeedResult]]
         ] = {}
@@ -94,10 +93,11 @@ class SeedFits:
                     seed_run = self._start(item, exits)
                     try:
                         fit, measured = self.planned.trainer.seed_fit(item)
+                        fitted = self.training.workers.fits(processes).submit(run, fit)
                     except Exception as error:
                         self._fail(item, error, seed_run)
                         continue
-                    fitting[pool.submit(run, fit)] = item, seed_run, exits, measured
+                    fitting[fitted] = item, seed_run, exits, measured
                 ready, _ = wait(fitting, SECONDS_BETWEEN_FLUSHES, FIRST_COMPLETED)
                 for future in ready:
                     item, seed_run, exits, measured = fitting.pop(future)

@@ -73,7 +73,8 @@ class Workers:
         return self._pools[key]
 
     def fits(self, processes: int) -> Executor:
-        """An executor of so many processes that import no PyTorch, and so start fast, for fits of estimators."""
+        """An executor of so many processes that import no PyTorch, and so start fast, for fits of estimators; another one where one
+        of its processes has died."""
         self._fits = get_reusable_executor(processes, timeout=None)
         executor: Executor = self._fits
         return executor
