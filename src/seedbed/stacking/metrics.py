@@ -30,12 +30,25 @@ LEAST_LOGIT = math.log(torch.finfo(torch.float64).eps)
 """In the loss of an estimator, whose probabilities may be 0: as in scikit-learn's log_loss."""
 
 
-def row_losses(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def row_losses(
+    logits: Tensor,
+    labels: Tensor,
+    class_weights: Tensor | None = None,
+    logit_offsets: Tensor | None = None,
+    focus: float = 0.0,
+) -> tuple[Tensor, Tensor]:
     """Cross-entropy and weight of every row: (S, N, C) logits, (S, N) labels, (S, C) weights -> two (S, N).
 
-    With weights, a mean over rows is sum(loss) / sum(weight), as in ``torch.nn.CrossEntropyLoss(weight)``.
+    With weights, a mean over rows is sum(loss) / sum(weight), as in ``torch.nn.CrossEntropyLoss(weight)``. ``logit_offsets``
+    (S, C) are added to the logits (Menon et al. 2021). ``focus`` is gamma of the focal loss (1 - p)^gamma * -log(p), where p is
+    the probability of the row's own class (Lin et al. 2017).
     """
+    if logit_offsets is not None:
+        logits = logits + logit_offsets.to(logits.dtype).unsqueeze(1)
     losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
+    if focus:
+        missing = -torch.expm1(-losses)  # 1 - p, also where p is nearly 1
+        losses = missing.clamp(min=torch.finfo(losses.dtype).tiny) ** focus * losses  # at 0, a power has no finite slope
     if class_weights is None:
         return losses, torch.ones_like(losses)
     weights = class_weights.to(losses.dtype).gather(1, labels)

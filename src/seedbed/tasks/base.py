@@ -54,9 +54,13 @@ class StackData:
     test: list[np.ndarray]
     passes: list[Passes] | None = None
     """Of each seed, where its rows to train and validate are drawn anew at every pass."""
+    order: list[Draw] | None = None
+    """Of each seed, where a strategy draws from its rows to train what an epoch takes."""
 
     def draw(self, side: str) -> list[Draw] | None:
         """What draws each seed's rows for the passes of a side, "train" or "val"; None where these are the same ones."""
+        if side == "train" and self.order is not None:
+            return self.order
         return None if self.passes is None else [getattr(of_seed, side) for of_seed in self.passes]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ from seedbed.data.splits import Rows, none_of
 from seedbed.data.table import ByColumn, Progress, Table
 from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
-from seedbed.imbalance.class_weights import ClassWeights
+from seedbed.imbalance.class_weights import keeps_rows
 from seedbed.models.estimators import FittedEstimator, refuse_other_kind
 from seedbed.models.fits import Fit
 from seedbed.stacking import metrics
+from seedbed.stacking.batches import in_balance
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.tasks.base import CLASSIFIER, PARTS, StackData
@@ -39,9 +41,10 @@ class LabelledRows(PreparedRows):
 class Classification(OfRows):
     """Stacked classifiers over rows that lie on the device once.
 
-    ``labels`` is (R,), beside the ``features`` of ``OfRows``. ``class_weights`` is (S, C), or None; they weigh the
-    training loss only. ``minority`` is the class that precision, recall and F1 are about, None for the mean over all
-    classes. A user's ``own_metrics`` get probabilities (N, C) and labels (N,) of one seed.
+    ``labels`` is (R,), beside the ``features`` of ``OfRows``. ``class_weights`` and ``logit_offsets`` are (S, C),
+    or None; with ``focus``, they change the training loss only (see ``metrics.row_losses``). ``minority`` is the class that
+    precision, recall and F1 are about, None for the mean over all classes. A user's ``own_metrics`` get probabilities (N, C)
+    and labels (N,) of one seed.
     """
 
     METRICS = metrics.CLASSIFICATION
@@ -49,6 +52,7 @@ class Classification(OfRows):
 
     labels: Tensor
     class_weights: Tensor | None
+    logit_offsets: Tensor | None
 
     def __init__(
         self,
@@ -58,15 +62,19 @@ class Classification(OfRows):
         labels: Tensor,
         class_weights: Tensor | None,
         minority: int | None,
+        logit_offsets: Tensor | None = None,
+        focus: float = 0.0,
         **of_rows: Any,
     ) -> None:
         super().__init__(network, optimizer, **of_rows)
         self.register_buffer("labels", labels, persistent=False)
         self.register_buffer("class_weights", class_weights, persistent=False)
-        self.minority = minority
+        self.register_buffer("logit_offsets", logit_offsets, persistent=False)
+        self.minority, self.focus = minority, focus
 
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        return metrics.row_losses(self.network(self._gather(index)), self.labels[index], self.class_weights)
+        logits, labels = self.network(self._gather(index)), self.labels[index]
+        return metrics.row_losses(logits, labels, self.class_weights, self.logit_offsets, self.focus)
 
     def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         inputs = self._gather(index)
@@ -185,16 +193,25 @@ class Classification(OfRows):
             train.append(chosen)
             val.append(item.rows.val + first)
             test.append(item.rows.test + first)
-        weights = [item.resampled.class_weights for item in data if item.resampled.class_weights is not None]
+        all_labels = np.concatenate(labels)
         arguments = {
             "features": torch.from_numpy(np.concatenate(features) if len(features) > 1 else features[0]),
             "inputs": table.inputs,
-            "labels": torch.from_numpy(np.concatenate(labels)),
-            "class_weights": torch.from_numpy(np.stack(weights).astype(np.float32)) if weights else None,
+            "labels": torch.from_numpy(all_labels),
+            "class_weights": _by_class([item.resampled.class_weights for item in data]),
             "minority": table.positive if len(table.classes) == 2 else None,
         }
+        if (offsets := _by_class([item.resampled.logit_offsets for item in data])) is not None:
+            arguments["logit_offsets"] = offsets
+        if focus := data[0].resampled.focus:  # a setting of the strategy, alike for all seeds
+            arguments["focus"] = focus
         passes = [item.rows.passes for item in data if item.rows.passes is not None]
-        return StackData(arguments, train, val, test, passes or None)
+        order = [
+            partial(in_balance, rows=chosen, labels=all_labels[chosen], seed=item.seed)
+            for chosen, item in zip(train, data, strict=True)
+            if item.resampled.balanced_batches
+        ]
+        return StackData(arguments, train, val, test, passes or None, order or None)
 
     @classmethod
     def check_data(cls, settings: Mapping[str, Any]) -> None:
@@ -208,6 +225,7 @@ class Classification(OfRows):
         if rows.passes is not None:
             cls._check_fixed(strategy)
             cls.check_passes(table)
+        cls._check_own_loss(strategy)
         counts = np.bincount(table.labels[rows.train], minlength=len(table.classes))
         strategy.check_inputs(table.inputs)
         strategy.check(dict(zip(table.classes, counts.tolist(), strict=True)))
@@ -215,10 +233,20 @@ class Classification(OfRows):
     @staticmethod
     def _check_fixed(strategy: Strategy) -> None:
         """Raise ``ConfigError`` where rows are chosen once, and the training rows are drawn anew."""
-        if type(strategy) not in (Strategy, ClassWeights):
+        if not keeps_rows(strategy):
             raise ConfigError(
                 f"imbalance: {type(strategy).__name__} chooses rows to train on once, and this split draws them anew in "
                 "every epoch. Take imbalance=none or class_weights, or split=official."
+            )
+
+    @classmethod
+    def _check_own_loss(cls, strategy: Strategy) -> None:
+        """Raise ``ConfigError`` where a strategy would act on a part of the training that a user's task has replaced."""
+        parts = {"loss": ("row_losses", "step_losses"), "batches": ("batches", "stack_data")}.get(strategy.acts_on, ())
+        if own := [part for part in parts if _code_of(cls, part) is not _code_of(Classification, part)]:
+            raise ConfigError(
+                f"imbalance: {type(strategy).__name__} acts on the {strategy.acts_on}, and {cls.__name__} has a {own[0]} of its "
+                "own, which would pass it by. Take a strategy that acts on rows, such as imbalance=oversample, or imbalance=none."
             )
 
     @classmethod
@@ -251,6 +279,18 @@ _BEYOND: dict[str, tuple[str, ...]] = {
 def _unmeasured(estimator: FittedEstimator) -> set[str]:
     """The metrics that are computed from what the estimator does not give."""
     return {metric.name for metric in metrics.CLASSIFICATION if metric.needs in _BEYOND[estimator.gives]}
+
+
+def _code_of(task: type[Classification], part: str) -> Any:
+    """The function behind a method, or a class method, of a task."""
+    method = getattr(task, part)
+    return getattr(method, "__func__", method)
+
+
+def _by_class(values: Sequence[np.ndarray | None]) -> Tensor | None:
+    """The numbers of the classes (C,) of each seed as (S, C); None where there are none."""
+    given = [of_seed for of_seed in values if of_seed is not None]
+    return torch.from_numpy(np.stack(given).astype(np.float32)) if given else None
 
 
 def _of_targets(which: str) -> ConfigError:
