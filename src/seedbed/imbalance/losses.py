@@ -69,4 +69,6 @@ class LogitAdjustment(Strategy):
         return Resampled(source=np.arange(len(rows.labels)), logit_offsets=self.tau * np.log(priors))
 
     def describe(self) -> list[str]:
-        return [f"Logit adjustment in the loss: tau={self.tau:g} times the log of each class's share of a seed's training rows."]
+        return [
+            f"Logit adjustment in the loss: tau={self.tau:g} times the log of each class's share of a seed's training rows."
+        ]

@@ -47,8 +47,8 @@ def row_losses(
         logits = logits + logit_offsets.to(logits.dtype).unsqueeze(1)
     losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
     if focus:
-        missing = -torch.expm1(-losses)  # 1 - p, also where p is nearly 1
-        losses = missing.clamp(min=torch.finfo(losses.dtype).tiny) ** focus * losses  # at 0, a power has no finite slope
+        missing = -torch.expm1(-losses)  # 1 - p, also where p is nearly 1; at 0, a power may have no finite slope
+        losses = missing.clamp(min=torch.finfo(losses.dtype).tiny) ** focus * losses
     if class_weights is None:
         return losses, torch.ones_like(losses)
     weights = class_weights.to(losses.dtype).gather(1, labels)
