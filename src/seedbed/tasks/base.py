@@ -74,6 +74,8 @@ class Task(StackedModule):
 
     METRICS: ClassVar[tuple[Metric, ...]]
     """What ``metrics`` gives under any settings, the loss first; what it gives beyond is recorded and drawn, never ranked."""
+    LATER_METRICS: ClassVar[tuple[str, ...]] = ()
+    """Names of those among them that a user's own metric may have, and take the place of: it may be older than they are."""
     TAKES_OWN_METRICS: ClassVar[bool] = False
     """Whether ``own_metrics`` of a user's are among its settings, and computed by ``metrics``."""
     OWN_METRICS_NEED: ClassVar[Needs] = "probabilities"
