@@ -195,6 +195,18 @@ def test_a_direction_is_that_which_the_entry_states(said: dict[str, Any], good: 
     assert find(declared, "val/MyError").good == good
 
 
+def test_an_own_metric_takes_the_place_of_one_that_came_later() -> None:
+    own = metrics_of(TASK | {"own_metrics": {"g_mean": FUNCTION | {"good": "lower"}}})
+    assert list(own) == list(metrics_of(TASK))
+    assert own["g_mean"].good == "lower"
+
+
+def test_metrics_that_take_a_setting_are_there_where_it_is_set() -> None:
+    asked = {"beta": 2, "at_precision": None, "at_recall": 0.5, "costs": {"false_negative": 5, "false_positive": 1}}
+    declared = list(metrics_of(TASK | asked | {"own_metrics": {"mine": FUNCTION}}))
+    assert declared == [*metrics_of(TASK), "f_beta", "precision_at_recall", "expected_cost", "mine"]
+
+
 @pytest.mark.parametrize(
     ("said", "refused"),
     [

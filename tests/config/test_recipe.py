@@ -43,7 +43,7 @@ def test_a_fingerprint_ignores_what_cannot_change_the_result(override: str) -> N
     ("experiment", "given", "later"),
     [
         ("text_imbalance", ["data.path=a.csv", "data.text=t", "data.label=l"], ["data.labels={a.:a}", "data.join_labels=true", "data.drop_classes=[x]", "data.positive=a"]),
-        ("feature_imbalance", ["data.path=a.csv", "data.label=l"], ["data.missing_values=[-1]", "data.positive=1", "data.columns.zip=category"]),
+        ("feature_imbalance", ["data.path=a.csv", "data.label=l"], ["task.beta=2", "task.at_precision=0.9", "task.at_recall=0.9", "task.costs={false_negative:5,false_positive:1}", "data.missing_values=[-1]", "data.positive=1", "data.columns.zip=category"]),
         ("ratings", ["data.path=a.csv", "data.user=u", "data.item=i", "data.rating=r"], ["data.decimal=comma", "data.missing_values=[99]"]),
     ],
 )  # fmt: skip

@@ -321,6 +321,9 @@ def test_models_that_are_refused(tmp_path: Path, model: str) -> None:
         (["variant=margin", "report.metric=test/loss"], "report.metric=test/loss is undefined for LinearSVC"),
         (["variant=nearest", "report.metric=test/auroc"], "report.metric=test/auroc is undefined for NearestCentre"),
         (["variant=nearest", "imbalance=class_weights"], "NearestCentre takes no sample_weight"),
+        (["variant=nearest", "imbalance=class_balanced"], "NearestCentre takes no sample_weight"),
+        (["variant=logistic", "imbalance=focal"], "Focal acts on the loss of a network's training"),
+        (["variant=logistic", "imbalance=balanced_batches"], "BalancedBatches acts on the batches of a network's training"),
         (
             ["variant=margin", "+task.own_metrics.g={function: {_target_: tests.models.test_estimators.share, _partial_: true}, good: higher}"],
             "task.own_metrics.g is undefined for LinearSVC",

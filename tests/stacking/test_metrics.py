@@ -14,7 +14,7 @@ from hypothesis import strategies
 from torch import Tensor
 
 from seedbed.metrics import Metric
-from seedbed.stacking.metrics import CLASSIFICATION, classification_metrics, probabilities
+from seedbed.stacking.metrics import CLASSIFICATION, OF_TWO_CLASSES, classification_metrics, probabilities
 from tests.properties import Examine
 
 SEEDS, ROWS = 4, 60
@@ -194,7 +194,7 @@ def test_a_class_without_rows_has_no_values() -> None:
     labels = torch.tensor([[0, 0, 0]])
     values = classification_metrics(logits, labels, torch.ones(1, 3, dtype=torch.bool), minority=1)
     undefined = {name for name, value in values.items() if math.isnan(float(value))}
-    assert undefined == {"precision", "recall", "f1", "mcc", "auroc", "average_precision"}
+    assert undefined == {"precision", "recall", "f1", "mcc", "auroc", "average_precision", *OF_TWO_CLASSES}
     assert float(values["balanced_accuracy"]) == pytest.approx(2 / 3)
 
 
@@ -207,14 +207,16 @@ def test_what_a_metric_needs_and_whether_a_threshold_matters(metric: Metric) -> 
     shift = torch.tensor([0.0, 0.5])
     shifted = classification_metrics(logits + shift, labels, mask, minority=1)[metric.name]
     assert torch.allclose(value, sharper) == (metric.needs in ("labels", "scores"))
-    assert torch.allclose(value, shifted) == (metric.needs == "scores")
+    assert torch.allclose(value, shifted) == (metric.needs == "scores" or metric.name == "calibration_slope")
     assert metric.thresholded == (metric.needs == "labels")
-    assert metric.bounds.low is not None
-    assert float(value.min()) >= metric.bounds.low
+    assert (metric.bounds.low is None) == (metric.name in OF_TWO_CLASSES)
+    assert metric.bounds.low is None or float(value.min()) >= metric.bounds.low
     assert metric.bounds.high is None or float(value.max()) <= metric.bounds.high
 
 
-@pytest.mark.parametrize("metric", CLASSIFICATION, ids=lambda metric: metric.name)
+@pytest.mark.parametrize(
+    "metric", [each for each in CLASSIFICATION if each.name not in OF_TWO_CLASSES], ids=lambda metric: metric.name
+)
 def test_a_perfect_prediction_is_the_best(metric: Metric) -> None:
     _, labels, mask = inputs(coarse=False)
     right = 20 * torch.nn.functional.one_hot(labels, 2).double()

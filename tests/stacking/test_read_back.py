@@ -67,13 +67,14 @@ def test_a_step_reads_nothing_back(monkeypatch: pytest.MonkeyPatch, dropout: flo
 
 
 def test_metrics_read_nothing_back_either() -> None:
-    from seedbed.stacking.metrics import classification_metrics  # noqa: PLC0415
+    from seedbed.stacking.metrics import Asked, classification_metrics  # noqa: PLC0415
 
     logits, labels = torch.randn(3, 20, 4), torch.arange(20).repeat(3, 1) % 4
     mask = torch.arange(20) < torch.tensor([[20], [13], [8]])
     with RefuseReading():
         for minority in (None, 1):
-            classification_metrics(logits, labels, mask, minority)
+            classification_metrics(logits, labels, mask, minority, asked=Asked(beta=2, at_precision=0.5, at_recall=0.5))
+        classification_metrics(logits[..., :2], labels % 2, mask, 1)
 
 
 def _module_class(trainer: StackTrainer) -> Any:

@@ -35,8 +35,9 @@ def metrics_of(task: Mapping[str, Any]) -> Declared:
             f"task._target_={target}: its METRICS hold {undeclared[0]!r}, which does not say which values are good. Give "
             f"seedbed.metrics.Metric({undeclared[0]!r}, good='higher'), or good='lower', a number or None."
         )
-    built_in = [metric.name for metric in declared]
     own = task.get("own_metrics") or {}
+    replaced = {name for name in own if name in kind.LATER_METRICS}  # type: ignore[attr-defined]
+    built_in = [metric.name for metric in declared if metric.name not in replaced]
     require(not own or kind.TAKES_OWN_METRICS, "task.own_metrics", list(own),  # type: ignore[attr-defined]
             f"left out: {kind.__name__} computes none but its own metrics, and Classification and Regression take those of a user")  # fmt: skip
     for name, entry in own.items():

@@ -50,6 +50,8 @@ ADDED_LATER_TO: dict[str, dict[str, Any]] = {
 SAME_AS = {"seedbed.data.feature_csv.FeatureCsv": {"data.decimal": {"auto": "point"}}}
 # Such settings of seedbed's own splits.
 SPLIT_ADDED_LATER: dict[str, Any] = {"rare_classes": "error", "strata": None}
+# Such settings of tasks: of what is measured, and null where it is not.
+TASK_ADDED_LATER = ("beta", "at_precision", "at_recall", "costs")
 # Parts of a config that change nothing where they are null or empty.
 MAY_BE_EMPTY = ("loggers", "callbacks")
 # Such settings of the trainer, each with the values at which all batches of all epochs count: 1 is one batch, 1.0 are all.
@@ -84,6 +86,8 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
         target = str(data.get("_target_"))
         later = ADDED_LATER | ADDED_LATER_TO.get(target, {}) if target.startswith("seedbed.data.") else {}
         kept["data"] = {key: value for key, value in data.items() if key not in later or value != later[key]}
+    if isinstance(task := config.get("task"), Mapping):
+        kept["task"] = {key: value for key, value in task.items() if key not in TASK_ADDED_LATER or value is not None}
     if isinstance(split := config.get("split"), Mapping) and str(split.get("_target_")).startswith("seedbed.data."):
         kept["split"] = _used_of_split(split)
     return kept

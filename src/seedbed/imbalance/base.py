@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from seedbed.errors import ConfigError
 ALWAYS_ALLOWED, MOST_TIMES = 1_000_000, 10
 """Rows that a strategy may make: so many in any case, and so many times the training rows."""
 Encode = Callable[[Sequence[str]], np.ndarray]
+ActsOn = Literal["nothing", "rows", "weights", "loss", "batches"]
+"""Where a strategy acts: on which rows are trained on, on how much the rows of a class weigh, on the loss of a row, or on how
+rows are put into batches."""
 
 
 def check_asked_rows(place: str, asked: int, rows: int) -> None:
@@ -62,7 +66,9 @@ class Resampled:
 
     ``source`` (m,) are positions in the training rows, repeats allowed. ``features`` (k, ...), ``labels`` (k,) are new
     rows and ``origin`` (k,) the position that each was made from, None where a sampler does not tell.
-    ``class_weights`` (C,) weigh the loss, or an estimator's rows; None weighs all classes alike.
+    ``class_weights`` (C,) weigh the loss, or an estimator's rows; None weighs all classes alike. ``logit_offsets`` (C,) are
+    added to the logits in the training loss, and ``focus`` is the gamma of a focal loss: see ``stacking.metrics.row_losses``.
+    With ``balanced_batches``, the rows are drawn so that each batch has as many of each class.
     """
 
     source: np.ndarray
@@ -70,12 +76,22 @@ class Resampled:
     labels: np.ndarray | None = None
     origin: np.ndarray | None = None
     class_weights: np.ndarray | None = None
+    logit_offsets: np.ndarray | None = None
+    focus: float = 0.0
+    balanced_batches: bool = False
     counts: Mapping[str, int] = field(default_factory=dict)
     """Of changed copies, how many there are and what became of some: see ``imbalance.copies``."""
 
 
 class Strategy:
     """Base of the strategies, and itself the one that changes nothing."""
+
+    ACTS_ON: ClassVar[ActsOn] = "rows"
+    """Of a subclass."""
+
+    @property
+    def acts_on(self) -> ActsOn:
+        return "nothing" if type(self) is Strategy else self.ACTS_ON
 
     def check(self, rows_by_class: Mapping[str, int]) -> None:
         """Raise a ``ConfigError`` when the strategy cannot work on so many training rows of each class."""

@@ -137,6 +137,24 @@ class ShuffledBatches:
         return rows.index_select(0, order)
 
 
+def in_balance(epoch: int, *, rows: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    """Of (N,) rows with these labels, N rows in the order in which an epoch takes them: any K in succession have as many of each class.
+
+    The rows of a class follow one another in a shuffled order, in a new one when all were taken. The classes take turns,
+    in an order that is drawn for each epoch too, and decides which of them have one row more.
+    """
+    generator = torch_generator(seed, "balanced", epoch)
+    present = np.unique(labels)
+    turns = present[torch.randperm(len(present), generator=generator).numpy()]
+    drawn = np.empty(len(rows), dtype=rows.dtype)
+    for turn, label in enumerate(turns):
+        own, places = rows[labels == label], drawn[turn :: len(turns)]
+        rounds = max(1, math.ceil(len(places) / len(own)))
+        orders = [torch.randperm(len(own), generator=generator).numpy() for _ in range(rounds)]
+        drawn[turn :: len(turns)] = own[np.concatenate(orders)[: len(places)]]
+    return drawn
+
+
 class FixedBatches:
     """Every seed's validation or test rows in order, in one pass, for evaluation.
 

@@ -54,9 +54,13 @@ class StackData:
     test: list[np.ndarray]
     passes: list[Passes] | None = None
     """Of each seed, where its rows to train and validate are drawn anew at every pass."""
+    order: list[Draw] | None = None
+    """Of each seed, where a strategy draws from its rows to train what an epoch takes."""
 
     def draw(self, side: str) -> list[Draw] | None:
         """What draws each seed's rows for the passes of a side, "train" or "val"; None where these are the same ones."""
+        if side == "train" and self.order is not None:
+            return self.order
         return None if self.passes is None else [getattr(of_seed, side) for of_seed in self.passes]
 
 
@@ -70,6 +74,8 @@ class Task(StackedModule):
 
     METRICS: ClassVar[tuple[Metric, ...]]
     """What ``metrics`` gives under any settings, the loss first; what it gives beyond is recorded and drawn, never ranked."""
+    LATER_METRICS: ClassVar[tuple[str, ...]] = ()
+    """Names of those among them that a user's own metric may have, and take the place of: it may be older than they are."""
     TAKES_OWN_METRICS: ClassVar[bool] = False
     """Whether ``own_metrics`` of a user's are among its settings, and computed by ``metrics``."""
     OWN_METRICS_NEED: ClassVar[Needs] = "probabilities"

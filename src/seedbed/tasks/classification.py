@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from seedbed.checks import is_from_zero, is_number, is_positive, require
 from seedbed.data.encoders import FittedEncoder
 from seedbed.data.splits import Rows, none_of
 from seedbed.data.table import ByColumn, Progress, Table
 from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
-from seedbed.imbalance.class_weights import ClassWeights
+from seedbed.imbalance.class_weights import keeps_rows
+from seedbed.metrics import Metric
 from seedbed.models.estimators import FittedEstimator, refuse_other_kind
 from seedbed.models.fits import Fit
 from seedbed.stacking import metrics
+from seedbed.stacking.batches import Draw, in_balance
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.tasks.base import CLASSIFIER, PARTS, StackData
@@ -39,16 +43,19 @@ class LabelledRows(PreparedRows):
 class Classification(OfRows):
     """Stacked classifiers over rows that lie on the device once.
 
-    ``labels`` is (R,), beside the ``features`` of ``OfRows``. ``class_weights`` is (S, C), or None; they weigh the
-    training loss only. ``minority`` is the class that precision, recall and F1 are about, None for the mean over all
-    classes. A user's ``own_metrics`` get probabilities (N, C) and labels (N,) of one seed.
+    ``labels`` is (R,), beside the ``features`` of ``OfRows``. ``class_weights`` and ``logit_offsets`` are (S, C),
+    or None; with ``focus``, they change the training loss only (see ``metrics.row_losses``). ``minority`` is the class that
+    precision, recall and F1 are about, None for the mean over all classes. A user's ``own_metrics`` get probabilities (N, C)
+    and labels (N,) of one seed.
     """
 
     METRICS = metrics.CLASSIFICATION
+    LATER_METRICS = metrics.LATER
     SERVED_AS = CLASSIFIER
 
     labels: Tensor
     class_weights: Tensor | None
+    logit_offsets: Tensor | None
 
     def __init__(
         self,
@@ -58,15 +65,25 @@ class Classification(OfRows):
         labels: Tensor,
         class_weights: Tensor | None,
         minority: int | None,
+        logit_offsets: Tensor | None = None,
+        focus: float = 0.0,
+        beta: float | None = None,
+        at_precision: float | None = None,
+        at_recall: float | None = None,
+        costs: Mapping[str, float] | None = None,
         **of_rows: Any,
     ) -> None:
+        """``beta`` and the three after it ask for metrics that are computed under them: see ``metrics.Asked``."""
         super().__init__(network, optimizer, **of_rows)
         self.register_buffer("labels", labels, persistent=False)
         self.register_buffer("class_weights", class_weights, persistent=False)
-        self.minority = minority
+        self.register_buffer("logit_offsets", logit_offsets, persistent=False)
+        self.minority, self.focus = minority, focus
+        self.asked = metrics.Asked(beta, at_precision, at_recall, costs)
 
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        return metrics.row_losses(self.network(self._gather(index)), self.labels[index], self.class_weights)
+        logits, labels = self.network(self._gather(index)), self.labels[index]
+        return metrics.row_losses(logits, labels, self.class_weights, self.logit_offsets, self.focus)
 
     def evaluate(self, index: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         inputs = self._gather(index)
@@ -75,9 +92,9 @@ class Classification(OfRows):
 
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         logits, labels, mask, *said = evaluated
-        values = metrics.classification_metrics(logits, labels, mask, self.minority, *said)
+        values = metrics.classification_metrics(logits, labels, mask, self.minority, *said, asked=self.asked)
         if self.estimator is not None:
-            unmeasured = _unmeasured(self.estimator)
+            unmeasured = _unmeasured(self.estimator, (*metrics.CLASSIFICATION, *self.asked.declared))
             values = {
                 name: torch.full_like(each, torch.nan) if name in unmeasured else each for name, each in values.items()
             }
@@ -86,6 +103,13 @@ class Classification(OfRows):
         return values | self._own_values(logits.double().softmax(-1), labels, mask)
 
     # ---- from a table to the arguments above -------------------------------------------------------------------------
+
+    @classmethod
+    def declared_metrics(cls, settings: Mapping[str, Any]) -> tuple[Metric, ...]:
+        own = settings.get("own_metrics") or {}
+        others = super().declared_metrics(settings)
+        first = len(others) - len(own)
+        return (*others[:first], *metrics.Asked.of(settings).declared, *others[first:])
 
     @classmethod
     def outputs(cls, table: Table) -> int:
@@ -185,16 +209,25 @@ class Classification(OfRows):
             train.append(chosen)
             val.append(item.rows.val + first)
             test.append(item.rows.test + first)
-        weights = [item.resampled.class_weights for item in data if item.resampled.class_weights is not None]
+        all_labels = np.concatenate(labels)
         arguments = {
             "features": torch.from_numpy(np.concatenate(features) if len(features) > 1 else features[0]),
             "inputs": table.inputs,
-            "labels": torch.from_numpy(np.concatenate(labels)),
-            "class_weights": torch.from_numpy(np.stack(weights).astype(np.float32)) if weights else None,
+            "labels": torch.from_numpy(all_labels),
+            "class_weights": _by_class([item.resampled.class_weights for item in data]),
             "minority": table.positive if len(table.classes) == 2 else None,
         }
+        if (offsets := _by_class([item.resampled.logit_offsets for item in data])) is not None:
+            arguments["logit_offsets"] = offsets
+        if focus := data[0].resampled.focus:  # a setting of the strategy, alike for all seeds
+            arguments["focus"] = focus
         passes = [item.rows.passes for item in data if item.rows.passes is not None]
-        return StackData(arguments, train, val, test, passes or None)
+        order: list[Draw] = [
+            partial(in_balance, rows=chosen, labels=all_labels[chosen], seed=item.seed)
+            for chosen, item in zip(train, data, strict=True)
+            if item.resampled.balanced_batches
+        ]
+        return StackData(arguments, train, val, test, passes or None, order or None)
 
     @classmethod
     def check_data(cls, settings: Mapping[str, Any]) -> None:
@@ -208,6 +241,7 @@ class Classification(OfRows):
         if rows.passes is not None:
             cls._check_fixed(strategy)
             cls.check_passes(table)
+        cls._check_own_loss(strategy)
         counts = np.bincount(table.labels[rows.train], minlength=len(table.classes))
         strategy.check_inputs(table.inputs)
         strategy.check(dict(zip(table.classes, counts.tolist(), strict=True)))
@@ -215,10 +249,20 @@ class Classification(OfRows):
     @staticmethod
     def _check_fixed(strategy: Strategy) -> None:
         """Raise ``ConfigError`` where rows are chosen once, and the training rows are drawn anew."""
-        if type(strategy) not in (Strategy, ClassWeights):
+        if not keeps_rows(strategy):
             raise ConfigError(
                 f"imbalance: {type(strategy).__name__} chooses rows to train on once, and this split draws them anew in "
                 "every epoch. Take imbalance=none or class_weights, or split=official."
+            )
+
+    @classmethod
+    def _check_own_loss(cls, strategy: Strategy) -> None:
+        """Raise ``ConfigError`` where a strategy would act on a part of the training that a user's task has replaced."""
+        parts = {"loss": ("row_losses", "step_losses"), "batches": ("batches", "stack_data")}.get(strategy.acts_on, ())
+        if own := [part for part in parts if _code_of(cls, part) is not _code_of(Classification, part)]:
+            raise ConfigError(
+                f"imbalance: {type(strategy).__name__} acts on the {strategy.acts_on}, and {cls.__name__} has a {own[0]} of its "
+                "own, which would pass it by. Take a strategy that acts on rows, such as imbalance=oversample, or imbalance=none."
             )
 
     @classmethod
@@ -227,6 +271,8 @@ class Classification(OfRows):
         names: tuple[str, ...] = metrics.OF_ALL_CLASSES if present.sum() < 2 else ()
         if len(table.classes) == 2 and not present[table.positive]:
             names = metrics.OF_ONE_CLASS
+        if len(table.classes) > 2 and metric in metrics.OF_TWO_CLASSES:
+            return f"it is of two classes, and these data have {len(table.classes)}"
         return f"the {PARTS[side]} rows have {none_of(table.classes, present)}" if metric in names else ""
 
     @classmethod
@@ -235,8 +281,9 @@ class Classification(OfRows):
 
     @classmethod
     def check_settings(cls, table: Table, settings: Mapping[str, Any]) -> None:
-        """Try the user's metrics."""
+        """Also tries the user's metrics."""
         classes = len(table.classes)
+        _check_asked(settings, classes)
         scores = torch.linspace(0, 1, 4 * classes * classes, dtype=torch.float64).view(-1, classes).softmax(-1)
         labels = torch.arange(len(scores)) % classes
         cls.try_own_metrics(settings, scores, labels)
@@ -248,9 +295,43 @@ _BEYOND: dict[str, tuple[str, ...]] = {
 """What estimators cannot give, by what they give."""
 
 
-def _unmeasured(estimator: FittedEstimator) -> set[str]:
+def _unmeasured(estimator: FittedEstimator, declared: Sequence[Metric]) -> set[str]:
     """The metrics that are computed from what the estimator does not give."""
-    return {metric.name for metric in metrics.CLASSIFICATION if metric.needs in _BEYOND[estimator.gives]}
+    return {metric.name for metric in declared if metric.needs in _BEYOND[estimator.gives]}
+
+
+def _check_asked(settings: Mapping[str, Any], classes: int) -> None:
+    """Raise ``ConfigError`` for settings under which no metric can be computed."""
+    asked = metrics.Asked.of(settings)
+    require(
+        asked.beta is None or is_positive(asked.beta), "task.beta", asked.beta, "a number above 0, such as 2, or null"
+    )
+    for name in ("at_precision", "at_recall"):
+        value = getattr(asked, name)
+        require(value is None or (is_number(value) and 0 < value <= 1), f"task.{name}", value, "a share above 0 and up to 1, or null")  # fmt: skip
+    if asked.costs is None:
+        return
+    names = (metrics.FALSE_NEGATIVE, metrics.FALSE_POSITIVE)
+    known = isinstance(asked.costs, Mapping) and set(asked.costs) == set(names)
+    require(
+        known and all(is_from_zero(cost) for cost in asked.costs.values()),
+        "task.costs",
+        asked.costs,
+        f"a cost from 0 on of each mistake, such as {{{names[0]}: 5, {names[1]}: 1}}, or null",
+    )
+    require(classes == 2, "task.costs", asked.costs, f"null: it is of two classes, and these data have {classes}")
+
+
+def _code_of(task: type[Classification], part: str) -> Any:
+    """The function behind a method, or a class method, of a task."""
+    method = getattr(task, part)
+    return getattr(method, "__func__", method)
+
+
+def _by_class(values: Sequence[np.ndarray | None]) -> Tensor | None:
+    """The numbers of the classes (C,) of each seed as (S, C); None where there are none."""
+    given = [of_seed for of_seed in values if of_seed is not None]
+    return torch.from_numpy(np.stack(given).astype(np.float32)) if given else None
 
 
 def _of_targets(which: str) -> ConfigError:

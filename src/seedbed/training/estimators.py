@@ -15,7 +15,6 @@ from seedbed.data.network_inputs import Words
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.imbalance.base import Strategy
-from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.models.estimators import FittedEstimator
 from seedbed.models.fits import Fit, resamples, weight_argument
 from seedbed.training.checks import why_failed
@@ -36,7 +35,8 @@ def try_estimator(parts: VariantParts, rows: Mapping[int, Rows], strategy: Strat
     seed, of_seed = next(iter(rows.items()))
     target = parts.target("model")
     _check_rows(parts, network, of_seed)
-    weighted = isinstance(strategy, ClassWeights)
+    _check_strategy(network, strategy)
+    weighted = strategy.acts_on == "weights"
     if weighted:
         check_weights(network)
     data = parts.task.seed_data(parts.table, of_seed, Strategy(), seed)
@@ -44,6 +44,15 @@ def try_estimator(parts: VariantParts, rows: Mapping[int, Rows], strategy: Strat
     fit = replace(fit, weights=np.ones(len(fit.targets))) if weighted else fit
     _fit_some(network, fit, seed, target)
     _check_metrics(parts, network)
+
+
+def _check_strategy(network: FittedEstimator, strategy: Strategy) -> None:
+    if strategy.acts_on in ("loss", "batches"):
+        raise ConfigError(
+            f"imbalance: {type(strategy).__name__} acts on the {strategy.acts_on} of a network's training, and {network.name} is "
+            "fitted by its own code. Take a strategy that acts on rows or their weights, such as imbalance=oversample or "
+            "imbalance=class_balanced, or a network."
+        )
 
 
 def check_weights(network: FittedEstimator) -> None:
