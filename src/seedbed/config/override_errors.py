@@ -56,7 +56,7 @@ def _unknown_key(override: Override, said: str, request: Request) -> ConfigError
     own_keys = _keys(request.base.compose([*request.own, *request.choices]))
     if (meant := _misspelling(key, own_keys)) and not _is_elsewhere(key, request):
         return ConfigError(f"{said}: {meant}")  # without importing what the config names
-    keys = {other: _keys(request.base.compose([*own, *request.choices])) for other, own in request.variants.items()}
+    keys = {other: _keys_of(other, request) for other in request.variants}
     having = [other for other, known in keys.items() if key in known]
     if variant in having:  # Hydra puts a mapping into what is there, and only into a mapping
         return ConfigError(
@@ -104,6 +104,14 @@ def _is_elsewhere(key: str, request: Request) -> bool:
 def _group_of(key: str, base: BaseConfig) -> str:
     """The config group that a dotted key is a setting of; "" where there is none."""
     return max((name for name in base.groups if key.startswith(f"{name.replace('/', '.')}.")), key=len, default="")
+
+
+def _keys_of(variant: str, request: Request) -> dict[str, Any]:
+    """Those of a variant; {} where the command's choices do not go with its own settings."""
+    try:
+        return _keys(request.base.compose([*request.variants[variant], *request.choices]))
+    except (HydraException, OmegaConfBaseException):
+        return {}
 
 
 def _keys(composed: DictConfig) -> dict[str, Any]:

@@ -84,6 +84,8 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
         target = str(data.get("_target_"))
         later = ADDED_LATER | ADDED_LATER_TO.get(target, {}) if target.startswith("seedbed.data.") else {}
         kept["data"] = {key: value for key, value in data.items() if key not in later or value != later[key]}
+    if isinstance(imbalance := config.get("imbalance"), Mapping):
+        kept["imbalance"] = {key: value for key, value in imbalance.items() if key != "after" or value}
     if isinstance(split := config.get("split"), Mapping) and str(split.get("_target_")).startswith("seedbed.data."):
         kept["split"] = _used_of_split(split)
     return kept
