@@ -18,7 +18,12 @@ SECONDS = "seconds"
 """The final metric that is the time of training a seed: its stack's time over the number of seeds in it."""
 LR = "lr"
 """The final metric that is the learning rate which a seed has found for itself, under ``optimizer.lr=auto``."""
-OF_RUNS = by_name([Metric(SECONDS, None, FROM_ZERO), Metric(LR, None)])
+THRESHOLD, LOGIT_SLOPE, LOGIT_SHIFT = "threshold", "logit_slope", "logit_shift"
+"""The final metrics that say what acts on a seed's scores after training: the probability from which on a row is labelled as of
+the class of interest, and what its log-odds are multiplied by and what is added to them."""
+OF_RUNS = by_name(
+    [Metric(SECONDS, None, FROM_ZERO), *(Metric(name, None) for name in (LR, THRESHOLD, LOGIT_SLOPE, LOGIT_SHIFT))]
+)
 """What is declared of the final metrics that describe a run."""
 PREDICTIONS, TARGETS = "predictions", "targets"
 """What is recorded of the test rows where numbers are predicted."""

@@ -23,7 +23,6 @@ from tests.config.refusals import assert_refused, first_override
         (["=3"], ["'=3'"]),
         (["experiments=other"], ["first argument"]),
         (["variants.none=[]"], ["stand in its file", "variant=NAME"]),
-        (["data.encoder=hashing"], ["write data/encoder=hashing"]),
         (["~trainer.batch_size"], ["batch_size"]),
         (["~trainer"], ["trainer=CHOICE", "nothing is chosen"]),
     ],

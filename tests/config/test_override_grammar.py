@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from seedbed.config.building import build
 from seedbed.config.experiment import load_experiment
-from seedbed.config.override_grammar import LISTS, NAMES, REQUIRED, in_grammar, parse
+from seedbed.config.override_grammar import LISTS, NAMES, REQUIRED, by_group, in_grammar, parse
 from seedbed.errors import ConfigError
 from tests.config.refusals import SPAM, assert_refused, first_override
 from tests.properties import Examine
@@ -208,3 +208,30 @@ def test_any_text_in_quotes_is_one_value(examine: Examine) -> None:
     for text in ("a/epoch=1-step=2.ckpt", "top@10", "50 %", "a|b", "a#b", "f(x)", "é", "a,b", "[a", "{b", "a b"):
         holds(text)
     examine(holds, text=texts)
+
+
+def test_a_group_inside_another_is_chosen_by_its_key_too(bare_project: Path) -> None:
+    path = bare_project / "experiments" / "messages.yaml"
+    path.write_text(path.read_text().replace("[imbalance=oversample]", "[imbalance.after=threshold]"))
+    none, tuned = load_experiment("messages", config_dir=bare_project).variants
+    assert "after" not in none.config["imbalance"]
+    assert tuned.config["imbalance"]["after"]["metric"] == "f1"
+    typed = ["imbalance.after=recalibrate", "imbalance.after.method=isotonic", "variant=none"]
+    (none,) = load_experiment("messages", typed, bare_project).variants
+    assert none.config["imbalance"]["after"]["method"] == "isotonic"
+    groups = {"imbalance/after": ["none", "threshold"], "data/encoder": ["use"]}
+    for text in ("imbalance.after.metric=mcc", "data.encoder=null", "imbalance.after=a,b", "imbalance.after={a: 1}"):
+        assert by_group([text], groups) == [text]
+    assert by_group(["imbalance.after=null"], groups) == ["imbalance/after=none"]
+    with pytest.raises(ConfigError, match="no choice 'thresold', did you mean 'threshold'"):
+        load_experiment("messages", ["imbalance.after=thresold", "variant=none"], bare_project)
+
+
+def test_an_unknown_setting_of_a_choice_beside_a_variant_that_sets_others_is_said(bare_project: Path) -> None:
+    path = bare_project / "experiments" / "messages.yaml"
+    own = "[imbalance.after=recalibrate, imbalance.after.method=isotonic]"
+    path.write_text(path.read_text().replace("[imbalance=oversample]", own))
+    with pytest.raises(ConfigError, match=r"no key 'imbalance.after.bta', did you mean 'beta'"):
+        load_experiment(
+            "messages", ["variant=none", "imbalance.after=threshold", "imbalance.after.bta=1"], bare_project
+        )

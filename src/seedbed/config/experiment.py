@@ -26,7 +26,7 @@ from seedbed.config.meant_for import meant_for, notes_on_others
 from seedbed.config.metric_checks import metrics_of
 from seedbed.config.misplaced import refuse_collisions, refuse_misplaced, refuse_no_choice, refuse_shadowed
 from seedbed.config.override_errors import explain, explain_file
-from seedbed.config.override_grammar import in_grammar, parse, parse_single
+from seedbed.config.override_grammar import by_group, in_grammar, parse, parse_single
 from seedbed.config.published_values import check_stated
 from seedbed.config.recipe import fingerprint, recipe_of
 from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
@@ -116,14 +116,14 @@ def load_experiment(
         make_importable(base.folders[0])
     reread()
     check_name(name, config_dir)
-    overrides = in_grammar(overrides, config_dir)
+    overrides = by_group(in_grammar(overrides, config_dir), base.groups)
     typed = parse_single(overrides)
     refuse_misplaced(typed, base.groups)
     refuse_no_choice(typed, base.groups)
     refuse_shadowed(base.folders)
     refuse_lists_in_files(name, {}, base.groups, base.folders)
     bare = _bare(base)
-    own = _variant_overrides(base.place, bare)
+    own = {variant: by_group(texts, base.groups) for variant, texts in _variant_overrides(base.place, bare).items()}
     chosen = _chosen_variants(typed, own)
     of_chosen = {variant: own[variant] for variant in chosen}
     _check_own_overrides(of_chosen, base)
@@ -216,7 +216,8 @@ class Template:
 
     def at(self, name: str, overrides: Sequence[str]) -> Variant:
         """The variant called ``name`` that also sets ``overrides``; raises ``ConfigError`` as ``load_experiment``."""
-        typed, groups = parse_single(overrides), self._base.groups
+        groups = self._base.groups
+        typed = parse_single(by_group(overrides, groups))
         request = Request(self._base, typed, self.variant.name, {self.variant.name: self.variant.overrides})
         refuse_misplaced(typed, groups)
         refuse_collisions(typed, request.variants)

@@ -29,6 +29,8 @@ ENTRIES = {
 """Of ``published``: the keys of each entry of a list."""
 OBJECTS = ("data", "split", "model", "task", "imbalance", "optimizer", "schedule")
 """Nodes that are built of what their ``_target_`` names."""
+AFTER = "after"
+"""Of ``imbalance``: a node of its own beside the arguments of any strategy."""
 NAMED = ("callbacks", "loggers")
 """Mappings from names to such nodes."""
 MODULES = ("module", "datamodule")
@@ -56,7 +58,9 @@ OF_OPTUNA_SWEEPER = {
 OF_SWEEPER = ("n_jobs", "n_trials", "params")
 """Of these, what ``conf/hydra/sweeper/optuna.yaml`` takes by the same name."""
 # Arguments of a task that it gets from elsewhere in the config, or from the data, whatever its own node says.
-GIVEN_TO_TASKS = ("network", "optimizer", "inputs", "seeds", "clip_norm", "schedule", "epochs", "steps_per_epoch")
+GIVEN_TO_TASKS = (
+    "network", "optimizer", "inputs", "seeds", "clip_norm", "schedule", "epochs", "steps_per_epoch", "after", "shares",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,9 @@ def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> It
             yield Unknown(
                 f"{name}.{next(iter(node))}", f"nothing is chosen for it to be a setting of. Write {name}=CHOICE."
             )
+        if name == "imbalance" and isinstance(node, Mapping):
+            yield from _unknown_arguments(node.get(AFTER), f"{name}.{AFTER}")
+            node = {key: value for key, value in node.items() if key != AFTER}
         yield from _unknown_arguments(node, name)
 
 

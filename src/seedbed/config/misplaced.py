@@ -48,9 +48,6 @@ def refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]])
                 f"Override {text!r}: the experiment is the command's first argument, and its variants stand in its file. "
                 "Pick some with variant=NAME."
             )
-        group = key.replace(".", "/")
-        if "." in key and group in groups and isinstance(override.value(), str):
-            raise ConfigError(f"Override {text!r}: {key} is a config group, write {group}={override.value()}.")
 
 
 def refuse_no_choice(items: Sequence[Override], groups: Mapping[str, set[str]], whose: str = "") -> None:

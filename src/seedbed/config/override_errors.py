@@ -130,6 +130,14 @@ def _group_of(key: str, base: BaseConfig) -> str:
     return max((name for name in base.groups if key.startswith(f"{name.replace('/', '.')}.")), key=len, default="")
 
 
+def _keys_of(variant: str, request: Request) -> dict[str, Any]:
+    """Those of a variant; {} where the command's choices do not go with its own settings."""
+    try:
+        return _keys(request.base.compose([*request.variants[variant], *request.choices]))
+    except (HydraException, OmegaConfBaseException):
+        return {}
+
+
 def _keys(composed: DictConfig) -> dict[str, Any]:
     """The values by dotted key, those of mappings too, as they stand."""
     return flatten(OmegaConf.to_container(composed, resolve=False), inner=True)

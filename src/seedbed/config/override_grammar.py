@@ -7,7 +7,7 @@ Where a key can only be given a name, what is typed is that name; what stands in
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,26 @@ def as_list(override: str) -> str:
     """``variant=a,b`` picks variants: to Hydra it is a list, not a sweep."""
     match = re.fullmatch(r"variant=([^\[\]'\"]+)", override)
     return f"variant=[{match[1]}]" if match and match[1].lower() != "null" else override
+
+
+def by_group(overrides: Sequence[str], groups: Mapping[str, Collection[str]]) -> list[str]:
+    """``imbalance.after=threshold``, a group inside another by its key, as Hydra is to read it: ``imbalance/after=threshold``.
+
+    null is the choice ``none``, where there is one.
+    """
+    return [_by_group(text, groups) for text in overrides]
+
+
+def _by_group(override: str, groups: Mapping[str, Collection[str]]) -> str:
+    match = _OVERRIDE.fullmatch(override)
+    if match is None or "." not in match[2] or (group := match[2].replace(".", "/")) not in groups:
+        return override
+    item = _read(match[3])
+    if item is None or item.is_sweep_override():
+        return override
+    if item.value() is None and "none" in groups[group]:
+        return f"{group}=none"
+    return f"{group}={match[3]}" if isinstance(item.value(), str) else override
 
 
 def parse(overrides: Sequence[str]) -> list[Override]:

@@ -88,6 +88,8 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
         kept["data"] = {key: value for key, value in data.items() if key not in later or value != later[key]}
     if isinstance(task := config.get("task"), Mapping):
         kept["task"] = {key: value for key, value in task.items() if key not in TASK_ADDED_LATER or value is not None}
+    if isinstance(imbalance := config.get("imbalance"), Mapping):
+        kept["imbalance"] = {key: value for key, value in imbalance.items() if key != "after" or value}
     if isinstance(split := config.get("split"), Mapping) and str(split.get("_target_")).startswith("seedbed.data."):
         kept["split"] = _used_of_split(split)
     return kept

@@ -12,6 +12,7 @@ import numpy as np
 from seedbed.data.network_inputs import NetworkInputs
 from seedbed.data.table import ByColumn
 from seedbed.errors import ConfigError
+from seedbed.imbalance.after import After
 
 ALWAYS_ALLOWED, MOST_TIMES = 1_000_000, 10
 """Rows that a strategy may make: so many in any case, and so many times the training rows."""
@@ -82,6 +83,21 @@ class Resampled:
     counts: Mapping[str, int] = field(default_factory=dict)
     """Of changed copies, how many there are and what became of some: see ``imbalance.copies``."""
 
+    def class_shares(self, labels: np.ndarray, classes: int) -> np.ndarray:
+        """(C,): the share of each class in what is trained on, ``labels`` being those of the training rows.
+
+        Class weights count as rows, batches in balance hold all classes alike, and what is added to the logits in training
+        has the effect of other shares (Menon et al. 2021).
+        """
+        if self.balanced_batches:
+            return np.full(classes, 1 / classes)
+        trained = labels[self.source] if self.labels is None else np.concatenate([labels[self.source], self.labels])
+        counts = np.bincount(trained, minlength=classes).astype(np.float64)
+        weighted = counts if self.class_weights is None else counts * self.class_weights
+        if self.logit_offsets is not None:
+            weighted = weighted * np.exp(-self.logit_offsets)
+        return np.asarray(weighted / weighted.sum())
+
 
 class Strategy:
     """Base of the strategies, and itself the one that changes nothing."""
@@ -92,6 +108,9 @@ class Strategy:
     @property
     def acts_on(self) -> ActsOn:
         return "nothing" if type(self) is Strategy else self.ACTS_ON
+
+    after: After | None = None
+    """What acts on the scores after training; see ``strategy_of``."""
 
     def check(self, rows_by_class: Mapping[str, int]) -> None:
         """Raise a ``ConfigError`` when the strategy cannot work on so many training rows of each class."""

@@ -14,6 +14,7 @@ from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, NotInTheData
 from seedbed.imbalance.base import Strategy
+from seedbed.imbalance.building import strategy_of
 from seedbed.imbalance.class_weights import keeps_rows
 from seedbed.own_modules.planned import ModulePlanner, PlannedModule
 from seedbed.trained.queries import check_names, foreign_names
@@ -181,12 +182,7 @@ def _check_selection(planned: PlannedVariant) -> None:
 
 
 def _strategy(variant: Variant) -> Strategy:
-    strategy = build(variant.config["imbalance"], "imbalance")
-    if not isinstance(strategy, Strategy):
-        raise ConfigError(
-            f"Variant {variant.name!r}: imbalance._target_={variant.config['imbalance'].get('_target_')} is no strategy. "
-            "Derive the class from seedbed.imbalance.base.Strategy and override apply()."
-        )
+    strategy = strategy_of(variant.config)
     task_class(variant.config).check_strategy(strategy)
     return strategy
 

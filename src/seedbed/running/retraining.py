@@ -17,6 +17,7 @@ from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.cores import available_cores
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, TrackingError, near_misses
+from seedbed.imbalance.building import strategy_of
 from seedbed.own_modules.planned import ModulePlanner, PlannedModule, unlike
 from seedbed.own_modules.served_rows import from_plain
 from seedbed.own_modules.training import train_apart
@@ -161,7 +162,7 @@ def prepare_stack(store: Store, stack: RecordedStack, tables: dict[str, Dataset]
     if changed := _changed_data(store, stack, table):
         return PreparedStack(stack, None, tuple(changed))
     try:
-        split, strategy = build(config["split"], "split"), build(config["imbalance"], "imbalance")
+        split, strategy = build(config["split"], "split"), strategy_of(config)
         rows = {seed: split.rows(table, seed) for seed in stack.seeds}
         planned = plan_variant(Variant(stack.variant, (), config), table, rows, strategy)
     except KeyError as error:
@@ -208,7 +209,7 @@ def _changed_recipe(store: Store, stack: RecordedStack, planned: PlannedVariant)
     if all(planned.recipes[cell.seed] == cell.recipe for cell in stack.cells):
         return []
     notes = read_notes(store, stack.launch).get(stack.variant, [])
-    described = {"strategy": " ".join(notes)}, {"strategy": " ".join(planned.strategy.describe())}
+    described = {"strategy": " ".join(notes)}, {"strategy": " ".join([*planned.described, *planned.notes])}
     return _changed_entries(*described) or _why_other_recipe(stack)
 
 

@@ -266,6 +266,8 @@ def value_at_end(points: Iterable[tuple[str, int, float]], metric: str, planned:
     values = curves.get(metric, {})
     if not values:
         return math.nan
+    if planned.epochs in values:  # what counts where something acts on the scores after training
+        return values[planned.epochs]
     if config["select"] == "last" or config["monitor"] not in curves:  # of a model that takes no steps
         return values[max(values)]
     monitored = curves[config["monitor"]]

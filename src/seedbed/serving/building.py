@@ -136,7 +136,20 @@ def classifier_of(tracked: TrackedVariant, seed: int | None = None) -> Classifie
     networks = Networks(tracked.config["model"], tracked.task.network_arguments(table), dict(trained.networks))
     _refuse_without_probabilities(trained)
     rarest = table.classes[table.positive]
-    return Classifier(trained.about, table.classes, rarest, _inputs(trained, table), networks)
+    about = " ".join([trained.about, *_said_of(trained, rarest)])
+    return Classifier(about, table.classes, rarest, _inputs(trained, table), networks, trained.adjustments)
+
+
+def _said_of(trained: TrainedNetworks, positive: str) -> list[str]:
+    """Sentences on what acts on the scores, and which threshold the labels go by."""
+    if (after := trained.tracked.after) is None:
+        return []
+    thresholds = [each.threshold for each in trained.adjustments.values() if each.threshold is not None]
+    if not thresholds:
+        return after.describe()
+    mean = f"{float(np.mean(thresholds)):.4g}"
+    mean = mean if len(thresholds) == 1 else f"{mean}, the mean over the seeds,"
+    return [*after.describe(), f"A row is {positive} from a probability of {mean} on."]
 
 
 def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:

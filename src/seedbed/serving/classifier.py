@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
+from seedbed.imbalance.adjustment import Adjustment
 from seedbed.serving.files import Networks
 from seedbed.serving.inputs import Inputs
 from seedbed.serving.predictor import Column, with_nulls
@@ -19,17 +22,32 @@ from seedbed.statistics import summary
 class Classifier(OfRows):
     """Gives each row the class with the highest mean probability over the seeds.
 
-    ``rarest`` is the rarest class in training, such as spam.
+    ``rarest`` is the rarest class in training, such as spam. ``adjustments`` act on the scores of each seed, {}: nothing
+    does. Where they have thresholds, a row is of their class where its mean probability is their mean or more.
     """
 
     KIND = "classifier"
 
-    def __init__(self, about: str, classes: tuple[str, ...], rarest: str, inputs: Inputs, networks: Networks) -> None:
+    def __init__(
+        self,
+        about: str,
+        classes: tuple[str, ...],
+        rarest: str,
+        inputs: Inputs,
+        networks: Networks,
+        adjustments: Mapping[int, Adjustment] | None = None,
+    ) -> None:
         self.about, self.classes, self.rarest, self.inputs, self.networks = about, classes, rarest, inputs, networks
+        self.adjustments = {seed: (adjustments or {}).get(seed, Adjustment()) for seed in networks.of_seeds}
 
     def probabilities(self, questions: pd.DataFrame) -> NDArray[np.float64]:
         """Probabilities (S, N, C) by seed, question and class; raises ``DataError`` for what cannot be answered."""
-        return np.stack([given.softmax(-1).numpy() for given in self.outputs(questions)])
+        return np.stack([torch.from_numpy(logits).softmax(-1).numpy() for logits in self._logits(questions)])
+
+    def _logits(self, questions: pd.DataFrame) -> list[NDArray[np.float64]]:
+        """(N, C) of each seed, as they count."""
+        of_seeds = zip(self.adjustments.values(), self.outputs(questions), strict=True)
+        return [adjustment.logits(given.numpy()) for adjustment, given in of_seeds]
 
     # ---- a table of questions ----------------------------------------------------------------------------------------
 
@@ -48,12 +66,15 @@ class Classifier(OfRows):
         return Column("label", "string"), *of_classes
 
     def predict(self, questions: pd.DataFrame) -> pd.DataFrame:
-        scores = self.probabilities(questions)
-        votes = scores.argmax(-1)
+        logits = self._logits(questions)
+        scores = np.stack([torch.from_numpy(of_seed).softmax(-1).numpy() for of_seed in logits])
+        adjustments = self.adjustments.values()
+        votes = np.stack([each.labels(of_seed) for each, of_seed in zip(adjustments, logits, strict=True)])
+        labels = self._labels(scores.mean(0)) if len(votes) > 1 else votes[0]
         rows = []
         for number in range(scores.shape[1]):
-            of_row, means = scores[:, number], scores[:, number].mean(0)
-            row: dict[str, Any] = {"label": self.classes[int(means.argmax())]}
+            of_row = scores[:, number]
+            row: dict[str, Any] = {"label": self.classes[int(labels[number])]}
             for place, name in enumerate(self.classes):
                 of_class = summary(of_row[:, place])
                 row |= {f"probability_{name}": of_class.mean, f"std_{name}": of_class.std}
@@ -62,12 +83,29 @@ class Classifier(OfRows):
         table = pd.DataFrame(rows, columns=[column.name for column in self.answers])
         return with_nulls(table, [f"std_{name}" for name in self.classes])
 
+    def _labels(self, means: NDArray[np.float64]) -> NDArray[np.int64]:
+        """(N,) by the mean probabilities (N, C) over the seeds."""
+        with_thresholds = [each for each in self.adjustments.values() if each.threshold is not None]
+        labels: NDArray[np.int64] = means.argmax(-1)
+        if with_thresholds:
+            positive, mean = with_thresholds[0].positive, np.mean([each.threshold for each in with_thresholds])
+            labels = np.where(means[:, positive] >= mean, positive, 1 - positive)
+        return labels
+
     # ---- files -------------------------------------------------------------------------------------------------------
 
     def write(self, folder: Path) -> dict[str, Any]:
-        return {"classes": self.classes, "rarest": self.rarest, **self.write_parts(folder)}
+        adjustments = {str(seed): each.as_plain() for seed, each in self.adjustments.items() if each != Adjustment()}
+        return {
+            "classes": self.classes,
+            "rarest": self.rarest,
+            "adjustments": adjustments,
+            **self.write_parts(folder),
+        }
 
     @classmethod
     def read(cls, folder: Path, description: dict[str, Any]) -> Self:
+        plain: dict[str, Any] = description.get("adjustments", {})  # models of earlier versions have none
+        adjustments = {int(seed): Adjustment.of_plain(each) for seed, each in plain.items()}
         parts = cls.read_parts(folder, description)
-        return cls(description["about"], tuple(description["classes"]), description["rarest"], *parts)
+        return cls(description["about"], tuple(description["classes"]), description["rarest"], *parts, adjustments)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -64,6 +65,13 @@ class StackedModule(pl.LightningModule):
         self.keeps_scores = False
         """Whether ``test_scores`` are kept: what ``scores`` gives of the test rows."""
         self.test_scores: dict[str, np.ndarray] = {}
+        self.adjusts = False
+        """Whether something is to act on the scores after the fit."""
+        self.adjustments: Sequence[Any] = ()
+        """By seed, what was fitted for that; (): nothing yet, and ``metrics`` is of the scores as they are."""
+        self.final_validation: dict[str, np.ndarray] = {}
+        """Values of the validation rows with adjusted scores."""
+        self._fits_adjustments = False
         self.latest = torch.zeros(seeds)
         self._evaluated: tuple[Tensor, ...] = ()
 
@@ -90,6 +98,28 @@ class StackedModule(pl.LightningModule):
     def scores(self, *evaluated: Tensor) -> dict[str, Tensor]:
         """What is recorded of each row, by name (S, N, ...), from what ``evaluate`` gave for all; {}: nothing."""
         return {}
+
+    def fit_adjustments(self, *evaluated: Tensor) -> Sequence[Any]:
+        """Fit what acts on each seed's scores to what ``evaluate`` gave for all validation rows."""
+        raise NotImplementedError
+
+    @contextmanager
+    def adjusting(self) -> Iterator[None]:
+        """A pass over test batches is one over the validation's, to which the adjustments are fitted."""
+        self._fits_adjustments = True
+        yield
+        self._fits_adjustments = False
+
+    def adjust(self, parts: Iterable[Part]) -> None:
+        """Fit the adjustments to these validation rows."""
+        for part in parts:
+            self._evaluate(part)
+        self._adjust()
+
+    def _adjust(self) -> None:
+        whole, self._evaluated = self._evaluated, ()
+        self.adjustments = self.fit_adjustments(*whole)
+        self.final_validation = self._fetch({f"val/{name}": value for name, value in self.metrics(*whole).items()})
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         # Here and not in the constructor: by now the weights lie on their device, where the slices must point.
@@ -209,6 +239,9 @@ class StackedModule(pl.LightningModule):
         return self._fetch(self._metrics(of_tests=of_tests))
 
     def on_test_epoch_end(self) -> None:
+        if self._fits_adjustments:
+            self._adjust()
+            return
         metrics = self._metrics(of_tests=True)
         self.test_metrics = self._fetch({f"test/{name}": value for name, value in metrics.items()})
         self._show_means(self.test_metrics)

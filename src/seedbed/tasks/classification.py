@@ -16,6 +16,8 @@ from seedbed.data.encoders import FittedEncoder
 from seedbed.data.splits import Rows, none_of
 from seedbed.data.table import ByColumn, Progress, Table
 from seedbed.errors import ConfigError, DataError
+from seedbed.imbalance.adjustment import Adjustment
+from seedbed.imbalance.after import After, ClassShares, ScoredRows
 from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.imbalance.class_weights import keeps_rows
 from seedbed.metrics import Metric
@@ -34,6 +36,8 @@ class LabelledRows(PreparedRows):
     """One seed's rows, and what its strategy has made of those for training."""
 
     resampled: Resampled
+    after: After | None = None
+    """What acts on its scores after training."""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -71,15 +75,22 @@ class Classification(OfRows):
         at_precision: float | None = None,
         at_recall: float | None = None,
         costs: Mapping[str, float] | None = None,
+        after: After | None = None,
+        shares: Sequence[ClassShares] = (),
         **of_rows: Any,
     ) -> None:
-        """``beta`` and the three after it ask for metrics that are computed under them: see ``metrics.Asked``."""
+        """``beta`` and the three after it ask for metrics that are computed under them: see ``metrics.Asked``.
+
+        ``after`` acts on the scores when the fit is over; ``shares`` are those of each seed that it goes by.
+        """
         super().__init__(network, optimizer, **of_rows)
         self.register_buffer("labels", labels, persistent=False)
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.register_buffer("logit_offsets", logit_offsets, persistent=False)
         self.minority, self.focus = minority, focus
         self.asked = metrics.Asked(beta, at_precision, at_recall, costs)
+        self.after, self.shares = after, shares
+        self.adjusts = after is not None
 
     def row_losses(self, index: Tensor) -> tuple[Tensor, Tensor]:
         logits, labels = self.network(self._gather(index)), self.labels[index]
@@ -92,7 +103,12 @@ class Classification(OfRows):
 
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         logits, labels, mask, *said = evaluated
-        values = metrics.classification_metrics(logits, labels, mask, self.minority, *said, asked=self.asked)
+        if self.adjustments:
+            logits, said = self._adjusted(logits, said)
+        predicted, scores = (*said, None, None)[:2]
+        values = metrics.classification_metrics(
+            logits, labels, mask, self.minority, predicted, scores, asked=self.asked
+        )
         if self.estimator is not None:
             unmeasured = _unmeasured(self.estimator, (*metrics.CLASSIFICATION, *self.asked.declared))
             values = {
@@ -101,6 +117,29 @@ class Classification(OfRows):
         if not self.own_metrics:
             return values
         return values | self._own_values(logits.double().softmax(-1), labels, mask)
+
+    def fit_adjustments(self, *evaluated: Tensor) -> list[Adjustment]:
+        logits, labels, mask = (each.cpu().numpy() for each in evaluated[:3])
+        return [self._fitted(*of_seed) for of_seed in zip(logits, labels, mask, self.shares, strict=True)]
+
+    def _fitted(self, logits: np.ndarray, labels: np.ndarray, mask: np.ndarray, shares: ClassShares) -> Adjustment:
+        """What acts on a seed's scores, by its validation rows; nothing does on those of one that has diverged."""
+        assert self.after is not None
+        if not np.isfinite(logits).all():
+            return Adjustment()
+        scored = logits[mask].astype(np.float64)
+        return self.after.fit(ScoredRows(scored, labels[mask], 1 if self.minority is None else self.minority, shares))
+
+    def _adjusted(self, logits: Tensor, said: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """The logits as they count; and labels, and of an estimator the values, in the place of what it ``said`` itself."""
+        raw = logits.double().cpu().numpy()
+        adjusted = [of_seed.logits(rows) for of_seed, rows in zip(self.adjustments, raw, strict=True)]
+        labels = [of_seed.labels(rows) for of_seed, rows in zip(self.adjustments, adjusted, strict=True)]
+        predicted = torch.from_numpy(np.stack(labels)).to(logits.device)
+        if all(of_seed.keeps_scores for of_seed in self.adjustments):
+            return logits, [predicted, *said[1:]]
+        logits = torch.from_numpy(np.stack(adjusted)).to(logits.device).log_softmax(-1)
+        return logits, [predicted, *([metrics.probabilities(logits)] if said else [])]
 
     # ---- from a table to the arguments above -------------------------------------------------------------------------
 
@@ -142,7 +181,9 @@ class Classification(OfRows):
         training = cls._training_rows(table, rows, lambda: prepared.features[rows.train], by_column)
         resampled = strategy.apply(training, seed, (lambda texts: encode(texts, progress)) if encode else None)
         features = None if table.preparation is None else prepared.features
-        return LabelledRows(seed, rows, resampled, features=features)
+        if strategy.after is not None:
+            strategy.after.check_shares(_shares(table, rows, resampled), table.classes)
+        return LabelledRows(seed, rows, resampled, strategy.after, features=features)
 
     @staticmethod
     def _training_rows(
@@ -221,6 +262,9 @@ class Classification(OfRows):
             arguments["logit_offsets"] = offsets
         if focus := data[0].resampled.focus:  # a setting of the strategy, alike for all seeds
             arguments["focus"] = focus
+        if data[0].after is not None:
+            shares = [_shares(table, item.rows, item.resampled) for item in data]
+            arguments |= {"after": data[0].after, "shares": shares}
         passes = [item.rows.passes for item in data if item.rows.passes is not None]
         order: list[Draw] = [
             partial(in_balance, rows=chosen, labels=all_labels[chosen], seed=item.seed)
@@ -244,7 +288,27 @@ class Classification(OfRows):
         cls._check_own_loss(strategy)
         counts = np.bincount(table.labels[rows.train], minlength=len(table.classes))
         strategy.check_inputs(table.inputs)
-        strategy.check(dict(zip(table.classes, counts.tolist(), strict=True)))
+        by_class = dict(zip(table.classes, counts.tolist(), strict=True))
+        strategy.check(by_class)
+        if strategy.after is not None:
+            cls._check_after(strategy.after, table, rows, by_class)
+
+    @classmethod
+    def _check_after(cls, after: After, table: Table, rows: Rows, training: Mapping[str, int]) -> None:
+        """Raise ``ConfigError`` where what is to act on the scores after training cannot."""
+        own = [part for part in ("evaluate", "metrics") if getattr(cls, part) is not getattr(Classification, part)]
+        if own or cls.SERVED_AS is None:
+            raise ConfigError(
+                f"imbalance/after: it acts on logits of the classes, and the outputs or metrics of {cls.__name__} are its own. "
+                "Take task=classification, or imbalance/after=none."
+            )
+        if rows.passes is not None:
+            raise ConfigError(
+                "imbalance/after: it is fitted to a seed's validation rows, and this split draws them anew in every epoch. Take "
+                "another split, such as split=official, or imbalance/after=none."
+            )
+        validation = np.bincount(table.labels[rows.val], minlength=len(table.classes))
+        after.check(training, dict(zip(table.classes, validation.tolist(), strict=True)))
 
     @staticmethod
     def _check_fixed(strategy: Strategy) -> None:
@@ -332,6 +396,11 @@ def _by_class(values: Sequence[np.ndarray | None]) -> Tensor | None:
     """The numbers of the classes (C,) of each seed as (S, C); None where there are none."""
     given = [of_seed for of_seed in values if of_seed is not None]
     return torch.from_numpy(np.stack(given).astype(np.float32)) if given else None
+
+
+def _shares(table: Table, rows: Rows, resampled: Resampled) -> ClassShares:
+    labels, classes = table.labels[rows.train], len(table.classes)
+    return ClassShares(np.bincount(labels, minlength=classes) / len(labels), resampled.class_shares(labels, classes))
 
 
 def _of_targets(which: str) -> ConfigError:

@@ -50,6 +50,10 @@ class OfRatings(Task):
 
     @classmethod
     def check_strategy(cls, strategy: Strategy) -> None:
+        if strategy.after is not None:
+            raise ConfigError(
+                "imbalance/after: it acts on probabilities of classes, and ratings have none. Write imbalance/after=none."
+            )
         if type(strategy) is not Strategy:
             raise ConfigError(
                 f"imbalance: {type(strategy).__name__} works on classes, and ratings have none. Set imbalance=none."

@@ -165,6 +165,11 @@ class Regression(OfRows):
 
     @classmethod
     def check_strategy(cls, strategy: Strategy) -> None:
+        if strategy.after is not None:
+            raise ConfigError(
+                "imbalance/after: it acts on probabilities of classes, and task=regression predicts numbers. Write "
+                "imbalance/after=none."
+            )
         if type(strategy) is not Strategy:
             raise ConfigError(
                 f"imbalance: {type(strategy).__name__} balances classes, and task=regression predicts numbers. Take "

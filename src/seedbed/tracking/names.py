@@ -64,6 +64,8 @@ WEIGHTS = "weights.safetensors"
 """Of a seed's run: the state of its ordinary network."""
 SCORES = "scores.npz"
 """Of a seed's run: what it says of its test rows; see ``tracking.scores``."""
+ADJUSTMENT = "adjustment.json"
+"""Of a seed's run: what acts on its scores after training; see ``imbalance.adjustment``."""
 ESTIMATOR = "estimator.skops"
 """Of a seed's run: its fitted estimator, where it has no network."""
 

@@ -100,8 +100,22 @@ def _points(store: Store, plan: Plan, cells: Mapping[str, SeedRun]) -> list[tupl
         for seed, fingerprint in planned:
             if cell := cells.get(fingerprint):
                 names = [name for name in cell.metrics if is_curve(name)]
-                points += [(variant, seed, step, name, value) for name, step, value in store.curves(cell.id, names)]
+                ends = _end_of_curves(cell)
+                points += [
+                    (variant, seed, step, name, value)
+                    for name, step, value in store.curves(cell.id, names)
+                    if ends is None or step < ends
+                ]
     return points
+
+
+def _end_of_curves(cell: SeedRun) -> int | None:
+    """The step of the values that count where something acts on the scores after training: they are no points of the curves.
+
+    None where nothing does.
+    """
+    acts = any(name.startswith("imbalance.after.") for name in cell.params)
+    return int(cell.params["trainer.max_epochs"]) if acts else None
 
 
 # ---- cells -----------------------------------------------------------------------------------------------------------

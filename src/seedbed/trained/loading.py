@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
 from typing import Any, cast
@@ -19,6 +21,9 @@ from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
+from seedbed.imbalance.adjustment import Adjustment
+from seedbed.imbalance.after import After
+from seedbed.imbalance.building import after_of
 from seedbed.models.estimator_files import NotKept, read
 from seedbed.models.estimators import FittedEstimator
 from seedbed.models.fits import FittedOnce
@@ -29,7 +34,7 @@ from seedbed.statistics import summary
 from seedbed.tasks.base import RECOMMENDER, SeedData, Task
 from seedbed.tasks.rating import UNKNOWN
 from seedbed.tracking.launches import find_launch, only_searched, read_config, refuse_imported
-from seedbed.tracking.names import CONFIG, ESTIMATOR, WEIGHTS
+from seedbed.tracking.names import ADJUSTMENT, CONFIG, ESTIMATOR, WEIGHTS
 from seedbed.tracking.other_code import shortened
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.store import Store, open_project_store
@@ -104,7 +109,13 @@ class TrackedVariant:
         of_all = "" if len(cells) == len(results.cells_of(name)) else f" of {len(results.cells_of(name))}"
         which = f"{len(cells)}{of_all} {seed_or_seeds(len(cells))}" if seed is None else f"seed {seed} alone"
         about = f"{results.experiment}, launch {results.launch[:8]}: {name}{self.chosen_by}, {which}.{unrecorded}"
-        return TrainedNetworks(self, about, table, networks)
+        adjustments = {of_seed: _adjustment(self.store, run) for of_seed, run in cells} if self.after else {}
+        return TrainedNetworks(self, about, table, networks, adjustments)
+
+    @property
+    def after(self) -> After | None:
+        """What acts on its scores after training."""
+        return after_of(self.config) if "imbalance" in self.config else None
 
     def _network(self, trainer: StackTrainer, seed: int, run: str) -> nn.Module:
         network = trainer.parts.network().eval()
@@ -128,6 +139,8 @@ class TrainedNetworks:
     """Of the kind that the task is for."""
     networks: tuple[tuple[int, nn.Module], ...]
     """Seed and network, by rising seed."""
+    adjustments: Mapping[int, Adjustment] = field(default_factory=dict)
+    """By seed, where something acts on the scores after training."""
 
     def rows(self, seed: int) -> Rows:
         """How this seed's rows were split."""
@@ -331,6 +344,17 @@ def _loaded_estimator(network: FittedEstimator, store: Store, seed: int, run: st
             "and run the experiment again."
         ) from error
     return network
+
+
+def _adjustment(store: Store, run: str) -> Adjustment:
+    try:
+        with store.file(run, ADJUSTMENT) as path:
+            return Adjustment.of_plain(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrackingError(
+            f"{ADJUSTMENT} of run {run}, what acts on its scores, cannot be read: {error}. Delete the run, and run the "
+            "experiment again."
+        ) from error
 
 
 def _known_rows(trained: TrainedNetworks, seed: int) -> tuple[Tensor, Tensor]:

@@ -44,6 +44,11 @@ def try_estimator(parts: VariantParts, rows: Mapping[int, Rows], strategy: Strat
     fit = replace(fit, weights=np.ones(len(fit.targets))) if weighted else fit
     _fit_some(network, fit, seed, target)
     _check_metrics(parts, network)
+    if strategy.after is not None and network.gives != "probabilities":
+        raise ConfigError(
+            f"imbalance/after: it acts on probabilities, and {network.name} gives none (no predict_proba). Put the estimator into "
+            "sklearn.calibration.CalibratedClassifierCV, or write imbalance/after=none."
+        )
 
 
 def _check_strategy(network: FittedEstimator, strategy: Strategy) -> None:

@@ -96,7 +96,8 @@ class PlannedVariant(PlannedCells):
 
     @property
     def described(self) -> list[str]:
-        return self.strategy.describe()
+        after = self.strategy.after
+        return [*self.strategy.describe(), *(after.describe() if after else [])]
 
     def describe_data(self) -> dict[str, Any]:
         first = next(iter(self.rows.values()))

@@ -19,6 +19,7 @@ from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SeedData
 from seedbed.tracking.aggregates import is_curve, mean_curves, variant_metrics
 from seedbed.tracking.names import (
+    ADJUSTMENT,
     AT_ONCE,
     CHOSEN_EPOCH,
     CONFIG,
@@ -217,6 +218,8 @@ class VariantRecord:
         self._loggers.end(run, params)
         if self.planned.variant.tracking.checkpoints:
             self._keep(run, result)
+        if result.adjustment is not None:
+            run.artifact(ADJUSTMENT, json.dumps(result.adjustment.as_plain()))
         if result.scores is not None:
             run.artifact(SCORES, result.scores.content())
 
@@ -235,7 +238,8 @@ class VariantRecord:
 
     def _remember(self, run: TrackedRun, result: SeedResult) -> None:
         """Keep what the mean over the seeds needs of a seed that has just been recorded."""
-        self._curves[result.seed] = [(run.labels[label], epoch, value) for label, epoch, value in result.curves]
+        points = [point for point in result.recorded_points(self.planned.epochs) if is_curve(point[0])]
+        self._curves[result.seed] = [(run.labels[label], epoch, value) for label, epoch, value in points]
         self.trained[result.seed] = SeedRun(
             id=run.id,
             variant=self.planned.name,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from seedbed.imbalance.adjustment import Adjustment
 from seedbed.results import LR, SECONDS
 from seedbed.stacking.module import StackedModule
 from seedbed.tracking.scores import ROWS, Scores
@@ -44,6 +45,8 @@ class SeedResult:
     """Why the result cannot be used though the seed was trained; "" where it can."""
     scores: Scores | None = None
     """What it says of its test rows, where that is kept."""
+    adjustment: Adjustment | None = None
+    """What acts on its scores, where something does."""
     estimator: Any = None
     """What was fitted in place of a network that has weights."""
     warnings: tuple[str, ...] = ()
@@ -66,11 +69,13 @@ class SeedResult:
 
         ``test`` are the numbers of these in the table.
         """
-        finals = {name: float(values[position]) for name, values in module.test_metrics.items()}
+        measured = {**module.final_validation, **module.test_metrics}
+        finals = {name: float(values[position]) for name, values in measured.items()}
         # Without test rows, the last values of the validation's curves are the final ones.
         diverged = position in module.diverged_at or (
             module.can_diverge and not np.isfinite(finals.get("test/loss", 0.0))
         )
+        adjustment: Adjustment | None = module.adjustments[position] if module.adjustments and not diverged else None
         # A metric that these rows do not define, such as AUROC on one class, is left out.
         finals = {name: value for name, value in finals.items() if np.isfinite(value)}
         return cls(
@@ -82,11 +87,13 @@ class SeedResult:
             if diverged
             else {
                 **finals,
+                **(adjustment.values if adjustment else {}),
                 **({LR: found_rate.lr} if found_rate else {}),
                 SECONDS: seconds + (found_rate.seconds if found_rate else 0),
             },
             weights=module.network.plain_state(position),
             found_rate=found_rate,
+            adjustment=adjustment,
             scores=None if diverged or test is None else _scores(module, position, test),
         )
 

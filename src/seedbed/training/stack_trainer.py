@@ -79,6 +79,9 @@ class StackTrainer:
             with fitting(seeds[0] if alone else None):
                 fit(trainer, module, batches, validation)
                 seconds = (time.perf_counter() - start) / len(seeds)
+                if module.adjusts:
+                    with module.adjusting():
+                        trainer.test(module, dataloaders=validation, verbose=False)
                 if len(test):
                     trainer.test(module, dataloaders=test, verbose=False)
         results = [
@@ -150,6 +153,8 @@ class StackTrainer:
         module.keeps_scores = self._keeps_scores([data])
         with torch.inference_mode():
             module.history.append({f"val/{name}": values for name, values in module.measured(validation).items()})
+            if module.adjusts:
+                module.adjust(validation)
             if len(test):
                 module.test_metrics = {
                     f"test/{name}": values for name, values in module.measured(test, of_tests=True).items()
