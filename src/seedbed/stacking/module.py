@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -35,6 +35,9 @@ class StackedModule(pl.LightningModule):
     batches, and losses, finiteness and metrics are fetched once, when the epoch is over.
     """
 
+    SCORED: ClassVar[tuple[str, ...]] = ("test",)
+    """The sides of which ``scores`` are recorded: "test", or "val" too."""
+
     def __init__(
         self,
         network: Stacked,
@@ -62,8 +65,11 @@ class StackedModule(pl.LightningModule):
         self.history: list[dict[str, np.ndarray]] = []
         self.test_metrics: dict[str, np.ndarray] = {}
         self.keeps_scores = False
-        """Whether ``test_scores`` are kept: what ``scores`` gives of the test rows."""
-        self.test_scores: dict[str, np.ndarray] = {}
+        """Whether ``kept_scores`` are filled when the test rows are measured."""
+        self.kept_scores: dict[str, dict[str, np.ndarray]] = {}
+        """What ``scores`` gives of each side of ``SCORED``, by its name."""
+        self.to_score: Iterable[Part] | None = None
+        """The validation rows, where they are evaluated once more beside the test rows, by the weights that are tested."""
         self.latest = torch.zeros(seeds)
         self._evaluated: tuple[Tensor, ...] = ()
 
@@ -202,14 +208,22 @@ class StackedModule(pl.LightningModule):
     def test_step(self, batch: Part, batch_idx: int) -> None:
         self._evaluate(batch)
 
-    def measured(self, parts: Iterable[Part], *, of_tests: bool = False) -> dict[str, np.ndarray]:
-        """Every metric's values (S,) on these rows, as the networks are now."""
+    def measured(self, parts: Iterable[Part], side: str = "") -> dict[str, np.ndarray]:
+        """Every metric's values (S,) on these rows, as the networks are now; of a ``side``, scores are kept where they are to be."""
         for part in parts:
             self._evaluate(part)
-        return self._fetch(self._metrics(of_tests=of_tests))
+        return self._fetch(self._metrics(side))
+
+    def on_test_epoch_start(self) -> None:
+        if not (self.keeps_scores and self.to_score is not None and "val" in self.SCORED):
+            return
+        with self.trainer.precision_plugin.test_step_context():
+            for part in self.to_score:
+                self._evaluate(part)
+        self._keep_scores("val", self._taken())
 
     def on_test_epoch_end(self) -> None:
-        metrics = self._metrics(of_tests=True)
+        metrics = self._metrics("test")
         self.test_metrics = self._fetch({f"test/{name}": value for name, value in metrics.items()})
         self._show_means(self.test_metrics)
 
@@ -220,11 +234,19 @@ class StackedModule(pl.LightningModule):
         for whole, piece in zip(self._evaluated, pieces, strict=True):
             whole[:, part.start : part.start + piece.shape[1]] = piece
 
-    def _metrics(self, *, of_tests: bool = False) -> dict[str, Tensor]:
-        whole, self._evaluated = self._evaluated, ()
-        if of_tests and self.keeps_scores:
-            self.test_scores = {name: values.cpu().numpy() for name, values in self.scores(*whole).items()}
+    def _metrics(self, side: str = "") -> dict[str, Tensor]:
+        whole = self._taken()
+        if self.keeps_scores and side in self.SCORED:
+            self._keep_scores(side, whole)
         return self.metrics(*whole)
+
+    def _taken(self) -> tuple[Tensor, ...]:
+        """What was evaluated, which is not kept here any longer."""
+        whole, self._evaluated = self._evaluated, ()
+        return whole
+
+    def _keep_scores(self, side: str, evaluated: tuple[Tensor, ...]) -> None:
+        self.kept_scores[side] = {name: values.cpu().numpy() for name, values in self.scores(*evaluated).items()}
 
     @staticmethod
     def _fetch(metrics: dict[str, Tensor]) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ from seedbed.imbalance.base import Resampled, Strategy, TrainingRows
 from seedbed.imbalance.class_weights import ClassWeights
 from seedbed.models.estimators import FittedEstimator, refuse_other_kind
 from seedbed.models.fits import Fit
+from seedbed.results import DECISIONS, LABELS, LOGITS, PREDICTED
 from seedbed.stacking import metrics
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
@@ -46,6 +47,7 @@ class Classification(OfRows):
 
     METRICS = metrics.CLASSIFICATION
     SERVED_AS = CLASSIFIER
+    SCORED = ("val", "test")
 
     labels: Tensor
     class_weights: Tensor | None
@@ -84,6 +86,22 @@ class Classification(OfRows):
         if not self.own_metrics:
             return values
         return values | self._own_values(logits.double().softmax(-1), labels, mask)
+
+    def scores(self, *evaluated: Tensor) -> dict[str, Tensor]:
+        """Labels, predicted labels and logits or decision values; {} of a user's task whose outputs are of another kind."""
+        if type(self).evaluate is not Classification.evaluate or self.SERVED_AS is None:
+            return {}
+        logits, labels, _, *said = evaluated
+        gives = "probabilities" if self.estimator is None else self.estimator.gives
+        kind = torch.uint8 if logits.shape[-1] <= torch.iinfo(torch.uint8).max else torch.int32
+        kept = {LABELS: labels.to(kind), PREDICTED: (said[0] if said else logits.argmax(-1)).to(kind)}
+        if gives == "labels":
+            return kept
+        if gives == "scores":
+            return kept | {DECISIONS: (said[1] if self.minority is None else said[1][..., self.minority]).float()}
+        if self.minority is not None:
+            logits = logits[..., self.minority].double() - logits[..., 1 - self.minority].double()
+        return kept | {LOGITS: logits.float()}
 
     # ---- from a table to the arguments above -------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ ROUNDING, ROUNDING_RECORD = "rounding", "rounding.json"
 WEIGHTS = "weights.safetensors"
 """Of a seed's run: the state of its ordinary network."""
 SCORES = "scores.npz"
-"""Of a seed's run: what it says of its test rows; see ``tracking.scores``."""
+"""Of a seed's run: what it says of its test rows, and of its validation rows; see ``tracking.scores``."""
 ESTIMATOR = "estimator.skops"
 """Of a seed's run: its fitted estimator, where it has no network."""
 

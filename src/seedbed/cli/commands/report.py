@@ -114,7 +114,9 @@ def _tracked(
     from seedbed.tracking.store import open_project_store
 
     store = open_project_store(experiment, config_dir)
-    results = read_results(store, find_launch(store, run_id, of_search=of_search), jobs=True, predicted=True)
+    results = read_results(
+        store, find_launch(store, run_id, of_search=of_search), jobs=True, predicted=True, scored=True
+    )
     click.echo(f"Reporting launch {results.launch[:8]} ({results.command}) ...", err=True)
     learned = None
     if results.is_inspected:
