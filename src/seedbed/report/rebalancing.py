@@ -107,7 +107,8 @@ def _pairs(first: OfScores, second: OfScores, measure: str) -> Pairs:
     """The values in the seeds that have one in both."""
     values = [dict(zip(of.seeds, of.measures[measure], strict=True)) for of in (first, second)]
     seeds = [seed for seed in values[0] if all(math.isfinite(of.get(seed, math.nan)) for of in values)]
-    return Pairs(*(np.array([of[seed] for seed in seeds]) for of in values), causes=())
+    ours, others = (np.array([of[seed] for seed in seeds], dtype=np.float64) for of in values)
+    return Pairs(ours, others, ())
 
 
 def _changes(
@@ -121,12 +122,13 @@ def _changes(
     changes = []
     for name, own in tests.items():
         apart = {measure: row for measure in RANKING if (row := ranked[name, measure]).told_apart}
-        same, p = (within[name] if within[name] is not None else 1.0) < LEVEL, of_f1[name, "f1"]
+        p = within[name]
+        same = p is not None and p < LEVEL
         if unscored[name]:
             verdict, why = OPEN, unscored[name]
         elif apart:
             verdict, why = CHANGED, listed(f"{NAMES[measure]} {_words(row.test)}" for measure, row in apart.items())
-        elif same and p.told_apart:
+        elif same and of_f1[name, "f1"].told_apart:
             verdict, why = THRESHOLD, f"AUROC differs by less than {margin:g}, F1 as predicted by {_words(own['f1'])}"
         elif same:
             verdict, why = OPEN, f"AUROC differs by less than {margin:g}, and F1 as predicted can't be told apart"

@@ -129,15 +129,16 @@ def _by_validation(val: Mapping[str, np.ndarray], test: Floats, place: int) -> t
 def _summary(seeds: list[int], read: Sequence[_Seed]) -> OfScores:
     columns = zip(*(of_seed.measures for of_seed in read), strict=True)
     measures = {name: [round(value, 8) for value in column] for name, column in zip(MEASURES, columns, strict=True)}
-    curves = [_band([of_seed.precision for of_seed in read]), _band([of_seed.recall for of_seed in read])]
+    precision, recall = _band([of_seed.precision for of_seed in read]), _band([of_seed.recall for of_seed in read])
     f1 = [of_seed.f1 for of_seed in read if of_seed.f1 is not None]
     if len(f1) < len(read):
-        return OfScores(seeds, measures, *curves)
+        return OfScores(seeds, measures, precision, recall)
     bins = min(len(of_seed.expected) for of_seed in read)
     return OfScores(
         seeds,
         measures,
-        *curves,
+        precision,
+        recall,
         _band(f1),
         _rounded(np.mean([of_seed.expected[:bins] for of_seed in read], axis=0)),
         _band([of_seed.observed[:bins] for of_seed in read]),

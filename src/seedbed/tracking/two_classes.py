@@ -41,20 +41,20 @@ class Cuts:
 
     @property
     def recall(self) -> Floats:
-        return self.hits / self.hits[-1]
+        return np.asarray(self.hits / self.hits[-1])
 
     @property
     def precision(self) -> Floats:
-        return self.hits / (self.hits + self.alarms)
+        return np.asarray(self.hits / (self.hits + self.alarms))
 
     @property
     def fall_out(self) -> Floats:
         """The share of the negative rows that are taken for positive."""
-        return self.alarms / self.alarms[-1]
+        return np.asarray(self.alarms / self.alarms[-1])
 
     @property
     def f1(self) -> Floats:
-        return 2 * self.hits / (self.hits[-1] + self.hits + self.alarms)
+        return np.asarray(2 * self.hits / (self.hits[-1] + self.hits + self.alarms))
 
     @property
     def auroc(self) -> float:

@@ -141,7 +141,7 @@ def _figure(
     """A panel for each variant, over shares or over ``grid``, with the curve of the baseline in those of the others."""
     across, down = _shape(len(scored.variants))
     figure = Figure(figsize=(_width(across), (SIZE + 0.1) * down + 0.9), layout="constrained")
-    panels: Sequence[Axes] = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
+    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
     beside = scored.variants.get(baseline or "")
     places = np.linspace(0, 1, scored.points) if grid is None else grid
     for axes, (name, variant) in zip(panels, scored.variants.items(), strict=False):
@@ -157,7 +157,7 @@ def _figure(
         axes.remove()
     figure.supxlabel(across_label, fontsize=10)
     figure.supylabel(up_label, fontsize=10)
-    _legend(figure, panels[: len(scored.variants)])
+    _legend(figure, list(panels[: len(scored.variants)]))
     return figure
 
 
