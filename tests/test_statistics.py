@@ -16,6 +16,7 @@ from seedbed.statistics import (
     compare_with_lost,
     curve_distance,
     detectable_difference,
+    equivalence_p,
     finite,
     holm,
     holm_levels,
@@ -162,6 +163,33 @@ def test_above_is_the_share_of_pairs_in_which_the_first_is_larger():
     assert compare([1.0, 2], [1.0, 2], design="fixed").above == 0.5
     assert compare([1.0], [0.0], design="fixed").above == 1
     assert compare([math.nan], [0.0], design="fixed").above is None
+
+
+def test_equivalence_is_two_one_sided_tests():
+    """With one split as SciPy's one-sided tests against the two ends."""
+    a, b = np.array([3.0, 4, 8, 5, 7]), np.array([2.5, 4.5, 7, 5.5, 6.4])
+    above = stats.ttest_1samp(a - b, -2.0, alternative="greater").pvalue
+    below = stats.ttest_1samp(a - b, 2.0, alternative="less").pvalue
+    assert below > above
+    assert equivalence_p(a, b, margin=2.0, design="fixed") == pytest.approx(below)
+    assert equivalence_p(b, a, margin=2.0, design="fixed") == pytest.approx(below)
+    # By hand: differences 1, 1, 3, 2 of mean 1.75 and variance 11/12; their mean's with n_test/n_train = 1/4 is 11/24.
+    found = equivalence_p([3.0, 4, 8, 5], [2.0, 3, 5, 3], margin=4.0, design="resampled", test_to_train=0.25)
+    assert found == pytest.approx(stats.t.sf((4 - 1.75) / math.sqrt(11 / 24), 3))
+
+
+def test_equivalence_holds_where_nothing_differs_and_is_not_tested_without_a_spread():
+    assert equivalence_p([1.0, 2.0], [1.0, 2.0], margin=0.1, design="fixed") == 0.0
+    assert equivalence_p([1.0], [1.0], margin=0.1, design="fixed") is None
+    assert equivalence_p([1.0, 2.0], [0.5, 1.5], margin=0.1, design="fixed") is None
+    assert equivalence_p([], [], margin=0.1, design="fixed") is None
+
+
+def test_equivalence_at_the_margin_is_said_in_one_of_twenty_experiments():
+    rng = np.random.default_rng(4)
+    differences = 0.01 + 0.004 * rng.standard_normal((1500, 10))
+    said = [equivalence_p(row, np.zeros(10), margin=0.01, design="fixed") < 0.05 for row in differences]
+    assert np.mean(said) == pytest.approx(0.05, abs=0.015)
 
 
 def test_posterior_without_a_region_is_the_one_sided_test():

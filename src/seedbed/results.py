@@ -27,6 +27,11 @@ OF_RUNS = by_name(
 """What is declared of the final metrics that describe a run."""
 PREDICTIONS, TARGETS = "predictions", "targets"
 """What is recorded of the test rows where numbers are predicted."""
+LABELS, PREDICTED = "labels", "predicted"
+"""What is recorded of validation and test rows where classes are: the true one and the predicted one, as numbers."""
+LOGITS, DECISIONS = "logits", "decisions"
+"""And the scores: logits of the classes, of two classes the log-odds of the one that metrics are about; or what an estimator
+without probabilities decides by, of two classes for that one."""
 CURVE_COLUMNS = ("variant", "seed", "epoch", "metric", "value")
 
 
@@ -132,6 +137,58 @@ class Predicted:
 
 
 @dataclass(frozen=True)
+class Band:
+    """Values over a grid: their mean over the seeds, and the ends of the middle 80 % of these."""
+
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+
+
+@dataclass(frozen=True)
+class OfScores:
+    """What the scores of a variant's test rows say of two classes, seed by seed and in bands over the seeds."""
+
+    seeds: list[int]
+    measures: dict[str, list[float]]
+    """Values of these seeds, by the names of ``MEASURES``; NaN where undefined."""
+    precision: Band
+    """Over recall, from 0 to 1."""
+    recall: Band
+    """Over the share of the other class's rows that are taken for positive (ROC), from 0 to 1."""
+    f1: Band | None = None
+    """Over ``Scored.thresholds``; None, as what follows, where scores are no probabilities."""
+    expected: list[float] | None = None
+    """Mean probability in bins of equally many rows."""
+    observed: Band | None = None
+    """Share of positive rows in these."""
+    histogram: list[int] | None = None
+    """Test rows of all seeds by the square root of their probability, in intervals of one width from 0 to 1."""
+
+
+MEASURES = (
+    "auroc", "average_precision", "brier", "brier_recalibrated", "precision", "recall", "fall_out", "f1", "f1_tuned", "threshold",
+)  # fmt: skip
+"""Precision, recall, fall-out and F1 are those of the predicted labels; ``threshold`` is the one with the highest F1 on the
+seed's validation rows, ``f1_tuned`` the F1 that it has on test rows; ``brier_recalibrated`` is by Platt's method on the former."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the kept scores of two classes say, variant by variant, as far as pictures and comparisons need it."""
+
+    positive: str
+    """The class that scores are of."""
+    points: int
+    """Of each grid."""
+    reach: float
+    """Thresholds lie evenly between the log-odds -reach and reach."""
+    variants: dict[str, OfScores]
+    lacking: dict[str, int]
+    """Seeds by variant without scores, or without test rows of both classes."""
+
+
+@dataclass(frozen=True)
 class TrainedAlone:
     """A cell that was trained again by itself, and its record, which is of a stack of several seeds."""
 
@@ -223,6 +280,8 @@ class Results:
     """Of the cells that were trained again alone: what rounding makes, as training amplifies it."""
     predicted: Predicted | None = None
     """What was predicted of the test rows; None where that is not recorded, or was not read."""
+    scored: Scored | None = None
+    """What the kept scores of two classes say; None where there are none, or they were not read."""
     declared: Declared = field(default_factory=dict)
     declared_by_launch: bool = True
     """Whether the launch has recorded that; else it is what the task declares today."""

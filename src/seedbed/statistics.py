@@ -435,6 +435,26 @@ def posterior(
     return Posterior(below, max(0.0, 1 - below - above), above)
 
 
+def equivalence_p(
+    a: ArrayLike, b: ArrayLike, *, margin: float, design: Design, test_to_train: float | None = None
+) -> float | None:
+    """p-value of the claim that the mean of a - b lies within -``margin`` .. ``margin``, of paired (n,) values.
+
+    Two one-sided t-tests, that it lies above the one end and below the other: the claim needs both, so that its p-value is
+    the larger one. The variance of the mean is that of ``compare``. 0 where no pair differs; None without a test.
+
+    Source: Schuirmann, A comparison of the two one-sided tests procedure and the power approach for assessing the
+    equivalence of average bioavailability, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987.
+    """
+    comparison = compare(a, b, design=design, test_to_train=test_to_train)
+    if comparison.difference is None or comparison.std is None:
+        return 0.0 if comparison.n > 1 and comparison.difference == 0 else None
+    correction = float(test_to_train or 0.0) if design == "resampled" else 0.0
+    error = comparison.std * math.sqrt(1 / comparison.n + correction)
+    ends = (margin + comparison.difference, margin - comparison.difference)
+    return max(_t_above(end / error, comparison.n) for end in ends)
+
+
 def spread_p(a: ArrayLike, b: ArrayLike) -> float | None:
     """Two-sided p-value for equal variances of paired (n,) values; None below three pairs or without spread.
 

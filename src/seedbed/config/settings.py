@@ -78,7 +78,7 @@ class TrainerSettings:
 
 
 MOST_SCORED = 100_000
-"""Test rows of a seed."""
+"""Rows of a seed, of the sides of which scores are kept."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,8 @@ class TrackingSettings:
     pictures: bool
     """Whether the report's pictures are drawn into the launch's artifacts."""
     scores: bool | Literal["auto"] = "auto"
-    """Whether what each seed says of its test rows is kept; "auto": of up to ``MOST_SCORED`` rows."""
+    """Whether what each seed says of its test rows is kept, of a classification of its validation rows too; "auto": of up to
+    ``MOST_SCORED`` rows."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> TrackingSettings:
@@ -103,7 +104,7 @@ class TrackingSettings:
         require(self.scores in (True, False, "auto"), "tracking.scores", self.scores, "true, false or auto")
 
     def keeps_scores(self, rows: int) -> bool:
-        """Whether what is said of so many test rows of a seed is kept."""
+        """Whether what is said of so many rows of a seed is kept."""
         return rows > 0 and (rows <= MOST_SCORED if self.scores == "auto" else bool(self.scores))
 
 
@@ -125,6 +126,8 @@ class ReportSettings:
     """An item to find others like."""
     user: str | int | None
     """A user to recommend to."""
+    margin: float = 0.01
+    """Differences in AUROC up to it leave the ranking of rows as it was."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> ReportSettings:
@@ -144,6 +147,7 @@ class ReportSettings:
         require(self.loss in (True, False, "both"), "report.loss", self.loss, "true, false, or both: training and validation")  # fmt: skip
         width = self.rope is None or is_positive(self.rope)
         require(width, "report.rope", self.rope, "null or a positive number: differences up to it are too small to matter")  # fmt: skip
+        require(is_positive(self.margin), "report.margin", self.margin, "a positive number: differences in AUROC up to it leave the ranking of rows as it was")  # fmt: skip
         ends = self.axis is None or (
             isinstance(self.axis, list)
             and len(self.axis) == 2

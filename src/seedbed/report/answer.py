@@ -20,6 +20,7 @@ from seedbed.report.departures import foreign_data
 from seedbed.report.formatting import count_word, listed, mean_text
 from seedbed.report.imported import imported_sentences
 from seedbed.report.paired_tests import LOWER
+from seedbed.report.rebalancing import rebalancing_sentences
 
 
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
@@ -29,6 +30,7 @@ def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
         foreign_data(analysis.results),
         analysis.exploratory,
         _differences(analysis),
+        *rebalancing_sentences(analysis),
         *_no_verdicts(analysis),
         _detectable(analysis),
         *_one_recipes(analysis),

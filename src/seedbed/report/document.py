@@ -26,9 +26,11 @@ from seedbed.report.sections import (
     predictions,
     published,
     ranks,
+    rebalancing,
     recipe,
     repeat,
     result,
+    scores,
     search,
     sweep,
     variants,
@@ -51,6 +53,7 @@ SECTIONS: tuple[Section, ...] = (
     result.section,
     every_seed.section,
     other_metrics.section,
+    rebalancing.section,
     comparisons.section,
     ranks.section,
     claims.section,
@@ -59,6 +62,7 @@ SECTIONS: tuple[Section, ...] = (
     curves.section,
     losses.section,
     predictions.section,
+    scores.section,
     cold_start.section,
     search.section,
     sweep.section,
@@ -81,7 +85,7 @@ def blocks_of(evidence: Evidence) -> list[Block]:
 
 # ---- what a launch shows in MLflow -----------------------------------------------------------------------------------
 
-_WITH_PICTURES = (opening, every_seed, comparisons, ranks, published, curves, losses, predictions)
+_WITH_PICTURES = (opening, every_seed, comparisons, ranks, published, curves, losses, predictions, scores)
 
 
 def launch_answer(evidence: Evidence) -> tuple[list[Block], list[Block]]:

@@ -34,7 +34,7 @@ FORMAT = 1
 RECORDED = tuple(column for column in CELL_COLUMNS if column != "experiment")
 """What the record says of a cell; what stands in results.csv too must be the same there."""
 # What is not in the record as it is in ``Results``.
-_OWN_FORM = ("cells", "curves", "jobs", "declared", "declared_by_launch", "predicted")
+_OWN_FORM = ("cells", "curves", "jobs", "declared", "declared_by_launch", "predicted", "scored")
 # Of config.data: where the data lie on one machine.
 _PLACES = ("root", *FILES_OF_DATA)
 
@@ -78,6 +78,7 @@ def record_json(results: Results, learned: Inspection | str | None) -> str:
         **{name: plain(getattr(results, name)) for name in fields},
         **({"declared": as_plain(results.declared)} if results.declared_by_launch else {}),
         **({"predicted": plain(results.predicted)} if results.predicted else {}),
+        **({"scored": plain(results.scored)} if results.scored else {}),
         "metrics": results.metrics,
         "cells": plain(results.cells[list(RECORDED)].astype(object).to_numpy().tolist()),
         "jobs": [_plain_job(job) for job in results.jobs],
@@ -132,6 +133,7 @@ def read_record(experiment: str, folder: str | PathLike[str]) -> Record:
             declared=declared,
             declared_by_launch=recorded is not None,
             predicted=restored(content.get("predicted"), hints["predicted"]),
+            scored=restored(content.get("scored"), hints["scored"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error

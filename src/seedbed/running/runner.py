@@ -135,7 +135,7 @@ def run_loaded(
     # A job of a sweep is one of its launches, even where it has nothing to train.
     if count == 0 and sweep is None and (earlier := _latest_launch_with(store, key, of_search)):
         display.say(f"All {len(done)} cells are trained already: nothing to do.")
-        return Outcome(read_results(store, earlier, curves=curves), earlier.id, 0, {})
+        return Outcome(read_results(store, earlier, curves=curves, scored=True), earlier.id, 0, {})
     if count:
         refuse_changed_data([planned for planned in plan if isinstance(planned, PlannedModule)], done)
     about = {"key": key, "command": experiment.command, "recipe_version": str(RECIPE_VERSION)}
@@ -150,7 +150,7 @@ def run_loaded(
         display.say(sentence)
     failures, trained = _train_launch(store, launch, experiment, plan, done, missing, display, fail_fast)
     predicted = bool(experiment.config["tracking"]["pictures"])
-    results = read_results(store, store.launch(launch.id), curves=curves, predicted=predicted)
+    results = read_results(store, store.launch(launch.id), curves=curves, predicted=predicted, scored=True)
     launch.artifact("table.txt", table_text(results))
     describe_results(launch, results, display)
     whys = {where: failure.why for where, failure in failures.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -36,6 +36,9 @@ class StackedModule(pl.LightningModule):
     batches, and losses, finiteness and metrics are fetched once, when the epoch is over.
     """
 
+    SCORED: ClassVar[tuple[str, ...]] = ("test",)
+    """The sides of which ``scores`` are recorded: "test", or "val" too."""
+
     def __init__(
         self,
         network: Stacked,
@@ -63,8 +66,11 @@ class StackedModule(pl.LightningModule):
         self.history: list[dict[str, np.ndarray]] = []
         self.test_metrics: dict[str, np.ndarray] = {}
         self.keeps_scores = False
-        """Whether ``test_scores`` are kept: what ``scores`` gives of the test rows."""
-        self.test_scores: dict[str, np.ndarray] = {}
+        """Whether ``kept_scores`` are filled when the test rows are measured."""
+        self.kept_scores: dict[str, dict[str, np.ndarray]] = {}
+        """What ``scores`` gives of each side of ``SCORED``, by its name."""
+        self.to_score: Iterable[Part] | None = None
+        """The validation rows, where they are evaluated once more beside the test rows, by the weights that are tested."""
         self.adjusts = False
         """Whether something is to act on the scores after the fit."""
         self.adjustments: Sequence[Any] = ()
@@ -117,8 +123,10 @@ class StackedModule(pl.LightningModule):
         self._adjust()
 
     def _adjust(self) -> None:
-        whole, self._evaluated = self._evaluated, ()
+        whole = self._taken()
         self.adjustments = self.fit_adjustments(*whole)
+        if self.keeps_scores and "val" in self.SCORED:
+            self._keep_scores("val", whole)
         self.final_validation = self._fetch({f"val/{name}": value for name, value in self.metrics(*whole).items()})
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -232,17 +240,25 @@ class StackedModule(pl.LightningModule):
     def test_step(self, batch: Part, batch_idx: int) -> None:
         self._evaluate(batch)
 
-    def measured(self, parts: Iterable[Part], *, of_tests: bool = False) -> dict[str, np.ndarray]:
-        """Every metric's values (S,) on these rows, as the networks are now."""
+    def measured(self, parts: Iterable[Part], side: str = "") -> dict[str, np.ndarray]:
+        """Every metric's values (S,) on these rows, as the networks are now; of a ``side``, scores are kept where they are to be."""
         for part in parts:
             self._evaluate(part)
-        return self._fetch(self._metrics(of_tests=of_tests))
+        return self._fetch(self._metrics(side))
+
+    def on_test_epoch_start(self) -> None:
+        if self.adjusts or not (self.keeps_scores and self.to_score is not None and "val" in self.SCORED):
+            return  # what acts on the scores was fitted to the validation rows, which were kept then
+        with self.trainer.precision_plugin.test_step_context():
+            for part in self.to_score:
+                self._evaluate(part)
+        self._keep_scores("val", self._taken())
 
     def on_test_epoch_end(self) -> None:
         if self._fits_adjustments:
             self._adjust()
             return
-        metrics = self._metrics(of_tests=True)
+        metrics = self._metrics("test")
         self.test_metrics = self._fetch({f"test/{name}": value for name, value in metrics.items()})
         self._show_means(self.test_metrics)
 
@@ -253,11 +269,19 @@ class StackedModule(pl.LightningModule):
         for whole, piece in zip(self._evaluated, pieces, strict=True):
             whole[:, part.start : part.start + piece.shape[1]] = piece
 
-    def _metrics(self, *, of_tests: bool = False) -> dict[str, Tensor]:
-        whole, self._evaluated = self._evaluated, ()
-        if of_tests and self.keeps_scores:
-            self.test_scores = {name: values.cpu().numpy() for name, values in self.scores(*whole).items()}
+    def _metrics(self, side: str = "") -> dict[str, Tensor]:
+        whole = self._taken()
+        if self.keeps_scores and side in self.SCORED:
+            self._keep_scores(side, whole)
         return self.metrics(*whole)
+
+    def _taken(self) -> tuple[Tensor, ...]:
+        """What was evaluated, which is not kept here any longer."""
+        whole, self._evaluated = self._evaluated, ()
+        return whole
+
+    def _keep_scores(self, side: str, evaluated: tuple[Tensor, ...]) -> None:
+        self.kept_scores[side] = {name: values.cpu().numpy() for name, values in self.scores(*evaluated).items()}
 
     @staticmethod
     def _fetch(metrics: dict[str, Tensor]) -> dict[str, np.ndarray]:

@@ -23,6 +23,7 @@ from seedbed.imbalance.class_weights import keeps_rows
 from seedbed.metrics import Metric
 from seedbed.models.estimators import FittedEstimator, refuse_other_kind
 from seedbed.models.fits import Fit
+from seedbed.results import DECISIONS, LABELS, LOGITS, PREDICTED
 from seedbed.stacking import metrics
 from seedbed.stacking.batches import Draw, in_balance
 from seedbed.stacking.layers import Stacked
@@ -56,6 +57,7 @@ class Classification(OfRows):
     METRICS = metrics.CLASSIFICATION
     LATER_METRICS = metrics.LATER
     SERVED_AS = CLASSIFIER
+    SCORED = ("val", "test")
 
     labels: Tensor
     class_weights: Tensor | None
@@ -140,6 +142,24 @@ class Classification(OfRows):
             return logits, [predicted, *said[1:]]
         logits = torch.from_numpy(np.stack(adjusted)).to(logits.device).log_softmax(-1)
         return logits, [predicted, *([metrics.probabilities(logits)] if said else [])]
+
+    def scores(self, *evaluated: Tensor) -> dict[str, Tensor]:
+        """Labels, predicted labels and logits or decision values, as they count; {} of a user's task with other outputs."""
+        if type(self).evaluate is not Classification.evaluate or self.SERVED_AS is None:
+            return {}
+        logits, labels, _, *said = evaluated
+        if self.adjustments:
+            logits, said = self._adjusted(logits, said)
+        gives = "probabilities" if self.estimator is None else self.estimator.gives
+        kind = torch.uint8 if logits.shape[-1] <= torch.iinfo(torch.uint8).max else torch.int32
+        kept = {LABELS: labels.to(kind), PREDICTED: (said[0] if said else logits.argmax(-1)).to(kind)}
+        if gives == "labels":
+            return kept
+        if gives == "scores":
+            return kept | {DECISIONS: (said[1] if self.minority is None else said[1][..., self.minority]).float()}
+        if self.minority is not None:
+            logits = logits[..., self.minority].double() - logits[..., 1 - self.minority].double()
+        return kept | {LOGITS: logits.float()}
 
     # ---- from a table to the arguments above -------------------------------------------------------------------------
 

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from seedbed.errors import TrackingError
 from seedbed.results import PREDICTIONS, TARGETS, Counted, Predicted
 from seedbed.tracking.launches import Plan
-from seedbed.tracking.names import SCORES
 from seedbed.tracking.runs import SeedRun
-from seedbed.tracking.scores import Scores
+from seedbed.tracking.scores import kept_scores
 from seedbed.tracking.store import Store
 
 CELLS = 48
@@ -33,14 +31,8 @@ def read_predicted(store: Store, plan: Plan, cells: Mapping[str, SeedRun], targe
 
 
 def _read(store: Store, cell: SeedRun) -> tuple[np.ndarray, np.ndarray] | None:
-    """Targets and predictions (N,) of one seed; None where they are not there, or damaged: a report needs them for a picture only."""
-    if SCORES not in store.files(cell.id):
-        return None
-    try:
-        with store.file(cell.id, SCORES) as path:
-            arrays = Scores.read(path).arrays
-    except TrackingError:
-        return None
+    """Targets and predictions (N,) of one seed; None where they are not there."""
+    arrays = kept_scores(store, cell).of("test")
     return (arrays[TARGETS], arrays[PREDICTIONS]) if {TARGETS, PREDICTIONS} <= set(arrays) else None
 
 

@@ -29,6 +29,7 @@ from seedbed.tracking.launches import (
 from seedbed.tracking.names import SEARCH_RECORD
 from seedbed.tracking.predicted import read_predicted
 from seedbed.tracking.runs import Launch, SeedRun
+from seedbed.tracking.scored import read_scored
 from seedbed.tracking.store import Store
 
 Notes = dict[str, list[str]]
@@ -36,11 +37,18 @@ Notes = dict[str, list[str]]
 
 
 def read_results(
-    store: Store, launch: Launch, *, curves: bool = True, jobs: bool = False, predicted: bool = False
+    store: Store,
+    launch: Launch,
+    *,
+    curves: bool = True,
+    jobs: bool = False,
+    predicted: bool = False,
+    scored: bool = False,
 ) -> Results:
     """All that a report needs of a launch: its cells wherever they were trained, curves, data and environment.
 
-    ``jobs``: of a job of a sweep, the others too; ``predicted``: predictions of test rows, where they are recorded. Raises ``TrackingError`` where the launch recorded nothing to read.
+    ``jobs``: of a job of a sweep, the others too; ``predicted``: predictions of test rows, ``scored``: what scores of two
+    classes say, where they are recorded. Raises ``TrackingError`` where the launch recorded nothing to read.
     """
     if not launch.readable:
         raise TrackingError(f"Launch {launch.id} ended before its first variant: there is nothing to report.")
@@ -80,6 +88,7 @@ def read_results(
         launches=[other.row for other in reversed(store.launches()) if other.id in used],
         rounding=store.trained_alone(own),
         predicted=read_predicted(store, plan, own, target) if target else None,
+        scored=read_scored(store, plan, own, data) if scored else None,
     )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from seedbed.data.splits import Rows
 from seedbed.imbalance.adjustment import Adjustment
 from seedbed.results import LR, SECONDS
 from seedbed.stacking.module import StackedModule
-from seedbed.tracking.scores import ROWS, Scores
+from seedbed.tracking.scores import ROWS, Scores, named
 
 CurvePoints = list[tuple[str, int, float]]
 """Metric, epoch, value."""
@@ -63,11 +64,11 @@ class SeedResult:
         epoch: int,
         seconds: float,
         found_rate: FoundRate | None = None,
-        test: np.ndarray | None = None,
+        rows: Rows | None = None,
     ) -> SeedResult:
         """The result of the seed at ``position`` of a stack that was fitted, and tested where there are test rows.
 
-        ``test`` are the numbers of these in the table.
+        ``rows`` are the numbers of its rows in the table, where their scores may be kept.
         """
         measured = {**module.final_validation, **module.test_metrics}
         finals = {name: float(values[position]) for name, values in measured.items()}
@@ -94,7 +95,7 @@ class SeedResult:
             weights=module.network.plain_state(position),
             found_rate=found_rate,
             adjustment=adjustment,
-            scores=None if diverged or test is None else _scores(module, position, test),
+            scores=None if diverged or rows is None else _scores(module, position, rows),
         )
 
     def recorded_points(self, epochs: int, written: Collection[int] = ()) -> CurvePoints:
@@ -107,11 +108,15 @@ class SeedResult:
         return [*curves, *((name, epochs, value) for name, value in self.metrics.items())]
 
 
-def _scores(module: StackedModule, position: int, test: np.ndarray) -> Scores | None:
-    if not module.test_scores:
-        return None
-    of_seed = {name: values[position, : len(test)] for name, values in module.test_scores.items()}
-    return Scores({ROWS: test, **of_seed})
+def _scores(module: StackedModule, position: int, rows: Rows) -> Scores | None:
+    """What was kept of one seed, its padding left out; None where nothing was."""
+    kept = {side: scores for side, scores in module.kept_scores.items() if scores}
+    arrays: dict[str, np.ndarray] = {}
+    for side, scores in kept.items():
+        numbers: np.ndarray = getattr(rows, side)
+        of_seed = {name: values[position, : len(numbers)] for name, values in scores.items()}
+        arrays |= named({ROWS: numbers, **of_seed}, side)
+    return Scores(arrays) if arrays else None
 
 
 def curve_points(history: Sequence[Mapping[str, np.ndarray]], position: int, first: int = 0) -> CurvePoints:

@@ -74,6 +74,9 @@ class StackTrainer:
             module, batches, validation, test = self.builder.stack(data, trainer.strategy.root_device)
             module.lrs = None if rates is None else [rate.lr for rate in rates]
             module.keeps_scores = self._keeps_scores(data)
+            module.to_score = (
+                validation if data[0].rows.passes is None else None
+            )  # else no rows are held out from training
             alone = isinstance(module.network, OneSeed)
             start = time.perf_counter()
             with fitting(seeds[0] if alone else None):
@@ -92,7 +95,7 @@ class StackTrainer:
                 int(selection.chosen[position]),
                 seconds,
                 rates[position] if rates else None,
-                item.rows.test,
+                item.rows,
             )
             for position, item in enumerate(data)
         ]
@@ -104,8 +107,10 @@ class StackTrainer:
         ]
 
     def _keeps_scores(self, data: Sequence[SeedData]) -> bool:
-        """Whether what is said of the test rows is recorded; not where nothing is."""
-        most = max(len(item.rows.test) for item in data)
+        """Whether scores are recorded; not where there are no test rows."""
+        if not any(len(item.rows.test) for item in data):
+            return False
+        most = max(sum(len(getattr(item.rows, side)) for side in self.task.SCORED) for item in data)
         return "tracking" in self.config and TrackingSettings.of(self.config).keeps_scores(most)
 
     def _never_a_value(self, rows: Rows) -> str:
@@ -152,11 +157,11 @@ class StackTrainer:
         module.can_diverge = not isinstance(network, FittedEstimator)
         module.keeps_scores = self._keeps_scores([data])
         with torch.inference_mode():
-            module.history.append({f"val/{name}": values for name, values in module.measured(validation).items()})
+            module.history.append(
+                {f"val/{name}": values for name, values in module.measured(validation, "val").items()}
+            )
             if module.adjusts:
                 module.adjust(validation)
             if len(test):
-                module.test_metrics = {
-                    f"test/{name}": values for name, values in module.measured(test, of_tests=True).items()
-                }
-        return SeedResult.of(module, 0, data.seed, 0, seconds, test=data.rows.test)
+                module.test_metrics = {f"test/{name}": values for name, values in module.measured(test, "test").items()}
+        return SeedResult.of(module, 0, data.seed, 0, seconds, rows=data.rows)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     seedbed report spam_imbalance
     seedbed report spam_imbalance --search                            what the latest search found
     seedbed report spam_imbalance --metric test/f1 --output /tmp/f1
+    seedbed report spam_imbalance --metric test/mine                  one added since, from the scores that were kept
     seedbed report spam_imbalance --format html,csv --rope 0.005
     seedbed report spam_imbalance --run 3f2a91c0                      an earlier launch (see seedbed status)
     seedbed report spam_imbalance --from experiments/spam_imbalance   from a written report, with the file's words of today
@@ -89,7 +90,7 @@ def report(
         require_choice("--format", name, FORMATS)
     check_writable(output or written or project_folder(config_dir) / "experiments" / experiment, "--output")
     if written is None:
-        results, learned, folder = _tracked(experiment, run_id, of_search, config_dir)
+        results, learned, folder = _tracked(experiment, run_id, of_search, metric, config_dir)
     elif run_id is None and not of_search:
         results, learned, folder = _written(experiment, written, config_dir)
     else:
@@ -105,7 +106,7 @@ def report(
 
 
 def _tracked(
-    experiment: str, run_id: str | None, of_search: bool, config_dir: str | None
+    experiment: str, run_id: str | None, of_search: bool, metric: str | None, config_dir: str | None
 ) -> tuple[Results, Inspection | str | None, Path]:
     """What a report needs, from the store, and the folder that it goes to."""
     from seedbed.paths import project_folder
@@ -114,8 +115,14 @@ def _tracked(
     from seedbed.tracking.store import open_project_store
 
     store = open_project_store(experiment, config_dir)
-    results = read_results(store, find_launch(store, run_id, of_search=of_search), jobs=True, predicted=True)
+    results = read_results(
+        store, find_launch(store, run_id, of_search=of_search), jobs=True, predicted=True, scored=True
+    )
     click.echo(f"Reporting launch {results.launch[:8]} ({results.command}) ...", err=True)
+    if metric is not None and metric not in results.metrics:
+        from seedbed.trained.unrecorded import with_metric
+
+        results = with_metric(store, results, metric, config_dir)
     learned = None
     if results.is_inspected:
         from seedbed.trained.inspection import inspect_launch

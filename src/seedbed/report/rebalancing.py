@@ -1,0 +1,200 @@
+"""What rebalancing changed: the ranking of rows, or only where its threshold lies.
+
+Ranking is compared by AUROC and average precision, which hang on no threshold; their tests are one family (Holm). Where
+neither tells a variant apart from the baseline, two one-sided tests, over the variants another family, say whether the
+difference in AUROC lies within ``report.margin``; if so, and if F1 of the predicted labels differs, which is tested as a third
+family, it was the threshold alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from seedbed.report.analysis import Analysis
+from seedbed.report.formatting import count_word, difference_words, listed, number
+from seedbed.report.paired_tests import LEVEL, Difference, PairedTest, Pairs, Terms, family_of, one_recipe, paired_test
+from seedbed.results import OfScores, Scored
+from seedbed.statistics import equivalence_p, holm
+
+MARGIN = 0.01
+"""Of AUROC, where ``report.margin`` is not set."""
+RANKING = ("auroc", "average_precision")
+COMPARED = (*RANKING, "brier_recalibrated", "f1", "f1_tuned")
+NAMES = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "brier_recalibrated": "Brier score, recalibrated",
+    "f1": "F1 as predicted",
+    "f1_tuned": "F1, threshold tuned",
+}
+CHANGED, THRESHOLD, OPEN = "the ranking of rows changed", "only the threshold", "can't tell"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of the scores of one variant, beside those of the baseline."""
+
+    variant: str
+    tests: dict[str, PairedTest]
+    """By the names of ``COMPARED``; not adjusted."""
+    verdict: str
+    """CHANGED, THRESHOLD or OPEN."""
+    why: str
+    """What it rests on."""
+
+
+@dataclass(frozen=True)
+class Rebalancing:
+    """What all variants that differ from the baseline in ``imbalance`` alone have changed."""
+
+    baseline: str
+    margin: float
+    changes: list[Change]
+    scored: Scored
+    best: str
+    """The variant, or the baseline, with the highest mean F1 at tuned thresholds of those with all seeds; "" without one."""
+
+    def mean(self, variant: str, measure: str) -> float | None:
+        """Over the seeds in which it is defined."""
+        values = [value for value in self.scored.variants[variant].measures[measure] if math.isfinite(value)]
+        return float(np.mean(values)) if values else None
+
+
+def rebalancing(analysis: Analysis) -> Rebalancing | None:
+    """None where no scores are kept, or no variant differs from the baseline in ``imbalance`` alone."""
+    scored, baseline = analysis.results.scored, analysis.baseline
+    if scored is None or baseline is None or baseline not in scored.variants:
+        return None
+    variants = [name for name in _rebalanced(analysis, baseline) if name in scored.variants]
+    if not variants:
+        return None
+    margin = float((analysis.results.config.get("report") or {}).get("margin") or MARGIN)
+    of_auroc = replace(analysis, metric="test/auroc")
+    tests = {name: _tests(of_auroc, scored, name, baseline) for name in variants}
+    changes = _changes(of_auroc, scored, baseline, tests, margin)
+    found = Rebalancing(baseline, margin, changes, scored, "")
+    complete = [name for name in (baseline, *variants) if not _unscored(analysis, scored, name)]
+    means = {name: mean for name in complete if (mean := found.mean(name, "f1_tuned")) is not None}
+    return replace(found, best=max(means, key=lambda name: means[name])) if means else found
+
+
+def _rebalanced(analysis: Analysis, baseline: str) -> list[str]:
+    """Variants whose overrides are those of the baseline, but for their strategy."""
+    stated = analysis.results.config.get("variants")
+    if not isinstance(stated, dict) or baseline not in stated:
+        return []
+    others = {name: _without_strategy(stated[name] or ()) for name in analysis.results.variants if name in stated}
+    return [name for name, own in others.items() if name != baseline and own == others[baseline]]
+
+
+def _without_strategy(overrides: Sequence[str]) -> set[str]:
+    return {text for text in map(str, overrides) if not re.match(r"[+~]*imbalance[.=@]", text)}
+
+
+def _tests(analysis: Analysis, scored: Scored, variant: str, baseline: str) -> dict[str, PairedTest]:
+    first, second = scored.variants[variant], scored.variants[baseline]
+    tests = {name: paired_test(_pairs(first, second, name), analysis.terms) for name in COMPARED}
+    same = analysis.recipes[variant] == analysis.recipes[baseline]
+    return {name: one_recipe(test) for name, test in tests.items()} if same else tests
+
+
+def _pairs(first: OfScores, second: OfScores, measure: str) -> Pairs:
+    """The values in the seeds that have one in both."""
+    values = [dict(zip(of.seeds, of.measures[measure], strict=True)) for of in (first, second)]
+    seeds = [seed for seed in values[0] if all(math.isfinite(of.get(seed, math.nan)) for of in values)]
+    ours, others = (np.array([of[seed] for seed in seeds], dtype=np.float64) for of in values)
+    return Pairs(ours, others, ())
+
+
+def _changes(
+    analysis: Analysis, scored: Scored, baseline: str, tests: dict[str, dict[str, PairedTest]], margin: float
+) -> list[Change]:
+    ranked = _family(analysis, baseline, tests, RANKING)
+    of_f1 = _family(analysis, baseline, tests, ("f1",))
+    pairs = {name: _pairs(scored.variants[name], scored.variants[baseline], "auroc") for name in tests}
+    within = dict(zip(tests, holm([_within(of, analysis.terms, margin) for of in pairs.values()]), strict=True))
+    unscored = {name: _unscored(analysis, scored, name) or _unscored(analysis, scored, baseline) for name in tests}
+    changes = []
+    for name, own in tests.items():
+        apart = {measure: row for measure in RANKING if (row := ranked[name, measure]).told_apart}
+        p = within[name]
+        same = p is not None and p < LEVEL
+        if unscored[name]:
+            verdict, why = OPEN, unscored[name]
+        elif apart:
+            verdict, why = CHANGED, listed(f"{NAMES[measure]} {_words(row.test)}" for measure, row in apart.items())
+        elif same and of_f1[name, "f1"].told_apart:
+            verdict, why = THRESHOLD, f"AUROC differs by less than {margin:g}, F1 as predicted by {_words(own['f1'])}"
+        elif same:
+            verdict, why = OPEN, f"AUROC differs by less than {margin:g}, and F1 as predicted can't be told apart"
+        else:
+            verdict, why = OPEN, f"AUROC {_words(own['auroc'])}, which may be nothing or more than {margin:g}"
+        changes.append(Change(name, own, verdict, why))
+    return changes
+
+
+def _family(
+    analysis: Analysis, baseline: str, tests: dict[str, dict[str, PairedTest]], measures: Sequence[str]
+) -> dict[tuple[str, str], Difference]:
+    """The tests of these measures, of all variants, adjusted as one family; one recipe under two names counts once."""
+    named = [
+        (name, baseline, frozenset((analysis.recipes[name], analysis.recipes[baseline], f"of {measure}")), own[measure])
+        for name, own in tests.items()
+        for measure in measures
+    ]
+    places = [(name, measure) for name in tests for measure in measures]
+    return dict(zip(places, family_of(named, analysis.terms), strict=True))
+
+
+def _within(pairs: Pairs, terms: Terms, margin: float) -> float | None:
+    return equivalence_p(
+        pairs.first, pairs.second, margin=margin, design=terms.design, test_to_train=terms.test_to_train
+    )
+
+
+def _unscored(analysis: Analysis, scored: Scored, variant: str) -> str:
+    """How many of its seeds that have run lack scores, as a sentence part; "" where none does."""
+    cells = analysis.results.cells_of(variant)
+    ran = set(cells.loc[cells["status"] != "MISSING", "seed"])
+    lacking = len(ran - set(scored.variants[variant].seeds))
+    return f"{lacking} of {len(ran)} seeds of {variant} have no scores" if lacking else ""
+
+
+def _words(test: PairedTest) -> str:
+    return difference_words(test.comparison, 4)
+
+
+# ---- sentences -------------------------------------------------------------------------------------------------------
+
+
+def rebalancing_sentences(analysis: Analysis) -> list[str]:
+    """Whether rebalancing changed the ranking of rows or only the threshold, and which threshold to use; [] where nothing is known."""
+    found = rebalancing(analysis)
+    if found is None:
+        return []
+    of = {
+        verdict: [analysis.quoted[change.variant] for change in found.changes if change.verdict == verdict]
+        for verdict in (CHANGED, THRESHOLD, OPEN)
+    }
+    parts = [f"{listed(of[CHANGED])} changed the ranking of rows"] if of[CHANGED] else []
+    parts += [f"{listed(of[THRESHOLD])} changed only the threshold"] if of[THRESHOLD] else []
+    if of[OPEN]:
+        parts.append(f"it can't be told whether {listed(of[OPEN])} changed the ranking of rows or only the threshold")
+    return [f"Against {analysis.quoted[found.baseline]}, {'; '.join(parts)}.", *_to_use(analysis, found)]
+
+
+def _to_use(analysis: Analysis, found: Rebalancing) -> list[str]:
+    if not found.best:
+        return []
+    seeds = len(found.scored.variants[found.best].seeds)
+    threshold, f1 = found.mean(found.best, "threshold"), found.mean(found.best, "f1_tuned")
+    return [
+        f"The threshold to use is {number(threshold, 3)} with {analysis.quoted[found.best]}: the mean of those that "
+        f"{count_word(seeds)} seeds have tuned for F1 on their validation rows; of all variants, it has the highest mean F1 on "
+        f"test rows at such thresholds, {number(f1, 4)}."
+    ]

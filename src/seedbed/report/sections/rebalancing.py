@@ -1,0 +1,53 @@
+"""What rebalancing changed: differences by measures that hang on no threshold, beside those that do."""
+
+from __future__ import annotations
+
+from seedbed.report.blocks import Block, Bullets, Heading, Number, Plain, TableBlock, Words
+from seedbed.report.evidence import Evidence
+from seedbed.report.footnotes import marked
+from seedbed.report.formatting import difference_words, number
+from seedbed.report.rebalancing import COMPARED, NAMES, Rebalancing, rebalancing
+
+DECIMALS = 4
+
+
+def section(evidence: Evidence) -> list[Block]:
+    """A row a variant, and a sentence on each; [] where nothing was rebalanced, or no scores are kept."""
+    analysis = evidence.analysis
+    found = rebalancing(analysis)
+    if found is None:
+        return []
+    names = marked(analysis.results)
+    rows: list[list[Words]] = [
+        [
+            Plain(names[found.baseline]),
+            *(Number(number(found.mean(found.baseline, measure), DECIMALS)) for measure in COMPARED),
+            Number(number(found.mean(found.baseline, "threshold"), 3)),
+        ]
+    ]
+    for change in found.changes:
+        differences = [difference_words(change.tests[measure].comparison, DECIMALS) for measure in COMPARED]
+        threshold = number(found.mean(change.variant, "threshold"), 3)
+        rows.append([Plain(names[change.variant]), *map(Number, differences), Number(threshold)])
+    table = TableBlock(
+        ["variant", *(NAMES[measure] for measure in COMPARED), "threshold"],
+        rows,
+        caption="What rebalancing changed",
+        about=_about(found),
+    )
+    said = [f"{analysis.quoted[change.variant]}: {change.verdict} ({change.why})." for change in found.changes]
+    return [Heading("What rebalancing changed"), table, Bullets(said)]
+
+
+def _about(found: Rebalancing) -> Words:
+    return (
+        "First row: means of ",
+        Plain(found.baseline),
+        "; beneath, differences to it with 95 % intervals, which allow for no other comparison, of the variants that differ from it "
+        "in `imbalance` alone. AUROC, average precision and the Brier score after everyone's probabilities are recalibrated on "
+        "validation rows (Platt) hang on no threshold. F1 is that of the predicted labels, of a network those at 0.5, and that at "
+        "the threshold which each seed has tuned on its validation rows; the last column is its mean. The ranking of rows "
+        "changed where AUROC or average precision is told apart (Holm over both and all variants). It was only the threshold where "
+        f"neither is, two one-sided tests show that AUROC differs by less than {found.margin:g} (`report.margin`), and F1 of the "
+        "predicted labels is told apart (Holm over all variants, both times).",
+    )
