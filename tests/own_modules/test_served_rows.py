@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
-from seedbed.own_modules.planned import Pairing, unlike
+from seedbed.own_modules.planned import Pairing, _where, unlike
 from seedbed.own_modules.served_rows import Part, as_plain, from_plain, part_of
 
 ROWS = TensorDataset(torch.arange(20.0).reshape(20, 1), torch.arange(20))
@@ -109,3 +110,9 @@ def test_rows_are_compared_as_far_as_they_are_seen() -> None:
     pairing.check("two", 1, as_plain({"train": Part(6, "c")}))
     with pytest.raises(Exception, match=r"'three' serves other rows than 'one' under seed 0 \(test\)"):
         pairing.check("three", 0, as_plain({**rows, "test": Part(2, "d")}))
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("d.csv not found."), FileNotFoundError(2, "none", "data/d.csv")])
+def test_of_a_file_that_is_not_there_it_is_said_where_relative_paths_start(error: FileNotFoundError) -> None:
+    assert f"A relative path is of {Path.cwd().resolve()}" in _where(error)
+    assert _where(FileNotFoundError(2, "none", "/data/d.csv")) == _where(ValueError("x")) == ""

@@ -306,11 +306,12 @@ def _where(error: Exception) -> str:
     """Where in the user's code an error arose; of a file that is not there, also what its relative path is relative to."""
     line = place_in_own_code("".join(traceback.format_exception(error)))
     said = f" ({line})" if line else ""
-    name = error.filename if isinstance(error, FileNotFoundError) else None
-    if not isinstance(name, str) or Path(name).is_absolute():
+    if not isinstance(error, FileNotFoundError):
+        return said
+    if error.filename is not None and Path(str(error.filename)).is_absolute():  # NumPy's does not name the file
         return said
     return (
-        f"{said}. The path is relative to {current_folder()}, in which the command was typed: type it in the folder that the path "
+        f"{said}. A relative path is of {current_folder()}, in which the command was typed: type it in the folder that the path "
         "is meant to be of, give a whole path, or have the code make it, such as from Path(__file__).parent, which leaves "
         "recipes the same when the project moves"
     )
