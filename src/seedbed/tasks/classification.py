@@ -92,7 +92,8 @@ class Classification(OfRows):
 
     def metrics(self, *evaluated: Tensor) -> dict[str, Tensor]:
         logits, labels, mask, *said = evaluated
-        values = metrics.classification_metrics(logits, labels, mask, self.minority, *said, asked=self.asked)
+        predicted, scores = said or (None, None)
+        values = metrics.classification_metrics(logits, labels, mask, self.minority, predicted, scores, self.asked)
         if self.estimator is not None:
             unmeasured = _unmeasured(self.estimator, (*metrics.CLASSIFICATION, *self.asked.declared))
             values = {
