@@ -17,7 +17,7 @@ from seedbed.cli.main import main
 from seedbed.errors import SeedbedError
 from seedbed.report.analysis import analyse
 from seedbed.report.trained_alone import rounding_text
-from seedbed.running.cell_checks import Allowance, CellCheck, ValueDifference, Verification
+from seedbed.running.cell_checks import Allowance, CellCheck, ValueDifference, Verification, differing, measured_then
 from seedbed.running.runner import Outcome, run
 from seedbed.running.train_alone import _other_recipe
 from seedbed.running.verify import verify
@@ -341,3 +341,12 @@ def test_bad_input_is_named(typed: Verify, launch: str) -> None:
 def test_nothing_tracked(bare_project: Path) -> None:
     with pytest.raises(SeedbedError, match=r"no tracking store at .*: run an experiment first"):
         verify("messages", config_dir=bare_project)
+
+
+def test_a_metric_that_came_later_than_the_record_is_not_compared() -> None:
+    """Unless the record has some of its values: then one that it lacks is a difference."""
+    recorded = {"outcome": "ok", "val/ece epoch 0": 0.5, "val/loss epoch 0": 1.0}
+    now = recorded | {"val/ece epoch 1": 0.4, "val/brier epoch 0": 0.1, "test/brier": 0.2, "test/f1": 0.3}
+    compared = measured_then(recorded, now, ("brier", "ece"))
+    assert set(now) - set(compared) == {"val/brier epoch 0", "test/brier"}
+    assert {difference.what for difference in differing(recorded, compared)[1]} == {"val/ece epoch 1", "test/f1"}

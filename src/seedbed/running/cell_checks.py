@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 SHOWN = 3
@@ -35,6 +35,16 @@ class ValueDifference:
 def metric_of(what: str) -> str:
     """The metric of a compared value: "val/mse epoch 3" is one of "val/mse"."""
     return what.split(" epoch ", maxsplit=1)[0]
+
+
+def measured_then(recorded: CellValues, now: CellValues, later: Collection[str]) -> CellValues:
+    """The values of today without those of metrics, named without their rows, that came ``later`` than the record, which has none."""
+    there = {metric_of(what) for what in recorded}
+
+    def came_later(metric: str) -> bool:
+        return metric not in there and metric.rpartition("/")[2] in later
+
+    return {what: value for what, value in now.items() if not came_later(metric_of(what))}
 
 
 def differing(recorded: CellValues, now: CellValues) -> tuple[int, tuple[ValueDifference, ...]]:

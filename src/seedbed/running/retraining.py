@@ -22,7 +22,7 @@ from seedbed.own_modules.planned import ModulePlanner, PlannedModule, unlike
 from seedbed.own_modules.served_rows import from_plain
 from seedbed.own_modules.training import train_apart
 from seedbed.results import SECONDS
-from seedbed.running.cell_checks import CellValues
+from seedbed.running.cell_checks import CellValues, measured_then
 from seedbed.running.planning import load_table, plan_variant
 from seedbed.tracking.aggregates import is_curve
 from seedbed.tracking.launches import (
@@ -38,6 +38,7 @@ from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store
 from seedbed.training.devices import numbers
 from seedbed.training.environment import environment
+from seedbed.training.parts import task_class
 from seedbed.training.planned import PlannedCells, PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.seed_results import SeedResult
@@ -263,13 +264,15 @@ def recorded_values(store: Store, cell: SeedRun) -> CellValues:
     return {"outcome": cell.outcome, **chosen, **_named(store.values(cell))}
 
 
-def values_now(result: SeedResult, planned: PlannedCells) -> CellValues:
+def values_now(result: SeedResult, planned: PlannedCells, recorded: CellValues) -> CellValues:
+    """What a cell has now, to be held against what is recorded of it."""
     points = [
         point for point in result.recorded_points(planned.epochs) if math.isfinite(point[2]) and point[0] != SECONDS
     ]
     names = metric_names(dict.fromkeys(name for name, _, _ in points))
     values = {(names[label], epoch): value for label, epoch, value in points}
-    return {"outcome": result.outcome, CHOSEN_EPOCH: float(result.epoch), **_named(values)}
+    now = {"outcome": result.outcome, CHOSEN_EPOCH: float(result.epoch), **_named(values)}
+    return measured_then(recorded, now, task_class(planned.variant.config).LATER_METRICS)
 
 
 def _named(values: Mapping[tuple[str, int], float]) -> CellValues:

@@ -157,7 +157,8 @@ def _other_recipe(prepared: PreparedStack, cell: SeedRun) -> str:
 
 def _compared(store: Store, cell: SeedRun, result: SeedResult, prepared: PreparedStack) -> TrainedAlone:
     assert prepared.planned is not None
-    _, differences = differing(recorded_values(store, cell), values_now(result, prepared.planned))
+    recorded = recorded_values(store, cell)
+    _, differences = differing(recorded, values_now(result, prepared.planned, recorded))
     largest: dict[str, float] = {}
     for difference in differences:
         if math.isfinite(difference.size):

@@ -11,7 +11,7 @@ from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
 from seedbed.paths import expanded, make_importable
 from seedbed.results import TrainedAlone
-from seedbed.running.cell_checks import BITS, Allowance, CellCheck, CellValues, Verification, differing
+from seedbed.running.cell_checks import BITS, Allowance, CellCheck, Verification, differing
 from seedbed.running.retraining import (
     CELLS,
     PreparedStack,
@@ -29,6 +29,7 @@ from seedbed.tracking.runs import Launch
 from seedbed.tracking.store import Store
 from seedbed.training.devices import accelerator
 from seedbed.training.progress import Display
+from seedbed.training.seed_results import SeedResult
 from seedbed.training.workers import Workers
 
 TOLERANCE = 1e-3
@@ -126,22 +127,23 @@ def _train_and_compare(
     display.begin(sum(epochs_of(prepared.stack) for prepared in stacks if prepared.planned))
     with Workers() as workers:
         for number, prepared in enumerate(stacks, 1):
-            now: dict[int, CellValues] = {}
+            now: dict[int, SeedResult] = {}
             failure = prepared.failure
             if prepared.planned is not None:
                 _show(prepared.stack, f"{number} of {len(stacks)}", display)
                 try:
                     results = train_again(prepared.stack, prepared.planned, workers, display)
-                    now = {result.seed: values_now(result, prepared.planned) for result in results}
+                    now = {result.seed: result for result in results}
                 except Exception as error:  # what fails today and did not then is a finding, and the others count
                     failure = f"FAILED: {type(error).__name__}: {error}"
                 display.at(prepared.stack.variant, *_position(prepared.stack), epochs_of(prepared.stack))
             for cell in prepared.stack.cells:
                 name = f"{cell.variant}, seed {cell.seed}"
-                if failure:
+                if failure or prepared.planned is None:
                     checks[cell.id] = CellCheck(name, failure=failure)
                 else:
-                    values, differences = differing(recorded_values(store, cell), now[cell.seed])
+                    recorded = recorded_values(store, cell)
+                    values, differences = differing(recorded, values_now(now[cell.seed], prepared.planned, recorded))
                     allowance = _allowance(prepared, allowances[cell.fingerprint])
                     checks[cell.id] = CellCheck(
                         name, values, differences, prepared.changed, allowance, code=prepared.code
