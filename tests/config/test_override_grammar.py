@@ -210,6 +210,7 @@ def test_any_text_in_quotes_is_one_value(examine: Examine) -> None:
     examine(holds, text=texts)
 
 
+@pytest.mark.slow
 def test_a_group_inside_another_is_chosen_by_its_key_too(bare_project: Path) -> None:
     path = bare_project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("[imbalance=oversample]", "[imbalance.after=threshold]"))
@@ -223,6 +224,7 @@ def test_a_group_inside_another_is_chosen_by_its_key_too(bare_project: Path) -> 
     for text in ("imbalance.after.metric=mcc", "data.encoder=null", "imbalance.after=a,b", "imbalance.after={a: 1}"):
         assert by_group([text], groups) == [text]
     assert by_group(["imbalance.after=null"], groups) == ["imbalance/after=none"]
+    assert by_group(["imbalance.after=none,threshold"], groups) == ["imbalance/after=none,threshold"]
     with pytest.raises(ConfigError, match="no choice 'thresold', did you mean 'threshold'"):
         load_experiment("messages", ["imbalance.after=thresold", "variant=none"], bare_project)
 

@@ -71,7 +71,7 @@ def test_all_scripts_are_tried() -> None:
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
         "calibrate_hard_cases", "calibrate_statistics", "compare_fastai", "compare_index", "compare_loops",
         "compare_matrix", "compare_recommenders", "compare_search", "fastai_side", "make_store", "measure_startup",
-        "recommenders_side", "search_side", "timing",
+        "recommenders_side", "search_side", "simulate_rebalancing", "timing",
     }  # fmt: skip
 
 
@@ -97,6 +97,23 @@ def test_a_simulation(name: str, arguments: list[str], tables: int, call: Call, 
     assert page.read_text() == said
     assert len(re.findall("^## ", said, re.MULTILINE)) >= tables
     assert " --experiments 10 " in said
+
+
+def test_rebalancing(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = load_script("simulate_rebalancing")
+    monkeypatch.setattr(script, "POPULATION", 20_000)
+    monkeypatch.setattr(script, "TRAIN", (5_000, 20_000))
+    monkeypatch.setattr(script, "VALIDATION", (20_000,))
+    page = tmp_path / "page.md"
+    said = call(script, "--repeats", "3", "--output", str(page))
+    assert page.read_text() == said
+    intercepts = {
+        name: float(of_most) for name, of_most in re.findall(r"^\| (\w.*?) \|.*\|.*\| (-?[\d.]+) ± .* \|.* \|$", said, re.MULTILINE)
+    }  # fmt: skip
+    assert intercepts["undersample"] < -4 < -1 < intercepts["undersample, corrected"] < 1
+    assert intercepts["oversample"] < -4 < -1 < intercepts["oversample, corrected"] < 1
+    best, chosen = (float(found(pattern, said)[0]) for pattern in (r"F\*/2 =\n([\d.]+)\.", r"\| 20000 \| ([\d.]+) ±"))
+    assert chosen == pytest.approx(best, abs=0.06)
 
 
 # ---- the other side: a process that answers --------------------------------------------------------------------------

@@ -36,6 +36,7 @@ REFERENCE = {"imbalanced-learn": "0.14.2", "scikit-learn": "1.9.1", "implicit": 
 # What seedbed's own classes hand the work to, by the start of their names.
 WRAPPED = {
     "seedbed.imbalance.resample.": ("imbalanced-learn", "scikit-learn"),
+    "seedbed.imbalance.after.Recalibrate": ("scikit-learn",),
     "seedbed.data.feature_csv.": ("scikit-learn",),
     "seedbed.tasks.cold_start.": ("scikit-learn",),
     "seedbed.models.baselines.ItemKNN": ("implicit",),

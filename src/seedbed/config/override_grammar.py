@@ -78,8 +78,11 @@ def _by_group(override: str, groups: Mapping[str, Collection[str]]) -> str:
     if match is None or "." not in match[2] or (group := match[2].replace(".", "/")) not in groups:
         return override
     item = _read(match[3])
-    if item is None or item.is_sweep_override():
+    if item is None:
         return override
+    if item.is_sweep_override():
+        several = all(name.strip() in groups[group] for name in match[3].split(","))
+        return f"{group}={match[3]}" if several else override
     if item.value() is None and "none" in groups[group]:
         return f"{group}=none"
     return f"{group}={match[3]}" if isinstance(item.value(), str) else override

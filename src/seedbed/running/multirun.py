@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from seedbed.config.compose import BaseConfig, adding
 from seedbed.config.experiment import load_experiment
-from seedbed.config.override_grammar import in_grammar, parse
+from seedbed.config.override_grammar import by_group, in_grammar, parse
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.paths import project_folder
 from seedbed.report.printed import table_text
@@ -56,7 +56,8 @@ def run_jobs(
     A failing job does not stop the others, unless ``fail_fast``: then no job is started after it. An interrupt or
     SIGTERM ends all jobs; in any case what is finished is kept, and no run of theirs stays RUNNING.
     """
-    overrides = in_grammar(overrides, config_dir, sweeps=True)
+    groups = BaseConfig.of_experiment(name, config_dir).groups
+    overrides = by_group(in_grammar(overrides, config_dir, sweeps=True), groups)
     _refuse_nodes(name, overrides, config_dir)
     hydra = launcher_settings(name, overrides, config_dir)
     jobs = _jobs(hydra, overrides)
