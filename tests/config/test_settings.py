@@ -75,7 +75,15 @@ def test_a_trainers_setting_is_refused_with_its_key(key: str, value: Any, said: 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("bars", "sd"), ("similar_to", [1]), ("loss", "yes"), ("rope", 0), ("axis", [2, 1]), ("learned", "c")],
+    [
+        ("bars", "sd"),
+        ("similar_to", [1]),
+        ("loss", "yes"),
+        ("rope", 0),
+        ("margin", 0),
+        ("axis", [2, 1]),
+        ("learned", "c"),
+    ],
 )
 def test_a_reports_setting_is_refused_with_its_key(key: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"^report.{key}="):

@@ -52,7 +52,7 @@ def test_launch_variants_and_seeds_in_mlflow(trained_project: Path) -> None:
             assert seed.data.params["optimizer.lr"] == "0.001"
             assert {"seedbed.fingerprint", "seedbed.data_digest", "seedbed.environment"} <= set(seed.data.tags)
             assert len(client_of(store).get_metric_history(seed.info.run_id, "val/loss")) == 2
-            assert file_names(store, seed.info.run_id) == {"weights.safetensors"}
+            assert file_names(store, seed.info.run_id) == {"weights.safetensors", "scores.npz"}
         # One name per metric on every level, so that the compare page and searches work on all of them.
         assert set(seeds[0].data.metrics) <= set(variant.data.metrics)
         values = [seed.data.metrics["test/accuracy"] for seed in seeds]

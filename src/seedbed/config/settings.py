@@ -108,6 +108,15 @@ class TrackingSettings:
         return rows > 0 and (rows <= MOST_SCORED if self.scores == "auto" else bool(self.scores))
 
 
+MARGIN = 0.01
+"""Of AUROC, where ``report.margin`` says no other."""
+
+
+def without_usual_margin(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A section ``report`` as it was recorded before it had a margin, where that is the usual one."""
+    return {key: value for key, value in report.items() if (key, value) != ("margin", MARGIN)}
+
+
 @dataclass(frozen=True)
 class ReportSettings:
     """The keys of ``report`` in a config; raises ``ConfigError`` for values that cannot work."""
@@ -126,7 +135,7 @@ class ReportSettings:
     """An item to find others like."""
     user: str | int | None
     """A user to recommend to."""
-    margin: float = 0.01
+    margin: float = MARGIN
     """Differences in AUROC up to it leave the ranking of rows as it was."""
 
     @classmethod

@@ -15,14 +15,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from seedbed.config.settings import MARGIN
 from seedbed.report.analysis import Analysis
 from seedbed.report.formatting import count_word, difference_words, listed, number
 from seedbed.report.paired_tests import LEVEL, Difference, PairedTest, Pairs, Terms, family_of, one_recipe, paired_test
 from seedbed.results import OfScores, Scored
 from seedbed.statistics import equivalence_p, holm
 
-MARGIN = 0.01
-"""Of AUROC, where ``report.margin`` is not set."""
 RANKING = ("auroc", "average_precision")
 COMPARED = (*RANKING, "brier_recalibrated", "f1", "f1_tuned")
 NAMES = {

@@ -10,9 +10,9 @@ from typing import Any
 from seedbed.config.experiment import Experiment, load_experiment
 from seedbed.config.folders import experiment_names
 from seedbed.config.recipe import canonical, recipe_of
+from seedbed.config.settings import without_usual_margin
 from seedbed.errors import ConfigError
 from seedbed.report.formatting import listed
-from seedbed.report.rebalancing import MARGIN
 from seedbed.results import Results, typed_about
 
 WORDING = ("question", "report", "published")
@@ -46,8 +46,8 @@ def with_current_wording(results: Results, config_dir: str | PathLike[str] | Non
         for key, value in kept.items()
         if given.get(key) != value
     ]
-    if "margin" not in recorded and given.get("margin") == MARGIN:  # recorded before there was such a key
-        del given["margin"]
+    if "margin" not in recorded:
+        given = without_usual_margin(given)
     wording["report"] = given | {key: value for key, value in kept.items() if key in given or value is not None}
     said += _other_recipe(results, current, config_dir)
     return replace(results, config={**results.config, **wording}), said

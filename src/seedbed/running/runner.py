@@ -13,6 +13,7 @@ import pandas as pd
 
 from seedbed.config.experiment import Experiment, load_experiment
 from seedbed.config.recipe import RECIPE_VERSION
+from seedbed.config.settings import without_usual_margin
 from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.own_modules.training import try_out
 from seedbed.report.analysis import analyse, comparison_table
@@ -193,6 +194,7 @@ def _launch_key(experiment: Experiment, plan: Sequence[PlannedCells], artifacts:
     """Two launches with one key ask for the same cells under the same names, and for the same report of them."""
     cells = [(planned.name, fingerprint) for planned in plan for fingerprint in planned.fingerprints.values()]
     asked = {key: experiment.config[key] for key in ("question", "variants", "report", "published")}
+    asked["report"] = without_usual_margin(asked["report"])
     more = [dict(artifacts)] if artifacts else []
     return hashlib.sha256(json.dumps([cells, asked, *more]).encode()).hexdigest()
 
