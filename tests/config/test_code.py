@@ -412,6 +412,12 @@ def test_a_name_without_a_module_is_refused_with_near_misses(mine: Path) -> None
         check_code({"model._target_": "mynett.Net"})
 
 
+def test_a_name_without_a_module_where_the_user_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seedbed.config.code._users_modules", list)
+    with pytest.raises(ConfigError, match=r"there is no module 'notthere'\. Put notthere\.py into"):
+        check_code({"model._target_": "notthere.Net"})
+
+
 def test_a_file_that_changes_after_its_import_is_refused(mine: Path) -> None:
     """The process would run what it has imported, under the name of what the file holds now."""
     write(mine, net="x = 1\n")

@@ -135,6 +135,8 @@ def test_what_is_typed_is_for_the_variants_that_have_such_a_setting(bare_project
         "linear": False,
     }
     assert found.notes[0] == "model.hidden=[3] is not set for forest, linear, which have no such setting."
+    (note,) = load_experiment("mixed", ["variant=network,forest", "model.hidden=[3]"], bare_project).notes[:1]
+    assert note == "model.hidden=[3] is not set for forest, which has no such setting."
     with pytest.raises(ConfigError, match=r"model\.hidden=\[3\]"):  # of no variant that is chosen
         load_experiment("mixed", ["variant=linear", "model.hidden=[3]"], bare_project)
     with pytest.raises(ConfigError, match="changes what variant forest sets for itself"):

@@ -184,8 +184,20 @@ def test_rows_without_a_category_are_dropped_as_those_without_a_number(load: Loa
 def test_or_they_are_of_a_category_of_their_own(load: Load) -> None:
     table = load({"missing": "median", "missing_values": ["rome"]}, city=GAPS)
     assert np.isnan(table.features[:, 0]).sum() == 6
+    assert "6 missing values in 1 column are taken as a category of their own (data.missing=median)." in table.notes
+    assert "values_filled" not in table.counts
     assert "3 values are taken as missing (data.missing_values=[rome])." in table.notes
     assert table.inputs.width == 3, "Oslo, no value, any other"  # type: ignore[attr-defined]
+
+
+def test_values_that_are_filled_are_counted_and_said(load: Load) -> None:
+    smoker, age = ["yes", "", "no", "no"] * 2, [1, "", "", 2.5] * 2
+    table = load({"missing": "mean"}, city=CITIES * 2, smoker=smoker, age=age)
+    assert table.counts["values_filled"] == 6
+    assert (
+        "6 missing values in 2 columns are filled with the mean of each seed's training rows, booleans with the more "
+        "frequent of both (data.missing=mean)." in table.notes
+    )
 
 
 def test_a_word_that_may_be_a_category_or_none_is_one_and_is_said(load: Load) -> None:

@@ -189,12 +189,16 @@ def test_rows_with_a_missing_value_are_dropped_and_counted(load):
     assert table.features.tolist() == [[2, 4], [4, 8], [6, 9]]
     assert (table.counts["dropped_with_missing"], table.counts["dropped_without_label"]) == (2, 1)
     assert "2 rows left out: a missing value (data.missing=drop)." in table.notes
+    assert "values_filled" not in table.counts
 
 
 @pytest.mark.parametrize(("missing", "value"), [("median", 4), ("mean", 5)])
 def test_missing_values_come_from_training_rows_alone(load, missing, value):
     table = load("a,y\n,0\n1,0\n4,1\n10,1\n1000,0\n", missing=missing)
     assert table.inputs.width == 1
+    assert table.counts["values_filled"] == 1
+    said = f"1 missing value in 1 column is filled with the {missing} of each seed's training rows (data.missing={missing})."
+    assert said in table.notes
     prepared = table.preparation.fit(table, np.array([1, 2, 3]))
     assert prepared.features.ravel().tolist() == [value, 1, 4, 10, 1000]
 

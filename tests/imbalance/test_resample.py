@@ -475,6 +475,12 @@ def test_what_makes_rows_of_other_columns_is_refused_with_what_fits(sampler: Any
         Resample(sampler).check_inputs(inputs)
 
 
+def test_the_kind_that_is_lacking_is_the_one_to_name() -> None:
+    for inputs, kind in ((CATEGORIES, "number"), (NUMBERS, "category")):
+        with pytest.raises(NotInTheData, match=rf"data\.columns\.zip={kind}\."):
+            Resample(SMOTENC("auto")).check_inputs(inputs)
+
+
 @pytest.mark.parametrize("sampler", [RandomOverSampler(), RandomUnderSampler(), NearMiss(), TomekLinks()])
 def test_rows_of_categories_can_be_chosen(sampler: Any) -> None:
     rows = by_column(2, 3)

@@ -597,6 +597,14 @@ def test_time_is_no_metric_to_compare_by(results):
         analyse(results, "seconds")
 
 
+@pytest.mark.parametrize("folder", [" --config-dir mine", " --config-dir=~/mine", " --config-dir 'my own'"])
+def test_both_commands_name_the_folder_of_the_experiment(make_results, tmp_path, folder):
+    launches = [{"id": "new", "started": "", "command": f"seedbed run made_up{folder} seeds=3"}]
+    write_report(make_results(launch="new", launches=launches), tmp_path, formats=["md"])
+    commands = f"seedbed run made_up{folder} seeds=3\nseedbed report made_up{folder}\n"
+    assert commands in (tmp_path / "report.md").read_text()
+
+
 def test_the_command_is_that_of_the_launch_reported(make_results, tmp_path):
     launches = [{"id": name, "started": "", "command": f"seedbed run {name}"} for name in ("old", "new")]
     write_report(make_results(launch="old", launches=launches), tmp_path, formats=["md"])

@@ -103,11 +103,11 @@ def test_the_files_are_json_and_give_the_same(people: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("missing", "column", "value", "said"),
     [
-        ("median", "smoker", "perhaps", "Row 1: smoker='perhaps' cannot be used: it must be one of no, yes"),
+        ("median", "smoker", "perhaps", "Row 2: smoker='perhaps' cannot be used: it must be one of no, yes"),
         ("median", "size", "huge", "it must be one of small, medium, large"),
         ("median", "age", "old", "must hold numbers"),
-        ("drop", "city", None, "Row 1: city='' cannot be used: it must be a value, as in training (data.missing=drop)"),
-        ("drop", "age", None, "Row 1: age=nan cannot be used"),
+        ("drop", "city", None, "Row 2: city='' cannot be used: it must be a value, as in training (data.missing=drop)"),
+        ("drop", "age", None, "Row 2: age=nan cannot be used"),
     ],
 )
 def test_what_was_refused_in_training_has_no_answer(

@@ -12,12 +12,14 @@ from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from seedbed.config.building import build
 from seedbed.data.fitted import transformer_of
 from seedbed.data.names import Names
+from seedbed.imbalance.adjustment import Adjustment
 from seedbed.models.building import build_network
 from seedbed.paths import PACKAGE
 from seedbed.serving import inputs, loading, scores
@@ -71,6 +73,21 @@ def of_ratings(model: dict[str, Any], **more: Any) -> Recommender:
     rows = np.arange(4, dtype=np.int32)[np.newaxis], np.arange(3, dtype=np.int32)[np.newaxis]
     scores = NetworkScores(networks(model, **RATED, **more), *rows, np.ones((1, 4), dtype=bool))
     return Recommender("made up", Names(("u1", "u2", "u3")), Names(("x", "y")), Seen.of(users, items, 4), scores)
+
+
+@pytest.mark.parametrize(
+    "adjustment", [Adjustment(), Adjustment(scale=0.5, shift=(1.0, 0.0)), Adjustment(steps=((0.0, 1.0), (0.0, 1.0)))]
+)
+def test_what_an_estimator_gives_no_probability_has_none(adjustment: Adjustment) -> None:
+    forest = of_estimators()
+    forest.adjustments = {0: adjustment}
+    rows = torch.rand(20, 2, generator=torch.Generator().manual_seed(0)).numpy()
+    questions = pd.DataFrame(rows, columns=["a", "b"])
+    zero = forest.networks.of_seeds[0].values(torch.from_numpy(rows)).numpy() == 0  # type: ignore[operator]
+    answers = forest.predict(questions)
+    assert zero.any()
+    assert np.array_equal(forest.probabilities(questions)[0] == 0, zero)
+    assert np.array_equal(answers[["probability_well", "probability_ill"]].to_numpy() == 0, zero)
 
 
 ALL = {"hydra-core", "mlflow", "numpy", "omegaconf", "pandas", "safetensors", "scipy", "torch"}

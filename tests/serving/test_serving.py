@@ -297,6 +297,11 @@ def test_numbers_are_read_by_the_same_settings(folder: Path, tmp_path: Path) -> 
         assert asked_for.to_dict("records") == [{"a": 2.0, "b c": 1.5}]
     with pytest.raises(SeedbedError, match=r"did you mean .data.decimal."):
         asked("feature_imbalance", rows, "data.decimals=comma", folder=folder)
+    rows.write_text("a,c\n1,2\n")
+    with pytest.raises(
+        SeedbedError, match=r"--file: .*rows\.csv lacks the column 'b c', which training used\. Its columns are"
+    ):
+        asked("feature_imbalance", rows, folder=folder)
 
 
 def test_what_stands_for_no_number_and_what_is_left_out(folder: Path, tmp_path: Path) -> None:
@@ -325,16 +330,16 @@ def test_a_model_of_ratings_says_how_it_is_asked(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("experiment", "asked", "said"),
     [
-        ("stars", {"user": ["u3"], "k": [0]}, "Row 0: k=0 cannot be used: it must be a whole number from 1 on"),
+        ("stars", {"user": ["u3"], "k": [0]}, "Row 1: k=0 cannot be used: it must be a whole number from 1 on"),
         ("stars", {"user": ["u3"], "k": [-2]}, "k=-2"),
         ("stars", {"user": ["u3"], "k": [1.5]}, "k=1.5 cannot be used: it must be a whole number"),
         ("stars", {"user": ["u3"], "k": [True]}, "k=true cannot be used"),
         ("stars", {"user": ["u3"], "k": ["five"]}, 'k="five" cannot be used'),
         ("stars", {"user": ["u3"], "k": [[5]]}, r"k=\[5\] cannot be used"),
         ("stars", {"user": ["u3"], "k": [2**40]}, "k=1099511627776 cannot be used"),
-        ("stars", {"user": [["u3"]]}, r'Row 0: user=\["u3"\] cannot be used: it must be a text, or a number'),
+        ("stars", {"user": [["u3"]]}, r'Row 1: user=\["u3"\] cannot be used: it must be a text, or a number'),
         ("stars", {"user": [True]}, "user=true cannot be used"),
-        ("stars", {"user": [" "]}, "Row 0: user: the name is empty"),
+        ("stars", {"user": [" "]}, "Row 1: user: the name is empty"),
         ("stars", {"user": []}, "no row"),
         ("stars", {"similar_to": [{"title": "Film 1"}]}, "similar_to={.*} cannot be used"),
         ("hashed", {"text": [["win"]]}, r'text=\["win"\] cannot be used: it must be a text'),
@@ -343,14 +348,14 @@ def test_a_model_of_ratings_says_how_it_is_asked(folder: Path) -> None:
         ("hashed", {"text": ["win \ud83d"]}, "holds half a character"),
         ("stars", {"similar_to": ["Film"]}, "similar_to 'Film': there is no item of that name, did you mean 'Film 5'"),
         ("stars", {"who": ["u3"]}, "needs the column 'user'"),
-        ("stars", {"user": ["u3", None]}, "Row 1: give one of 'user' and 'similar_to'"),
+        ("stars", {"user": ["u3", None]}, "Row 2: give one of 'user' and 'similar_to'"),
         ("stars", {"user": ["u3"], "similar_to": ["Film 1"]}, "not both"),
-        ("hashed", {"text": ["win", "  "]}, "Row 1: the text is empty"),
-        ("fitted", {"text": [None]}, "Row 0: the text is empty"),
+        ("hashed", {"text": ["win", "  "]}, "Row 2: the text is empty"),
+        ("fitted", {"text": [None]}, "Row 1: the text is empty"),
         ("hashed", {"texts": ["win"]}, "The column 'text' is missing: did you mean 'texts'"),
         ("hashed", {"text": []}, "no row"),
         ("feature_imbalance", {"a": [1.0]}, "The column 'b c' is missing"),
-        ("feature_imbalance", {"a": [1e300], "b c": [1.0]}, r"Row 0: a=1e\+300 cannot be used"),
+        ("feature_imbalance", {"a": [1e300], "b c": [1.0]}, r"Row 1: a=1e\+300 cannot be used"),
         ("feature_imbalance", {"a": ["much"], "b c": [1.0]}, "must hold numbers"),
     ],
 )
@@ -390,7 +395,7 @@ def test_nonsense_is_status_400_and_a_sentence(folder: Path, experiment: str) ->
     model = exported_model(folder, experiment)
     for record in NONSENSE[experiment]:
         status, said = answered(model, json.dumps({"dataframe_records": [record]}))
-        assert (status, "Row 0" in said) == (400, True), (record, said)
+        assert (status, "Row 1" in said) == (400, True), (record, said)
     if experiment == "stars":  # one question with a number of items and one without
         records = [{"user": "u3", "k": 2}, {"user": "u4"}]
         status, said = answered(model, json.dumps({"dataframe_records": records}))
@@ -624,7 +629,7 @@ def test_mlflow_serves_it_over_http(folder: Path, served: Callable[[dict[str, An
     pd.testing.assert_frame_equal(pd.DataFrame(answer["predictions"]), expected, check_dtype=False)
     status, answer = served({"dataframe_records": [{"text": " "}]})
     assert status == 400
-    assert "Row 0: the text is empty" in answer["message"]
+    assert "Row 1: the text is empty" in answer["message"]
     status, answer = served({"dataframe_records": [{"message": "win"}]})
     assert status == 400
     assert "text" in answer["message"]

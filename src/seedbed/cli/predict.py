@@ -166,6 +166,7 @@ def _table(
 ) -> pd.DataFrame:
     names = [column.name for column in predictor.questions]
     records = open_records(file, options.reading, names)
+    _require_columns(records, names, file)
     positions = {name: records.position(name, "--file") for name in names}
     of_numbers = [positions[column.name] for column in predictor.questions if column.type == "double"]
     of_texts = [at for at in positions.values() if at not in of_numbers]
@@ -178,6 +179,17 @@ def _table(
         values |= dict(zip(of_texts, records.strings(of_texts), strict=True))
     _say_what_is_lost(records, file, say)
     return pd.DataFrame({name: values[at] for name, at in positions.items()})
+
+
+def _require_columns(records: Records, names: Sequence[str], file: Path) -> None:
+    lacking = [name for name in names if not records.positions(name)]
+    if lacking:
+        shown = [*map(repr, lacking[:5]), *([f"{len(lacking) - 5} more"] if len(lacking) > 5 else [])]
+        columns = f"column{'s' if len(lacking) > 1 else ''} {', '.join(shown)}"
+        raise DataError(
+            f"--file: {file} lacks the {columns}, which training used. Its columns are {records.listed()}. "
+            f"({records.how} Where that is wrong, add data.delimiter, data.quoting or data.skip_lines to the command.)"
+        )
 
 
 def _column(records: Records, at: int, numbers: pd.Series[Any], file: Path, options: FileOptions) -> Any:

@@ -126,8 +126,10 @@ def check_code(recipe: Mapping[str, Any]) -> None:
                 f"{place}: there is no module {top!r} where Python looks for it, but one in {project_folder()}: "
                 f"{add_config_dir(project_folder())}."
             )
+        known = _users_modules()
+        misses = f", {near_misses(top, known)}" if known else "."
         raise ConfigError(
-            f"{place}: there is no module {top!r}, {near_misses(top, _users_modules())} Put {top}.py into the folder that "
+            f"{place}: there is no module {top!r}{misses} Put {top}.py into the folder that "
             "--config-dir names, install the package that has it, or correct the name."
         )
     for module in _reached((name for _, name, _ in named_in(recipe)), only_required=True):

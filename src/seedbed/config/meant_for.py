@@ -39,7 +39,9 @@ def notes_on_others(meant: Mapping[str, Sequence[Override]], typed: Sequence[Ove
     for item in typed:
         others = [variant for variant, items in meant.items() if all(item is not each for each in items)]
         if others:
-            notes.append(f"{item.input_line} is not set for {', '.join(others)}, which have no such setting.")
+            notes.append(
+                f"{item.input_line} is not set for {', '.join(others)}, which {'has' if len(others) == 1 else 'have'} no such setting."
+            )
     return notes
 
 

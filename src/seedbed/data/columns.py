@@ -210,6 +210,28 @@ def kind_notes(columns: Sequence[Column]) -> list[str]:
     )
 
 
+def gap_notes(columns: Sequence[Column], values: np.ndarray, missing: str) -> tuple[int, list[str]]:
+    """How many values of the rows (N, C) that are left are filled by ``data.missing``, and a sentence on each treatment."""
+    gaps = list(zip(columns, map(int, np.isnan(values).sum(axis=0)), strict=True))
+    filled = [count for column, count in gaps if count and column.kind != CATEGORY]
+    own = [count for column, count in gaps if count and column.kind == CATEGORY]
+    notes = []
+    if filled:
+        booleans = any(count and column.kind == BOOLEAN for column, count in gaps)
+        notes.append(
+            f"{_missing(filled)} filled with the {missing} of each seed's training rows"
+            f"{', booleans with the more frequent of both' if booleans else ''} (data.missing={missing})."
+        )
+    if own:
+        notes.append(f"{_missing(own)} taken as a category of their own (data.missing={missing}).")
+    return sum(filled), notes
+
+
+def _missing(of_columns: Sequence[int]) -> str:
+    values, verb = ("missing value", "is") if sum(of_columns) == 1 else ("missing values", "are")
+    return f"{sum(of_columns)} {values} in {len(of_columns)} column{'' if len(of_columns) == 1 else 's'} {verb}"
+
+
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

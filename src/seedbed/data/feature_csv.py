@@ -20,6 +20,7 @@ from seedbed.data.columns import (
     ColumnKinds,
     NoCategory,
     Read,
+    gap_notes,
     kept_values,
     kind_notes,
     setting,
@@ -118,6 +119,7 @@ class FeatureCsv:
         found = [read.columns.get(at, Column(records.columns[at])) for at in chosen]
         kinds, features = kept_values(found, features[kept])
         _, exact = kept_values(found, exact[kept])
+        filled, filled_notes = gap_notes(kinds, features, self.missing)
         outcomes = Outcomes.of_rows(outcome, kept, self.rules, place)
         dropped = {"dropped_bad_lines": records.dropped, **dropped}
         groups = group_numbers(row.tobytes() for row in features)  # rows that no network could tell apart
@@ -132,6 +134,7 @@ class FeatureCsv:
                 "features": len(columns),
                 "rows_in_file": len(outcome.absent) + records.dropped,
                 **{what: rows for what, rows in dropped.items() if rows},
+                **({"values_filled": filled} if filled else {}),
                 **outcome.counts,
                 **records.counts,
             },
@@ -142,6 +145,7 @@ class FeatureCsv:
                 *count_notes(dropped, records.first_dropped),
                 *decimal_notes(self.decimal, decimal),
                 *self.missing_values.notes(named_missing),
+                *filled_notes,
                 *kind_notes(kinds),
                 *read.notes,
                 *outcome.notes,

@@ -13,6 +13,7 @@ from imblearn.utils import check_sampling_strategy
 from sklearn.base import clone
 
 from seedbed.checks import shown
+from seedbed.data.columns import CATEGORY, NUMBER
 from seedbed.data.network_inputs import EncodedColumns, NetworkInputs, Vectors
 from seedbed.errors import ConfigError, NotInTheData, without_addresses
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows, check_asked_rows
@@ -79,9 +80,10 @@ class Resample(Strategy):
         columns = inputs if isinstance(inputs, EncodedColumns) else None
         fits = _fitting(columns)
         if self._takes_categories and self._choice != fits:
+            kind = NUMBER if self._choice == "smote_nc" and fits == "smote_n" else CATEGORY
             raise NotInTheData(
                 f"imbalance.sampler: {self._name} takes {TAKES[self._choice]}, and these rows are {TAKES[fits]}. Take "
-                f"imbalance={fits}; or change the kind of a column, as in data.columns.zip=category."
+                f"imbalance={fits}; or change the kind of a column, as in data.columns.zip={kind}."
             )
         if columns is not None and self._makes_rows and not self._takes_categories:
             raise NotInTheData(

@@ -10,13 +10,18 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from seedbed.imbalance.adjustment import Adjustment
+from seedbed.imbalance.adjustment import LEAST, Adjustment
 from seedbed.serving.files import Networks
 from seedbed.serving.inputs import Inputs
 from seedbed.serving.predictor import Column, with_nulls
 from seedbed.serving.rows import OfRows
 from seedbed.statistics import summary
+
+_LOG_OF_ZERO = float(np.log(np.finfo(np.float64).tiny))
+"""What an estimator gives in place of the logarithm of 0 (``models.estimators.LEAST``, which would import scikit-learn)."""
+Array = NDArray[np.float64]
 
 
 class Classifier(OfRows):
@@ -40,14 +45,24 @@ class Classifier(OfRows):
         self.about, self.classes, self.rarest, self.inputs, self.networks = about, classes, rarest, inputs, networks
         self.adjustments = {seed: (adjustments or {}).get(seed, Adjustment()) for seed in networks.of_seeds}
 
-    def probabilities(self, questions: pd.DataFrame) -> NDArray[np.float64]:
+    def probabilities(self, questions: pd.DataFrame) -> Array:
         """Probabilities (S, N, C) by seed, question and class; raises ``DataError`` for what cannot be answered."""
-        return np.stack([torch.from_numpy(logits).softmax(-1).numpy() for logits in self._logits(questions)])
+        return self._probabilities(self._outputs(questions))
 
-    def _logits(self, questions: pd.DataFrame) -> list[NDArray[np.float64]]:
-        """(N, C) of each seed, as they count."""
-        of_seeds = zip(self.adjustments.values(), self.outputs(questions), strict=True)
-        return [adjustment.logits(given.numpy()) for adjustment, given in of_seeds]
+    def _outputs(self, questions: pd.DataFrame) -> list[Array]:
+        """(N, C) logits of each seed, as its network gives them."""
+        return [given.numpy() for given in self.outputs(questions)]
+
+    def _adjusted(self, outputs: list[Array]) -> list[Array]:
+        """(N, C) logits of each seed, as they count."""
+        return [each.logits(given) for each, given in zip(self.adjustments.values(), outputs, strict=True)]
+
+    def _probabilities(self, outputs: list[Array]) -> Array:
+        """(S, N, C), 0 where a logarithm needed another number in its place."""
+        of_seeds = zip(
+            self.networks.of_seeds.values(), self.adjustments.values(), outputs, self._adjusted(outputs), strict=True
+        )
+        return np.stack([_probabilities(*of_seed) for of_seed in of_seeds])
 
     # ---- a table of questions ----------------------------------------------------------------------------------------
 
@@ -66,10 +81,12 @@ class Classifier(OfRows):
         return Column("label", "string"), *of_classes
 
     def predict(self, questions: pd.DataFrame) -> pd.DataFrame:
-        logits = self._logits(questions)
-        scores = np.stack([torch.from_numpy(of_seed).softmax(-1).numpy() for of_seed in logits])
-        adjustments = self.adjustments.values()
-        votes = np.stack([each.labels(of_seed) for each, of_seed in zip(adjustments, logits, strict=True)])
+        outputs = self._outputs(questions)
+        scores, of_seeds = (
+            self._probabilities(outputs),
+            zip(self.adjustments.values(), self._adjusted(outputs), strict=True),
+        )
+        votes = np.stack([each.labels(adjusted) for each, adjusted in of_seeds])
         labels = self._labels(scores.mean(0)) if len(votes) > 1 else votes[0]
         rows = []
         for number in range(scores.shape[1]):
@@ -109,3 +126,13 @@ class Classifier(OfRows):
         adjustments = {int(seed): Adjustment.of_plain(each) for seed, each in plain.items()}
         parts = cls.read_parts(folder, description)
         return cls(description["about"], tuple(description["classes"]), description["rarest"], *parts, adjustments)
+
+
+def _probabilities(network: nn.Module, adjustment: Adjustment, given: Array, adjusted: Array) -> Array:
+    """(N, C) of a seed's logits, before and after its adjustment; what stands for 0 is equal to it up to rounding."""
+    probabilities: Array = torch.from_numpy(adjusted).softmax(-1).numpy()
+    if adjustment.steps is not None:
+        return np.where(probabilities <= LEAST * (1 + 1e-9), 0.0, probabilities)
+    if getattr(network, "gives", None) == "probabilities":  # an estimator
+        return np.where(given <= _LOG_OF_ZERO + 1e-9, 0.0, probabilities)
+    return probabilities

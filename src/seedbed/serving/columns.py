@@ -86,7 +86,7 @@ class ColumnInputs(Inputs):
             row = int(np.flatnonzero(wrong)[0])
             allowed = "a value" if column.kind == CATEGORY else f"one of {', '.join(column.values)}"
             raise DataError(
-                f"Row {row}: {column.name}={written[row][:60]!r} cannot be used: it must be {allowed}, as in training "
+                f"Row {row + 1}: {column.name}={written[row][:60]!r} cannot be used: it must be {allowed}, as in training "
                 f"(data.missing={self.missing})."
             )
         return places

@@ -68,7 +68,7 @@ class NumberInputs(Inputs):
         if wrong.any():
             row, column = (int(at) for at in np.argwhere(wrong)[0])
             raise DataError(
-                f"Row {row}: {self.names[column]}={values[row, column]:g} cannot be used: it must be a finite number, "
+                f"Row {row + 1}: {self.names[column]}={values[row, column]:g} cannot be used: it must be a finite number, "
                 f"as in training (data.missing={self.missing})."
             )
         given = values + 0.0 if self.exact else features

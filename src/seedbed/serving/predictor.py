@@ -121,9 +121,9 @@ def whole_numbers(questions: pd.DataFrame, column: str) -> list[int | None]:
 
 
 def _values(questions: pd.DataFrame, column: str) -> Iterator[tuple[str, Any]]:
-    """Each row's value and a name of its place; None where there is none."""
+    """Each row's value and a name of its place, with rows from 1 on; None where there is none."""
     values = questions[column].tolist() if column in questions else [None] * len(questions)
-    for row, value in enumerate(values):
+    for row, value in enumerate(values, 1):
         missing = pd.api.types.is_scalar(value) and pd.isna(value)
         yield f"Row {row}: {column}", None if missing else value
 

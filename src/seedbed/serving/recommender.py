@@ -167,16 +167,16 @@ class Recommender(Predictor):
             zip(cells(questions, USER), cells(questions, SIMILAR_TO), counts, strict=True)
         ):
             if (user is None) == (item is None):
-                raise DataError(f"Row {number}: give one of {USER!r} and {SIMILAR_TO!r}, not both and not neither.")
+                raise DataError(f"Row {number + 1}: give one of {USER!r} and {SIMILAR_TO!r}, not both and not neither.")
             yield number, user, item, count or K
 
     def _rows(self, number: int, user: str | None, item: str | None, k: int) -> Iterator[tuple[Any, ...]]:
         if user is not None:
-            answer = self.for_user_of_name(user, k, f"Row {number}: {USER}")
+            answer = self.for_user_of_name(user, k, f"Row {number + 1}: {USER}")
             user = answer.name
         else:
             assert item is not None
-            answer = self.similar_to_name(item, k, f"Row {number}: {SIMILAR_TO}")
+            answer = self.similar_to_name(item, k, f"Row {number + 1}: {SIMILAR_TO}")
             item = answer.name
         for rank, row in enumerate(answer.ranked, 1):
             score, name = row.score, self.items.name(row.item + 1)

@@ -62,7 +62,7 @@ class TextInputs(Inputs):
         return tuple(package for encoder, package in PACKAGES.items() if encoder == type(self.encoder).__name__)
 
     def features(self, questions: pd.DataFrame) -> list[np.ndarray]:
-        texts = [self._checked(number, text) for number, text in enumerate(cells(questions, TEXT))]
+        texts = [self._checked(number, text) for number, text in enumerate(cells(questions, TEXT), 1)]
         if isinstance(self.encoder, FittedEncoder):
             return [encode(texts, None) for encode in self.fitted]
         # Not by way of the cache, which is for data sets.

@@ -247,10 +247,14 @@ class Records(ABC):
         """Where a record stands, counted from 0, for messages."""
         return f"record {row + 1}"
 
+    def positions(self, name: str) -> list[int]:
+        """The positions of the columns called ``name``, or else of those whose names are the same text in another form."""
+        exact = [position for position, column in enumerate(self.columns) if column == name]
+        return exact or [position for position, column in enumerate(self.columns) if same_form(column, name)]
+
     def position(self, name: str, key: str) -> int:
         """The position of column ``name``, which config key ``key`` asks for; raises ``DataError``."""
-        positions = [position for position, column in enumerate(self.columns) if column == name]
-        positions = positions or [position for position, column in enumerate(self.columns) if same_form(column, name)]
+        positions = self.positions(name)
         if len(positions) == 1:
             return positions[0]
         if positions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 from seedbed.report.analysis import Analysis
@@ -15,10 +16,19 @@ def section(evidence: Evidence) -> list[Block]:
     own = [launch for launch in results.launches if launch["id"] == results.launch] or results.launches[-1:]
     command = own[0].get("command") if own else ""
     run = command or ("" if results.imported else f"seedbed run {results.experiment}")
-    return [Heading("Repeat"), Listing("\n".join(filter(None, [run, _report_command(evidence.analysis)])))]
+    return [
+        Heading("Repeat"),
+        Listing("\n".join(filter(None, [run, _report_command(evidence.analysis, _folder(run))]))),
+    ]
 
 
-def _report_command(analysis: Analysis) -> str:
+def _folder(command: str) -> str:
+    """The option that names the folder of the experiment, as it was typed; "" where it lies in the usual place."""
+    given = re.search(r" --config-dir[ =]('[^']*'|[^\s'])+", command)
+    return given[0] if given else ""
+
+
+def _report_command(analysis: Analysis, folder: str) -> str:
     """The command that writes this report, with options where they are not the experiment's own."""
     stated = analysis.results.config.get("report") or {}
     options = [
@@ -26,4 +36,4 @@ def _report_command(analysis: Analysis) -> str:
         *(["--baseline", analysis.baseline] if analysis.baseline not in (None, stated.get("baseline")) else []),
         *(["--rope", f"{analysis.rope:g}"] if analysis.rope not in (None, stated.get("rope")) else []),
     ]
-    return shlex.join(["seedbed", "report", analysis.results.experiment, *options])
+    return shlex.join(["seedbed", "report", analysis.results.experiment, *options]) + folder
