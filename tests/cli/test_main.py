@@ -76,7 +76,9 @@ def test_status_and_report(typed: Callable[..., Result], trained_project: Path) 
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
     files = written()
-    drawn = {f"{name}.{kind}" for name in ("accuracy", "seeds", "differences", "curves") for kind in ("png", "svg")}
+    of_scores = ("reliability", "roc", "precision_recall", "f1_by_threshold")
+    names = ("accuracy", "seeds", "differences", "curves", *of_scores)
+    drawn = {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     tables = {*(f"{name}.csv" for name in ("results", "curves", "comparisons", "published")), "record.json"}
     assert set(files) == {"report.md", "report.html", "report.tex"} | drawn | tables
     assert written() == files

@@ -28,7 +28,7 @@ from seedbed.config.misplaced import refuse_collisions, refuse_misplaced, refuse
 from seedbed.config.override_errors import explain, explain_file
 from seedbed.config.override_grammar import by_group, in_grammar, parse, parse_single
 from seedbed.config.published_values import check_stated
-from seedbed.config.recipe import fingerprint, recipe_of
+from seedbed.config.recipe import fingerprint, recipe_of, without_later
 from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
 from seedbed.errors import ConfigError, near_misses
@@ -189,6 +189,7 @@ def _checked(composed: DictConfig, request: Request, project: Path) -> dict[str,
         config = own_modules.resolved(composed, request)
     else:
         config = with_found_path(request.base.resolved(composed), project)
+        config["task"] = without_later(config["task"])
     check_composed(composed, config, request)
     return config
 

@@ -87,7 +87,7 @@ def used(config: Mapping[str, Any]) -> dict[str, Any]:
         later = ADDED_LATER | ADDED_LATER_TO.get(target, {}) if target.startswith("seedbed.data.") else {}
         kept["data"] = {key: value for key, value in data.items() if key not in later or value != later[key]}
     if isinstance(task := config.get("task"), Mapping):
-        kept["task"] = {key: value for key, value in task.items() if key not in TASK_ADDED_LATER or value is not None}
+        kept["task"] = without_later(task)
     if isinstance(imbalance := config.get("imbalance"), Mapping):
         kept["imbalance"] = {key: value for key, value in imbalance.items() if key != "after" or value}
     if isinstance(split := config.get("split"), Mapping) and str(split.get("_target_")).startswith("seedbed.data."):
@@ -102,6 +102,11 @@ def _used_of_split(split: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in split.items()
         if key not in SPLIT_ADDED_LATER or value != SPLIT_ADDED_LATER[key]
     }
+
+
+def without_later(task: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a task without later ones that are not set, which a task of a user's need not take."""
+    return {key: value for key, value in task.items() if key not in TASK_ADDED_LATER or value is not None}
 
 
 def _limits_nothing(key: str, value: Any) -> bool:

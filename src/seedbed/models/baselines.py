@@ -12,14 +12,14 @@ import torch
 from scipy.sparse import csr_array, csr_matrix
 from torch import Tensor
 
-from seedbed.models.fitted import Fitted
+from seedbed.models.fitted import FittedModel
 from seedbed.randomness import derive
 from seedbed.torch_random import whole_numbers
 
 IMPLICIT = ("implicit", "baselines")
 
 
-class Baseline(Fitted, ABC):
+class Fitted(FittedModel, ABC):
     """Fitted once to a seed's training ratings."""
 
     def __init__(self, users: int, items: int) -> None:
@@ -41,7 +41,7 @@ class Baseline(Fitted, ABC):
         return self.scores(distinct)[place, items.long() - 1]
 
 
-class Popular(Baseline):
+class Popular(Fitted):
     """How many users have rated an item: the same list for everyone."""
 
     counts: Tensor
@@ -57,7 +57,7 @@ class Popular(Baseline):
         return self.counts.expand(len(users), -1)
 
 
-class Random(Baseline):
+class Random(Fitted):
     """A random score that depends on seed, user and item alone."""
 
     key: Tensor
@@ -74,7 +74,7 @@ class Random(Baseline):
         return drawn.float()  # 24 bits are what a float holds
 
 
-class ItemKNN(Baseline):
+class ItemKNN(Fitted):
     """Sum of the similarities of an item to those that the user has rated, over each of these' ``neighbours``.
 
     Cosine of the columns of users who rated them; Sarwar et al. 2001, "Item-Based Collaborative Filtering
@@ -101,7 +101,7 @@ class ItemKNN(Baseline):
         return torch.from_numpy(scores.toarray()[:, 1:])
 
 
-class Factorized(Baseline):
+class Factorized(Fitted):
     """Product of factors that the package implicit has fitted."""
 
     NEEDS = IMPLICIT
@@ -182,7 +182,7 @@ class BPR(Factorized):
         return kind(**self.settings, num_threads=1, random_state=seed)
 
 
-def _matrix(users: np.ndarray, items: np.ndarray, model: Baseline) -> csr_matrix:
+def _matrix(users: np.ndarray, items: np.ndarray, model: Fitted) -> csr_matrix:
     return csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=(model.users, model.items))
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seedbed.errors import ConfigError
 from seedbed.models.fits import Fit, FittedOnce
-from seedbed.models.fitted import Fitted
+from seedbed.models.fitted import FittedModel
 from seedbed.randomness import derive
 
 Gives = Literal["probabilities", "scores", "labels", "numbers"]
@@ -26,7 +26,7 @@ LEAST = float(np.finfo(np.float64).tiny)
 """What a probability of 0 counts as, so that it has a logarithm."""
 
 
-class FittedEstimator(Fitted):
+class FittedEstimator(FittedModel):
     """Gives what a network does: of a classifier (B, C) logits of ``outputs`` classes, of a regressor (B, 1) numbers.
 
     A classifier is fitted to class numbers from 0 on. Rows are (B, ...), each flattened to a vector of float64.

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import nn
 
 
-class Fitted(nn.Module):
+class FittedModel(nn.Module):
     """Fitted once to a seed's training rows; has no seed axis, so that each seed has a model of its own."""
 
     NEEDS: ClassVar[tuple[str, str] | None] = None

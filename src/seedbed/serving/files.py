@@ -19,7 +19,7 @@ from seedbed.config.building import build
 from seedbed.config.code import named_in
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.models.building import OUTPUTS, build_network, wanted_arguments
-from seedbed.models.fitted import Fitted
+from seedbed.models.fitted import FittedModel
 
 NETWORK, ARGUMENTS = "network.json", "arguments.safetensors"
 REMEDY = "The files of this model were changed after it was made: export it again with 'seedbed export'."
@@ -86,7 +86,7 @@ class Networks:
     def save(self, folder: Path) -> None:
         """Write them into ``folder``, which must not exist yet. Raises ``ConfigError`` for networks that cannot be read back."""
         for network in self.of_seeds.values():
-            if isinstance(network, Fitted) and not network.KEPT:
+            if isinstance(network, FittedModel) and not network.KEPT:
                 raise ConfigError(
                     f"{type(network).__name__} scores by the training ratings themselves, which are not exported. Name "
                     "another variant with --variant."
@@ -133,7 +133,7 @@ def _loaded(network: nn.Module, folder: Path, seed: int) -> nn.Module:
 
 def _is_estimator(network: nn.Module) -> bool:
     # Without an import of scikit-learn, of which a served network needs nothing.
-    return isinstance(network, Fitted) and hasattr(network, "estimator")
+    return isinstance(network, FittedModel) and hasattr(network, "estimator")
 
 
 def _save_estimator(estimator: Any, path: Path) -> None:

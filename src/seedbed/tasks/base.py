@@ -18,7 +18,7 @@ from seedbed.imbalance.base import Strategy
 from seedbed.metrics import Metric, Needs, of_own
 from seedbed.models.estimators import FittedEstimator
 from seedbed.models.fits import Fit
-from seedbed.models.fitted import Fitted
+from seedbed.models.fitted import FittedModel
 from seedbed.stacking.batches import Draw, ShuffledBatches
 from seedbed.stacking.module import StackedModule
 
@@ -187,14 +187,14 @@ class Task(StackedModule):
                 f"model: {network.name} is an estimator of scikit-learn's kind, and {cls.__name__} is for networks: its loss or "
                 "its metrics are its own. Take a network, or task=classification or task=regression."
             )
-        if isinstance(network, Fitted):
+        if isinstance(network, FittedModel):
             raise ConfigError(
                 f"model: {type(network).__name__} scores items for task=retrieval, and {cls.__name__} is another task. "
                 "Take another model."
             )
 
     @classmethod
-    def fit(cls, network: Fitted, table: Any, data: Any) -> None:
+    def fit(cls, network: FittedModel, table: Any, data: Any) -> None:
         """Fit a model that takes no gradient steps, and is no estimator, to one seed's training rows."""
         raise NotImplementedError
 

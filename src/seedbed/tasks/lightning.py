@@ -14,6 +14,7 @@ class Lightning:
     TAKES_OWN_METRICS: ClassVar[bool] = False
     SERVED_AS: ClassVar[str | None] = None
     INSPECTED: ClassVar[bool] = False
+    LATER_METRICS: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def declared_metrics(cls, settings: Mapping[str, Any]) -> tuple[Metric, ...]:

@@ -16,9 +16,9 @@ from seedbed.data.ratings import RatingTable
 from seedbed.data.splits import Rows
 from seedbed.errors import ConfigError
 from seedbed.metrics import FROM_ZERO, Metric, alike
-from seedbed.models.baselines import Baseline
+from seedbed.models.baselines import Fitted
 from seedbed.models.estimators import FittedEstimator
-from seedbed.models.fitted import Fitted
+from seedbed.models.fitted import FittedModel
 from seedbed.randomness import derive
 from seedbed.stacking.in_batch import Distinct, add_at, distinct, hard_negatives_softmax, in_batch_softmax
 from seedbed.stacking.layers import Stacked
@@ -237,13 +237,15 @@ class Retrieval(OfRatings):
     def check_network(cls, network: nn.Module, settings: Mapping[str, Any]) -> None:
         if isinstance(network, FittedEstimator):
             super().check_network(network, settings)
-        if isinstance(network, Fitted) and network.NEEDS and not is_installed(network.NEEDS[0]):
+        if isinstance(network, FittedModel) and network.NEEDS and not is_installed(network.NEEDS[0]):
             package, extra = network.NEEDS
             raise ConfigError(
                 f"model: {type(network).__name__} needs the package {package}, which is not installed. Install it with: "
                 f"pip install 'seedbed[{extra}]'"
             )
-        needed = ["scores"] if isinstance(network, Fitted) else ["scores", *NEEDED[settings.get("loss", LOSSES[0])]]
+        needed = (
+            ["scores"] if isinstance(network, FittedModel) else ["scores", *NEEDED[settings.get("loss", LOSSES[0])]]
+        )
         if lacking := [method for method in needed if not hasattr(network, method)]:
             raise ConfigError(
                 f"model: {type(network).__name__} has no method {' and no '.join(lacking)}, by which task=retrieval "
@@ -258,8 +260,8 @@ class Retrieval(OfRatings):
             )
 
     @classmethod
-    def fit(cls, network: Fitted, table: RatingTable, data: SeedData) -> None:
-        assert isinstance(network, Baseline)
+    def fit(cls, network: FittedModel, table: RatingTable, data: SeedData) -> None:
+        assert isinstance(network, Fitted)
         rows = data.rows.train
         pairs = np.unique(np.stack([table.users[rows], table.items[rows]]), axis=1)
         network.fit(pairs[0], pairs[1], data.seed)

@@ -27,7 +27,7 @@ from seedbed.imbalance.building import after_of
 from seedbed.models.estimator_files import NotKept, read
 from seedbed.models.estimators import FittedEstimator
 from seedbed.models.fits import FittedOnce
-from seedbed.models.fitted import Fitted
+from seedbed.models.fitted import FittedModel
 from seedbed.paths import expanded, make_importable
 from seedbed.results import Results
 from seedbed.statistics import summary
@@ -119,7 +119,7 @@ class TrackedVariant:
 
     def _network(self, trainer: StackTrainer, seed: int, run: str) -> nn.Module:
         network = trainer.parts.network().eval()
-        if isinstance(network, Fitted) and not network.KEPT:
+        if isinstance(network, FittedModel) and not network.KEPT:
             rows = build(self.config["split"], "split").rows(trainer.table, seed)
             self.task.fit(network, trainer.table, SeedData(seed, rows))
             return network

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from seedbed.config.lightning_modules import is_lightning_module, refuse_as_network
 from seedbed.errors import ConfigError, DataError, without_addresses
 from seedbed.lr_finder import AUTO
-from seedbed.models.fitted import Fitted
+from seedbed.models.fitted import FittedModel
 from seedbed.schedules import Schedule
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.layers import stacking_error
@@ -70,7 +70,7 @@ def tried(parts: VariantParts) -> NetworkTraits:
     parts.task.check_settings(parts.table, parts.task_settings)
     parts.task.check_network(network, parts.task_settings)
     notes = tuple(_parts_used_by_forward_alone(network, target))
-    if isinstance(network, Fitted):
+    if isinstance(network, FittedModel):
         unseen = f"{target} is computed from its training rows and takes no steps: callbacks see nothing of it."
         return NetworkTraits(takes_steps=False, notes=(*notes, unseen) if built_callbacks(parts.config) else notes)
     optimizer = _built_optimizer(parts, list(network.parameters()))

@@ -16,7 +16,7 @@ from seedbed.data.table import Dataset
 from seedbed.metrics import by_name, find
 from seedbed.models.estimators import FittedEstimator
 from seedbed.models.fits import Fit, FittedOnce
-from seedbed.models.fitted import Fitted
+from seedbed.models.fitted import FittedModel
 from seedbed.stacking.callbacks import SeedSelection
 from seedbed.stacking.layers import OneSeed
 from seedbed.tasks.base import SeedData
@@ -126,7 +126,7 @@ class StackTrainer:
         """The result of a model that is computed from the training rows."""
         start = time.perf_counter()
         network = self.parts.network()
-        assert isinstance(network, Fitted)
+        assert isinstance(network, FittedModel)
         if isinstance(network, FittedEstimator):
             fit, measured = self.seed_fit(data)
             return measured(fit.run())
@@ -146,7 +146,7 @@ class StackTrainer:
 
         return self.task.to_fit(network, table, exact), measured
 
-    def _measured(self, network: Fitted, table: Dataset, data: SeedData, seconds: float) -> SeedResult:
+    def _measured(self, network: FittedModel, table: Dataset, data: SeedData, seconds: float) -> SeedResult:
         """The result of a model that was fitted: what it measures is its first and only epoch.
 
         ``table`` and ``data`` are those of ``Task.exact``.

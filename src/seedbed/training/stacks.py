@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from seedbed.errors import ConfigError
-from seedbed.models.fitted import Fitted
+from seedbed.models.fitted import FittedModel
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.layers import OneSeed, Stacked
 from seedbed.stacking.layers import build as build_stacked
@@ -101,7 +101,11 @@ class StackBuilder:
     def _evaluated_at_once(self, seeds: int, network: Stacked) -> int:
         """Rows of each seed of a stack that are evaluated at once."""
         parts = self.parts
-        if isinstance(network, OneSeed) and isinstance(network.network, Fitted) and network.network.EVALUATED_AT_ONCE:
+        if (
+            isinstance(network, OneSeed)
+            and isinstance(network.network, FittedModel)
+            and network.network.EVALUATED_AT_ONCE
+        ):
             return network.network.EVALUATED_AT_ONCE
         of_a_row = sum(part.nbytes for part in parts.task.example(parts.table, 1, torch.Generator()))
         return max(parts.settings["batch_size"] or 1, min(EVALUATED_AT_ONCE, EVALUATED_BYTES // (seeds * of_a_row)))
