@@ -305,7 +305,7 @@ def print_usual(timing: Timing, cells: Sequence[UsualCell], of_all: int) -> None
 
 def print_ratio(usual: float, stacked: float) -> None:
     ratio = usual / stacked
-    print(f"\nusual {usual:.0f} s, stacked {stacked:.0f} s: ratio {ratio:.1f}")
+    print(f"\nusual {usual:.3g} s, stacked {stacked:.3g} s: ratio {ratio:.3g}")
     print(f"ratio >= {WANTED_RATIO:g}: {'yes' if ratio >= WANTED_RATIO else 'no'}")
 
 

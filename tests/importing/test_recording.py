@@ -115,7 +115,8 @@ def test_a_report_of_imported_results_is_true_of_them(project: Path) -> None:
     assert "- `wide`: 1 absent. Enters no mean and no interval and no test." in page
     assert "s² (1/n + 0.250)" in page
     assert re.search(
-        r"```\nseedbed import widths \S*results.csv --metric test/rmse .*\nseedbed report widths\n```", page
+        r"```\nseedbed import widths \S*results.csv --metric test/rmse .*\nseedbed report widths --config-dir \S+\n```",
+        page,
     )
     for name in ("report.html", "report.tex"):
         assert "Imported from results.csv, not trained by seedbed" in " ".join((folder / name).read_text().split())

@@ -51,7 +51,7 @@ def test_words_are_mended_and_the_recipe_is_kept(trained_project: Path, tmp_path
     assert "**Does oversampling help?**" in page
     assert "- Not stated there: The batch size" in page
     assert "- 8\n" in page
-    assert "report messages --metric test/f1\n" in page
+    assert "report messages --metric test/f1 --config-dir " in page
     assert '"rope": 0.01' in (tmp_path / "mended" / "record.json").read_text()
     assert (tmp_path / "mended" / "results.csv").read_bytes() == before["results.csv"]
     file.unlink()
