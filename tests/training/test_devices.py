@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import sys
+import tempfile
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
@@ -264,3 +266,11 @@ def test_a_step_on_a_gpu_waits_for_nothing(device: str, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(module, "training_step", watched)
     assert {result.outcome for result in trainer.train(data_of([0, 1, 2]))} == {"ok"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, processes are spawned in any case")
+def test_workers_are_spawned_where_the_path_of_a_socket_would_be_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    assert workers._context(cuda=False).get_start_method() == "forkserver"
+    monkeypatch.setattr(tempfile, "tempdir", f"/{'scratch' * 10}")
+    assert workers._context(cuda=False).get_start_method() == "spawn"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +28,7 @@ from seedbed.training.logger import LightningLogger
 from seedbed.training.seed_results import CurvePoints, SeedResult
 from seedbed.training.stack_trainer import StackTrainer
 
+LONGEST_FOLDER_OF_SOCKETS = 60
 # The device of this process, where it is a worker.
 _device: list[int] = []
 
@@ -84,9 +86,10 @@ def _context(cuda: bool) -> BaseContext:
     """How workers are started: as forks of one process that has imported PyTorch, where that is safe.
 
     It is started with the first of them, and lasts as long as this process. CUDA may be set up by what is imported, and
-    does not survive a fork; nor do macOS's own libraries.
+    does not survive a fork; nor do macOS's own libraries. It is spoken to by a socket in the folder for temporary files,
+    whose path the system limits to about 100 bytes.
     """
-    if cuda or sys.platform != "linux":
+    if cuda or sys.platform != "linux" or len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER_OF_SOCKETS:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
