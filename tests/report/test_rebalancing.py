@@ -12,7 +12,7 @@ from seedbed.report.analysis import analyse
 from seedbed.report.document import blocks_of
 from seedbed.report.evidence import evidence_of
 from seedbed.report.printed import table_text
-from seedbed.report.rebalancing import CHANGED, OPEN, THRESHOLD, rebalancing, rebalancing_sentences
+from seedbed.report.rebalancing import CHANGED, NEITHER, OPEN, THRESHOLD, rebalancing, rebalancing_sentences
 from seedbed.report.record import read_record
 from seedbed.report.render.markdown import markdown
 from seedbed.report.sections import rebalancing as of_rebalancing
@@ -47,7 +47,13 @@ def kept(seed: int, *, shift: float = 0.0, noise: float = 0.0, name: str = LOGIT
 
 
 def scored(**left_out: int) -> Scored:
-    made = {"none": {}, "shifted": {"shift": 2.0}, "noisy": {"noise": 2.5}, "alike": {"noise": 0.01}, "forest": {}}
+    made = {
+        "none": {},
+        "shifted": {"shift": 2.0, "noise": 0.01},
+        "noisy": {"noise": 2.5},
+        "alike": {"noise": 0.01},
+        "forest": {},
+    }
     by_variant = {
         name: {seed: kept(seed, **how) for seed in range(left_out.get(name, 0), SEEDS)} for name, how in made.items()
     }
@@ -87,6 +93,25 @@ def test_ranking_or_threshold(rebalanced: Results) -> None:
     )
     lines = table_text(rebalanced).split("\n")
     assert first.replace("`", "") in lines
+
+
+def test_the_same_ranking_in_every_seed_needs_no_test(make_results: Factory) -> None:
+    """As with a tuned threshold, however few seeds there are; a choice of imbalance/after is a strategy too."""
+    variants = {"none": [], "tuned": ["imbalance/after=threshold"], "again": ["imbalance=none"]}
+    values = {name: {"test/f1": [0.5, 0.6]} for name in variants}
+    config = make_config(variants=variants, report={"metric": "test/f1", "baseline": "none"}, published=None)
+    by_variant = {name: {seed: kept(seed) for seed in range(2)} for name in variants}
+    by_variant["tuned"] = {
+        seed: Scores({**of.arrays, PREDICTED: (of.arrays[LOGITS] > -1).astype(np.uint8)})
+        for seed, of in by_variant["none"].items()
+    }
+    analysis = analyse(make_results(values, config, scored=summarised(by_variant, 1, "spam"), labels={}))
+    found = rebalancing(analysis)
+    assert found is not None
+    assert {change.variant: change.verdict for change in found.changes} == {"tuned": THRESHOLD, "again": NEITHER}
+    assert rebalancing_sentences(analysis)[0] == (
+        "Against `none`, `tuned` changed only the threshold; `again` changed neither the ranking of rows nor F1 as predicted."
+    )
 
 
 def test_a_narrow_margin_or_a_lost_seed_leaves_it_open(rebalanced: Results) -> None:

@@ -8,6 +8,7 @@ from scipy.special import expit
 from sklearn.calibration import _SigmoidCalibration
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
+from seedbed.imbalance.after import Threshold, candidates
 from seedbed.tracking.two_classes import Cuts, platt, reliability, tuned_threshold
 
 
@@ -38,6 +39,13 @@ def test_a_curve_is_read_at_shares() -> None:
     np.testing.assert_allclose(cuts.precision_at(np.array([0.0, 0.5, 0.51, 1.0])), [1, 1, 2 / 3, 2 / 3])
     np.testing.assert_allclose(cuts.recall_at(np.array([0.0, 0.25, 0.5, 1.0])), [0.5, 0.75, 1, 1])
     assert np.isnan(tuned_threshold(np.array([0.1, 0.2]), np.array([False, False])))
+
+
+def test_of_equally_good_thresholds_both_take_the_same() -> None:
+    scores, positive = np.array([0.9, 0.6, 0.4, 0.2, 0.1]), np.array([True, False, False, True, False])
+    assert (
+        tuned_threshold(scores, positive) == Threshold().best(scores, positive, candidates(scores)) == (0.1 + 0.2) / 2
+    )
 
 
 def test_recalibration_is_platts() -> None:

@@ -3,7 +3,8 @@
 Ranking is compared by AUROC and average precision, which hang on no threshold; their tests are one family (Holm). Where
 neither tells a variant apart from the baseline, two one-sided tests, over the variants another family, say whether the
 difference in AUROC lies within ``report.margin``; if so, and if F1 of the predicted labels differs, which is tested as a third
-family, it was the threshold alone.
+family, it was the threshold alone. Where AUROC and average precision are the same in every seed, as with
+``imbalance.after=threshold``, nothing has to be tested.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ NAMES = {
     "f1_tuned": "F1, threshold tuned",
 }
 CHANGED, THRESHOLD, OPEN = "the ranking of rows changed", "only the threshold", "can't tell"
+NEITHER = "neither the ranking of rows nor F1 as predicted changed"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Change:
     tests: dict[str, PairedTest]
     """By the names of ``COMPARED``; not adjusted."""
     verdict: str
-    """CHANGED, THRESHOLD or OPEN."""
+    """CHANGED, THRESHOLD, NEITHER or OPEN."""
     why: str
     """What it rests on."""
 
@@ -92,7 +94,7 @@ def _rebalanced(analysis: Analysis, baseline: str) -> list[str]:
 
 
 def _without_strategy(overrides: Sequence[str]) -> set[str]:
-    return {text for text in map(str, overrides) if not re.match(r"[+~]*imbalance[.=@]", text)}
+    return {text for text in map(str, overrides) if not re.match(r"[+~]*imbalance[.=@/]", text)}
 
 
 def _tests(analysis: Analysis, scored: Scored, variant: str, baseline: str) -> dict[str, PairedTest]:
@@ -125,6 +127,12 @@ def _changes(
         same = p is not None and p < LEVEL
         if unscored[name]:
             verdict, why = OPEN, unscored[name]
+        elif all(_same(scored.variants[name], scored.variants[baseline], measure) for measure in RANKING):
+            labelled_alike = _same(scored.variants[name], scored.variants[baseline], "f1")
+            verdict, why = (
+                (NEITHER if labelled_alike else THRESHOLD),
+                "AUROC and average precision are the same in every seed",
+            )
         elif apart:
             verdict, why = CHANGED, listed(f"{NAMES[measure]} {_words(row.test)}" for measure, row in apart.items())
         elif same and of_f1[name, "f1"].told_apart:
@@ -135,6 +143,12 @@ def _changes(
             verdict, why = OPEN, f"AUROC {_words(own['auroc'])}, which may be nothing or more than {margin:g}"
         changes.append(Change(name, own, verdict, why))
     return changes
+
+
+def _same(first: OfScores, second: OfScores, measure: str) -> bool:
+    """Whether every seed has one value in both."""
+    pairs = _pairs(first, second, measure)
+    return len(pairs.first) > 0 and bool((pairs.first == pairs.second).all())
 
 
 def _family(
@@ -178,10 +192,11 @@ def rebalancing_sentences(analysis: Analysis) -> list[str]:
         return []
     of = {
         verdict: [analysis.quoted[change.variant] for change in found.changes if change.verdict == verdict]
-        for verdict in (CHANGED, THRESHOLD, OPEN)
+        for verdict in (CHANGED, THRESHOLD, NEITHER, OPEN)
     }
     parts = [f"{listed(of[CHANGED])} changed the ranking of rows"] if of[CHANGED] else []
     parts += [f"{listed(of[THRESHOLD])} changed only the threshold"] if of[THRESHOLD] else []
+    parts += [f"{listed(of[NEITHER])} changed neither the ranking of rows nor F1 as predicted"] if of[NEITHER] else []
     if of[OPEN]:
         parts.append(f"it can't be told whether {listed(of[OPEN])} changed the ranking of rows or only the threshold")
     return [f"Against {analysis.quoted[found.baseline]}, {'; '.join(parts)}.", *_to_use(analysis, found)]

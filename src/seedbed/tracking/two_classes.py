@@ -85,14 +85,14 @@ class Cuts:
 
 
 def tuned_threshold(scores: Floats, positive: Truth) -> float:
-    """The threshold with the highest F1 on these rows, of equals the highest: halfway between two neighbouring scores.
+    """The threshold with the highest F1 on these rows, of equals the lowest: halfway between two neighbouring scores.
 
-    NaN without a positive row.
+    So it is that of ``imbalance.after=threshold``. NaN without a positive row.
     """
     if not positive.any():
         return float("nan")
     cuts = Cuts.of(scores, positive)
-    best = int(cuts.f1.argmax())
+    best = len(cuts.f1) - 1 - int(cuts.f1[::-1].argmax())
     below = cuts.values[min(best + 1, len(cuts.values) - 1)]
     return float((cuts.values[best] + below) / 2)
 
