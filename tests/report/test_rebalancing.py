@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -176,3 +177,15 @@ def test_decision_values_have_no_reliability(make_results: Factory) -> None:
     assert [picture.name for picture in pictures] == ["precision_recall", "roc"]
     assert "No probabilities, and so neither reliability nor thresholds, has none and shifted." in page
     assert "What rebalancing changed" in markdown(blocks_of(evidence_of(analyse(results))))
+
+
+def test_it_is_said_where_no_tuned_threshold_does_better_than_the_labels_as_predicted(rebalanced: Results) -> None:
+    results = deepcopy(rebalanced)
+    assert results.scored is not None
+    for of in results.scored.variants.values():
+        of.measures["f1_tuned"] = [value - 0.5 for value in of.measures["f1_tuned"]]
+    said = rebalancing_sentences(analyse(results))[1]
+    found = rebalancing(analyse(results))
+    assert found is not None
+    highest = max(mean for name in rebalanced.variants if (mean := found.mean(name, "f1")) is not None)
+    assert said.endswith(f"has a higher one as predicted, without tuning: {highest:.4f}.")

@@ -210,5 +210,17 @@ def _to_use(analysis: Analysis, found: Rebalancing) -> list[str]:
     return [
         f"The threshold to use is {number(threshold, 3)} with {analysis.quoted[found.best]}: the mean of those that "
         f"{count_word(seeds)} seeds have tuned for F1 on their validation rows; of all variants, it has the highest mean F1 on "
-        f"test rows at such thresholds, {number(f1, 4)}."
+        f"test rows at such thresholds, {number(f1, 4)}.{_better_as_predicted(analysis, found)}"
     ]
+
+
+def _better_as_predicted(analysis: Analysis, found: Rebalancing) -> str:
+    """A sentence where the labels as they are predicted do better than any tuned threshold; "" elsewhere."""
+    tuned = found.mean(found.best, "f1_tuned")
+    means = {name: mean for name in found.scored.variants if (mean := found.mean(name, "f1")) is not None}
+    if not means or tuned is None:
+        return ""
+    best = max(means, key=lambda name: means[name])
+    if means[best] <= tuned:
+        return ""
+    return f" But {analysis.quoted[best]} has a higher one as predicted, without tuning: {number(means[best], 4)}."
