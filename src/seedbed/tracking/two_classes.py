@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from seedbed.imbalance.after import Threshold, candidates
+
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
 
@@ -85,16 +87,8 @@ class Cuts:
 
 
 def tuned_threshold(scores: Floats, positive: Truth) -> float:
-    """The threshold with the highest F1 on these rows, of equals the lowest: halfway between two neighbouring scores.
-
-    So it is that of ``imbalance.after=threshold``. NaN without a positive row.
-    """
-    if not positive.any():
-        return float("nan")
-    cuts = Cuts.of(scores, positive)
-    best = len(cuts.f1) - 1 - int(cuts.f1[::-1].argmax())
-    below = cuts.values[min(best + 1, len(cuts.values) - 1)]
-    return float((cuts.values[best] + below) / 2)
+    """The threshold with the highest F1 on these rows, as ``imbalance.after=threshold`` finds it; NaN without a positive row."""
+    return Threshold().best(scores, positive, candidates(scores)) if positive.any() else float("nan")
 
 
 def f1_of(predicted: Truth, positive: Truth) -> float:
