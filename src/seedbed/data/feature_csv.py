@@ -104,7 +104,7 @@ class FeatureCsv:
         outcome_at = self._outcome_position(records)
         chosen, unnamed = self._chosen(records, outcome_at)
         columns = [records.columns[at] for at in chosen]
-        exact, features, read, decimal = self._read(records, chosen, outcome_at)
+        exact, read, decimal = self._read(records, chosen, outcome_at)
         place = (
             f"{self.path}: column {records.columns[outcome_at]!r} (data.{'label' if self.target is None else 'target'})"
         )
@@ -115,10 +115,10 @@ class FeatureCsv:
         else:
             outcome = read_targets(records, self.target, decimal, self.missing_values)
             named_missing += outcome.named_missing
-        kept, dropped = self._complete(outcome, features, columns)
+        kept, dropped = self._complete(outcome, exact, columns)
         found = [read.columns.get(at, Column(records.columns[at])) for at in chosen]
-        kinds, features = kept_values(found, features[kept])
-        _, exact = kept_values(found, exact[kept])
+        kinds, exact = kept_values(found, exact[kept])
+        features = _in_32_bits(exact)
         filled, filled_notes = gap_notes(kinds, features, self.missing)
         outcomes = Outcomes.of_rows(outcome, kept, self.rules, place)
         dropped = {"dropped_bad_lines": records.dropped, **dropped}
@@ -199,10 +199,8 @@ class FeatureCsv:
 
     # ---- values --------------------------------------------------------------------------------------------------
 
-    def _read(
-        self, records: Records, chosen: Sequence[int], outcome_at: int
-    ) -> tuple[np.ndarray, np.ndarray, Read, str]:
-        """The features, (N, F) float64 and float32 with NaN where there is no value: of columns that are no numbers, those of their values.
+    def _read(self, records: Records, chosen: Sequence[int], outcome_at: int) -> tuple[np.ndarray, Read, str]:
+        """The features, (N, F) float64 with NaN where there is no value: of columns that are no numbers, those of their values.
 
         And the decimal sign, which targets have too.
         """
@@ -226,7 +224,7 @@ class FeatureCsv:
         if empty:
             raise DataError(f"{self.path} has columns without any value. Leave them out: {self._excluding(empty)}.")
         with np.errstate(over="ignore"):  # said below
-            features: np.ndarray = values.astype(np.float32) + np.float32(0)  # so that -0 becomes 0, its equal
+            features = _in_32_bits(values)
         if np.isinf(features).any():
             row, column = np.argwhere(np.isinf(features))[0]
             name = records.columns[chosen[column]]
@@ -235,7 +233,7 @@ class FeatureCsv:
                 f"bits ({np.isinf(features).sum()} such values in all). Mend the file, or leave the column out: "
                 f"{self._excluding([name])}."
             )
-        return values + 0.0, features, replace(read, named_missing=read.named_missing + named_missing), decimal
+        return values + 0.0, replace(read, named_missing=read.named_missing + named_missing), decimal
 
     def _not_numeric(
         self, records: Records, unreadable: Mapping[int, Numbers], refused: Mapping[int, NoCategory]
@@ -321,6 +319,12 @@ class FittedFeatures:
                 "all rows. Give it a fixed number of them."
             )
         return Prepared(features)
+
+
+def _in_32_bits(values: np.ndarray) -> np.ndarray:
+    """The values as networks see them; -0 becomes 0, its equal."""
+    features: np.ndarray = values.astype(np.float32) + np.float32(0)
+    return features
 
 
 def _such(refused: Mapping[int, NoCategory]) -> str:
