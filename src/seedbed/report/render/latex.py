@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from seedbed.report.blocks import (
     Block,
@@ -115,12 +115,11 @@ def _table(table: TableBlock) -> str:
     """All rows, under a caption that says how to read them."""
     form, ending = (_TABLE, "") if len(table.rows) <= LONGEST_FLOAT else (_LONG_TABLE, r" \\")
     caption = " ".join(filter(None, map(inline, [_title(table), table.about, *table.notes])))
-    cells = [[inline(cell) for cell in row] for row in table.rows]
     return form % {
         "caption": f"\\caption{{{caption}}}{ending}\n" if caption else "",
         "columns": "".join(_columns(table)),
         "header": _row(map(inline, table.header)) + "\n\\midrule\n" if any(table.header) else "",
-        "rows": "\n".join(map(_row, cells)),
+        "rows": "\n\\midrule\n".join(_rows(rows) for rows in (table.rows, table.last) if rows),
     }
 
 
@@ -130,7 +129,8 @@ def _title(table: TableBlock) -> Words:
 
 def _columns(table: TableBlock) -> list[str]:
     """The first column to the left, the others to the right, and those of long texts in lines of their own."""
-    columns = zip(*table.rows, strict=True) if table.rows else [()] * len(table.header)
+    rows = [*table.rows, *table.last]
+    columns = zip(*rows, strict=True) if rows else [()] * len(table.header)
     return [
         r">{\raggedright\arraybackslash}p{6cm}" if any(map(_is_long, column)) else "r" if place else "l"
         for place, column in enumerate(columns)
@@ -141,6 +141,10 @@ def _is_long(cell: Words) -> bool:
     """Whether a cell is a text of several lines; one long word, such as a digest, cannot be broken."""
     text = terminal.inline(cell)
     return len(text) > LONGEST_CELL and " " in text
+
+
+def _rows(rows: Iterable[Sequence[Words]]) -> str:
+    return "\n".join(_row(map(inline, row)) for row in rows)
 
 
 def _row(cells: Iterable[str]) -> str:
