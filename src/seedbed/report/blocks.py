@@ -130,6 +130,8 @@ class TableBlock:
     """Says on such a page which rows are not shown."""
     last: Sequence[Sequence[Words]] = ()
     """Rows about those above, such as an average rank, set apart by a rule; shown wherever the table is."""
+    name: str = ""
+    """The name of its file, where a format gives it one, without the ending; "" for that of its section."""
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,7 @@ _DOCUMENT = r"""\documentclass{article}
 \end{document}
 """
 
-# [H], of the package float: tables and figures stay in their sections.
-_TABLE = r"""\begin{table}[H]
+_TABLE = r"""\begin{table}%(place)s
 \centering
 %(caption)s\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%%
 \begin{tabular}{%(columns)s}
@@ -53,12 +52,18 @@ _TABLE = r"""\begin{table}[H]
 \end{table}"""
 
 # A table over pages: published numbers may be many.
-_LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}
+_LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}\setlength{\LTcapwidth}{\linewidth}
 \begin{longtable}{%(columns)s}
 %(caption)s\toprule
+%(header)s\endfirsthead
+\multicolumn{%(width)d}{l}{%(continued)s} \\
+\toprule
 %(header)s\endhead
-\bottomrule
+\midrule
+\multicolumn{%(width)d}{r}{continued on the next page} \\
 \endfoot
+\bottomrule
+\endlastfoot
 %(rows)s
 \end{longtable}}"""
 
@@ -72,6 +77,9 @@ _FIGURE = r"""\IfFileExists{%(file)s}{%%
 
 _LISTING = r"""{\footnotesize\ttfamily\raggedright\noindent
 %s\par}"""
+
+IN_ITS_SECTION = "[H]"
+"""Of the package float: where a table or a figure of the document stands."""
 
 _HEADINGS = {1: "section", 2: "subsection", 3: "subsubsection"}
 
@@ -100,7 +108,7 @@ def _block(block: Block) -> str:
         case Figure(picture):
             return _FIGURE % {"file": f"{picture.name}.png", "caption": escaped(picture.caption)}
         case TableBlock():
-            return _table(block)
+            return tabular(block, IN_ITS_SECTION)
 
 
 def _typed(line: str) -> str:
@@ -111,12 +119,17 @@ def _typed(line: str) -> str:
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _table(table: TableBlock) -> str:
-    """All rows, under a caption that says how to read them."""
-    form, ending = (_TABLE, "") if len(table.rows) <= LONGEST_FLOAT else (_LONG_TABLE, r" \\")
+def tabular(table: TableBlock, place: str = "", label: str = "") -> str:
+    """All rows, under a caption that says how to read them: a float, or over pages where there are many."""
+    is_float = len(table.rows) + len(table.last) <= LONGEST_FLOAT
+    form, ending = (_TABLE, "") if is_float else (_LONG_TABLE, r" \\")
     caption = " ".join(filter(None, map(inline, [_title(table), table.about, *table.notes])))
+    named = rf"\label{{{label}}}" if label else ""
     return form % {
-        "caption": f"\\caption{{{caption}}}{ending}\n" if caption else "",
+        "place": place,
+        "caption": f"\\caption{{{caption}}}{named}{ending}\n" if caption else "",
+        "continued": r"Table~\thetable, continued" if caption else "continued",
+        "width": len(table.header),
         "columns": "".join(_columns(table)),
         "header": _row(map(inline, table.header)) + "\n\\midrule\n" if any(table.header) else "",
         "rows": "\n\\midrule\n".join(_rows(rows) for rows in (table.rows, table.last) if rows),
