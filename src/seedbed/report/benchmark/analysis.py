@@ -47,6 +47,11 @@ class BenchmarkAnalysis:
             return list(combinations(variants, 2))
         return [(variant, self.baseline) for variant in variants if variant != self.baseline]
 
+    @cached_property
+    def whole(self) -> Analysis:
+        """The cells of all data sets as if they were of one: for what all have in common. Nothing is tested on it."""
+        return Analysis(_joined(self.benchmark), self.metric, self.baseline, self.rope)
+
     # ---- on each data set --------------------------------------------------------------------------------------------
 
     @cached_property
@@ -230,6 +235,7 @@ def analyse_benchmark(
 
 
 def _joined(benchmark: Benchmark) -> Results:
-    """The cells of all data sets as if they were of one, to find what metrics and variants there are; nothing is tested on them."""
     cells = pd.concat([results.cells for results in benchmark.data_sets.values()], ignore_index=True)
-    return replace(benchmark.first, variants=benchmark.variants, cells=cells)
+    launches = {launch["id"]: launch for results in benchmark.data_sets.values() for launch in results.launches}
+    oldest_first = sorted(launches.values(), key=lambda launch: launch.get("started", ""))
+    return replace(benchmark.first, variants=benchmark.variants, cells=cells, launches=oldest_first)
