@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedbed.checks import require_choice
+from seedbed.config.baselines import Stated
 from seedbed.figures import Kind
 from seedbed.report.analysis import analyse, comparison_table
 from seedbed.report.blocks import Block, pictures_of
@@ -39,7 +40,7 @@ def write_report(
     folder: Path,
     *,
     metric: str | None = None,
-    baseline: str | None = None,
+    baseline: Stated = None,
     rope: float | None = None,
     formats: Sequence[str] = FORMATS,
     learned: Inspection | str | None = None,

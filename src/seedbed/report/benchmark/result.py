@@ -59,7 +59,7 @@ def _cell(analysis: BenchmarkAnalysis, data_set: str, variant: str) -> Words:
 
 def _mark(analysis: BenchmarkAnalysis, data_set: str, variant: str) -> str:
     """What the ordinary report on the data set says of a variant beside its baseline; "" where it does not tell them apart."""
-    if analysis.baseline is None:
+    if analysis.all_pairs:
         return ""
     said = [row.verdict for (first, _), row in analysis.on_each[data_set].items() if first == variant]
     return "".join(f" {MARKS[verdict]}" for verdict in said if verdict in MARKS)
@@ -91,11 +91,11 @@ def _about(analysis: BenchmarkAnalysis) -> Words:
 
 
 def _about_marks(analysis: BenchmarkAnalysis) -> str:
-    if analysis.baseline is None or not analysis.families:
+    if analysis.all_pairs or not analysis.families:
         return ""
     ways = "better ↑ or worse ↓" if analysis.declared.is_ranked else "higher ↑ or lower ↓"
     return (
-        f" An arrow says that the ordinary test on this data set finds the variant {ways} than {code(analysis.baseline)} "
+        f" An arrow says that the ordinary test on this data set finds the variant {ways} than {code(analysis.baseline) if analysis.baseline else 'its baseline'} "
         f"({false_families(analysis.families)})."
     )
 
