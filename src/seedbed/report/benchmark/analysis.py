@@ -161,7 +161,9 @@ class BenchmarkAnalysis:
 
     @cached_property
     def _common(self) -> dict[str, Means]:
-        found = {name: means_of(analysis, self.ranked) for name, analysis in self.of_each.items()} if self.ranked else {}
+        found = (
+            {name: means_of(analysis, self.ranked) for name, analysis in self.of_each.items()} if self.ranked else {}
+        )
         common = {name: means for name, means in found.items() if means is not None}
         return common if with_lost_as_worst(list(common.values()), self.declared) is not None else self._kept(common)
 
@@ -226,7 +228,7 @@ class BenchmarkAnalysis:
 def _plural(why: str, count: int) -> str:
     """What several variants do: "does not apply" -> "do not apply"."""
     first, _, rest = why.partition(" ")
-    return f"{({'does': 'do', 'was': 'were', 'has': 'have'}[first] if count > 1 else first)} {rest}"
+    return f"{ ({'does': 'do', 'was': 'were', 'has': 'have'}[first] if count > 1 else first) } {rest}"
 
 
 def analyse_benchmark(
@@ -253,5 +255,8 @@ def _of(benchmark: Benchmark, metric: str, baselines: Baselines, rope: float | N
 def _joined(benchmark: Benchmark) -> Results:
     cells = pd.concat([results.cells for results in benchmark.data_sets.values()], ignore_index=True)
     launches = {launch["id"]: launch for results in benchmark.data_sets.values() for launch in results.launches}
+    if benchmark.command:
+        launches.setdefault(benchmark.launch, {"id": benchmark.launch, "command": benchmark.command})
     oldest_first = sorted(launches.values(), key=lambda launch: launch.get("started", ""))
-    return replace(benchmark.first, variants=benchmark.variants, cells=cells, launches=oldest_first)
+    launch = benchmark.launch or benchmark.first.launch
+    return replace(benchmark.first, variants=benchmark.variants, cells=cells, launch=launch, launches=oldest_first)

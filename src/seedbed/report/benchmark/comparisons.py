@@ -10,6 +10,7 @@ from seedbed.report.benchmark.words import counted, difference_text, named, said
 from seedbed.report.blocks import Block, Brief, Heading, Math, Number, Paragraph, Plain, TableBlock, Words
 from seedbed.report.formatting import count_word, number, p_text
 from seedbed.report.paired_tests import LEVEL
+from seedbed.report.pictures.picture import Picture
 
 
 def section(evidence: BenchmarkEvidence) -> list[Block]:
@@ -113,7 +114,11 @@ def _about_lost(analysis: BenchmarkAnalysis) -> str:
     if not analysis.declared.is_ranked:
         return f" Runs were lost on {named(data_sets)}: no verdict is given on a pair that lost some."
     worst = analysis.declared.worst
-    how = f"with the value {worst:g}, the worst of the metric" if worst is not None else "behind all others of their data set"
+    how = (
+        f"with the value {worst:g}, the worst of the metric"
+        if worst is not None
+        else "behind all others of their data set"
+    )
     return (
         f" On {named(data_sets)} runs diverged, failed or have no finite value: there all numbers but p (Holm) are of the other "
         f"seeds, and a verdict is given only if the test says the same with these runs {how}; the larger p enters Holm's method."
@@ -127,3 +132,8 @@ def _about_chances(analysis: BenchmarkAnalysis) -> str:
         f" P(worse), P(equivalent) and P(better) are the chances that on another data set a difference below, within or above "
         f"± {analysis.rope:g} is the most likely one, by the Bayesian signed-rank test (Benavoli et al. 2014)."
     )
+
+
+def pictures(evidence: BenchmarkEvidence) -> list[Picture]:
+    """The differences by data set."""
+    return []

@@ -18,14 +18,23 @@ DIGITS = 12
 def section(evidence: BenchmarkEvidence) -> list[Block]:
     """A row a data set, and what was noted of them."""
     benchmark = evidence.benchmark
-    notes = notes_of({name: [str(note) for note in results.data.get("notes") or ()] for name, results in benchmark.data_sets.items()})
+    notes = notes_of(
+        {name: [str(note) for note in results.data.get("notes") or ()] for name, results in benchmark.data_sets.items()}
+    )
     return [Heading("Data sets"), _table(benchmark), *([Bullets(notes)] if notes else [])]
 
 
 def _table(benchmark: Benchmark) -> TableBlock:
     overrides = benchmark.first.config.get("data_sets")
     stated = overrides if isinstance(overrides, Mapping) else {}
-    header: list[Words] = ["data set", "rows", "of each class", "imbalance ratio", "features", "training/validation/test"]
+    header: list[Words] = [
+        "data set",
+        "rows",
+        "of each class",
+        "imbalance ratio",
+        "features",
+        "training/validation/test",
+    ]
     header += ["made from"] if benchmark.sources else []
     header += ["SHA-256", "read by"] if stated else ["SHA-256"]
     rows = [_row(benchmark, name, results, stated.get(name)) for name, results in benchmark.data_sets.items()]
@@ -58,7 +67,9 @@ def _row(benchmark: Benchmark, name: str, results: Results, overrides: object) -
         cells.append(Plain(source) if source else NOTHING)
     digest = str(results.data.get("digest") or "")
     cells.append(InlineCode(digest[:DIGITS]) if digest else NOTHING)
-    texts = [str(text) for text in overrides] if isinstance(overrides, Sequence) and not isinstance(overrides, str) else []
+    texts = (
+        [str(text) for text in overrides] if isinstance(overrides, Sequence) and not isinstance(overrides, str) else []
+    )
     cells.append(joined(map(InlineCode, texts), " ") if texts else NOTHING)
     return cells
 
@@ -83,4 +94,7 @@ def notes_of(notes: Mapping[str, Sequence[str]]) -> list[Words]:
     for data_set, of_one in notes.items():
         for note in dict.fromkeys(of_one):
             about.setdefault(note, []).append(data_set)
-    return [Plain(note) if len(names) == len(notes) and len(notes) > 1 else (named(names), ": ", Plain(note)) for note, names in about.items()]
+    return [
+        Plain(note) if len(names) == len(notes) and len(notes) > 1 else (named(names), ": ", Plain(note))
+        for note, names in about.items()
+    ]

@@ -20,12 +20,16 @@ def section(evidence: BenchmarkEvidence) -> list[Block]:
         reasons = {variant: absences(of_one.results, variant, analysis.metric) for variant in of_one.results.variants}
         told = [f"{code(variant)} {', '.join(why)}" for variant, why in reasons.items() if why]
         lines += [f"{code(name)}: {'; '.join(told)}."] if told else []
-    asked = [*benchmark.first.config.get("variants") or ()]
+    asked = list(benchmark.first.config.get("variants") or ())
     inapplicable = {variant for reasons in benchmark.inapplicable.values() for variant in reasons}
     if unasked := [name for name in asked if name not in benchmark.variants and name not in inapplicable]:
         lines.append(f"{named(unasked)}: not asked for in this launch.")
     if nowhere := [name for name in asked if name not in benchmark.variants and name in inapplicable]:
-        lines.append(f"{named(nowhere)}: applies to none of the data sets." if len(nowhere) == 1 else f"{named(nowhere)}: apply to none of the data sets.")
+        lines.append(
+            f"{named(nowhere)}: applies to none of the data sets."
+            if len(nowhere) == 1
+            else f"{named(nowhere)}: apply to none of the data sets."
+        )
     nothing = "Nothing: every cell that was asked for finished, and enters the tables."
     how = "A value that is absent enters no mean; a verdict counts a run that diverged or failed as the worst."
     return [Heading("What was left out"), *([Bullets(lines), Paragraph(how)] if lines else [Paragraph(nothing)])]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from seedbed.report.benchmark.evidence import BenchmarkEvidence
+from seedbed.report.blocks import Block
+from seedbed.report.pictures.picture import Picture
 from seedbed.results import Results
 
 ROWS, IMBALANCE, FEATURES = "rows", "imbalance ratio", "features"
@@ -29,3 +32,13 @@ def imbalance_ratio(results: Results) -> float | None:
     """Rows of the most frequent class over those of the rarest; None where these are not known."""
     rows = rows_by_class(results)
     return max(rows.values()) / min(rows.values()) if len(rows) > 1 and min(rows.values()) else None
+
+
+def section(evidence: BenchmarkEvidence) -> list[Block]:
+    """The picture; [] where there is nothing to draw."""
+    return []
+
+
+def pictures(evidence: BenchmarkEvidence) -> list[Picture]:
+    """The differences against each property."""
+    return []

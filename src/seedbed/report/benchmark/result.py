@@ -34,7 +34,10 @@ def table(analysis: BenchmarkAnalysis) -> TableBlock:
     variants = analysis.benchmark.variants
     return TableBlock(
         ["data set", *map(Plain, variants)],
-        [[Plain(name), *(_cell(analysis, name, variant) for variant in variants)] for name in analysis.benchmark.data_sets],
+        [
+            [Plain(name), *(_cell(analysis, name, variant) for variant in variants)]
+            for name in analysis.benchmark.data_sets
+        ],
         caption=(Plain(analysis.benchmark.experiment), ": ", Plain(analysis.label())),
         about=_about(analysis),
         notes=_notes(analysis),
@@ -105,7 +108,11 @@ def about_ranks(analysis: BenchmarkAnalysis) -> str:
     if len(analysis.average_ranks) < 2:
         return ""
     first = "best" if analysis.declared.is_ranked else "highest"
-    every = "all data sets" if not analysis.outside else f"the {counted(len(analysis.common))} on which all variants have run"
+    every = (
+        "all data sets"
+        if not analysis.outside
+        else f"the {counted(len(analysis.common))} on which all variants have run"
+    )
     lost = " A seed that diverged or failed counts there as the worst." if analysis.lost_in_block else ""
     return f" Average ranks are over {every}, 1 the {first}, equal values sharing their mean rank.{lost}"
 

@@ -21,7 +21,12 @@ def section(evidence: BenchmarkEvidence) -> list[Block]:
     if not analysis.declared.is_ranked or len(analysis.of_each) < LEAST or not analysis.pairs:
         return []
     thirds = _thirds(analysis)
-    sentences = [*_best(analysis), *_best_without_thirds(analysis, thirds), *_verdicts(analysis), *_verdicts_without_thirds(analysis, thirds)]
+    sentences = [
+        *_best(analysis),
+        *_best_without_thirds(analysis, thirds),
+        *_verdicts(analysis),
+        *_verdicts_without_thirds(analysis, thirds),
+    ]
     if not sentences:
         return []
     return [Heading("How steady the ranking is"), Bullets(sentences), *_table(analysis, thirds)]
@@ -113,7 +118,11 @@ def _verdicts(analysis: BenchmarkAnalysis) -> list[str]:
     more = f"; and {count_word(len(told) - len(shown))} more changes" if len(told) > len(shown) else ""
     count = len({place for place, _ in changed})
     others = len(now) - count
-    rest = f" The {'other verdict stays' if others == 1 else f'other {count_word(others)} verdicts stay'} without any one of them." if others else ""
+    rest = (
+        f" The {'other verdict stays' if others == 1 else f'other {count_word(others)} verdicts stay'} without any one of them."
+        if others
+        else ""
+    )
     return [f"Verdicts that hang on single data sets: {'; '.join(shown)}{more}.{rest}"]
 
 
@@ -134,7 +143,9 @@ def _verdicts_without_thirds(analysis: BenchmarkAnalysis, thirds: Thirds | None)
             for row, whole in zip(family, analysis.family, strict=True)
             if row.verdict != whole.verdict
         ]
-        shown = listed(changed[:MOST_NAMED]) + (f" and {count_word(len(changed) - MOST_NAMED)} more" if len(changed) > MOST_NAMED else "")
+        shown = listed(changed[:MOST_NAMED]) + (
+            f" and {count_word(len(changed) - MOST_NAMED)} more" if len(changed) > MOST_NAMED else ""
+        )
         told.append(f"without the {which} third {shown if changed else 'no verdict changes'}")
     fewer = " Fewer data sets tell less apart." if any("is '" in text for text in told) else ""
     return [f"Verdicts {'; '.join(told)}.{fewer}"]
