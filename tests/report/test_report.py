@@ -40,9 +40,14 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 @pytest.fixture(autouse=True)
 def quick_pictures(request):
-    """Only tests that ask for ``drawn`` draw whole pages."""
-    if "drawn" not in request.fixturenames:
+    """Only tests that ask for ``drawn`` or ``real_pictures`` draw whole pages."""
+    if not {"drawn", "real_pictures"} & set(request.fixturenames):
         request.getfixturevalue("undrawn")
+
+
+@pytest.fixture
+def real_pictures():
+    """For a test that draws the pictures of its own results."""
 
 
 @pytest.fixture(scope="module")
