@@ -405,6 +405,7 @@ def test_awkward_names_go_through_every_format(make_results, tmp_path):
     assert (tmp_path / "f1_.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_the_latex_document_compiles(make_results, tmp_path, real_pictures):
     values = {name: {"test/f1 (%)": [place, place + 1.0, place + 3.0]} for place, name in enumerate(AWKWARD)}
@@ -422,6 +423,7 @@ def test_the_latex_document_compiles(make_results, tmp_path, real_pictures):
     assert "<./f1_.png" in done.stdout.replace("\n", "")  # the pictures are in it
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_a_paper_takes_in_every_table_with_the_packages_that_it_names(make_results, tmp_path):
     """A long one too, and those of several experiments side by side."""
