@@ -22,10 +22,10 @@ VARIANTS = ["lr", "lr_smote", "gb", "gb_smote", "none"]
         ({"lr_smote": "nome"}, r"^report\.baseline=\{lr_smote: nome\}: the experiment has no variant 'nome', did you mean 'none'"),
         ({"gb_smote": "gb", "lr": "lr"}, r"^report\.baseline=\{lr: lr\}: no variant is compared with itself"),
         ({"lr_smote": 3}, r"^report\.baseline=\{lr_smote: 3\} cannot be used: .* put a number in quotes"),
-        ({"lr_smote": None}, r"^report\.baseline=\{lr_smote: None\} cannot be used: it must be the names of two variants"),
+        ({"lr_smote": None}, r"^report\.baseline=\{lr_smote: null\} cannot be used: it must be the names of two variants"),
         ({"lr_smote": {"a": "lr"}}, r"cannot be used: it must be the names of two variants"),
         ({1: "lr"}, r"^report\.baseline=\{1: lr\} cannot be used"),
-        (["lr"], r"^report\.baseline=\['lr'\]: the experiment has no variant"),
+        (["lr"], r"^report\.baseline=\[lr\]: the experiment has no variant"),
         ("nome", r"^report\.baseline=nome: the experiment has no variant 'nome', did you mean 'none'"),
     ],
 )  # fmt: skip
