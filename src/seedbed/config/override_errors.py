@@ -73,6 +73,11 @@ def _unknown_key(override: Override, said: str, request: Request) -> ConfigError
     }
     keys[variant] = own_keys
     having = [other for other in request.variants if key in keys[other]]
+    if variant in having and isinstance(keys[variant][key], Mapping):  # into which Hydra puts no new key by itself
+        return ConfigError(
+            f"{said}: {key} is the mapping {shown(keys[variant][key])}, whose entries are changed one by one: +{key}.NAME=VALUE "
+            f"adds one, {key}.NAME=VALUE changes one, ~{key}.NAME takes one out."
+        )
     if variant in having:  # Hydra puts a mapping into what is there, and only into a mapping
         return ConfigError(
             f"{said}: {key} is {shown(keys[variant][key])}, no mapping that another one could be put into. Give a value "
