@@ -61,13 +61,13 @@ def run(
     frames ``cells`` (variant x seed), ``curves`` and ``comparisons``, the MLflow id of its ``launch``, and
     ``failures``. Raises a ``SeedbedError`` for bad input, before any training.
     """
-    from seedbed.config.experiment import load_experiment
+    from seedbed.config.experiment import load_experiments
 
-    experiment = load_experiment(name, overrides, config_dir)  # before what trains is imported, which takes seconds
-    from seedbed.running.runner import run_experiment
+    experiments = load_experiments(name, overrides, config_dir)  # before what trains is imported, which takes seconds
+    from seedbed.running.benchmark import run_experiments
     from seedbed.training.progress import Display
 
-    return run_experiment(experiment, Display(quiet))
+    return run_experiments(experiments, Display(quiet))
 
 
 def find_lr(

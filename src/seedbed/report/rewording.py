@@ -7,12 +7,13 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from seedbed.config.experiment import Experiment, load_experiment
+from seedbed.config.experiment import Experiment, load_experiments
 from seedbed.config.folders import experiment_names
 from seedbed.config.recipe import canonical, recipe_of
 from seedbed.config.settings import without_usual_margin
 from seedbed.errors import ConfigError
 from seedbed.report.formatting import listed
+from seedbed.quoting import quoted
 from seedbed.results import Results, typed_about
 
 WORDING = ("question", "report", "published")
@@ -36,7 +37,7 @@ def with_current_wording(results: Results, config_dir: str | PathLike[str] | Non
             f"There is no experiments/{results.experiment}.yaml here: question, report section and published part are those "
             "that were recorded. Name the folder that has it with --config-dir."
         ]
-    current = load_experiment(results.experiment, list(typed_about(results.command, WORDING)), config_dir)
+    current = _today(results, list(typed_about(results.command, WORDING)), config_dir)
     wording = {key: current.config[key] for key in WORDING if key in current.config}
     recorded, given = results.config.get("report") or {}, dict(wording["report"])
     kept = {key: recorded.get(key) for key in ASKED_OF_WEIGHTS}
@@ -53,11 +54,17 @@ def with_current_wording(results: Results, config_dir: str | PathLike[str] | Non
     return replace(results, config={**results.config, **wording}), said
 
 
+def _today(results: Results, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> Experiment:
+    """The experiment of the file as it stands, on the data set that the results are on."""
+    picked = [f"data_sets=[{quoted(name)}]" for name in results.config.get("data_sets") or ()]
+    return load_experiments(results.experiment, [*overrides, *picked], config_dir)[0]
+
+
 def _other_recipe(results: Results, current: Experiment, config_dir: str | PathLike[str] | None) -> list[str]:
     """One sentence where the file would train something else than what was trained; [] where it would not."""
     name = results.experiment
     try:
-        under = load_experiment(name, results.overrides, config_dir) if results.overrides else current
+        under = _today(results, results.overrides, config_dir) if results.overrides else current
         different = _differences(results, under)
     except ConfigError as error:
         different = [f"the launch's overrides do not fit the file any more: {error}"]
