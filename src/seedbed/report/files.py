@@ -7,7 +7,7 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -51,6 +51,24 @@ def write_files(folder: Path, contents: Mapping[str, bytes | str], option: str) 
             f"The files cannot be written to {folder}: {error.strerror or error}. Make room there, or name another folder with "
             f"{option}; nothing that was trained is lost."
         ) from error
+
+
+def remove_earlier(folder: Path, kept: Collection[str], mark: str) -> None:
+    """Remove what an earlier report has left in ``folder``: files that begin with ``mark`` and are none of those ``kept``."""
+    for path in sorted(folder.glob("*")):
+        try:
+            if path.name not in kept and path.is_file() and _begins_with(path, mark.encode()):
+                path.unlink()
+        except OSError as error:
+            raise ConfigError(
+                f"{path}, of an earlier report, cannot be removed: {error.strerror or error}. Remove it, or name another "
+                "folder with --output."
+            ) from error
+
+
+def _begins_with(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(mark)) == mark
 
 
 def write_file(path: Path, content: bytes) -> None:

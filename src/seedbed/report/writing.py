@@ -13,15 +13,17 @@ from seedbed.report.analysis import analyse, comparison_table
 from seedbed.report.blocks import Block, pictures_of
 from seedbed.report.document import blocks_of, launch_answer, launch_pictures
 from seedbed.report.evidence import Evidence, evidence_of
-from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_files
+from seedbed.report.files import comparisons_csv, curves_csv, published_csv, remove_earlier, results_csv, write_files
 from seedbed.report.findings import FILE, read_findings
 from seedbed.report.footnotes import note_lines
 from seedbed.report.pictures.picture import files_of
 from seedbed.report.record import RECORD, portable, record_json
 from seedbed.report.render.html import html
 from seedbed.report.render.latex import latex
+from seedbed.report.render.latex_tables import MARK, TABLES, table_files
 from seedbed.report.render.markdown import escaped, markdown
 from seedbed.report.searches.trials import trials_csv
+from seedbed.report.sections.repeat import commands
 from seedbed.results import Results
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ def write_report(
     if "csv" in formats:
         contents |= _tables(evidence)
     write_files(folder, contents, "--output")
+    if "tex" in formats:
+        remove_earlier(folder / TABLES, [Path(name).name for name in contents], MARK)
     return [folder / name for name in contents]
 
 
@@ -78,7 +82,15 @@ def _pages(evidence: Evidence, formats: Sequence[str]) -> dict[str, bytes | str]
         "tex": lambda: latex(blocks),
     }
     contents: dict[str, bytes | str] = {f"report.{name}": make() for name, make in pages.items() if name in formats}
-    return contents | (files if beside else {})
+    return contents | (files if beside else {}) | (_alone(blocks, evidence) if "tex" in formats else {})
+
+
+def _alone(blocks: Sequence[Block], evidence: Evidence) -> dict[str, bytes | str]:
+    """Each table of ``report.tex`` in a file of its own, for papers."""
+    results = evidence.results
+    launch = f", launch {results.launch[:8]}" if results.launch else ""
+    origin = [f"Experiment {results.experiment}{launch}:", *(f"  {command}" for command in commands(evidence))]
+    return dict(table_files(blocks, results.experiment, origin))
 
 
 def _tables(evidence: Evidence) -> dict[str, bytes | str]:

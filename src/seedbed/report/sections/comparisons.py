@@ -55,6 +55,7 @@ def _table(analysis: Analysis) -> TableBlock:
         about=_about_test(analysis),
         shown=[place for place, row in enumerate(analysis.family) if id(row) in kept],
         left_out=f"{analysis.left_out} All rows stand in comparisons.csv." if analysis.left_out else "",
+        name="comparisons",
     )
 
 

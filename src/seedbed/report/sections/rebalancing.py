@@ -34,6 +34,7 @@ def section(evidence: Evidence) -> list[Block]:
         rows,
         caption="What rebalancing changed",
         about=_about(found),
+        name="rebalancing",
     )
     said = [f"{analysis.quoted[change.variant]}: {change.verdict} ({change.why})." for change in found.changes]
     return [Heading("What rebalancing changed"), table, Bullets(said)]

@@ -32,6 +32,7 @@ def section(evidence: Evidence) -> list[Block]:
             *_about_outcomes(analysis),
         ),
         notes=[Plain(note) for note in note_lines(analysis.results)],
+        name="result",
     )
     return [Heading("Result"), table]
 
