@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from seedbed.report.analysis import (
     BETTER,
@@ -348,7 +349,13 @@ def _lacking(analysis: Analysis, variant: str) -> str:
 
 
 def _claims(claims: list[Claim], analysis: Analysis) -> str:
-    if not claims:
+    own = (analysis.results.config.get("report") or {}).get("metric")
+    return claims_sentence(claims, str(own) if own != analysis.metric else "")
+
+
+def claims_sentence(claims: Sequence[Claim], metric: str) -> str:
+    """What became of several claims of the source; ``metric`` is what they are about, where it must be said."""
+    if len(claims) < 2:
         return ""
     counts = Counter(claim.verdict for claim in claims)
     parts = [
@@ -361,8 +368,5 @@ def _claims(claims: list[Claim], analysis: Analysis) -> str:
         )
         if counts[verdict]
     ]
-    if len(claims) < 2:
-        return ""
-    own = (analysis.results.config.get("report") or {}).get("metric")
-    about = f" (about {_code(str(own))})" if own != analysis.metric else ""
+    about = f" (about {_code(metric)})" if metric else ""
     return f"Of the source's {count_word(len(claims))} claims{about}, {listed(parts)}."
