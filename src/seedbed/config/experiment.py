@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -316,10 +316,6 @@ def _check_published(variants: Sequence[Variant], names: Sequence[str], typed: S
     check_stated(variants[0].config.get("published"), names, measured if own_task else {})
 
 
-COLLECTIONS: dict[str, Callable[[], Sequence[str]]] = {}
-"""What names the data sets of each collection, which are chosen by ``data.name``."""
-
-
 class Template:
     """One variant of an experiment, whose settings a search varies: ``at`` gives it under further overrides.
 
@@ -409,12 +405,14 @@ def data_set_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
 
 
 def _of_collection(file: str, collection: str) -> dict[str, list[str]]:
+    from seedbed.data.catalogue import COLLECTIONS  # reads what it knows of each
+
     names = COLLECTIONS.get(collection)
     if names is None:
         raise ConfigError(
             f"{file}: data_sets.collection={collection}: there is no such collection, {near_misses(collection, COLLECTIONS)}"
         )
-    return {name: [f"data={collection}", f"data.name={name}"] for name in names()}
+    return {name: [f"data={collection}", f"data.name={name}"] for name in names}
 
 
 def _are_lists(named: Any) -> bool:

@@ -57,6 +57,8 @@ _SOURCES: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
     "seedbed.data.movielens.MovieLens": lambda _: "movielens",  # its editions share users and ratings
     "seedbed.data.sms_spam.SmsSpam": lambda _: "sms_spam",
 }
+COLLECTIONS: dict[str, tuple[str, ...]] = {"keel": tuple(keel_sets.SETS)}
+"""The data sets of each collection, which ``data.name`` chooses from."""
 DATASETS: dict[str, Callable[..., Published]] = {
     "cifar10": Cifar10Files,
     "keel": KeelFiles,

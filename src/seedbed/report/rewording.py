@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any
@@ -12,8 +12,8 @@ from seedbed.config.folders import experiment_names
 from seedbed.config.recipe import canonical, recipe_of
 from seedbed.config.settings import without_usual_margin
 from seedbed.errors import ConfigError
-from seedbed.report.formatting import listed
 from seedbed.quoting import quoted
+from seedbed.report.formatting import listed
 from seedbed.results import Results, typed_about
 
 WORDING = ("question", "report", "published")

@@ -23,6 +23,7 @@ from seedbed.config.experiment import load_experiments
 from seedbed.config.override_grammar import by_group, in_grammar, parse
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.paths import project_folder
+from seedbed.running.benchmark import run_experiments
 from seedbed.running.hydra_jobs import (
     SEARCHES,
     Stopped,
@@ -35,7 +36,6 @@ from seedbed.running.hydra_jobs import (
 )
 from seedbed.running.job_logs import add_failures, log_name, logged, why_failed
 from seedbed.running.launchers import BASIC, batch_overrides, class_name, launcher_name, threads_of_a_job
-from seedbed.running.benchmark import run_experiments
 from seedbed.running.runner import open_store
 from seedbed.running.sweep import SweepJob
 from seedbed.tracking.store import NothingTracked, Store

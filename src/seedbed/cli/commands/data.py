@@ -11,7 +11,6 @@ import click
 from seedbed.cli import completion
 from seedbed.cli.options import Commands, WithExamples, debug_option
 
-
 OF_SETS = "keel"
 """The data set that is many, each with a name of its own."""
 

@@ -145,7 +145,9 @@ class BenchmarkAnalysis:
 
     @cached_property
     def _common(self) -> dict[str, Means]:
-        found = {name: means_of(analysis, self.ranked) for name, analysis in self.of_each.items()} if self.ranked else {}
+        found = (
+            {name: means_of(analysis, self.ranked) for name, analysis in self.of_each.items()} if self.ranked else {}
+        )
         common = {name: means for name, means in found.items() if means is not None}
         return common if with_lost_as_worst(list(common.values()), self.declared) is not None else self._kept(common)
 
@@ -210,7 +212,7 @@ class BenchmarkAnalysis:
 def _plural(why: str, count: int) -> str:
     """What several variants do: "does not apply" -> "do not apply"."""
     first, _, rest = why.partition(" ")
-    return f"{({'does': 'do', 'was': 'were', 'has': 'have'}[first] if count > 1 else first)} {rest}"
+    return f"{ ({'does': 'do', 'was': 'were', 'has': 'have'}[first] if count > 1 else first) } {rest}"
 
 
 def analyse_benchmark(
@@ -222,7 +224,9 @@ def analyse_benchmark(
     """
     whole = analyse(_joined(benchmark), metric, baseline, rope)
     of_each = {
-        name: Analysis(results, whole.metric, whole.baseline if whole.baseline in results.variants else None, whole.rope)
+        name: Analysis(
+            results, whole.metric, whole.baseline if whole.baseline in results.variants else None, whole.rope
+        )
         for name, results in benchmark.data_sets.items()
         if whole.metric in results.metrics
     }

@@ -91,7 +91,11 @@ def _largest(analysis: BenchmarkAnalysis, apart: Sequence[OverDataSets]) -> list
 def _clause(analysis: BenchmarkAnalysis, row: OverDataSets) -> str:
     test = row.test
     behind = f", behind on {count_word(test.losses)}" if test.losses else ""
-    lost = " (of the runs that did not diverge or fail; the verdict counts the others as the worst)" if row.pair.lost_on else ""
+    lost = (
+        " (of the runs that did not diverge or fail; the verdict counts the others as the worst)"
+        if row.pair.lost_on
+        else ""
+    )
     ahead = "ahead" if analysis.declared.is_ranked else "higher"
     behind = behind if analysis.declared.is_ranked else behind.replace("behind", "lower")
     return (
@@ -104,7 +108,11 @@ def _undecided(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets], others
     count = count_word(len(rows))
     if analysis.baseline is None:
         if others:
-            return f"the other {count} pairs can't be told apart" if len(rows) > 1 else "the other pair can't be told apart"
+            return (
+                f"the other {count} pairs can't be told apart"
+                if len(rows) > 1
+                else "the other pair can't be told apart"
+            )
         if len(rows) == 1:
             return f"{code(rows[0].variant)} and {code(rows[0].other)} can't be told apart"
         return f"none of the {count} pairs can be told apart"
@@ -137,7 +145,10 @@ def _no_verdicts(analysis: BenchmarkAnalysis) -> list[str]:
         for row in rows[:MOST_CLAUSES]
     ]
     more = len(rows) - MOST_CLAUSES
-    return [*told, *([f"No verdict on {count_word(more)} more pairs (see the tests over data sets)."] if more > 0 else [])]
+    return [
+        *told,
+        *([f"No verdict on {count_word(more)} more pairs (see the tests over data sets)."] if more > 0 else []),
+    ]
 
 
 def too_few(analysis: BenchmarkAnalysis) -> str:
@@ -170,7 +181,9 @@ def _for(comparisons: int) -> str:
 
 def _equivalences(analysis: BenchmarkAnalysis) -> str:
     """Whose difference on another data set is too small to matter, with what probability at least."""
-    chances = {row: chance for row in analysis.family if (chance := analysis.chances(row)) and chance.equal >= EQUIVALENT}
+    chances = {
+        row: chance for row in analysis.family if (chance := analysis.chances(row)) and chance.equal >= EQUIVALENT
+    }
     if not chances:
         return ""
     pairs = [f"{code(row.variant)} and {code(row.other)}" for row in chances]
@@ -215,7 +228,11 @@ def _leader(analysis: BenchmarkAnalysis) -> str:
     if len(ranks) < 2 or not analysis.declared.is_ranked:
         return ""
     best = [name for name, rank in ranks.items() if rank == min(ranks.values())]
-    where = f"over the {counted(len(analysis.common))} on which all variants have run" if analysis.outside else f"over {counted(len(analysis.common))}"
+    where = (
+        f"over the {counted(len(analysis.common))} on which all variants have run"
+        if analysis.outside
+        else f"over {counted(len(analysis.common))}"
+    )
     sentence = f"The best average rank {where} is {min(ranks.values()):.2f} of {len(ranks)}, of {named(best)}"
     if len(best) > 1:
         return f"{sentence}."
@@ -247,7 +264,9 @@ def _on_each(analysis: BenchmarkAnalysis) -> list[str]:
     if not analysis.families:
         return []
     first = f"On single data sets the ordinary tests tell apart: {'; '.join(told[:MOST_CLAUSES])}"
-    more = f"; and {count_word(len(told) - MOST_CLAUSES)} more pairs (see the table)" if len(told) > MOST_CLAUSES else ""
+    more = (
+        f"; and {count_word(len(told) - MOST_CLAUSES)} more pairs (see the table)" if len(told) > MOST_CLAUSES else ""
+    )
     if not told:
         return [f"On no single data set do the ordinary tests tell any of these pairs apart ({_families(analysis)})."]
     return [f"{first}{more}. These verdicts are each data set's own ({_families(analysis)})."]
@@ -298,7 +317,9 @@ def _inapplicable(analysis: BenchmarkAnalysis) -> list[str]:
 def _gaps(analysis: BenchmarkAnalysis) -> list[str]:
     """On which data sets values are lacking."""
     without = [name for name in analysis.benchmark.data_sets if name not in analysis.of_each]
-    sentences = [f"On {named(without)} no run has {code(analysis.metric)}: nothing there is compared."] if without else []
+    sentences = (
+        [f"On {named(without)} no run has {code(analysis.metric)}: nothing there is compared."] if without else []
+    )
     lacking = [
         name
         for name, of_one in analysis.of_each.items()

@@ -104,7 +104,11 @@ def _in_order(analysis: BenchmarkAnalysis, groups: Sequence[Sequence[str]]) -> C
     ahead = [one_sided(test.p, test.test.leaning > 0) for test in tests]
     shown = "; ".join(_told(analysis, test) for test in tests)
     if len(pairs) == 1:
-        support = f"; no test ({tests[0].test.words or 'runs were lost, and no value stands for them'})" if tests[0].p is None else ""
+        support = (
+            f"; no test ({tests[0].test.words or 'runs were lost, and no value stands for them'})"
+            if tests[0].p is None
+            else ""
+        )
     else:
         support = f"; {len(pairs)} pairs must agree{weakest_part([' − '.join(pair) for pair in pairs], ahead)}"
     lost = "; the test counts lost seeds as the worst" if any(test.lost_on for test in tests) else ""

@@ -1,9 +1,9 @@
 """Findings about an experiment over several data sets: their numbers are those over data sets, or of one that is named.
 
-    values:
-      won: {wins: [smote, none], format: word}                       # data sets on which smote is ahead
-      size: {difference_over: [smote, none], format: +.3f}           # Hodges-Lehmann estimate
-      best: {mean: [smote, test/f1], data_set: pima, format: .3f}    # as in a report on that data set
+values:
+  won: {wins: [smote, none], format: word}                       # data sets on which smote is ahead
+  size: {difference_over: [smote, none], format: +.3f}           # Hodges-Lehmann estimate
+  best: {mean: [smote, test/f1], data_set: pima, format: .3f}    # as in a report on that data set
 """
 
 from __future__ import annotations

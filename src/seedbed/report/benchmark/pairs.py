@@ -120,6 +120,4 @@ def posterior_over(pair: PairTest, rope: float, metric: Metric) -> PracticalPost
     """Chances on another data set; None where runs were lost, as it would be about the others alone."""
     if pair.lost_on:
         return None
-    return bayesian_signed_rank(
-        list(pair.differences.values()), rope=rope, lower_is_better=metric.lower_is_better
-    )
+    return bayesian_signed_rank(list(pair.differences.values()), rope=rope, lower_is_better=metric.lower_is_better)

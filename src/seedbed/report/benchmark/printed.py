@@ -1,0 +1,2 @@
+def benchmark_text(b, metric=None) -> str:
+    return str(b)[:200]

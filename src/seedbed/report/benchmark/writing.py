@@ -1,0 +1,2 @@
+def benchmark_page(b, with_pictures=True):
+    return "x", {}
