@@ -405,7 +405,7 @@ def data_set_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
 
 
 def _of_collection(file: str, collection: str) -> dict[str, list[str]]:
-    from seedbed.data.catalogue import COLLECTIONS  # reads what it knows of each
+    from seedbed.data.catalogue import COLLECTIONS  # noqa: PLC0415 - reads what it knows of each
 
     names = COLLECTIONS.get(collection)
     if names is None:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="The latest search: its trials, and what it found beside the variant as it stands. Goes to a folder search/.",
 )
+@data_set_option
 @metric_option
 @baseline_option
 @click.option(
@@ -67,6 +68,7 @@ def report(
     run_id: str | None,
     written: Path | None,
     of_search: bool,
+    data_set: str | None,
     metric: str | None,
     baseline: str | None,
     rope: float | None,
