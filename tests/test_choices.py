@@ -92,6 +92,7 @@ TRAINED = [
     run("labelled", "data=feature_csv imbalance=undersample optimizer=rmsprop schedule=cyclic", "data.exclude=[text]"),
     run("labelled", "data=feature_csv imbalance=smote optimizer=adagrad schedule=linear_warmup", "data.exclude=[text]"),
     run("labelled", "data=feature_csv imbalance=smote_nc", "data.path=mixed.csv"),
+    run("labelled", "data=feature_csv imbalance=smote_by_columns", "data.path=mixed.csv"),
     run("labelled", "data=feature_csv imbalance=smote_n", "data.path=mixed.csv", "data.exclude=[x]"),
     run("labelled", "data=feature_csv model=logistic_regression imbalance=borderline_smote", "data.exclude=[text]"),
     run("labelled", "data=feature_csv model=random_forest imbalance=svm_smote", "data.exclude=[text]", "model.n_estimators=5"),
