@@ -73,5 +73,7 @@ def _notes(chosen: KeelSet, table: Table) -> list[str]:
             "on two of these are not independent."
         )
     if table.positive is not None and table.classes[table.positive] == "negative":
-        notes.append("The positive class, of precision, recall, F1 and AUROC, is the one that the file calls 'negative'.")
+        notes.append(
+            "The positive class, of precision, recall, F1 and AUROC, is the one that the file calls 'negative'."
+        )
     return notes
