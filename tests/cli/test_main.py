@@ -77,14 +77,21 @@ def test_status_and_report(typed: Callable[..., Result], trained_project: Path) 
     def written() -> dict[str, bytes]:
         done = typed("report", "messages")
         assert done.exit_code == 0, done.stderr
-        return {path.name: path.read_bytes() for path in folder.iterdir()}
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     files = written()
     of_scores = ("reliability", "roc", "precision_recall", "f1_by_threshold")
     names = ("accuracy", "seeds", "differences", "curves", *of_scores)
     drawn = {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     tables = {*(f"{name}.csv" for name in ("results", "curves", "comparisons", "published")), "record.json"}
-    assert set(files) == {"report.md", "report.html", "report.tex"} | drawn | tables
+    assert {name for name in files if not name.startswith("tables/")} == {
+        "report.md",
+        "report.html",
+        "report.tex",
+        *drawn,
+        *tables,
+    }
+    assert {"tables/result.tex", "tables/comparisons.tex", "tables/every_seed.tex"} < set(files)
     assert written() == files
     wrong = typed("report", "messages", "--metric", "test/acuracy")
     assert wrong.exit_code == 2
