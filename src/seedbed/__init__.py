@@ -109,8 +109,15 @@ def load(
         if run is not None:
             raise ConfigError(f"run={run!r}: a folder holds the report of one launch. Give run or folder, not both.")
         from seedbed.report.record import read_record
+        from seedbed.results import Benchmark
 
-        return read_record(name, folder).results
+        results = read_record(name, folder).results
+        if isinstance(results, Benchmark):
+            raise ConfigError(
+                f"folder={str(folder)!r} holds the report of {len(results.data_sets)} data sets, and load() gives the results "
+                "on one: read its results.csv, whose first column is the data set."
+            )
+        return results
     from seedbed.tracking.launches import find_launch
     from seedbed.tracking.reading import read_results
     from seedbed.tracking.store import open_project_store

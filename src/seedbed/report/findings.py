@@ -278,10 +278,12 @@ def _together(results: Results, variants: list[str], metric: str) -> float:
 def _verdict(results: Results, pair: list[Any], metric: str | None = None) -> str:
     """The words of the comparison of a variant with a baseline, among all comparisons with that baseline.
 
-    On the experiment's own metric where none is named.
+    Or among those that the experiment names, where each variant has its own baseline there, and this one that one. On the experiment's own metric where none is named.
     """
     variant, baseline = pair
-    return next(row.verdict for row in analyse(results, metric, baseline).family if row.variant == variant)
+    stated = analyse(results, metric)
+    analysis = stated if stated.baseline_of(variant) == baseline else analyse(results, metric, baseline)
+    return next(row.verdict for row in analysis.family if row.variant == variant)
 
 
 def _cold_share(results: Results, variant: str) -> float:

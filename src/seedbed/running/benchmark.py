@@ -16,7 +16,7 @@ from seedbed.data.catalogue import source_of
 from seedbed.errors import SeedbedError
 from seedbed.report.benchmark.analysis import analyse_benchmark
 from seedbed.report.benchmark.printed import benchmark_text
-from seedbed.report.benchmark.tables import comparison_table
+from seedbed.report.benchmark.tables import comparisons_table
 from seedbed.results import Benchmark
 from seedbed.running.launch_record import describe_benchmark, describe_launch
 from seedbed.running.planning import Planned, installed, plan_cells
@@ -69,7 +69,7 @@ class BenchmarkOutcome(Ran):
     @property
     def comparisons(self) -> pd.DataFrame:
         """The comparisons on each data set, and those over all of them; see ``seedbed.compare``."""
-        return comparison_table(analyse_benchmark(self.results))
+        return comparisons_table(analyse_benchmark(self.results))
 
     def text(self) -> str:
         """The table that a command prints."""

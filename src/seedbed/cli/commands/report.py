@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, baseline_option, config_dir_option, debug_option, metric_option
+from seedbed.cli.options import (
+    WithExamples,
+    baseline_option,
+    config_dir_option,
+    data_set_option,
+    debug_option,
+    metric_option,
+)
 from seedbed.errors import ConfigError
 
 if TYPE_CHECKING:
-    from seedbed.results import Results
+    from seedbed.results import Benchmark, Results
     from seedbed.trained.inspection import Inspection
 
 
@@ -85,12 +92,13 @@ def report(
     from seedbed.paths import project_folder
     from seedbed.report.files import check_writable
     from seedbed.report.findings import FILE, other_cells
-    from seedbed.report.writing import FORMATS, write_report
+    from seedbed.report.writing import FORMATS
 
     chosen = [name.strip() for name in formats.split(",")]
     for name in chosen:
         require_choice("--format", name, FORMATS)
     check_writable(output or written or project_folder(config_dir) / "experiments" / experiment, "--output")
+    results: Results | Benchmark
     if written is None:
         results, learned, folder = _tracked(experiment, run_id, of_search, metric, config_dir)
     elif run_id is None and not of_search:
@@ -101,10 +109,23 @@ def report(
         click.echo(f"The report does not say what the model learned: {learned}", err=True)
     asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
     findings = folder / FILE  # wherever the pages go
-    for path in write_report(results, output or folder, learned=learned, findings=findings, **asked):
+    for path in _write(results, output or folder, learned, {"findings": findings, **asked}):
         click.echo(path)
     if note := other_cells(findings, results):
         click.echo(note, err=True)
+
+
+def _write(
+    results: Results | Benchmark, folder: Path, learned: Inspection | str | None, asked: dict[str, Any]
+) -> list[Path]:
+    """Write the report on one data set, or over several."""
+    from seedbed.report.benchmark.writing import write_benchmark
+    from seedbed.report.writing import write_report
+    from seedbed.results import Benchmark
+
+    if isinstance(results, Benchmark):
+        return write_benchmark(results, folder, **asked)
+    return write_report(results, folder, learned=learned, **asked)
 
 
 def _tracked(
@@ -134,13 +155,20 @@ def _tracked(
     return results, learned, folder
 
 
-def _written(experiment: str, folder: Path, config_dir: str | None) -> tuple[Results, Inspection | str | None, Path]:
+def _written(
+    experiment: str, folder: Path, config_dir: str | None
+) -> tuple[Results | Benchmark, Inspection | str | None, Path]:
     """What a report needs, from the folder of a written one, and that folder."""
     from seedbed.report.record import read_record
-    from seedbed.report.rewording import with_current_wording
+    from seedbed.report.rewording import of_benchmark, with_current_wording
+    from seedbed.results import Benchmark
 
     record = read_record(experiment, folder)
-    results, unused = with_current_wording(record.results, config_dir)
+    results: Results | Benchmark = record.results
+    if isinstance(results, Benchmark):
+        results, unused = of_benchmark(results, config_dir)
+    else:
+        results, unused = with_current_wording(results, config_dir)
     click.echo(f"Reporting launch {results.launch[:8]} ({results.command}) from {folder} ...", err=True)
     for sentence in unused:
         click.echo(sentence, err=True)

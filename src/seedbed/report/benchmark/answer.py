@@ -21,6 +21,7 @@ def summary_sentences(analysis: BenchmarkAnalysis, claims: Sequence[Claim]) -> l
     sentences = [
         *_foreign_data(analysis),
         analysis.exploratory,
+        analysis.whole.uncompared,
         _differences(analysis),
         *_no_verdicts(analysis),
         too_few(analysis),
@@ -74,11 +75,16 @@ def _data_sets(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets]) -> str
 def _counts(analysis: BenchmarkAnalysis, apart: Sequence[OverDataSets]) -> str:
     """How many of very many pairs are told apart: "9 of 14 are told apart from `a`: five better, four worse; "."""
     of = f"{len(apart)} of {len(analysis.tested)}"
-    if analysis.baseline is None:
+    if analysis.all_pairs:
         return f"{of} pairs are told apart; "
     ways = Counter(row.verdict for row in apart)
     told = ", ".join(f"{count_word(ways[way])} {way}" for way in (BETTER, WORSE, HIGHER, LOWER) if ways[way])
-    return f"{of} are told apart from {code(analysis.baseline)}: {told}; "
+    return f"{of} are told apart from {_baseline(analysis)}: {told}; "
+
+
+def _baseline(analysis: BenchmarkAnalysis) -> str:
+    """What variants are compared with, within a sentence."""
+    return code(analysis.baseline) if analysis.baseline else "their baselines"
 
 
 def _largest(analysis: BenchmarkAnalysis, apart: Sequence[OverDataSets]) -> list[str]:
@@ -106,7 +112,7 @@ def _clause(analysis: BenchmarkAnalysis, row: OverDataSets) -> str:
 
 def _undecided(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets], others: bool) -> str:
     count = count_word(len(rows))
-    if analysis.baseline is None:
+    if analysis.all_pairs:
         if others:
             return (
                 f"the other {count} pairs can't be told apart"
@@ -116,10 +122,10 @@ def _undecided(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets], others
         if len(rows) == 1:
             return f"{code(rows[0].variant)} and {code(rows[0].other)} can't be told apart"
         return f"none of the {count} pairs can be told apart"
-    baseline = code(analysis.baseline)
     if len(rows) <= 3:
-        return f"{named([row.variant for row in rows])} can't be told apart from {baseline}"
-    return f"{'the other' if others else 'all'} {count} can't be told apart from {baseline}"
+        whose = _baseline(analysis) if analysis.baseline else "its baseline" if len(rows) == 1 else "their baselines"
+        return f"{named([row.variant for row in rows])} can't be told apart from {whose}"
+    return f"{'the other' if others else 'all'} {count} can't be told apart from {_baseline(analysis)}"
 
 
 def _untested(analysis: BenchmarkAnalysis) -> str:

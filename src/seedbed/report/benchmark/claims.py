@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
+from seedbed.config.baselines import Baselines
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis, analyse_benchmark
 from seedbed.report.benchmark.pairs import PairTest
 from seedbed.report.claims import (
@@ -78,8 +79,8 @@ def _can_beat(analysis: BenchmarkAnalysis, pair: Sequence[str]) -> CheckResult:
 
 
 def _not_significant(analysis: BenchmarkAnalysis, argument: dict[str, Any] | None) -> CheckResult:
-    baseline = (argument or {}).get("baseline", analysis.baseline)
-    family = (analysis if baseline == analysis.baseline else replace(analysis, baseline=baseline)).family
+    given = argument or {}
+    family = (analysis.against(Baselines.of(given["baseline"])) if "baseline" in given else analysis).family
     tested = {row.pair: row for row in family if row.p is not None}
     if not tested:
         return CheckResult("No difference could be tested.")

@@ -30,17 +30,17 @@ def pictures(evidence: Evidence) -> list[Picture]:
     scored = evidence.results.scored
     if scored is None:
         return []
-    baseline, of = evidence.analysis.baseline, f"of {scored.positive} on test rows, by variant"
+    baselines, of = evidence.analysis.baselines, f"of {scored.positive} on test rows, by variant"
     drawn = [
-        Picture("precision_recall", f"Precision over recall {of}", partial(precision_recall_figure, scored, baseline)),
-        Picture("roc", f"ROC curve {of}", partial(roc_figure, scored, baseline)),
+        Picture("precision_recall", f"Precision over recall {of}", partial(precision_recall_figure, scored, baselines)),
+        Picture("roc", f"ROC curve {of}", partial(roc_figure, scored, baselines)),
     ]
     if not any(variant.f1 for variant in scored.variants.values()):
         return drawn
     return [
         Picture("reliability", f"Reliability of the probabilities {of}", partial(reliability_figure, scored)),
         *drawn,
-        Picture("f1_by_threshold", f"F1 over the threshold {of}", partial(thresholds_figure, scored, baseline)),
+        Picture("f1_by_threshold", f"F1 over the threshold {of}", partial(thresholds_figure, scored, baselines)),
     ]
 
 
