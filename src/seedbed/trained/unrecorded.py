@@ -22,7 +22,7 @@ from seedbed.results import CELL_COLUMNS, DECISIONS, LABELS, LOGITS, PREDICTED, 
 from seedbed.stacking.layers import OneSeed
 from seedbed.stacking.metrics import probabilities
 from seedbed.tasks.classification import Classification
-from seedbed.tracking.scores import kept_scores
+from seedbed.tracking.scores import Scores, kept_scores
 from seedbed.tracking.store import Store
 from seedbed.trained.from_weights import ScoresFromWeights
 from seedbed.trained.loading import seed_or_seeds
@@ -59,8 +59,10 @@ def with_metric(
     cells = store.cells(results.cells["fingerprint"])
     sound = results.cells[(results.cells["status"] == "FINISHED") & (results.cells["outcome"] != "diverged")]
     from_weights = from_weights or ScoresFromWeights(store)
-    from_weights.compute([cells[fingerprint] for fingerprint in dict.fromkeys(sound["fingerprint"])])
     scores = {of: kept_scores(store, cells[of], from_weights.scores) for of in dict.fromkeys(sound["fingerprint"])}
+    if without := [cells[fingerprint] for fingerprint, of in scores.items() if not of.arrays]:
+        from_weights.compute(without)
+        scores |= {cell.fingerprint: from_weights.scores.get(cell.id, Scores({})) for cell in without}
     kept = {fingerprint: of_cell.of("test") for fingerprint, of_cell in scores.items()}
     lacking = {fingerprint for fingerprint, arrays in kept.items() if not arrays}
     _check(label, declared[name], results, lacking, kept, list(from_weights.sentences()))
