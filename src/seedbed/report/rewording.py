@@ -7,7 +7,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from seedbed.config.experiment import Experiment, load_experiments
+from seedbed.config.experiment import Experiment, load_first
 from seedbed.config.folders import experiment_names
 from seedbed.config.recipe import canonical, recipe_of
 from seedbed.config.settings import without_usual_margin
@@ -78,7 +78,7 @@ def _reworded(results: Results, current: Experiment) -> tuple[Results, list[str]
 def _today(results: Results, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> Experiment:
     """The experiment of the file as it stands, on the data set that the results are on."""
     picked = [f"data_sets=[{quoted(name)}]" for name in results.config.get("data_sets") or ()]
-    return load_experiments(results.experiment, [*overrides, *picked], config_dir)[0]
+    return load_first(results.experiment, [*overrides, *picked], config_dir)
 
 
 def _other_recipe(results: Results, current: Experiment, config_dir: str | PathLike[str] | None) -> list[str]:

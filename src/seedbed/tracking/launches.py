@@ -61,7 +61,9 @@ def on_data_set(store: Store, launch: Launch, data_set: str | None) -> Launch:
         )
     wanted = launch.data_sets[0] if data_set is None else data_set
     if wanted not in launch.data_sets:
-        raise TrackingError(f"--data-set {wanted}: {about} has no such data set, {near_misses(wanted, launch.data_sets)}")
+        raise TrackingError(
+            f"--data-set {wanted}: {about} has no such data set, {near_misses(wanted, launch.data_sets)}"
+        )
     found = next((part for part in store.on_data_sets(launch.id) if part.data_set == wanted), None)
     if found is None:
         raise TrackingError(f"{about} ended before it began with data set {wanted!r}. Run it again.")
