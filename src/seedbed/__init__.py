@@ -133,7 +133,7 @@ Good = str | float | Mapping[str, str | float] | None
 def compare(
     results: Results | Outcome | pd.DataFrame,
     metric: str | None = None,
-    baseline: str | None = None,
+    baseline: str | Mapping[str, str] | None = None,
     *,
     good: Good = None,
     split: str | None = None,
@@ -144,7 +144,7 @@ def compare(
 ) -> pd.DataFrame:
     """Each variant against the baseline, or all pairs where there is none: difference, interval, p-values, verdict.
 
-    ``metric`` ("test/f1") and ``baseline`` default to the experiment's. A data frame of results that were trained
+    ``metric`` ("test/f1") and ``baseline``, one name or ``{variant: baseline}``, default to the experiment's. A data frame of results that were trained
     elsewhere has a row a run, with the columns ``variant_key`` and ``seed_key`` and one a metric; what the other
     arguments say of it is as for ``import_results``. No store is needed, and none is written.
     """
@@ -156,7 +156,7 @@ def compare(
 def _compared(
     results: Results | Outcome | pd.DataFrame,
     metric: str | None,
-    baseline: str | None,
+    baseline: str | Mapping[str, str] | None,
     good: Good,
     split: str | None,
     test_share: float | None,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from seedbed.checks import require
+from seedbed.checks import require, shown
 from seedbed.errors import ConfigError, near_misses
 
 KEY = "report.baseline"
@@ -41,7 +41,7 @@ class Baselines:
     def require_among(self, variants: Collection[str], key: str = KEY, owner: str = "the experiment") -> None:
         """Raises ``ConfigError`` for a name that is none of the variants of ``owner``."""
         places = [(name, _pair_text(*pair)) for pair in self.own.items() for name in pair]
-        places += [] if self.one is None else [(self.one, self.one)]
+        places += [] if self.one is None else [(self.one, shown(self.one))]
         for name, given in places:
             if name not in variants:
                 raise ConfigError(
@@ -78,4 +78,4 @@ ALL_PAIRS = Baselines()
 
 def _pair_text(variant: object, other: object) -> str:
     """One pair as it is typed."""
-    return f"{{{variant}: {other}}}"
+    return f"{{{shown(variant)}: {shown(other)}}}"
