@@ -1,6 +1,6 @@
 """What rebalancing changed: the ranking of rows, or only where its threshold lies.
 
-Ranking is compared by AUROC and average precision, which hang on no threshold; their tests are one family (Holm). Where
+Ranking is compared by AUROC and average precision, which do not depend on a threshold; their tests are one family (Holm). Where
 neither tells a variant apart from the baseline, two one-sided tests, over the variants another family, say whether the
 difference in AUROC lies within ``report.margin``; if so, and if F1 of the predicted labels differs, which is tested as a third
 family, it was the threshold alone. Where AUROC and average precision are the same in every seed, as with
@@ -94,7 +94,12 @@ def _rebalanced(analysis: Analysis, baseline: str) -> list[str]:
 
 
 def _without_strategy(overrides: Sequence[str]) -> set[str]:
-    return {text for text in map(str, overrides) if not re.match(r"[+~]*imbalance[.=@/]", text)}
+    return {text for text in map(str, overrides) if not sets_strategy(text)}
+
+
+def sets_strategy(override: str) -> bool:
+    """Whether an override of a variant chooses or sets its strategy, on rows, loss or scores."""
+    return re.match(r"[+~]*imbalance[.=@/]", override) is not None
 
 
 def _tests(analysis: Analysis, scored: Scored, variant: str, baseline: str) -> dict[str, PairedTest]:

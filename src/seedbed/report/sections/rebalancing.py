@@ -1,4 +1,4 @@
-"""What rebalancing changed: differences by measures that hang on no threshold, beside those that do."""
+"""What rebalancing changed: differences by measures that do not depend on a threshold, beside those that do."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked
 from seedbed.report.formatting import difference_words, number
 from seedbed.report.rebalancing import COMPARED, NAMES, Rebalancing, rebalancing
+from seedbed.report.threshold_marks import threshold_mark, threshold_notes
+from seedbed.results import Results
 
 DECIMALS = 4
+_F1 = "test/f1"
 
 
 def section(evidence: Evidence) -> list[Block]:
@@ -30,13 +33,19 @@ def section(evidence: Evidence) -> list[Block]:
         threshold = number(found.mean(change.variant, "threshold"), 3)
         rows.append([Plain(names[change.variant]), *map(Number, differences), Number(threshold)])
     table = TableBlock(
-        ["variant", *(NAMES[measure] for measure in COMPARED), "threshold"],
+        ["variant", *(NAMES[measure] + _mark(analysis.results, measure) for measure in COMPARED), "threshold"],
         rows,
         caption="What rebalancing changed",
         about=_about(found),
+        notes=threshold_notes(analysis.results, [_F1]),
     )
     said = [f"{analysis.quoted[change.variant]}: {change.verdict} ({change.why})." for change in found.changes]
     return [Heading("What rebalancing changed"), table, Bullets(said)]
+
+
+def _mark(results: Results, measure: str) -> str:
+    """That of F1 for both columns of it."""
+    return threshold_mark(results, _F1) if measure in ("f1", "f1_tuned") else ""
 
 
 def _about(found: Rebalancing) -> Words:
@@ -45,7 +54,7 @@ def _about(found: Rebalancing) -> Words:
         Plain(found.baseline),
         "; beneath, differences to it with 95 % intervals, which allow for no other comparison, of the variants that differ from it "
         "in `imbalance` alone. AUROC, average precision and the Brier score after everyone's probabilities are recalibrated on "
-        "validation rows (Platt) hang on no threshold. F1 is that of the predicted labels, of a network those at 0.5 "
+        "validation rows (Platt) do not depend on a threshold. F1 is that of the predicted labels, of a network those at 0.5 "
         "unless `imbalance.after` sets another threshold, and that at the threshold which each seed has tuned on its validation "
         "rows; the last column is its mean. The ranking of rows "
         "changed where AUROC or average precision is told apart (Holm over both and all variants). It was only the threshold where "
