@@ -66,7 +66,11 @@ def test_a_table_without_such_a_metric_has_no_note(results: Results) -> None:
     ("config", "classes", "marked"),
     [
         ({"variants": {"none": [], "tuned": ["model.hidden=[8]"]}}, 2, False),
-        ({"variants": {"none": [], "tuned": None}, "imbalance": {"_target_": "seedbed.imbalance.smote.Smote"}}, 2, True),
+        (
+            {"variants": {"none": [], "tuned": None}, "imbalance": {"_target_": "seedbed.imbalance.smote.Smote"}},
+            2,
+            True,
+        ),
         (
             {
                 "variants": {"none": [], "tuned": []},
