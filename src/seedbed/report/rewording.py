@@ -104,8 +104,9 @@ def _differences(results: Results, current: Experiment) -> list[str]:
     said = [f"it has no variant {listed(gone)}"] if gone else []
     stated = results.config.get("variants")
     if isinstance(stated, Mapping):
-        overrides = {variant: list(stated.get(variant) or ()) for variant in results.variants if variant in by_name}
-        changed = [name for name, own in overrides.items() if list(by_name[name].overrides) != own]
+        states = current.config.get("variants") or {}  # as they are written, which may not be as Hydra gets them
+        both = [variant for variant in results.variants if variant in by_name]
+        changed = [name for name in both if list(stated.get(name) or ()) != list(states.get(name) or ())]
         said += [f"the overrides of {listed(changed)}"] if changed else []
     if results.variants[0] in by_name:  # the config of a launch is that of its first variant
         ours, theirs = (_recipe(config) for config in (results.config, by_name[results.variants[0]].config))
