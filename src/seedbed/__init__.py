@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seedbed.results import Results
+    from seedbed.running.benchmark import BenchmarkOutcome
     from seedbed.running.lr_find import FoundRates
     from seedbed.running.runner import Outcome
 
@@ -54,20 +55,21 @@ def run(
     config_dir: str | PathLike[str] | None = None,
     *,
     quiet: bool = False,
-) -> Outcome:
+) -> Outcome | BenchmarkOutcome:
     """Train the missing cells of experiment ``name``, and read the results of all its cells back from MLflow.
 
     ``overrides`` and ``config_dir`` are those of ``seedbed run``; ``quiet`` shows no progress. The outcome has the data
     frames ``cells`` (variant x seed), ``curves`` and ``comparisons``, the MLflow id of its ``launch``, and
-    ``failures``. Raises a ``SeedbedError`` for bad input, before any training.
+    ``failures``; of an experiment on several data sets no ``curves``, and the others have a column ``data_set``.
+    Raises a ``SeedbedError`` for bad input, before any training.
     """
-    from seedbed.config.experiment import load_experiment
+    from seedbed.config.experiment import load_experiments
 
-    experiment = load_experiment(name, overrides, config_dir)  # before what trains is imported, which takes seconds
-    from seedbed.running.runner import run_experiment
+    experiments = load_experiments(name, overrides, config_dir)  # before what trains is imported, which takes seconds
+    from seedbed.running.benchmark import run_experiments
     from seedbed.training.progress import Display
 
-    return run_experiment(experiment, Display(quiet))
+    return run_experiments(experiments, Display(quiet))
 
 
 def find_lr(

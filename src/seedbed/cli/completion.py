@@ -16,6 +16,7 @@ from click.shell_completion import (
     get_completion_class,
 )
 
+from seedbed.data.published.keel_sets import SETS
 from seedbed.errors import ConfigError
 from seedbed.paths import config_groups, expanded, project_folder, resources
 
@@ -90,9 +91,12 @@ def tracked_experiments(ctx: click.Context, parameter: click.Parameter, incomple
 def overrides(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str] | list[CompletionItem[str]]:
     """``group=choice`` for each config group that the variants leave alone, ``seeds=`` as it stands, ``variant=``.
 
-    The value of a dotted key may be a file, as in ``data.path=``; those are found by the shell's own means.
+    The value of a dotted key may be a file, as in ``data.path=``; those are found by the shell's own means. ``data.name=``
+    is one of KEEL's data sets.
     """
     key, equals, value = incomplete.partition("=")
+    if key == "data.name" and equals:
+        return [f"{key}={name}" for name in SETS if name.startswith(value)]
     if equals and "." in key:
         return [CompletionItem(value, type="file")]
     experiment = _experiment(ctx)
@@ -119,6 +123,13 @@ def data_sets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
     """The data sets that can be fetched: their configs have a ``root``, the folder in which they are looked for."""
     known = sorted(path.stem for path in (resources() / "conf" / "data").glob("*.yaml") if "root" in _mapping(path))
     return [name for name in known if name.startswith(incomplete)]
+
+
+def sets_of_data(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The sets of a data set that has many, but those that were named."""
+    named = ctx.params.get("sets") or ()
+    sets = SETS if ctx.params.get("name") == "keel" else ()
+    return [name for name in sets if name.startswith(incomplete) and name not in named]
 
 
 def _next_in_list(names: list[str], typed: str) -> list[str]:

@@ -37,10 +37,44 @@ def launch_name() -> str:
 # ---- finding one -----------------------------------------------------------------------------------------------------
 
 
-def find_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_search: bool = False) -> Launch:
+def find_launch(
+    store: Store, run_id: str | None = None, back: int = 0, *, of_search: bool = False, data_set: str | None = None
+) -> Launch:
+    """A launch on one data set, as ``find_any_launch`` finds it; of one over several, what it did on ``data_set``.
+
+    Raises ``TrackingError`` also where that is not said, and needed.
+    """
+    return on_data_set(store, find_any_launch(store, run_id, back, of_search=of_search), data_set)
+
+
+def on_data_set(store: Store, launch: Launch, data_set: str | None) -> Launch:
+    """What a launch did on one data set: itself where it is about one; raises ``TrackingError`` where it is unclear which."""
+    about = f"Launch {launch.id[:8]} of {store.experiment!r}"
+    if not launch.data_sets:
+        if data_set is not None and data_set != launch.data_set:
+            raise TrackingError(f"--data-set {data_set}: {about} is not over several data sets. Leave it out.")
+        return launch
+    if data_set is None and len(launch.data_sets) > 1:
+        raise TrackingError(
+            f"{about} is over {len(launch.data_sets)} data sets, and this is about one. Name it with --data-set: "
+            f"{', '.join(launch.data_sets)}."
+        )
+    wanted = launch.data_sets[0] if data_set is None else data_set
+    if wanted not in launch.data_sets:
+        raise TrackingError(
+            f"--data-set {wanted}: {about} has no such data set, {near_misses(wanted, launch.data_sets)}"
+        )
+    found = next((part for part in store.on_data_sets(launch.id) if part.data_set == wanted), None)
+    if found is None:
+        raise TrackingError(f"{about} ended before it began with data set {wanted!r}. Run it again.")
+    return found
+
+
+def find_any_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_search: bool = False) -> Launch:
     """A launch by its id or the start of it; else the latest, or the one so many ``back`` from it.
 
-    The latest is one of a search's best trials only where ``of_search`` asks for it, and then no other.
+    The latest is one of a search's best trials only where ``of_search`` asks for it, and then no other. It may be over several
+    data sets; by an id, what it did on one of them is found too.
     """
     launches = store.launches()
     if not launches:
@@ -48,7 +82,7 @@ def find_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_se
             f"No launch of {store.experiment!r} is in {store.uri}. Run 'seedbed run {store.experiment}' first."
         )
     if run_id is not None:
-        return _named(launches, run_id, store.experiment)
+        return _named([*launches, *store.on_data_sets()], run_id, store.experiment)
     candidates = [launch for launch in launches if launch.readable and (launch.search is not None) == of_search]
     if len(candidates) <= back:
         raise _no_launch(store, len(candidates), back, of_search=of_search)

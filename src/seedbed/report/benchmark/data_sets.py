@@ -25,8 +25,9 @@ def section(evidence: BenchmarkEvidence) -> list[Block]:
 
 
 def _table(benchmark: Benchmark) -> TableBlock:
-    overrides = benchmark.first.config.get("data_sets")
-    stated = overrides if isinstance(overrides, Mapping) else {}
+    stated: dict[str, object] = {}
+    for results in benchmark.data_sets.values():
+        stated |= results.config.get("data_sets") or {}
     header: list[Words] = [
         "data set",
         "rows",

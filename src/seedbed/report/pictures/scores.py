@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -216,7 +217,7 @@ def _log_odds(probability: float, reach: float) -> float:
 def _with_probabilities(scored: Scored) -> Scored:
     """Without the variants whose scores are none."""
     kept = {name: variant for name, variant in scored.variants.items() if variant.f1 is not None}
-    return Scored(scored.positive, scored.points, scored.reach, kept, scored.lacking)
+    return replace(scored, variants=kept)
 
 
 def _legend(figure: Figure, panels: Sequence[Axes]) -> None:

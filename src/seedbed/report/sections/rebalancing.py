@@ -1,4 +1,4 @@
-"""What rebalancing changed: differences by measures that hang on no threshold, beside those that do."""
+"""What rebalancing changed: differences by measures that do not depend on a threshold, beside those that do."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from seedbed.report.blocks import Block, Bullets, Heading, Number, Plain, TableBlock, Words
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked
-from seedbed.report.formatting import difference_words, listed, number
+from seedbed.report.formatting import difference_words, number
 from seedbed.report.rebalancing import COMPARED, NAMES, Change, Rebalancing, rebalancing
+from seedbed.report.threshold_marks import threshold_mark, threshold_notes
+from seedbed.results import Results
 
 DECIMALS = 4
+_F1 = "test/f1"
 
 
 def section(evidence: Evidence) -> list[Block]:
@@ -21,7 +24,7 @@ def section(evidence: Evidence) -> list[Block]:
         return []
     names = marked(analysis.results)
     table = TableBlock(
-        ["variant", *(NAMES[measure] for measure in COMPARED), "threshold"],
+        ["variant", *(NAMES[measure] + _mark(analysis.results, measure) for measure in COMPARED), "threshold"],
         [
             row
             for baseline, changes in found.of_baselines.items()
@@ -29,6 +32,7 @@ def section(evidence: Evidence) -> list[Block]:
         ],
         caption="What rebalancing changed",
         about=_about(found),
+        notes=threshold_notes(analysis.results, [_F1]),
         name="rebalancing",
     )
     said = [
@@ -55,6 +59,11 @@ def _pair(found: Rebalancing, change: Change, names: Mapping[str, str], between:
     return f"{names[change.variant]}{between}{names[change.baseline]}" if several else names[change.variant]
 
 
+def _mark(results: Results, measure: str) -> str:
+    """That of F1 for both columns of it."""
+    return threshold_mark(results, _F1) if measure in ("f1", "f1_tuned") else ""
+
+
 def _about(found: Rebalancing) -> Words:
     first, *others = found.of_baselines
     rows: tuple[Words, ...] = ("First row: means of ", Plain(first))
@@ -63,7 +72,7 @@ def _about(found: Rebalancing) -> Words:
         *rows,
         "; beneath, differences to it with 95 % intervals, which allow for no other comparison, of the variants that differ from it "
         "in `imbalance` alone. AUROC, average precision and the Brier score after everyone's probabilities are recalibrated on "
-        "validation rows (Platt) hang on no threshold. F1 is that of the predicted labels, of a network those at 0.5 "
+        "validation rows (Platt) do not depend on a threshold. F1 is that of the predicted labels, of a network those at 0.5 "
         "unless `imbalance.after` sets another threshold, and that at the threshold which each seed has tuned on its validation "
         "rows; the last column is its mean. The ranking of rows "
         "changed where AUROC or average precision is told apart (Holm over both and all variants). It was only the threshold where "
