@@ -170,7 +170,7 @@ def test_findings_are_filled_in_over_data_sets(tmp_path: Path) -> None:
         "      best: {mean: [smote, test/f1], data_set: set1, format: .2f}\n"
     )
     write_benchmark(benchmark, tmp_path, formats=["md"])
-    assert "SMOTE is better on seven data sets, at 1.1, 0.56 on the second." in (tmp_path / "report.md").read_text()
+    assert "SMOTE is better on seven data sets, at 1.0, 0.56 on the second." in (tmp_path / "report.md").read_text()
 
 
 def test_the_command_writes_it_anew(tmp_path: Path) -> None:
