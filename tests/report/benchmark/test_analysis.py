@@ -49,7 +49,7 @@ def test_the_verdicts_on_single_data_sets_are_those_of_the_ordinary_report() -> 
         ordinary = {(row.variant, row.other): (row.verdict, row.p) for row in analyse(results).family}
         assert {pair: (row.verdict, row.p) for pair, row in analysis.on_each[name].items()} == ordinary
     assert analysis.told_on_each("smote", "none")["better"] > 0
-    assert "a false verdict would be expected on up to 0.6 of them" in answer(benchmark)
+    assert "a false verdict with a chance of up to 5 %, so of 12 up to 0.6." in answer(benchmark)
 
 
 def test_less_is_better_of_a_loss() -> None:
@@ -180,7 +180,7 @@ def test_one_data_set_says_nothing_of_others() -> None:
     benchmark = make_benchmark({"none": [0.5], "smote": [0.8]})
     assert verdicts(benchmark) == {"smote": "can't be told apart"}
     assert "One data set says nothing of others" in answer(benchmark)
-    assert "`smote` is better on one of 1 than `none`" in answer(benchmark)
+    assert "`smote` is better than `none` on one of 1" in answer(benchmark)
 
 
 def test_data_sets_of_one_source_are_no_independent_draws() -> None:
