@@ -128,9 +128,7 @@ def _verdicts(analysis: BenchmarkAnalysis) -> list[str]:
 
 def _changed(analysis: BenchmarkAnalysis, place: int, verdict: str, data_sets: Sequence[str]) -> str:
     row = analysis.family[place]
-    return (
-        f"{code(row.variant)} against {code(row.other)} is '{verdict}' without {_one_of(data_sets)} (with all: '{row.verdict}')"
-    )
+    return f"{code(row.variant)} against {code(row.other)} is '{verdict}' without {_one_of(data_sets)} (with all: '{row.verdict}')"
 
 
 def _verdicts_without_thirds(analysis: BenchmarkAnalysis, thirds: Thirds | None) -> list[str]:
