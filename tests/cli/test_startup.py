@@ -77,7 +77,9 @@ def test_looking_into_the_store_loads_mlflow_and_nothing_that_trains(trained_pro
 
 
 @pytest.mark.slow
-def test_a_report_loads_nothing_that_trains_though_there_are_scores_to_compute(trained_project: Path, tmp_path: Path) -> None:
+def test_a_report_loads_nothing_that_trains_though_there_are_scores_to_compute(
+    trained_project: Path, tmp_path: Path
+) -> None:
     for path in trained_project.glob("mlartifacts/messages/*/artifacts/scores.npz"):
         path.unlink()
     of_csv = ["--config-dir", str(trained_project), "--format", "csv", "--output", str(tmp_path / "report")]
