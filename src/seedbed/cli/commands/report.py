@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, baseline_option, config_dir_option, debug_option, metric_option
+from seedbed.cli.options import (
+    WithExamples,
+    baseline_option,
+    config_dir_option,
+    data_set_option,
+    debug_option,
+    metric_option,
+)
 from seedbed.errors import ConfigError
 
 if TYPE_CHECKING:
