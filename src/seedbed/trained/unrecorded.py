@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from seedbed.config.building import build
-from seedbed.config.experiment import load_experiment
+from seedbed.config.experiment import load_experiments
 from seedbed.config.folders import experiment_names
 from seedbed.errors import ConfigError
 from seedbed.metrics import Metric, by_name
@@ -67,7 +67,7 @@ def _settings(results: Results, config_dir: str | PathLike[str] | None) -> dict[
     """Those of the launch's task, with a user's metrics of today."""
     settings = dict(results.config["task"])
     if results.search is None and results.experiment in experiment_names(config_dir):
-        today = load_experiment(results.experiment, [], config_dir).config["task"].get("own_metrics") or {}
+        today = load_experiments(results.experiment, [], config_dir)[0].config["task"].get("own_metrics") or {}
         settings["own_metrics"] = {**today, **(settings.get("own_metrics") or {})}
     return settings
 
