@@ -97,15 +97,16 @@ def finished_cells(
         [(fingerprint, part.data_set if several else "") for fingerprint in _by_rank(plan, variant)]
         for part, plan in zip(parts, plans, strict=True)
     ]
-    planned = dict(reversed(_in_turns(by_part)))  # data sets, as variants, may share a cell: the first one counts
-    fingerprints = list(reversed(planned))
-    trained = store.cells(fingerprints)
+    planned: dict[str, str] = {}
+    for fingerprint, name in _in_turns(by_part):
+        planned.setdefault(fingerprint, name)  # two variants, or data sets, may share a cell
+    trained = store.cells(planned)
     if not trained:
         raise TrackingError(
             f"Launch {launch.id[:8]} of {store.experiment!r} has no trained cell to verify"
             f"{f' of variant {variant!r}' if variant else ''}. Look at 'seedbed status {store.experiment}'."
         )
-    return [FinishedCell(trained[of], planned[of]) for of in fingerprints if of in trained]
+    return [FinishedCell(trained[of], name) for of, name in planned.items() if of in trained]
 
 
 def _by_rank(plan: Plan, variant: str | None) -> list[str]:
@@ -117,7 +118,7 @@ def _by_rank(plan: Plan, variant: str | None) -> list[str]:
 def _in_turns(lists: Sequence[Sequence[_T]]) -> list[_T]:
     """All members of all lists: one of each list in turn, each list beginning at another of its members."""
     turned = [[*items[at % len(items) :], *items[: at % len(items)]] for at, items in enumerate(lists) if items]
-    return [item[0] for of_one_turn in zip_longest(*([(item,) for item in items] for items in turned)) for item in of_one_turn if item]
+    return [item for turn in range(max(map(len, turned), default=0)) for items in turned for item in items[turn : turn + 1]]
 
 
 @dataclass
