@@ -14,7 +14,15 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from seedbed.errors import ConfigError, DataError, SeedbedError, TrackingError, naming_arguments, near_misses, with_arguments
+from seedbed.errors import (
+    ConfigError,
+    DataError,
+    SeedbedError,
+    TrackingError,
+    naming_arguments,
+    near_misses,
+    with_arguments,
+)
 from seedbed.paths import ensure_home
 
 if TYPE_CHECKING:
@@ -132,7 +140,9 @@ def _part_of(results: Results | Benchmark, data_set: str) -> Results:
     """The results on one data set of a report over several; raises ``ConfigError`` where there is none of that name."""
     parts: Mapping[str, Results] = getattr(results, "data_sets", {})
     if data_set not in parts:
-        raise ConfigError(f"data_set={data_set!r}: the report is not about such a data set, {near_misses(data_set, parts)}")
+        raise ConfigError(
+            f"data_set={data_set!r}: the report is not about such a data set, {near_misses(data_set, parts)}"
+        )
     return parts[data_set]
 
 

@@ -92,7 +92,12 @@ def differences(
         for letter, (store, launch) in found.items()
     )
     metric = _metric(metric, [(a, b)])
-    parts = [_heading(a, b), "\n".join(_recipes(a, b, width)), "\n".join(_circumstances(a, b, width)), _outcomes(a, b, metric)]
+    parts = [
+        _heading(a, b),
+        "\n".join(_recipes(a, b, width)),
+        "\n".join(_circumstances(a, b, width)),
+        _outcomes(a, b, metric),
+    ]
     return "\n\n".join([*parts, *_footnotes(a, b)])
 
 

@@ -160,7 +160,9 @@ def _try_out(trials: Mapping[str, tuple[Experiment, PlannedModule]], display: Di
         inapplicable={name: {} for name in ran},
     )
     whys = {f"{name}: {where}": why for name, outcome in ran.items() for where, why in outcome.failures.items()}
-    tracebacks = {f"{name}: {where}": text for name, outcome in ran.items() for where, text in outcome.tracebacks.items()}
+    tracebacks = {
+        f"{name}: {where}": text for name, outcome in ran.items() for where, text in outcome.tracebacks.items()
+    }
     return BenchmarkOutcome("", 0, whys, results, tracebacks=tracebacks)
 
 

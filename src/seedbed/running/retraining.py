@@ -118,7 +118,9 @@ def _by_rank(plan: Plan, variant: str | None) -> list[str]:
 def _in_turns(lists: Sequence[Sequence[_T]]) -> list[_T]:
     """All members of all lists: one of each list in turn, each list beginning at another of its members."""
     turned = [[*items[at % len(items) :], *items[: at % len(items)]] for at, items in enumerate(lists) if items]
-    return [item for turn in range(max(map(len, turned), default=0)) for items in turned for item in items[turn : turn + 1]]
+    return [
+        item for turn in range(max(map(len, turned), default=0)) for items in turned for item in items[turn : turn + 1]
+    ]
 
 
 @dataclass
@@ -168,9 +170,7 @@ def _stack(store: Store, seeds: tuple[int, ...], finished: FinishedCell) -> Reco
     known = bool(cell.stack) or len(seeds) == 1
     guessed = "" if known else f"stack: {len(seeds)} seeds recorded, taken for {', '.join(map(str, seeds))} now"
     then = recorded | {"threads": threads}
-    return RecordedStack(
-        cell.variant, seeds, at_most, config, cell.launch, then, guessed, data_set=finished.data_set
-    )
+    return RecordedStack(cell.variant, seeds, at_most, config, cell.launch, then, guessed, data_set=finished.data_set)
 
 
 def _seeds_of_stack(store: Store, cell: SeedRun) -> tuple[int, ...]:

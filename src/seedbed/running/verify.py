@@ -77,13 +77,13 @@ def verify(
         checks = _train_and_compare(store, stacks, allowances, display)
     on = f" on {launch.data_set or data_set}" if len(parts) == 1 and (launch.data_set or data_set) else ""
     over = f", on {len({cell.data_set for cell in chosen})} of {len(parts)} data sets" if len(parts) > 1 else ""
-    about = f"{store.experiment}{on}, launch {launch.id[:8]}: {len(chosen)} of {len(finished)} trained cells again{over}."
+    about = (
+        f"{store.experiment}{on}, launch {launch.id[:8]}: {len(chosen)} of {len(finished)} trained cells again{over}."
+    )
     return Verification(about, tuple(checks[cell.run.id] for cell in chosen))
 
 
-def _allowances(
-    store: Store, launch: Launch, tolerance: float | None, parts: Sequence[Launch]
-) -> dict[str, Allowance]:
+def _allowances(store: Store, launch: Launch, tolerance: float | None, parts: Sequence[Launch]) -> dict[str, Allowance]:
     """What is allowed where bits cannot be asked for, by the fingerprint of each cell of the launch, one of the ``parts`` of one."""
     plan = read_plan(store, launch.id)
     several = launch.data_set if len(parts) > 1 else ""

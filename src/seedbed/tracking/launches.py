@@ -20,7 +20,18 @@ from seedbed.metrics import Declared, from_plain
 from seedbed.paths import project_folder
 from seedbed.tracking.client import usable
 from seedbed.tracking.databases import without_password
-from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, INAPPLICABLE, METRICS, NOTES, ON_DATA_SET, OVERRIDES, PLAN
+from seedbed.tracking.names import (
+    CODE,
+    CONFIG,
+    DATA,
+    ENVIRONMENT,
+    INAPPLICABLE,
+    METRICS,
+    NOTES,
+    ON_DATA_SET,
+    OVERRIDES,
+    PLAN,
+)
 from seedbed.tracking.params import is_cut_text
 from seedbed.tracking.runs import Launch, launch_of
 from seedbed.tracking.store import LATEST_FIRST, NothingTracked, Store, of_kind, opened, store_uri
@@ -64,7 +75,9 @@ def on_data_set(store: Store, launch: Launch, data_set: str | None) -> Launch:
         )
     wanted = launch.data_sets[0] if data_set is None else data_set
     if wanted not in launch.data_sets:
-        raise TrackingError(f"--data-set {wanted}: {about} has no such data set, {near_misses(wanted, launch.data_sets)}")
+        raise TrackingError(
+            f"--data-set {wanted}: {about} has no such data set, {near_misses(wanted, launch.data_sets)}"
+        )
     found = next((part for part in store.on_data_sets(launch.id) if part.data_set == wanted), None)
     if found is None:
         raise TrackingError(f"{about} ended before it began with data set {wanted!r}. Run it again.")
