@@ -9,7 +9,7 @@ from seedbed.data_set_statistics import data_sets_needed, least_p
 from seedbed.report.answer import EQUIVALENT, LARGEST_SHOWN, MOST_CLAUSES, claims_sentence
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis
 from seedbed.report.benchmark.pairs import OverDataSets
-from seedbed.report.benchmark.words import code, counted, difference_text, named
+from seedbed.report.benchmark.words import code, counted, difference_text, named, reason
 from seedbed.report.claims import Claim
 from seedbed.report.departures import foreign_data
 from seedbed.report.formatting import count_word, listed
@@ -61,7 +61,8 @@ def _differences(analysis: BenchmarkAnalysis) -> str:
         clauses.append(_undecided(analysis, undecided, others=bool(apart)))
     if not clauses:
         return _untested(analysis)
-    first = f"Over {_data_sets(apart + undecided)}, on {code(analysis.label())}"
+    distances = f" ({analysis.declared.distances})" if analysis.declared.distances else ""
+    first = f"Over {_data_sets(apart + undecided)}, on {code(analysis.label())}{distances}"
     tested = f"{first}: {_counts(analysis, apart) if many else ''}{'; '.join(clauses)}."
     return " ".join(filter(None, [tested, _untested(analysis)]))
 
@@ -137,7 +138,7 @@ def _untested(analysis: BenchmarkAnalysis) -> str:
     reasons: dict[str, list[OverDataSets]] = {}
     for row in analysis.family:
         if row.verdict == UNTESTED:
-            reasons.setdefault(row.test.words, []).append(row)
+            reasons.setdefault(reason(row), []).append(row)
     return " ".join(
         f"Not tested on {code(analysis.label())}: "
         f"{listed(f'{code(row.variant)} against {code(row.other)}' for row in rows[:MOST_CLAUSES])}"
