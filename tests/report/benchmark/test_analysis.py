@@ -31,6 +31,7 @@ def test_six_data_sets_can_show_a_difference_and_five_cannot() -> None:
     assert "p is 0.0625. It takes six data sets." in answer(benchmark)
 
 
+@pytest.mark.slow
 def test_twelve_comparisons_need_nine_data_sets() -> None:
     base = levels(8)
     variants = {f"v{place}": ahead(base, 0.002 * (1 + place)) for place in range(12)}

@@ -64,6 +64,7 @@ def test_tables_name_the_data_set_first(tmp_path: Path) -> None:
     assert [row["verdict"] for row in over] == ["worse", "better", "no verdict"]
 
 
+@pytest.mark.slow
 def test_a_metric_that_one_data_set_lacks_is_read_back(tmp_path: Path) -> None:
     benchmark = benchmark_of()
     bare = benchmark.data_sets["set2"].cells.drop(columns="test/f1")
@@ -100,6 +101,7 @@ def test_names_with_special_characters_stand_as_they_are(tmp_path: Path) -> None
     assert list(read.data_sets) == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5, 12])
 def test_every_format_of_few_and_many_data_sets(count: int, tmp_path: Path) -> None:
     base = levels(count)
@@ -135,6 +137,7 @@ def test_the_page_says_what_it_is_about(tmp_path: Path) -> None:
     assert page.rstrip().endswith("seedbed run made_up\nseedbed report made_up\n```")
 
 
+@pytest.mark.slow
 def test_claims_are_checked_over_data_sets(tmp_path: Path) -> None:
     claims = [
         {"text": "SMOTE does better", "check": {"worse_than": ["none", "smote"]}},
@@ -173,6 +176,7 @@ def test_findings_are_filled_in_over_data_sets(tmp_path: Path) -> None:
     assert "SMOTE is better on seven data sets, at 1.0, 0.56 on the second." in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_command_writes_it_anew(tmp_path: Path) -> None:
     write_benchmark(benchmark_of(), tmp_path / "a")
     made = CliRunner().invoke(
