@@ -134,7 +134,8 @@ def _launches(store: Store, used: Collection[str], known: Sequence[Launch] | Non
     found = [launch for launch in (store.launches() if known is None else known) if launch.id in used]
     if known is None and len(found) < len(used):
         found += [part for part in store.on_data_sets() if part.id in used]
-    return sorted(found[::-1], key=lambda launch: launch.started)  # of one moment, in the order in which they came
+    found.reverse()  # the latest came first, which counts for launches of one moment
+    return sorted(found, key=lambda launch: launch.started)
 
 
 def _declared(store: Store, launch: Launch, config: Mapping[str, Any]) -> tuple[Declared, bool]:
