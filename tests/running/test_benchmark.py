@@ -376,7 +376,7 @@ def test_jobs_of_a_multirun_are_launches_over_data_sets(
     store = store_of(trained)
     assert [launch.data_sets for launch in store.launches()] == [("two", "mixed"), ("one",), ("one", "two", "mixed")]
     lines = typed(trained, "status", "many").output.splitlines()
-    assert [line.split()[-1] for line in lines[2:4]] == ["data_sets=one", "data_sets=[two,mixed]"]
+    assert [line.split()[-1] for line in lines[2:4]] == ["data_sets=[one]", "data_sets=[two,mixed]"]
     assert [line.split()[3] for line in lines[2:4]] == ["4", "6"]
     said = capfd.readouterr().err
     assert "two: two.csv was read as" in said
@@ -401,3 +401,17 @@ def test_searches_on_two_data_sets_are_two_studies(trained: Path, monkeypatch: p
     assert on_data_set(store, tested, "one") == tested
     with pytest.raises(TrackingError, match="is on data set 'one'"):
         on_data_set(store, tested, "two")
+
+
+@pytest.mark.slow
+def test_range_tests_on_one_data_set(untrained: Path) -> None:
+    asked = ["variant=none", "lr_finder.steps=5", "seeds=1"]
+    with pytest.raises(
+        ConfigError, match=r"one data set, and the file lists 3\. Pick one with data_sets=NAME, of one, two"
+    ):
+        seedbed.find_lr("many", asked, untrained, quiet=True)
+    found = seedbed.find_lr("many", [*asked, "data_sets=two"], untrained, quiet=True)
+    assert str(found).startswith("two: none: 1 seed, 5 rates")
+    store = open_project_store("many.lr_find", untrained)
+    (tested,) = runs(store, "lr_find")
+    assert (tested.info.run_name, tested.data.tags["seedbed.data_set"]) == ("two: none", "two")
