@@ -325,17 +325,21 @@ def test_cells_on_data_sets_repeat(once: tuple[Path, BenchmarkOutcome], here: No
 
 @pytest.mark.slow
 def test_two_launches_over_data_sets_side_by_side(trained: Path) -> None:
-    run(trained, "data_sets=one,mixed", "seeds=3", "variant=none")
+    run(trained, "data_sets=one,mixed", "seeds=3", "variant=none", "optimizer.lr=0.01")
     text = differences("many~1", "many", config_dir=trained, width=120)
     lines = text.splitlines()
     assert "data sets: in both one, mixed; only in A two" in lines
     assert lines.count("seeds: in both 0, 1; only in B 2") == 1, "what differs on all is said once"
-    assert [line for line in lines if line.startswith("On ")] == ["On one", "On mixed"]
-    assert sum(line.startswith("none ") and line.endswith("2 the same") for line in lines) == 2
+    assert sum(line.split() == ["optimizer.lr", "0.001", "0.01"] for line in lines) == 1
+    at = [number for number, line in enumerate(lines) if line.startswith("On ")]
+    assert [lines[number] for number in at] == ["On one", "On mixed"]
+    assert lines[at[0] + 1] == "variants: in both none; only in A smote"
+    assert lines[at[1] + 1].startswith("test/accuracy"), "nothing is said of what is the same there"
+    assert sum(line.startswith("none ") and line.endswith("other cells, 2 seeds in both") for line in lines) == 2
     on_one = differences("many~1", "many", config_dir=trained, width=120, data_set="one")
     assert on_one.splitlines()[0].split()[:4] == ["A", "many", "on", "one"]
-    same = differences("many", "many", config_dir=trained, width=120)
-    assert same.endswith("The cells are the same on all data sets that both have, so there is nothing to test.")
+    same = differences("many", "many", config_dir=trained, width=120).splitlines()[-1]
+    assert same.startswith("The cells of the variants and seeds in both are the same on all data sets")
     with pytest.raises(TrackingError, match=r"--data-set two.*no such data set"):
         differences("many~1", "many", config_dir=trained, data_set="two")
 

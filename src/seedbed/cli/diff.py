@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ NARROWEST = 16
 """Characters that a value always gets, however narrow the terminal is."""
 GAP = "  "
 Pair = tuple[str, str]
+_SAME = re.compile(r"[^:\n]+: same\b")
 
 NOT_OF_DATA = ("notes", "same_split", "population", "inspected")
 """What a launch records beside its data and is no setting of theirs; launches of earlier versions lack some of it."""
@@ -136,14 +138,14 @@ def _on_data_sets(found: Mapping[str, tuple[Store, Launch]], metric: str | None,
     texts = ["\n".join(head), "\n".join(common)]
     alike = [name for name in shared if _are_alike(*sides[name])]
     for name in shared:
-        own = [block for block in recipes[name] if block not in common]
+        own = [block for block in recipes[name] if block not in common and not _SAME.match(block)]
         if name not in alike:
             own += [_outcomes(*sides[name], metric), *_footnotes(*sides[name])]
         if own:
             texts.append("\n".join([f"On {name}", *own]))
     if alike:
         on = "all data sets that both have" if len(alike) == len(shared) else ", ".join(alike)
-        texts.append(f"The cells are the same on {on}, so there is nothing to test.")
+        texts.append(f"The cells of the variants and seeds in both are the same on {on}, so there is nothing to test.")
     return "\n\n".join(texts)
 
 
@@ -155,10 +157,10 @@ def _sides(letter: str, store: Store, launch: Launch, names: Sequence[str]) -> d
 
 
 def _are_alike(a: Side, b: Side) -> bool:
-    """Whether both have the same variants, and the same cells of each."""
-    return a.results.variants == b.results.variants and all(
-        _same_cells(a, b, name) == SAME for name in a.results.variants
-    )
+    """Whether the variants and seeds in both are the same cells."""
+    cells = {side.letter: {name: side.fingerprints(name) for name in side.results.variants} for side in (a, b)}
+    both = [(cells["A"][name], cells["B"][name]) for name in cells["A"] if name in cells["B"]]
+    return all(of_a[seed] == of_b[seed] for of_a, of_b in both for seed in of_a if seed in of_b)
 
 
 def _configs(store: Store, launch: Launch) -> dict[str, dict[str, str]]:
