@@ -26,6 +26,7 @@ from seedbed.tracking.launches import find_launch, find_tracked, on_data_set, pa
 from seedbed.tracking.store import Store, open_project_store
 from seedbed.training.progress import Display
 from tests.running.test_runner import statuses
+from tests.running.test_verify import here  # noqa: F401 - a fixture
 from tests.several import FEW, LISTED, SOME, VARIANTS, write_experiment, write_tables
 from tests.stored import children, client_of, runs
 
