@@ -312,7 +312,8 @@ def test_a_few_cells_are_of_many_data_sets_and_variants(once: tuple[Path, Benchm
 
 
 @pytest.mark.slow
-def test_cells_on_data_sets_repeat(once: tuple[Path, BenchmarkOutcome], here: None) -> None:
+@pytest.mark.usefixtures("here")
+def test_cells_on_data_sets_repeat(once: tuple[Path, BenchmarkOutcome]) -> None:
     folder, _ = once
     done = typed(folder, "verify", "many", "--cells", "2")
     assert done.exit_code == 0, done.output
