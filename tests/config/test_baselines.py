@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seedbed.config.baselines import ALL_PAIRS, Baselines
+from seedbed.config.experiment import load_experiment
 from seedbed.config.settings import ReportSettings
 from seedbed.errors import ConfigError
 from tests.config.test_settings import REPORT
+from tests.conftest import write_project
 
 VARIANTS = ["lr", "lr_smote", "gb", "gb_smote", "none"]
 
@@ -51,3 +54,15 @@ def test_of_fewer_variants_the_pairs_that_are_whole_stay() -> None:
     assert own.among(["lr", "gb"]) is None
     assert Baselines.of("lr").among(["gb"]) is None
     assert ALL_PAIRS.among(["gb"]) == ALL_PAIRS
+
+
+@pytest.mark.slow
+def test_another_mapping_is_put_into_that_of_a_file_entry_by_entry(tmp_path: Path) -> None:
+    file = write_project(tmp_path / "project") / "experiments" / "all_six.yaml"
+    file.write_text(file.read_text().replace("baseline: none", "baseline: {smote: none}"))
+    with pytest.raises(ConfigError, match=r"is the mapping .*: \+report\.baseline\.NAME=VALUE adds one"):
+        load_experiment("all_six", ["report.baseline={undersample: none}"], tmp_path / "project")
+    changed = load_experiment(
+        "all_six", ["~report.baseline.smote", "+report.baseline.undersample=none"], tmp_path / "project"
+    )
+    assert changed.report.baseline == {"undersample": "none"}

@@ -103,7 +103,8 @@ def test_very_many_pairs_are_counted_with_their_ways(make_results: Factory) -> N
 
 
 def test_the_terminal_names_the_baseline_of_each_variant(own: Results) -> None:
-    lines = {line.split()[0]: line for line in table_text(own).split("\n") if line.strip()}
+    table = table_text(own).split("\n")[:8]
+    lines = {line.split()[0]: line for line in table if len(line.split()) > 1}
     assert re.search(r" n +baseline +difference to its baseline \[95 %\] +verdict \(Holm\)$", lines["variant"].rstrip())
     assert lines["lr_smote"].split()[-5:-4] == ["lr"]
     assert lines["lr_smote"].endswith("better")

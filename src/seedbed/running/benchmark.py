@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ from seedbed.config.experiment import Experiment
 from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.data.catalogue import source_of
 from seedbed.errors import SeedbedError
+from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.report.benchmark.analysis import analyse_benchmark
 from seedbed.report.benchmark.printed import benchmark_text
-from seedbed.report.benchmark.tables import comparisons_table
+from seedbed.report.benchmark.tables import over_data_sets_table
 from seedbed.results import Benchmark
 from seedbed.running.launch_record import describe_benchmark, describe_launch
 from seedbed.running.planning import Planned, installed, plan_cells
@@ -32,12 +33,14 @@ from seedbed.running.runner import (
     launch_tags,
     missing_seeds,
     of_other_code,
+    of_trial,
     open_store,
     repair,
     run_experiment,
     say_what_is_left,
     to_train,
     train_variants,
+    try_out_module,
 )
 from seedbed.running.sweep import SweepJob
 from seedbed.signals import ending_signals_interrupt
@@ -68,8 +71,8 @@ class BenchmarkOutcome(Ran):
 
     @property
     def comparisons(self) -> pd.DataFrame:
-        """The comparisons on each data set, and those over all of them; see ``seedbed.compare``."""
-        return comparisons_table(analyse_benchmark(self.results))
+        """The tests over data sets, by the experiment's metric; see ``seedbed.compare``."""
+        return over_data_sets_table(analyse_benchmark(self.results))
 
     def text(self) -> str:
         """The table that a command prints."""
@@ -115,6 +118,8 @@ def _run(
 ) -> BenchmarkOutcome:
     plans = {each.data_set: _plan(each, display.about(each.data_set), sweep) for each in experiments}
     first = next(iter(plans.values())).experiment
+    if trials := {name: (each.experiment, trial) for name, each in plans.items() if (trial := of_trial(each.plan))}:
+        return _try_out(trials, display)
     store = open_store(first)
     repair(store, display)
     recorded = store.cells()
@@ -127,6 +132,8 @@ def _run(
     if count == 0 and sweep is None and (earlier := latest_launch_with(store, key, None)):
         display.say(f"All {len(done)} cells are trained already: nothing to do.")
         return BenchmarkOutcome(earlier.id, 0, {}, read_benchmark(store, earlier))
+    if count:
+        refuse_changed_data([planned for planned in whole if isinstance(planned, PlannedModule)], done)
     names = in_parts(DATA_SETS, json.dumps([part.name for part in parts]))
     launch = store.start(launch_name(), "launch", launch_tags(first, key, sweep) | names)
     display.say(f"{to_train(first, count, len(done), store)}")
@@ -140,6 +147,23 @@ def _run(
     whys = {where: failure.why for where, failure in failures.items()}
     tracebacks = {where: failure.traceback for where, failure in failures.items()}
     return BenchmarkOutcome(launch.id, trained, whys, results, tracebacks=tracebacks)
+
+
+def _try_out(trials: Mapping[str, tuple[Experiment, PlannedModule]], display: Display) -> BenchmarkOutcome:
+    """A trial of all parts of a user's module on each data set; no cell is recorded."""
+    ran = {name: try_out_module(*trial, display.about(name)) for name, trial in trials.items()}
+    experiment, planned = next(iter(trials.values()))
+    results = Benchmark(
+        experiment.name,
+        {name: outcome.results for name, outcome in ran.items()},
+        variants=(planned.name,),
+        inapplicable={name: {} for name in ran},
+    )
+    whys = {f"{name}: {where}": why for name, outcome in ran.items() for where, why in outcome.failures.items()}
+    tracebacks = {
+        f"{name}: {where}": text for name, outcome in ran.items() for where, text in outcome.tracebacks.items()
+    }
+    return BenchmarkOutcome("", 0, whys, results, tracebacks=tracebacks)
 
 
 def _plan(experiment: Experiment, display: Display, sweep: SweepJob | None) -> Planned:
@@ -166,9 +190,7 @@ def _train(
 ) -> tuple[dict[str, Failure], int]:
     """Train and record every variant on every data set; returns the failures, and how many cells were trained."""
     with ends_as_it_came(launch), ExitStack() as exits:
-        runs = [_begin(store, launch, part) for part in parts]
-        for run in runs:
-            exits.enter_context(ends_as_it_came(run))
+        runs = [_begin(store, launch, part, exits) for part in parts]
         launch.log(
             params={"seeds": list(parts[0].planned.experiment.seeds), "data_sets": [part.name for part in parts]},
             tags={READABLE: "yes", "environment": in_one_line()},
@@ -196,8 +218,8 @@ def _train(
     return failures, trained
 
 
-def _begin(store: Store, launch: TrackedRun, part: _Part) -> TrackedRun:
-    """The run of a data set below the launch's, with what is to be done on it."""
+def _begin(store: Store, launch: TrackedRun, part: _Part, exits: ExitStack) -> TrackedRun:
+    """The run of a data set below the launch's, with what is to be done on it; it ends with ``exits`` at the latest."""
     experiment = part.planned.experiment
     source = source_of(experiment.config["data"]) if isinstance(experiment.config.get("data"), dict) else None
     tags = {
@@ -208,6 +230,7 @@ def _begin(store: Store, launch: TrackedRun, part: _Part) -> TrackedRun:
         **({SOURCE: source} if source else {}),
     }
     run = store.start(part.name, ON_DATA_SET, tags, parent=launch.id)
+    exits.enter_context(ends_as_it_came(run))
     run.above = launch
     run.artifact(INAPPLICABLE, json.dumps(dict(part.planned.inapplicable)))
     describe_launch(run, experiment, part.planned.plan)

@@ -28,6 +28,7 @@ from seedbed.running.training_of import training_of
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import other_code
 from seedbed.tracking.launches import launch_name
+from seedbed.tracking.names import ON_DATA_SET
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store, store_uri
@@ -134,8 +135,8 @@ def run_loaded(
     # Before the store: bad input leaves none behind.
     planned = plan_cells(experiment, display, says_data_notes=says_data_notes)
     experiment, plan = planned.experiment, planned.plan
-    if trial := _of_trial(plan):
-        return _try_out(experiment, trial, display)
+    if trial := of_trial(plan):
+        return try_out_module(experiment, trial, display)
     store = open_store(experiment)
     repair(store, display)
     recorded = store.cells()
@@ -150,7 +151,9 @@ def run_loaded(
         return Outcome(earlier.id, 0, {}, read_results(store, earlier, curves=curves, scored=True))
     if count:
         refuse_changed_data([planned for planned in plan if isinstance(planned, PlannedModule)], done)
-    launch = store.start(launch_name(), "launch", launch_tags(experiment, key, sweep) | dict(tags or {}))
+    of_data_set = {ON_DATA_SET: experiment.data_set} if experiment.data_set else {}
+    about = launch_tags(experiment, key, sweep) | of_data_set | dict(tags or {})
+    launch = store.start(launch_name(), "launch", about)
     for name, content in (artifacts or {}).items():
         launch.artifact(name, content)
     display.say(to_train(experiment, count, len(done), store))
@@ -246,14 +249,14 @@ def latest_launch_with(store: Store, key: str, of_search: str | None) -> Launch 
 # ---- a trial run -----------------------------------------------------------------------------------------------------
 
 
-def _of_trial(plan: Sequence[PlannedCells]) -> PlannedModule | None:
+def of_trial(plan: Sequence[PlannedCells]) -> PlannedModule | None:
     """The first variant where ``trainer.fast_dev_run`` asks for a trial of all parts; None where it does not."""
     first = plan[0]
     asked = isinstance(first, PlannedModule) and first.variant.config["trainer"].get("fast_dev_run")
     return first if asked and isinstance(first, PlannedModule) else None
 
 
-def _try_out(experiment: Experiment, planned: PlannedModule, display: Display) -> Outcome:
+def try_out_module(experiment: Experiment, planned: PlannedModule, display: Display) -> Outcome:
     """Run a few batches of one seed; no cell is recorded."""
     seed = experiment.seeds[0]
     failures: dict[str, Failure] = {}

@@ -19,15 +19,17 @@ from seedbed.tracking.imports import read_imported
 from seedbed.tracking.launches import (
     Plan,
     jobs_of_sweep,
+    parts_of,
     read_data,
     read_environment,
+    read_inapplicable,
     read_metrics,
     read_notes,
     read_plan,
     read_recorded_config,
     recipe_overrides,
 )
-from seedbed.tracking.names import INAPPLICABLE, SEARCH_RECORD
+from seedbed.tracking.names import SEARCH_RECORD
 from seedbed.tracking.predicted import read_predicted
 from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.scored import read_scored
@@ -65,9 +67,7 @@ def read_results(
 
 def read_benchmark(store: Store, launch: Launch) -> Benchmark:
     """The results of a launch over several data sets, without curves; raises ``TrackingError`` as ``read_results``."""
-    parts = store.on_data_sets(launch.id)
-    if not parts or not all(part.readable for part in parts):
-        raise TrackingError(f"Launch {launch.id} ended before its first variant: there is nothing to report.")
+    parts = parts_of(store, launch)
     finished = store.cells()
     of_parts = {part.data_set: _of_launch(store, part, finished) for part in parts}
     applying = {variant for results in of_parts.values() for variant in results.variants}
@@ -75,7 +75,7 @@ def read_benchmark(store: Store, launch: Launch) -> Benchmark:
         experiment=store.experiment,
         data_sets=of_parts,
         variants=tuple(variant for variant in next(iter(of_parts.values())).config["variants"] if variant in applying),
-        inapplicable={part.data_set: json.loads(store.run(part.id).text(INAPPLICABLE)) for part in parts},
+        inapplicable={part.data_set: read_inapplicable(store, part.id) for part in parts},
         sources={part.data_set: part.source for part in parts if part.source},
         launch=launch.id,
         command=launch.command,

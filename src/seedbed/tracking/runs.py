@@ -105,7 +105,7 @@ class Launch(RecordedRun):
     data_sets: tuple[str, ...] = ()
     """Of a launch over several data sets: their names. What it did on each is a launch of its own, below it."""
     data_set: str = ""
-    """Of a launch on one of these: its name."""
+    """Of a launch on one of these, or on one of the data sets that the experiment's file lists: its name."""
     source: str = ""
     """What that data set was made from; "" where it is not known."""
     above: str = ""

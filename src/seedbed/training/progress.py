@@ -30,7 +30,8 @@ class Display:
             transient=True,
             disable=not self.live,
         )
-        self._whole: TaskID | None = None
+        self._whole: list[TaskID] = []
+        """The one that counts epochs, once it has begun: also for those that are ``about`` something."""
         self._preparing: TaskID | None = None
         self._announced: set[str] = set()
         self._about = ""
@@ -78,13 +79,13 @@ class Display:
 
     def begin(self, total: int) -> None:
         """Start counting ``total`` epochs (or steps) of seeds over all variants."""
-        self._whole = self._progress.add_task("", total=total)
+        self._whole[:] = [self._progress.add_task("", total=total)]
 
     def at(self, variant: str, epoch: int, epochs: int, seeds: int, advance: int, unit: str = "epoch") -> None:
         """Show where training is: ``advance`` epochs (or what ``unit`` says) of seeds are done since the last call."""
-        if self._whole is not None:
+        for whole in self._whole:
             text = f"{self._about}{variant}  {unit} {epoch}/{epochs}  {seeds} seed{'s' if seeds != 1 else ''}"
-            self._progress.update(self._whole, description=text, advance=advance)
+            self._progress.update(whole, description=text, advance=advance)
 
 
 def add_to(log: Path, text: str) -> None:

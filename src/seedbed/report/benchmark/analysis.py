@@ -141,7 +141,16 @@ class BenchmarkAnalysis:
 
     def chances(self, row: OverDataSets) -> PracticalPosterior | None:
         """Chances of being worse, of no difference that matters, and of being better on another data set; None without a rope."""
-        return None if self.rope is None else posterior_over(row.pair, self.rope, self.declared)
+        if self.rope is None:
+            return None
+        pair = (row.variant, row.other)
+        if pair not in self._chances:
+            self._chances[pair] = posterior_over(row.pair, self.rope, self.declared)
+        return self._chances[pair]
+
+    @cached_property
+    def _chances(self) -> dict[tuple[str, str], PracticalPosterior | None]:
+        return {}
 
     # ---- ranks -------------------------------------------------------------------------------------------------------
 

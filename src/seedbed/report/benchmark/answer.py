@@ -59,12 +59,14 @@ def _differences(analysis: BenchmarkAnalysis) -> str:
     clauses = _largest(analysis, apart) if many else [_clause(analysis, row) for row in apart]
     if undecided:
         clauses.append(_undecided(analysis, undecided, others=bool(apart)))
-    first = f"Over {_data_sets(analysis, apart + undecided)}, on {code(analysis.label())}"
-    tested = f"{first}: {_counts(analysis, apart) if many else ''}{'; '.join(clauses)}." if clauses else ""
-    return " ".join(part for part in (tested, _untested(analysis)) if part)
+    if not clauses:
+        return _untested(analysis)
+    first = f"Over {_data_sets(apart + undecided)}, on {code(analysis.label())}"
+    tested = f"{first}: {_counts(analysis, apart) if many else ''}{'; '.join(clauses)}."
+    return " ".join(filter(None, [tested, _untested(analysis)]))
 
 
-def _data_sets(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets]) -> str:
+def _data_sets(rows: Sequence[OverDataSets]) -> str:
     """On how many data sets pairs were tested: "12 data sets", "9 to 12 data sets, depending on the pair"."""
     counts = sorted({row.test.n for row in rows})
     if len(counts) == 1:
@@ -95,19 +97,21 @@ def _largest(analysis: BenchmarkAnalysis, apart: Sequence[OverDataSets]) -> list
 
 
 def _clause(analysis: BenchmarkAnalysis, row: OverDataSets) -> str:
-    test = row.test
-    behind = f", behind on {count_word(test.losses)}" if test.losses else ""
-    lost = (
-        " (of the runs that did not diverge or fail; the verdict counts the others as the worst)"
-        if row.pair.lost_on
-        else ""
-    )
-    ahead = "ahead" if analysis.declared.is_ranked else "higher"
-    behind = behind if analysis.declared.is_ranked else behind.replace("behind", "lower")
+    lost = " (of the runs that did not diverge or fail; the verdict counts the others as the worst)"
     return (
-        f"{code(row.variant)} is {row.verdict} than {code(row.other)} ({difference_text(analysis, row)}, {ahead} on "
-        f"{count_word(test.wins)} of {test.n}{behind}){lost}"
+        f"{code(row.variant)} is {row.verdict} than {code(row.other)} (median difference {difference_text(analysis, row)}, "
+        f"{_standing(analysis, row)}){lost if row.pair.lost_on else ''}"
     )
+
+
+def _standing(analysis: BenchmarkAnalysis, row: OverDataSets) -> str:
+    """ "ahead on 11 of 12, behind on one"; the more frequent way first."""
+    test = row.test
+    ahead, behind = ("ahead", "behind") if analysis.declared.is_ranked else ("higher", "lower")
+    ways = sorted([(test.wins, ahead), (test.losses, behind)], key=lambda way: -way[0])
+    first, second = ways
+    rest = f", {second[1]} on {count_word(second[0])}" if second[0] else ""
+    return f"{first[1]} on {first[0]} of {test.n}{rest}"
 
 
 def _undecided(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets], others: bool) -> str:
@@ -187,14 +191,13 @@ def _for(comparisons: int) -> str:
 
 def _equivalences(analysis: BenchmarkAnalysis) -> str:
     """Whose difference on another data set is too small to matter, with what probability at least."""
-    chances = {
-        row: chance for row in analysis.family if (chance := analysis.chances(row)) and chance.equal >= EQUIVALENT
-    }
-    if not chances:
+    found = [(row, chance) for row in analysis.family if (chance := analysis.chances(row)) is not None]
+    equal = [(row, chance.equal) for row, chance in found if chance.equal >= EQUIVALENT]
+    if not equal:
         return ""
-    pairs = [f"{code(row.variant)} and {code(row.other)}" for row in chances]
+    pairs = [f"{code(row.variant)} and {code(row.other)}" for row, _ in equal]
     shown = "; ".join(pairs) if len(pairs) <= MOST_CLAUSES else f"{count_word(len(pairs))} pairs"
-    least = int(min(chance.equal for chance in chances.values()) * 1000) / 1000
+    least = int(min(chance for _, chance in equal) * 1000) / 1000
     return (
         f"On data sets like these a difference of at most {analysis.rope:g}, too small to matter, is the most likely one, with "
         f"a probability of {least:.3f} or more, between {shown} (Bayesian signed-rank test)."
@@ -274,8 +277,8 @@ def _on_each(analysis: BenchmarkAnalysis) -> list[str]:
         f"; and {count_word(len(told) - MOST_CLAUSES)} more pairs (see the table)" if len(told) > MOST_CLAUSES else ""
     )
     if not told:
-        return [f"On no single data set do the ordinary tests tell any of these pairs apart ({_families(analysis)})."]
-    return [f"{first}{more}. These verdicts are each data set's own ({_families(analysis)})."]
+        return ["On no single data set do the ordinary tests tell any of these pairs apart."]
+    return [f"{first}{more}. {false_verdicts(analysis.families)}".rstrip()]
 
 
 def _told_on_each(analysis: BenchmarkAnalysis, variant: str, other: str) -> str:
@@ -285,23 +288,16 @@ def _told_on_each(analysis: BenchmarkAnalysis, variant: str, other: str) -> str:
     return f"{code(variant)} is {' and '.join(ways)} of {counts.total()}{against}" if ways else ""
 
 
-def _families(analysis: BenchmarkAnalysis) -> str:
-    """How often a family of a data set errs."""
-    return false_families(analysis.families)
-
-
-def false_families(families: int) -> str:
-    """How many of so many families would hold a false verdict, if nothing differed."""
-    if families == 1:
-        return "if nothing differed there, one would be false with a chance of 5 % at most"
+def false_verdicts(families: int) -> str:
+    """How many data sets would have a false verdict of their own, if nothing differed; "" of one family."""
+    if families < 2:
+        return ""
+    expected = families * LEVEL
+    said = f"up to {count_word(round(expected))}" if abs(expected - round(expected)) < 1e-9 else f"up to {expected:.2g}"
     return (
-        f"Holm's method allows for the comparisons of one data set, and not for the {count_word(families)} data sets: if nothing "
-        f"differed on any, {_about_so_many(families * LEVEL)} of {count_word(families)} would be expected to hold a false one"
+        f"Holm's method allows for the comparisons of one data set, and not for the {counted(families)}: if nothing differed on "
+        f"any of them, a false verdict would be expected on {said} of them."
     )
-
-
-def _about_so_many(expected: float) -> str:
-    return f"up to {expected:.2g}" if expected < 0.95 or expected % 1 else f"up to {count_word(round(expected))}"
 
 
 def _inapplicable(analysis: BenchmarkAnalysis) -> list[str]:

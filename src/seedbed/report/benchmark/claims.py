@@ -81,11 +81,11 @@ def _can_beat(analysis: BenchmarkAnalysis, pair: Sequence[str]) -> CheckResult:
 def _not_significant(analysis: BenchmarkAnalysis, argument: dict[str, Any] | None) -> CheckResult:
     given = argument or {}
     family = (analysis.against(Baselines.of(given["baseline"])) if "baseline" in given else analysis).family
-    tested = {row.pair: row for row in family if row.p is not None}
+    tested = [row for row in family if row.p is not None]
     if not tested:
         return CheckResult("No difference could be tested.")
-    apart = [row for row in tested.values() if (row.p or 0.0) < LEVEL]
-    largest = max(tested.values(), key=lambda row: abs(row.test.estimate or 0.0))
+    apart = [row for row in tested if (row.p or 0.0) < LEVEL]
+    largest = max(tested, key=lambda row: abs(row.test.estimate or 0.0))
     # That no test finds a difference is no evidence that there is none: there is no p for the claim.
     return CheckResult(
         f"The largest difference over data sets is {signed(largest.test.estimate, analysis.decimals)} ({largest.variant} − "
@@ -93,7 +93,7 @@ def _not_significant(analysis: BenchmarkAnalysis, argument: dict[str, Any] | Non
         f"{count_word(len(tested))}"
         + (f" ({listed(f'{row.variant} − {row.other}' for row in apart)})" if apart else "")
         + ".",
-        fails=min(row.p or 0.0 for row in tested.values()),
+        fails=min(row.p or 0.0 for row in tested),
         can_hold=False,
     )
 

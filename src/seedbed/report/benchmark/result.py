@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis
-from seedbed.report.benchmark.answer import false_families
 from seedbed.report.benchmark.evidence import BenchmarkEvidence
 from seedbed.report.benchmark.words import code, counted, named
 from seedbed.report.blocks import (
@@ -98,8 +97,8 @@ def _about_marks(analysis: BenchmarkAnalysis) -> str:
         return ""
     ways = "better ↑ or worse ↓" if analysis.declared.is_ranked else "higher ↑ or lower ↓"
     return (
-        f" An arrow says that the ordinary test on this data set finds the variant {ways} than {code(analysis.baseline) if analysis.baseline else 'its baseline'} "
-        f"({false_families(analysis.families)})."
+        f" An arrow says that the ordinary report on this data set, whose Holm family is its own, finds the variant {ways} than "
+        f"{code(analysis.baseline) if analysis.baseline else 'its baseline'}."
     )
 
 

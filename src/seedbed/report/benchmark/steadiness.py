@@ -148,7 +148,7 @@ def _verdicts_without_thirds(analysis: BenchmarkAnalysis, thirds: Thirds | None)
         )
         told.append(f"without the {which} third {shown if changed else 'no verdict changes'}")
     fewer = " Fewer data sets tell less apart." if any("is '" in text for text in told) else ""
-    return [f"Verdicts {'; '.join(told)}.{fewer}"]
+    return [f"W{'; '.join(told)[1:]}.{fewer}"]
 
 
 # ---- the ranks in numbers --------------------------------------------------------------------------------------------

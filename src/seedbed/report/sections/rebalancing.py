@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from seedbed.report.blocks import Block, Bullets, Heading, Number, Plain, TableBlock, Words
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked
-from seedbed.report.formatting import difference_words, number
+from seedbed.report.formatting import difference_words, listed, number
 from seedbed.report.rebalancing import COMPARED, NAMES, Change, Rebalancing, rebalancing
 from seedbed.report.threshold_marks import threshold_mark, threshold_notes
 from seedbed.results import Results
