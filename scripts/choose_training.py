@@ -55,7 +55,8 @@ def _curve(options: argparse.Namespace, data_set: str) -> pd.DataFrame:
     assert isinstance(results, Results)
     of_metric = results.curves[results.curves["metric"] == options.metric]
     means = of_metric.pivot_table(index="epoch", columns="variant", values="value", aggfunc="mean")
-    return means.set_axis(means.index + 1)  # after the first epoch, one is trained
+    counted: pd.DataFrame = means.set_axis(means.index + 1)  # after the first epoch, one is trained
+    return counted
 
 
 if __name__ == "__main__":
