@@ -27,9 +27,9 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(usage="scripts/choose_training [OPTION...] [OVERRIDE...]")
     parser.add_argument("--experiment", default="imbalance_keel")
-    parser.add_argument("--variants", default="none,class_weights,smote")
+    parser.add_argument("--variants", default="none,smote")
     parser.add_argument("--rates", default="1e-3,3e-3,1e-2")
-    parser.add_argument("--epochs", default="10,20,30,40,60,80")
+    parser.add_argument("--epochs", default="10,20,30,40")
     parser.add_argument("--metric", default="val/average_precision")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("overrides", nargs="*")
