@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import BboxBase
 
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis, analyse_benchmark
 from seedbed.results import CURVE_COLUMNS, Benchmark, Results
@@ -63,27 +64,33 @@ def one(
 
 
 def texts(figure: Figure) -> list[str]:
-    """All texts that stand in a figure."""
-    return [text.get_text() for text in _shown(figure)]
+    """All texts that are drawn in a figure."""
+    return [text.get_text() for text in _drawn(figure)]
 
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
     """Texts that stand on each other; with "", those that the figure's edge cuts."""
-    FigureCanvasAgg(figure).draw()
     # Two pixels less on each side: the boxes have room for letters that do not stand there.
-    boxes = [(text.get_text(), text.get_window_extent().padded(-2)) for text in _shown(figure)]
+    boxes = [(text.get_text(), text.get_window_extent().padded(-2)) for text in _drawn(figure)]
     outside = [(text, "") for text, box in boxes if not _within(box, figure.bbox)]
     pairs = itertools.combinations(boxes, 2)
     return outside + [(first, second) for (first, one), (second, other) in pairs if one.overlaps(other)]
 
 
-def _within(box: Bbox, whole: Bbox) -> bool:
+def _within(box: BboxBase, whole: BboxBase) -> bool:
     return bool(box.x0 >= whole.x0 and box.x1 <= whole.x1 and box.y0 >= whole.y0 and box.y1 <= whole.y1)
 
 
-def _shown(figure: Figure) -> list[Text]:
-    found = figure.findobj(lambda artist: isinstance(artist, Text) and artist.get_visible() and artist.get_text() != "")
-    hidden = {id(tick_label) for axes in figure.axes if not axes.axison for tick_label in axes.findobj(Text)} - {
-        id(text) for axes in figure.axes for text in axes.texts
-    }
-    return [text for text in found if isinstance(text, Text) and id(text) not in hidden]
+def _drawn(figure: Figure) -> list[Text]:
+    """The texts that are drawn: not those of ticks beyond the ends of an axis."""
+    found: dict[int, Text] = {}
+    draw = Text.draw
+
+    def noted(text: Text, renderer: Any, *args: Any) -> None:
+        found[id(text)] = text
+        draw(text, renderer, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Text, "draw", noted)
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    return [text for text in found.values() if text.get_visible() and text.get_text().strip()]
