@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 
 import seedbed
-from seedbed.results import Benchmark
+from seedbed.results import Benchmark, Results
 
 
 def main() -> None:
@@ -51,11 +51,12 @@ def _means(options: argparse.Namespace, rate: str, epochs: int) -> pd.Series[flo
 
 def _curve(options: argparse.Namespace, data_set: str) -> pd.DataFrame:
     """The mean over seeds by number of epochs, a column a variant."""
-    curves = seedbed.load(options.experiment, data_set=data_set).curves
-    of_metric = curves[curves["metric"] == options.metric]
-    means = of_metric.groupby(["epoch", "variant"])["value"].mean().unstack()
-    means.index += 1  # after the first epoch, one is trained
-    return means
+    results = seedbed.load(options.experiment, data_set=data_set)
+    assert isinstance(results, Results)
+    of_metric = results.curves[results.curves["metric"] == options.metric]
+    means = of_metric.pivot_table(index="epoch", columns="variant", values="value", aggfunc="mean")
+    counted: pd.DataFrame = means.set_axis(means.index + 1)  # after the first epoch, one is trained
+    return counted
 
 
 if __name__ == "__main__":
