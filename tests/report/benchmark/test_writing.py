@@ -124,7 +124,8 @@ def test_the_page_says_what_it_is_about(tmp_path: Path) -> None:
     page = (tmp_path / "report.md").read_text()
     headings = re.findall(r"^## (.*)", page, re.MULTILINE)
     assert headings == [
-        "Result", "Over data sets", "Average ranks", "How steady the ranking is", "What was left out", "Data sets",
+        "Result", "Over data sets", "Average ranks", "How steady the ranking is",
+        "Differences by what the data sets are like", "What was left out", "Data sets",
         "What each variant did", "Recipe", "Seeds trained by launch", "Environment", "Repeat",
     ]  # fmt: skip
     assert "`smote` does not apply to `set0`: it needs numbers" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
@@ -74,7 +75,7 @@ def test_each_pair_has_a_panel_with_every_data_set_and_the_median(few: Benchmark
 def test_the_points_are_the_differences_and_the_best_data_sets_stand_above() -> None:
     analysis = made_up(2, 8)
     (axes,) = data_sets_figure(analysis, analysis.family).axes
-    points = [(y, x) for line in axes.lines if line.get_marker() == "o" for x, y in line.get_xydata()]
+    points = [(y, x) for line in axes.lines if line.get_marker() == "o" for x, y in np.asarray(line.get_xydata())]
     values = [x for _, x in sorted(points)]
     assert values == sorted(analysis.family[0].pair.differences.values(), reverse=True)
     (diamond,) = axes.patches
