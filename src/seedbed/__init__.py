@@ -152,7 +152,7 @@ Good = str | float | Mapping[str, str | float] | None
 def compare(
     results: Results | Outcome | Benchmark | BenchmarkOutcome | pd.DataFrame,
     metric: str | None = None,
-    baseline: str | None = None,
+    baseline: str | Mapping[str, str] | None = None,
     *,
     good: Good = None,
     split: str | None = None,
@@ -163,8 +163,8 @@ def compare(
 ) -> pd.DataFrame:
     """Each variant against the baseline, or all pairs where there is none: difference, interval, p-values, verdict.
 
-    ``metric`` ("test/f1") and ``baseline`` default to the experiment's. Of results on several data sets there are the comparisons
-    on each, and those over all. A data frame of results that were trained
+    ``metric`` ("test/f1") and ``baseline``, one name or ``{variant: baseline}``, default to the experiment's. Of results on several
+    data sets these are the tests over data sets; for those on one, give its ``Results``. A data frame of results that were trained
     elsewhere has a row a run, with the columns ``variant_key`` and ``seed_key`` and one a metric; what the other
     arguments say of it is as for ``import_results``. No store is needed, and none is written.
     """
@@ -176,7 +176,7 @@ def compare(
 def _compared(
     results: Results | Outcome | Benchmark | BenchmarkOutcome | pd.DataFrame,
     metric: str | None,
-    baseline: str | None,
+    baseline: str | Mapping[str, str] | None,
     good: Good,
     split: str | None,
     test_share: float | None,
@@ -206,9 +206,9 @@ def _compared(
     measured = results if isinstance(results, (Results, Benchmark)) else results.results
     if isinstance(measured, Benchmark):
         from seedbed.report.benchmark.analysis import analyse_benchmark
-        from seedbed.report.benchmark.tables import comparison_table as table_over
+        from seedbed.report.benchmark.tables import over_data_sets_table
 
-        return table_over(analyse_benchmark(measured, metric, baseline))
+        return over_data_sets_table(analyse_benchmark(measured, metric, baseline))
     return comparison_table(analyse(measured, metric, baseline))
 
 

@@ -186,6 +186,8 @@ class Scored:
     variants: dict[str, OfScores]
     lacking: dict[str, int]
     """Seeds by variant without scores, or without test rows of both classes."""
+    from_weights: dict[str, int] = field(default_factory=dict)
+    """Seeds by variant whose scores were computed later, from their weights."""
 
 
 @dataclass(frozen=True)

@@ -271,10 +271,10 @@ def _steps(
         means = {name: summary(pair.first - pair.second).mean for name, pair in pairs.items()}
         said = {name: (signed(means[name], decimals), SAME if name in alike else UNTESTED) for name in shared}
         return said, f"Not tested: {why}." if why else "The cells are the same, so there is nothing to test."
-    terms = Analysis(a.results, metric, None).terms
+    terms = Analysis(a.results, metric).terms
     tests = {name: paired_test(pair, terms) for name, pair in pairs.items() if name not in alike}
     # One recipe may have several names in a launch; it is tested once.
-    recipes = {side.letter: Analysis(side.results, metric, None).recipes for side in (a, b)}
+    recipes = {side.letter: Analysis(side.results, metric).recipes for side in (a, b)}
     keys = {name: frozenset(f"{letter} {recipe[name]}" for letter, recipe in recipes.items()) for name in tests}
     rows = family_of([(name, name, keys[name], test) for name, test in tests.items()], terms)
     said = dict.fromkeys(alike, (number(0.0, decimals), SAME))
@@ -298,7 +298,7 @@ def _no_test(a: Side, b: Side, metric: str) -> str:
     if not {*a.seeds} & {*b.seeds}:
         return "A and B have no seed in common"
     try:
-        Analysis(a.results, metric, None).terms  # noqa: B018 - it looks for the sizes of the split
+        Analysis(a.results, metric).terms  # noqa: B018 - it looks for the sizes of the split
     except ConfigError:
         return f"A does not say how many rows are for training and for {metric}"
     return ""

@@ -153,6 +153,15 @@ def load_experiments(
     return tuple(_on_data_set(file, name, own) for name, own in file.data_sets.items())
 
 
+def load_first(
+    name: str, overrides: Sequence[str] = (), config_dir: str | os.PathLike[str] | None = None
+) -> Experiment:
+    """Read experiment ``name`` on the first of its data sets, for what all have in common; otherwise as ``load_experiments``."""
+    file = _File.read(name, overrides, config_dir)
+    data_set, own = next(iter(file.data_sets.items()), ("", []))
+    return _on_data_set(file, data_set, own)
+
+
 @dataclass(frozen=True)
 class _File:
     """An experiment's file and what a command says of it, read before anything is composed."""

@@ -69,7 +69,9 @@ def _arguments(called: Any) -> Arguments | None:
     return _of_class(called) or own
 
 
-_kept_arguments = lru_cache(_arguments)  # asked for with every variant on every data set
+_kept_arguments: Callable[[Any], Arguments | None] = lru_cache(
+    _arguments
+)  # asked for with every variant on every data set
 
 
 def _of_class(kind: type) -> Arguments | None:

@@ -15,10 +15,11 @@ tested.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any, NamedTuple
 
+from seedbed.config.baselines import Baselines
 from seedbed.config.published_values import entries_of, variants_in
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import LEVEL, Analysis, analyse
@@ -251,8 +252,8 @@ def worse_than(analysis: Analysis, pair: Sequence[str]) -> CheckResult:
 
 def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> CheckResult:
     """``{}`` or ``{baseline: a}``: no difference to the baseline (or of any pair) is significant; never "holds"."""
-    baseline = (argument or {}).get("baseline", analysis.baseline)
-    family = (analysis if baseline == analysis.baseline else replace(analysis, baseline=baseline)).family
+    given = argument or {}
+    family = (analysis.against(Baselines.of(given["baseline"])) if "baseline" in given else analysis).family
     tested = {row: row.p for row in family if row.p is not None}
     sizes = {row: abs(row.comparison.difference or 0.0) for row in family if row.comparison.difference is not None}
     means = [summary.mean for summary in analysis.summaries.values() if summary.mean is not None]

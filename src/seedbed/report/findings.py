@@ -31,7 +31,7 @@ import yaml
 from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
-from seedbed.report.analysis import analyse
+from seedbed.report.analysis import Analysis, Difference, analyse, difference_text
 from seedbed.report.formatting import count_word, listed
 from seedbed.report.published import (
     PublishedNumber,
@@ -278,10 +278,22 @@ def _together(results: Results, variants: list[str], metric: str) -> float:
 def _verdict(results: Results, pair: list[Any], metric: str | None = None) -> str:
     """The words of the comparison of a variant with a baseline, among all comparisons with that baseline.
 
-    On the experiment's own metric where none is named.
+    Or among those that the experiment names, where each variant has its own baseline there, and this one that one. On the experiment's own metric where none is named.
     """
+    _, row = _compared(results, pair, metric)
+    return row.verdict
+
+
+def _interval(results: Results, pair: list[Any], metric: str | None = None) -> str:
+    """The difference of a variant to a baseline with its 95 % interval, "-0.0120 [-0.0150, -0.0090]"."""
+    return difference_text(*_compared(results, pair, metric))
+
+
+def _compared(results: Results, pair: list[Any], metric: str | None) -> tuple[Analysis, Difference]:
     variant, baseline = pair
-    return next(row.verdict for row in analyse(results, metric, baseline).family if row.variant == variant)
+    stated = analyse(results, metric)
+    analysis = stated if stated.baseline_of(variant) == baseline else analyse(results, metric, baseline)
+    return analysis, next(row for row in analysis.family if row.variant == variant)
 
 
 def _cold_share(results: Results, variant: str) -> float:
@@ -314,6 +326,7 @@ RULES: dict[str, Callable[..., float | str]] = {
     "published": _published,
     "z": _z,
     "verdict": _verdict,
+    "interval": _interval,
     "cold_share": _cold_share,
     "cold_part": _cold_part,
     "points_above": _points_above,

@@ -17,7 +17,7 @@ from seedbed.errors import SeedbedError
 from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.report.benchmark.analysis import analyse_benchmark
 from seedbed.report.benchmark.printed import benchmark_text
-from seedbed.report.benchmark.tables import comparison_table
+from seedbed.report.benchmark.tables import over_data_sets_table
 from seedbed.results import Benchmark
 from seedbed.running.launch_record import describe_benchmark, describe_launch
 from seedbed.running.planning import Planned, installed, plan_cells
@@ -71,8 +71,8 @@ class BenchmarkOutcome(Ran):
 
     @property
     def comparisons(self) -> pd.DataFrame:
-        """The comparisons on each data set, and those over all of them; see ``seedbed.compare``."""
-        return comparison_table(analyse_benchmark(self.results))
+        """The tests over data sets, by the experiment's metric; see ``seedbed.compare``."""
+        return over_data_sets_table(analyse_benchmark(self.results))
 
     def text(self) -> str:
         """The table that a command prints."""

@@ -112,7 +112,7 @@ class TrackedVariant:
         which = f"{len(cells)}{of_all} {seed_or_seeds(len(cells))}" if seed is None else f"seed {seed} alone"
         on = f" on {self.data_set}" if self.data_set else ""
         about = f"{results.experiment}{on}, launch {results.launch[:8]}: {name}{self.chosen_by}, {which}.{unrecorded}"
-        adjustments = {of_seed: _adjustment(self.store, run) for of_seed, run in cells} if self.after else {}
+        adjustments = {of_seed: adjustment_of(self.store, run) for of_seed, run in cells} if self.after else {}
         return TrainedNetworks(self, about, table, networks, adjustments)
 
     @property
@@ -127,8 +127,8 @@ class TrackedVariant:
             self.task.fit(network, trainer.table, SeedData(seed, rows))
             return network
         if isinstance(network, FittedEstimator):
-            return _loaded_estimator(network, self.store, seed, run)
-        return _loaded(network, self.store, seed, run)
+            return with_estimator(network, self.store, seed, run)
+        return with_weights(network, self.store, seed, run)
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ def _refuse_other_code(tracked: TrackedVariant, runs: list[str]) -> str:
     Returns a sentence where that cannot be known.
     """
     check_code(recipe_of(tracked.config))
-    now = code_of(recipe_of(_as_rebuilt(tracked.config))).modules
+    now = code_of(recipe_of(as_rebuilt(tracked.config))).modules
     if not now:
         return ""
     recorded = [tracked.store.seed(run).code for run in runs]
@@ -309,7 +309,7 @@ def _refuse_other_code(tracked: TrackedVariant, runs: list[str]) -> str:
     )
 
 
-def _as_rebuilt(config: dict[str, Any]) -> dict[str, Any]:
+def as_rebuilt(config: dict[str, Any]) -> dict[str, Any]:
     """The parts of a config that a network, and the rows that it is asked about, are made by."""
     task = {key: value for key, value in config["task"].items() if key != "own_metrics"}
     return {**{key: config[key] for key in ("data", "split", "model")}, "task": task}
@@ -330,7 +330,8 @@ def _same_table(config: dict[str, Any], results: Results) -> Dataset:
     return table
 
 
-def _loaded(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
+def with_weights(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
+    """The network with the weights of a seed's run; raises ``TrackingError`` for such as do not fit."""
     try:
         with store.file(run, WEIGHTS) as path:
             network.load_state_dict(load_file(path))
@@ -342,7 +343,8 @@ def _loaded(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
     return network
 
 
-def _loaded_estimator(network: FittedEstimator, store: Store, seed: int, run: str) -> nn.Module:
+def with_estimator(network: FittedEstimator, store: Store, seed: int, run: str) -> nn.Module:
+    """The model with the fitted estimator of a seed's run; raises ``TrackingError`` for one that cannot be read."""
     try:
         with store.file(run, ESTIMATOR) as path:
             network.take(FittedOnce(read(path), 0.0))
@@ -354,7 +356,8 @@ def _loaded_estimator(network: FittedEstimator, store: Store, seed: int, run: st
     return network
 
 
-def _adjustment(store: Store, run: str) -> Adjustment:
+def adjustment_of(store: Store, run: str) -> Adjustment:
+    """What acts on the scores of a seed's run; raises ``TrackingError`` where it cannot be read."""
     try:
         with store.file(run, ADJUSTMENT) as path:
             return Adjustment.of_plain(json.loads(path.read_text(encoding="utf-8")))

@@ -119,16 +119,19 @@ def _dataset(name: str) -> Any:
 def _files(name: str, sets: tuple[str, ...]) -> list[Any]:
     """The files of a data set, or of each of these sets of one that has many."""
     from seedbed.data.catalogue import known_set
-    from seedbed.errors import DataError
+    from seedbed.data.published.keel_sets import SETS
+    from seedbed.errors import DataError, near_misses
 
-    files = _dataset(name)
+    files, shows_all = _dataset(name), f"`seedbed data list {OF_SETS}` shows all of them."
     if name == OF_SETS and not sets:
         raise DataError(
-            f"{name} is many data sets: name those to fetch, as in `seedbed data fetch {name} car-good`. `seedbed data list "
-            f"{name}` shows all of them."
+            f"{name} is many data sets: name those to fetch, as in `seedbed data fetch {name} car-good`. {shows_all}"
         )
     if name != OF_SETS and sets:
         raise DataError(f"{name} is one data set: leave out {' '.join(sets)}. Another one takes a command of its own.")
+    for each in sets:
+        if each not in SETS:
+            raise DataError(f"There is no set {each!r} of {name}, {near_misses(each, SETS)} {shows_all}")
     return [known_set(each) for each in sets] or [files]
 
 

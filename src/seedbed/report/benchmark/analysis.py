@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from seedbed.config.baselines import ALL_PAIRS, Baselines, Stated
 from seedbed.data_set_statistics import PracticalPosterior, RankedPairs, rank_pairs
 from seedbed.metrics import Metric
 from seedbed.report.analysis import Analysis, analyse
@@ -25,11 +25,11 @@ from seedbed.statistics import Summary
 
 @dataclass(frozen=True)
 class BenchmarkAnalysis:
-    """Everything a report over data sets says about one metric; ``baseline`` None compares all pairs."""
+    """Everything a report over data sets says about one metric."""
 
     benchmark: Benchmark
     metric: str
-    baseline: str | None
+    baselines: Baselines
     rope: float | None
     of_each: Mapping[str, Analysis]
     """By data set; without those on which no run has the metric."""
@@ -42,10 +42,26 @@ class BenchmarkAnalysis:
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
         """What is compared: each variant with its baseline, or all pairs."""
-        variants = self.benchmark.variants
-        if self.baseline is None:
-            return list(combinations(variants, 2))
-        return [(variant, self.baseline) for variant in variants if variant != self.baseline]
+        return self.baselines.pairs(self.benchmark.variants)
+
+    @property
+    def all_pairs(self) -> bool:
+        """Whether all pairs are compared, as there is no baseline."""
+        return self.baselines == ALL_PAIRS
+
+    @property
+    def baseline(self) -> str | None:
+        """The one baseline of all comparisons; None where each variant has its own, or all pairs are compared."""
+        return self.baselines.one
+
+    def against(self, baselines: Baselines) -> BenchmarkAnalysis:
+        """This analysis with other baselines, and so another family of comparisons."""
+        return _of(self.benchmark, self.metric, baselines, self.rope)
+
+    @cached_property
+    def whole(self) -> Analysis:
+        """The cells of all data sets as if they were of one: for what all have in common. Nothing is tested on it."""
+        return Analysis(_joined(self.benchmark), self.metric, self.baselines, self.rope)
 
     # ---- on each data set --------------------------------------------------------------------------------------------
 
@@ -125,7 +141,16 @@ class BenchmarkAnalysis:
 
     def chances(self, row: OverDataSets) -> PracticalPosterior | None:
         """Chances of being worse, of no difference that matters, and of being better on another data set; None without a rope."""
-        return None if self.rope is None else posterior_over(row.pair, self.rope, self.declared)
+        if self.rope is None:
+            return None
+        pair = (row.variant, row.other)
+        if pair not in self._chances:
+            self._chances[pair] = posterior_over(row.pair, self.rope, self.declared)
+        return self._chances[pair]
+
+    @cached_property
+    def _chances(self) -> dict[tuple[str, str], PracticalPosterior | None]:
+        return {}
 
     # ---- ranks -------------------------------------------------------------------------------------------------------
 
@@ -168,7 +193,9 @@ class BenchmarkAnalysis:
             if why := without_value(analysis, variant):
                 reasons.setdefault(why, []).append(f"`{variant}`")
         said = [f"{', '.join(names)} {_plural(why, len(names))}" for why, names in reasons.items()]
-        return "; ".join(said) or "no seed has run, or has a value, in all variants"
+        if not said and (means := means_of(analysis, self.ranked)) is not None and any(means.lost):
+            return "runs were lost, and no value stands for them"
+        return "; ".join(said) or "no seed has run in all variants"
 
     @cached_property
     def block(self) -> NDArray[np.float64]:
@@ -216,24 +243,31 @@ def _plural(why: str, count: int) -> str:
 
 
 def analyse_benchmark(
-    benchmark: Benchmark, metric: str | None = None, baseline: str | None = None, rope: float | None = None
+    benchmark: Benchmark, metric: str | None = None, baseline: Stated = None, rope: float | None = None
 ) -> BenchmarkAnalysis:
-    """Settle metric, baseline and rope (arguments first, then the experiment's ``report`` section) and check them.
+    """Settle metric, baselines and rope (arguments first, then the experiment's ``report`` section) and check them.
 
     Raises ConfigError for an unknown metric or baseline, and for a rope that is no positive number.
     """
     whole = analyse(_joined(benchmark), metric, baseline, rope)
+    return _of(benchmark, whole.metric, whole.baselines, whole.rope)
+
+
+def _of(benchmark: Benchmark, metric: str, baselines: Baselines, rope: float | None) -> BenchmarkAnalysis:
+    """With the ordinary analysis of each data set, whose comparisons are those of which both variants apply there."""
     of_each = {
-        name: Analysis(
-            results, whole.metric, whole.baseline if whole.baseline in results.variants else None, whole.rope
-        )
+        name: Analysis(results, metric, baselines.among(results.variants) or ALL_PAIRS, rope)
         for name, results in benchmark.data_sets.items()
-        if whole.metric in results.metrics
+        if metric in results.metrics
     }
-    return BenchmarkAnalysis(benchmark, whole.metric, whole.baseline, whole.rope, of_each)
+    return BenchmarkAnalysis(benchmark, metric, baselines, rope, of_each)
 
 
 def _joined(benchmark: Benchmark) -> Results:
-    """The cells of all data sets as if they were of one, to find what metrics and variants there are; nothing is tested on them."""
     cells = pd.concat([results.cells for results in benchmark.data_sets.values()], ignore_index=True)
-    return replace(benchmark.first, variants=benchmark.variants, cells=cells)
+    launches = {launch["id"]: launch for results in benchmark.data_sets.values() for launch in results.launches}
+    if benchmark.command:
+        launches.setdefault(benchmark.launch, {"id": benchmark.launch, "command": benchmark.command})
+    oldest_first = sorted(launches.values(), key=lambda launch: launch.get("started", ""))
+    launch = benchmark.launch or benchmark.first.launch
+    return replace(benchmark.first, variants=benchmark.variants, cells=cells, launch=launch, launches=oldest_first)

@@ -9,7 +9,7 @@ from seedbed.data_set_statistics import data_sets_needed, least_p
 from seedbed.report.answer import EQUIVALENT, LARGEST_SHOWN, MOST_CLAUSES, claims_sentence
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis
 from seedbed.report.benchmark.pairs import OverDataSets
-from seedbed.report.benchmark.words import code, counted, difference_text, named
+from seedbed.report.benchmark.words import code, counted, difference_text, named, reason
 from seedbed.report.claims import Claim
 from seedbed.report.departures import foreign_data
 from seedbed.report.formatting import count_word, listed
@@ -21,6 +21,7 @@ def summary_sentences(analysis: BenchmarkAnalysis, claims: Sequence[Claim]) -> l
     sentences = [
         *_foreign_data(analysis),
         analysis.exploratory,
+        analysis.whole.uncompared,
         _differences(analysis),
         *_no_verdicts(analysis),
         too_few(analysis),
@@ -58,12 +59,15 @@ def _differences(analysis: BenchmarkAnalysis) -> str:
     clauses = _largest(analysis, apart) if many else [_clause(analysis, row) for row in apart]
     if undecided:
         clauses.append(_undecided(analysis, undecided, others=bool(apart)))
-    first = f"Over {_data_sets(analysis, apart + undecided)}, on {code(analysis.label())}"
-    tested = f"{first}: {_counts(analysis, apart) if many else ''}{'; '.join(clauses)}." if clauses else ""
-    return " ".join(part for part in (tested, _untested(analysis)) if part)
+    if not clauses:
+        return _untested(analysis)
+    distances = f" ({analysis.declared.distances})" if analysis.declared.distances else ""
+    first = f"Over {_data_sets(apart + undecided)}, on {code(analysis.label())}{distances}"
+    tested = f"{first}: {_counts(analysis, apart) if many else ''}{'; '.join(clauses)}."
+    return " ".join(filter(None, [tested, _untested(analysis)]))
 
 
-def _data_sets(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets]) -> str:
+def _data_sets(rows: Sequence[OverDataSets]) -> str:
     """On how many data sets pairs were tested: "12 data sets", "9 to 12 data sets, depending on the pair"."""
     counts = sorted({row.test.n for row in rows})
     if len(counts) == 1:
@@ -74,11 +78,16 @@ def _data_sets(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets]) -> str
 def _counts(analysis: BenchmarkAnalysis, apart: Sequence[OverDataSets]) -> str:
     """How many of very many pairs are told apart: "9 of 14 are told apart from `a`: five better, four worse; "."""
     of = f"{len(apart)} of {len(analysis.tested)}"
-    if analysis.baseline is None:
+    if analysis.all_pairs:
         return f"{of} pairs are told apart; "
     ways = Counter(row.verdict for row in apart)
     told = ", ".join(f"{count_word(ways[way])} {way}" for way in (BETTER, WORSE, HIGHER, LOWER) if ways[way])
-    return f"{of} are told apart from {code(analysis.baseline)}: {told}; "
+    return f"{of} are told apart from {_baseline(analysis)}: {told}; "
+
+
+def _baseline(analysis: BenchmarkAnalysis) -> str:
+    """What variants are compared with, within a sentence."""
+    return code(analysis.baseline) if analysis.baseline else "their baselines"
 
 
 def _largest(analysis: BenchmarkAnalysis, apart: Sequence[OverDataSets]) -> list[str]:
@@ -89,24 +98,26 @@ def _largest(analysis: BenchmarkAnalysis, apart: Sequence[OverDataSets]) -> list
 
 
 def _clause(analysis: BenchmarkAnalysis, row: OverDataSets) -> str:
-    test = row.test
-    behind = f", behind on {count_word(test.losses)}" if test.losses else ""
-    lost = (
-        " (of the runs that did not diverge or fail; the verdict counts the others as the worst)"
-        if row.pair.lost_on
-        else ""
-    )
-    ahead = "ahead" if analysis.declared.is_ranked else "higher"
-    behind = behind if analysis.declared.is_ranked else behind.replace("behind", "lower")
+    lost = ", of the runs that did not diverge or fail; the verdict counts the others as the worst"
     return (
-        f"{code(row.variant)} is {row.verdict} than {code(row.other)} ({difference_text(analysis, row)}, {ahead} on "
-        f"{count_word(test.wins)} of {test.n}{behind}){lost}"
+        f"{code(row.variant)} is {row.verdict} than {code(row.other)} (median difference {difference_text(analysis, row)}, "
+        f"{_standing(analysis, row)}{lost if row.pair.lost_on else ''})"
     )
+
+
+def _standing(analysis: BenchmarkAnalysis, row: OverDataSets) -> str:
+    """ "ahead on 11 of 12, behind on one"; the more frequent way first."""
+    test = row.test
+    ahead, behind = ("ahead", "behind") if analysis.declared.is_ranked else ("higher", "lower")
+    ways = sorted([(test.wins, ahead), (test.losses, behind)], key=lambda way: -way[0])
+    first, second = ways
+    rest = f", {second[1]} on {count_word(second[0])}" if second[0] else ""
+    return f"{first[1]} on {first[0]} of {test.n}{rest}"
 
 
 def _undecided(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets], others: bool) -> str:
     count = count_word(len(rows))
-    if analysis.baseline is None:
+    if analysis.all_pairs:
         if others:
             return (
                 f"the other {count} pairs can't be told apart"
@@ -116,10 +127,10 @@ def _undecided(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets], others
         if len(rows) == 1:
             return f"{code(rows[0].variant)} and {code(rows[0].other)} can't be told apart"
         return f"none of the {count} pairs can be told apart"
-    baseline = code(analysis.baseline)
     if len(rows) <= 3:
-        return f"{named([row.variant for row in rows])} can't be told apart from {baseline}"
-    return f"{'the other' if others else 'all'} {count} can't be told apart from {baseline}"
+        whose = _baseline(analysis) if analysis.baseline else "its baseline" if len(rows) == 1 else "their baselines"
+        return f"{named([row.variant for row in rows])} can't be told apart from {whose}"
+    return f"{'the other' if others else 'all'} {count} can't be told apart from {_baseline(analysis)}"
 
 
 def _untested(analysis: BenchmarkAnalysis) -> str:
@@ -127,7 +138,7 @@ def _untested(analysis: BenchmarkAnalysis) -> str:
     reasons: dict[str, list[OverDataSets]] = {}
     for row in analysis.family:
         if row.verdict == UNTESTED:
-            reasons.setdefault(row.test.words, []).append(row)
+            reasons.setdefault(reason(row), []).append(row)
     return " ".join(
         f"Not tested on {code(analysis.label())}: "
         f"{listed(f'{code(row.variant)} against {code(row.other)}' for row in rows[:MOST_CLAUSES])}"
@@ -160,7 +171,7 @@ def too_few(analysis: BenchmarkAnalysis) -> str:
     if most >= data_sets_needed(len(tests)):
         return ""
     if most == 1:
-        return "One data set says nothing of others: what its own tests say of it stands in the table below."
+        return "One data set says nothing of others: what the tests on it say stands in the table."
     least = least_p(most)
     count = count_word(most).capitalize()
     if least >= LEVEL:
@@ -181,14 +192,13 @@ def _for(comparisons: int) -> str:
 
 def _equivalences(analysis: BenchmarkAnalysis) -> str:
     """Whose difference on another data set is too small to matter, with what probability at least."""
-    chances = {
-        row: chance for row in analysis.family if (chance := analysis.chances(row)) and chance.equal >= EQUIVALENT
-    }
-    if not chances:
+    found = [(row, chance) for row in analysis.family if (chance := analysis.chances(row)) is not None]
+    equal = [(row, chance.equal) for row, chance in found if chance.equal >= EQUIVALENT]
+    if not equal:
         return ""
-    pairs = [f"{code(row.variant)} and {code(row.other)}" for row in chances]
+    pairs = [f"{code(row.variant)} and {code(row.other)}" for row, _ in equal]
     shown = "; ".join(pairs) if len(pairs) <= MOST_CLAUSES else f"{count_word(len(pairs))} pairs"
-    least = int(min(chance.equal for chance in chances.values()) * 1000) / 1000
+    least = int(min(chance for _, chance in equal) * 1000) / 1000
     return (
         f"On data sets like these a difference of at most {analysis.rope:g}, too small to matter, is the most likely one, with "
         f"a probability of {least:.3f} or more, between {shown} (Bayesian signed-rank test)."
@@ -268,34 +278,31 @@ def _on_each(analysis: BenchmarkAnalysis) -> list[str]:
         f"; and {count_word(len(told) - MOST_CLAUSES)} more pairs (see the table)" if len(told) > MOST_CLAUSES else ""
     )
     if not told:
-        return [f"On no single data set do the ordinary tests tell any of these pairs apart ({_families(analysis)})."]
-    return [f"{first}{more}. These verdicts are each data set's own ({_families(analysis)})."]
+        return ["On no single data set do the ordinary tests tell any of these pairs apart."]
+    return [f"{first}{more}. {_false_verdicts(analysis.families)}".rstrip()]
 
 
 def _told_on_each(analysis: BenchmarkAnalysis, variant: str, other: str) -> str:
+    """ "`a` is better than `b` on two and worse on one of 12"."""
     counts = analysis.told_on_each(variant, other)
-    ways = [f"{way} on {count_word(counts[way])}" for way in (BETTER, WORSE, HIGHER, LOWER) if counts[way]]
-    against = f" than {code(other)}"
-    return f"{code(variant)} is {' and '.join(ways)} of {counts.total()}{against}" if ways else ""
+    ways = [(way, count_word(counts[way])) for way in (BETTER, WORSE, HIGHER, LOWER) if counts[way]]
+    if not ways:
+        return ""
+    (first, on_first), *others = ways
+    rest = "".join(f" and {way} on {count}" for way, count in others)
+    return f"{code(variant)} is {first} than {code(other)} on {on_first}{rest} of {counts.total()}"
 
 
-def _families(analysis: BenchmarkAnalysis) -> str:
-    """How often a family of a data set errs."""
-    return false_families(analysis.families)
-
-
-def false_families(families: int) -> str:
-    """How many of so many families would hold a false verdict, if nothing differed."""
-    if families == 1:
-        return "if nothing differed there, one would be false with a chance of 5 % at most"
+def _false_verdicts(families: int) -> str:
+    """How many data sets would have a false verdict of their own, if nothing differed; "" of one."""
+    if families < 2:
+        return ""
+    expected = families * LEVEL
+    said = count_word(round(expected)) if abs(expected - round(expected)) < 1e-9 else f"{expected:.2g}"
     return (
-        f"Holm's method allows for the comparisons of one data set, and not for the {count_word(families)} data sets: if nothing "
-        f"differed on any, {_about_so_many(families * LEVEL)} of {count_word(families)} would be expected to hold a false one"
+        "Holm's method allows for the comparisons of one data set, and not for many data sets: if nothing differed on any, each "
+        f"would have a false verdict with a chance of up to {100 * LEVEL:g} %, so of {count_word(families)} up to {said}."
     )
-
-
-def _about_so_many(expected: float) -> str:
-    return f"up to {expected:.2g}" if expected < 0.95 or expected % 1 else f"up to {count_word(round(expected))}"
 
 
 def _inapplicable(analysis: BenchmarkAnalysis) -> list[str]:

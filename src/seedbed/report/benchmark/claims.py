@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
+from seedbed.config.baselines import Baselines
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis, analyse_benchmark
 from seedbed.report.benchmark.pairs import PairTest
 from seedbed.report.claims import (
@@ -78,13 +79,13 @@ def _can_beat(analysis: BenchmarkAnalysis, pair: Sequence[str]) -> CheckResult:
 
 
 def _not_significant(analysis: BenchmarkAnalysis, argument: dict[str, Any] | None) -> CheckResult:
-    baseline = (argument or {}).get("baseline", analysis.baseline)
-    family = (analysis if baseline == analysis.baseline else replace(analysis, baseline=baseline)).family
-    tested = {row.pair: row for row in family if row.p is not None}
+    given = argument or {}
+    family = (analysis.against(Baselines.of(given["baseline"])) if "baseline" in given else analysis).family
+    tested = [row for row in family if row.p is not None]
     if not tested:
         return CheckResult("No difference could be tested.")
-    apart = [row for row in tested.values() if (row.p or 0.0) < LEVEL]
-    largest = max(tested.values(), key=lambda row: abs(row.test.estimate or 0.0))
+    apart = [row for row in tested if (row.p or 0.0) < LEVEL]
+    largest = max(tested, key=lambda row: abs(row.test.estimate or 0.0))
     # That no test finds a difference is no evidence that there is none: there is no p for the claim.
     return CheckResult(
         f"The largest difference over data sets is {signed(largest.test.estimate, analysis.decimals)} ({largest.variant} − "
@@ -92,7 +93,7 @@ def _not_significant(analysis: BenchmarkAnalysis, argument: dict[str, Any] | Non
         f"{count_word(len(tested))}"
         + (f" ({listed(f'{row.variant} − {row.other}' for row in apart)})" if apart else "")
         + ".",
-        fails=min(row.p or 0.0 for row in tested.values()),
+        fails=min(row.p or 0.0 for row in tested),
         can_hold=False,
     )
 

@@ -27,9 +27,10 @@ class BenchmarkEvidence:
         """The cells of the launch."""
         return self.analysis.benchmark
 
-    def on(self, data_set: str) -> Evidence:
-        """What an ordinary section makes its blocks of, about one of the data sets, which has the metric."""
-        return Evidence(self.analysis.of_each[data_set], self.claims, [], self.findings)
+    @property
+    def whole(self) -> Evidence:
+        """What an ordinary section makes its blocks of, about the cells of all data sets."""
+        return Evidence(self.analysis.whole, self.claims, [], self.findings)
 
 
 def evidence_over(analysis: BenchmarkAnalysis, findings: Sequence[Finding] = ()) -> BenchmarkEvidence:

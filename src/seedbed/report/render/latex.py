@@ -214,7 +214,8 @@ _LETTERS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
     "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "[": "{[}", "]": "{]}", "*": "{*}",
-    "±": r"$\pm$", "−": "$-$", "–": "--", "—": "---", "’": "'", "√": r"$\surd$", "…": r"\ldots{}",
+    "±": r"$\pm$", "−": "$-$", "–": "--", "—": "---", "’": "'", "√": r"$\surd$", "…": r"\ldots{}", "†": r"\dag{}",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$",
 } | {char: rf"\textsuperscript{{{digit}}}" for digit, char in enumerate(SUPERSCRIPTS)}  # fmt: skip
 # Pairs of these are one sign to T1 fonts.
 _LIGATURES = re.compile(r"(?<=[-`',])(?=[-`',])")
