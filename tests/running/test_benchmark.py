@@ -138,6 +138,7 @@ def test_a_launch_over_data_sets_in_mlflow_and_read_back(once: tuple[Path, Bench
     assert benchmark.variants == ("none", "smote")
     assert list(benchmark.inapplicable["mixed"]) == ["smote"]
     assert benchmark.launch == outcome.launch
+    assert seedbed.compare(benchmark)[["variant", "other"]].to_numpy().tolist() == [["smote", "none"]]
     on_two = seedbed.load("many", config_dir=folder, data_set="two")
     assert isinstance(on_two, Results)
     pd.testing.assert_frame_equal(on_two.cells, benchmark.data_sets["two"].cells)
