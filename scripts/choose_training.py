@@ -32,6 +32,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", default="10,20,30,40")
     parser.add_argument("--metric", default="val/average_precision")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--config-dir")
     parser.add_argument("overrides", nargs="*")
     return parser.parse_args()
 
@@ -40,7 +41,7 @@ def _means(options: argparse.Namespace, rate: str, epochs: int) -> pd.Series[flo
     """The mean at each number of epochs, each data set and variant counting as much as any other."""
     asked = [f"variant={options.variants}", f"seeds={options.seeds}", f"optimizer.lr={rate}"]
     asked += [f"trainer.max_epochs={epochs}", "tracking.pictures=false", *options.overrides]
-    outcome = seedbed.run(options.experiment, asked)
+    outcome = seedbed.run(options.experiment, asked, options.config_dir)
     if outcome.failures:
         sys.exit(f"lr={rate}: {'; '.join(f'{where}: {why}' for where, why in outcome.failures.items())}")
     if not isinstance(outcome.results, Benchmark):
@@ -51,7 +52,7 @@ def _means(options: argparse.Namespace, rate: str, epochs: int) -> pd.Series[flo
 
 def _curve(options: argparse.Namespace, data_set: str) -> pd.DataFrame:
     """The mean over seeds by number of epochs, a column a variant."""
-    results = seedbed.load(options.experiment, data_set=data_set)
+    results = seedbed.load(options.experiment, None, options.config_dir, data_set=data_set)
     assert isinstance(results, Results)
     of_metric = results.curves[results.curves["metric"] == options.metric]
     means = of_metric.pivot_table(index="epoch", columns="variant", values="value", aggfunc="mean")

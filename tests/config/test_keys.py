@@ -42,7 +42,7 @@ def test_keys_that_are_read_are_known() -> None:
 @pytest.mark.parametrize(
     ("place", "key", "why"),
     [
-        ("", "zzz", "known: callbacks, data, imbalance"),
+        ("", "zzz", "known: callbacks, data, data_sets, imbalance"),
         ("", "logger", "loggers: {NAME: {_target_: ...}}"),
         ("", "accumulate_grad_batches", "set trainer.batch_size to as many rows"),
         ("", "max_epochs", "write trainer.max_epochs"),

@@ -80,4 +80,4 @@ def test_what_was_learned_is_written_without_weights(project: Path, tmp_path: Pa
 def test_from_goes_alone(project: Path, tmp_path: Path, options: list[str]) -> None:
     done = report(project, "messages", "--from", str(tmp_path), *options)
     assert done.exit_code == 2
-    assert "so it goes without --run and --search" in done.stderr
+    assert "so it goes without --run, --search, --scores and --data-set" in done.stderr

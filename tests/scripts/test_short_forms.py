@@ -69,7 +69,7 @@ def found(pattern: str, text: str) -> list[str]:
 def test_all_scripts_are_tried() -> None:
     """A new one is listed here with its test, or with the script that is tried and runs it."""
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
-        "calibrate_hard_cases", "calibrate_statistics", "compare_fastai", "compare_index", "compare_loops",
+        "calibrate_hard_cases", "calibrate_statistics", "choose_training", "compare_fastai", "compare_index", "compare_loops",
         "compare_matrix", "compare_recommenders", "compare_search", "fastai_side", "make_store", "measure_startup",
         "recommenders_side", "search_side", "simulate_rebalancing", "timing",
     }  # fmt: skip
@@ -442,3 +442,27 @@ def test_a_startup_that_takes_too_long(capsys: pytest.CaptureFixture[str]) -> No
     assert script.report([status, schedule], seconds) == 1
     assert [line.endswith("TOO LONG") for line in capsys.readouterr().out.splitlines()] == [False, False, True, False]
     assert script.report([schedule], seconds) == 0
+
+
+@pytest.mark.slow
+def test_a_choice_of_epochs_and_rate(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "two.yaml").write_text(
+        "# @package _global_\n"
+        "defaults: [override /data: feature_csv, override /model: mlp, override /task: classification]\n"
+        "seeds: 2\nmodel: {hidden: [4]}\ndata: {label: y}\n"
+        "data_sets: {one: [data.path=one.csv], two: [data.path=two.csv]}\n"
+        "variants: {none: [imbalance=none], oversample: [imbalance=oversample]}\n"
+        "report: {metric: test/f1, baseline: none}\n"
+    )
+    for name, sign in (("one", 1), ("two", -1)):
+        rows = (f"{sign * (row % 7 - 3)},{row % 5},{int(row % 7 > 4)}" for row in range(70))
+        (tmp_path / f"{name}.csv").write_text("\n".join(["a,b,y", *rows]))
+    asked = ["--rates", "1e-2,1e-3", "--epochs", "1,3", "--seeds", "2", "--config-dir", str(tmp_path)]
+    said = call(load_script("choose_training"), "--experiment", "two", "--variants", "none,oversample", *asked)
+    rates = found(r"epochs +lr=(\S+) +lr=(\S+)", said)
+    assert rates == ["1e-2", "1e-3"]
+    rows = re.findall(r"^ +(1|3) +(0\.\d{4})(\*| ) +(0\.\d{4})(\*| )$", said, flags=re.MULTILINE)
+    values = {float(value): mark for _, *of_row in rows for value, mark in zip(of_row[::2], of_row[1::2], strict=True)}
+    assert len(rows) == 2
+    assert values[max(values)] == "*"
