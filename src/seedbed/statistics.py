@@ -388,14 +388,20 @@ def wilcoxon_p(differences: ArrayLike) -> float | None:
         return None
     _, group, sizes = np.unique(np.abs(array), return_inverse=True, return_counts=True)
     doubled_ranks = (2 * sizes.cumsum() - sizes + 1)[group]  # of ties, the mean of their ranks
-    # chances[w]: share of the sign patterns whose positive (doubled) ranks add up to w
-    chances = np.zeros(doubled_ranks.sum() + 1)
-    chances[0] = 1
-    for rank in doubled_ranks:
-        chances[rank:] += chances[:-rank].copy()
-        chances /= 2
+    chances = rank_sum_chances(doubled_ranks)
     positive = int(doubled_ranks[array > 0].sum())
     return float(min(1.0, 2 * min(chances[: positive + 1].sum(), chances[positive:].sum())))
+
+
+def rank_sum_chances(ranks: ArrayLike) -> NDArray[np.float64]:
+    """(sum + 1,) the share of all sign patterns of (n,) whole ranks whose positive ranks add up to 0, 1, ... their sum."""
+    whole = np.asarray(ranks, dtype=np.int64)
+    chances = np.zeros(whole.sum() + 1)
+    chances[0] = 1
+    for rank in whole:
+        chances[rank:] += chances[:-rank].copy()
+        chances /= 2
+    return chances
 
 
 def least_wilcoxon_p(n: int) -> float:
@@ -517,13 +523,13 @@ class Ranking:
     words: str
 
 
-def ranking(values: ArrayLike, *, lower_is_better: bool, lost: ArrayLike | None = None) -> Ranking:
-    """Rank (n, k) values of k variants within each of n seeds.
+def ranking(values: ArrayLike, *, lower_is_better: bool, lost: ArrayLike | None = None, block: str = "seed") -> Ranking:
+    """Rank (n, k) values of k variants within each of n blocks: seeds, or what ``block`` says.
 
-    ``lost`` (n, k) says which runs were lost, as they diverged: they rank last in their seed, tied. A seed with another
+    ``lost`` (n, k) says which runs were lost, as they diverged: they rank last in their block, tied. A block with another
     value that is not finite is left out.
 
-    It is about the runs on this data set: seeds are the blocks, and they say nothing of other data sets.
+    With seeds as the blocks it is about the runs on this data set, and says nothing of other data sets.
 
     Source: Friedman 1937; Nemenyi 1963; Demsar, Statistical comparisons of classifiers over multiple data sets, JMLR 7,
     2006, sections 3.2.2 and 3.2.4.
@@ -534,22 +540,33 @@ def ranking(values: ArrayLike, *, lower_is_better: bool, lost: ArrayLike | None 
     table, last = np.where(last, 0.0, table)[counted], last[counted]
     n, k = table.shape
     if n == 0:
-        return Ranking(0, (), None, None, "no seed has a value of every variant: nothing to rank")
-    from scipy.stats import friedmanchisquare, rankdata, studentized_range
+        return Ranking(0, (), None, None, f"no {block} has a value of every variant: nothing to rank")
+    from scipy.stats import friedmanchisquare, studentized_range
 
-    rounded = _with_digits(table, 12)
-    within = rankdata(np.where(last, np.inf, rounded if lower_is_better else -rounded), axis=1)
+    within = ranks_within(
+        np.where(last, np.inf if lower_is_better else -np.inf, table), lower_is_better=lower_is_better
+    )
     ranks = tuple(float(rank) for rank in within.mean(axis=0))
     if k < 3:
         return Ranking(n, ranks, None, None, "Friedman's test needs three variants")
     if n < 2:
-        return Ranking(n, ranks, None, None, "one seed: no test of its ranks")
+        return Ranking(n, ranks, None, None, f"one {block}: no test of its ranks")
     if np.ptp(within, axis=1).max() == 0:
-        return Ranking(n, ranks, None, None, f"all variants are level in each of {n} seeds: nothing to test")
+        return Ranking(n, ranks, None, None, f"all variants are level in each of {n} {block}s: nothing to test")
     p = float(friedmanchisquare(*within.T).pvalue)
     # The difference of two mean ranks over its standard error is a studentised range, of infinite degrees of freedom.
     critical = float(studentized_range.ppf(CONFIDENCE, k, np.inf)) * math.sqrt(k * (k + 1) / (12 * n))
-    return Ranking(n, ranks, p, critical, f"Friedman's test over {n} seeds, Nemenyi's for the pairs")
+    return Ranking(n, ranks, p, critical, f"Friedman's test over {n} {block}s, Nemenyi's for the pairs")
+
+
+def ranks_within(values: ArrayLike, *, lower_is_better: bool) -> NDArray[np.float64]:
+    """(n, k) ranks of k variants within each of n blocks, 1 the best; values that agree in twelve digits share their mean."""
+    from scipy.stats import rankdata
+
+    table = np.asarray(values, dtype=float)
+    known = np.isfinite(table)
+    rounded = np.where(known, _with_digits(np.where(known, table, 0.0), 12), table)
+    return np.asarray(rankdata(rounded if lower_is_better else -rounded, axis=1), dtype=np.float64)
 
 
 # ---- power -----------------------------------------------------------------------------------------------------------
