@@ -77,9 +77,10 @@ def rebalancing(analysis: Analysis) -> Rebalancing | None:
     margin = float((analysis.results.config.get("report") or {}).get("margin") or MARGIN)
     of_auroc = replace(analysis, metric="test/auroc")
     tests = {name: _tests(of_auroc, scored, name, baseline) for name in variants}
-    changes = _changes(of_auroc, scored, baseline, tests, margin)
+    unscored = {name: _unscored(analysis, scored, name) for name in (baseline, *variants)}
+    changes = _changes(of_auroc, scored, baseline, tests, margin, unscored)
     found = Rebalancing(baseline, margin, changes, scored, "")
-    complete = [name for name in (baseline, *variants) if not _unscored(analysis, scored, name)]
+    complete = [name for name, lacking in unscored.items() if not lacking]
     means = {name: mean for name in complete if (mean := found.mean(name, "f1_tuned")) is not None}
     return replace(found, best=max(means, key=lambda name: means[name])) if means else found
 
@@ -113,20 +114,24 @@ def _pairs(first: OfScores, second: OfScores, measure: str) -> Pairs:
 
 
 def _changes(
-    analysis: Analysis, scored: Scored, baseline: str, tests: dict[str, dict[str, PairedTest]], margin: float
+    analysis: Analysis,
+    scored: Scored,
+    baseline: str,
+    tests: dict[str, dict[str, PairedTest]],
+    margin: float,
+    unscored: dict[str, str],
 ) -> list[Change]:
     ranked = _family(analysis, baseline, tests, RANKING)
     of_f1 = _family(analysis, baseline, tests, ("f1",))
     pairs = {name: _pairs(scored.variants[name], scored.variants[baseline], "auroc") for name in tests}
     within = dict(zip(tests, holm([_within(of, analysis.terms, margin) for of in pairs.values()]), strict=True))
-    unscored = {name: _unscored(analysis, scored, name) or _unscored(analysis, scored, baseline) for name in tests}
     changes = []
     for name, own in tests.items():
         apart = {measure: row for measure in RANKING if (row := ranked[name, measure]).told_apart}
         p = within[name]
         same = p is not None and p < LEVEL
-        if unscored[name]:
-            verdict, why = OPEN, unscored[name]
+        if lacking := unscored[name] or unscored[baseline]:
+            verdict, why = OPEN, lacking
         elif all(_same(scored.variants[name], scored.variants[baseline], measure) for measure in RANKING):
             labelled_alike = _same(scored.variants[name], scored.variants[baseline], "f1")
             verdict, why = (
