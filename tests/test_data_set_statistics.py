@@ -160,8 +160,16 @@ def test_rounding_is_a_tie():
     first, second = np.array([0.1 + 0.2, 0.9, 0.7]), np.array([0.3, 0.8, 0.5])
     assert signed_rank(first - second).ties == 0
     assert signed_rank(first - second, sizes=first).ties == 1
-    noisy = signed_rank([0.91 - 0.90, 0.50 - 0.51] * 4)  # 0.01 with rounding: equal sizes of both signs
-    assert (noisy.p, noisy.estimate, noisy.leaning) == (1, 0, 0)
+    noisy = np.array([0.91 - 0.90, 0.05 - 0.06] * 4)  # 0.01 with rounding: equal sizes of both signs
+    assert noisy.sum() != 0
+    found = signed_rank(noisy)
+    assert (found.p, found.estimate, found.leaning) == (1, 0, 0)
+
+
+def test_leaning_is_the_sign_of_the_rank_sum_that_is_tested():
+    differences = [6, 5, -1, -2, -3, -4]  # positive ranks add up to 11, negative ones to 10
+    assert signed_rank(differences).leaning == 1
+    assert signed_rank(differences + [0] * 5).leaning == 1
 
 
 def test_what_is_not_complete_is_refused():

@@ -323,8 +323,8 @@ def rank_pairs(values: ArrayLike, *, lower_is_better: bool, level: float = LEVEL
 
 
 def _order(ranks: Sequence[float]) -> tuple[int, ...]:
-    # Mean ranks are multiples of 1 / (2 D), which rounding may tear apart.
-    return tuple(sorted(range(len(ranks)), key=lambda variant: round(ranks[variant], 9)))
+    # Ranks are halves, whose sums are exact: equal means are equal.
+    return tuple(sorted(range(len(ranks)), key=lambda variant: ranks[variant]))
 
 
 def _groups(order: tuple[int, ...], apart: set[frozenset[int]]) -> tuple[tuple[int, ...], ...]:
@@ -477,5 +477,4 @@ def _standings(
 
 def _places(ranks: Sequence[float]) -> list[int]:
     """1 for the best mean rank; equal ones share the better place."""
-    rounded = [round(rank, 9) for rank in ranks]
-    return [1 + sum(other < rank for other in rounded) for rank in rounded]
+    return [1 + sum(other < rank for other in ranks) for rank in ranks]
