@@ -1,7 +1,7 @@
 """Simulates experiments whose truth is known, and measures how often the statistics of a report are right about it.
 
-``scripts/calibrate_statistics`` sets up what this needs. Everything that is judged comes from ``seedbed.statistics`` and
-``seedbed.report.paired_tests.verdict``; only the runs are simulated.
+``scripts/calibrate_statistics`` sets up what this needs. Everything that is judged comes from ``seedbed.statistics``,
+``seedbed.data_set_statistics`` and ``seedbed.report``; only the runs are simulated.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 import scipy.stats
+from calibrate_data_sets import data_set_blocks
+from calibrate_rebalancing import rebalancing_block
 from simulation import (
     COMMAND,
     MISSED,
@@ -73,7 +75,12 @@ def main() -> None:
     plan = Plan(Setting(), options.seeds, options.further_runs, options.seed)
     records = simulate(experiment_records, plan, options.experiments, options.jobs, "experiments")
     others = simulate_elsewhere(plan, options)
-    blocks = [*findings(records, plan), other_settings([("as above", records), *others], plan)]
+    blocks = [
+        *findings(records, plan),
+        rebalancing_block(plan, options.experiments, options.jobs),
+        *data_set_blocks(plan, options.experiments, options.jobs),
+        other_settings([("as above", records), *others], plan),
+    ]
     text = page(blocks, records, plan, options)
     print(text, flush=True)
     if options.output:
@@ -462,7 +469,7 @@ def introduction(records: Records, plan: Plan, options: argparse.Namespace) -> I
     spread = {design: math.sqrt(float(spread_of(records, design, plan).mean())) for design in ("resampled", "fixed")}
     yield paragraph(
         f"Made by `{COMMAND} --experiments {options.experiments} --seeds {plan.seeds} --further-runs {plan.further_runs} "
-        f"--seed {plan.seed}` with {versions()}. Intervals, tests and verdicts are those of reports: `seedbed.statistics` and `seedbed.report.paired_tests.verdict`. "
+        f"--seed {plan.seed}` with {versions()}. Intervals, tests and verdicts are those of reports: `seedbed.statistics` and `seedbed.report.paired_tests.verdict`, or what a section names. "
         "The error beside a share is its standard error, of the simulation."
     )
     yield paragraph(
