@@ -177,6 +177,23 @@ def write_cifar10(folder: Path) -> None:
     (folder / cifar10.META).write_text("\n".join(cifar10.CLASSES) + "\n")
 
 
+def write_keel(path: Path, rare: str = "positive", common: str = "negative") -> None:
+    """Rows of a number and a category with classes of these names, in the shape of KEEL's data sets; some rows stand there twice."""
+    header = [
+        "@relation made_up",
+        "@attribute size real [0.0, 10.0]",
+        "@attribute colour {red, green, blue}",
+        f"@attribute Class {{{rare}, {common}}}",
+        "@data",
+    ]
+    rows = [
+        f"{number % 40 / 4}, {('red', 'green', 'blue')[number % 40 % 3]}, {common if number % 4 else rare}"
+        for number in range(80)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([*header, *rows]) + "\n")
+
+
 def write_sms_spam(path: Path) -> None:
     """A few messages in the shape of the SMS Spam Collection."""
     spam = [f"spam\tclaim your prize {number}" for number in range(20)]

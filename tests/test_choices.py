@@ -18,7 +18,8 @@ from seedbed.checks import is_installed
 from seedbed.config.building import build
 from seedbed.config.experiment import Experiment, load_experiment
 from seedbed.config.recipe import without_later
-from seedbed.data.published import cifar10, movielens
+from seedbed.data.published import cifar10, keel_sets, movielens
+from seedbed.data.sources import sha256
 from seedbed.paths import config_groups, resources
 from seedbed.running.hydra_jobs import launcher_settings
 from seedbed.running.planning import plan_experiment
@@ -92,6 +93,7 @@ TRAINED = [
     run("labelled", "data=feature_csv imbalance=undersample optimizer=rmsprop schedule=cyclic", "data.exclude=[text]"),
     run("labelled", "data=feature_csv imbalance=smote optimizer=adagrad schedule=linear_warmup", "data.exclude=[text]"),
     run("labelled", "data=feature_csv imbalance=smote_nc", "data.path=mixed.csv"),
+    run("labelled", "data=feature_csv imbalance=smote_by_columns", "data.path=mixed.csv"),
     run("labelled", "data=feature_csv imbalance=smote_n", "data.path=mixed.csv", "data.exclude=[x]"),
     run("labelled", "data=feature_csv model=logistic_regression imbalance=borderline_smote", "data.exclude=[text]"),
     run("labelled", "data=feature_csv model=random_forest imbalance=svm_smote", "data.exclude=[text]", "model.n_estimators=5"),
@@ -111,6 +113,7 @@ TRAINED = [
     run("labelled", "data=cifar10 model=lenet split=as_published imbalance=focal", "split.val=20", "trainer.batch_size=4"),
     run("labelled", f"data=sms_spam {HASHED} imbalance=logit_adjustment"),
     run("labelled", f"{HASHED} imbalance=class_balanced"),
+    run("labelled", "data=keel", "data.name=car-good"),
     run("labelled", f"{HASHED} imbalance=smote_tomek"),
     run("labelled", f"{HASHED} imbalance=smote_enn"),
     run("labelled", f"{HASHED} imbalance=cluster_centroids"),
@@ -171,6 +174,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     made_up.write_tables(folder)
     made_up.write_movielens(folder)
     made_up.write_cifar10(folder / "cifar-10-batches-bin")
+    made_up.write_keel(folder / "keel" / "car-good.dat")
     made_up.write_sms_spam(folder / "SMSSpamCollection")
     return folder
 
@@ -180,6 +184,8 @@ def small_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files in the place of the real ones."""
     for name, edition in movielens.EDITIONS.items():
         monkeypatch.setitem(movielens.EDITIONS, name, dataclasses.replace(edition, digests={}))
+    digest = sha256(folder / "keel" / "car-good.dat")
+    monkeypatch.setitem(keel_sets.SETS, "car-good", dataclasses.replace(keel_sets.SETS["car-good"], digest=digest))
     monkeypatch.setattr(cifar10, "ROWS_OF_A_FILE", made_up.CIFAR10_ROWS)
     monkeypatch.setenv("SEEDBED_DATA", str(folder))
     monkeypatch.chdir(folder)  # where loggers write

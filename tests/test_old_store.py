@@ -88,6 +88,20 @@ def test_the_report_gives_the_same_values(ask: Ask, old_project: Path, tmp_path:
 
 
 @pytest.mark.slow
+def test_a_metric_of_today_is_computed_from_the_weights(ask: Ask, tmp_path: Path) -> None:
+    done = ask("report", "mails", "--metric", "test/brier", "--format", "csv", "--output", str(tmp_path))
+    assert "Scores of 15 seeds" in done.stderr
+    cells = pd.read_csv(tmp_path / "results.csv")
+    assert cells["test/brier"].between(0, 1).all()
+    scored = json.loads((tmp_path / "record.json").read_text())["scored"]
+    assert scored["from_weights"] == dict.fromkeys(VARIANTS["mails"], 3)
+    for variant, of_variant in scored["variants"].items():
+        of_cells = cells[cells["variant"] == variant]
+        for measure in ("brier", "average_precision"):  # the latter was recorded then
+            assert of_cells[f"test/{measure}"].tolist() == pytest.approx(of_variant["measures"][measure], abs=1e-5)
+
+
+@pytest.mark.slow
 def test_a_cell_repeats(ask: Ask) -> None:
     assert "1 of 1 cell repeats" in ask("verify", "mails", "--cells", "1", "--variant", "own").output
 

@@ -14,13 +14,22 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from seedbed.errors import ConfigError, DataError, SeedbedError, TrackingError, naming_arguments, with_arguments
+from seedbed.errors import (
+    ConfigError,
+    DataError,
+    SeedbedError,
+    TrackingError,
+    naming_arguments,
+    near_misses,
+    with_arguments,
+)
 from seedbed.paths import ensure_home
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from seedbed.results import Results
+    from seedbed.results import Benchmark, Results
+    from seedbed.running.benchmark import BenchmarkOutcome
     from seedbed.running.lr_find import FoundRates
     from seedbed.running.runner import Outcome
 
@@ -54,20 +63,21 @@ def run(
     config_dir: str | PathLike[str] | None = None,
     *,
     quiet: bool = False,
-) -> Outcome:
+) -> Outcome | BenchmarkOutcome:
     """Train the missing cells of experiment ``name``, and read the results of all its cells back from MLflow.
 
     ``overrides`` and ``config_dir`` are those of ``seedbed run``; ``quiet`` shows no progress. The outcome has the data
     frames ``cells`` (variant x seed), ``curves`` and ``comparisons``, the MLflow id of its ``launch``, and
-    ``failures``. Raises a ``SeedbedError`` for bad input, before any training.
+    ``failures``; of an experiment on several data sets no ``curves``, and the others have a column ``data_set``.
+    Raises a ``SeedbedError`` for bad input, before any training.
     """
-    from seedbed.config.experiment import load_experiment
+    from seedbed.config.experiment import load_experiments
 
-    experiment = load_experiment(name, overrides, config_dir)  # before what trains is imported, which takes seconds
-    from seedbed.running.runner import run_experiment
+    experiments = load_experiments(name, overrides, config_dir)  # before what trains is imported, which takes seconds
+    from seedbed.running.benchmark import run_experiments
     from seedbed.training.progress import Display
 
-    return run_experiment(experiment, Display(quiet))
+    return run_experiments(experiments, Display(quiet))
 
 
 def find_lr(
@@ -96,8 +106,12 @@ def load(
     config_dir: str | PathLike[str] | None = None,
     *,
     folder: str | PathLike[str] | None = None,
-) -> Results:
+    data_set: str | None = None,
+) -> Results | Benchmark:
     """The tracked results of experiment ``name``: of its latest launch, or of the launch with id ``run``.
+
+    Those of a launch over data sets are a ``Benchmark``, whose ``data_sets`` are the ``Results`` by name; with ``data_set``, they
+    are the ``Results`` on that one.
 
     With ``folder``, those of a report that ``seedbed report`` has written there: no store is needed. ``cells`` and
     ``curves`` are data frames; nothing is trained. Raises ``TrackingError`` where nothing is tracked, and
@@ -108,23 +122,37 @@ def load(
             raise ConfigError(f"run={run!r}: a folder holds the report of one launch. Give run or folder, not both.")
         from seedbed.report.record import read_record
 
-        return read_record(name, folder).results
-    from seedbed.tracking.launches import find_launch
-    from seedbed.tracking.reading import read_results
+        written: Results | Benchmark = read_record(name, folder).results
+        return written if data_set is None else _part_of(written, data_set)
+    from seedbed.tracking.launches import find_any_launch, on_data_set
+    from seedbed.tracking.reading import read_benchmark, read_results
     from seedbed.tracking.store import open_project_store
 
     with naming_arguments():
         store = open_project_store(name, config_dir)
-        return read_results(store, find_launch(store, run), jobs=True)
+        launch = find_any_launch(store, run)
+        if launch.data_sets and data_set is None:
+            return read_benchmark(store, launch)
+        return read_results(store, on_data_set(store, launch, data_set), jobs=True)
+
+
+def _part_of(results: Results | Benchmark, data_set: str) -> Results:
+    """The results on one data set of a report over several; raises ``ConfigError`` where there is none of that name."""
+    parts: Mapping[str, Results] = getattr(results, "data_sets", {})
+    if data_set not in parts:
+        raise ConfigError(
+            f"data_set={data_set!r}: the report is not about such a data set, {near_misses(data_set, parts)}"
+        )
+    return parts[data_set]
 
 
 Good = str | float | Mapping[str, str | float] | None
 
 
 def compare(
-    results: Results | Outcome | pd.DataFrame,
+    results: Results | Outcome | Benchmark | BenchmarkOutcome | pd.DataFrame,
     metric: str | None = None,
-    baseline: str | None = None,
+    baseline: str | Mapping[str, str] | None = None,
     *,
     good: Good = None,
     split: str | None = None,
@@ -135,19 +163,20 @@ def compare(
 ) -> pd.DataFrame:
     """Each variant against the baseline, or all pairs where there is none: difference, interval, p-values, verdict.
 
-    ``metric`` ("test/f1") and ``baseline`` default to the experiment's. A data frame of results that were trained
+    ``metric`` ("test/f1") and ``baseline``, one name or ``{variant: baseline}``, default to the experiment's. Of results on several
+    data sets these are the tests over data sets; for those on one, give its ``Results``. A data frame of results that were trained
     elsewhere has a row a run, with the columns ``variant_key`` and ``seed_key`` and one a metric; what the other
     arguments say of it is as for ``import_results``. No store is needed, and none is written.
     """
     with naming_arguments():
         table = _compared(results, metric, baseline, good, split, test_share, train_share, variant_key, seed_key)
-    return table.assign(note=table["note"].map(with_arguments))
+    return table.assign(note=table["note"].map(with_arguments)) if "note" in table else table
 
 
 def _compared(
-    results: Results | Outcome | pd.DataFrame,
+    results: Results | Outcome | Benchmark | BenchmarkOutcome | pd.DataFrame,
     metric: str | None,
-    baseline: str | None,
+    baseline: str | Mapping[str, str] | None,
     good: Good,
     split: str | None,
     test_share: float | None,
@@ -158,7 +187,7 @@ def _compared(
     import pandas as pd
 
     from seedbed.report.analysis import analyse, comparison_table
-    from seedbed.results import Results
+    from seedbed.results import Benchmark, Results
 
     if isinstance(results, pd.DataFrame):
         from seedbed.importing.results import Statements, results_of
@@ -174,7 +203,12 @@ def _compared(
             raise ConfigError(
                 f"{key}={value}: it is said of a data frame; these results say it themselves. Leave it out."
             )
-    measured = results if isinstance(results, Results) else results.results
+    measured = results if isinstance(results, (Results, Benchmark)) else results.results
+    if isinstance(measured, Benchmark):
+        from seedbed.report.benchmark.analysis import analyse_benchmark
+        from seedbed.report.benchmark.tables import over_data_sets_table
+
+        return over_data_sets_table(analyse_benchmark(measured, metric, baseline))
     return comparison_table(analyse(measured, metric, baseline))
 
 

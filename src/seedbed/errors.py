@@ -37,7 +37,7 @@ def without_addresses(text: str) -> str:
 
 _OPTIONS = (
     "metric", "baseline", "good", "split", "test-share", "train-share", "variant-key", "seed-key",
-    "curves", "mlflow", "tracking-uri", "filter", "run",
+    "curves", "mlflow", "tracking-uri", "filter", "run", "data-set",
 )  # fmt: skip
 _NAMED_OTHERWISE = {"filter": "query"}
 _OPTION = re.compile(rf"--({'|'.join(_OPTIONS)})(?:([ =])(?=[\w'\"]))?")

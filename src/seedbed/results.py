@@ -186,6 +186,8 @@ class Scored:
     variants: dict[str, OfScores]
     lacking: dict[str, int]
     """Seeds by variant without scores, or without test rows of both classes."""
+    from_weights: dict[str, int] = field(default_factory=dict)
+    """Seeds by variant whose scores were computed later, from their weights."""
 
 
 @dataclass(frozen=True)
@@ -357,6 +359,36 @@ class Results:
     def metric(self, label: str) -> Metric:
         """What is declared of a metric, with its rows or without; of one that is not, that it is not ranked."""
         return find(self.declared | OF_RUNS, label)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One experiment's results on several data sets, of one launch."""
+
+    experiment: str
+    data_sets: dict[str, Results]
+    """What ran on each data set, in the experiment's order; variants that do not apply to it are left out there."""
+    variants: tuple[str, ...]
+    """All that apply to one of the data sets at least, in the experiment's order."""
+    inapplicable: dict[str, dict[str, str]]
+    """By data set: the variants that do not apply to it, each with the reason."""
+    sources: dict[str, str] = field(default_factory=dict)
+    """By data set, the one that it was made from, where that is known: "yeast" of yeast3 and of yeast4."""
+    launch: str = ""
+    """Id of the launch."""
+    command: str = ""
+    """What was typed for it."""
+
+    @property
+    def first(self) -> Results:
+        """Those of the first data set, for what all have in common: question, report and seeds of the config."""
+        return next(iter(self.data_sets.values()))
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the final metrics that are recorded on every data set."""
+        others = [set(results.metrics) for results in self.data_sets.values()]
+        return [name for name in self.first.metrics if all(name in of_one for of_one in others)]
 
 
 def typed_about(command: str, parts: Collection[str]) -> dict[str, str]:

@@ -137,6 +137,16 @@ def test_data_sets_are_those_that_can_be_fetched() -> None:
     assert offered("data", "fetch", "") == sorted(DATASETS)
 
 
+def test_sets_of_a_data_set_that_has_many() -> None:
+    assert {"data.name=yeast3", "data.name=car-good"} <= set(
+        offered("run", "feature_imbalance", "data=keel", "data.name=")
+    )
+    assert offered("run", "feature_imbalance", "data=keel", "data.name=car-g") == ["data.name=car-good"]
+    assert offered("data", "fetch", "keel", "car-good", "car-") == ["car-vgood"]
+    assert offered("data", "fetch", "sms_spam", "car-") == []
+    assert offered("data", "list", "kee") == ["keel"]
+
+
 def test_bash_breaks_words_at_the_equals_sign(folder: Path, in_bash: Callable[..., list[str]]) -> None:
     run = ("run", "mine", "--config-dir", str(folder))
     assert {"data/encoder=hashing", "data/encoder=use"} <= set(in_bash(*run, "data/enc"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -13,8 +14,11 @@ from click.testing import CliRunner, Result
 
 from seedbed.cli.commands.data import data
 from seedbed.cli.main import main
+from seedbed.data.published.keel_sets import SETS
+from seedbed.data.sources import sha256
 from seedbed.tracking.store import Store, store_uri
 from tests.conftest import CONFIGURED
+from tests.made_up import write_keel
 from tests.running.test_runner import statuses, store_of
 from tests.stored import runs
 
@@ -73,14 +77,21 @@ def test_status_and_report(typed: Callable[..., Result], trained_project: Path) 
     def written() -> dict[str, bytes]:
         done = typed("report", "messages")
         assert done.exit_code == 0, done.stderr
-        return {path.name: path.read_bytes() for path in folder.iterdir()}
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     files = written()
     of_scores = ("reliability", "roc", "precision_recall", "f1_by_threshold")
     names = ("accuracy", "seeds", "differences", "curves", *of_scores)
     drawn = {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     tables = {*(f"{name}.csv" for name in ("results", "curves", "comparisons", "published")), "record.json"}
-    assert set(files) == {"report.md", "report.html", "report.tex"} | drawn | tables
+    assert {name for name in files if not name.startswith("tables/")} == {
+        "report.md",
+        "report.html",
+        "report.tex",
+        *drawn,
+        *tables,
+    }
+    assert {"tables/result.tex", "tables/comparisons.tex", "tables/every_seed.tex"} < set(files)
     assert written() == files
     wrong = typed("report", "messages", "--metric", "test/acuracy")
     assert wrong.exit_code == 2
@@ -259,3 +270,26 @@ def test_data_commands(typed: Callable[..., Result], tmp_path: Path, monkeypatch
     refused = typed("data", "fetch", "sms_spam")
     assert refused.exit_code == 2
     assert "7d039a24" in refused.stderr
+
+
+def test_the_sets_of_keel_are_listed_and_fetched_by_name(
+    typed: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data" / "keel" / "yeast3.dat"
+    write_keel(path)
+    monkeypatch.setitem(SETS, "yeast3", dataclasses.replace(SETS["yeast3"], digest=sha256(path)))
+    monkeypatch.setenv("SEEDBED_DATA", str(tmp_path / "data"))
+    assert f"keel (105 sets): 1 of them in {path.parent}\n" in typed("data", "list").stdout
+    (listed,) = [line for line in typed("data", "list", "keel").stdout.splitlines() if line.startswith("yeast3 ")]
+    assert listed.split() == ["yeast3", "1484", "163", "8.1", "yeast", "yes"]
+    assert "yeast3 " not in typed("data", "list", "sms_spam").stdout
+    assert "keel (105 sets): ok" in typed("data", "check").stdout
+    assert typed("data", "fetch", "keel", "yeast3").stdout == f"yeast3: {path}\n"
+    for words, said in (
+        (("keel",), "`seedbed data list keel` shows all of them"),
+        (("keel", "yeast3", "yeastt3"), "no set 'yeastt3' of keel, did you mean 'yeast3'"),
+        (("sms_spam", "yeast3"), "sms_spam is one data set: leave out yeast3"),
+    ):
+        refused = typed("data", "fetch", *words)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert said in refused.stderr

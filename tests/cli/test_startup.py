@@ -76,6 +76,17 @@ def test_looking_into_the_store_loads_mlflow_and_nothing_that_trains(trained_pro
     assert list(found.values()) == [[0, []]] * len(answered)
 
 
+@pytest.mark.slow
+def test_a_report_loads_nothing_that_trains_though_there_are_scores_to_compute(
+    trained_project: Path, tmp_path: Path
+) -> None:
+    for path in trained_project.glob("mlartifacts/messages/*/artifacts/scores.npz"):
+        path.unlink()
+    of_csv = ["--config-dir", str(trained_project), "--format", "csv", "--output", str(tmp_path / "report")]
+    found = loaded([["report", "messages", *of_csv]], TRAINING, trained_project)
+    assert list(found.values()) == [[0, []]]
+
+
 def test_the_program_is_a_module_too() -> None:
     done = subprocess.run([sys.executable, "-m", "seedbed", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("seedbed, version")

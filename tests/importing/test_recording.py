@@ -19,6 +19,7 @@ from seedbed.tracking.reading import read_results
 from seedbed.tracking.store import Store, open_project_store
 from tests.conftest import write_project
 from tests.importing.conftest import frame_of
+from tests.report.conftest import files
 from tests.stored import children, file_names, runs
 
 SAID = ("--good", "lower", "--split", "redrawn", "--test-share", "0.2", "--baseline", "narrow", "--metric", "test/rmse")
@@ -121,11 +122,11 @@ def test_a_report_of_imported_results_is_true_of_them(project: Path) -> None:
     for name in ("report.html", "report.tex"):
         assert "Imported from results.csv, not trained by seedbed" in " ".join((folder / name).read_text().split())
     assert (folder / "results.csv").read_text().count(",FINISHED,imported:") == 7
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = files(folder)
     again = typed(project, "report", "widths", "--from", str(folder))
     assert again.exit_code == 0, again.output
     assert "There is no experiments/" not in again.output
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert files(folder) == before
 
 
 @pytest.mark.slow

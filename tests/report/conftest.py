@@ -175,7 +175,9 @@ def plain_config(**report):
 
 def files(folder: Path) -> dict[str, bytes]:
     """What a report has written, by the names of its files."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
 
 
 def edit(path: Path, old: str, new: str) -> None:

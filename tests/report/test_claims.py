@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from seedbed.errors import ConfigError
-from seedbed.report.analysis import Analysis, analyse
+from seedbed.report.analysis import analyse
 from seedbed.report.claims import NEVER, OPEN, UNTESTABLE, check_claims, family_words
 from seedbed.results import Results
 from seedbed.statistics import compare, holm, mean_above_p
@@ -219,7 +219,7 @@ def draw(rng):
     values = {name: {"test/accuracy": rng.normal(0.5, 0.01, 5)} for name in "abc"}
     config = {"variants": dict.fromkeys(values), "split": SPLIT}
     results = Results("made_up", config, tuple(values), make_cells(values), pd.DataFrame())
-    return Analysis(results, "test/accuracy", "a")
+    return analyse(results, "test/accuracy", "a")
 
 
 def claims_on(analysis, checks):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from seedbed.report.record import RECORD, read_record
+from seedbed.report.rewording import with_current_wording
 from seedbed.report.writing import write_report
 from seedbed.results import Results
 from tests.conftest import REPOSITORY
@@ -21,6 +22,7 @@ def test_a_committed_report_is_made_of_its_files(table: Path, tmp_path: Path) ->
     folder = table.parent
     record = read_record(folder.name, folder)
     check_cells(record.results)
+    assert with_current_wording(record.results, None)[1] == []
     write_report(record.results, tmp_path, learned=record.learned, formats=("md", "csv"))
     assert (tmp_path / "report.md").stat().st_size > 1000
     for name in ("results.csv", "curves.csv", RECORD):

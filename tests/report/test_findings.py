@@ -64,6 +64,8 @@ def finding(text, values=None, **more):
         ({"ratio": [{"mean": PLACE}, {"std": PLACE}], "format": ".1f"}, "2.0"),
         ({"verdict": ["a", "b"]}, "can't be told apart"),
         ({"verdict": ["a", "b"], "metric": "test/accuracy"}, "can't be told apart"),
+        ({"interval": ["a", "b"]}, "-0.2083 [-0.4527, 0.0360]"),
+        ({"interval": ["b", "a"], "metric": "test/accuracy"}, "+0.2083 [-0.0360, 0.4527]"),
         ({"mean": {"minus": [PLACE, ["b", "test/accuracy"]]}, "format": ".3f"}, "-0.208"),
         ({"std": {"minus": [PLACE, ["b", "test/accuracy"]]}}, "0.0722"),
         ({"count": {"minus": [PLACE, ["b", "test/accuracy"]]}, "below": -0.2, "format": "word"}, "two"),

@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -32,16 +33,21 @@ from seedbed.report.render.latex import escaped as latex
 from seedbed.report.writing import launch_page, write_report
 from seedbed.results import CELL_COLUMNS
 from seedbed.statistics import power, seeds_needed, summary
-from tests.report.conftest import CLAIMS, MEANS, make_cells, make_config, make_values, plain_config
+from tests.report.conftest import CLAIMS, MEANS, files, make_cells, make_config, make_values, plain_config
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 
 @pytest.fixture(autouse=True)
 def quick_pictures(request):
-    """Only tests that ask for ``drawn`` draw whole pages."""
-    if "drawn" not in request.fixturenames:
+    """Only tests that ask for ``drawn`` or ``real_pictures`` draw whole pages."""
+    if not {"drawn", "real_pictures"} & set(request.fixturenames):
         request.getfixturevalue("undrawn")
+
+
+@pytest.fixture
+def real_pictures():
+    """For a test that draws the pictures of its own results."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,9 @@ def drawn(make_results, tmp_path_factory):
 
 PICTURES = [f"{name}.{kind}" for name in ("accuracy", "seeds", "differences", "ranks") for kind in ("png", "svg")]
 TABLES = ["results.csv", "curves.csv", "comparisons.csv", "published.csv", "record.json"]
-NAMES = ["report.md", "report.html", "report.tex", *PICTURES, *TABLES]
+OF_PAPERS = ["result", "every_seed", "other_metrics", "comparisons", "claims", "data", "environment"]
+IN_LATEX = [f"tables/{name}.tex" for name in OF_PAPERS]
+NAMES = ["report.md", "report.html", "report.tex", *PICTURES, *IN_LATEX, *TABLES]
 
 
 def row_of(text, variant):
@@ -68,9 +76,10 @@ def row_of(text, variant):
 def test_the_same_results_give_the_same_bytes(drawn, tmp_path):
     results, first = drawn
     second = write_report(results, tmp_path)
-    assert [path.name for path in first] == NAMES
+    folder = first[0].parent
+    assert [path.relative_to(folder).as_posix() for path in first] == NAMES
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
-    assert sorted(path.name for path in first[0].parent.iterdir()) == sorted(NAMES)
+    assert sorted(files(folder)) == sorted(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -79,11 +88,12 @@ def test_the_same_results_give_the_same_bytes(drawn, tmp_path):
         (["csv"], TABLES),
         (["html"], ["report.html"]),
         (["md"], ["report.md", *PICTURES]),
-        (["tex", "csv"], ["report.tex", *PICTURES, *TABLES]),
+        (["tex", "csv"], ["report.tex", *PICTURES, *IN_LATEX, *TABLES]),
     ],
 )
 def test_formats_choose_the_files(results, tmp_path, formats, names):
-    assert [path.name for path in write_report(results, tmp_path, formats=formats)] == names
+    written = write_report(results, tmp_path, formats=formats)
+    assert [path.relative_to(tmp_path).as_posix() for path in written] == names
 
 
 def test_an_unknown_format_writes_nothing(results, tmp_path):
@@ -139,6 +149,36 @@ def test_a_published_number_of_an_unknown_variant_is_refused(make_results, tmp_p
     config = make_config(published={"numbers": [{"variant": "smot", "metric": "test/accuracy", "value": 1}]})
     with pytest.raises(ConfigError, match="did you mean 'smote'"):
         write_report(make_results(config=config), tmp_path)
+
+
+def test_each_latex_table_lies_in_a_file_for_papers(results, tmp_path):
+    write_report(results, tmp_path, formats=["tex"])
+    document, table = ((tmp_path / name).read_text() for name in ("report.tex", "tables/result.tex"))
+    comments = [line for line in table.splitlines() if line.startswith("%")]
+    assert comments == [
+        "% Written by seedbed: a change to this file is lost when the report is written anew.",
+        "% Experiment made_up:",
+        "%   seedbed run made_up",
+        "%   seedbed report made_up",
+        r"% The paper's preamble needs \usepackage{booktabs} \usepackage{graphicx}.",
+    ]
+    body = table.split("\n", len(comments))[-1]
+    assert body.startswith("\\begin{table}\n")
+    assert r"\label{tab:made_up:result}" in body
+    in_document = body.replace(r"\begin{table}", r"\begin{table}[H]").replace(r"\label{tab:made_up:result}", "")
+    assert in_document in document
+    assert r"\usepackage[T1]{fontenc}" in (tmp_path / "tables" / "claims.tex").read_text()
+
+
+def test_tables_of_an_earlier_report_go_and_those_of_others_stay(make_results, results, tmp_path):
+    write_report(results, tmp_path, formats=["tex"])
+    (tmp_path / "tables" / "mine.tex").write_text("% my own\n")
+    without_claims = make_results(config=make_config(published={}))
+    write_report(without_claims, tmp_path, formats=["md"])
+    assert (tmp_path / "tables" / "claims.tex").exists()  # LaTeX was not asked for
+    write_report(without_claims, tmp_path, formats=["tex"])
+    left = {path.stem for path in (tmp_path / "tables").iterdir()}
+    assert left == {*OF_PAPERS, "mine"} - {"claims"}
 
 
 # ---- numbers ----
@@ -365,6 +405,7 @@ def test_awkward_names_go_through_every_format(make_results, tmp_path):
     assert (tmp_path / "f1_.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_the_latex_document_compiles(make_results, tmp_path, real_pictures):
     values = {name: {"test/f1 (%)": [place, place + 1.0, place + 3.0]} for place, name in enumerate(AWKWARD)}
@@ -380,6 +421,32 @@ def test_the_latex_document_compiles(make_results, tmp_path, real_pictures):
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull" not in done.stdout
     assert "<./f1_.png" in done.stdout.replace("\n", "")  # the pictures are in it
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_a_paper_takes_in_every_table_with_the_packages_that_it_names(make_results, tmp_path):
+    """A long one too, and those of several experiments side by side."""
+    for many in (3, 50):
+        values = {f"v{place:02}_&": {"test/f1": [place, place + 1.0]} for place in range(many)}
+        results = make_results(values, plain_config(metric="test/f1", baseline="v00_&"))
+        write_report(replace(results, experiment=f"of_{many}"), tmp_path / f"of_{many}", formats=["tex"])
+    tables = sorted(tmp_path.glob("of_*/tables/*.tex"))
+    needed = {
+        name for path in tables for name in re.findall(r"\\usepackage\S+\}", path.read_text().split("\\begin")[0])
+    }
+    taken = "\n".join(rf"\input{{{path.relative_to(tmp_path)}}} \clearpage" for path in tables)
+    named = re.findall(r"\\label\{(.*?)\}", "".join(path.read_text() for path in tables))
+    paper = ["\\documentclass{article}", *sorted(needed), "\\begin{document}", taken]
+    paper += [f"See \\ref{{{label}}}." for label in named]
+    (tmp_path / "paper.tex").write_text("\n".join([*paper, "\\end{document}"]))
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert len(set(named)) == len(named) > 5
+    assert "undefined" not in done.stdout
+    assert "multiply defined" not in done.stdout
 
 
 # ---- figure ----
@@ -765,7 +832,7 @@ def test_without_the_experiments_baseline_all_pairs_are_compared(make_results):
     values = {"a": {"test/accuracy": [0.1, 0.2, 0.3]}, "b": {"test/accuracy": [0.2, 0.3, 0.5]}}
     results = make_results(values, config)
     assert analyse(results).baseline is None
-    with pytest.raises(ConfigError, match="baseline='none'"):
+    with pytest.raises(ConfigError, match=r"baseline=none: .*has no variant 'none'"):
         analyse(results, baseline="none")
 
 

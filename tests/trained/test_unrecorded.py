@@ -16,7 +16,7 @@ from seedbed.report.record import read_record
 from seedbed.results import DECISIONS, LABELS, PREDICTED, Results
 from seedbed.stacking.metrics import CLASSIFICATION
 from seedbed.tracking.launches import find_launch
-from seedbed.tracking.names import SCORES
+from seedbed.tracking.names import SCORES, WEIGHTS
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.scores import Scores
 from seedbed.tracking.store import Store, open_project_store
@@ -100,5 +100,19 @@ def test_what_is_not_there_is_refused(trained_project: Path) -> None:
         pytest.approx(results.cells["test/f1"].tolist())
     )
     place(trained_project, second).unlink()
-    with pytest.raises(ConfigError, match=r"one seed has kept no scores \(1 of none\)"):
+    place(trained_project, second).with_name(WEIGHTS).unlink()
+    with pytest.raises(
+        ConfigError, match=r"one seed has kept no scores \(1 of none\).* no weights are in the store.*run them"
+    ):
         with_metric(store, without(results, "test/f1"), "test/f1", trained_project)
+
+
+@pytest.mark.slow
+def test_it_is_computed_from_weights_where_no_scores_were_kept(trained_project: Path) -> None:
+    store, results = read(trained_project)
+    place(trained_project, results.cells["run"][1]).unlink()
+    found = with_metric(store, without(results, "test/brier"), "test/brier", trained_project)
+    pd.testing.assert_series_equal(found.cells["test/brier"], results.cells["test/brier"], rtol=1e-5)
+    (said,) = found.notes["none"][len(results.notes.get("none", ())) :]
+    assert said == "test/brier of 1 seed is of scores that were computed after training, from the weights."
+    assert found.notes.get("oversample") == results.notes.get("oversample")

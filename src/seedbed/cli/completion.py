@@ -16,6 +16,7 @@ from click.shell_completion import (
     get_completion_class,
 )
 
+from seedbed.data.published.keel_sets import SETS
 from seedbed.errors import ConfigError
 from seedbed.paths import config_groups, expanded, project_folder, resources
 
@@ -88,26 +89,37 @@ def tracked_experiments(ctx: click.Context, parameter: click.Parameter, incomple
 
 
 def overrides(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str] | list[CompletionItem[str]]:
-    """``group=choice`` for each config group that the variants leave alone, ``seeds=`` as it stands, ``variant=``.
+    """``group=choice`` for each config group that variants and data sets leave alone, ``seeds=`` as it stands, ``variant=``, ``data_sets=``.
 
-    The value of a dotted key may be a file, as in ``data.path=``; those are found by the shell's own means.
+    The value of a dotted key may be a file, as in ``data.path=``; those are found by the shell's own means. ``data.name=``
+    is one of KEEL's data sets.
     """
     key, equals, value = incomplete.partition("=")
+    if key == "data.name" and equals:
+        return [f"{key}={name}" for name in SETS if name.startswith(value)]
     if equals and "." in key:
         return [CompletionItem(value, type="file")]
     experiment = _experiment(ctx)
     variants = experiment.get("variants")
     own = variants if isinstance(variants, dict) else {}
+    listed = _listed(experiment)
     given = {text.partition("=")[0] for text in ctx.params.get("overrides") or ()}
-    set_by_variants = {str(text).partition("=")[0] for texts in own.values() for text in texts or ()}
+    their_own = {str(text).partition("=")[0] for texts in [*own.values(), *listed.values()] for text in texts or ()}
     groups = config_groups(_own_folder(ctx))
     choices = {
-        **{group: sorted(groups[group]) for group in sorted(groups) if group not in {*set_by_variants, "experiments"}},
+        **{group: sorted(groups[group]) for group in sorted(groups) if group not in {*their_own, "experiments"}},
         "seeds": [str(experiment.get("seeds", 10)).replace(" ", "")],
         "variant": _next_in_list([str(name) for name in own], incomplete.removeprefix("variant=")),
+        "data_sets": _next_in_list(list(listed), incomplete.removeprefix("data_sets=")),
     }
     offered = [f"{name}={choice}" for name, known in choices.items() if name not in given for choice in known]
     return [text for text in offered if text.startswith(incomplete)]
+
+
+def listed_data_sets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The data sets that the experiment's file lists; of two launches, those of the first one's experiment."""
+    named = str(ctx.params.get("experiment") or ctx.params.get("first") or "")
+    return [name for name in _listed(_experiment(ctx, named.partition("~")[0])) if name.startswith(incomplete)]
 
 
 def schedules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -121,14 +133,31 @@ def data_sets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
     return [name for name in known if name.startswith(incomplete)]
 
 
+def sets_of_data(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The sets of a data set that has many, but those that were named."""
+    named = ctx.params.get("sets") or ()
+    sets = SETS if ctx.params.get("name") == "keel" else ()
+    return [name for name in sets if name.startswith(incomplete) and name not in named]
+
+
 def _next_in_list(names: list[str], typed: str) -> list[str]:
     """``none,sm`` goes on as ``none,smote``: the names that the list lacks, each behind what it holds already."""
     so_far, comma, _ = typed.rpartition(",")
     return [f"{so_far}{comma}{name}" for name in names if name not in so_far.split(",")]
 
 
-def _experiment(ctx: click.Context) -> Mapping[str, Any]:
-    file = f"experiments/{ctx.params.get('experiment')}.yaml"
+def _listed(experiment: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The overrides of each data set that a file lists."""
+    listed = experiment.get("data_sets")
+    if not isinstance(listed, dict):
+        return {}
+    if listed.get("collection") == "keel":
+        return {name: ["data=keel"] for name in SETS}
+    return {str(name): own for name, own in listed.items() if isinstance(own, list)}
+
+
+def _experiment(ctx: click.Context, name: str | None = None) -> Mapping[str, Any]:
+    file = f"experiments/{name or ctx.params.get('experiment')}.yaml"
     paths = [folder / file for folder in [*_own_folder(ctx), resources()]]
     return next((_mapping(path) for path in paths if path.is_file()), {})
 

@@ -19,14 +19,14 @@ from seedbed.report.paired_tests import Difference, family_of, paired_test, pair
 from seedbed.report.render.terminal import aligned, columns
 from seedbed.results import Results
 from seedbed.statistics import summary
-from seedbed.tracking.launches import find_tracked, read_codes, read_recorded_config
+from seedbed.tracking.launches import find_tracked, on_data_set, parts_of, read_codes, read_recorded_config
 from seedbed.tracking.names import CONFIG
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.runs import Launch
 from seedbed.tracking.store import Store
 
-NOT_SHOWN = ("variants", "variant", "seeds")
-"""Keys of the config that have lines of their own."""
+NOT_SHOWN = ("variants", "variant", "seeds", "data_sets")
+"""Keys of the config that have lines of their own, or only say what others do."""
 NARROWEST = 16
 """Characters that a value always gets, however narrow the terminal is."""
 GAP = "  "
@@ -38,7 +38,7 @@ NOT_OF_DATA = ("notes", "same_split", "population", "inspected")
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two launches, and what is recorded of it."""
+    """One of the two launches, or what it did on one of its data sets, and what is recorded of it."""
 
     letter: str
     store: Store
@@ -74,25 +74,85 @@ def differences(
     metric: str | None = None,
     config_dir: str | PathLike[str] | None = None,
     width: int | None = None,
+    data_set: str | None = None,
 ) -> str:
     """What differs between two launches, named as ``tracking.launches.find_tracked`` takes them, in lines of ``width``.
 
-    ``metric`` defaults to the one that the first launch is compared by. Raises a ``SeedbedError`` for what is not there.
+    ``metric`` defaults to the one that the first launch is compared by. Of launches over several data sets, all that both have
+    are compared, or ``data_set``. Raises a ``SeedbedError`` for what is not there.
     """
-    a, b = _side("A", first, config_dir), _side("B", second, config_dir)
-    metric = metric or str(a.results.config["report"]["metric"])
-    known = {*a.results.metrics, *b.results.metrics}
-    if metric not in known:
-        raise ConfigError(f"--metric {metric}: neither launch has it, {near_misses(metric, known)}")
     width = width or shutil.get_terminal_size((120, 24)).columns
-    parts = [_heading(a, b), _recipes(a, b, width), _circumstances(a, b, width), _outcomes(a, b, metric)]
+    found = {"A": find_tracked(first, config_dir), "B": find_tracked(second, config_dir)}
+    if data_set is None and all(launch.data_sets for _, launch in found.values()):
+        return _on_data_sets(found, metric, width)
+    over = any(launch.data_sets for _, launch in found.values())
+    a, b = (
+        # Where one launch is about one data set, the name is about the other.
+        _side(letter, store, on_data_set(store, launch, data_set if launch.data_sets or not over else None))
+        for letter, (store, launch) in found.items()
+    )
+    metric = _metric(metric, [(a, b)])
+    parts = [
+        _heading(a, b),
+        "\n".join(_recipes(a, b, width)),
+        "\n".join(_circumstances(a, b, width)),
+        _outcomes(a, b, metric),
+    ]
     return "\n\n".join([*parts, *_footnotes(a, b)])
 
 
-def _side(letter: str, name: str, config_dir: str | PathLike[str] | None) -> Side:
-    store, launch = find_tracked(name, config_dir)
+def _metric(asked: str | None, sides: Sequence[tuple[Side, Side]]) -> str:
+    """The metric to show; raises ``ConfigError`` where no side has it."""
+    metric = asked or str(sides[0][0].results.config["report"]["metric"])
+    known = {name for pair in sides for side in pair for name in side.results.metrics}
+    if metric not in known:
+        raise ConfigError(f"--metric {metric}: neither launch has it, {near_misses(metric, known)}")
+    return metric
+
+
+def _side(letter: str, store: Store, launch: Launch) -> Side:
     results = read_results(store, launch, curves=False)
     return Side(letter, store, launch, results, _configs(store, launch), read_codes(store, launch.id))
+
+
+# ---- over several data sets ------------------------------------------------------------------------------------------
+
+
+def _on_data_sets(found: Mapping[str, tuple[Store, Launch]], metric: str | None, width: int) -> str:
+    """What differs on all data sets that both launches have, then what on each, and their results where cells differ."""
+    names = {letter: launch.data_sets for letter, (_, launch) in found.items()}
+    shared = [name for name in names["A"] if name in names["B"]]
+    head = [*_launch_lines(found), _membership("data sets", names["A"], names["B"])]
+    if not shared:
+        return "\n".join([*head, "No data set is in both launches, so there is nothing to compare."])
+    parts = {letter: {part.data_set: part for part in parts_of(*each)} for letter, each in found.items()}
+    pairs = {
+        name: tuple(_side(letter, store, parts[letter][name]) for letter, (store, _) in found.items())
+        for name in shared
+    }
+    sides = {name: (a, b) for name, (a, b) in pairs.items()}
+    metric = _metric(metric, list(sides.values()))
+    recipes = {name: [*_recipes(*pair, width), *_circumstances(*pair, width)] for name, pair in sides.items()}
+    common = [block for block in recipes[shared[0]] if all(block in blocks for blocks in recipes.values())]
+    texts = ["\n".join(head), "\n".join(common)]
+    alike = [name for name in shared if _are_alike(*sides[name])]
+    for name in shared:
+        own = [block for block in recipes[name] if block not in common]
+        if name not in alike:
+            own += [_outcomes(*sides[name], metric), *_footnotes(*sides[name])]
+        if own:
+            texts.append("\n".join([f"On {name}", *own]))
+    if alike:
+        on = "all data sets that both have" if len(alike) == len(shared) else ", ".join(alike)
+        texts.append(f"The cells are the same on {on}, so there is nothing to test.")
+    return "\n\n".join(texts)
+
+
+def _are_alike(a: Side, b: Side) -> bool:
+    """Whether both have the same variants, and the same cells of each."""
+    return a.results.variants == b.results.variants and all(
+        _same_cells(a, b, name) == SAME for name in a.results.variants
+    )
 
 
 def _configs(store: Store, launch: Launch) -> dict[str, dict[str, str]]:
@@ -112,19 +172,24 @@ def _flat(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _heading(a: Side, b: Side) -> str:
+    return "\n".join(_launch_lines({side.letter: (side.store, side.launch) for side in (a, b)}))
+
+
+def _launch_lines(found: Mapping[str, tuple[Store, Launch]]) -> list[str]:
     lines = []
-    for side in (a, b):
-        row = side.launch.row
-        lines.append(GAP.join([side.letter, side.store.experiment, row["id"][:8], row["started"], row["status"]]))
+    for letter, (store, launch) in found.items():
+        row = launch.row
+        on = [f"on {launch.data_set}"] if launch.data_set else []
+        lines.append(GAP.join([letter, store.experiment, *on, row["id"][:8], row["started"], row["status"]]))
         lines.append(f"   {row['command']}")
-        if side.launch.imported:
-            lines.append(f"   imported from {side.launch.imported}, not trained by seedbed")
-    if a.launch.id == b.launch.id:
+        if launch.imported:
+            lines.append(f"   imported from {launch.imported}, not trained by seedbed")
+    if len({launch.id for _, launch in found.values()}) == 1:
         lines.append("A and B are the same launch.")
-    return "\n".join(lines)
+    return lines
 
 
-def _recipes(a: Side, b: Side, width: int) -> str:
+def _recipes(a: Side, b: Side, width: int) -> list[str]:
     """Variants, seeds, config and code: what all variants share once, and what is one variant's own below its name."""
     shared = [variant for variant in a.results.variants if variant in b.results.variants]
     lines = [_membership("variants", a.results.variants, b.results.variants), _membership("seeds", a.seeds, b.seeds)]
@@ -133,14 +198,14 @@ def _recipes(a: Side, b: Side, width: int) -> str:
     }
     if not of_variants:
         config = _section("config", _differing(_flat(a.results.config), _flat(b.results.config)), width)
-        return "\n".join([*lines, config, _codes(a, b, shared, width)])
+        return [*lines, config, _codes(a, b, shared, width)]
     first = next(iter(of_variants.values()))
     common = {key: pair for key, pair in first.items() if all(own.get(key) == pair for own in of_variants.values())}
     lines.append(_section("config", common, width))
     for name, pairs in of_variants.items():
         if own := {key: pair for key, pair in pairs.items() if key not in common}:
             lines.append(_section(f"config of {name}", own, width))
-    return "\n".join([*lines, _codes(a, b, shared, width)])
+    return [*lines, _codes(a, b, shared, width)]
 
 
 def _codes(a: Side, b: Side, variants: Sequence[str], width: int) -> str:
@@ -158,13 +223,13 @@ def _named(code: Code) -> dict[str, str]:
     return {**code.modules, **{f"{package} (package)": version for package, version in code.packages.items()}}
 
 
-def _circumstances(a: Side, b: Side, width: int) -> str:
+def _circumstances(a: Side, b: Side, width: int) -> list[str]:
     environment = _differing(a.results.environment, b.results.environment)
     recipe = (
         f"recipe version: {a.recipe} in A, {b.recipe} in B" if a.recipe != b.recipe else f"recipe version: {a.recipe}"
     )
     data = _section("data", _differing(a.data, b.data), width)
-    return "\n".join([data, _section("environment", environment, width), recipe])
+    return [data, _section("environment", environment, width), recipe]
 
 
 def _outcomes(a: Side, b: Side, metric: str) -> str:
@@ -198,10 +263,10 @@ def _steps(
         means = {name: summary(pair.first - pair.second).mean for name, pair in pairs.items()}
         said = {name: (signed(means[name], decimals), SAME if name in alike else UNTESTED) for name in shared}
         return said, f"Not tested: {why}." if why else "The cells are the same, so there is nothing to test."
-    terms = Analysis(a.results, metric, None).terms
+    terms = Analysis(a.results, metric).terms
     tests = {name: paired_test(pair, terms) for name, pair in pairs.items() if name not in alike}
     # One recipe may have several names in a launch; it is tested once.
-    recipes = {side.letter: Analysis(side.results, metric, None).recipes for side in (a, b)}
+    recipes = {side.letter: Analysis(side.results, metric).recipes for side in (a, b)}
     keys = {name: frozenset(f"{letter} {recipe[name]}" for letter, recipe in recipes.items()) for name in tests}
     rows = family_of([(name, name, keys[name], test) for name, test in tests.items()], terms)
     said = dict.fromkeys(alike, (number(0.0, decimals), SAME))
@@ -225,7 +290,7 @@ def _no_test(a: Side, b: Side, metric: str) -> str:
     if not {*a.seeds} & {*b.seeds}:
         return "A and B have no seed in common"
     try:
-        Analysis(a.results, metric, None).terms  # noqa: B018 - it looks for the sizes of the split
+        Analysis(a.results, metric).terms  # noqa: B018 - it looks for the sizes of the split
     except ConfigError:
         return f"A does not say how many rows are for training and for {metric}"
     return ""

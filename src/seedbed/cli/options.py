@@ -67,6 +67,11 @@ variant_option = click.option("--variant", help="The variant to ask; default: th
 run_option = click.option(
     "--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest."
 )
+data_set_option = click.option(
+    "--data-set",
+    shell_complete=completion.listed_data_sets,
+    help="Of a launch over several data sets: the one that is asked about.",
+)
 seed_option = click.option("--seed", type=click.IntRange(0), help="One seed alone; default: all together.")
 
 

@@ -10,11 +10,21 @@ from seedbed.config.code import reread
 from seedbed.config.folders import experiment_names
 from seedbed.errors import TrackingError
 from seedbed.paths import expanded, make_importable
-from seedbed.tracking.launches import Plan, find_launch, imported_experiments, read_plan
+from seedbed.tracking.launches import (
+    Plan,
+    find_any_launch,
+    imported_experiments,
+    parts_of,
+    read_inapplicable,
+    read_plan,
+)
 from seedbed.tracking.names import SEARCHES
 from seedbed.tracking.other_code import outdated
 from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import NothingTracked, Store, open_project_store
+
+NOT_APPLYING = "does not apply"
+"""What the cells are counted as that a variant would have on a data set to which it does not apply."""
 
 
 def project_status(config_dir: str | PathLike[str] | None = None) -> str:
@@ -48,7 +58,7 @@ def _import_lines(config_dir: str | PathLike[str] | None) -> list[str]:
 
 
 def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) -> str:
-    """The cells of the latest launch by variant, or of its whole sweep by job; then all launches, and all searches.
+    """The cells of the latest launch by variant, or by data set, or of its whole sweep by job; then all launches, and all searches.
 
     Below the cells stand those that were made by other code than today's.
     """
@@ -66,9 +76,11 @@ def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) 
 
 def _all_launch_lines(store: Store) -> list[str]:
     only_searched = all(launch.search is not None for launch in store.launches())
-    latest = find_launch(store, of_search=only_searched)
+    latest = find_any_launch(store, of_search=only_searched)
     if latest.sweep is not None and latest.sweep.jobs is not None:
         lines = _sweep_lines(store, latest, latest.sweep.id, latest.sweep.jobs)
+    elif latest.data_sets:
+        lines = _data_set_lines(store, latest)
     else:
         lines = _launch_lines(store, latest)
     lines += ["", "Launches, latest first"]
@@ -117,19 +129,43 @@ def _outdated(
     return outdated(store.cells_of_recipes(recipes), variants)
 
 
+def _data_set_lines(store: Store, latest: Launch) -> list[str]:
+    """One line a data set: what became of it, and its cells, those of variants that do not apply to it among them."""
+    parts = parts_of(store, latest)
+    plans = {part.data_set: read_plan(store, part.id) for part in parts}
+    finished = _finished(store, plans.values())
+    rows, left_out = [], dict[str, list[str]]()
+    for part in parts:
+        plan, inapplicable = plans[part.data_set], read_inapplicable(store, part.id)
+        counts = sum(_cell_counts(store, part.id, plan, finished).values(), Counter[str]())
+        seeds = {seed for cells in plan.values() for seed, _ in cells}
+        counts[NOT_APPLYING] = len(inapplicable) * len(seeds)
+        rows.append((part.data_set, (part.state, part.id[:8]), counts))
+        for variant in inapplicable:
+            left_out.setdefault(variant, []).append(part.data_set)
+    variants = {variant for plan in plans.values() for variant in plan}
+    return [
+        f"Latest launch {latest.id[:8]}, over {len(parts)} data set{'s' if len(parts) != 1 else ''}",
+        *_table("data set", rows),
+        *(f"{variant} does not apply to {', '.join(names)}." for variant, names in left_out.items()),
+        *_outdated(store, [part.id for part in parts], variants, finished),
+    ]
+
+
 def _sweep_lines(store: Store, latest: Launch, sweep: str, jobs: int) -> list[str]:
     """One line a job: what it sets, what became of it, and its cells."""
     launches = store.launches_of_sweep(sweep)
-    plans = {number: read_plan(store, launch.id) for number, launch in launches.items() if launch.readable}
+    parts = {number: parts_of(store, launch) for number, launch in launches.items() if launch.readable}
+    plans = {part.id: read_plan(store, part.id) for of_job in parts.values() for part in of_job}
     finished = _finished(store, plans.values())
     rows = []
     for number, launch in sorted(launches.items()):
-        of_variants = _cell_counts(store, launch.id, plans.get(number, {}), finished)
+        counts = [_cell_counts(store, part.id, plans[part.id], finished) for part in parts.get(number, ())]
         values = launch.sweep.values if launch.sweep else {}
         about = (launch.state, launch.id[:8], " ".join(f"{key}={value}" for key, value in values.items()))
-        rows.append((str(number), about, sum(of_variants.values(), Counter[str]())))
+        rows.append((str(number), about, sum((of for each in counts for of in each.values()), Counter[str]())))
     variants = {variant for plan in plans.values() for variant in plan}
-    of_sweep = [launch.id for launch in launches.values()]
+    of_sweep = [*(launch.id for launch in launches.values()), *plans]
     lines = [
         f"Latest launch {latest.id[:8]}, of a sweep of {jobs} job{'s' if jobs != 1 else ''}",
         *_table("job", rows),
@@ -141,7 +177,7 @@ def _sweep_lines(store: Store, latest: Launch, sweep: str, jobs: int) -> list[st
 
 def _table(first: str, rows: Sequence[tuple[str, Sequence[str], Counter[str]]], always: str = "trained") -> list[str]:
     """A line for each row: its name, the counts of the kinds that occur, and what else there is to say in front."""
-    kinds = ["trained", "imported", "diverged", "running", "failed", "killed", "missing"]
+    kinds = ["trained", "imported", "diverged", "running", "failed", "killed", "missing", NOT_APPLYING]
     shown = [kind for kind in kinds if kind == always or any(count[kind] for _, _, count in rows)]
     more = ["state", "launch", "sets"][: len(rows[0][1])]
     cells = [[first, *more[:2], *shown, *more[2:]]]

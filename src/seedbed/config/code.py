@@ -38,6 +38,7 @@ WRAPPED = {
     "seedbed.imbalance.resample.": ("imbalanced-learn", "scikit-learn"),
     "seedbed.imbalance.after.Recalibrate": ("scikit-learn",),
     "seedbed.data.feature_csv.": ("scikit-learn",),
+    "seedbed.data.keel.": ("scikit-learn",),
     "seedbed.tasks.cold_start.": ("scikit-learn",),
     "seedbed.models.baselines.ItemKNN": ("implicit",),
     "seedbed.models.baselines.ALS": ("implicit",),

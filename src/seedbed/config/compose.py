@@ -195,16 +195,21 @@ class Request:
     typed: Sequence[Override]
     variant: str = ""
     variants: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"": ()})
-    """The overrides of each variant; of a config without variants, of one called ""."""
+    """The overrides of each variant, after those of the data set; of a config without variants, of one called ""."""
+    data_set: str = ""
+    """One of the data sets that the experiment's file lists; "" where it lists none."""
+    of_data_set: Sequence[str] = ()
+    """The overrides that are that data set's."""
 
     @property
     def place(self) -> str:
         """What a message names where no override is at fault."""
-        return f"{self.base.place}, variant {self.variant!r}" if self.variant else self.base.place
+        data_set = f", data set {self.data_set!r}" if self.data_set else ""
+        return f"{self.base.place}{data_set}, variant {self.variant!r}" if self.variant else self.base.place
 
     @property
     def own(self) -> Sequence[str]:
-        """The variant's own overrides."""
+        """The overrides of the data set, and the variant's own."""
         return self.variants[self.variant]
 
     @property
@@ -216,9 +221,12 @@ class Request:
         """All overrides, each with how a message names it; of the command, only those in ``typed`` if given."""
         of_command = self.typed if typed is None else typed
         return [(item, f"Override {item.input_line!r}") for item in of_command] + [
-            (item, f"Override {item.input_line!r} of variant {self.variant!r} in {self.base.place}")
+            (item, f"Override {item.input_line!r} of {self._whose(str(item.input_line))} in {self.base.place}")
             for item in parse_single(self.own)
         ]
+
+    def _whose(self, override: str) -> str:
+        return f"data set {self.data_set!r}" if override in self.of_data_set else f"variant {self.variant!r}"
 
 
 def hydra_arguments(name: str, config_dir: str | os.PathLike[str] | None) -> list[str]:

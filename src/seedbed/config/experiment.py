@@ -24,7 +24,16 @@ from seedbed.config.folders import check_name
 from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.meant_for import meant_for, notes_on_others
 from seedbed.config.metric_checks import metrics_of
-from seedbed.config.misplaced import refuse_collisions, refuse_misplaced, refuse_no_choice, refuse_shadowed
+from seedbed.config.misplaced import (
+    DATA_SET,
+    VARIANT,
+    Kind,
+    refuse_collisions,
+    refuse_misplaced,
+    refuse_no_choice,
+    refuse_overlap,
+    refuse_shadowed,
+)
 from seedbed.config.override_errors import explain, explain_file
 from seedbed.config.override_grammar import by_group, in_grammar, parse, parse_single
 from seedbed.config.published_values import check_stated
@@ -47,6 +56,11 @@ class Variant:
     @property
     def trainer(self) -> TrainerSettings:
         return TrainerSettings.of(self.config)
+
+    @property
+    def data_set(self) -> str:
+        """The one of the data sets which the experiment's file lists that the config is for; "" where it lists none."""
+        return next(iter(self.config.get(DATA_SET.key) or ()), "")
 
     @property
     def tracking(self) -> TrackingSettings:
@@ -75,6 +89,10 @@ class Experiment:
     """What of the file's settings does not fit a choice that was made in place of the file's own, in sentences."""
     restated: tuple[str, ...] = ()
     """The overrides that give a key the value, or make the choice, that the file has anyway."""
+    data_set: str = ""
+    """The one of the data sets which the file lists that this is about; "" where it lists none."""
+    of_data_set: tuple[str, ...] = ()
+    """The overrides that are that data set's."""
 
     @property
     def command(self) -> str:
@@ -106,50 +124,147 @@ class Experiment:
 def load_experiment(
     name: str, overrides: Sequence[str] = (), config_dir: str | os.PathLike[str] | None = None
 ) -> Experiment:
-    """Read experiment ``name``, apply the overrides, and check all that can be checked without data.
+    """Read experiment ``name`` on one data set; otherwise as ``load_experiments``.
 
-    Raises ``ConfigError`` for an unknown experiment, variant, group, choice or key, an override that collides with a
-    variant's own, and values that cannot work.
+    Raises ``ConfigError`` also where its file lists several data sets, and the overrides do not pick one of them.
     """
-    base, project = BaseConfig.of_experiment(name, config_dir), project_folder(config_dir)
-    if config_dir is not None:
-        make_importable(base.folders[0])
-    reread()
-    check_name(name, config_dir)
-    overrides = by_group(in_grammar(overrides, config_dir), base.groups)
-    typed = parse_single(overrides)
-    refuse_misplaced(typed, base.groups)
-    refuse_no_choice(typed, base.groups)
-    refuse_shadowed(base.folders)
-    refuse_lists_in_files(name, {}, base.groups, base.folders)
-    bare = _bare(base)
-    own = {variant: by_group(texts, base.groups) for variant, texts in _variant_overrides(base.place, bare).items()}
-    chosen = _chosen_variants(typed, own)
-    of_chosen = {variant: own[variant] for variant in chosen}
-    _check_own_overrides(of_chosen, base)
+    experiments = load_experiments(name, overrides, config_dir)
+    if len(experiments) > 1:
+        names = [experiment.data_set for experiment in experiments]
+        raise ConfigError(
+            f"experiments/{name}.yaml: this is about one data set, and the file lists {len(names)}. Pick one with "
+            f"data_sets=NAME, of {', '.join(names)}."
+        )
+    return experiments[0]
+
+
+def load_experiments(
+    name: str, overrides: Sequence[str] = (), config_dir: str | os.PathLike[str] | None = None
+) -> tuple[Experiment, ...]:
+    """Read experiment ``name`` on each of its data sets, apply the overrides, and check all that can be checked without data.
+
+    There is one, with ``data_set`` "", where the file lists no data sets. Raises ``ConfigError`` for an unknown
+    experiment, data set, variant, group, choice or key, an override that collides with a variant's or data set's own,
+    and values that cannot work.
+    """
+    file = _File.read(name, overrides, config_dir)
+    if not file.data_sets:
+        return (_on_data_set(file, "", ()),)
+    return tuple(_on_data_set(file, name, own) for name, own in file.data_sets.items())
+
+
+def load_first(
+    name: str, overrides: Sequence[str] = (), config_dir: str | os.PathLike[str] | None = None
+) -> Experiment:
+    """Read experiment ``name`` on the first of its data sets, for what all have in common; otherwise as ``load_experiments``."""
+    file = _File.read(name, overrides, config_dir)
+    data_set, own = next(iter(file.data_sets.items()), ("", []))
+    return _on_data_set(file, data_set, own)
+
+
+@dataclass(frozen=True)
+class _File:
+    """An experiment's file and what a command says of it, read before anything is composed."""
+
+    base: BaseConfig
+    project: Path
+    config_dir: str | None
+    bare: DictConfig
+    """The config without overrides."""
+    overrides: tuple[str, ...]
+    """Those of the command."""
+    typed: tuple[Override, ...]
+    """The same, but those that pick data sets."""
+    variants: dict[str, list[str]]
+    """The overrides of each variant in the file."""
+    chosen: list[str]
+    """The variants that the command picks."""
+    data_sets: dict[str, list[str]]
+    """The overrides of each data set that the command picks; {} where the file lists none."""
+
+    @classmethod
+    def read(cls, name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> _File:
+        """Raises ``ConfigError`` for what is wrong on any data set."""
+        base, project = BaseConfig.of_experiment(name, config_dir), project_folder(config_dir)
+        if config_dir is not None:
+            make_importable(base.folders[0])
+        reread()
+        check_name(name, config_dir)
+        overrides = by_group(in_grammar(overrides, config_dir), base.groups)
+        typed = parse_single(overrides)
+        refuse_misplaced(typed, base.groups)
+        refuse_no_choice(typed, base.groups)
+        refuse_shadowed(base.folders)
+        refuse_lists_in_files(name, {}, base.groups, base.folders)
+        bare = _bare(base)
+        own = {variant: by_group(texts, base.groups) for variant, texts in _variant_overrides(base.place, bare).items()}
+        chosen = _chosen(typed, own, VARIANT)
+        _check_own_overrides({variant: own[variant] for variant in chosen}, base)
+        return cls(
+            base=base,
+            project=project,
+            config_dir=None if config_dir is None else os.fspath(config_dir),
+            bare=bare,
+            overrides=tuple(overrides),
+            typed=tuple(item for item in typed if item.key_or_group != DATA_SET.key),
+            variants=own,
+            chosen=chosen,
+            data_sets=_data_sets(base, bare, typed, config_dir),
+        )
+
+
+def _data_sets(
+    base: BaseConfig, bare: DictConfig, typed: Sequence[Override], config_dir: str | os.PathLike[str] | None
+) -> dict[str, list[str]]:
+    """The overrides of each data set that is picked; {} where the file lists none."""
+    listed = data_set_overrides(base.place, bare)
+    known = {name: by_group(in_grammar(texts, config_dir), base.groups) for name, texts in listed.items()}
+    if not known and any(item.key_or_group == DATA_SET.key for item in typed):
+        raise ConfigError(
+            f"data_sets: {base.place} lists no data sets to pick from. Choose one with data=..., or list some in the file, "
+            "as in 'data_sets: {mine: [data=feature_csv, data.path=mine.csv, data.label=y]}'."
+        )
+    picked = {name: known[name] for name in _chosen(typed, known, DATA_SET)}
+    for name, texts in picked.items():
+        parsed = _parsed(texts, f"{base.place}, data set {name!r}")
+        refuse_lists(parsed, base.groups)
+        refuse_no_choice(parsed, base.groups, f" of data set {name!r} in {base.place}")
+    own = [item for item in typed if item.key_or_group != DATA_SET.key]
+    refuse_collisions(own, picked, DATA_SET)
+    return picked
+
+
+def _on_data_set(file: _File, data_set: str, of_data_set: Sequence[str]) -> Experiment:
+    """The experiment on one of its data sets, or on the one of the file where that lists none; raises ``ConfigError``."""
+    base, typed = file.base, file.typed
+    refuse_overlap(data_set, of_data_set, {variant: file.variants[variant] for variant in file.chosen})
+    own = {variant: [*of_data_set, *texts] for variant, texts in file.variants.items()}
+    of_chosen = {variant: own[variant] for variant in file.chosen}
     meant = meant_for(of_chosen, typed, base.groups, base.folders)
     for item in typed:
-        refuse_collisions(
-            [item], {variant: each for variant, each in of_chosen.items() if any(item is of for of in meant[variant])}
-        )
-    composed = [_composed(Request(base, meant[variant], variant, own), project) for variant in chosen]
+        for_it = {name: file.variants[name] for name in file.chosen if any(item is each for each in meant[name])}
+        refuse_collisions([item], for_it)
+    requests = {name: Request(base, meant[name], name, own, data_set, of_data_set) for name in file.chosen}
+    composed = [_composed(request, file.project) for request in requests.values()]
     variants = tuple(variant for variant, _ in composed)
     seeds = seeds_of(variants[0].config.get("seeds"))
     for variant in variants:
         check_variant(variant.config, variant.name)
-    refuse_findings(name, variants[0].config)
+    refuse_findings(base.name, variants[0].config)
     _check_published(variants, list(own), typed)
     return Experiment(
-        name,
-        project,
-        tuple(overrides),
+        base.name,
+        file.project,
+        file.overrides,
         seeds,
         variants,
-        None if config_dir is None else os.fspath(config_dir),
+        file.config_dir,
         notes=tuple(
             dict.fromkeys([*notes_on_others(meant, typed), *(note for _, notes in composed for note in notes)])
         ),
-        restated=tuple(str(item.input_line) for item in typed if _restates(item, typed, bare)),
+        restated=tuple(str(item.input_line) for item in typed if _restates(item, typed, file.bare)),
+        data_set=data_set,
+        of_data_set=tuple(of_data_set),
     )
 
 
@@ -164,13 +279,17 @@ def _bare(base: BaseConfig) -> DictConfig:
 def _check_own_overrides(own: Mapping[str, Sequence[str]], base: BaseConfig) -> None:
     """Raise ``ConfigError`` where a variant's own overrides cannot be."""
     for variant, overrides in own.items():
-        try:
-            parsed = parse_single(overrides)
-        except ConfigError as error:
-            raise ConfigError(f"{base.place}, variant {variant!r}: {error}") from error
+        parsed = _parsed(overrides, f"{base.place}, variant {variant!r}")
         refuse_lists(parsed, base.groups, variant)
         refuse_no_choice(parsed, base.groups, f" of variant {variant!r} in {base.place}")
     refuse_collisions([], own)
+
+
+def _parsed(overrides: Sequence[str], place: str) -> list[Override]:
+    try:
+        return parse_single(overrides)
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from error
 
 
 def _composed(request: Request, project: Path) -> tuple[Variant, list[str]]:
@@ -180,7 +299,8 @@ def _composed(request: Request, project: Path) -> tuple[Variant, list[str]]:
         composed, notes = request.base.compose_fitting([*request.own, *typed])
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise explain(error, request) from error
-    return Variant(request.variant, tuple(request.own), _checked(composed, request, project)), notes
+    own = tuple(request.own[len(request.of_data_set) :])
+    return Variant(request.variant, own, _checked(composed, request, project)), notes
 
 
 def _checked(composed: DictConfig, request: Request, project: Path) -> dict[str, Any]:
@@ -191,7 +311,10 @@ def _checked(composed: DictConfig, request: Request, project: Path) -> dict[str,
         config = with_found_path(request.base.resolved(composed), project)
         config["task"] = without_later(config["task"])
     check_composed(composed, config, request)
-    return config
+    listed = {request.data_set: list(request.of_data_set)} if request.data_set else {}
+    return {key: value for key, value in config.items() if key != DATA_SET.key} | (
+        {DATA_SET.key: listed} if listed else {}
+    )
 
 
 def _check_published(variants: Sequence[Variant], names: Sequence[str], typed: Sequence[Override]) -> None:
@@ -219,9 +342,11 @@ class Template:
         """The variant called ``name`` that also sets ``overrides``; raises ``ConfigError`` as ``load_experiment``."""
         groups = self._base.groups
         typed = parse_single(by_group(overrides, groups))
-        request = Request(self._base, typed, self.variant.name, {self.variant.name: self.variant.overrides})
+        of_data_set = self.experiment.of_data_set
+        own = {self.variant.name: [*of_data_set, *self.variant.overrides]}
+        request = Request(self._base, typed, self.variant.name, own, self.experiment.data_set, of_data_set)
         refuse_misplaced(typed, groups)
-        refuse_collisions(typed, request.variants)
+        refuse_collisions(typed, {self.variant.name: self.variant.overrides})
         try:
             composed = self._with_groups([item for item in typed if item.key_or_group in groups])
             for item in typed:
@@ -238,7 +363,8 @@ class Template:
         """A copy of the config that these choices give."""
         texts = tuple(item.input_line or "" for item in choices)
         if texts not in self._composed:
-            given = [*self.variant.overrides, *self.experiment.overrides, *texts]
+            typed = [text for text in self.experiment.overrides if not text.startswith(f"{DATA_SET.key}=")]
+            given = [*self.experiment.of_data_set, *self.variant.overrides, *typed, *texts]
             self._composed[texts], notes = self._base.compose_fitting(given)
             self.notes += notes
         return deepcopy(self._composed[texts])
@@ -267,26 +393,56 @@ def _variant_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
     if OmegaConf.is_missing(bare, "variants") or not bare.variants:
         raise ConfigError(f"{place} is empty: give at least one variant, such as 'none: []'.")
     variants = OmegaConf.to_container(bare.variants)
-    if not isinstance(variants, dict) or not all(
-        isinstance(own, list) and all(isinstance(item, str) for item in own) for own in variants.values()
-    ):
+    if not _are_lists(variants):
         raise ConfigError(
             f"{place}: each variant is a name and a list of overrides, such as 'smote: [imbalance=smote]'."
         )
-    return {str(variant): list(own) for variant, own in variants.items()}
+    return {str(variant): list(own) for variant, own in variants.items()}  # type: ignore[union-attr]
 
 
-def _chosen_variants(parsed: Sequence[Override], known: Mapping[str, Sequence[str]]) -> list[str]:
+def data_set_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
+    """The overrides of each data set that a file lists, all of a collection where it names one; raises ``ConfigError``."""
+    listed = OmegaConf.to_container(bare.data_sets) if bare.get("data_sets") else {}
+    if isinstance(listed, dict) and set(listed) == {"collection"} and isinstance(listed["collection"], str):
+        return _of_collection(file, listed["collection"])
+    if not _are_lists(listed):
+        raise ConfigError(
+            f"{file}: data_sets: each data set is a name and a list of overrides, such as 'pima: [data=keel, data.name=pima]'; "
+            "or all of a collection, 'collection: keel'."
+        )
+    return {str(name): list(own) for name, own in listed.items()}  # type: ignore[union-attr]
+
+
+def _of_collection(file: str, collection: str) -> dict[str, list[str]]:
+    from seedbed.data.catalogue import COLLECTIONS  # noqa: PLC0415 - reads what it knows of each
+
+    names = COLLECTIONS.get(collection)
+    if names is None:
+        raise ConfigError(
+            f"{file}: data_sets.collection={collection}: there is no such collection, {near_misses(collection, COLLECTIONS)}"
+        )
+    return {name: [f"data={collection}", f"data.name={name}"] for name in names}
+
+
+def _are_lists(named: Any) -> bool:
+    """Whether it is a mapping from names to lists of overrides."""
+    return isinstance(named, dict) and all(
+        isinstance(own, list) and all(isinstance(item, str) for item in own) for own in named.values()
+    )
+
+
+def _chosen(parsed: Sequence[Override], known: Mapping[str, Sequence[str]], kind: Kind) -> list[str]:
+    """The names that the command picks, in the order of the file; all where it picks none."""
     wanted: list[str] = []
     for override in parsed:
-        if override.key_or_group == "variant":
+        if override.key_or_group == kind.key:
             value = override.value()
             wanted = [] if value is None else list(map(str, value)) if isinstance(value, list) else [str(value)]
             if value == []:
                 raise ConfigError(
-                    f"variant=[] picks no variant. Name some of {', '.join(known)}, or leave it out for all."
+                    f"{kind.key}=[] picks no {kind.name}. Name some of {', '.join(known)}, or leave it out for all."
                 )
-    for variant in wanted:
-        if variant not in known:
-            raise ConfigError(f"variant={variant}: there is no such variant, {near_misses(variant, known)}")
-    return [variant for variant in known if variant in wanted] or list(known)
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(f"{kind.key}={name}: there is no such {kind.name}, {near_misses(name, known)}")
+    return [name for name in known if name in wanted] or list(known)

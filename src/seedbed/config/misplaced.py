@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 from hydra.core.override_parser.types import Override
@@ -43,10 +43,10 @@ def refuse_misplaced(parsed: Sequence[Override], groups: Mapping[str, set[str]])
             raise ConfigError(f"Override {text!r} names no key: write key=value.")
         if re.match(r"hydra\b", key):
             raise ConfigError(f"Override {text!r} is for Hydra's multirun. Add -m, or leave it out.")
-        if key in ("experiments", "variants") or key.startswith("variants."):
+        if key in ("experiments", "variants") or key.startswith(("variants.", "data_sets.")):
             raise ConfigError(
-                f"Override {text!r}: the experiment is the command's first argument, and its variants stand in its file. "
-                "Pick some with variant=NAME."
+                f"Override {text!r}: the experiment is the command's first argument, and its variants and data sets stand in "
+                "its file. Pick some with variant=NAME and data_sets=NAME."
             )
 
 
@@ -75,34 +75,52 @@ def refuse_shadowed(folders: Sequence[Path]) -> None:
                     raise ConfigError(f"{path}: seedbed has a config {group}/{choice} of its own. Rename the file.")
 
 
-def refuse_collisions(parsed: Sequence[Override], variants: Mapping[str, Sequence[str]]) -> None:
-    """Raise ``ConfigError`` for an override that changes what a variant sets itself, and for a variant's of what all share."""
+OF_ALL = {
+    "hydra", "experiments", "seeds", "variants", "report", "published", "variant", "data_sets", "tracking", "loggers",
+}  # fmt: skip
+"""Parts of a config that all variants share, on all data sets."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an experiment's file lists by names, with the overrides of each."""
+
+    name: str
+    """As a sentence says it."""
+    key: str
+    """The key that picks some of them."""
+
+
+VARIANT, DATA_SET = Kind("variant", "variant"), Kind("data set", "data_sets")
+
+
+def refuse_collisions(parsed: Sequence[Override], named: Mapping[str, Sequence[str]], kind: Kind = VARIANT) -> None:
+    """Raise ``ConfigError`` for an override that changes what a variant, or a data set, sets itself, and for theirs of what all share."""
     for override in parsed:
         key = override.key_or_group
-        hit = [
-            variant for variant, own in variants.items() if any(_changes(key, theirs) for theirs in parse_single(own))
-        ]
+        hit = [name for name, own in named.items() if any(_changes(key, theirs) for theirs in parse_single(own))]
         if hit:
             raise ConfigError(
-                f"Override {override.input_line!r} changes what variant{'s' if len(hit) > 1 else ''} "
+                f"Override {override.input_line!r} changes what {kind.name}{'s' if len(hit) > 1 else ''} "
                 f"{', '.join(hit)} set{'' if len(hit) > 1 else 's'} for {'itself' if len(hit) == 1 else 'themselves'}: the result would stand under a wrong name. "
-                "Pick variants with variant=NAME, or write a new variant into the experiment file."
+                f"Pick {kind.name}s with {kind.key}=NAME, or write a new {kind.name} into the experiment file."
             )
-    for variant, own in variants.items():
+    for name, own in named.items():
         for theirs in parse_single(own):
-            if re.split(r"[./]", theirs.key_or_group)[0] in {
-                "hydra",
-                "experiments",
-                "seeds",
-                "variants",
-                "report",
-                "published",
-                "variant",
-                "tracking",
-                "loggers",
-            }:
+            if re.split(r"[./]", theirs.key_or_group)[0] in OF_ALL:
                 raise ConfigError(
-                    f"Variant {variant!r} sets {theirs.input_line!r}, but that belongs to the whole experiment."
+                    f"{kind.name.capitalize()} {name!r} sets {theirs.input_line!r}, but that belongs to the whole experiment."
+                )
+
+
+def refuse_overlap(data_set: str, own: Sequence[str], variants: Mapping[str, Sequence[str]]) -> None:
+    """Raise ``ConfigError`` where a variant changes what a data set sets itself."""
+    for variant, overrides in variants.items():
+        for theirs in parse_single(overrides):
+            if clash := next((item for item in parse_single(own) if _changes(theirs.key_or_group, item)), None):
+                raise ConfigError(
+                    f"Variant {variant!r} sets {theirs.input_line!r}, and data set {data_set!r} sets {clash.input_line!r}: which of "
+                    "the two is meant? Take one of them back."
                 )
 
 

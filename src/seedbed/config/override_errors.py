@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -58,6 +58,16 @@ def _names(error: Exception, key: str) -> bool:
     return re.search(rf"(?<![\w./-]){re.escape(key)}(?![\w./-])", str(error)) is not None
 
 
+def _no_place_for_a_mapping(key: str, value: Any) -> str:
+    """Why no mapping can be typed for a key that has this value: Hydra puts it into what is there, and adds no entry."""
+    if isinstance(value, Mapping):
+        return (
+            f"the mapping {shown(value)}, whose entries are changed one by one: +{key}.NAME=VALUE adds one, "
+            f"{key}.NAME=VALUE changes one, ~{key}.NAME takes one out."
+        )
+    return f"{shown(value)}, no mapping that another one could be put into. Give a value of its kind."
+
+
 def _unknown_key(override: Override, said: str, request: Request) -> ConfigError:
     key, variant, base = override.key_or_group, request.variant, request.base
     # The override itself may be one of the variant's, with which nothing can be composed.
@@ -73,11 +83,8 @@ def _unknown_key(override: Override, said: str, request: Request) -> ConfigError
     }
     keys[variant] = own_keys
     having = [other for other in request.variants if key in keys[other]]
-    if variant in having:  # Hydra puts a mapping into what is there, and only into a mapping
-        return ConfigError(
-            f"{said}: {key} is {shown(keys[variant][key])}, no mapping that another one could be put into. Give a value "
-            "of its kind."
-        )
+    if variant in having:
+        return ConfigError(f"{said}: {key} is {_no_place_for_a_mapping(key, keys[variant][key])}")
     if having:
         return ConfigError(
             f"Override {override.input_line!r}: variant {variant!r} ({', '.join(request.own)}) has no key {key!r}, only "

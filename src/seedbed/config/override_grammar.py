@@ -60,9 +60,9 @@ def in_grammar(
 
 
 def as_list(override: str) -> str:
-    """``variant=a,b`` picks variants: to Hydra it is a list, not a sweep."""
-    match = re.fullmatch(r"variant=([^\[\]'\"]+)", override)
-    return f"variant=[{match[1]}]" if match and match[1].lower() != "null" else override
+    """``variant=a,b`` picks variants, as ``data_sets=a,b`` does data sets: to Hydra it is a list, not a sweep."""
+    match = re.fullmatch(r"(variant|data_sets)=([^\[\]'\"]+)", override)
+    return f"{match[1]}=[{match[2]}]" if match and match[2].lower() != "null" else override
 
 
 def by_group(overrides: Sequence[str], groups: Mapping[str, Collection[str]]) -> list[str]:

@@ -20,7 +20,7 @@ FILES_OF_DATA = ("path", "targets")
 
 # What cannot change a cell's result: the question, what is shown, where things lie, and what it runs on.
 NOT_IN_FINGERPRINT = {
-    "question", "seeds", "variant", "variants", "report", "published", "tracking", "loggers", "search",
+    "question", "seeds", "variant", "variants", "data_sets", "report", "published", "tracking", "loggers", "search",
     "data.root", "data.edition", "data.path", "data.targets",
     "data.encoder.threads", "data.encoder.device", "data.encoder.batch_size",
     "data.encoder.model", "data.encoder.revision",  # the encoder's name says which weights these are

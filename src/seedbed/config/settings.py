@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal
 
 from seedbed.checks import is_number, is_positive, is_whole, require
+from seedbed.config.baselines import Baselines, Stated
 from seedbed.config.metric_checks import require_known
 from seedbed.config.trainer import PRECISIONS, PROFILERS
 
@@ -122,7 +123,8 @@ class ReportSettings:
     """The keys of ``report`` in a config; raises ``ConfigError`` for values that cannot work."""
 
     metric: str
-    baseline: str | None
+    baseline: Stated
+    """What variants are compared with: see ``Baselines``."""
     bars: Literal["2std", "std", "ci95"]
     axis: list[float] | None
     """The ends of the axis of the picture of means."""
@@ -143,9 +145,9 @@ class ReportSettings:
         """Those of a whole config; ``KeyError`` where it lacks one."""
         settings = cls(**_values(cls, config["report"]))
         variants = list(map(str, config["variants"]))
-        for key, variant in (("baseline", settings.baseline), ("learned", settings.learned)):
-            if variant is not None:
-                require_known(f"report.{key}", variant, variants)
+        Baselines.of(settings.baseline).require_among(variants)
+        if settings.learned is not None:
+            require_known("report.learned", settings.learned, variants)
         return settings
 
     def __post_init__(self) -> None:

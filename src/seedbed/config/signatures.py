@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from seedbed.config.code import read_code
@@ -53,6 +54,12 @@ def hydra_says_nothing() -> Iterator[None]:
 
 def arguments_of(called: Any) -> Arguments | None:
     """The arguments of a class or function, with those of base classes that its ``**`` hands on; None if there is no telling."""
+    if inspect.isclass(called) or inspect.isfunction(called):
+        return _kept_arguments(called)
+    return _arguments(called)
+
+
+def _arguments(called: Any) -> Arguments | None:
     try:
         own = _by_name(called)
     except (Exception, SystemExit):
@@ -60,6 +67,11 @@ def arguments_of(called: Any) -> Arguments | None:
     if not own.takes_any or not inspect.isclass(called):
         return own
     return _of_class(called) or own
+
+
+_kept_arguments: Callable[[Any], Arguments | None] = lru_cache(
+    _arguments
+)  # asked for with every variant on every data set
 
 
 def _of_class(kind: type) -> Arguments | None:

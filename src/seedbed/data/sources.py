@@ -198,6 +198,11 @@ def local_places(edition: Edition, root: str | Path | None) -> list[Path]:
     return [*own, cached_file(edition)]
 
 
+def first_here(edition: Edition, root: str | Path | None) -> Path | None:
+    """The path at which the file lies on this machine, whatever it holds."""
+    return next((path for path in local_places(edition, root) if path.is_file()), None)
+
+
 def cached_file(edition: Edition) -> Path:
     return cache_dir() / "data" / edition.name / edition.file
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from seedbed.checks import require
 from seedbed.config.folders import experiment_names
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.importing.experiments import read_experiment
@@ -52,6 +53,8 @@ def import_from(
     """
     keys, display = keys or Keys(), display or Display(quiet=True)
     _check_name(name, config_dir)
+    one = not isinstance(said.baseline, Mapping)  # the command that is recorded names one alone
+    require(one, "--baseline", said.baseline, "one variant's name; seedbed.compare takes a baseline for each variant")
     if (table is None) == (mlflow is None):
         raise ConfigError(
             "Name either the file that holds the results or, with --mlflow, an MLflow experiment that does."

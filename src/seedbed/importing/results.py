@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from seedbed.checks import is_number, require, require_choice
+from seedbed.config.baselines import Baselines, Stated
 from seedbed.errors import ConfigError, DataError, TrackingError, near_misses
 from seedbed.importing.runs import ForeignRun, ForeignRuns, has_value
 from seedbed.metrics import LONGEST, Declared, Good, Metric, by_name, metric_name
@@ -30,8 +31,8 @@ class Statements:
 
     metric: str | None = None
     """What the variants are compared by; None: the only metric that there is."""
-    baseline: str | None = None
-    """None: all pairs are compared."""
+    baseline: Stated = None
+    """One, or one for each variant that is compared; None: all pairs are."""
     good: str | float | Mapping[str, str | float] | None = None
     """"lower", "higher", "none" or a target number: of the metric, or by metric; None: not said."""
     split: str | None = None
@@ -121,17 +122,17 @@ def _metric(runs: ForeignRuns, said: Statements, names: Mapping[str, str]) -> st
 
 
 def _check_variants(runs: ForeignRuns, said: Statements, metric: str) -> None:
-    """There are two variants, each with a value of the metric, and the baseline is one of them."""
+    """There are two variants, each with a value of the metric, and baselines are among them."""
     variants = runs.variants
     if len(variants) < 2:
         raise DataError(
             f"{runs.source} has one variant alone, {variants[0]!r} (by {runs.variant_key}): there is nothing to compare. Add "
             "the runs of another one, or say what tells the variants apart with --variant-key."
         )
-    if said.baseline is not None and said.baseline not in variants:
-        raise ConfigError(
-            f"--baseline {said.baseline}: {runs.source} has no such variant, {near_misses(said.baseline, variants)}"
-        )
+    baselines = Baselines.of(said.baseline, "--baseline")
+    for name in (*baselines.own, *baselines.names):
+        if name not in variants:
+            raise ConfigError(f"--baseline {name}: {runs.source} has no such variant, {near_misses(name, variants)}")
     for variant in variants:
         own = [run for run in runs.runs if run.variant == variant]
         if any(run.status != "FINISHED" or has_value(run, metric) for run in own):

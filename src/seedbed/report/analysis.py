@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from seedbed.checks import is_positive, require
+from seedbed.config.baselines import ALL_PAIRS, KEY, Baselines, Stated
 from seedbed.errors import ConfigError, near_misses
 from seedbed.metrics import Metric
 from seedbed.report.footnotes import footnotes, quoted
@@ -67,6 +67,8 @@ __all__ = [
 ONE_SPLIT = "share one split"
 ABSENT = "absent"
 """What is said of a cell that was not imported."""
+MOST_PAIRS_NAMED = 4
+"""Pairs of an experiment that are named within a sentence."""
 MOST_ROWS = 40
 """Comparisons that a table or picture of a page has room for."""
 COMPARISON_COLUMNS = [
@@ -78,11 +80,11 @@ COMPARISON_COLUMNS = [
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything a report says about one metric; ``baseline`` None compares all pairs."""
+    """Everything a report says about one metric."""
 
     results: Results
     metric: str
-    baseline: str | None
+    baselines: Baselines = ALL_PAIRS
     rope: float | None = None
     """Region of practical equivalence: differences up to this are too small to matter."""
 
@@ -96,11 +98,24 @@ class Analysis:
 
     @cached_property
     def family(self) -> list[Difference]:
-        """Each variant against the baseline, or all pairs where there is none."""
-        variants = self.results.variants
-        if self.baseline is None:
-            return self.differences(list(combinations(variants, 2)))
-        return self.differences([(variant, self.baseline) for variant in variants if variant != self.baseline])
+        """Each variant against its baseline, or all pairs where there is none."""
+        return self.differences(self.baselines.pairs(self.results.variants))
+
+    @property
+    def baseline(self) -> str | None:
+        """The one baseline of all comparisons; None where each variant has its own, or all pairs are compared."""
+        return self.baselines.one
+
+    def baseline_of(self, variant: str) -> str | None:
+        """What a variant is compared with; None for one without a baseline."""
+        return self.baselines.baseline_of(variant)
+
+    @property
+    def to_baseline(self) -> str:
+        """What the differences are to, as words after "difference": " to none"; "" where all pairs are compared."""
+        if self.baselines.own:
+            return " to its baseline"
+        return f" to {self.baseline}" if self.baseline else ""
 
     @cached_property
     def design(self) -> Design:
@@ -216,7 +231,11 @@ class Analysis:
     @cached_property
     def of_all_pairs(self) -> Analysis:
         """This analysis with all pairs of variants as the family of comparisons."""
-        return self if self.baseline is None else replace(self, baseline=None)
+        return self.against(ALL_PAIRS)
+
+    def against(self, baselines: Baselines) -> Analysis:
+        """This analysis with other baselines, and so another family of comparisons."""
+        return self if baselines == self.baselines else replace(self, baselines=baselines)
 
     def row_of(self, first: str, second: str) -> Difference | None:
         """The comparison of two variants in the family, whichever way round it stands there."""
@@ -357,17 +376,37 @@ class Analysis:
     def exploratory(self) -> str:
         """That the report is not about the comparison that the experiment names; "" where it is."""
         section = self.results.config.get("report") or {}
-        metric, baseline = section.get("metric"), section.get("baseline")
+        metric = section.get("metric")
         if metric is None or (self.metric == metric and not self.family):
             return ""  # one variant alone, without the baseline: nothing is compared
-        if (self.metric, self.baseline) != (metric, baseline):
-            named = f"`{metric}`" + (f" against `{baseline}`" if baseline else " of all pairs")
-            return f"Exploratory: not the comparison that the experiment names ({named})."
+        if self.metric != metric or not self._is_as_stated:
+            return f"Exploratory: not the comparison that the experiment names (`{metric}`{_against(self._stated)})."
         if typed := _typed_comparison(self.results):
             return (
                 f"Exploratory: {listed(f'`{text}`' for text in typed)} was set by the command, not by the experiment."
             )
         return ""
+
+    @cached_property
+    def uncompared(self) -> str:
+        """Which pairs that the experiment names lack one side in this launch, as a sentence; "" where none does."""
+        there = {*self.results.variants}
+        halves = {pair: {*pair} - there for pair in self._stated.own.items() if len({*pair} - there) == 1}
+        if not halves or not self._is_as_stated:
+            return ""
+        absent = dict.fromkeys(name for names in halves.values() for name in names)
+        pairs = listed(f"`{variant}` with `{other}`" for variant, other in halves)
+        return f"Not compared: {pairs}, as this launch has {listed(f'no `{name}`' for name in absent)}."
+
+    @cached_property
+    def _stated(self) -> Baselines:
+        """Those that the experiment names."""
+        return Baselines.of((self.results.config.get("report") or {}).get("baseline"))
+
+    @property
+    def _is_as_stated(self) -> bool:
+        """Whether the comparisons are those that the experiment names, as far as the launch has both variants of them."""
+        return self.baselines == self._stated.among(self.results.variants)
 
     def quality(self, variant: str) -> float | None:
         """The mean of what is compared, turned so that more is better; None without a value."""
@@ -393,18 +432,15 @@ class Analysis:
 
 
 def analyse(
-    results: Results, metric: str | None = None, baseline: str | None = None, rope: float | None = None
+    results: Results, metric: str | None = None, baseline: Stated = None, rope: float | None = None
 ) -> Analysis:
-    """Settle metric, baseline and rope (arguments first, then the experiment's ``report`` section) and check them.
+    """Settle metric, baselines and rope (arguments first, then the experiment's ``report`` section) and check them.
 
     Raises ConfigError for an unknown metric or baseline, and for a rope that is no positive number. Where no run has any
     metric, since all of them failed or diverged, the experiment's own metric stands, with no value.
     """
     section = results.config.get("report") or {}
     chosen = metric or section.get("metric")
-    against = baseline if baseline is not None else section.get("baseline")
-    if baseline is None and against in (results.config.get("variants") or ()) and against not in results.variants:
-        against = None  # the experiment's baseline was not asked for in this launch
     if chosen == SECONDS and results.imported is None:
         raise ConfigError(
             f"--metric {SECONDS}: seeds that were trained together share the time of their stack, so there is nothing to "
@@ -422,15 +458,23 @@ def analyse(
             f"{near_misses(str(chosen), results.metrics)} Recorded are {', '.join(results.metrics)}. "
             f"A metric that is NaN or infinite for every seed is not recorded.{_added_later(results, str(chosen))}"
         )
-    if against is not None and against not in results.variants:
-        raise ConfigError(
-            f"report.baseline={against!r} is no variant of experiment {results.experiment!r}: "
-            f"{near_misses(str(against), results.variants)} Name one, or leave it out to compare all pairs."
-        )
+    baselines = _baselines(results, baseline)
     if rope is None and chosen == section.get("metric"):  # its size is one of this metric
         rope = section.get("rope")
     require(rope is None or is_positive(rope), "report.rope", rope, "null or a positive number")
-    return Analysis(results, str(chosen), against, None if rope is None else float(rope))
+    return Analysis(results, str(chosen), baselines, None if rope is None else float(rope))
+
+
+def _baselines(results: Results, asked: Stated) -> Baselines:
+    """Those that are asked for, else those of the experiment that were asked for in this launch, or none of them."""
+    owner = f"experiment {results.experiment!r}"
+    if asked is not None:
+        baselines = Baselines.of(asked)
+        baselines.require_among(results.variants, owner=owner)
+        return baselines
+    stated = Baselines.of((results.config.get("report") or {}).get("baseline"))
+    stated.require_among({*results.variants, *(results.config.get("variants") or ())}, owner=owner)
+    return stated.among(results.variants) or ALL_PAIRS
 
 
 def _added_later(results: Results, chosen: str) -> str:
@@ -443,10 +487,20 @@ def _added_later(results: Results, chosen: str) -> str:
     )
 
 
+def _against(baselines: Baselines) -> str:
+    """What is compared with what, as words after the metric: " against `none`"."""
+    if len(baselines.own) > MOST_PAIRS_NAMED:
+        return f", each of {len(baselines.own)} variants against its own baseline"
+    if baselines.own:
+        return f" of {listed(f'`{variant}` against `{other}`' for variant, other in baselines.own.items())}"
+    return f" against `{baselines.one}`" if baselines.one else " of all pairs"
+
+
 def _typed_comparison(results: Results) -> list[str]:
-    """The metric and baseline that the launch's command sets in place of the experiment's."""
-    set_by = ("report", "report.metric", "report.baseline")
-    return [word for word, key in typed_about(results.command, ["report"]).items() if key in set_by]
+    """The metric and baselines that the launch's command sets in place of the experiment's."""
+    set_by = ("report", "report.metric", KEY)
+    typed = typed_about(results.command, ["report"]).items()
+    return [word for word, key in typed if key in set_by or key.startswith(f"{KEY}.")]
 
 
 def _population(results: Results) -> str:

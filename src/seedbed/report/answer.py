@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from seedbed.report.analysis import (
     BETTER,
@@ -29,6 +30,7 @@ def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
         *imported_sentences(analysis.results, analysis.metric),
         foreign_data(analysis.results),
         analysis.exploratory,
+        analysis.uncompared,
         _differences(analysis),
         *rebalancing_sentences(analysis),
         *_no_verdicts(analysis),
@@ -74,11 +76,12 @@ def _counts(analysis: Analysis, apart: list[Difference]) -> str:
     made = analysis.tests_made(analysis.once)
     of = f"all {made}" if len(apart) == made else f"{len(apart)} of {made}"
     every = made == len(analysis.once)
-    if analysis.baseline is None:
-        return f"{of} {'pairs' if every else 'tested pairs'} are told apart"
     ways = Counter(row.verdict for row in apart)
     said = ", ".join(f"{count_word(ways[way])} {way}" for way in (BETTER, WORSE, HIGHER, LOWER) if ways[way])
-    return f"{of}{'' if every else ' tested'} are told apart from {analysis.quoted[analysis.baseline]}: {said}"
+    if analysis.baseline:
+        return f"{of}{'' if every else ' tested'} are told apart from {analysis.quoted[analysis.baseline]}: {said}"
+    pairs = f"{of} {'pairs' if every else 'tested pairs'} are told apart"
+    return f"{pairs}, each variant against its baseline: {said}" if analysis.baselines.own else pairs
 
 
 def _largest(analysis: Analysis, apart: list[Difference]) -> list[str]:
@@ -218,11 +221,10 @@ def _undecided(analysis: Analysis, rows: list[Difference], others: bool) -> str:
     count = count_word(len(rows))
     if analysis.baseline is None:
         if others:
-            return (
-                f"the other {count} pairs can't be told apart"
-                if len(rows) > 1
-                else "the other pair can't be told apart"
-            )
+            if len(rows) > 1:
+                return f"the other {count} pairs can't be told apart"
+            if not analysis.baselines.own:
+                return "the other pair can't be told apart"
         if len(rows) == 1:
             return f"{_named(analysis, rows[0])} can't be told apart"
         return f"none of the {count} pairs can be told apart"
@@ -348,7 +350,13 @@ def _lacking(analysis: Analysis, variant: str) -> str:
 
 
 def _claims(claims: list[Claim], analysis: Analysis) -> str:
-    if not claims:
+    own = (analysis.results.config.get("report") or {}).get("metric")
+    return claims_sentence(claims, str(own) if own != analysis.metric else "")
+
+
+def claims_sentence(claims: Sequence[Claim], metric: str) -> str:
+    """What became of several claims of the source; ``metric`` is what they are about, where it must be said."""
+    if len(claims) < 2:
         return ""
     counts = Counter(claim.verdict for claim in claims)
     parts = [
@@ -361,8 +369,5 @@ def _claims(claims: list[Claim], analysis: Analysis) -> str:
         )
         if counts[verdict]
     ]
-    if len(claims) < 2:
-        return ""
-    own = (analysis.results.config.get("report") or {}).get("metric")
-    about = f" (about {_code(str(own))})" if own != analysis.metric else ""
+    about = f" (about {_code(metric)})" if metric else ""
     return f"Of the source's {count_word(len(claims))} claims{about}, {listed(parts)}."

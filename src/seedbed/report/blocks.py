@@ -128,6 +128,10 @@ class TableBlock:
     """Places of the rows that a page has room for, where it has none for all; a document takes all."""
     left_out: Words = ""
     """Says on such a page which rows are not shown."""
+    last: Sequence[Sequence[Words]] = ()
+    """Rows about those above, such as an average rank, set apart by a rule; shown wherever the table is."""
+    name: str = ""
+    """The name of its file, where a format gives it one, without the ending; "" for that of its section."""
 
 
 @dataclass(frozen=True)

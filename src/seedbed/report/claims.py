@@ -14,11 +14,12 @@ tested.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any, NamedTuple
 
+from seedbed.config.baselines import Baselines
 from seedbed.config.published_values import entries_of, variants_in
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.analysis import LEVEL, Analysis, analyse
@@ -66,9 +67,14 @@ class Claim:
 
 def check_claims(analysis: Analysis) -> list[Claim]:
     """Check each of ``published.claims`` in the config; ConfigError for a check that cannot be understood."""
-    stated = entries_of(analysis.results.config.get("published"), "claims")
+    return judged(analysis.results.config, lambda text, claim: _finding(analysis, text, claim))
+
+
+def judged(config: Mapping[str, Any], check: Callable[[str, dict[str, Any] | str], CheckResult]) -> list[Claim]:
+    """The verdict on each of ``published.claims``, from what ``check`` says of its text and entry; all are one family."""
+    stated = entries_of(config.get("published"), "claims")
     texts = [str(claim if isinstance(claim, str) else claim.get("text", "")) for claim in stated]
-    findings = [_finding(analysis, text, claim) for text, claim in zip(texts, stated, strict=True)]
+    findings = [check(text, claim) for text, claim in zip(texts, stated, strict=True)]
     adjusted = holm([finding.p for finding in findings])
     return [_claim(text, finding, p) for text, finding, p in zip(texts, findings, adjusted, strict=True)]
 
@@ -101,29 +107,46 @@ def claims_of_source(results: Results) -> list[Claim]:
     """The source's claims, about the experiment's own metric and baseline, whatever else a report is about."""
     own = (results.config.get("report") or {}).get("metric")
     if results.metrics and own not in results.metrics:
-        return _all_open(results, f"{own}, which the claims are about, was not recorded.")
+        return all_open(results.config, f"{own}, which the claims are about, was not recorded.")
     return check_claims(analyse(results))
 
 
-def _all_open(results: Results, why: str) -> list[Claim]:
+def all_open(config: Mapping[str, Any], why: str) -> list[Claim]:
     """Each of ``published.claims``, with the reason for which none can be checked."""
-    stated = entries_of(results.config.get("published"), "claims")
+    stated = entries_of(config.get("published"), "claims")
     return [Claim(claim if isinstance(claim, str) else claim.get("text", ""), OPEN, why) for claim in stated]
 
 
 def _finding(analysis: Analysis, text: str, claim: dict[str, Any] | str) -> CheckResult:
+    def has_run(variant: str) -> bool:
+        return analysis.quality(variant) is not None
+
+    return result_of_check(analysis.results, text, claim, has_run, lambda name, asked: CHECKS[name](analysis, asked))
+
+
+def result_of_check(
+    results: Results,
+    text: str,
+    claim: dict[str, Any] | str,
+    has_run: Callable[[str], bool],
+    check: Callable[[str, Any], CheckResult],
+) -> CheckResult:
+    """What ``check`` says of the entry of a claim, by the name and the argument that it states.
+
+    Without a check, or with a variant that has not run, nothing. Raises ConfigError for a check that cannot be understood.
+    """
     if isinstance(claim, str) or not claim.get("check"):
         return CheckResult("The experiment states no check for it.")
     name, argument = _named_check(text, claim["check"])
     try:
         needed = variants_in(name, argument)
         if name in ABOUT_ALL:
-            needed += list(analysis.results.config.get("variants") or ())
-        known = _known(analysis, text, list(dict.fromkeys(needed)))
-        absent = [variant for variant in known if analysis.quality(variant) is None]
+            needed += list(results.config.get("variants") or ())
+        known = _known(results, text, list(dict.fromkeys(needed)))
+        absent = [variant for variant in known if not has_run(variant)]
         if absent:
             return CheckResult(f"There is no finished run of {listed(absent)}.")
-        return CHECKS[name](analysis, argument)
+        return check(name, argument)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise ConfigError(
             f"published.claims: the check {name!r} of the claim {text!r} cannot use {argument!r} "
@@ -167,7 +190,7 @@ def all_means_between(analysis: Analysis, ends: Sequence[float]) -> CheckResult:
         for variant in means
         for end, sign in tested
     ]
-    return _of_all_parts(f"{evidence}.", inside)
+    return of_all_parts(f"{evidence}.", inside)
 
 
 def best_group_then(analysis: Analysis, groups: Sequence[Sequence[str]]) -> CheckResult:
@@ -207,13 +230,13 @@ def largest_std(analysis: Analysis, variant: str) -> CheckResult:
     larger = [
         None
         if incomplete.keys() & {variant, name}
-        else _one_sided(spread_p(*values[variant].align(values[name], join="inner")), stds[variant] > stds[name])
+        else one_sided(spread_p(*values[variant].align(values[name], join="inner")), stds[variant] > stds[name])
         for name in others
     ]
     shown = listed(f"{name} {analysis.show(stds[name])}" for name in falling)
     against = others[0] if len(others) == 1 else f"{count_word(len(others))} others"
-    tested = f"by the Pitman-Morgan test, against {against}{_weakest(others, larger)}"
-    return _of_all_parts(f"Sample std: {shown}; {tested}{_untested(incomplete)}.", larger)
+    tested = f"by the Pitman-Morgan test, against {against}{weakest_part(others, larger)}"
+    return of_all_parts(f"Sample std: {shown}; {tested}{_untested(incomplete)}.", larger)
 
 
 def below(analysis: Analysis, argument: dict[str, Any]) -> CheckResult:
@@ -229,8 +252,8 @@ def worse_than(analysis: Analysis, pair: Sequence[str]) -> CheckResult:
 
 def not_significant(analysis: Analysis, argument: dict[str, Any] | None) -> CheckResult:
     """``{}`` or ``{baseline: a}``: no difference to the baseline (or of any pair) is significant; never "holds"."""
-    baseline = (argument or {}).get("baseline", analysis.baseline)
-    family = (analysis if baseline == analysis.baseline else replace(analysis, baseline=baseline)).family
+    given = argument or {}
+    family = (analysis.against(Baselines.of(given["baseline"])) if "baseline" in given else analysis).family
     tested = {row: row.p for row in family if row.p is not None}
     sizes = {row: abs(row.comparison.difference or 0.0) for row in family if row.comparison.difference is not None}
     means = [summary.mean for summary in analysis.summaries.values() if summary.mean is not None]
@@ -274,7 +297,7 @@ def _in_order(analysis: Analysis, groups: Sequence[Sequence[str]]) -> CheckResul
     pairs = [pair for upper, lower in pairwise(groups) for pair in product(upper, lower)]
     tests = [analysis.test(upper, lower) for upper, lower in pairs]
     sign = -1 if analysis.declared.lower_is_better else 1
-    ahead = [_one_sided(test.p, sign * (test.comparison.difference or 0.0) > 0) for test in tests]
+    ahead = [one_sided(test.p, sign * (test.comparison.difference or 0.0) > 0) for test in tests]
     agree = all((analysis.quality(upper) or 0.0) > (analysis.quality(lower) or 0.0) for upper, lower in pairs)
     means = "; then ".join(_means(analysis, group) for group in groups)
     order = "the means fall in this order" if agree else "the means do not fall in this order"
@@ -282,8 +305,8 @@ def _in_order(analysis: Analysis, groups: Sequence[Sequence[str]]) -> CheckResul
     if len(pairs) == 1:
         support = f"; no test ({untested})" if untested else ""
     else:
-        support = f"; {len(pairs)} pairs must agree{_weakest([' − '.join(pair) for pair in pairs], ahead)}"
-    return _of_all_parts(f"Means: {means}: {order}{support}{_with_lost(pairs, tests)}.", ahead)
+        support = f"; {len(pairs)} pairs must agree{weakest_part([' − '.join(pair) for pair in pairs], ahead)}"
+    return of_all_parts(f"Means: {means}: {order}{support}{_with_lost(pairs, tests)}.", ahead)
 
 
 def _no_test(test: PairedTest) -> str:
@@ -310,7 +333,7 @@ def _untested(incomplete: dict[str, str]) -> str:
     return f"; not tested, as seeds were lost: {listed(incomplete.values())}" if incomplete else ""
 
 
-def _of_all_parts(evidence: str, parts: Sequence[float | None]) -> CheckResult:
+def of_all_parts(evidence: str, parts: Sequence[float | None]) -> CheckResult:
     """A claim that needs all of its parts, from their one-sided p-values; a part without a test leaves it open."""
     tested = [p for p in parts if p is not None]
     if not tested:
@@ -319,12 +342,12 @@ def _of_all_parts(evidence: str, parts: Sequence[float | None]) -> CheckResult:
     return CheckResult(evidence, holds, min(1.0, len(tested) * min(1 - p for p in tested)))
 
 
-def _one_sided(p: float | None, as_claimed: bool) -> float | None:
+def one_sided(p: float | None, as_claimed: bool) -> float | None:
     """One-sided p-value of the claimed direction, from a two-sided one and whether the difference is ``as_claimed``."""
     return None if p is None else p / 2 if as_claimed else 1 - p / 2
 
 
-def _weakest(names: Sequence[str], parts: Sequence[float | None]) -> str:
+def weakest_part(names: Sequence[str], parts: Sequence[float | None]) -> str:
     """The part that speaks least for the claim."""
     if None in parts:
         return f", and there is no test of {listed(name for name, p in zip(names, parts, strict=True) if p is None)}"
@@ -340,13 +363,13 @@ def _means(analysis: Analysis, variants: Sequence[str]) -> str:
     )
 
 
-def _known(analysis: Analysis, text: str, names: list[str]) -> list[str]:
+def _known(results: Results, text: str, names: list[str]) -> list[str]:
     """``names``, each being a variant of the experiment; the config may list more than these results hold."""
-    known = {*(analysis.results.config.get("variants") or ()), *analysis.results.variants}
+    known = {*(results.config.get("variants") or ()), *results.variants}
     for name in names:
         if name not in known:
             raise ConfigError(
                 f"published.claims: the claim {text!r} is about {name!r}, which is no variant of experiment "
-                f"{analysis.results.experiment!r}: {near_misses(name, known)}"
+                f"{results.experiment!r}: {near_misses(name, known)}"
             )
     return names

@@ -7,7 +7,7 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,8 +15,10 @@ import pandas as pd
 from seedbed.errors import ConfigError
 from seedbed.report.formatting import exact
 from seedbed.report.published import PublishedNumber
-from seedbed.results import CURVE_COLUMNS, IDENTITY, Results
+from seedbed.results import CURVE_COLUMNS, IDENTITY, Benchmark, Results
 
+DATA_SET = "data_set"
+"""The first column of tables about several data sets."""
 PUBLISHED_COLUMNS = (
     "variant", "metric", "epoch", "published", "mean", "std", "n", "z", "reproduced",
     "low", "high", "half_width_relative", "verdict",
@@ -53,6 +55,24 @@ def write_files(folder: Path, contents: Mapping[str, bytes | str], option: str) 
         ) from error
 
 
+def remove_earlier(folder: Path, kept: Collection[str], mark: str) -> None:
+    """Remove what an earlier report has left in ``folder``: files that begin with ``mark`` and are none of those ``kept``."""
+    for path in sorted(folder.glob("*")):
+        try:
+            if path.name not in kept and path.is_file() and _begins_with(path, mark.encode()):
+                path.unlink()
+        except OSError as error:
+            raise ConfigError(
+                f"{path}, of an earlier report, cannot be removed: {error.strerror or error}. Remove it, or name another "
+                "folder with --output."
+            ) from error
+
+
+def _begins_with(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(mark)) == mark
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write beside ``path`` under a temporary name, then rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,11 +96,32 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return stream.getvalue()
 
 
-def results_csv(results: Results) -> str:
-    """One row a cell, by variant (in the experiment's order) and seed, then one column a final metric."""
+def results_csv(results: Results | Benchmark) -> str:
+    """One row a cell, by variant (in the experiment's order) and seed, then one column a final metric.
+
+    Of several data sets, the column ``data_set`` comes first, and a metric that is not recorded on one is empty there.
+    """
+    if isinstance(results, Benchmark):
+        return _results_over_csv(results)
     columns = [*IDENTITY, *results.metrics]
-    cells = [results.cells_of(variant)[columns].astype(object) for variant in results.variants]
-    return csv_text(columns, (row for frame in cells for row in frame.itertuples(index=False, name=None)))
+    return csv_text(columns, _cell_rows(results, columns))
+
+
+def _results_over_csv(benchmark: Benchmark) -> str:
+    columns = [*IDENTITY, *metrics_over(benchmark)]
+    rows = ((name, *row) for name, results in benchmark.data_sets.items() for row in _cell_rows(results, columns))
+    return csv_text([DATA_SET, *columns], rows)
+
+
+def metrics_over(benchmark: Benchmark) -> list[str]:
+    """Names of the final metrics that are recorded on any data set."""
+    return list(dict.fromkeys(name for results in benchmark.data_sets.values() for name in results.metrics))
+
+
+def _cell_rows(results: Results, columns: Sequence[str]) -> Iterator[tuple[object, ...]]:
+    for variant in results.variants:
+        cells = results.cells_of(variant).reindex(columns=list(columns)).astype(object)
+        yield from cells.itertuples(index=False, name=None)
 
 
 def curves_csv(results: Results) -> str:

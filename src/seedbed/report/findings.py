@@ -31,7 +31,7 @@ import yaml
 from numpy.typing import NDArray
 
 from seedbed.errors import ConfigError, near_misses
-from seedbed.report.analysis import analyse
+from seedbed.report.analysis import Analysis, Difference, analyse, difference_text
 from seedbed.report.formatting import count_word, listed
 from seedbed.report.published import (
     PublishedNumber,
@@ -40,7 +40,7 @@ from seedbed.report.published import (
     published_numbers,
     values_by_seed,
 )
-from seedbed.results import Results
+from seedbed.results import Benchmark, Results
 from seedbed.statistics import finite, summary
 
 FILE = "findings.yaml"
@@ -64,10 +64,16 @@ def cells_digest(fingerprints: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(fingerprints)).encode()).hexdigest()
 
 
-def digest_of(results: Results) -> str:
-    """The digest of these results' finished cells."""
+def digest_of(results: Results | Benchmark) -> str:
+    """The digest of these results' finished cells, on all data sets."""
+    if isinstance(results, Benchmark):
+        return cells_digest(text for of_one in results.data_sets.values() for text in _fingerprints(of_one))
+    return cells_digest(_fingerprints(results))
+
+
+def _fingerprints(results: Results) -> list[str]:
     cells = results.cells[(results.cells["status"] == "FINISHED") & results.cells["variant"].isin(results.variants)]
-    return cells_digest(cells["fingerprint"].astype(str))
+    return [str(text) for text in cells["fingerprint"]]
 
 
 def read_findings(path: Path, results: Results) -> list[Finding]:
@@ -75,13 +81,20 @@ def read_findings(path: Path, results: Results) -> list[Finding]:
 
     Raises ConfigError where the file cannot be read, or a sentence cannot be filled in.
     """
+    return findings_in(path, results, lambda rule: value_of_rule(results, rule))
+
+
+def findings_in(
+    path: Path, results: Results | Benchmark, value_of: Callable[[dict[str, Any]], float | str]
+) -> list[Finding]:
+    """The same with the numbers that ``value_of`` makes of their rules."""
     content = _read(path, results)
     if content is None or content["cells"] != digest_of(results):
         return []
-    return [_filled(path, results, entry) for entry in content["findings"]]
+    return [_filled(path, value_of, entry) for entry in content["findings"]]
 
 
-def other_cells(path: Path, results: Results) -> str:
+def other_cells(path: Path, results: Results | Benchmark) -> str:
     """Why the findings in ``path`` are not shown beside these results; "" where they are, or there are none."""
     content = _read(path, results)
     if content is None or content["cells"] == digest_of(results):
@@ -89,7 +102,7 @@ def other_cells(path: Path, results: Results) -> str:
     return f"{path} is not shown: it is about other cells than these, whose digest is {digest_of(results)}."
 
 
-def _read(path: Path, results: Results) -> dict[str, Any] | None:
+def _read(path: Path, results: Results | Benchmark) -> dict[str, Any] | None:
     """What the file says; None where there is none."""
     if not path.is_file():
         return None
@@ -109,7 +122,7 @@ def _read(path: Path, results: Results) -> dict[str, Any] | None:
     return content
 
 
-def _filled(path: Path, results: Results, entry: Any) -> Finding:
+def _filled(path: Path, value_of: Callable[[dict[str, Any]], float | str], entry: Any) -> Finding:
     allowed = {"text", "command", "values", "typed"}
     if not isinstance(entry, dict) or not {"text", "command"} <= set(entry) <= allowed:
         raise ConfigError(
@@ -124,7 +137,7 @@ def _filled(path: Path, results: Results, entry: Any) -> Finding:
             f"{path}: the number {number.group()} of the finding {text!r} is typed by hand. Fill it in as {{name}} from "
             "values, put the name of a setting between backticks, or say in typed when and with what the command gave it."
         )
-    filled = _PLACEHOLDER.sub(lambda name: _shown(path, results, name.group(1), values[name.group(1)]), text)
+    filled = _PLACEHOLDER.sub(lambda name: _shown(path, value_of, name.group(1), values[name.group(1)]), text)
     return Finding(filled, str(entry["command"]), typed)
 
 
@@ -137,11 +150,11 @@ def _require_names(path: Path, text: str, values: dict[str, Any]) -> None:
         )
 
 
-def _shown(path: Path, results: Results, name: str, rule: Any) -> str:
+def _shown(path: Path, value_of: Callable[[dict[str, Any]], float | str], name: str, rule: Any) -> str:
     """A value as the text shows it."""
     try:
         form = str(rule.get("format", ".4f"))
-        value = _value(results, {key: argument for key, argument in rule.items() if key != "format"})
+        value = value_of({key: argument for key, argument in rule.items() if key != "format"})
         if isinstance(value, str):
             return value
         return count_word(round(value)) if form == "word" else format(value, form).replace("%", " %")
@@ -154,7 +167,8 @@ def _shown(path: Path, results: Results, name: str, rule: Any) -> str:
         ) from error
 
 
-def _value(results: Results, rule: dict[str, Any]) -> float | str:
+def value_of_rule(results: Results, rule: dict[str, Any]) -> float | str:
+    """What a rule, such as ``{mean: [none, test/f1]}``, makes of these results."""
     kinds = [key for key in rule if key in RULES]
     if len(kinds) != 1:
         named = [str(key) for key in kinds or rule]
@@ -167,7 +181,7 @@ def _value(results: Results, rule: dict[str, Any]) -> float | str:
 
 
 def _number(results: Results, rule: dict[str, Any]) -> float:
-    return float(_value(results, rule))
+    return float(value_of_rule(results, rule))
 
 
 def _ours(results: Results, place: Any, seeds: list[int] | None = None) -> NDArray[np.float64]:
@@ -264,10 +278,22 @@ def _together(results: Results, variants: list[str], metric: str) -> float:
 def _verdict(results: Results, pair: list[Any], metric: str | None = None) -> str:
     """The words of the comparison of a variant with a baseline, among all comparisons with that baseline.
 
-    On the experiment's own metric where none is named.
+    Or among those that the experiment names, where each variant has its own baseline there, and this one that one. On the experiment's own metric where none is named.
     """
+    _, row = _compared(results, pair, metric)
+    return row.verdict
+
+
+def _interval(results: Results, pair: list[Any], metric: str | None = None) -> str:
+    """The difference of a variant to a baseline with its 95 % interval, "-0.0120 [-0.0150, -0.0090]"."""
+    return difference_text(*_compared(results, pair, metric))
+
+
+def _compared(results: Results, pair: list[Any], metric: str | None) -> tuple[Analysis, Difference]:
     variant, baseline = pair
-    return next(row.verdict for row in analyse(results, metric, baseline).family if row.variant == variant)
+    stated = analyse(results, metric)
+    analysis = stated if stated.baseline_of(variant) == baseline else analyse(results, metric, baseline)
+    return analysis, next(row for row in analysis.family if row.variant == variant)
 
 
 def _cold_share(results: Results, variant: str) -> float:
@@ -300,6 +326,7 @@ RULES: dict[str, Callable[..., float | str]] = {
     "published": _published,
     "z": _z,
     "verdict": _verdict,
+    "interval": _interval,
     "cold_share": _cold_share,
     "cold_part": _cold_part,
     "points_above": _points_above,

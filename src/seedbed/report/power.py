@@ -27,7 +27,7 @@ def power_text(analysis: Analysis, wanted: float = 0.8) -> str:
             "variants at least."
         )
     table = _seeds_for_the_rope(analysis, wanted) if analysis.rope else _differences_by_seeds(analysis, wanted)
-    first = [*imported_sentences(analysis.results, analysis.metric), analysis.exploratory]
+    first = [*imported_sentences(analysis.results, analysis.metric), analysis.exploratory, analysis.uncompared]
     said = "".join(f"{sentence}\n".replace("`", "") for sentence in first if sentence)
     return f"{analysis.results.experiment}, {analysis.label()}\n{said}{aligned(table)}\n{_about(analysis, wanted)}"
 
@@ -92,11 +92,11 @@ def _name(analysis: Analysis, row: Difference) -> str:
 
 
 def _about(analysis: Analysis, wanted: float) -> str:
-    than = f"to {analysis.baseline} " if analysis.baseline else ""
+    than = " of a variant to its baseline" if analysis.baselines.own else analysis.to_baseline
     shown = (
-        f"How many seeds find a true difference {than}of {analysis.rope:g}"
+        f"How many seeds find a true difference{than} of {analysis.rope:g}"
         if analysis.rope
-        else f"The true difference {than}that so many seeds find"
+        else f"The true difference{than} that so many seeds find"
     )
     tests = count_word(_tests(analysis))
     family = f"at {_level(analysis):.2g}, {LEVEL} shared among {tests} comparisons (the first step of Holm's method)"

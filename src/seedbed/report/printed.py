@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seedbed.config.baselines import Stated
 from seedbed.errors import ConfigError
 from seedbed.report.analysis import Analysis, Difference, analyse, difference_text
 from seedbed.report.answer import summary_sentences
@@ -29,7 +30,7 @@ from seedbed.report.searches.words import (
 from seedbed.results import Results, Search, Trial
 
 
-def table_text(results: Results, metric: str | None = None, baseline: str | None = None) -> str:
+def table_text(results: Results, metric: str | None = None, baseline: Stated = None) -> str:
     """Variant, mean ± sample std, n, difference to the baseline and verdict, then the answer in a sentence.
 
     Raises ConfigError for a metric or baseline that the experiment does not have.
@@ -44,16 +45,18 @@ def table_text(results: Results, metric: str | None = None, baseline: str | None
 
 def _variants(analysis: Analysis) -> TableBlock:
     header: list[Words] = ["variant", Plain(f"{analysis.label()} ± std"), "n"]
-    if analysis.baseline:
-        header += [Plain(f"difference to {analysis.baseline} [95 %]"), "verdict (Holm)"]
-    against = {row.variant: row for row in analysis.family} if analysis.baseline else {}
+    if analysis.baselines.own:
+        header.append("baseline")
+    if analysis.baselines.names:
+        header += [Plain(f"difference{analysis.to_baseline} [95 %]"), "verdict (Holm)"]
+    against = {row.variant: row for row in analysis.family} if analysis.baselines.names else {}
     names = marked(analysis.results)
     rows = [
         [
             Plain(names[variant]),
             Number(mean_text(summary, analysis.decimals)),
             Plain(analysis.count(variant)),
-            *_against(analysis, against.get(variant)),
+            *_against(analysis, variant, against.get(variant)),
         ]
         for variant, summary in analysis.summaries.items()
     ]
@@ -68,11 +71,12 @@ def _claims(results: Results) -> tuple[list[Claim], list[str]]:
         return [], [f"The claims of the source are not checked: {error}"]
 
 
-def _against(analysis: Analysis, row: Difference | None) -> list[Words]:
-    """Difference to the baseline and verdict; the baseline itself has no row."""
+def _against(analysis: Analysis, variant: str, row: Difference | None) -> list[Words]:
+    """Difference to the baseline and verdict, after the baseline's name where each has its own; that of others has no row."""
+    own: list[Words] = [Plain(row.other if row else "")] if analysis.baselines.own else []
     if row is None:
-        return ["baseline"] if analysis.baseline else []
-    return [Number(difference_text(analysis, row)), Plain(analysis.said(row))]
+        return [*own, "baseline"] if variant in analysis.baselines.names else []
+    return [*own, Number(difference_text(analysis, row)), Plain(analysis.said(row))]
 
 
 # ---- a search --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What rebalancing changed: the ranking of rows, or only where its threshold lies.
 
-Ranking is compared by AUROC and average precision, which hang on no threshold; their tests are one family (Holm). Where
-neither tells a variant apart from the baseline, two one-sided tests, over the variants another family, say whether the
+Ranking is compared by AUROC and average precision, which do not depend on a threshold; their tests are one family (Holm). Where
+neither tells a variant apart from its baseline, two one-sided tests, over the variants another family, say whether the
 difference in AUROC lies within ``report.margin``; if so, and if F1 of the predicted labels differs, which is tested as a third
 family, it was the threshold alone. Where AUROC and average precision are the same in every seed, as with
 ``imbalance.after=threshold``, nothing has to be tested.
@@ -38,9 +38,10 @@ NEITHER = "neither the ranking of rows nor F1 as predicted changed"
 
 @dataclass(frozen=True)
 class Change:
-    """What became of the scores of one variant, beside those of the baseline."""
+    """What became of the scores of one variant, beside those of its baseline."""
 
     variant: str
+    baseline: str
     tests: dict[str, PairedTest]
     """By the names of ``COMPARED``; not adjusted."""
     verdict: str
@@ -51,14 +52,21 @@ class Change:
 
 @dataclass(frozen=True)
 class Rebalancing:
-    """What all variants that differ from the baseline in ``imbalance`` alone have changed."""
+    """What all variants that differ from their baseline in ``imbalance`` alone have changed."""
 
-    baseline: str
     margin: float
     changes: list[Change]
     scored: Scored
     best: str
     """The variant, or the baseline, with the highest mean F1 at tuned thresholds of those with all seeds; "" without one."""
+
+    @property
+    def of_baselines(self) -> dict[str, list[Change]]:
+        """The changes by their baseline."""
+        return {
+            baseline: [change for change in self.changes if change.baseline == baseline]
+            for baseline in dict.fromkeys(change.baseline for change in self.changes)
+        }
 
     def mean(self, variant: str, measure: str) -> float | None:
         """Over the seeds in which it is defined."""
@@ -67,35 +75,39 @@ class Rebalancing:
 
 
 def rebalancing(analysis: Analysis) -> Rebalancing | None:
-    """None where no scores are kept, or no variant differs from the baseline in ``imbalance`` alone."""
-    scored, baseline = analysis.results.scored, analysis.baseline
-    if scored is None or baseline is None or baseline not in scored.variants:
+    """None where no scores are kept, or no variant differs from its baseline in ``imbalance`` alone."""
+    scored = analysis.results.scored
+    if scored is None:
         return None
-    variants = [name for name in _rebalanced(analysis, baseline) if name in scored.variants]
-    if not variants:
+    pairs = {name: other for name, other in _rebalanced(analysis).items() if {name, other} <= scored.variants.keys()}
+    if not pairs:
         return None
     margin = float((analysis.results.config.get("report") or {}).get("margin") or MARGIN)
     of_auroc = replace(analysis, metric="test/auroc")
-    tests = {name: _tests(of_auroc, scored, name, baseline) for name in variants}
-    unscored = {name: _unscored(analysis, scored, name) for name in (baseline, *variants)}
-    changes = _changes(of_auroc, scored, baseline, tests, margin, unscored)
-    found = Rebalancing(baseline, margin, changes, scored, "")
+    unscored = {name: _unscored(analysis, scored, name) for name in (*pairs.values(), *pairs)}
+    found = Rebalancing(margin, _changes(of_auroc, scored, pairs, margin, unscored), scored, "")
     complete = [name for name, lacking in unscored.items() if not lacking]
     means = {name: mean for name in complete if (mean := found.mean(name, "f1_tuned")) is not None}
     return replace(found, best=max(means, key=lambda name: means[name])) if means else found
 
 
-def _rebalanced(analysis: Analysis, baseline: str) -> list[str]:
-    """Variants whose overrides are those of the baseline, but for their strategy."""
+def _rebalanced(analysis: Analysis) -> dict[str, str]:
+    """Variants whose overrides are those of their baseline, but for their strategy, with the baseline."""
     stated = analysis.results.config.get("variants")
-    if not isinstance(stated, dict) or baseline not in stated:
-        return []
+    if not isinstance(stated, dict):
+        return {}
     others = {name: _without_strategy(stated[name] or ()) for name in analysis.results.variants if name in stated}
-    return [name for name, own in others.items() if name != baseline and own == others[baseline]]
+    compared = {name: baseline for name in others if (baseline := analysis.baseline_of(name)) in others}
+    return {name: baseline for name, baseline in compared.items() if others[name] == others[baseline]}
 
 
 def _without_strategy(overrides: Sequence[str]) -> set[str]:
-    return {text for text in map(str, overrides) if not re.match(r"[+~]*imbalance[.=@/]", text)}
+    return {text for text in map(str, overrides) if not sets_strategy(text)}
+
+
+def sets_strategy(override: str) -> bool:
+    """Whether an override of a variant chooses or sets its strategy, on rows, loss or scores."""
+    return re.match(r"[+~]*imbalance[.=@/]", override) is not None
 
 
 def _tests(analysis: Analysis, scored: Scored, variant: str, baseline: str) -> dict[str, PairedTest]:
@@ -114,19 +126,16 @@ def _pairs(first: OfScores, second: OfScores, measure: str) -> Pairs:
 
 
 def _changes(
-    analysis: Analysis,
-    scored: Scored,
-    baseline: str,
-    tests: dict[str, dict[str, PairedTest]],
-    margin: float,
-    unscored: dict[str, str],
+    analysis: Analysis, scored: Scored, pairs: dict[str, str], margin: float, unscored: dict[str, str]
 ) -> list[Change]:
-    ranked = _family(analysis, baseline, tests, RANKING)
-    of_f1 = _family(analysis, baseline, tests, ("f1",))
-    pairs = {name: _pairs(scored.variants[name], scored.variants[baseline], "auroc") for name in tests}
-    within = dict(zip(tests, holm([_within(of, analysis.terms, margin) for of in pairs.values()]), strict=True))
+    tests = {name: _tests(analysis, scored, name, baseline) for name, baseline in pairs.items()}
+    ranked = _family(analysis, pairs, tests, RANKING)
+    of_f1 = _family(analysis, pairs, tests, ("f1",))
+    of_auroc = [_pairs(scored.variants[name], scored.variants[baseline], "auroc") for name, baseline in pairs.items()]
+    within = dict(zip(pairs, holm([_within(of, analysis.terms, margin) for of in of_auroc]), strict=True))
     changes = []
     for name, own in tests.items():
+        baseline = pairs[name]
         apart = {measure: row for measure in RANKING if (row := ranked[name, measure]).told_apart}
         p = within[name]
         same = p is not None and p < LEVEL
@@ -146,7 +155,7 @@ def _changes(
             verdict, why = OPEN, f"AUROC differs by less than {margin:g}, and F1 as predicted can't be told apart"
         else:
             verdict, why = OPEN, f"AUROC {_words(own['auroc'])}, which may be nothing or more than {margin:g}"
-        changes.append(Change(name, own, verdict, why))
+        changes.append(Change(name, baseline, own, verdict, why))
     return changes
 
 
@@ -157,15 +166,20 @@ def _same(first: OfScores, second: OfScores, measure: str) -> bool:
 
 
 def _family(
-    analysis: Analysis, baseline: str, tests: dict[str, dict[str, PairedTest]], measures: Sequence[str]
+    analysis: Analysis, pairs: dict[str, str], tests: dict[str, dict[str, PairedTest]], measures: Sequence[str]
 ) -> dict[tuple[str, str], Difference]:
     """The tests of these measures, of all variants, adjusted as one family; one recipe under two names counts once."""
     named = [
-        (name, baseline, frozenset((analysis.recipes[name], analysis.recipes[baseline], f"of {measure}")), own[measure])
-        for name, own in tests.items()
+        (
+            name,
+            other,
+            frozenset((analysis.recipes[name], analysis.recipes[other], f"of {measure}")),
+            tests[name][measure],
+        )
+        for name, other in pairs.items()
         for measure in measures
     ]
-    places = [(name, measure) for name in tests for measure in measures]
+    places = [(name, measure) for name in pairs for measure in measures]
     return dict(zip(places, family_of(named, analysis.terms), strict=True))
 
 
@@ -195,8 +209,13 @@ def rebalancing_sentences(analysis: Analysis) -> list[str]:
     found = rebalancing(analysis)
     if found is None:
         return []
+    against = [_against(analysis, baseline, changes) for baseline, changes in found.of_baselines.items()]
+    return [*against, *_to_use(analysis, found)]
+
+
+def _against(analysis: Analysis, baseline: str, changes: Sequence[Change]) -> str:
     of = {
-        verdict: [analysis.quoted[change.variant] for change in found.changes if change.verdict == verdict]
+        verdict: [analysis.quoted[change.variant] for change in changes if change.verdict == verdict]
         for verdict in (CHANGED, THRESHOLD, NEITHER, OPEN)
     }
     parts = [f"{listed(of[CHANGED])} changed the ranking of rows"] if of[CHANGED] else []
@@ -204,7 +223,7 @@ def rebalancing_sentences(analysis: Analysis) -> list[str]:
     parts += [f"{listed(of[NEITHER])} changed neither the ranking of rows nor F1 as predicted"] if of[NEITHER] else []
     if of[OPEN]:
         parts.append(f"it can't be told whether {listed(of[OPEN])} changed the ranking of rows or only the threshold")
-    return [f"Against {analysis.quoted[found.baseline]}, {'; '.join(parts)}.", *_to_use(analysis, found)]
+    return f"Against {analysis.quoted[baseline]}, {'; '.join(parts)}."
 
 
 def _to_use(analysis: Analysis, found: Rebalancing) -> list[str]:
@@ -212,20 +231,24 @@ def _to_use(analysis: Analysis, found: Rebalancing) -> list[str]:
         return []
     seeds = len(found.scored.variants[found.best].seeds)
     threshold, f1 = found.mean(found.best, "threshold"), found.mean(found.best, "f1_tuned")
+    if ahead := _better_as_predicted(found):
+        return [
+            f"No threshold tuned on validation rows does better than the labels as predicted: on test rows the mean F1 at such "
+            f"thresholds is {number(f1, 4)} at best, with {analysis.quoted[found.best]} (mean threshold {number(threshold, 3)}), "
+            f"and that of {analysis.quoted[ahead]} as predicted is {number(found.mean(ahead, 'f1'), 4)}; not tested."
+        ]
     return [
         f"The threshold to use is {number(threshold, 3)} with {analysis.quoted[found.best]}: the mean of those that "
         f"{count_word(seeds)} seeds have tuned for F1 on their validation rows; of all variants, it has the highest mean F1 on "
-        f"test rows at such thresholds, {number(f1, 4)}.{_better_as_predicted(analysis, found)}"
+        f"test rows at such thresholds, {number(f1, 4)}."
     ]
 
 
-def _better_as_predicted(analysis: Analysis, found: Rebalancing) -> str:
-    """A sentence where the labels as they are predicted do better than any tuned threshold; "" elsewhere."""
+def _better_as_predicted(found: Rebalancing) -> str:
+    """The variant with the highest mean F1 of the labels as predicted, where that is above any at tuned thresholds; "" elsewhere."""
     tuned = found.mean(found.best, "f1_tuned")
     means = {name: mean for name in found.scored.variants if (mean := found.mean(name, "f1")) is not None}
     if not means or tuned is None:
         return ""
     best = max(means, key=lambda name: means[name])
-    if means[best] <= tuned:
-        return ""
-    return f" But {analysis.quoted[best]} has a higher one as predicted, without tuning: {number(means[best], 4)}."
+    return best if means[best] > tuned else ""

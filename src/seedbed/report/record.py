@@ -1,7 +1,8 @@
 """The record beside a report, from which the report is made anew: no store, no data and no training is needed.
 
 ``results.csv`` and ``curves.csv`` hold the numbers of the cells, ``record.json`` all else. Nothing in it depends on the
-machine that wrote it. Keys keep the order of the experiment's config, as the page shows them in it.
+machine that wrote it. Keys keep the order of the experiment's config, as the page shows them in it. The record of a report
+over several data sets holds all of them, under ``data_sets``, without their curves.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -21,8 +22,9 @@ from seedbed.config.recipe import FILES_OF_DATA
 from seedbed.errors import ConfigError
 from seedbed.metrics import as_plain, from_plain
 from seedbed.paths import home_folder
+from seedbed.report.files import DATA_SET
 from seedbed.report.json_values import json_text, plain, restored
-from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, IDENTITY, Job, Results, Search
+from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, IDENTITY, Benchmark, Job, Results, Search
 
 if TYPE_CHECKING:
     from seedbed.trained.inspection import Inspection
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 RECORD = "record.json"
 FORMAT = 1
 """Raise it where a record that is written can no longer be read by the code before."""
+OF_SEVERAL = 2
+"""The format of a record of several data sets."""
 
 RECORDED = tuple(column for column in CELL_COLUMNS if column != "experiment")
 """What the record says of a cell; what stands in results.csv too must be the same there."""
@@ -43,17 +47,27 @@ _PLACES = ("root", *FILES_OF_DATA)
 class Record:
     """What a report is made of."""
 
-    results: Results
+    results: Results | Benchmark
     learned: Inspection | str | None
 
 
 def portable(results: Results, learned: Inspection | str | None) -> tuple[Results, Inspection | str | None]:
     """Leaves out what is true of one machine alone: where the data lie, and the user's home folder, which becomes ``~``."""
+    return _portable(results), _without_home(learned) if isinstance(learned, str) else learned
+
+
+def portable_benchmark(benchmark: Benchmark) -> Benchmark:
+    """The same of several data sets."""
+    data_sets = {name: _portable(results) for name, results in benchmark.data_sets.items()}
+    return _without_home(replace(benchmark, data_sets=data_sets))  # type: ignore[no-any-return]
+
+
+def _portable(results: Results) -> Results:
     data = results.config.get("data")
     if isinstance(data, dict):
         here = {key: value for key, value in data.items() if key not in _PLACES}
         results = replace(results, config=results.config | {"data": here})
-    return _without_home(results), _without_home(learned) if isinstance(learned, str) else learned
+    return _without_home(results)  # type: ignore[no-any-return]
 
 
 def _without_home(value: Any) -> Any:
@@ -64,7 +78,7 @@ def _without_home(value: Any) -> Any:
         return {key: _without_home(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_without_home(item) for item in value)
-    if isinstance(value, Results | Search | Job):
+    if isinstance(value, Results | Benchmark | Search | Job):
         own = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         return replace(value, **{name: _without_home(item) for name, item in own.items()})
     return value
@@ -72,9 +86,20 @@ def _without_home(value: Any) -> Any:
 
 def record_json(results: Results, learned: Inspection | str | None) -> str:
     """The content of ``record.json``; the same results give the same bytes."""
+    return json_text({"format": FORMAT, **_plain_results(results), "learned": plain(learned)})
+
+
+def benchmark_json(benchmark: Benchmark) -> str:
+    """The content of ``record.json`` of several data sets."""
+    fields = [field.name for field in dataclasses.fields(benchmark) if field.name != "data_sets"]
+    data_sets = {name: _plain_results(results) for name, results in benchmark.data_sets.items()}
+    content = {name: plain(getattr(benchmark, name)) for name in fields}
+    return json_text({"format": OF_SEVERAL, **content, "data_sets": data_sets})
+
+
+def _plain_results(results: Results) -> dict[str, Any]:
     fields = [field.name for field in dataclasses.fields(results) if field.name not in _OWN_FORM]
-    content = {
-        "format": FORMAT,
+    return {
         **{name: plain(getattr(results, name)) for name in fields},
         **({"declared": as_plain(results.declared)} if results.declared_by_launch else {}),
         **({"predicted": plain(results.predicted)} if results.predicted else {}),
@@ -82,9 +107,7 @@ def record_json(results: Results, learned: Inspection | str | None) -> str:
         "metrics": results.metrics,
         "cells": plain(results.cells[list(RECORDED)].astype(object).to_numpy().tolist()),
         "jobs": [_plain_job(job) for job in results.jobs],
-        "learned": plain(learned),
     }
-    return json_text(content)
 
 
 def _plain_job(job: Job) -> dict[str, Any]:
@@ -110,39 +133,70 @@ def read_record(experiment: str, folder: str | PathLike[str]) -> Record:
             "another folder."
         )
     try:
-        hints = get_type_hints(Results)
-        known = [name for name in hints if name in content and name not in _OWN_FORM]
-        fields = {name: restored(content[name], hints[name]) for name in known}
-        jobs = [_job(job) for job in content["jobs"]]
+        if "data_sets" in content:
+            return Record(_benchmark(content, path), None)
+        results, recorded = _results(content)
         learned = _learned(content["learned"])
-        variants, finals = fields["variants"], restored(content["metrics"], list[str])
-        cells = [dict(zip(RECORDED, cell, strict=True)) for cell in content["cells"]]
-        empty = pd.DataFrame(columns=list(CURVE_COLUMNS))
-        recorded = content.get("declared")
-        if recorded is None:
-            from seedbed.config.declared_metrics import declared_today  # which imports Hydra and the tasks
-
-            declared = declared_today(fields["config"])
-        else:
-            declared = from_plain(recorded)
-        results = Results(
-            **fields,
-            cells=pd.DataFrame(cells),
-            curves=empty,
-            jobs=jobs,
-            declared=declared,
-            declared_by_launch=recorded is not None,
-            predicted=restored(content.get("predicted"), hints["predicted"]),
-            scored=restored(content.get("scored"), hints["scored"]),
-        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
-    results = replace(
-        results,
-        cells=_cells(path.with_name("results.csv"), experiment, cells, finals),
-        curves=_curves(path.with_name("curves.csv"), variants),
+    rows = _rows(path.with_name("results.csv"), [*IDENTITY, *recorded.metrics])
+    cells = _cells(rows, path.with_name("results.csv"), experiment, recorded)
+    curves = _curves(path.with_name("curves.csv"), results.variants)
+    return Record(replace(results, cells=cells, curves=curves), learned)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What the record says of the cells of one data set; their numbers stand in results.csv."""
+
+    cells: list[dict[str, Any]]
+    metrics: list[str]
+
+
+def _results(content: dict[str, Any]) -> tuple[Results, _Recorded]:
+    """What a record says of the results on one data set, whose cells have no numbers yet."""
+    hints = get_type_hints(Results)
+    known = [name for name in hints if name in content and name not in _OWN_FORM]
+    fields = {name: restored(content[name], hints[name]) for name in known}
+    cells = [dict(zip(RECORDED, cell, strict=True)) for cell in content["cells"]]
+    recorded = content.get("declared")
+    if recorded is None:
+        from seedbed.config.declared_metrics import declared_today  # which imports Hydra and the tasks
+
+        declared = declared_today(fields["config"])
+    else:
+        declared = from_plain(recorded)
+    fields["variants"]  # without which nothing below means anything: a KeyError names it
+    results = Results(
+        **fields,
+        cells=pd.DataFrame(cells),
+        curves=pd.DataFrame(columns=list(CURVE_COLUMNS)),
+        jobs=[_job(job) for job in content["jobs"]],
+        declared=declared,
+        declared_by_launch=recorded is not None,
+        predicted=restored(content.get("predicted"), hints["predicted"]),
+        scored=restored(content.get("scored"), hints["scored"]),
     )
-    return Record(results, learned)
+    return results, _Recorded(cells, restored(content["metrics"], list[str]))
+
+
+def _benchmark(content: dict[str, Any], path: Path) -> Benchmark:
+    """The results on several data sets, with the numbers of all from one results.csv."""
+    hints = get_type_hints(Benchmark)
+    fields = {name: restored(content[name], hints[name]) for name in hints if name != "data_sets" and name in content}
+    read = {name: _results(of_one) for name, of_one in content["data_sets"].items()}
+    metrics = list(dict.fromkeys(name for _, recorded in read.values() for name in recorded.metrics))
+    table = path.with_name("results.csv")
+    rows_of: dict[str, list[tuple[str, dict[str, str]]]] = {name: [] for name in read}
+    for place, row in _rows(table, [DATA_SET, *IDENTITY, *metrics]):
+        if row[DATA_SET] not in rows_of:
+            raise _unfit(place, f"{RECORD} has no data set {row[DATA_SET]!r}")
+        rows_of[row[DATA_SET]].append((place, row))
+    data_sets = {
+        name: replace(results, cells=_cells(rows_of[name], table, fields["experiment"], recorded))
+        for name, (results, recorded) in read.items()
+    }
+    return Benchmark(**fields, data_sets=data_sets)
 
 
 def _content(experiment: str, path: Path) -> dict[str, Any]:
@@ -158,9 +212,10 @@ def _content(experiment: str, path: Path) -> dict[str, Any]:
     version = content.get("format") if isinstance(content, dict) else None
     if not isinstance(version, int):
         raise _damaged(path, "it does not say of which format it is")
-    if version > FORMAT:
+    newest = OF_SEVERAL if "data_sets" in content else FORMAT
+    if version > newest:
         raise ConfigError(
-            f"{path} is of format {version}, and this version of seedbed reads up to {FORMAT}: update seedbed, or write "
+            f"{path} is of format {version}, and this version of seedbed reads up to {newest}: update seedbed, or write "
             f"the folder anew with 'seedbed report {experiment}'."
         )
     return content  # type: ignore[no-any-return]
@@ -191,11 +246,14 @@ def _job(content: dict[str, Any]) -> Job:
     return Job(**fields, cells=cells.astype(dict.fromkeys(finals, float)))
 
 
-def _cells(path: Path, experiment: str, recorded: list[dict[str, Any]], metrics: list[str]) -> pd.DataFrame:
-    """The cells as recorded, with the metrics of results.csv."""
-    known = {(cell["variant"], str(cell["seed"])): cell for cell in recorded}
+def _cells(
+    rows: Iterable[tuple[str, dict[str, str]]], path: Path, experiment: str, recorded: _Recorded
+) -> pd.DataFrame:
+    """The cells as recorded, with the metrics in the ``rows`` of results.csv, which lies at ``path``."""
+    metrics = recorded.metrics
+    known = {(cell["variant"], str(cell["seed"])): cell for cell in recorded.cells}
     finals_of: dict[tuple[str, str], list[float]] = {}
-    for place, row in _rows(path, [*IDENTITY, *metrics]):
+    for place, row in rows:
         key = (row["variant"], row["seed"])
         if key in finals_of:
             raise _unfit(place, f"variant {key[0]!r}, seed {key[1]} stands there twice")
@@ -209,7 +267,7 @@ def _cells(path: Path, experiment: str, recorded: list[dict[str, Any]], metrics:
     if missing := [key for key in known if key not in finals_of]:
         raise _unfit(str(path), f"the row of variant {missing[0][0]!r}, seed {missing[0][1]} is missing")
     values = [finals_of[key] for key in known]
-    cells = [{"experiment": experiment, **cell} for cell in recorded]
+    cells = [{"experiment": experiment, **cell} for cell in recorded.cells]
     finals = pd.DataFrame(values, columns=metrics, dtype=float)
     return pd.concat([pd.DataFrame(cells)[list(CELL_COLUMNS)], finals], axis=1)
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from seedbed.config.experiment import Experiment, load_experiment
+from seedbed.config.experiment import Experiment, load_first
 from seedbed.config.folders import experiment_names
 from seedbed.config.recipe import canonical, recipe_of
 from seedbed.config.settings import without_usual_margin
 from seedbed.errors import ConfigError
+from seedbed.quoting import quoted
 from seedbed.report.formatting import listed
-from seedbed.results import Results, typed_about
+from seedbed.results import Benchmark, Results, typed_about
 
 WORDING = ("question", "report", "published")
 """Keys that cannot change what is trained, and are taken from the experiment file as it stands."""
@@ -32,11 +33,33 @@ def with_current_wording(results: Results, config_dir: str | PathLike[str] | Non
     if results.search is not None or results.imported is not None:
         return results, []
     if results.experiment not in experiment_names(config_dir):
-        return results, [
-            f"There is no experiments/{results.experiment}.yaml here: question, report section and published part are those "
-            "that were recorded. Name the folder that has it with --config-dir."
-        ]
-    current = load_experiment(results.experiment, list(typed_about(results.command, WORDING)), config_dir)
+        return results, [_no_file(results.experiment)]
+    current = _today(results, list(typed_about(results.command, WORDING)), config_dir)
+    results, said = _reworded(results, current)
+    return results, [*said, *_other_recipe(results, current, config_dir)]
+
+
+def of_benchmark(benchmark: Benchmark, config_dir: str | PathLike[str] | None) -> tuple[Benchmark, list[str]]:
+    """The same for the results on several data sets, which share the wording."""
+    if benchmark.experiment not in experiment_names(config_dir):
+        return benchmark, [_no_file(benchmark.experiment)]
+    current = _today(benchmark.first, list(typed_about(benchmark.command, WORDING)), config_dir)
+    read = {name: _reworded(results, current) for name, results in benchmark.data_sets.items()}
+    data_sets = {name: results for name, (results, _) in read.items()}
+    return replace(benchmark, data_sets=data_sets), list(
+        dict.fromkeys(text for _, said in read.values() for text in said)
+    )
+
+
+def _no_file(experiment: str) -> str:
+    return (
+        f"There is no experiments/{experiment}.yaml here: question, report section and published part are those "
+        "that were recorded. Name the folder that has it with --config-dir."
+    )
+
+
+def _reworded(results: Results, current: Experiment) -> tuple[Results, list[str]]:
+    """The results under the wording of the file as it stands, and what of that was not used."""
     wording = {key: current.config[key] for key in WORDING if key in current.config}
     recorded, given = results.config.get("report") or {}, dict(wording["report"])
     kept = {key: recorded.get(key) for key in ASKED_OF_WEIGHTS}
@@ -49,15 +72,20 @@ def with_current_wording(results: Results, config_dir: str | PathLike[str] | Non
     if "margin" not in recorded:
         given = without_usual_margin(given)
     wording["report"] = given | {key: value for key, value in kept.items() if key in given or value is not None}
-    said += _other_recipe(results, current, config_dir)
     return replace(results, config={**results.config, **wording}), said
+
+
+def _today(results: Results, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> Experiment:
+    """The experiment of the file as it stands, on the data set that the results are on."""
+    picked = [f"data_sets=[{quoted(name)}]" for name in results.config.get("data_sets") or ()]
+    return load_first(results.experiment, [*overrides, *picked], config_dir)
 
 
 def _other_recipe(results: Results, current: Experiment, config_dir: str | PathLike[str] | None) -> list[str]:
     """One sentence where the file would train something else than what was trained; [] where it would not."""
     name = results.experiment
     try:
-        under = load_experiment(name, results.overrides, config_dir) if results.overrides else current
+        under = _today(results, results.overrides, config_dir) if results.overrides else current
         different = _differences(results, under)
     except ConfigError as error:
         different = [f"the launch's overrides do not fit the file any more: {error}"]
@@ -76,8 +104,9 @@ def _differences(results: Results, current: Experiment) -> list[str]:
     said = [f"it has no variant {listed(gone)}"] if gone else []
     stated = results.config.get("variants")
     if isinstance(stated, Mapping):
-        overrides = {variant: list(stated.get(variant) or ()) for variant in results.variants if variant in by_name}
-        changed = [name for name, own in overrides.items() if list(by_name[name].overrides) != own]
+        states = current.config.get("variants") or {}  # as they are written, which may not be as Hydra gets them
+        both = [variant for variant in results.variants if variant in by_name]
+        changed = [name for name in both if list(stated.get(name) or ()) != list(states.get(name) or ())]
         said += [f"the overrides of {listed(changed)}"] if changed else []
     if results.variants[0] in by_name:  # the config of a launch is that of its first variant
         ours, theirs = (_recipe(config) for config in (results.config, by_name[results.variants[0]].config))

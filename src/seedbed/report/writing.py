@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seedbed.checks import require_choice
+from seedbed.config.baselines import Stated
 from seedbed.figures import Kind
 from seedbed.report.analysis import analyse, comparison_table
 from seedbed.report.blocks import Block, pictures_of
 from seedbed.report.document import blocks_of, launch_answer, launch_pictures
 from seedbed.report.evidence import Evidence, evidence_of
-from seedbed.report.files import comparisons_csv, curves_csv, published_csv, results_csv, write_files
+from seedbed.report.files import comparisons_csv, curves_csv, published_csv, remove_earlier, results_csv, write_files
 from seedbed.report.findings import FILE, read_findings
 from seedbed.report.footnotes import note_lines
-from seedbed.report.pictures.picture import files_of
+from seedbed.report.pictures.picture import Picture, files_of
 from seedbed.report.record import RECORD, portable, record_json
 from seedbed.report.render.html import html
 from seedbed.report.render.latex import latex
+from seedbed.report.render.latex_tables import MARK, TABLES, table_files
 from seedbed.report.render.markdown import escaped, markdown
 from seedbed.report.searches.trials import trials_csv
+from seedbed.report.sections.repeat import commands
 from seedbed.results import Results
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def write_report(
     folder: Path,
     *,
     metric: str | None = None,
-    baseline: str | None = None,
+    baseline: Stated = None,
     rope: float | None = None,
     formats: Sequence[str] = FORMATS,
     learned: Inspection | str | None = None,
@@ -61,24 +64,46 @@ def write_report(
         contents |= _pages(replace(evidence, findings=said), formats)
     if "csv" in formats:
         contents |= _tables(evidence)
+    return written(folder, contents, formats)
+
+
+def written(folder: Path, contents: Mapping[str, bytes | str], formats: Sequence[str]) -> list[Path]:
+    """Write the files of a report, and remove tables that an earlier one has left; returns their paths."""
     write_files(folder, contents, "--output")
+    if "tex" in formats:
+        remove_earlier(folder / TABLES, [Path(name).name for name in contents], MARK)
     return [folder / name for name in contents]
 
 
 def _pages(evidence: Evidence, formats: Sequence[str]) -> dict[str, bytes | str]:
-    """The pages asked for, and the pictures that lie beside those that do not hold them."""
-    blocks = blocks_of(evidence)
+    return pages(blocks_of(evidence), formats, evidence.results, evidence.analysis.label(), commands(evidence))
+
+
+def pages(
+    blocks: Sequence[Block], formats: Sequence[str], results: Results, label: str, made_by: Sequence[str]
+) -> dict[str, bytes | str]:
+    """The pages asked for, and what lies beside them: pictures, and tables each in a file of its own.
+
+    ``results`` say which experiment and launch they are about, ``label`` which metric, ``made_by`` which commands make them.
+    """
     beside = bool({"md", "tex"} & set(formats))
     kinds: tuple[Kind, ...] = ("png", "svg") if beside else ("svg",)
     files = files_of(pictures_of(blocks), kinds)
     page = f"{markdown(blocks)}\n"
-    pages: dict[str, Callable[[], str]] = {
+    makers: dict[str, Callable[[], str]] = {
         "md": lambda: page,
-        "html": lambda: html(page, files, f"{evidence.results.experiment}: {evidence.analysis.label()}"),
+        "html": lambda: html(page, files, f"{results.experiment}: {label}"),
         "tex": lambda: latex(blocks),
     }
-    contents: dict[str, bytes | str] = {f"report.{name}": make() for name, make in pages.items() if name in formats}
-    return contents | (files if beside else {})
+    contents: dict[str, bytes | str] = {f"report.{name}": make() for name, make in makers.items() if name in formats}
+    return contents | (files if beside else {}) | (_alone(blocks, results, made_by) if "tex" in formats else {})
+
+
+def _alone(blocks: Sequence[Block], results: Results, made_by: Sequence[str]) -> dict[str, bytes | str]:
+    """Each table of ``report.tex`` in a file of its own, for papers."""
+    launch = f", launch {results.launch[:8]}" if results.launch else ""
+    origin = [f"Experiment {results.experiment}{launch}:", *(f"  {command}" for command in made_by)]
+    return dict(table_files(blocks, results.experiment, origin))
 
 
 def _tables(evidence: Evidence) -> dict[str, bytes | str]:
@@ -102,14 +127,18 @@ def launch_page(results: Results, *, with_pictures: bool = True) -> tuple[str, d
     """What a launch shows in MLflow: a description in Markdown, and its pictures as PNG by the names of their files."""
     evidence = evidence_of(analyse(results))
     drawn = launch_pictures(evidence) if with_pictures else []
-    return _description(evidence), files_of(drawn, kinds=("png",))
+    return description(*launch_answer(evidence), note_lines(evidence.results)), drawn_for_mlflow(drawn)
 
 
-def _description(evidence: Evidence) -> str:
-    """The answer and the table, or as much of the answer as MLflow takes."""
-    answer, table = launch_answer(evidence)
+def drawn_for_mlflow(pictures: Iterable[Picture]) -> dict[str, bytes]:
+    """Pictures as PNG by the names of their files."""
+    return files_of(pictures, kinds=("png",))
+
+
+def description(answer: Sequence[Block], table: Sequence[Block], notes: Sequence[str]) -> str:
+    """The answer and the table, or as much of the answer as MLflow takes, with the ``notes`` of the table."""
     text = markdown([*answer, *table])
-    return text if len(text) <= LONGEST_DESCRIPTION else _cut(answer, note_lines(evidence.results))
+    return text if len(text) <= LONGEST_DESCRIPTION else _cut(answer, notes)
 
 
 def _cut(answer: Sequence[Block], notes: Sequence[str]) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from seedbed.config.experiment import Experiment
 from seedbed.config.metric_checks import metrics_of
 from seedbed.metrics import Declared, as_plain, joined
+from seedbed.report.benchmark.writing import benchmark_page
 from seedbed.report.writing import launch_page
-from seedbed.results import Results
+from seedbed.results import Benchmark, Results
 from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, METRICS, NOTES, OVERRIDES, PLAN, READABLE
 from seedbed.tracking.params import flat_params, is_cut, to_yaml
 from seedbed.tracking.tracked_run import TrackedRun
@@ -27,7 +28,9 @@ def describe_launch(launch: TrackedRun, experiment: Experiment, plan: Sequence[P
             "variants": [planned.name for planned in plan],
             "overrides": list(experiment.overrides),
             **({"restated": list(experiment.restated)} if experiment.restated else {}),
-            **flat_params(config, ("variants", "seeds", "variant", "published", "imbalance", "report", "search")),
+            **flat_params(
+                config, ("variants", "seeds", "variant", "data_sets", "published", "imbalance", "report", "search")
+            ),
         },
         tags={"environment": in_one_line()},
     )
@@ -49,8 +52,19 @@ def _declared(plan: Sequence[PlannedCells]) -> Declared:
 
 def describe_results(launch: TrackedRun, results: Results, display: Display) -> None:
     """Give the launch's page in MLflow the answer, the table and the pictures."""
+    pictures = results.config["tracking"]["pictures"]
+    _show(launch, lambda: launch_page(results, with_pictures=pictures), display)
+
+
+def describe_benchmark(launch: TrackedRun, results: Benchmark, display: Display) -> None:
+    """The same for a launch over several data sets."""
+    pictures = results.first.config["tracking"]["pictures"]
+    _show(launch, lambda: benchmark_page(results, with_pictures=pictures), display)
+
+
+def _show(launch: TrackedRun, page: Callable[[], tuple[str, dict[str, bytes]]], display: Display) -> None:
     try:
-        text, pictures = launch_page(results, with_pictures=results.config["tracking"]["pictures"])
+        text, pictures = page()
         launch.log(description=text)
         for name, content in pictures.items():
             launch.artifact(f"report/{name}", content)

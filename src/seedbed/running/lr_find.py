@@ -23,7 +23,7 @@ from seedbed.report.render.terminal import aligned
 from seedbed.running.planning import Planner, installed, may_leave_out
 from seedbed.running.runner import repair
 from seedbed.signals import ending_signals_interrupt
-from seedbed.tracking.names import CONFIG, RANGE_TESTS
+from seedbed.tracking.names import CONFIG, ON_DATA_SET, RANGE_TESTS
 from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
 from seedbed.tracking.store import Store, store_uri
 from seedbed.tracking.tracked_run import TrackedRun, ending
@@ -112,6 +112,7 @@ def find_rates(experiment: Experiment, display: Display | None = None) -> FoundR
             "calls lr."
         )
     display = display or Display(quiet=True)
+    display = display.about(experiment.data_set) if experiment.data_set else display
     with display, ending_signals_interrupt():
         experiment = installed(experiment, display)
         for note in experiment.notes:
@@ -124,8 +125,9 @@ def find_rates(experiment: Experiment, display: Display | None = None) -> FoundR
         display.begin(sum(FinderSettings.of(each.variant.config).steps * len(each.rows) for each in plan))
         tests, runs = {}, {}
         for tried in plan:
-            tags = {"variant": tried.name, "command": experiment.command, "data_digest": tried.table.digest}
-            with ending(store.start(tried.name, "lr_find", tags)) as run:
+            on = {ON_DATA_SET: experiment.data_set} if experiment.data_set else {}
+            tags = {"variant": tried.name, "command": experiment.command, "data_digest": tried.table.digest, **on}
+            with ending(store.start(_name(experiment, tried.name), "lr_find", tags)) as run:
                 tests[tried.name] = _tested(tried, display)
                 runs[tried.name] = run.id
                 _record(run, tried, tests[tried.name], experiment)
@@ -253,7 +255,7 @@ def variant_text(experiment: Experiment, variant: str, tests: Sequence[RangeTest
     settings = tests[0].settings
     plural = "s" if len(tests) != 1 else ""
     head = (
-        f"{variant}: {len(tests)} seed{plural}, {settings.steps} rates from {settings.min_lr:g} to {settings.max_lr:g} "
+        f"{_name(experiment, variant)}: {len(tests)} seed{plural}, {settings.steps} rates from {settings.min_lr:g} to {settings.max_lr:g} "
         f"({settings.spacing}); the recipe has optimizer.lr={_recipe_lr(experiment, variant)}"
     )
     rows = [["rule", "rate (geometric mean)", "lowest", "highest", "seeds"]]
@@ -262,6 +264,11 @@ def variant_text(experiment: Experiment, variant: str, tests: Sequence[RangeTest
         ends = [_shown(min(suggested.rates)), _shown(max(suggested.rates))] if suggested.rates else ["-", "-"]
         rows.append([rule, _shown(suggested.mean), *ends, f"{len(suggested.rates)} of {len(tests)}"])
     return "\n".join([head, aligned(rows), _divergence(tests), *_next_steps(experiment, variant, tests)])
+
+
+def _name(experiment: Experiment, variant: str) -> str:
+    """The variant, after the data set that was picked of those which the file lists."""
+    return f"{experiment.data_set}: {variant}" if experiment.data_set else variant
 
 
 def _divergence(tests: Sequence[RangeTest]) -> str:

@@ -19,11 +19,11 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from seedbed.config.compose import BaseConfig, adding
-from seedbed.config.experiment import load_experiment
+from seedbed.config.experiment import load_experiments
 from seedbed.config.override_grammar import by_group, in_grammar, parse
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.paths import project_folder
-from seedbed.report.printed import table_text
+from seedbed.running.benchmark import run_experiments
 from seedbed.running.hydra_jobs import (
     SEARCHES,
     Stopped,
@@ -36,7 +36,7 @@ from seedbed.running.hydra_jobs import (
 )
 from seedbed.running.job_logs import add_failures, log_name, logged, why_failed
 from seedbed.running.launchers import BASIC, batch_overrides, class_name, launcher_name, threads_of_a_job
-from seedbed.running.runner import open_store, run
+from seedbed.running.runner import open_store
 from seedbed.running.sweep import SweepJob
 from seedbed.tracking.store import NothingTracked, Store
 from seedbed.training.failures import grouped
@@ -61,7 +61,7 @@ def run_jobs(
     _refuse_nodes(name, overrides, config_dir)
     hydra = launcher_settings(name, overrides, config_dir)
     jobs = _jobs(hydra, overrides)
-    experiments = [load_experiment(name, job, config_dir) for job in jobs]  # finds bad input in any, before the first
+    experiments = [load_experiments(name, job, config_dir)[0] for job in jobs]  # finds bad input, before the first
 
     def store_of() -> Store | None:
         """None as long as no job has made it: none got as far as that."""
@@ -186,13 +186,14 @@ def _run(
     """Run the job and say what came of it; returns the traceback of each failure, by what failed."""
     display = Display(log=log)
     try:
-        outcome = run(name, overrides, config_dir, display=display, curves=False, fail_fast=fail_fast, sweep=sweep)
+        experiments = load_experiments(name, overrides, config_dir)
+        outcome = run_experiments(experiments, display, curves=False, fail_fast=fail_fast, sweep=sweep)
     except SeedbedError as error:
         return {" ".join(str(error).split()): traceback.format_exc()}
     except Exception as error:
         return {f"{type(error).__name__}: {error}": traceback.format_exc()}
     if outcome.launch:  # a trial run records nothing
-        table = table_text(outcome.results)
+        table = outcome.text()
         click.echo(f"\n{' '.join(overrides)}\n{table}\n")
         add_to(log, f"\n{table}")
     return {f"{where}: {failure.located}": failure.traceback for where, failure in grouped(outcome.failed)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seedbed.config.building import build, missing_extra
@@ -40,22 +40,33 @@ def installed(experiment: Experiment, display: Display) -> Experiment:
     return replace(experiment, variants=kept)
 
 
-def plan_cells(
-    experiment: Experiment, display: Display, *, says_data_notes: bool = True
-) -> tuple[Experiment, Sequence[PlannedCells]]:
-    """The experiment, of any task, as its data allow it, and the plan of its variants; otherwise as ``plan_experiment``."""
+@dataclass(frozen=True)
+class Planned:
+    """An experiment as its data allow it, and the plan of its cells."""
+
+    experiment: Experiment
+    plan: Sequence[PlannedCells]
+    inapplicable: Mapping[str, str] = field(default_factory=dict)
+    """Variants that ask for what the data do not have, and what that is; the experiment is without them."""
+
+
+def plan_cells(experiment: Experiment, display: Display, *, says_data_notes: bool = True) -> Planned:
+    """The plan of an experiment of any task; otherwise as ``plan_experiment``."""
     if trains_modules(experiment.config):
-        return experiment, _plan_modules(experiment, display)
-    return plan_experiment(experiment, display, says_data_notes=says_data_notes)
+        return Planned(experiment, _plan_modules(experiment, display))
+    experiment, plan, inapplicable = _plan_stacks(experiment, display, says_data_notes)
+    return Planned(experiment, plan, inapplicable)
 
 
-def plan_experiment(
-    experiment: Experiment, display: Display, *, says_data_notes: bool = True
-) -> tuple[Experiment, list[PlannedVariant]]:
-    """The experiment, of a stacked task, as its data allow it, and the plan of its variants; raises a ``SeedbedError`` for bad input.
+def plan_experiment(experiment: Experiment, display: Display) -> tuple[Experiment, list[PlannedVariant]]:
+    """The experiment, of a stacked task, as its data allow it, and the plan of its variants; raises a ``SeedbedError`` for bad input."""
+    experiment, plan, _ = _plan_stacks(experiment, display, says_data_notes=True)
+    return experiment, plan
 
-    ``says_data_notes`` is that of ``Planner``.
-    """
+
+def _plan_stacks(
+    experiment: Experiment, display: Display, says_data_notes: bool
+) -> tuple[Experiment, list[PlannedVariant], dict[str, str]]:
     planner = Planner(experiment.seeds, display, says_data_notes=says_data_notes)
     plan = planner.plan(experiment.variants, leave_out=may_leave_out(experiment))
     report = experiment.config["report"]
@@ -67,7 +78,7 @@ def plan_experiment(
     _check_report(report, plan[0])
     for planned in plan:
         _check_selection(planned)
-    return replace(experiment, variants=tuple(planned.variant for planned in plan)), plan
+    return replace(experiment, variants=tuple(planned.variant for planned in plan)), plan, planner.inapplicable
 
 
 def _plan_modules(experiment: Experiment, display: Display) -> list[PlannedModule]:
@@ -81,8 +92,11 @@ def _plan_modules(experiment: Experiment, display: Display) -> list[PlannedModul
 
 
 def may_leave_out(experiment: Experiment) -> bool:
-    """Whether variants that ask for what the data do not have are left out: neither they nor the file's data were chosen."""
-    return experiment.has_other_data and experiment.config["variant"] is None
+    """Whether variants that ask for what the data do not have are left out: neither they nor the file's data were chosen.
+
+    On one of several data sets they are: what does not apply to it may apply to another.
+    """
+    return bool(experiment.data_set) or (experiment.has_other_data and experiment.config["variant"] is None)
 
 
 def _with_report(variant: Variant, report: Mapping[str, Any]) -> Variant:
@@ -98,6 +112,8 @@ class Planner:
         self._tables: dict[str, Dataset] = {}
         self._rows: dict[str, dict[int, Rows]] = {}
         self._counts: dict[str, dict[str, int]] = {}
+        self.inapplicable: dict[str, str] = {}
+        """Variants that were left out, and why."""
 
     def plan(
         self, variants: Sequence[Variant], beside: PlannedVariant | None = None, *, leave_out: bool = False
@@ -131,6 +147,7 @@ class Planner:
         if unfit and not plan:
             raise next(iter(unfit.values()))
         for name, why in unfit.items():
+            self.inapplicable[name] = str(why)
             self.display.say_once(f"{name} is left out: {why}")
         return plan
 

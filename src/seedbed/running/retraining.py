@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 from seedbed.config.building import build
 from seedbed.config.code import Code
@@ -26,6 +26,8 @@ from seedbed.running.cell_checks import CellValues, measured_then
 from seedbed.running.planning import load_table, plan_variant
 from seedbed.tracking.aggregates import is_curve
 from seedbed.tracking.launches import (
+    Plan,
+    parts_of,
     read_config,
     read_data,
     read_environment,
@@ -47,32 +49,78 @@ from seedbed.training.workers import Workers, train_in_worker
 CELLS = 5
 """How many cells are trained again where nobody says."""
 CHOSEN_EPOCH = "chosen epoch"
+_T = TypeVar("_T")
 
 
 # ---- what is recorded ------------------------------------------------------------------------------------------------
 
 
-def finished_cells(store: Store, launch: Launch, variant: str | None) -> list[SeedRun]:
-    """Trained cells of the launch, wherever they were trained: the first seed of each variant, then the second ..."""
+@dataclass(frozen=True)
+class FinishedCell:
+    """A trained cell of a launch."""
+
+    run: SeedRun
+    data_set: str
+    """The one of several data sets that it is on; "" where the launch is about one."""
+
+    @property
+    def name(self) -> str:
+        """Variant and seed, after the data set where there are several."""
+        return f"{name_on(self.data_set, self.run.variant)}, seed {self.run.seed}"
+
+
+def name_on(data_set: str, variant: str) -> str:
+    """What a variant is called on one of several data sets; its own name where ``data_set`` is ""."""
+    return f"{data_set}: {variant}" if data_set else variant
+
+
+def finished_cells(
+    store: Store, launch: Launch, variant: str | None, data_set: str | None = None
+) -> list[FinishedCell]:
+    """Trained cells of the launch, wherever they were trained: the first seed of each variant, then the second ...
+
+    Of several data sets, they take turns: the first cell of the first one, the second of the next, so that a few cells are on
+    many data sets and of many variants. With ``data_set``, those on that one only.
+    """
     if not launch.readable:
         raise TrackingError(f"Launch {launch.id} ended before its first variant: there is nothing to verify.")
     refuse_imported(store, launch, "verify")
-    plan = read_plan(store, launch.id)
-    if variant is not None and variant not in plan:
+    parts = parts_of(store, launch, data_set)
+    plans = [read_plan(store, part.id) for part in parts]
+    if variant is not None and not any(variant in plan for plan in plans):
         raise ConfigError(
             f"--variant {variant}: launch {launch.id[:8]} of {store.experiment!r} has no such variant, "
-            f"{near_misses(variant, plan)}"
+            f"{near_misses(variant, {name for plan in plans for name in plan})}"
         )
-    planned = [cells for name, cells in plan.items() if variant in (None, name)]
-    fingerprints = [cell[1] for of_one_rank in zip_longest(*planned) for cell in of_one_rank if cell is not None]
-    trained = store.cells(fingerprints)
+    several = len(parts) > 1
+    by_part = [
+        [(fingerprint, part.data_set if several else "") for fingerprint in _by_rank(plan, variant)]
+        for part, plan in zip(parts, plans, strict=True)
+    ]
+    planned: dict[str, str] = {}
+    for fingerprint, name in _in_turns(by_part):
+        planned.setdefault(fingerprint, name)  # two variants, or data sets, may share a cell
+    trained = store.cells(planned)
     if not trained:
         raise TrackingError(
             f"Launch {launch.id[:8]} of {store.experiment!r} has no trained cell to verify"
             f"{f' of variant {variant!r}' if variant else ''}. Look at 'seedbed status {store.experiment}'."
         )
-    # Two variants may share a cell.
-    return [trained[fingerprint] for fingerprint in dict.fromkeys(fingerprints) if fingerprint in trained]
+    return [FinishedCell(trained[of], name) for of, name in planned.items() if of in trained]
+
+
+def _by_rank(plan: Plan, variant: str | None) -> list[str]:
+    """The fingerprints of the first seed of each variant, then of the second ..."""
+    planned = [cells for name, cells in plan.items() if variant in (None, name)]
+    return [cell[1] for of_one_rank in zip_longest(*planned) for cell in of_one_rank if cell is not None]
+
+
+def _in_turns(lists: Sequence[Sequence[_T]]) -> list[_T]:
+    """All members of all lists: one of each list in turn, each list beginning at another of its members."""
+    turned = [[*items[at % len(items) :], *items[: at % len(items)]] for at, items in enumerate(lists) if items]
+    return [
+        item for turn in range(max(map(len, turned), default=0)) for items in turned for item in items[turn : turn + 1]
+    ]
 
 
 @dataclass
@@ -89,20 +137,28 @@ class RecordedStack:
     guessed: str = ""
     """A note that the seeds are guessed, as they are not recorded; "" where they are."""
     cells: list[SeedRun] = field(default_factory=list)
+    data_set: str = ""
+    """The one of several data sets that it is on; "" where the launch is about one."""
+
+    @property
+    def name(self) -> str:
+        """The variant, after the data set where there are several."""
+        return name_on(self.data_set, self.variant)
 
 
-def stacks_of(store: Store, chosen: Sequence[SeedRun]) -> list[RecordedStack]:
+def stacks_of(store: Store, chosen: Sequence[FinishedCell]) -> list[RecordedStack]:
     """One stack for all cells that were trained in it."""
     stacks: dict[tuple[str, tuple[int, ...]], RecordedStack] = {}
-    for cell in chosen:
-        seeds = _seeds_of_stack(store, cell)
+    for finished in chosen:
+        cell, seeds = finished.run, _seeds_of_stack(store, finished.run)
         if (cell.variant_run, seeds) not in stacks:
-            stacks[cell.variant_run, seeds] = _stack(store, seeds, cell)
+            stacks[cell.variant_run, seeds] = _stack(store, seeds, finished)
         stacks[cell.variant_run, seeds].cells.append(cell)
     return list(stacks.values())
 
 
-def _stack(store: Store, seeds: tuple[int, ...], cell: SeedRun) -> RecordedStack:
+def _stack(store: Store, seeds: tuple[int, ...], finished: FinishedCell) -> RecordedStack:
+    cell = finished.run
     config = read_config(store, cell.variant_run)
     if not trains_modules(config):
         # One process trains one stack at a time, however many devices there were; it needs not all of them.
@@ -113,7 +169,8 @@ def _stack(store: Store, seeds: tuple[int, ...], cell: SeedRun) -> RecordedStack
     at_most = min(int(threads), available_cores())
     known = bool(cell.stack) or len(seeds) == 1
     guessed = "" if known else f"stack: {len(seeds)} seeds recorded, taken for {', '.join(map(str, seeds))} now"
-    return RecordedStack(cell.variant, seeds, at_most, config, cell.launch, recorded | {"threads": threads}, guessed)
+    then = recorded | {"threads": threads}
+    return RecordedStack(cell.variant, seeds, at_most, config, cell.launch, then, guessed, data_set=finished.data_set)
 
 
 def _seeds_of_stack(store: Store, cell: SeedRun) -> tuple[int, ...]:

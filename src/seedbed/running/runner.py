@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
+from typing import Any
 
 import pandas as pd
 
@@ -26,6 +28,7 @@ from seedbed.running.training_of import training_of
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import other_code
 from seedbed.tracking.launches import launch_name
+from seedbed.tracking.names import ON_DATA_SET
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store, store_uri
@@ -38,23 +41,29 @@ from seedbed.training.workers import Workers
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What ``run`` gives back: the results of the cells asked for, and how they came about."""
+class Ran:
+    """How the cells that a call asked for came about."""
 
-    results: Results
     launch: str
     """MLflow id of the launch that holds them."""
     trained: int
     """Cells trained by this call; the others had been trained before."""
     failures: dict[str, str]
-    """Error by variant, or by "variant, seed n"."""
-    tracebacks: dict[str, str] = field(default_factory=dict)
+    """Error by variant, or by "variant, seed n"; of several data sets, after the name of one and a colon."""
+    tracebacks: dict[str, str] = field(default_factory=dict, kw_only=True)
     """The traceback of each failure, by the same names."""
 
     @property
     def failed(self) -> dict[str, Failure]:
         """Failures with their tracebacks, by the same names."""
         return {where: Failure(why, self.tracebacks[where]) for where, why in self.failures.items()}
+
+
+@dataclass(frozen=True)
+class Outcome(Ran):
+    """What ``run`` gives back: the results of the cells asked for, and how they came about."""
+
+    results: Results
 
     @property
     def cells(self) -> pd.DataFrame:
@@ -69,6 +78,10 @@ class Outcome:
         """Each variant against the baseline, or all pairs, by the experiment's metric; see ``seedbed.compare``."""
         return comparison_table(analyse(self.results))
 
+    def text(self) -> str:
+        """The table that a command prints."""
+        return table_text(self.results)
+
 
 def run(
     name: str,
@@ -80,12 +93,7 @@ def run(
     fail_fast: bool = False,
     sweep: SweepJob | None = None,
 ) -> Outcome:
-    """Train the missing cells of an experiment, record them, and read the results of all cells back from MLflow.
-
-    Bad input raises a ``SeedbedError`` before any training. A variant or seed that fails does not stop the others:
-    see ``Outcome.failures``; with ``fail_fast``, nothing is started after the first failure. ``curves=False`` saves
-    the time of reading the curves back. ``sweep`` says which job of a sweep the run is.
-    """
+    """Run an experiment on one data set by its name; otherwise as ``run_experiment``."""
     experiment = load_experiment(name, overrides, config_dir)
     return run_experiment(experiment, display, curves=curves, fail_fast=fail_fast, sweep=sweep)
 
@@ -98,7 +106,12 @@ def run_experiment(
     fail_fast: bool = False,
     sweep: SweepJob | None = None,
 ) -> Outcome:
-    """Run an experiment that is loaded, as ``run`` does."""
+    """Train the missing cells of an experiment, record them, and read the results of all cells back from MLflow.
+
+    Bad input raises a ``SeedbedError`` before any training. A variant or seed that fails does not stop the others:
+    see ``Ran.failures``; with ``fail_fast``, nothing is started after the first failure. ``curves=False`` saves
+    the time of reading the curves back. ``sweep`` says which job of a sweep the run is.
+    """
     display = display or Display(quiet=True)
     with display, ending_signals_interrupt():
         return run_loaded(experiment, display, curves=curves, fail_fast=fail_fast, sweep=sweep)
@@ -119,35 +132,32 @@ def run_loaded(
     for note in experiment.notes:
         display.say_once(note)
     says_data_notes = sweep is None or sweep.says_data_notes
-    experiment, plan = plan_cells(
-        experiment, display, says_data_notes=says_data_notes
-    )  # before the store: bad input leaves none behind
-    if trial := _of_trial(plan):
-        return _try_out(experiment, trial, display)
+    # Before the store: bad input leaves none behind.
+    planned = plan_cells(experiment, display, says_data_notes=says_data_notes)
+    experiment, plan = planned.experiment, planned.plan
+    if trial := of_trial(plan):
+        return try_out_module(experiment, trial, display)
     store = open_store(experiment)
     repair(store, display)
     recorded = store.cells()
-    wanted = [fingerprint for planned in plan for fingerprint in planned.fingerprints.values()]
-    done = {fingerprint: recorded[fingerprint] for fingerprint in wanted if fingerprint in recorded}
-    missing = _missing(plan, done)
+    done = done_of(plan, recorded)
+    missing = missing_seeds(plan, set(done))
     count = sum(len(seeds) for seeds in missing.values())
     key = _launch_key(experiment, plan, artifacts or {})
     of_search = (tags or {}).get("search")
     # A job of a sweep is one of its launches, even where it has nothing to train.
-    if count == 0 and sweep is None and (earlier := _latest_launch_with(store, key, of_search)):
+    if count == 0 and sweep is None and (earlier := latest_launch_with(store, key, of_search)):
         display.say(f"All {len(done)} cells are trained already: nothing to do.")
-        return Outcome(read_results(store, earlier, curves=curves, scored=True), earlier.id, 0, {})
+        return Outcome(earlier.id, 0, {}, read_results(store, earlier, curves=curves, scored=True))
     if count:
         refuse_changed_data([planned for planned in plan if isinstance(planned, PlannedModule)], done)
-    about = {"key": key, "command": experiment.command, "recipe_version": str(RECIPE_VERSION)}
-    of_sweep = sweep.tags(experiment.overrides) if sweep else {}
-    launch = store.start(launch_name(), "launch", about | of_sweep | dict(tags or {}))
+    of_data_set = {ON_DATA_SET: experiment.data_set} if experiment.data_set else {}
+    about = launch_tags(experiment, key, sweep) | of_data_set | dict(tags or {})
+    launch = store.start(launch_name(), "launch", about)
     for name, content in (artifacts or {}).items():
         launch.artifact(name, content)
-    display.say(
-        f"{experiment.name}: {count} cell{'s' if count != 1 else ''} to train, {len(done)} of {count + len(done)} trained already. Tracking in {store.uri}"
-    )
-    for sentence in _of_other_code(recorded.values(), plan, missing):
+    display.say(to_train(experiment, count, len(done), store))
+    for sentence in of_other_code(recorded.values(), plan, missing):
         display.say(sentence)
     failures, trained = _train_launch(store, launch, experiment, plan, done, missing, display, fail_fast)
     predicted = bool(experiment.config["tracking"]["pictures"])
@@ -155,7 +165,11 @@ def run_loaded(
     launch.artifact("table.txt", table_text(results))
     describe_results(launch, results, display)
     whys = {where: failure.why for where, failure in failures.items()}
-    return Outcome(results, launch.id, trained, whys, {where: failure.traceback for where, failure in failures.items()})
+    tracebacks = {where: failure.traceback for where, failure in failures.items()}
+    return Outcome(launch.id, trained, whys, results, tracebacks=tracebacks)
+
+
+# ---- what is there and what is missing -------------------------------------------------------------------------------
 
 
 def open_store(experiment: Experiment, *, create: bool = True) -> Store:
@@ -168,9 +182,17 @@ def repair(store: Store, display: Display) -> None:
         display.say(f"{repaired} runs that a crash had left RUNNING are now KILLED.")
 
 
-def _missing(plan: Sequence[PlannedCells], done: Mapping[str, SeedRun]) -> dict[str, list[int]]:
-    """Seeds to train, by variant; where two variants are the same recipe, the first one trains for both."""
-    there = set(done)
+def done_of(plan: Sequence[PlannedCells], recorded: Mapping[str, SeedRun]) -> dict[str, SeedRun]:
+    """The cells of a plan that are recorded, by fingerprint."""
+    wanted = [fingerprint for planned in plan for fingerprint in planned.fingerprints.values()]
+    return {fingerprint: recorded[fingerprint] for fingerprint in wanted if fingerprint in recorded}
+
+
+def missing_seeds(plan: Sequence[PlannedCells], there: set[str]) -> dict[str, list[int]]:
+    """Seeds to train, by variant, of those whose fingerprints are not ``there``, to which theirs are added.
+
+    Where two variants are the same recipe, the first one trains for both.
+    """
     missing: dict[str, list[int]] = {}
     for planned in plan:
         missing[planned.name] = [seed for seed, fingerprint in planned.fingerprints.items() if fingerprint not in there]
@@ -178,7 +200,13 @@ def _missing(plan: Sequence[PlannedCells], done: Mapping[str, SeedRun]) -> dict[
     return missing
 
 
-def _of_other_code(
+def to_train(experiment: Experiment, missing: int, done: int, store: Store) -> str:
+    """How many cells there are to train, as a sentence."""
+    cells = f"{missing} cell{'s' if missing != 1 else ''} to train, {done} of {missing + done} trained already"
+    return f"{experiment.name}: {cells}. Tracking in {store.uri}"
+
+
+def of_other_code(
     recorded: Iterable[SeedRun], plan: Sequence[PlannedCells], missing: Mapping[str, Sequence[int]]
 ) -> list[str]:
     """What is recorded of the recipes and seeds that are to be trained, made by other code."""
@@ -191,15 +219,28 @@ def _of_other_code(
 
 
 def _launch_key(experiment: Experiment, plan: Sequence[PlannedCells], artifacts: Mapping[str, str]) -> str:
+    return key_of(experiment, cells_of(plan), *([dict(artifacts)] if artifacts else []))
+
+
+def cells_of(plan: Sequence[PlannedCells]) -> list[tuple[str, str]]:
+    """Variant and fingerprint of each cell."""
+    return [(planned.name, fingerprint) for planned in plan for fingerprint in planned.fingerprints.values()]
+
+
+def key_of(experiment: Experiment, cells: Any, *more: Any) -> str:
     """Two launches with one key ask for the same cells under the same names, and for the same report of them."""
-    cells = [(planned.name, fingerprint) for planned in plan for fingerprint in planned.fingerprints.values()]
     asked = {key: experiment.config[key] for key in ("question", "variants", "report", "published")}
     asked["report"] = without_usual_margin(asked["report"])
-    more = [dict(artifacts)] if artifacts else []
     return hashlib.sha256(json.dumps([cells, asked, *more]).encode()).hexdigest()
 
 
-def _latest_launch_with(store: Store, key: str, of_search: str | None) -> Launch | None:
+def launch_tags(experiment: Experiment, key: str, sweep: SweepJob | None) -> dict[str, str]:
+    """Those that a launch begins with."""
+    about = {"key": key, "command": experiment.command, "recipe_version": str(RECIPE_VERSION)}
+    return about | (sweep.tags(experiment.overrides) if sweep else {})
+
+
+def latest_launch_with(store: Store, key: str, of_search: str | None) -> Launch | None:
     """The latest launch if it is the same; an older one would leave ``report`` with another than the one shown."""
     latest = next((launch for launch in store.launches() if launch.search == of_search), None)
     return latest if latest is not None and latest.key == key and latest.status == "FINISHED" else None
@@ -208,14 +249,14 @@ def _latest_launch_with(store: Store, key: str, of_search: str | None) -> Launch
 # ---- a trial run -----------------------------------------------------------------------------------------------------
 
 
-def _of_trial(plan: Sequence[PlannedCells]) -> PlannedModule | None:
+def of_trial(plan: Sequence[PlannedCells]) -> PlannedModule | None:
     """The first variant where ``trainer.fast_dev_run`` asks for a trial of all parts; None where it does not."""
     first = plan[0]
     asked = isinstance(first, PlannedModule) and first.variant.config["trainer"].get("fast_dev_run")
     return first if asked and isinstance(first, PlannedModule) else None
 
 
-def _try_out(experiment: Experiment, planned: PlannedModule, display: Display) -> Outcome:
+def try_out_module(experiment: Experiment, planned: PlannedModule, display: Display) -> Outcome:
     """Run a few batches of one seed; no cell is recorded."""
     seed = experiment.seeds[0]
     failures: dict[str, Failure] = {}
@@ -237,7 +278,8 @@ def _try_out(experiment: Experiment, planned: PlannedModule, display: Display) -
         data=planned.describe_data(),
     )
     whys = {where: failure.why for where, failure in failures.items()}
-    return Outcome(results, "", 0, whys, {where: failure.traceback for where, failure in failures.items()})
+    tracebacks = {where: failure.traceback for where, failure in failures.items()}
+    return Outcome("", 0, whys, results, tracebacks=tracebacks)
 
 
 # ---- training and recording ------------------------------------------------------------------------------------------
@@ -259,42 +301,65 @@ def _train_launch(
     """
     failures: dict[str, Failure] = {}
     trained = 0
-    try:
+    with ends_as_it_came(launch):
         describe_launch(launch, experiment, plan)
-        display.begin(sum(len(missing[p.name]) * p.epochs for p in plan))
+        display.begin(epochs_of(plan, missing))
         # Left in any case when all that was trained is recorded.
         with Workers() as workers, ThreadPoolExecutor(1, "records") as writer:
-            records: list[VariantRecord] = []
-            for planned in plan:
-                training = training_of(
-                    planned,
-                    store=store,
-                    launch=launch,
-                    display=display,
-                    workers=workers,
-                    writer=writer,
-                    fail_fast=fail_fast,
-                )
-                records.append(training.record)
-                training.run(done, missing[planned.name])
-                if fail_fast:
-                    training.record.wait()
-                    if training.record.failures:
-                        _say_what_is_left([later.name for later in plan[len(records) :]], display)
-                        break
+            given = {"store": store, "launch": launch, "display": display, "workers": workers, "writer": writer}
+            records = train_variants(plan, done, missing, fail_fast=fail_fast, **given)
             for record in records:
                 record.wait()
                 failures |= record.failures
                 trained += len(record.trained)
+        if fail_fast and failures:
+            say_what_is_left([later.name for later in plan[len(records) :]], display)
+    launch.end("FAILED" if failures else "FINISHED")
+    return failures, trained
+
+
+@contextmanager
+def ends_as_it_came(launch: TrackedRun) -> Iterator[None]:
+    """Give the launch its final status where an error or an interrupt ends it."""
+    try:
+        yield
     except (KeyboardInterrupt, SystemExit):
         launch.end("KILLED")
         raise
     except BaseException:
         launch.end("FAILED")
         raise
-    launch.end("FAILED" if failures else "FINISHED")
-    return failures, trained
 
 
-def _say_what_is_left(variants: Sequence[str], display: Display) -> None:
-    display.say(f"Stopped at the first failure (--fail-fast). Not started: {', '.join(variants) or 'none'}.")
+def epochs_of(plan: Sequence[PlannedCells], missing: Mapping[str, Sequence[int]]) -> int:
+    """Epochs of seeds that there are to train."""
+    return sum(len(missing[planned.name]) * planned.epochs for planned in plan)
+
+
+def train_variants(
+    plan: Sequence[PlannedCells],
+    done: dict[str, SeedRun],
+    missing: Mapping[str, Sequence[int]],
+    *,
+    fail_fast: bool,
+    **given: Any,
+) -> list[VariantRecord]:
+    """Train the missing seeds of each variant, with ``fail_fast`` up to the first failure; returns what is recorded of each.
+
+    ``given`` are the other arguments of ``training_of``.
+    """
+    records: list[VariantRecord] = []
+    for planned in plan:
+        training = training_of(planned, fail_fast=fail_fast, **given)
+        records.append(training.record)
+        training.run(done, missing[planned.name])
+        if fail_fast:
+            training.record.wait()
+            if training.record.failures:
+                break
+    return records
+
+
+def say_what_is_left(names: Sequence[str], display: Display) -> None:
+    """Say what ``--fail-fast`` has kept from being started."""
+    display.say(f"Stopped at the first failure (--fail-fast). Not started: {', '.join(names) or 'none'}.")

@@ -25,7 +25,8 @@ class SweepJob:
     @property
     def says_data_notes(self) -> bool:
         """Whether it is this job that says the notes on the data: the first one, where nothing of them is varied."""
-        return self.number == 0 or any(key.partition(".")[0].partition("/")[0] == "data" for key in self.keys)
+        parts = {key.partition(".")[0].partition("/")[0] for key in self.keys}
+        return self.number == 0 or not parts.isdisjoint(("data", "data_sets"))
 
     def tags(self, overrides: Sequence[str]) -> dict[str, str]:
         """Those of the launch: which sweep it is of, and what of its ``overrides`` the sweep varies."""

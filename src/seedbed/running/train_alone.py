@@ -16,6 +16,7 @@ from seedbed.results import SECONDS, TrainedAlone
 from seedbed.running.cell_checks import differing, metric_of
 from seedbed.running.retraining import (
     CELLS,
+    FinishedCell,
     PreparedStack,
     RecordedStack,
     epochs_of,
@@ -28,7 +29,7 @@ from seedbed.running.retraining import (
 )
 from seedbed.statistics import finite
 from seedbed.tracking.aggregates import final_metrics
-from seedbed.tracking.launches import find_tracked
+from seedbed.tracking.launches import find_tracked, on_data_set
 from seedbed.tracking.names import metric_names
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.runs import Launch, SeedRun
@@ -69,17 +70,20 @@ def measure_rounding(
     *,
     cells: int | None = CELLS,
     variant: str | None = None,
+    data_set: str | None = None,
     config_dir: str | PathLike[str] | None = None,
     display: Display | None = None,
 ) -> RoundingMeasurement:
     """Train so many ``cells`` (None: all) of a launch again, each seed alone, and record what comes out beside the record.
 
-    ``name`` and ``run`` name the launch: see ``tracking.launches.find_tracked``. Cells that were trained alone are left out.
+    ``name`` and ``run`` name the launch: see ``tracking.launches.find_tracked``; of one over several data sets, ``data_set`` says
+    which. Cells that were trained alone are left out.
     Raises a ``SeedbedError`` for what cannot be found, and where no cell was trained in a stack of several seeds.
     """
     if config_dir is not None:
         make_importable(expanded(config_dir).resolve())
-    store, launch = find_tracked(name, config_dir, run)
+    store, found = find_tracked(name, config_dir, run)
+    launch = on_data_set(store, found, data_set)
     display = display or Display(quiet=True)
     with display:
         stacked = _stacked(store, finished_cells(store, launch, variant), launch)
@@ -92,8 +96,9 @@ def measure_rounding(
     if by_rounding:
         store.record_trained_alone(launch, by_rounding)
     analysis = analyse(read_results(store, launch, curves=False))
+    on = f" on {launch.data_set}" if launch.data_set else ""
     about = (
-        f"{store.experiment}, launch {launch.id[:8]}: {len(chosen)} of {len(stacked)} cells that were trained in a "
+        f"{store.experiment}{on}, launch {launch.id[:8]}: {len(chosen)} of {len(stacked)} cells that were trained in a "
         f"stack, again and each seed alone. Differences in {analysis.metric}:"
     )
     changed = dict.fromkeys(entry for each in prepared if each.planned for entry in each.changed)
@@ -101,21 +106,21 @@ def measure_rounding(
     return RoundingMeasurement(about, variants, tuple(changed), tuple(failures), bool(by_rounding))
 
 
-def _stacked(store: Store, cells: Sequence[SeedRun], launch: Launch) -> list[RecordedStack]:
+def _stacked(store: Store, finished: Sequence[FinishedCell], launch: Launch) -> list[RecordedStack]:
     """A stack of one for each cell that was trained beside other seeds, in the order of the cells."""
     alone = {
         cell.id: replace(stack, seeds=(cell.seed,), guessed="", cells=[cell])
-        for stack in stacks_of(store, cells)
+        for stack in stacks_of(store, finished)
         if len(stack.seeds) > 1
         for cell in stack.cells
     }
     if not alone:
         raise TrackingError(
-            f"Launch {launch.id[:8]} of {store.experiment!r}: each of its {len(cells)} trained cells was trained "
+            f"Launch {launch.id[:8]} of {store.experiment!r}: each of its {len(finished)} trained cells was trained "
             "alone, so there is no stack to compare with. Cells of a launch with several seeds and trainer.seeds_at_once "
             "above 1 have one."
         )
-    return [alone[cell.id] for cell in cells if cell.id in alone]
+    return [alone[cell.run.id] for cell in finished if cell.run.id in alone]
 
 
 def _train_alone(

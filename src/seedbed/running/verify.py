@@ -18,13 +18,14 @@ from seedbed.running.retraining import (
     RecordedStack,
     epochs_of,
     finished_cells,
+    name_on,
     prepare_stack,
     recorded_values,
     stacks_of,
     train_again,
     values_now,
 )
-from seedbed.tracking.launches import find_tracked, read_plan
+from seedbed.tracking.launches import find_tracked, parts_of, read_plan
 from seedbed.tracking.runs import Launch
 from seedbed.tracking.store import Store
 from seedbed.training.devices import accelerator
@@ -44,13 +45,15 @@ def verify(
     *,
     cells: int | None = CELLS,
     variant: str | None = None,
+    data_set: str | None = None,
     tolerance: float | None = None,
     config_dir: str | PathLike[str] | None = None,
     display: Display | None = None,
 ) -> Verification:
     """Train so many ``cells`` (None: all) of a launch again and compare every recorded value but the time.
 
-    ``name`` and ``run`` name the launch: see ``tracking.launches.find_tracked``. On a CPU with the same versions, hardware,
+    ``name`` and ``run`` name the launch: see ``tracking.launches.find_tracked``. Of one over several data sets they are cells of
+    all, or those on ``data_set``. On a CPU with the same versions, hardware,
     threads and stack values must be the recorded ones bit for bit. Otherwise they may differ by ``tolerance``; None: by
     twice what ``train_alone.measure_rounding`` has recorded of the variant, and at least by ``TOLERANCE``. Nothing is
     written to the store. Raises a ``SeedbedError`` for what cannot be found, and for data that are not there.
@@ -63,27 +66,36 @@ def verify(
     store, launch = find_tracked(name, config_dir, run)
     display = display or Display(quiet=True)
     with display:
-        finished = finished_cells(store, launch, variant)
+        finished = finished_cells(store, launch, variant, data_set)
         chosen = finished if cells is None else finished[:cells]
         tables: dict[str, Dataset] = {}
         stacks = [prepare_stack(store, stack, tables, display) for stack in stacks_of(store, chosen)]
-        allowances = _allowances(store, launch, tolerance)
+        parts = parts_of(store, launch, data_set)
+        allowances = {
+            key: allowed for part in parts for key, allowed in _allowances(store, part, tolerance, parts).items()
+        }
         checks = _train_and_compare(store, stacks, allowances, display)
-    about = f"{store.experiment}, launch {launch.id[:8]}: {len(chosen)} of {len(finished)} trained cells again."
-    return Verification(about, tuple(checks[cell.id] for cell in chosen))
+    on = f" on {launch.data_set or data_set}" if len(parts) == 1 and (launch.data_set or data_set) else ""
+    over = f", on {len({cell.data_set for cell in chosen})} of {len(parts)} data sets" if len(parts) > 1 else ""
+    about = (
+        f"{store.experiment}{on}, launch {launch.id[:8]}: {len(chosen)} of {len(finished)} trained cells again{over}."
+    )
+    return Verification(about, tuple(checks[cell.run.id] for cell in chosen))
 
 
-def _allowances(store: Store, launch: Launch, tolerance: float | None) -> dict[str, Allowance]:
-    """What is allowed where bits cannot be asked for, by the fingerprint of each cell of the launch."""
+def _allowances(store: Store, launch: Launch, tolerance: float | None, parts: Sequence[Launch]) -> dict[str, Allowance]:
+    """What is allowed where bits cannot be asked for, by the fingerprint of each cell of the launch, one of the ``parts`` of one."""
     plan = read_plan(store, launch.id)
+    several = launch.data_set if len(parts) > 1 else ""
+    command = f"seedbed verify {store.experiment} --alone{f' --data-set {launch.data_set}' if launch.above else ''}"
     allowances: dict[str, Allowance] = {}
     for variant, cells in plan.items():
         fingerprints = [fingerprint for _, fingerprint in cells]
+        name = name_on(several, variant)
         if tolerance is None:
-            alone = store.trained_alone(fingerprints)
-            allowed = _measured_allowance(variant, alone, f"seedbed verify {store.experiment} --alone")
+            allowed = _measured_allowance(name, store.trained_alone(fingerprints), command)
         else:
-            allowed = Allowance(tolerance, reason=f"{variant}: {tolerance:g}, as --tolerance says.")
+            allowed = Allowance(tolerance, reason=f"{name}: {tolerance:g}, as --tolerance says.")
         allowances |= dict.fromkeys(fingerprints, allowed)
     return allowances
 
@@ -136,9 +148,9 @@ def _train_and_compare(
                     now = {result.seed: result for result in results}
                 except Exception as error:  # what fails today and did not then is a finding, and the others count
                     failure = f"FAILED: {type(error).__name__}: {error}"
-                display.at(prepared.stack.variant, *_position(prepared.stack), epochs_of(prepared.stack))
+                display.at(prepared.stack.name, *_position(prepared.stack), epochs_of(prepared.stack))
             for cell in prepared.stack.cells:
-                name = f"{cell.variant}, seed {cell.seed}"
+                name = f"{name_on(prepared.stack.data_set, cell.variant)}, seed {cell.seed}"
                 if failure or prepared.planned is None:
                     checks[cell.id] = CellCheck(name, failure=failure)
                 else:
@@ -155,8 +167,8 @@ def _show(stack: RecordedStack, position: str, display: Display) -> None:
     together = (
         f"seeds {', '.join(map(str, stack.seeds))} together" if len(stack.seeds) > 1 else f"seed {stack.seeds[0]}"
     )
-    display.say(f"Training {stack.variant} again, {together}, as then (stack {position}) ...")
-    display.at(stack.variant, *_position(stack), 0)
+    display.say(f"Training {stack.name} again, {together}, as then (stack {position}) ...")
+    display.at(stack.name, *_position(stack), 0)
 
 
 def _position(stack: RecordedStack) -> tuple[int, int, int]:

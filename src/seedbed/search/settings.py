@@ -96,7 +96,7 @@ class SearchSettings:
             first=first,
             seconds=seconds,
             fresh_seeds=search["fresh_seeds"],
-            study=str(search["study"] or f"{experiment.name}/{variant}"),
+            study=str(search["study"] or "/".join(filter(None, (experiment.name, experiment.data_set, variant)))),
             storage=_storage(search["storage"], experiment.project),
             sampler=sampler,
             pruner=pruner,

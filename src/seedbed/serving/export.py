@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from os import PathLike
@@ -24,6 +25,7 @@ from seedbed.paths import PACKAGE, expanded
 from seedbed.serving.building import INDEXES, predictor_of
 from seedbed.serving.predictor import Column, Predictor
 from seedbed.serving.requirements import requirements
+from seedbed.tracking.names import ON_DATA_SET
 from seedbed.tracking.tracked_run import TrackedRun, ending
 from seedbed.trained.loading import TrackedVariant, find_variant
 
@@ -72,19 +74,22 @@ def export(
     *,
     index: str = "exact",
     register: str | None = None,
+    data_set: str | None = None,
     config_dir: str | PathLike[str] | None = None,
 ) -> Exported:
     """Log the model of a variant, by default of the best one of the latest launch with all its seeds.
 
     It goes into a run of its own below the variant's, so that no record of a seed changes. ``index`` is one of
-    ``INDEXES``; ``register`` is a name in MLflow's model registry, which gets a new version. Raises a ``SeedbedError``.
+    ``INDEXES``; ``register`` is a name in MLflow's model registry, which gets a new version. Of a launch over several data sets,
+    ``data_set`` says on which the seeds were trained. Raises a ``SeedbedError``.
     """
     require_choice("--index", index, INDEXES)
-    tracked = find_variant(experiment, variant, run, config_dir)
+    tracked = find_variant(experiment, variant, run, config_dir, data_set=data_set)
     predictor = predictor_of(tracked, seed, index)
-    tags = {"variant": tracked.name, "launch": tracked.results.launch}
+    on = {ON_DATA_SET: tracked.data_set} if tracked.data_set else {}
+    tags = {"variant": tracked.name, "launch": tracked.results.launch, **on}
     with ending(tracked.store.start(f"{tracked.name}, served", "model", tags, tracked.run)) as of_model:
-        of_model.log(params={"seeds": list(predictor.seeds), "index": index, "kind": predictor.KIND})
+        of_model.log(params={"seeds": list(predictor.seeds), "index": index, "kind": predictor.KIND, **on})
         model = _log(tracked, of_model, predictor, config_dir)
         registered = register_model(tracked.store, model, register) if register else ""
     query = json.dumps({"dataframe_records": predictor.example().to_dict("records")}, ensure_ascii=False)
@@ -95,18 +100,24 @@ def _log(
     tracked: TrackedVariant, run: TrackedRun, predictor: Predictor, config_dir: str | PathLike[str] | None
 ) -> TrackedModel:
     """Write and upload the files."""
-    name = re.sub(r"[^\w-]", "_", tracked.name)  # MLflow takes no '.' and the like here
+    named = f"{tracked.data_set}_{tracked.name}" if tracked.data_set else tracked.name
+    name = re.sub(r"[^\w-]", "_", named)  # MLflow takes no '.' and the like here
     with tracked_model(tracked.store, run.id, name, predictor.KIND) as model, tempfile.TemporaryDirectory() as folder:
         described = Model(artifact_path=model.location, model_uuid=model.id, model_id=model.id, run_id=run.id)
-        save(predictor, Path(folder) / "model", described, _own_code(config_dir))
+        on = {ON_DATA_SET: tracked.data_set} if tracked.data_set else {}
+        save(predictor, Path(folder) / "model", described, _own_code(config_dir), on)
         upload(tracked.store, model, Path(folder) / "model")
     return model
 
 
 def save(
-    predictor: Predictor, folder: Path, described: Model | None = None, own_code: list[Path] | None = None
+    predictor: Predictor,
+    folder: Path,
+    described: Model | None = None,
+    own_code: list[Path] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write an MLflow model into ``folder``, which must not exist yet.
+    """Write an MLflow model into ``folder``, which must not exist yet, with further ``metadata``.
 
     The model is a file of code (``CODE``) and the predictor's files: nothing is pickled. seedbed's code travels with it,
     so that what answers is what was exported, wherever it is served.
@@ -123,7 +134,7 @@ def save(
             signature=ModelSignature(_schema(predictor.questions), _schema(predictor.answers)),
             input_example=predictor.example(),
             pip_requirements=requirements(predictor, code),
-            metadata={"seedbed": version("seedbed"), "about": predictor.about},
+            metadata={"seedbed": version("seedbed"), "about": predictor.about, **(metadata or {})},
             mlflow_model=described,
         )
 

@@ -20,7 +20,18 @@ from seedbed.metrics import Declared, from_plain
 from seedbed.paths import project_folder
 from seedbed.tracking.client import usable
 from seedbed.tracking.databases import without_password
-from seedbed.tracking.names import CODE, CONFIG, DATA, ENVIRONMENT, METRICS, NOTES, OVERRIDES, PLAN
+from seedbed.tracking.names import (
+    CODE,
+    CONFIG,
+    DATA,
+    ENVIRONMENT,
+    INAPPLICABLE,
+    METRICS,
+    NOTES,
+    ON_DATA_SET,
+    OVERRIDES,
+    PLAN,
+)
 from seedbed.tracking.params import is_cut_text
 from seedbed.tracking.runs import Launch, launch_of
 from seedbed.tracking.store import LATEST_FIRST, NothingTracked, Store, of_kind, opened, store_uri
@@ -37,10 +48,65 @@ def launch_name() -> str:
 # ---- finding one -----------------------------------------------------------------------------------------------------
 
 
-def find_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_search: bool = False) -> Launch:
+def find_launch(
+    store: Store, run_id: str | None = None, back: int = 0, *, of_search: bool = False, data_set: str | None = None
+) -> Launch:
+    """A launch on one data set, as ``find_any_launch`` finds it; of one over several, what it did on ``data_set``.
+
+    Of searches, each of which is on one data set, the latest on ``data_set`` is found. Raises ``TrackingError`` also where the
+    data set is not said, and needed.
+    """
+    launch = find_any_launch(store, run_id, back, of_search=of_search, searched=data_set if of_search else None)
+    return on_data_set(store, launch, data_set)
+
+
+def on_data_set(store: Store, launch: Launch, data_set: str | None) -> Launch:
+    """What a launch did on one data set: itself where it is about one; raises ``TrackingError`` where it is unclear which."""
+    about = f"Launch {launch.id[:8]} of {store.experiment!r}"
+    if not launch.data_sets:
+        if data_set is not None and data_set != launch.data_set:
+            over = f"is on data set {launch.data_set!r}" if launch.data_set else "is not over several data sets"
+            raise TrackingError(f"--data-set {data_set}: {about} {over}. Leave it out, or name another launch.")
+        return launch
+    if data_set is None and len(launch.data_sets) > 1:
+        raise TrackingError(
+            f"{about} is over {len(launch.data_sets)} data sets, and this is about one. Name it with --data-set: "
+            f"{', '.join(launch.data_sets)}."
+        )
+    wanted = launch.data_sets[0] if data_set is None else data_set
+    if wanted not in launch.data_sets:
+        raise TrackingError(
+            f"--data-set {wanted}: {about} has no such data set, {near_misses(wanted, launch.data_sets)}"
+        )
+    found = next((part for part in store.on_data_sets(launch.id) if part.data_set == wanted), None)
+    if found is None:
+        raise TrackingError(f"{about} ended before it began with data set {wanted!r}. Run it again.")
+    return found
+
+
+def parts_of(store: Store, launch: Launch, data_set: str | None = None) -> list[Launch]:
+    """What a launch did on each of its data sets, in their order, or on one; the launch itself where it is about one.
+
+    Raises ``TrackingError`` as ``on_data_set``, and where it ended before it had begun with all of them.
+    """
+    if data_set is not None or not launch.data_sets:
+        return [on_data_set(store, launch, data_set)]
+    parts = {part.data_set: part for part in store.on_data_sets(launch.id)}
+    if not launch.readable or not all(name in parts for name in launch.data_sets):
+        raise TrackingError(
+            f"Launch {launch.id[:8]} of {store.experiment!r} ended before its first variant: nothing is recorded of it. Run "
+            "it again."
+        )
+    return [parts[name] for name in launch.data_sets]
+
+
+def find_any_launch(
+    store: Store, run_id: str | None = None, back: int = 0, *, of_search: bool = False, searched: str | None = None
+) -> Launch:
     """A launch by its id or the start of it; else the latest, or the one so many ``back`` from it.
 
-    The latest is one of a search's best trials only where ``of_search`` asks for it, and then no other.
+    The latest is one of a search's best trials only where ``of_search`` asks for it, and then no other: of a search on the data
+    set ``searched``, if there is one. It may be over several data sets; by an id, what it did on one of them is found too.
     """
     launches = store.launches()
     if not launches:
@@ -48,8 +114,10 @@ def find_launch(store: Store, run_id: str | None = None, back: int = 0, *, of_se
             f"No launch of {store.experiment!r} is in {store.uri}. Run 'seedbed run {store.experiment}' first."
         )
     if run_id is not None:
-        return _named(launches, run_id, store.experiment)
+        return _named([*launches, *store.on_data_sets()], run_id, store.experiment)
     candidates = [launch for launch in launches if launch.readable and (launch.search is not None) == of_search]
+    if on_it := [launch for launch in candidates if searched is not None and launch.data_set == searched]:
+        candidates = on_it
     if len(candidates) <= back:
         raise _no_launch(store, len(candidates), back, of_search=of_search)
     return candidates[back]
@@ -120,7 +188,8 @@ def find_tracked(
 ) -> tuple[Store, Launch]:
     """The launch meant by an experiment's NAME (its latest), by NAME~1 (the one before), or by an id or its start.
 
-    An id is looked for in all experiments of the store; ``run_id`` is one of the experiment NAME.
+    An id is looked for in all experiments of the store; ``run_id`` is one of the experiment NAME. The launch may be over several
+    data sets; by an id, what it did on one of them is found too.
     """
     project = project_folder(config_dir)
     uri = store_uri(project)
@@ -129,11 +198,12 @@ def find_tracked(
         names = client.experiment_names()
         name, back = _counted_back(asked)
         if name not in names.values():
-            launches = [launch_of(run) for run in client.runs(list(names), of_kind("launch"), LATEST_FIRST)]
-            launch = _by_id(asked, launches, names, without_password(uri))
+            kinds = {kind: client.runs(list(names), of_kind(kind), LATEST_FIRST) for kind in ("launch", ON_DATA_SET)}
+            launches, parts = ([launch_of(run) for run in runs] for runs in kinds.values())
+            launch = _by_id(asked, launches, parts, names, without_password(uri))
             name, run_id = names[launch.experiment_id], launch.id
     store = Store(uri, project, name, create=False)
-    return store, find_launch(store, run_id, back)
+    return store, find_any_launch(store, run_id, back)
 
 
 def _counted_back(asked: str) -> tuple[str, int]:
@@ -141,8 +211,11 @@ def _counted_back(asked: str) -> tuple[str, int]:
     return (match[1], int(match[2])) if match else (asked, 0)
 
 
-def _by_id(asked: str, launches: Sequence[Launch], names: Mapping[str, str], uri: str) -> Launch:
-    matches = [launch for launch in launches if launch.id.startswith(asked)]
+def _by_id(
+    asked: str, launches: Sequence[Launch], parts: Sequence[Launch], names: Mapping[str, str], uri: str
+) -> Launch:
+    """The one of the launches, or of their ``parts`` on data sets, whose id begins so."""
+    matches = [launch for launch in [*launches, *parts] if launch.id.startswith(asked)]
     if len(matches) == 1:
         return matches[0]
     known = ", ".join(f"{launch.id[:8]} ({names[launch.experiment_id]})" for launch in (matches or launches)[:10])
@@ -206,6 +279,12 @@ def read_data(store: Store, launch: str) -> dict[str, Any]:
     """What a launch recorded of the data of its first variant."""
     data: dict[str, Any] = json.loads(store.run(launch).text(DATA))
     return data
+
+
+def read_inapplicable(store: Store, part: str) -> dict[str, str]:
+    """The variants that do not apply to a data set, each with the reason; ``part`` is the id of what a launch did on it."""
+    inapplicable: dict[str, str] = json.loads(store.run(part).text(INAPPLICABLE))
+    return inapplicable
 
 
 def read_notes(store: Store, launch: str) -> dict[str, list[str]]:

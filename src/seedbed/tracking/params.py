@@ -16,7 +16,18 @@ from seedbed.tracking.databases import without_password
 
 LONGEST_PARAM = 6000
 TRUNCATED = r"…\[truncated, sha256 [0-9a-f]{16}\]$"
-NOT_A_CELLS_PARAM = ("question", "variants", "variant", "seeds", "report", "published", "tracking", "loggers", "search")
+NOT_A_CELLS_PARAM = (
+    "question",
+    "variants",
+    "variant",
+    "data_sets",
+    "seeds",
+    "report",
+    "published",
+    "tracking",
+    "loggers",
+    "search",
+)
 """What belongs to the whole experiment, and would only fill the params of a variant or seed."""
 
 

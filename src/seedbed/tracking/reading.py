@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -11,15 +12,17 @@ import pandas as pd
 from seedbed.errors import TrackingError
 from seedbed.imbalance.copies import said_of_copies
 from seedbed.metrics import Declared
-from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Job, Results, Search, Trial
+from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Benchmark, Job, Results, Search, Trial
 from seedbed.statistics import finite
 from seedbed.tracking.aggregates import final_metrics, is_curve
 from seedbed.tracking.imports import read_imported
 from seedbed.tracking.launches import (
     Plan,
     jobs_of_sweep,
+    parts_of,
     read_data,
     read_environment,
+    read_inapplicable,
     read_metrics,
     read_notes,
     read_plan,
@@ -54,11 +57,42 @@ def read_results(
         raise TrackingError(f"Launch {launch.id} ended before its first variant: there is nothing to report.")
     if launch.imported:
         return read_imported(store, launch, curves=curves)
-    plan = read_plan(store, launch.id)
     of_sweep = jobs_of_sweep(store, launch) if jobs else []
-    plans = {job.id: read_plan(store, job.id) for job in of_sweep} | {launch.id: plan}
+    plans = {job.id: read_plan(store, job.id) for job in [*of_sweep, launch]}
     wanted = {fingerprint for of_job in plans.values() for cells in of_job.values() for _, fingerprint in cells}
     finished = store.cells(wanted)
+    results = _of_launch(store, launch, finished, curves=curves, predicted=predicted, scored=scored)
+    return replace(results, jobs=[_job(store, job, plans[job.id], finished) for job in of_sweep])
+
+
+def read_benchmark(store: Store, launch: Launch) -> Benchmark:
+    """The results of a launch over several data sets, without curves; raises ``TrackingError`` as ``read_results``."""
+    parts = parts_of(store, launch)
+    finished = store.cells()
+    of_parts = {part.data_set: _of_launch(store, part, finished) for part in parts}
+    applying = {variant for results in of_parts.values() for variant in results.variants}
+    return Benchmark(
+        experiment=store.experiment,
+        data_sets=of_parts,
+        variants=tuple(variant for variant in next(iter(of_parts.values())).config["variants"] if variant in applying),
+        inapplicable={part.data_set: read_inapplicable(store, part.id) for part in parts},
+        sources={part.data_set: part.source for part in parts if part.source},
+        launch=launch.id,
+        command=launch.command,
+    )
+
+
+def _of_launch(
+    store: Store,
+    launch: Launch,
+    finished: Mapping[str, SeedRun],
+    *,
+    curves: bool = False,
+    predicted: bool = False,
+    scored: bool = False,
+) -> Results:
+    """The results of a launch, or of what it did on one data set, with its cells among the ``finished`` ones by fingerprint."""
+    plan = read_plan(store, launch.id)
     own = {
         fingerprint: cell for cells in plan.values() for _, fingerprint in cells if (cell := finished.get(fingerprint))
     }
@@ -80,16 +114,24 @@ def read_results(
         notes=_with_notes_on_copies(_with_notes_on_rates(read_notes(store, launch.id), plan, own), plan, own),
         circumstances=_circumstances(plan, own),
         environment=read_environment(store, launch.id),
-        jobs=[_job(store, job, plans[job.id], finished) for job in of_sweep],
         search=_search_tested_by(store, launch),
         labels={name: label for cell in own.values() for name, label in cell.labels.items()},
         overrides=recipe_overrides(store, launch),
         launch=launch.id,
-        launches=[other.row for other in reversed(store.launches()) if other.id in used],
+        launches=[other.row for other in _launches(store, used)],
         rounding=store.trained_alone(own),
         predicted=read_predicted(store, plan, own, target) if target else None,
         scored=read_scored(store, plan, own, data) if scored else None,
     )
+
+
+def _launches(store: Store, used: Collection[str]) -> list[Launch]:
+    """The launches with these ids, or what they did on one data set; oldest first."""
+    known = [launch for launch in reversed(store.launches()) if launch.id in used]
+    if len(known) == len(used):
+        return known
+    on_data_sets = [part for part in store.on_data_sets() if part.id in used]
+    return sorted([*known, *on_data_sets], key=lambda launch: launch.started)
 
 
 def _declared(store: Store, launch: Launch, config: Mapping[str, Any]) -> tuple[Declared, bool]:

@@ -15,16 +15,19 @@ from seedbed.tracking.names import (
     CHOSEN_EPOCH,
     CODE_TAG,
     COPIES,
+    DATA_SETS,
     IMPORTED,
     IMPORTED_MARK,
     LABEL,
     LR_FALLBACK,
     NOT_KEPT,
+    ON_DATA_SET,
     OUTCOME,
     PRUNED,
     READABLE,
     ROWS,
     SEARCH,
+    SOURCE,
     SWEEP,
     WITHOUT_CODE,
     from_parts,
@@ -99,6 +102,14 @@ class Launch(RecordedRun):
     """Where its results come from, of an import; "" where seedbed trained them."""
     recipe_version: str | None
     """None: earlier versions did not record it."""
+    data_sets: tuple[str, ...] = ()
+    """Of a launch over several data sets: their names. What it did on each is a launch of its own, below it."""
+    data_set: str = ""
+    """Of a launch on one of these, or on one of the data sets that the experiment's file lists: its name."""
+    source: str = ""
+    """What that data set was made from; "" where it is not known."""
+    above: str = ""
+    """Of a launch on one of these: the id of the launch over all."""
     params: Mapping[str, str] = field(compare=False, repr=False)
 
 
@@ -214,6 +225,10 @@ def launch_of(run: Run) -> Launch:
         sweep=_sweep_job(tags),
         imported=tags.get(IMPORTED, ""),
         recipe_version=tags.get("recipe_version"),
+        data_sets=tuple(json.loads(from_parts(tags, DATA_SETS))) if DATA_SETS in tags else (),
+        data_set=tags.get(ON_DATA_SET, ""),
+        source=tags.get(SOURCE, ""),
+        above=run.data.tags.get(PARENT, ""),
         params=run.data.params,
     )
 

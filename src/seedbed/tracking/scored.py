@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from seedbed.results import DECISIONS, LABELS, LOGITS, MEASURES, PREDICTED, Band, OfScores, Scored
+from seedbed.results import DECISIONS, LABELS, LOGITS, MEASURES, PREDICTED, Band, OfScores, Results, Scored
 from seedbed.tracking.launches import Plan
+from seedbed.tracking.names import ESTIMATOR, WEIGHTS
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.scores import Scores, kept_scores
 from seedbed.tracking.store import Store
@@ -28,15 +29,23 @@ DIGITS = 4
 """Of what is drawn."""
 
 
-def read_scored(store: Store, plan: Plan, cells: Mapping[str, SeedRun], data: Mapping[str, Any]) -> Scored | None:
-    """What was kept of the seeds that ended well; None where nothing was, or there are not two classes."""
-    classes = data.get("classes") or ()
-    if len(classes) != 2 or data.get("minority") not in classes:
+def read_scored(
+    store: Store,
+    plan: Plan,
+    cells: Mapping[str, SeedRun],
+    data: Mapping[str, Any],
+    computed: Mapping[str, Scores] | None = None,
+) -> Scored | None:
+    """What was kept of the seeds that ended well; None where nothing was, or there are not two classes.
+
+    ``computed`` are scores by the id of the run that may not be in the store.
+    """
+    if not _of_two_classes(data):
         return None
-    place = list(classes).index(data["minority"])
+    place = list(data["classes"]).index(data["minority"])
     kept = {
         variant: {
-            seed: kept_scores(store, cell)
+            seed: kept_scores(store, cell, computed)
             for seed, fingerprint in planned
             if (cell := cells.get(fingerprint)) and cell.usable
         }
@@ -45,16 +54,51 @@ def read_scored(store: Store, plan: Plan, cells: Mapping[str, SeedRun], data: Ma
     return summarised(kept, place, str(data["minority"]))
 
 
+def _of_two_classes(data: Mapping[str, Any]) -> bool:
+    classes = data.get("classes") or ()
+    return len(classes) == 2 and data.get("minority") in classes
+
+
+def why_no_scores(results: Results) -> str:
+    """Why pictures and comparisons of scores can be made of no seed, as a part of a sentence; "" where they can."""
+    if results.imported is not None:
+        return "seedbed did not train these seeds, and has not their weights"
+    classes = results.data.get("classes")
+    if not classes:
+        return "scores of rows are those of a classification, and this is another task"
+    if not _of_two_classes(results.data):
+        return f"its pictures and comparisons are of two classes, and these data have {len(classes)}"
+    return ""
+
+
+def could_be_scored(store: Store, results: Results) -> str:
+    """A sentence on how to compute the scores of seeds that have kept none but their weights; "" where there are none."""
+    if why_no_scores(results) or not (results.scored is None or results.scored.lacking):
+        return ""
+    usable = [cell for cell in store.cells(results.cells["fingerprint"]).values() if cell.usable]
+    without = [cell for cell in usable if not kept_scores(store, cell).arrays]
+    count = sum(bool({WEIGHTS, ESTIMATOR} & store.files(cell.id)) for cell in without)
+    if not count:
+        return ""
+    seeds = "1 seed has" if count == 1 else f"{count} seeds have"
+    return (
+        f"{seeds} kept no scores of rows, for pictures of thresholds and what rebalancing changed: --scores computes them "
+        "from the weights."
+    )
+
+
 def summarised(kept: Mapping[str, Mapping[int, Scores]], place: int, positive: str) -> Scored | None:
     """Of scores by variant and seed; ``place`` is the number of the class that they are of."""
-    variants, lacking = {}, {}
+    variants, lacking, from_weights = {}, {}, {}
     for variant, by_seed in kept.items():
         read = {seed: of_seed for seed, scores in by_seed.items() if (of_seed := _seed(scores, place))}
         if read:
             variants[variant] = _summary(list(read), list(read.values()))
         if len(read) < len(by_seed):
             lacking[variant] = len(by_seed) - len(read)
-    return Scored(positive, POINTS, REACH, variants, lacking) if variants else None
+        if later := sum(by_seed[seed].from_weights for seed in read):
+            from_weights[variant] = later
+    return Scored(positive, POINTS, REACH, variants, lacking, from_weights) if variants else None
 
 
 class _Seed(NamedTuple):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from zipfile import BadZipFile
 
 import numpy as np
 
 from seedbed.errors import TrackingError
-from seedbed.tracking.names import SCORES
+from seedbed.tracking.client import usable
+from seedbed.tracking.names import ABOUT_SCORES_FROM_WEIGHTS, SCORES, SCORES_FROM_WEIGHTS
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
 
@@ -33,6 +35,8 @@ class Scores:
     arrays: Mapping[str, np.ndarray]
     """Each (N, ...); of ``task=regression``, predictions and targets (N,) in the units of the latter; of a classification
     labels, predicted labels and, in float32, logits or decision values, where there are such."""
+    from_weights: bool = False
+    """Whether they were computed later, from what was kept of the seed."""
 
     def of(self, side: str) -> dict[str, np.ndarray]:
         """The arrays of a side, "val" or "test", by their names without it; {} where it has none."""
@@ -47,23 +51,41 @@ class Scores:
         return stream.getvalue()
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, *, from_weights: bool = False) -> Self:
         """Read such a file; raises ``TrackingError`` for one that is damaged."""
         try:
             with np.load(path) as stored:
-                return cls({name: stored[name] for name in stored.files})
+                return cls({name: stored[name] for name in stored.files}, from_weights)
         except (OSError, ValueError, BadZipFile, EOFError) as error:
             raise TrackingError(
                 f"{path} cannot be read: {error}. Delete the run, and run the experiment again."
             ) from error
 
 
-def kept_scores(store: Store, cell: SeedRun) -> Scores:
-    """What was kept of a cell; nothing where it was not, or is damaged: a report can do without."""
-    if SCORES not in store.files(cell.id):
-        return Scores({})
-    try:
-        with store.file(cell.id, SCORES) as path:
-            return Scores.read(path)
-    except TrackingError:
-        return Scores({})
+def kept_scores(store: Store, cell: SeedRun, computed: Mapping[str, Scores] | None = None) -> Scores:
+    """What was kept of a cell, or computed later from its weights; nothing where neither is there: a report can do without.
+
+    ``computed`` are scores by the id of the run that may not be in the store. A damaged file counts as none.
+    """
+    if computed and cell.id in computed:
+        return computed[cell.id]
+    files = store.files(cell.id)
+    for name in (SCORES, SCORES_FROM_WEIGHTS):
+        if name in files:
+            try:
+                with store.file(cell.id, name) as path:
+                    return Scores.read(path, from_weights=name == SCORES_FROM_WEIGHTS)
+            except TrackingError:
+                continue
+    return Scores({})
+
+
+def keep_computed(store: Store, cell: SeedRun, scores: Scores, about: Mapping[str, Any]) -> None:
+    """Store scores that were computed later beside what was recorded, with what there is to say ``about`` them.
+
+    Raises ``TrackingError`` where the store cannot be written.
+    """
+    run = store.run(cell.id)
+    with usable(store.address):
+        run.artifact(ABOUT_SCORES_FROM_WEIGHTS, json.dumps(dict(about), indent=1))
+        run.artifact(SCORES_FROM_WEIGHTS, scores.content())

@@ -16,7 +16,17 @@ from seedbed.paths import project_folder
 from seedbed.results import SECONDS, TrainedAlone
 from seedbed.tracking import databases
 from seedbed.tracking.client import ARTIFACTS, PARENT, STORE, ProjectClient, usable
-from seedbed.tracking.names import IMPORTED, KIND, ROUNDING, ROUNDING_RECORD, SWEEP, TAG, from_store, in_store
+from seedbed.tracking.names import (
+    IMPORTED,
+    KIND,
+    ON_DATA_SET,
+    ROUNDING,
+    ROUNDING_RECORD,
+    SWEEP,
+    TAG,
+    from_store,
+    in_store,
+)
 from seedbed.tracking.processes import surely_gone, this_process
 from seedbed.tracking.runs import (
     Launch,
@@ -175,6 +185,11 @@ class Store:
     def launches(self) -> list[Launch]:
         """All launches, the latest first."""
         return [launch_of(run) for run in self._search(of_kind("launch"), LATEST_FIRST)]
+
+    def on_data_sets(self, launch: str | None = None) -> list[Launch]:
+        """What a launch over several data sets did on each, in the order in which they were begun; without one, what all did."""
+        query = "" if launch is None else f" and tags.`{PARENT}` = '{launch}'"
+        return [launch_of(run) for run in self._search(f"{of_kind(ON_DATA_SET)}{query}")]
 
     def launches_of_sweep(self, sweep: str) -> dict[int, Launch]:
         """The launches of a sweep by the number of the job; jobs that have none have not started, or stopped before it."""

@@ -25,6 +25,8 @@ class TrackedRun:
     id: str
     name: str = ""
     """As MLflow shows it, of a run that is begun here."""
+    above: TrackedRun | None = None
+    """The run above it, where that is alive as long as this one writes."""
     ended: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     """Canonical name of each metric logged so far, by its label."""

@@ -89,6 +89,8 @@ class TrackedVariant:
     config: dict[str, Any]
     run: str
     """Id of the variant's run in the launch."""
+    data_set: str = ""
+    """The one of the data sets of the experiment's file that it was trained on; "" where that lists none."""
 
     @property
     def task(self) -> type[Task]:
@@ -108,8 +110,9 @@ class TrackedVariant:
         networks = tuple((of_seed, self._network(trainer, of_seed, run)) for of_seed, run in cells)
         of_all = "" if len(cells) == len(results.cells_of(name)) else f" of {len(results.cells_of(name))}"
         which = f"{len(cells)}{of_all} {seed_or_seeds(len(cells))}" if seed is None else f"seed {seed} alone"
-        about = f"{results.experiment}, launch {results.launch[:8]}: {name}{self.chosen_by}, {which}.{unrecorded}"
-        adjustments = {of_seed: _adjustment(self.store, run) for of_seed, run in cells} if self.after else {}
+        on = f" on {self.data_set}" if self.data_set else ""
+        about = f"{results.experiment}{on}, launch {results.launch[:8]}: {name}{self.chosen_by}, {which}.{unrecorded}"
+        adjustments = {of_seed: adjustment_of(self.store, run) for of_seed, run in cells} if self.after else {}
         return TrainedNetworks(self, about, table, networks, adjustments)
 
     @property
@@ -124,8 +127,8 @@ class TrackedVariant:
             self.task.fit(network, trainer.table, SeedData(seed, rows))
             return network
         if isinstance(network, FittedEstimator):
-            return _loaded_estimator(network, self.store, seed, run)
-        return _loaded(network, self.store, seed, run)
+            return with_estimator(network, self.store, seed, run)
+        return with_weights(network, self.store, seed, run)
 
 
 @dataclass(frozen=True)
@@ -153,13 +156,15 @@ def load_recommender(
     run: str | None = None,
     config_dir: str | PathLike[str] | None = None,
     seed: int | None = None,
+    *,
+    data_set: str | None = None,
 ) -> TrainedRecommender:
     """Build the networks of a variant from the store; default: the best one of the latest launch, and all its seeds.
 
-    Raises a ``SeedbedError`` for an unknown variant, a task that is not served as a recommender, data that are not those
+    Of a launch over several data sets, ``data_set`` says on which. Raises a ``SeedbedError`` for an unknown variant, a task that is not served as a recommender, data that are not those
     of the launch, and where no weights are stored.
     """
-    return trained_recommender(find_variant(experiment, variant, run, config_dir), seed)
+    return trained_recommender(find_variant(experiment, variant, run, config_dir, data_set=data_set), seed)
 
 
 def trained_recommender(tracked: TrackedVariant, seed: int | None = None) -> TrainedRecommender:
@@ -181,13 +186,16 @@ def find_variant(
     variant: str | None = None,
     run: str | None = None,
     config_dir: str | PathLike[str] | None = None,
+    *,
+    data_set: str | None = None,
 ) -> TrackedVariant:
     """Find a variant of a launch, of any task; default: the best one of the latest launch. Raises a ``SeedbedError``.
 
-    In an experiment that was only searched, the latest launch is the one that tested the settings which the search found.
+    Of a launch over several data sets, ``data_set`` says on which. In an experiment that was only searched, the latest launch is the one that tested the settings which the search found.
     """
     store = open_project_store(experiment, config_dir)
-    launch = find_launch(store, run, of_search=run is None and only_searched(store))
+    of_search = run is None and only_searched(store)
+    launch = find_launch(store, run, of_search=of_search, data_set=data_set)
     refuse_imported(store, launch, "ask or export")
     results = read_results(store, launch, curves=False)
     name, why = (variant, "") if variant is not None else _best_variant(results)
@@ -195,7 +203,7 @@ def find_variant(
     if config_dir is not None:
         make_importable(expanded(config_dir).resolve())
     reread()
-    return TrackedVariant(store, results, name, why, config, run_id)
+    return TrackedVariant(store, results, name, why, config, run_id, launch.data_set)
 
 
 def _best_variant(results: Results) -> tuple[str, str]:
@@ -283,7 +291,7 @@ def _refuse_other_code(tracked: TrackedVariant, runs: list[str]) -> str:
     Returns a sentence where that cannot be known.
     """
     check_code(recipe_of(tracked.config))
-    now = code_of(recipe_of(_as_rebuilt(tracked.config))).modules
+    now = code_of(recipe_of(as_rebuilt(tracked.config))).modules
     if not now:
         return ""
     recorded = [tracked.store.seed(run).code for run in runs]
@@ -301,7 +309,7 @@ def _refuse_other_code(tracked: TrackedVariant, runs: list[str]) -> str:
     )
 
 
-def _as_rebuilt(config: dict[str, Any]) -> dict[str, Any]:
+def as_rebuilt(config: dict[str, Any]) -> dict[str, Any]:
     """The parts of a config that a network, and the rows that it is asked about, are made by."""
     task = {key: value for key, value in config["task"].items() if key != "own_metrics"}
     return {**{key: config[key] for key in ("data", "split", "model")}, "task": task}
@@ -322,7 +330,8 @@ def _same_table(config: dict[str, Any], results: Results) -> Dataset:
     return table
 
 
-def _loaded(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
+def with_weights(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
+    """The network with the weights of a seed's run; raises ``TrackingError`` for such as do not fit."""
     try:
         with store.file(run, WEIGHTS) as path:
             network.load_state_dict(load_file(path))
@@ -334,7 +343,8 @@ def _loaded(network: nn.Module, store: Store, seed: int, run: str) -> nn.Module:
     return network
 
 
-def _loaded_estimator(network: FittedEstimator, store: Store, seed: int, run: str) -> nn.Module:
+def with_estimator(network: FittedEstimator, store: Store, seed: int, run: str) -> nn.Module:
+    """The model with the fitted estimator of a seed's run; raises ``TrackingError`` for one that cannot be read."""
     try:
         with store.file(run, ESTIMATOR) as path:
             network.take(FittedOnce(read(path), 0.0))
@@ -346,7 +356,8 @@ def _loaded_estimator(network: FittedEstimator, store: Store, seed: int, run: st
     return network
 
 
-def _adjustment(store: Store, run: str) -> Adjustment:
+def adjustment_of(store: Store, run: str) -> Adjustment:
+    """What acts on the scores of a seed's run; raises ``TrackingError`` where it cannot be read."""
     try:
         with store.file(run, ADJUSTMENT) as path:
             return Adjustment.of_plain(json.loads(path.read_text(encoding="utf-8")))

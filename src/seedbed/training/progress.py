@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 
@@ -29,9 +30,17 @@ class Display:
             transient=True,
             disable=not self.live,
         )
-        self._whole: TaskID | None = None
+        self._whole: list[TaskID] = []
+        """The one that counts epochs, once it has begun: also for those that are ``about`` something."""
         self._preparing: TaskID | None = None
         self._announced: set[str] = set()
+        self._about = ""
+
+    def about(self, name: str) -> Display:
+        """The same display, on which all that is said and shown is about ``name``."""
+        other = copy(self)
+        other._about = f"{name}: "
+        return other
 
     def __enter__(self) -> Display:
         self._progress.start()
@@ -44,6 +53,8 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line that stays."""
+        if self._about:
+            text = "\n".join(f"{self._about}{line}" for line in text.splitlines())
         if self.log is not None:
             add_to(self.log, text)
         if not self.quiet:
@@ -51,8 +62,8 @@ class Display:
 
     def say_once(self, text: str) -> None:
         """A line that stays, unless it was said before."""
-        if text not in self._announced:
-            self._announced.add(text)
+        if (said := self._about + text) not in self._announced:
+            self._announced.add(said)
             self.say(text)
 
     def preparing(self, what: str, done: int, total: int) -> None:
@@ -68,13 +79,13 @@ class Display:
 
     def begin(self, total: int) -> None:
         """Start counting ``total`` epochs (or steps) of seeds over all variants."""
-        self._whole = self._progress.add_task("", total=total)
+        self._whole[:] = [self._progress.add_task("", total=total)]
 
     def at(self, variant: str, epoch: int, epochs: int, seeds: int, advance: int, unit: str = "epoch") -> None:
         """Show where training is: ``advance`` epochs (or what ``unit`` says) of seeds are done since the last call."""
-        if self._whole is not None:
-            text = f"{variant}  {unit} {epoch}/{epochs}  {seeds} seed{'s' if seeds != 1 else ''}"
-            self._progress.update(self._whole, description=text, advance=advance)
+        for whole in self._whole:
+            text = f"{self._about}{variant}  {unit} {epoch}/{epochs}  {seeds} seed{'s' if seeds != 1 else ''}"
+            self._progress.update(whole, description=text, advance=advance)
 
 
 def add_to(log: Path, text: str) -> None:

@@ -28,6 +28,7 @@ from seedbed.tracking.names import (
     ESTIMATOR,
     LR_FALLBACK,
     NOT_KEPT,
+    ON_DATA_SET,
     OUTCOME,
     PRUNED,
     SCORES,
@@ -59,7 +60,9 @@ class VariantRecord:
         self, store: Store, launch: TrackedRun, planned: PlannedCells, display: Display, writer: Executor
     ) -> None:
         self.store, self.launch, self.planned, self.display, self.writer = store, launch, planned, display, writer
-        tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.data_digest}
+        data_set = planned.variant.data_set
+        self._of_all = {ON_DATA_SET: data_set} if data_set else {}
+        tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.data_digest, **self._of_all}
         self.run = store.start(planned.name, "variant", tags, parent=launch.id)
         """The variant's."""
         self.failures: dict[str, Failure] = {}
@@ -91,6 +94,7 @@ class VariantRecord:
             "data_digest": planned.data_digest,
             "recipe_version": str(RECIPE_VERSION),
             "environment": in_one_line(),
+            **self._of_all,
             **(more or {}),
         }
         return self.store.start(f"seed {seed} {planned.name}", "seed", tags, parent=self.run.id)
@@ -107,7 +111,8 @@ class VariantRecord:
 
     def alive(self, runs: Iterable[TrackedRun] = ()) -> None:
         """Say that this process still works on the variant, and on these runs of its seeds."""
-        for run in (self.launch, self.run, *runs):
+        above = [self.launch.above] if self.launch.above else []
+        for run in (*above, self.launch, self.run, *runs):
             run.log(tags=heartbeat())
 
     def add_logged(self, points: CurvePoints) -> None:

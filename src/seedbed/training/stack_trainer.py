@@ -9,10 +9,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import nn
 
 from seedbed.config.settings import TrackingSettings
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
+from seedbed.imbalance.adjustment import Adjustment
 from seedbed.metrics import by_name, find
 from seedbed.models.estimators import FittedEstimator
 from seedbed.models.fits import Fit, FittedOnce
@@ -146,22 +148,54 @@ class StackTrainer:
 
         return self.task.to_fit(network, table, exact), measured
 
-    def _measured(self, network: FittedModel, table: Dataset, data: SeedData, seconds: float) -> SeedResult:
+    def measured_again(self, network: nn.Module, data: SeedData, adjustment: Adjustment | None = None) -> SeedResult:
+        """The result of a seed whose ``network`` was trained before: nothing is trained or fitted, scores are kept.
+
+        ``adjustment`` is what was fitted for its scores, where something acts on them; ``data`` are without it.
+        """
+        if isinstance(network, FittedEstimator):
+            table, exact = self.task.exact(self.table, data)
+            return self._measured(network, table, exact, 0.0, adjustment, again=True)
+        with lightning_trainer(self.settings) as trainer, fitting(None):
+            module, _, validation, test = self.builder.stack([data], trainer.strategy.root_device, OneSeed(network))
+            module.adjustments = [] if adjustment is None else [adjustment]
+            if data.rows.passes is None:  # else no rows are held out from training
+                trainer.test(module, dataloaders=validation, verbose=False)
+                values = {f"val/{name.removeprefix('test/')}": of for name, of in module.test_metrics.items()}
+                module.final_validation, module.to_score = values, validation
+            module.keeps_scores = True
+            trainer.test(module, dataloaders=test, verbose=False)
+        return SeedResult.of(module, 0, data.seed, 0, 0.0, rows=data.rows)
+
+    def _measured(
+        self,
+        network: FittedModel,
+        table: Dataset,
+        data: SeedData,
+        seconds: float,
+        adjustment: Adjustment | None = None,
+        *,
+        again: bool = False,
+    ) -> SeedResult:
         """The result of a model that was fitted: what it measures is its first and only epoch.
 
-        ``table`` and ``data`` are those of ``Task.exact``.
+        ``table`` and ``data`` are those of ``Task.exact``. ``again``: it was fitted before, with ``adjustment`` if
+        something acts on its scores.
         """
         builder = replace(self.builder, parts=replace(self.parts, table=table))
         module, _, validation, test = builder.stack([data], torch.device("cpu"), OneSeed(network))
         module.eval()
         module.can_diverge = not isinstance(network, FittedEstimator)
-        module.keeps_scores = self._keeps_scores([data])
+        module.keeps_scores = again or self._keeps_scores([data])
+        module.adjustments = [] if adjustment is None else [adjustment]
         with torch.inference_mode():
             module.history.append(
                 {f"val/{name}": values for name, values in module.measured(validation, "val").items()}
             )
             if module.adjusts:
                 module.adjust(validation)
+            if again:
+                module.final_validation = module.history[0]
             if len(test):
                 module.test_metrics = {f"test/{name}": values for name, values in module.measured(test, "test").items()}
         return SeedResult.of(module, 0, data.seed, 0, seconds, rows=data.rows)

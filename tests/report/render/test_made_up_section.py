@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from matplotlib.figure import Figure as Drawing
 
@@ -121,6 +123,34 @@ def test_html_is_that_of_the_markdown() -> None:
     page = html(markdown(SECTION), {"drawn.svg": b"<svg/>"}, "made up")
     for part in ("Made up for <code>a_b</code></h2>", "<h3>A part</h3>", "<td", "data:image/svg+xml;base64,"):
         assert part in page
+
+
+SET_APART = TableBlock(
+    ["data", "a", "b"],
+    [["one", "0.1", "0.2"], ["two", "0.3", "0.4"]],
+    shown=[1],
+    last=[["average rank", "1.0", "2.0"]],
+)
+
+
+def test_last_rows_are_set_apart_in_every_format() -> None:
+    page = markdown([SET_APART])
+    assert page.splitlines()[2:] == ["| two | 0.3 | 0.4 |", "|  |  |  |", "| average rank | 1.0 | 2.0 |"]
+    body = html(page, {}, "made up")
+    assert re.search(
+        r"<td[^>]*>two</td>.*?</tbody>\n<tfoot style=[^>]*>\n<tr>\n<td[^>]*>average rank</td>", body, re.DOTALL
+    )
+    assert body.count("<tr>") == 3  # no empty row
+    assert re.search(r"two & 0.3 & 0.4 .*\n\\midrule\naverage rank & 1.0 & 2.0 .*\n\\bottomrule", latex([SET_APART]))
+    assert printed([SET_APART]).splitlines()[-2:] == ["-" * 22, "average rank  1.0  2.0"]
+
+
+def test_last_rows_of_one_table_do_not_reach_into_the_next() -> None:
+    body = html(markdown([SET_APART, TABLE, SET_APART]), {}, "made up")
+    assert body.count("<tfoot") == body.count("</tfoot>") == 2
+    assert body.count("<tbody") == body.count("</tbody>") == 3
+    foots = re.findall(r"<tfoot.*?</tfoot>", body, re.DOTALL)
+    assert [foot.count("<tr>") for foot in foots] == [1, 1]
 
 
 def test_the_pictures_are_those_of_the_figures() -> None:

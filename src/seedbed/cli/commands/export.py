@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, config_dir_option, debug_option, run_option, seed_option, variant_option
+from seedbed.cli.options import (
+    WithExamples,
+    config_dir_option,
+    data_set_option,
+    debug_option,
+    run_option,
+    seed_option,
+    variant_option,
+)
 
 
 @click.command(
@@ -20,6 +30,7 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option, r
 @click.argument("experiment", shell_complete=completion.experiments)
 @variant_option
 @run_option
+@data_set_option
 @seed_option
 @click.option(
     "--index",
@@ -35,6 +46,7 @@ def export(
     experiment: str,
     variant: str | None,
     run_id: str | None,
+    data_set: str | None,
     seed: int | None,
     index: str,
     register: str | None,
@@ -47,4 +59,5 @@ def export(
     """
     from seedbed.serving.export import export as export_model
 
-    click.echo(export_model(experiment, variant, run_id, seed, index=index, register=register, config_dir=config_dir))
+    asked: dict[str, Any] = {"index": index, "register": register, "data_set": data_set, "config_dir": config_dir}
+    click.echo(export_model(experiment, variant, run_id, seed, **asked))

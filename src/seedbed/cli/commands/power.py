@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, baseline_option, config_dir_option, debug_option, ends_soon, metric_option
+from seedbed.cli.options import (
+    WithExamples,
+    baseline_option,
+    config_dir_option,
+    data_set_option,
+    debug_option,
+    ends_soon,
+    metric_option,
+)
 
 
 @click.command(
@@ -30,6 +38,7 @@ from seedbed.cli.options import WithExamples, baseline_option, config_dir_option
     help="Share of the experiments in which it is to be found.",
 )
 @click.option("--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest.")
+@data_set_option
 @metric_option
 @baseline_option
 @config_dir_option
@@ -39,6 +48,7 @@ def power(
     difference: float | None,
     wanted: float,
     run_id: str | None,
+    data_set: str | None,
     metric: str | None,
     baseline: str | None,
     config_dir: str | None,
@@ -52,5 +62,5 @@ def power(
     from seedbed.tracking.store import open_project_store
 
     store = open_project_store(experiment, config_dir)
-    results = read_results(store, find_launch(store, run_id), curves=False)
+    results = read_results(store, find_launch(store, run_id, data_set=data_set), curves=False)
     click.echo(power_text(analyse(results, metric, baseline, difference), wanted))

@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, config_dir_option, debug_option, run_option, seed_option, variant_option
+from seedbed.cli.options import (
+    WithExamples,
+    config_dir_option,
+    data_set_option,
+    debug_option,
+    run_option,
+    seed_option,
+    variant_option,
+)
 
 
 @click.command(
@@ -30,6 +38,7 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option, r
 )
 @variant_option
 @run_option
+@data_set_option
 @seed_option
 @config_dir_option
 @debug_option
@@ -40,6 +49,7 @@ def predict(
     file: Path | None,
     variant: str | None,
     run_id: str | None,
+    data_set: str | None,
     seed: int | None,
     config_dir: str | None,
 ) -> None:
@@ -52,7 +62,7 @@ def predict(
     from seedbed.serving.building import row_predictor_of
     from seedbed.trained.loading import find_variant
 
-    trained = find_variant(experiment, variant, run_id, config_dir)
+    trained = find_variant(experiment, variant, run_id, config_dir, data_set=data_set)
     predictor = row_predictor_of(trained, seed)
     options = FileOptions.of(trained.config["data"], overrides)
     questions = questions_of(predictor, texts, file, options, say=lambda sentence: click.echo(sentence, err=True))

@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, config_dir_option, debug_option, run_option, variant_option
+from seedbed.cli.options import (
+    WithExamples,
+    config_dir_option,
+    data_set_option,
+    debug_option,
+    run_option,
+    variant_option,
+)
 from seedbed.errors import ConfigError
 
 
@@ -38,6 +45,7 @@ from seedbed.errors import ConfigError
 @click.option("-k", "count", type=click.IntRange(1), default=10, show_default=True, help="How many items.")
 @variant_option
 @run_option
+@data_set_option
 @config_dir_option
 @debug_option
 def recommend(
@@ -49,6 +57,7 @@ def recommend(
     count: int,
     variant: str | None,
     run_id: str | None,
+    data_set: str | None,
     config_dir: str | None,
 ) -> None:
     """Ask the trained seeds of EXPERIMENT, one on ratings, for items, and say how far they agree.
@@ -64,7 +73,7 @@ def recommend(
     from seedbed.cli.recommend import for_newcomer, for_user, similar
     from seedbed.trained.loading import load_recommender
 
-    trained = load_recommender(experiment, variant, run_id, config_dir)
+    trained = load_recommender(experiment, variant, run_id, config_dir, data_set=data_set)
     if ratings is not None:
         click.echo(for_newcomer(trained, ratings, count))
     elif user is not None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, baseline_option, config_dir_option, debug_option, metric_option
+from seedbed.cli.options import (
+    WithExamples,
+    baseline_option,
+    config_dir_option,
+    data_set_option,
+    debug_option,
+    metric_option,
+)
 from seedbed.errors import ConfigError
 
 if TYPE_CHECKING:
-    from seedbed.results import Results
+    from seedbed.results import Benchmark, Results
+    from seedbed.tracking.runs import Launch
+    from seedbed.tracking.store import Store
     from seedbed.trained.inspection import Inspection
 
 
@@ -22,7 +33,10 @@ if TYPE_CHECKING:
     seedbed report spam_imbalance
     seedbed report spam_imbalance --search                            what the latest search found
     seedbed report spam_imbalance --metric test/f1 --output /tmp/f1
-    seedbed report spam_imbalance --metric test/mine                  one added since, from the scores that were kept
+    seedbed report spam_imbalance --metric test/mine                  one added since, from the scores of rows
+    seedbed report spam_imbalance --scores                            with scores of rows from the weights of older seeds
+    seedbed report imbalance_keel                                     over all data sets of its launch
+    seedbed report imbalance_keel --data-set yeast3                   on one of them, into a folder of its own
     seedbed report spam_imbalance --format html,csv --rope 0.005
     seedbed report spam_imbalance --run 3f2a91c0                      an earlier launch (see seedbed status)
     seedbed report spam_imbalance --from experiments/spam_imbalance   from a written report, with the file's words of today
@@ -45,7 +59,17 @@ if TYPE_CHECKING:
     is_flag=True,
     help="The latest search: its trials, and what it found beside the variant as it stands. Goes to a folder search/.",
 )
+@data_set_option
 @metric_option
+@click.option(
+    "--scores",
+    "computes_scores",
+    is_flag=True,
+    help="Compute the scores of validation and test rows of seeds that were trained without keeping them (by an earlier "
+    "version, or tracking.scores=false), from their weights on the same data: for pictures of thresholds, and what "
+    "rebalancing changed, between two classes. They are kept in the store, for later reports. So is done, unasked, for a "
+    "--metric that was not recorded.",
+)
 @baseline_option
 @click.option(
     "--rope",
@@ -67,7 +91,9 @@ def report(
     run_id: str | None,
     written: Path | None,
     of_search: bool,
+    data_set: str | None,
     metric: str | None,
+    computes_scores: bool,
     baseline: str | None,
     rope: float | None,
     formats: str,
@@ -83,62 +109,143 @@ def report(
     from seedbed.paths import project_folder
     from seedbed.report.files import check_writable
     from seedbed.report.findings import FILE, other_cells
-    from seedbed.report.writing import FORMATS, write_report
+    from seedbed.report.writing import FORMATS
 
     chosen = [name.strip() for name in formats.split(",")]
     for name in chosen:
         require_choice("--format", name, FORMATS)
     check_writable(output or written or project_folder(config_dir) / "experiments" / experiment, "--output")
+    results: Results | Benchmark
     if written is None:
-        results, learned, folder = _tracked(experiment, run_id, of_search, metric, config_dir)
-    elif run_id is None and not of_search:
+        results, learned, folder = _tracked(
+            experiment, run_id, of_search, data_set, metric, computes_scores, config_dir
+        )
+    elif run_id is None and not of_search and not computes_scores and data_set is None:
         results, learned, folder = _written(experiment, written, config_dir)
     else:
-        raise ConfigError("--from: the folder holds the report of one launch, so it goes without --run and --search.")
+        raise ConfigError(
+            "--from: the folder holds the report of one launch, so it goes without --run, --search, --scores and --data-set."
+        )
     if isinstance(learned, str):
         click.echo(f"The report does not say what the model learned: {learned}", err=True)
     asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
     findings = folder / FILE  # wherever the pages go
-    for path in write_report(results, output or folder, learned=learned, findings=findings, **asked):
+    for path in _write(results, output or folder, learned, {"findings": findings, **asked}):
         click.echo(path)
     if note := other_cells(findings, results):
         click.echo(note, err=True)
 
 
+def _write(
+    results: Results | Benchmark, folder: Path, learned: Inspection | str | None, asked: dict[str, Any]
+) -> list[Path]:
+    """Write the report on one data set, or over several."""
+    from seedbed.report.benchmark.writing import write_benchmark
+    from seedbed.report.writing import write_report
+    from seedbed.results import Benchmark
+
+    if isinstance(results, Benchmark):
+        return write_benchmark(results, folder, **asked)
+    return write_report(results, folder, learned=learned, **asked)
+
+
 def _tracked(
-    experiment: str, run_id: str | None, of_search: bool, metric: str | None, config_dir: str | None
-) -> tuple[Results, Inspection | str | None, Path]:
+    experiment: str,
+    run_id: str | None,
+    of_search: bool,
+    data_set: str | None,
+    metric: str | None,
+    computes_scores: bool,
+    config_dir: str | None,
+) -> tuple[Results | Benchmark, Inspection | str | None, Path]:
     """What a report needs, from the store, and the folder that it goes to."""
     from seedbed.paths import project_folder
-    from seedbed.tracking.launches import find_launch
-    from seedbed.tracking.reading import read_results
+    from seedbed.tracking.launches import find_any_launch, on_data_set
     from seedbed.tracking.store import open_project_store
 
     store = open_project_store(experiment, config_dir)
-    results = read_results(
-        store, find_launch(store, run_id, of_search=of_search), jobs=True, predicted=True, scored=True
-    )
-    click.echo(f"Reporting launch {results.launch[:8]} ({results.command}) ...", err=True)
-    if metric is not None and metric not in results.metrics:
-        from seedbed.trained.unrecorded import with_metric
+    launch = find_any_launch(store, run_id, of_search=of_search)
+    click.echo(f"Reporting launch {launch.id[:8]} ({launch.command}) ...", err=True)
+    folder = project_folder(config_dir) / "experiments" / experiment
+    if launch.data_sets and data_set is None:
+        if computes_scores:
+            raise ConfigError("--scores: a report over several data sets shows no scores. Name one with --data-set.")
+        return _over_data_sets(store, launch, metric, config_dir), None, folder
+    launch = on_data_set(store, launch, data_set)
+    results, learned = _on_one(store, launch, metric, computes_scores, config_dir)
+    below = "search" if results.search else re.sub(r"[^\w.-]", "_", launch.data_set)
+    return results, learned, folder / below
 
-        results = with_metric(store, results, metric, config_dir)
+
+def _over_data_sets(store: Store, launch: Launch, metric: str | None, config_dir: str | None) -> Benchmark:
+    from seedbed.tracking.reading import read_benchmark
+
+    benchmark = read_benchmark(store, launch)
+    if metric is None or metric in benchmark.metrics:
+        return benchmark
+    each = benchmark.data_sets.items()
+    return replace(
+        benchmark,
+        data_sets={name: _with_computed(store, results, metric, False, config_dir) for name, results in each},
+    )
+
+
+def _on_one(
+    store: Store, launch: Launch, metric: str | None, computes_scores: bool, config_dir: str | None
+) -> tuple[Results, Inspection | str | None]:
+    from seedbed.tracking.reading import read_results
+    from seedbed.tracking.scored import could_be_scored
+
+    results = read_results(store, launch, jobs=True, predicted=True, scored=True)
+    unrecorded = metric if metric is not None and metric not in results.metrics else None
+    if computes_scores or unrecorded is not None:
+        results = _with_computed(store, results, unrecorded, computes_scores, config_dir)
+    elif sentence := could_be_scored(store, results):
+        click.echo(sentence, err=True)
     learned = None
     if results.is_inspected:
         from seedbed.trained.inspection import inspect_launch
 
         learned = inspect_launch(results, results.launch, config_dir)
-    folder = project_folder(config_dir) / "experiments" / experiment / ("search" if results.search else "")
-    return results, learned, folder
+    return results, learned
 
 
-def _written(experiment: str, folder: Path, config_dir: str | None) -> tuple[Results, Inspection | str | None, Path]:
+def _with_computed(
+    store: Store, results: Results, metric: str | None, computes_scores: bool, config_dir: str | None
+) -> Results:
+    """The results with a metric that was not recorded, and with scores that are computed from weights."""
+    from seedbed.tracking.scored import why_no_scores
+    from seedbed.trained.from_weights import ScoresFromWeights, cells_of, with_scores
+    from seedbed.trained.unrecorded import with_metric
+    from seedbed.training.progress import Display
+
+    from_weights = ScoresFromWeights(store, Display())
+    if metric is not None:
+        results = with_metric(store, results, metric, config_dir, from_weights)
+    if computes_scores:
+        if why := why_no_scores(results):
+            click.echo(f"--scores: nothing is computed, as {why}.", err=True)
+        else:
+            from_weights.compute(cells_of(store, results))
+    for sentence in from_weights.sentences():
+        click.echo(sentence, err=True)
+    return with_scores(store, results, from_weights.scores) if from_weights.scores else results
+
+
+def _written(
+    experiment: str, folder: Path, config_dir: str | None
+) -> tuple[Results | Benchmark, Inspection | str | None, Path]:
     """What a report needs, from the folder of a written one, and that folder."""
     from seedbed.report.record import read_record
-    from seedbed.report.rewording import with_current_wording
+    from seedbed.report.rewording import of_benchmark, with_current_wording
+    from seedbed.results import Benchmark
 
     record = read_record(experiment, folder)
-    results, unused = with_current_wording(record.results, config_dir)
+    results: Results | Benchmark = record.results
+    if isinstance(results, Benchmark):
+        results, unused = of_benchmark(results, config_dir)
+    else:
+        results, unused = with_current_wording(results, config_dir)
     click.echo(f"Reporting launch {results.launch[:8]} ({results.command}) from {folder} ...", err=True)
     for sentence in unused:
         click.echo(sentence, err=True)

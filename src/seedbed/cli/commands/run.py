@@ -14,7 +14,7 @@ from seedbed.cli.options import WithExamples, as_typed, config_dir_option, debug
 from seedbed.errors import ConfigError
 
 if TYPE_CHECKING:
-    from seedbed.running.runner import Outcome
+    from seedbed.running.runner import Ran
 
 
 @click.command(
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     seedbed run spam_imbalance seeds=30                                trains only the seeds that are missing
     seedbed run spam_imbalance variant=none,smote trainer.max_epochs=20
     seedbed run spam_imbalance split=fixed select=best
+    seedbed run imbalance_keel data_sets=pima,yeast3                   on some of the data sets that its file lists
     seedbed run fastai_collab -m variant=dot_product_bias hydra/sweeper=optuna hydra/launcher=joblib
     seedbed run spam_imbalance -m model.hidden='[64],[256,128]'        one job for each value
     seedbed run spam_imbalance -m optimizer.lr=1e-3,1e-4 hydra/launcher=joblib hydra.launcher.n_jobs=2
@@ -67,23 +68,22 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
         code = run_jobs(experiment, overrides, config_dir, fail_fast=fail_fast)
         click.echo(next_steps, err=True)
         sys.exit(code)
-    from seedbed.config.experiment import load_experiment
+    from seedbed.config.experiment import load_experiments
 
-    loaded = load_experiment(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
-    from seedbed.report.printed import table_text
-    from seedbed.running.runner import run_experiment
+    loaded = load_experiments(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
+    from seedbed.running.benchmark import run_experiments
     from seedbed.training.progress import Display
 
-    outcome = run_experiment(loaded, Display(), curves=False, fail_fast=fail_fast)
+    outcome = run_experiments(loaded, Display(), curves=False, fail_fast=fail_fast)
     if outcome.launch:  # a trial run records nothing
-        click.echo(table_text(outcome.results))
+        click.echo(outcome.text())
         click.echo(next_steps, err=True)
     if outcome.failures:
         _show_failures(outcome, where)
         sys.exit(1)
 
 
-def _show_failures(outcome: Outcome, typed: str) -> None:
+def _show_failures(outcome: Ran, typed: str) -> None:
     """What failed, why where that was not said while it trained, and the tracebacks or where they are."""
     from seedbed.training.failures import grouped
 

@@ -7,7 +7,7 @@ import sys
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, config_dir_option, debug_option
+from seedbed.cli.options import WithExamples, config_dir_option, data_set_option, debug_option
 
 
 def _number_or_all(ctx: click.Context, parameter: click.Parameter, value: str) -> int | None:
@@ -25,6 +25,7 @@ def _number_or_all(ctx: click.Context, parameter: click.Parameter, value: str) -
     seedbed verify spam_imbalance                         5 cells of the latest launch
     seedbed verify 3f2a91c0 --variant smote --cells all   of any launch, by its id or the start of it
     seedbed verify spam_imbalance~1 --tolerance 1e-4      of the launch before the latest
+    seedbed verify imbalance_keel --data-set pima         of a launch over several data sets, on one of them
     seedbed verify fastai_collab --alone --cells 20       each seed alone: what rounding makes of its result
     """,
 )
@@ -36,9 +37,10 @@ def _number_or_all(ctx: click.Context, parameter: click.Parameter, value: str) -
     default="5",
     metavar="NUMBER|all",
     show_default=True,
-    help="How many cells: the first seed of each variant, then the second.",
+    help="How many cells: the first seed of each variant, then the second; data sets take turns.",
 )
 @click.option("--variant", help="Cells of this variant only.")
+@data_set_option
 @click.option(
     "--tolerance",
     type=float,
@@ -55,6 +57,7 @@ def verify(
     run_id: str | None,
     cells: int | None,
     variant: str | None,
+    data_set: str | None,
     tolerance: float | None,
     alone: bool,
     config_dir: str | None,
@@ -67,7 +70,7 @@ def verify(
     store. Exit code: 0 all repeat, 1 something differs, 2 bad input.
 
     With --alone it is a measurement, and judges nothing: how far a seed ends from its record when it is trained alone.
-    It is recorded, and reports say it. Exit code: 0, or 1 where training fails, 2 bad input.
+    It is recorded, and reports say it. Of a launch over several data sets it is about one, which --data-set names. Exit code: 0, or 1 where training fails, 2 bad input.
     """
     from seedbed.running.train_alone import measure_rounding
     from seedbed.running.verify import verify as train_again
@@ -79,7 +82,13 @@ def verify(
                 "--tolerance: --alone measures differences and judges none. Leave one of the two out."
             )
         measured = measure_rounding(
-            experiment, run_id, cells=cells, variant=variant, config_dir=config_dir, display=Display()
+            experiment,
+            run_id,
+            cells=cells,
+            variant=variant,
+            data_set=data_set,
+            config_dir=config_dir,
+            display=Display(),
         )
         click.echo(measured)
         sys.exit(1 if measured.failures else 0)
@@ -88,6 +97,7 @@ def verify(
         run_id,
         cells=cells,
         variant=variant,
+        data_set=data_set,
         tolerance=tolerance,
         config_dir=config_dir,
         display=Display(),

@@ -71,12 +71,12 @@ class SmsSpamFiles:
 
 
 def _description(edition: Edition, root: str | None) -> Description:
-    here = [path for path in sources.local_places(edition, root) if path.is_file()]
-    digest = sources.sha256(here[0]) if here else None
+    here = sources.first_here(edition, root)
+    digest = sources.sha256(here) if here else None
     verdict = "" if digest is None else "ok" if digest == edition.digest else f"wrong: {digest}"
     return Description(
         name=edition.name,
-        found=str(here[0]) if here else "not here",
+        found=str(here) if here else "not here",
         digest=verdict,
         size=edition.size,
         licence=edition.licence,

@@ -1,4 +1,4 @@
-"""The error on newcomers against how many of their ratings are known, and its difference to the baseline's."""
+"""The error on newcomers against how many of their ratings are known, and its difference to that of the baseline."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _MARKERS = "osD^vPX*"
 
 
 def cold_start_figure(of_counts: Mapping[int, Analysis], side: str) -> Figure:
-    """Left, a line with a band for each variant; right, the paired differences to the baseline, where there is one.
+    """Left, a line with a band for each variant; right, the paired differences to its baseline, where there is one.
 
     Left the bands hold the spread of the seeds, which draw newcomers of their own; right this drops out, as every
     variant meets the same newcomers.
     """
     analysis = next(iter(of_counts.values()))
-    across = 2 if analysis.baseline else 1
+    across = 2 if analysis.baselines.names else 1
     figure = Figure(figsize=(5.4 * across + 0.2, 4.6), layout="constrained")
     panels = figure.subplots(1, across, squeeze=False)[0]
     styles = dict(zip(analysis.results.variants, zip(cycle(PALETTE), cycle(_MARKERS), strict=False), strict=False))
     for variant, (colour, marker) in styles.items():
         _means(panels[0], of_counts, variant, colour, marker)
-        if analysis.baseline:
+        if analysis.baselines.names:
             _differences(panels[1], of_counts, variant, colour, marker)
     panels[0].set_ylabel("RMSE")
     panels[0].set_title("mean ± sample std over the seeds", loc="left", fontsize=9, color=DARK_GREY)
-    if analysis.baseline:
-        panels[1].set_ylabel(plain(f"difference to {analysis.baseline} (below 0 is better)"))
+    if analysis.baselines.names:
+        panels[1].set_ylabel(plain(f"difference{analysis.to_baseline} (below 0 is better)"))
         panels[1].set_title("paired differences and their 95 % intervals", loc="left", fontsize=9, color=DARK_GREY)
     for axes in panels:
         axes.set_xticks(list(of_counts))
@@ -52,13 +52,14 @@ def _means(axes: Axes, of_counts: Mapping[int, Analysis], variant: str, colour: 
 
 
 def _differences(axes: Axes, of_counts: Mapping[int, Analysis], variant: str, colour: str, marker: str) -> None:
-    baseline = next(iter(of_counts.values())).baseline
     points = []
     for count, analysis in of_counts.items():
-        if variant == baseline:
-            points.append((count, 0.0, 0.0, 0.0))
+        baseline = analysis.baseline_of(variant)
+        if baseline is None:
+            if variant in analysis.baselines.names:
+                points.append((count, 0.0, 0.0, 0.0))
             continue
-        comparison = analysis.compare(variant, str(baseline))
+        comparison = analysis.compare(variant, baseline)
         if comparison.difference is not None:
             low = comparison.difference if comparison.low is None else comparison.low
             high = comparison.difference if comparison.high is None else comparison.high

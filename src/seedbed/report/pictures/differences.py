@@ -36,8 +36,7 @@ def differences_figure(analysis: Analysis) -> Figure:
         _draw(axes, place, row)
     axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    than = f"difference to {analysis.baseline}" if analysis.baseline else "difference"
-    axes.set_xlabel(plain(fill(f"{than} on {analysis.label()}{_direction(analysis)}", LINE)))
+    axes.set_xlabel(plain(fill(f"difference{analysis.to_baseline} on {analysis.label()}{_direction(analysis)}", LINE)))
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.tick_params(axis="y", length=0)

@@ -16,6 +16,8 @@ from seedbed.report.analysis import Analysis
 from seedbed.report.formatting import listed
 from seedbed.statistics import Summary, finite
 
+MOST_NAMED = 3
+"""Baselines that the line below the axis has room for."""
 BARS = {"2std": "mean ± 2 sample std", "std": "mean ± sample std", "ci95": "mean and its 95 % interval"}
 
 
@@ -41,7 +43,7 @@ def means_figure(analysis: Analysis) -> Figure:
     axes = figure.add_subplot()
     for place, variant in enumerate(variants):
         if variant in shown:
-            _draw_bar(axes, place, shown[variant], floor=limits[0], is_baseline=variant == analysis.baseline)
+            _draw_bar(axes, place, shown[variant], floor=limits[0], is_baseline=variant in analysis.baselines.names)
             values = np.asarray(analysis.results.values(variant, analysis.metric))
             _draw_seeds(axes, place, values, limits)
     axes.set_ylim(*limits)
@@ -127,9 +129,7 @@ def _axis(analysis: Analysis, spans: dict[str, Span]) -> tuple[float, float]:
 
 def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, float]) -> list[str]:
     """What the drawing leaves out, in words: whiskers cut at the metric's end or the axis, seeds outside the axis."""
-    first = "Points: one seed each." + (
-        f" Grey: the baseline, {plain(analysis.baseline)}." if analysis.baseline else ""
-    )
+    first = f"Points: one seed each.{_grey(analysis.baselines.names)}"
     if limits[0] != 0:
         first += f" The axis starts at {limits[0]:.4g}."
     notes = [first]
@@ -143,6 +143,13 @@ def _notes(analysis: Analysis, spans: dict[str, Span], limits: tuple[float, floa
     if outside:
         notes.append(f"Outside the axis and not drawn: {listed(outside)}.")
     return notes
+
+
+def _grey(baselines: list[str]) -> str:
+    """Which bars are grey, as a sentence after another; "" where none is."""
+    if len(baselines) > MOST_NAMED:
+        return " Grey: baselines."
+    return f" Grey: the baseline{'s' * (len(baselines) > 1)}, {plain(listed(baselines))}." if baselines else ""
 
 
 def _beyond(spans: dict[str, Span], limits: tuple[float, float]) -> list[str]:

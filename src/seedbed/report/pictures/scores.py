@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from seedbed.config.baselines import Baselines
 from seedbed.figures import BLACK, BLUE, DARK_GREY, GREY, GRID, LIGHT_BLUE, VERMILION, plain, short
 from seedbed.results import Band, OfScores, Scored
 
@@ -24,28 +26,28 @@ THRESHOLDS = (0.01, 0.1, 0.5, 0.9, 0.99)
 Panel = Callable[[Axes, OfScores], None]
 
 
-def precision_recall_figure(scored: Scored, baseline: str | None) -> Figure:
-    """Precision over recall; of the baseline in each panel too."""
+def precision_recall_figure(scored: Scored, baselines: Baselines) -> Figure:
+    """Precision over recall; of its baseline in each panel too."""
 
     def draw(axes: Axes, variant: OfScores) -> None:
         _draw_shares(axes, scored, variant.precision)
         _mark(axes, variant, "recall", "precision", "as predicted")
 
-    return _figure(scored, baseline, draw, lambda other: other.precision, "recall", "precision")
+    return _figure(scored, baselines, draw, lambda other: other.precision, "recall", "precision")
 
 
-def roc_figure(scored: Scored, baseline: str | None) -> Figure:
-    """Recall over the false positive rate; of the baseline in each panel too."""
+def roc_figure(scored: Scored, baselines: Baselines) -> Figure:
+    """Recall over the false positive rate; of its baseline in each panel too."""
 
     def draw(axes: Axes, variant: OfScores) -> None:
         axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.8, linestyle=":", zorder=1)
         _draw_shares(axes, scored, variant.recall)
         _mark(axes, variant, "fall_out", "recall", "as predicted")
 
-    return _figure(scored, baseline, draw, lambda other: other.recall, "false positive rate", "recall")
+    return _figure(scored, baselines, draw, lambda other: other.recall, "false positive rate", "recall")
 
 
-def thresholds_figure(scored: Scored, baseline: str | None) -> Figure:
+def thresholds_figure(scored: Scored, baselines: Baselines) -> Figure:
     """F1 over the threshold, on an axis of log-odds, with the threshold that each seed has tuned on validation rows."""
     grid = np.linspace(-scored.reach, scored.reach, scored.points)
 
@@ -66,7 +68,7 @@ def thresholds_figure(scored: Scored, baseline: str | None) -> Figure:
     def of_baseline(other: OfScores) -> Band | None:
         return other.f1
 
-    return _figure(_with_probabilities(scored), baseline, draw, of_baseline, "threshold", "F1", grid)
+    return _figure(_with_probabilities(scored), baselines, draw, of_baseline, "threshold", "F1", grid)
 
 
 def reliability_figure(scored: Scored) -> Figure:
@@ -131,26 +133,29 @@ def _draw_histogram(axes: Axes, variant: OfScores, most: int) -> None:
 
 def _figure(
     scored: Scored,
-    baseline: str | None,
+    baselines: Baselines,
     draw: Panel,
     curve: Callable[[OfScores], Band | None],
     across_label: str,
     up_label: str,
     grid: np.ndarray | None = None,
 ) -> Figure:
-    """A panel for each variant, over shares or over ``grid``, with the curve of the baseline in those of the others."""
+    """A panel for each variant, over shares or over ``grid``, with the curve of its baseline in it."""
     across, down = _shape(len(scored.variants))
     figure = Figure(figsize=(_width(across), (SIZE + 0.1) * down + 0.9), layout="constrained")
     panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
-    beside = scored.variants.get(baseline or "")
     places = np.linspace(0, 1, scored.points) if grid is None else grid
+    several = len(baselines.names) > 1
     for axes, (name, variant) in zip(panels, scored.variants.items(), strict=False):
-        if beside is not None and name != baseline and (band := curve(beside)) is not None:
-            label = plain(f"{short(baseline or '')}, mean")
-            axes.plot(places, band.mean, color=BLACK, linewidth=1, linestyle="--", label=label, zorder=3)
+        _name(axes, name)
+        baseline = baselines.baseline_of(name) or ""
+        if baseline in scored.variants and (band := curve(scored.variants[baseline])) is not None:
+            label = "its baseline, mean" if several else f"{short(baseline)}, mean"
+            axes.plot(places, band.mean, color=BLACK, linewidth=1, linestyle="--", label=plain(label), zorder=3)
+            if several:
+                _name(axes, name, baseline)
         draw(axes, variant)
         axes.grid(color=GRID, linewidth=0.6)
-        _name(axes, name)
     for axes in panels[len(scored.variants) - across : len(scored.variants)]:
         axes.tick_params(labelbottom=True)  # the lowest of its column, which may lie above a place without a panel
     for axes in panels[len(scored.variants) :]:
@@ -193,8 +198,10 @@ def _mark(axes: Axes, variant: OfScores, across: str, up: str, label: str) -> No
     axes.plot(*place, "o", color=VERMILION, markersize=6, label=label, zorder=5)
 
 
-def _name(axes: Axes, name: str) -> None:
-    axes.set_title(short(name, 26), fontsize=9.5, loc="left", color=DARK_GREY)
+def _name(axes: Axes, name: str, baseline: str = "") -> None:
+    """The variant above its panel, with the baseline whose curve is in it too where panels have several."""
+    beside = f"\nbaseline: {short(baseline, 20)}" if baseline else ""
+    axes.set_title(f"{short(name, 26)}{beside}", fontsize=9.5, loc="left", color=DARK_GREY)
 
 
 def _ticks(axes: Axes, places: Sequence[float], labels: Sequence[str]) -> None:
@@ -210,7 +217,7 @@ def _log_odds(probability: float, reach: float) -> float:
 def _with_probabilities(scored: Scored) -> Scored:
     """Without the variants whose scores are none."""
     kept = {name: variant for name, variant in scored.variants.items() if variant.f1 is not None}
-    return Scored(scored.positive, scored.points, scored.reach, kept, scored.lacking)
+    return replace(scored, variants=kept)
 
 
 def _legend(figure: Figure, panels: Sequence[Axes]) -> None:

@@ -84,6 +84,10 @@ for (const table of document.querySelectorAll("table")) {
 </html>
 """)
 
+# Markdown sets the last rows of a table apart by an empty one. Here they are its foot, which stays below when it is sorted.
+_EMPTY_ROW = re.compile(r"<tr>\s*(?:<td></td>\s*)+</tr>\s*((?:<tr>(?:(?!</tbody>).)*)?)</tbody>", re.DOTALL)
+_RULE = r'</tbody>\n<tfoot style="border-top: 2px solid #4a5560">\n\1</tfoot>'
+
 
 def html(page: str, images: Mapping[str, bytes], title: str) -> str:
     """``page`` in Markdown as HTML; ``images`` are SVG files by the name under which the page has them as PNG.
@@ -94,6 +98,7 @@ def html(page: str, images: Mapping[str, bytes], title: str) -> str:
     body = re.sub(r'<img src="([^"]+)\.png"', lambda match: _embedded(match[1], images), body)
     # A mean and its spread, or the ends of an interval, stay in one line.
     body = re.sub(r"<td>(?=(?:<strong>)?[^<]{1,32}<)", '<td class="short">', body)
+    body = _EMPTY_ROW.sub(_RULE, body)
     body = body.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
     return _PAGE.substitute(title=escape(title), body=_with_contents(body))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from seedbed.report.blocks import (
     Block,
@@ -41,8 +41,7 @@ _DOCUMENT = r"""\documentclass{article}
 \end{document}
 """
 
-# [H], of the package float: tables and figures stay in their sections.
-_TABLE = r"""\begin{table}[H]
+_TABLE = r"""\begin{table}%(place)s
 \centering
 %(caption)s\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%%
 \begin{tabular}{%(columns)s}
@@ -53,12 +52,18 @@ _TABLE = r"""\begin{table}[H]
 \end{table}"""
 
 # A table over pages: published numbers may be many.
-_LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}
+_LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}\setlength{\LTcapwidth}{\linewidth}
 \begin{longtable}{%(columns)s}
 %(caption)s\toprule
+%(header)s\endfirsthead
+\multicolumn{%(width)d}{l}{%(continued)s} \\
+\toprule
 %(header)s\endhead
-\bottomrule
+\midrule
+\multicolumn{%(width)d}{r}{continued on the next page} \\
 \endfoot
+\bottomrule
+\endlastfoot
 %(rows)s
 \end{longtable}}"""
 
@@ -72,6 +77,9 @@ _FIGURE = r"""\IfFileExists{%(file)s}{%%
 
 _LISTING = r"""{\footnotesize\ttfamily\raggedright\noindent
 %s\par}"""
+
+IN_ITS_SECTION = "[H]"
+"""Of the package float: where a table or a figure of the document stands."""
 
 _HEADINGS = {1: "section", 2: "subsection", 3: "subsubsection"}
 
@@ -100,7 +108,7 @@ def _block(block: Block) -> str:
         case Figure(picture):
             return _FIGURE % {"file": f"{picture.name}.png", "caption": escaped(picture.caption)}
         case TableBlock():
-            return _table(block)
+            return tabular(block, IN_ITS_SECTION)
 
 
 def _typed(line: str) -> str:
@@ -111,16 +119,20 @@ def _typed(line: str) -> str:
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
 
-def _table(table: TableBlock) -> str:
-    """All rows, under a caption that says how to read them."""
-    form, ending = (_TABLE, "") if len(table.rows) <= LONGEST_FLOAT else (_LONG_TABLE, r" \\")
+def tabular(table: TableBlock, place: str = "", label: str = "") -> str:
+    """All rows, under a caption that says how to read them: a float, or over pages where there are many."""
+    is_float = len(table.rows) + len(table.last) <= LONGEST_FLOAT
+    form, ending = (_TABLE, "") if is_float else (_LONG_TABLE, r" \\")
     caption = " ".join(filter(None, map(inline, [_title(table), table.about, *table.notes])))
-    cells = [[inline(cell) for cell in row] for row in table.rows]
+    named = rf"\label{{{label}}}" if label else ""
     return form % {
-        "caption": f"\\caption{{{caption}}}{ending}\n" if caption else "",
+        "place": place,
+        "caption": f"\\caption{{{caption}}}{named}{ending}\n" if caption else "",
+        "continued": r"Table~\thetable, continued" if caption else "continued",
+        "width": len(table.header),
         "columns": "".join(_columns(table)),
         "header": _row(map(inline, table.header)) + "\n\\midrule\n" if any(table.header) else "",
-        "rows": "\n".join(map(_row, cells)),
+        "rows": "\n\\midrule\n".join(_rows(rows) for rows in (table.rows, table.last) if rows),
     }
 
 
@@ -130,7 +142,8 @@ def _title(table: TableBlock) -> Words:
 
 def _columns(table: TableBlock) -> list[str]:
     """The first column to the left, the others to the right, and those of long texts in lines of their own."""
-    columns = zip(*table.rows, strict=True) if table.rows else [()] * len(table.header)
+    rows = [*table.rows, *table.last]
+    columns = zip(*rows, strict=True) if rows else [()] * len(table.header)
     return [
         r">{\raggedright\arraybackslash}p{6cm}" if any(map(_is_long, column)) else "r" if place else "l"
         for place, column in enumerate(columns)
@@ -141,6 +154,10 @@ def _is_long(cell: Words) -> bool:
     """Whether a cell is a text of several lines; one long word, such as a digest, cannot be broken."""
     text = terminal.inline(cell)
     return len(text) > LONGEST_CELL and " " in text
+
+
+def _rows(rows: Iterable[Sequence[Words]]) -> str:
+    return "\n".join(_row(map(inline, row)) for row in rows)
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -197,7 +214,8 @@ _LETTERS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
     "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "[": "{[}", "]": "{]}", "*": "{*}",
-    "±": r"$\pm$", "−": "$-$", "–": "--", "—": "---", "’": "'", "√": r"$\surd$", "…": r"\ldots{}",
+    "±": r"$\pm$", "−": "$-$", "–": "--", "—": "---", "’": "'", "√": r"$\surd$", "…": r"\ldots{}", "†": r"\dag{}",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$",
 } | {char: rf"\textsuperscript{{{digit}}}" for digit, char in enumerate(SUPERSCRIPTS)}  # fmt: skip
 # Pairs of these are one sign to T1 fonts.
 _LIGATURES = re.compile(r"(?<=[-`',])(?=[-`',])")

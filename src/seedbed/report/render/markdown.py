@@ -48,6 +48,8 @@ def _parts(block: Block) -> list[str]:
 
 def _table_parts(table: TableBlock) -> list[str]:
     rows = table.rows if table.shown is None else [table.rows[place] for place in table.shown]
+    if table.last:  # Markdown has no rules within a table
+        rows = [*rows, [""] * len(table.header), *table.last]
     return [*_filled([table.about]), _table(table.header, rows), *_filled([*table.notes, table.left_out])]
 
 

@@ -40,8 +40,12 @@ def _lines(block: Block) -> list[str]:
         case Figure():
             return []
         case TableBlock(header, rows):
-            table = aligned([[inline(cell) for cell in row] for row in (header, *rows)])
+            table = aligned(_cells([header, *rows]), _cells(block.last))
             return [*_filled([block.about]), table, *_filled(block.notes)]
+
+
+def _cells(rows: Iterable[Sequence[Words]]) -> list[list[str]]:
+    return [[inline(cell) for cell in row] for row in rows]
 
 
 def _filled(texts: Iterable[Words]) -> list[str]:
@@ -61,10 +65,12 @@ def inline(words: Words) -> str:
             return inline(inner)
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Columns side by side under a ruled header; a short row ends early."""
-    lines = columns(rows)
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+def aligned(rows: Sequence[Sequence[str]], last: Sequence[Sequence[str]] = ()) -> str:
+    """Columns side by side under a ruled header, the ``last`` rows under a rule too; a short row ends early."""
+    lines = columns([*rows, *last])
+    rule = "-" * max(map(len, lines))
+    body, foot = lines[1 : len(rows)], lines[len(rows) :]
+    return "\n".join([lines[0], rule, *body, *([rule, *foot] if foot else [])])
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:

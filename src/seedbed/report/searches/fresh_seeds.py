@@ -132,7 +132,9 @@ def _against(analysis: Analysis, search: Search, row: FreshVariant) -> str:
     if search.variant not in analysis.results.variants:
         return f"`{search.variant}` as it stands is not in this launch, so `{row.variant}` stands beside nothing."
     if row.difference is None:
-        return f"This report does not compare `{row.variant}` with `{search.variant}`: its baseline is `{analysis.baseline}`."
+        baselines = listed(f"`{name}`" for name in analysis.baselines.names)
+        other = f"its baseline is {baselines}" if analysis.baseline else f"its baselines are {baselines}"
+        return f"This report does not compare `{row.variant}` with `{search.variant}`: {other}."
     comparison = row.difference.comparison
     if row.difference.verdict == UNTESTED:
         return f"On {label}, `{row.variant}` and `{search.variant}` as it stands were not tested: {comparison.words}."

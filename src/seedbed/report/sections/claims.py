@@ -26,6 +26,7 @@ def section(evidence: Evidence) -> list[Block]:
             InlineCode(str(metric)),
             f", the experiment's own metric{departures(results)}.{_about_family(claims)}",
         ),
+        name="claims",
     )
     return [Heading("Claims of the source"), table]
 

@@ -50,7 +50,9 @@ def _table(of_counts: dict[int, Analysis], side: str, caption: str) -> TableBloc
         ]
         for variant in results.variants
     ]
-    return TableBlock(["variant", *map(str, of_counts)], rows, caption=caption, about=_about(of_counts, side))
+    return TableBlock(
+        ["variant", *map(str, of_counts)], rows, caption=caption, about=_about(of_counts, side), name="known_ratings"
+    )
 
 
 def _about(of_counts: dict[int, Analysis], side: str) -> tuple[str | InlineCode, ...]:

@@ -29,11 +29,14 @@ def section(evidence: Evidence) -> list[Block]:
     analysis = evidence.analysis
     if not analysis.family:
         return []
-    title: Words = (
-        ("Comparisons with ", InlineCode(analysis.baseline)) if analysis.baseline else "Comparisons of all pairs"
-    )
-    exploratory = [Paragraph(analysis.exploratory)] if analysis.exploratory else []
-    return [Heading(title), *exploratory, *map(Figure, pictures(evidence)), _table(analysis)]
+    remarks = [Paragraph(said) for said in (analysis.exploratory, analysis.uncompared) if said]
+    return [Heading(_title(analysis)), *remarks, *map(Figure, pictures(evidence)), _table(analysis)]
+
+
+def _title(analysis: Analysis) -> Words:
+    if analysis.baselines.own:
+        return "Comparisons of variants with their own baselines"
+    return ("Comparisons with ", InlineCode(analysis.baseline)) if analysis.baseline else "Comparisons of all pairs"
 
 
 def pictures(evidence: Evidence) -> list[Picture]:
@@ -48,6 +51,7 @@ def pictures(evidence: Evidence) -> list[Picture]:
 def _table(analysis: Analysis) -> TableBlock:
     kept = {id(row) for row in analysis.shown}
     against: tuple[Words, ...] = ("to ", InlineCode(analysis.baseline), " ") if analysis.baseline else ()
+    against = ("to the baseline of each variant ",) if analysis.baselines.own else against
     return TableBlock(
         _header(analysis),
         [_cells(analysis, row) for row in analysis.family],
@@ -55,6 +59,7 @@ def _table(analysis: Analysis) -> TableBlock:
         about=_about_test(analysis),
         shown=[place for place, row in enumerate(analysis.family) if id(row) in kept],
         left_out=f"{analysis.left_out} All rows stand in comparisons.csv." if analysis.left_out else "",
+        name="comparisons",
     )
 
 

@@ -13,7 +13,7 @@ def section(evidence: Evidence) -> list[Block]:
     """Name, digest, counts and notes of the data set; [] where nothing of it was recorded, as of imported results."""
     data = evidence.results.data if evidence.results.imported is None else {}
     rows, notes = _rows(data), [Plain(str(note)) for note in data.get("notes") or ()]
-    blocks: list[Block] = [TableBlock(["", ""], rows)] if rows else []
+    blocks: list[Block] = [TableBlock(["", ""], rows, name="data")] if rows else []
     blocks += [Bullets(notes)] if notes else []
     return [Heading("Data"), *blocks] if blocks else []
 

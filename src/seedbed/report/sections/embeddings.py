@@ -98,7 +98,10 @@ def _biases(learned: Inspection, readings: Sequence[Readings], *, highest: bool)
     also = f": the first {LISTED}, and those that the source names" if lists else ""
     about = f"By the mean over seeds{also}; such an item is {_what(learned, highest)} than its factors and its users explain."
     notes: list[Words] = [("Not in the data: ", joined(map(Plain, absent), ", "), ".")] if absent else []
-    return [Heading(title, level=3), TableBlock(header, rows, caption=title, about=about, notes=notes)]
+    return [
+        Heading(title, level=3),
+        TableBlock(header, rows, caption=title, about=about, notes=notes, name=f"{which}_bias"),
+    ]
 
 
 def _what(learned: Inspection, highest: bool) -> str:
@@ -138,7 +141,10 @@ def _nearest(learned: Inspection, readings: Sequence[Readings]) -> list[Block]:
         "By the cosine of their factors, mean over seeds: to the most rated items"
         f"{', and to those that the source names' if said else ''}."
     )
-    return [Heading("Nearest items", level=3), TableBlock(header, rows, caption="Nearest items", about=about)]
+    return [
+        Heading("Nearest items", level=3),
+        TableBlock(header, rows, caption="Nearest items", about=about, name="nearest_items"),
+    ]
 
 
 def _components(learned: Inspection, components: PrincipalComponents) -> list[Block]:
@@ -183,6 +189,7 @@ def _predictions(learned: Inspection, predictions: PredictedRatings) -> list[Blo
         rows,
         caption=title,
         about=f"The {predictions.side} rows of every seed, all seeds together.",
+        name="predicted_ratings",
     )
     picture = Picture(
         "predictions", "Predicted against actual ratings", lambda: predictions_figure(learned, predictions)

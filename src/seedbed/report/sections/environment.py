@@ -9,4 +9,4 @@ from seedbed.report.evidence import Evidence
 def section(evidence: Evidence) -> list[Block]:
     """A row an entry; [] where nothing was recorded."""
     rows = [[Plain(str(key)), Plain(str(value))] for key, value in evidence.results.environment.items()]
-    return [Heading("Environment"), TableBlock(["", ""], rows)] if rows else []
+    return [Heading("Environment"), TableBlock(["", ""], rows, name="environment")] if rows else []

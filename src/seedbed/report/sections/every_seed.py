@@ -33,6 +33,7 @@ def section(evidence: Evidence) -> list[Block]:
         ],
         caption=(Plain(analysis.label()), " over the seeds"),
         about=_about(analysis),
+        name="every_seed",
     )
     rounding = rounding_text(analysis)
     return [

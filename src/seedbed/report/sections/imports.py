@@ -18,4 +18,4 @@ def section(evidence: Evidence) -> list[Block]:
     rows.append(["runs", f"{int((cells['status'] != 'MISSING').sum())}"])
     notes = [Plain(str(note)) for note in results.data.get("notes") or ()]
     about = Bullets(notes) if notes else None
-    return [Heading("What was imported"), TableBlock(["", ""], rows), *([about] if about else [])]
+    return [Heading("What was imported"), TableBlock(["", ""], rows, name="imports"), *([about] if about else [])]

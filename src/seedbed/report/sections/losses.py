@@ -45,7 +45,7 @@ def pictures(evidence: Evidence) -> list[Picture]:
 def _table(results: Results, title: str, both: bool) -> TableBlock:
     epochs = _epochs(results)
     header, rows = _training_and_validation(results, epochs) if both else _training(results, epochs)
-    return TableBlock(header, rows, caption=title, notes=[_about(results, both)])
+    return TableBlock(header, rows, caption=title, notes=[_about(results, both)], name="losses")
 
 
 def _epochs(results: Results) -> list[int]:

@@ -10,6 +10,7 @@ from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked
 from seedbed.report.formatting import PLUS_MINUS, mean_text, places
 from seedbed.report.sections.cold_start import metrics_by_profile
+from seedbed.report.threshold_marks import threshold_mark, threshold_notes
 from seedbed.results import SECONDS, Results
 from seedbed.statistics import Summary
 
@@ -22,10 +23,11 @@ def section(evidence: Evidence) -> list[Block]:
         return []
     names, columns = marked(analysis.results), [_column(analysis, metric) for metric in others]
     table = TableBlock(
-        ["variant", *(Plain(analysis.label(metric)) for metric in others)],
+        ["variant", *(Plain(analysis.label(metric) + threshold_mark(analysis.results, metric)) for metric in others)],
         [[Plain(names[variant]), *(column[variant] for column in columns)] for variant in analysis.results.variants],
         caption="Other metrics",
         about=_about(analysis, others),
+        notes=threshold_notes(analysis.results, others),
     )
     return [Heading("Other metrics"), table]
 

@@ -93,7 +93,7 @@ def _numbers_table(numbers: Sequence[PublishedNumber], results: Results, about: 
         for row in numbers
     ]
     header: list[Words] = ["variant", "metric", "published", "ours", Math("n"), Math("z"), f"{PLUS_MINUS} %", "verdict"]
-    return TableBlock(header, rows, caption="Published numbers beside ours", about=about)
+    return TableBlock(header, rows, caption="Published numbers beside ours", about=about, name="published")
 
 
 def _curves_table(curves: Sequence[PublishedCurve], results: Results) -> TableBlock:
@@ -101,7 +101,9 @@ def _curves_table(curves: Sequence[PublishedCurve], results: Results) -> TableBl
     header: list[Words] = ["variant", "metric", "mean of it", "of ours", Math("z"), f"{PLUS_MINUS} %"]
     header += [Brief("largest z", ("largest ", Math("|z|"))), "limit", "above", "verdict"]
     rows = [[Plain(names[curve.variant] + _label(curve)), *_curve_cells(curve)] for curve in curves]
-    return TableBlock(header, rows, caption="Published curves, each as one", about=_about_curves(curves))
+    return TableBlock(
+        header, rows, caption="Published curves, each as one", about=_about_curves(curves), name="published_curves"
+    )
 
 
 def _label(curve: PublishedCurve) -> str:

@@ -31,11 +31,13 @@ def _similar(item: str | None, similar: Sequence[Ranked], titles: Mapping[int, s
         " compares directions alone.",
     )
     title: Words = ("Most similar to ", Plain(str(item)))
-    return _part(title, about, *_ranked(similar, titles, seeds, f"score {PLUS_MINUS} std"))
+    return _part("similar_items", title, about, *_ranked(similar, titles, seeds, f"score {PLUS_MINUS} std"))
 
 
-def _part(title: Words, about: Words, header: Sequence[Words], rows: Sequence[Sequence[Words]]) -> list[Block]:
-    return [Heading(title, level=3), TableBlock(header, rows, caption=title, about=about)]
+def _part(
+    name: str, title: Words, about: Words, header: Sequence[Words], rows: Sequence[Sequence[Words]]
+) -> list[Block]:
+    return [Heading(title, level=3), TableBlock(header, rows, caption=title, about=about, name=name)]
 
 
 def _ranked(
@@ -72,14 +74,16 @@ def _first(of_user: UserAnswers, seeds: int) -> list[Block]:
         f"The {listed} items that the source's model puts first, and our first {listed}, by the mean rank over seeds among "
         "all items: those that the user has rated are not left out here, as in the source."
     )
-    return _part(("First for user ", Plain(of_user.user)), about, [*header, "place in the source's"], rows)
+    return _part(
+        "first_items", ("First for user ", Plain(of_user.user)), about, [*header, "place in the source's"], rows
+    )
 
 
 def _unseen(of_user: UserAnswers, titles: Mapping[int, str], seeds: int) -> list[Block]:
     what = "prediction" if of_user.own else "score"  # own ratings are compared where the scores are ratings
     about = f"By the mean {what} over seeds, without the {of_user.rated} items that this user has rated in the file."
     table = _ranked(of_user.unseen, titles, seeds, f"{what} {PLUS_MINUS} std")
-    return _part(("Recommended to user ", Plain(of_user.user)), about, *table)
+    return _part("recommended_items", ("Recommended to user ", Plain(of_user.user)), about, *table)
 
 
 def _own(of_user: UserAnswers, seeds: int) -> list[Block]:
@@ -97,7 +101,7 @@ def _own(of_user: UserAnswers, seeds: int) -> list[Block]:
         for row in of_user.own
     ]
     about = "The highest ratings that this user has given, and what the seeds predict there; a seed trains on those that it does not hold out."
-    part = _part(("Ratings of user ", Plain(of_user.user)), about, header, rows)
+    part = _part("own_ratings", ("Ratings of user ", Plain(of_user.user)), about, header, rows)
     return [*part, *([_rule(of_user.rescaled)] if of_user.rescaled else [])]
 
 

@@ -16,6 +16,7 @@ from seedbed.results import Results
 _NO_RECIPE = {
     "question",
     "seeds",
+    "data_sets",
     "variants",
     "variant",
     "report",

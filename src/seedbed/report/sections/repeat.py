@@ -11,15 +11,17 @@ from seedbed.report.evidence import Evidence
 
 
 def section(evidence: Evidence) -> list[Block]:
-    """What trained or imported the seeds, and what makes this page from the tracked runs."""
+    """What can be typed to have it all again."""
+    return [Heading("Repeat"), Listing("\n".join(commands(evidence)))]
+
+
+def commands(evidence: Evidence) -> list[str]:
+    """What trained or imported the seeds, where that is known, and what makes this page from the tracked runs."""
     results = evidence.results
     own = [launch for launch in results.launches if launch["id"] == results.launch] or results.launches[-1:]
     command = own[0].get("command") if own else ""
     run = command or ("" if results.imported else f"seedbed run {results.experiment}")
-    return [
-        Heading("Repeat"),
-        Listing("\n".join(filter(None, [run, _report_command(evidence.analysis, _folder(run))]))),
-    ]
+    return [*filter(None, [run]), _report_command(evidence.analysis, _folder(run))]
 
 
 def _folder(command: str) -> str:

@@ -7,6 +7,7 @@ from seedbed.report.blocks import Block, Brief, Heading, Math, Number, Plain, Ta
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked, note_lines
 from seedbed.report.formatting import PLUS_MINUS, count_word, interval_text, mean_text
+from seedbed.report.threshold_marks import threshold_mark, threshold_notes
 
 
 def section(evidence: Evidence) -> list[Block]:
@@ -24,14 +25,15 @@ def section(evidence: Evidence) -> list[Block]:
     ]
     interval = Brief("95 % interval of the mean", "95 % interval")
     table = TableBlock(
-        ["variant", Plain(analysis.label()), Math("n"), interval],
+        ["variant", Plain(analysis.label() + threshold_mark(analysis.results, analysis.metric)), Math("n"), interval],
         rows,
         caption=(Plain(analysis.results.experiment), ": ", Plain(analysis.label())),
         about=(
             f"Mean {PLUS_MINUS} sample std (ddof 1) over n seeds; {analysis.bold_rule}. The interval is about {analysis.runs}.",
             *_about_outcomes(analysis),
         ),
-        notes=[Plain(note) for note in note_lines(analysis.results)],
+        notes=[*threshold_notes(analysis.results, [analysis.metric]), *map(Plain, note_lines(analysis.results))],
+        name="result",
     )
     return [Heading("Result"), table]
 

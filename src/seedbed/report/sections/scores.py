@@ -30,17 +30,17 @@ def pictures(evidence: Evidence) -> list[Picture]:
     scored = evidence.results.scored
     if scored is None:
         return []
-    baseline, of = evidence.analysis.baseline, f"of {scored.positive} on test rows, by variant"
+    baselines, of = evidence.analysis.baselines, f"of {scored.positive} on test rows, by variant"
     drawn = [
-        Picture("precision_recall", f"Precision over recall {of}", partial(precision_recall_figure, scored, baseline)),
-        Picture("roc", f"ROC curve {of}", partial(roc_figure, scored, baseline)),
+        Picture("precision_recall", f"Precision over recall {of}", partial(precision_recall_figure, scored, baselines)),
+        Picture("roc", f"ROC curve {of}", partial(roc_figure, scored, baselines)),
     ]
     if not any(variant.f1 for variant in scored.variants.values()):
         return drawn
     return [
         Picture("reliability", f"Reliability of the probabilities {of}", partial(reliability_figure, scored)),
         *drawn,
-        Picture("f1_by_threshold", f"F1 over the threshold {of}", partial(thresholds_figure, scored, baseline)),
+        Picture("f1_by_threshold", f"F1 over the threshold {of}", partial(thresholds_figure, scored, baselines)),
     ]
 
 
@@ -48,13 +48,16 @@ def _about(scored: Scored) -> Words:
     said: list[Words] = [
         "Of the test rows, for the class ",
         Plain(scored.positive),
-        ": lines are means over the seeds, bands the middle 80 % of them. A red point is the mean of where the predicted labels "
-        "lie; in the picture of thresholds, of each seed the threshold with the highest F1 on its validation rows and the F1 "
-        "that it has on its test rows. Reliability is of bins of equally many rows.",
+        ": lines are means over the seeds, bands the middle 80 % of them. An orange point is the mean of where the predicted labels "
+        "lie. In the picture of thresholds there is one for each seed: at the threshold with the highest F1 on its validation "
+        "rows, the F1 on its test rows. Reliability is shown in bins of equally many rows.",
     ]
     without = [name for name, variant in scored.variants.items() if variant.f1 is None]
     if without:
         said += [" No probabilities, and so neither reliability nor thresholds, has ", Plain(listed(without)), "."]
+    if scored.from_weights:
+        later = [f"{count} of {name}" for name, count in scored.from_weights.items()]
+        said += [" Scores of these seeds were computed after training, from their weights: ", Plain(listed(later)), "."]
     if scored.lacking:
         seeds = [f"{count} of {name}" for name, count in scored.lacking.items()]
         said += [

@@ -83,8 +83,16 @@ def _about(search: Search) -> list[Block]:
     space: list[list[Words]] = [[InlineCode(key), Plain(str(values))] for key, values in search.space.items()]
     caption: Words = ("What was searched of ", Plain(search.variant))
     why: list[list[Words]] = [[outcome, str(count), Plain(reason)] for outcome, count, reason in all_reasons(search)]
-    reasons = [TableBlock(["trials that", "how many", "why"], why, caption="Trials that cannot win")] if why else []
-    return [Bullets(about_search(search)), TableBlock(["setting", "values to be tried"], space, caption), *reasons]
+    reasons = (
+        [TableBlock(["trials that", "how many", "why"], why, caption="Trials that cannot win", name="search_failures")]
+        if why
+        else []
+    )
+    return [
+        Bullets(about_search(search)),
+        TableBlock(["setting", "values to be tried"], space, caption, name="search_space"),
+        *reasons,
+    ]
 
 
 def _history(search: Search) -> list[Block]:
@@ -113,7 +121,10 @@ def _fresh_seeds(analysis: Analysis, search: Search) -> list[Block]:
         return blocks
     cells = [list(map(Plain, row)) for row in fresh_cells(analysis, search, rows)]
     caption = "The best settings of the search on fresh seeds, beside the variant as it stands"
-    return [*blocks, TableBlock(list(map(Plain, fresh_header(analysis, search))), cells, caption)]
+    return [
+        *blocks,
+        TableBlock(list(map(Plain, fresh_header(analysis, search))), cells, caption, name="search_fresh_seeds"),
+    ]
 
 
 # ---- the best trials -------------------------------------------------------------------------------------------------
@@ -153,7 +164,7 @@ def _trials_table(search: Search, title: str) -> TableBlock:
         *map(Plain, trials_header(search)),
         *(Brief(InlineCode(key), Plain(names[key])) for key in keys),
     ]
-    return TableBlock(header, rows, caption=title)
+    return TableBlock(header, rows, caption=title, name="search_trials")
 
 
 def _cells(trial: Trial, cells: Sequence[str], keys: Sequence[str]) -> Iterator[Words]:

@@ -38,7 +38,7 @@ def _table(analysis: Analysis, jobs: Sequence[JobSummary], keys: Sequence[str], 
         for place, job in enumerate(jobs)
     ]
     header: list[Words] = [*map(InlineCode, keys), *map(Plain, variants), "seeds"]
-    return TableBlock(header, rows, caption=Plain(caption), about=_about(analysis, len(jobs), keys))
+    return TableBlock(header, rows, caption=Plain(caption), about=_about(analysis, len(jobs), keys), name="sweep")
 
 
 def _column(analysis: Analysis, jobs: Sequence[JobSummary], variant: str) -> list[Words]:

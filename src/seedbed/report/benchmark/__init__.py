@@ -1,0 +1,1 @@
+"""Reports on one experiment over several data sets."""
