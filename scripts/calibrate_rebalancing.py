@@ -34,6 +34,7 @@ from simulation import (
     weights_of,
 )
 
+from seedbed.config.baselines import Baselines
 from seedbed.report.analysis import Analysis
 from seedbed.report.paired_tests import LEVEL
 from seedbed.report.rebalancing import RANKING, THRESHOLD, rebalancing
@@ -195,7 +196,7 @@ def only_threshold(values: Values, shown: Shown) -> list[bool]:
     report = simulated_results(*values["f1"].shape, shown)
     assert report.scored is not None
     report.scored.variants.update({name: of_scores(values, place) for place, name in enumerate(report.variants)})
-    found = rebalancing(SimulatedAnalysis(report, "test/f1", BASELINE))
+    found = rebalancing(SimulatedAnalysis(report, "test/f1", Baselines(BASELINE)))
     assert found is not None
     return [change.verdict == THRESHOLD for change in found.changes]
 
