@@ -21,7 +21,7 @@ from seedbed.cli.main import main
 from seedbed.config.experiment import load_experiment
 from seedbed.report.analysis import analyse
 from seedbed.report.printed import table_text
-from seedbed.results import CURVE_COLUMNS, Results
+from seedbed.results import CURVE_COLUMNS, Benchmark, Results
 from seedbed.tracking.store import store_uri
 from tests.conftest import REPOSITORY
 from tests.declared import DECLARED
@@ -122,7 +122,7 @@ def test_own_lightning_module(mine: Path, typed_commands: Typed) -> None:
 
 @pytest.mark.slow
 def test_own_network_strategy_metric_and_augmenter(mine: Path) -> None:
-    assert len(BLOCKS) == 23
+    assert len(BLOCKS) == 24
     outcome = seedbed.run("own", [*OWN_DATA, *SHORT], mine, quiet=True)
     assert outcome.failures == {}
     assert list(dict.fromkeys(outcome.cells["variant"])) == ["none", "half", "shout"]
@@ -223,6 +223,21 @@ def test_estimators_beside_a_network(mine: Path, typed_commands: Typed) -> None:
     assert outcome.failures == {}
     assert list(outcome.results.variants) == ["network", "forest", "weighted", "svm"]
     assert (outcome.results.values("forest", "test/f1") > 0.9).all()
+
+
+@pytest.mark.slow
+def test_many_data_sets(mine: Path, typed_commands: Typed) -> None:
+    draw = np.random.default_rng(0)
+    for path, label, separator in (("patients.csv", "diagnosis", ","), ("churn.csv", "left", ";")):
+        table = pd.DataFrame({"age": draw.normal(50, 9, 60), "dose": draw.normal(size=60)})
+        table.assign(**{label: np.arange(60) % 3 == 0}).to_csv(path, index=False, sep=separator)
+    whole, some = (command.split("  ")[0] for command in typed_commands("seedbed run many"))
+    outcome = seedbed.run("many", [*overrides_of(whole), *SHORT, "variant=none"], mine, quiet=True)
+    assert (outcome.failures, outcome.trained) == ({}, 4)
+    assert seedbed.run("many", [*overrides_of(some), *SHORT, "variant=none"], mine, quiet=True).trained == 0
+    results = seedbed.load("many", config_dir=mine)
+    assert isinstance(results, Benchmark)
+    assert list(results.data_sets) == ["patients"]
 
 
 @pytest.fixture

@@ -32,6 +32,10 @@ finally:
 FILES = {
     "experiments/mine.yaml": "seeds: [3, 5]\nvariants:\n  plain: [imbalance=none]\n  other: [imbalance=own]\n",
     "experiments/spam_twice.yaml": "variants: {a: []}\n",
+    "experiments/several.yaml": (
+        "data_sets: {pima: [data=keel, data.name=pima], mine: [data=messages]}\nvariants: {a: []}\n"
+    ),
+    "experiments/collected.yaml": "data_sets: {collection: keel}\nvariants: {a: []}\n",
     "experiments/broken.yaml": "variants: [\n",
     "data/messages.yaml": "",
     "model/tiny.yaml": "",
@@ -118,6 +122,18 @@ def test_seeds_and_variants(folder: Path) -> None:
     assert offered(*run, "variant=") == ["variant=plain", "variant=other"]
     assert offered(*run, "variant=plain,") == ["variant=plain,other"]
     assert offered(*run, "variant=plain,other,") == []
+
+
+def test_data_sets_that_the_file_lists(folder: Path) -> None:
+    run = ("run", "several", "--config-dir", str(folder))
+    assert offered(*run, "data_sets=") == ["data_sets=pima", "data_sets=mine"]
+    assert offered(*run, "data_sets=mine,") == ["data_sets=mine,pima"]
+    assert "data" not in {text.partition("=")[0] for text in offered(*run, "")}, "they set it for themselves"
+    assert "data_sets=pima" in offered("run", "collected", *run[2:], "data_sets=pi")
+    assert offered("run", "mine", *run[2:], "data_sets=") == []
+    for command in ("export", "verify", "predict", "power", "recommend"):
+        assert offered(command, "several", "--config-dir", str(folder), "--data-set", "") == ["pima", "mine"]
+    assert offered("diff", "several~1", "several", "--config-dir", str(folder), "--data-set", "m") == ["mine"]
 
 
 def test_the_value_of_a_key_may_be_a_file(folder: Path) -> None:

@@ -24,6 +24,7 @@ def job(*keys: str, number: int = 0) -> SweepJob:
         (["model.hidden"], 1, False),
         (["data.path"], 1, True),
         (["data/encoder"], 1, True),
+        (["data_sets"], 1, True),
     ],
 )
 def test_jobs_that_share_their_data_speak_of_it_once(keys: list[str], number: int, said: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,8 @@ from seedbed.tracking.names import ENVIRONMENT
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun
+from seedbed.training import workers
+from seedbed.training.workers import Workers
 from tests.conftest import TrainOnce
 from tests.running.test_runner import store_of
 from tests.stored import client_of, runs
@@ -55,6 +58,21 @@ def launch(once: tuple[Path, Outcome]) -> str:
 def of_one_variant(once: tuple[Path, Outcome], tmp_path: Path) -> Path:
     """A project in which none, 3 seeds in a stack, was trained alone."""
     return Path(shutil.copytree(once[0], tmp_path / "project"))
+
+
+class Here(Executor):
+    """Trains in this process: starting another one takes seconds, and one test alone does that."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(function(*arguments, **named))
+        return future
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_device", [0])
+    monkeypatch.setattr(Workers, "pool", lambda *_: Here())
 
 
 def seed_run(store: Store, variant: str, seed: int) -> TrackedRun:

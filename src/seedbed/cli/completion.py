@@ -118,7 +118,7 @@ def overrides(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
 
 def listed_data_sets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The data sets that the experiment's file lists; of two launches, those of the first one's experiment."""
-    named = str(ctx.params.get("experiment") or ctx.params.get("first") or "")
+    named = next(iter(ctx.args), "")  # click has given nothing to the arguments, as an option has no value yet
     return [name for name in _listed(_experiment(ctx, named.partition("~")[0])) if name.startswith(incomplete)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from seedbed.results import Results
 from seedbed.statistics import summary
 from seedbed.tracking.launches import find_tracked, on_data_set, parts_of, read_codes, read_recorded_config
 from seedbed.tracking.names import CONFIG
-from seedbed.tracking.reading import read_results
+from seedbed.tracking.reading import read_benchmark, read_results
 from seedbed.tracking.runs import Launch
 from seedbed.tracking.store import Store
 
@@ -31,6 +32,7 @@ NARROWEST = 16
 """Characters that a value always gets, however narrow the terminal is."""
 GAP = "  "
 Pair = tuple[str, str]
+_SAME = re.compile(r"[^:\n]+: same\b")
 
 NOT_OF_DATA = ("notes", "same_split", "population", "inspected")
 """What a launch records beside its data and is no setting of theirs; launches of earlier versions lack some of it."""
@@ -111,7 +113,10 @@ def _metric(asked: str | None, sides: Sequence[tuple[Side, Side]]) -> str:
 
 
 def _side(letter: str, store: Store, launch: Launch) -> Side:
-    results = read_results(store, launch, curves=False)
+    return _side_of(letter, store, launch, read_results(store, launch, curves=False))
+
+
+def _side_of(letter: str, store: Store, launch: Launch, results: Results) -> Side:
     return Side(letter, store, launch, results, _configs(store, launch), read_codes(store, launch.id))
 
 
@@ -125,34 +130,37 @@ def _on_data_sets(found: Mapping[str, tuple[Store, Launch]], metric: str | None,
     head = [*_launch_lines(found), _membership("data sets", names["A"], names["B"])]
     if not shared:
         return "\n".join([*head, "No data set is in both launches, so there is nothing to compare."])
-    parts = {letter: {part.data_set: part for part in parts_of(*each)} for letter, each in found.items()}
-    pairs = {
-        name: tuple(_side(letter, store, parts[letter][name]) for letter, (store, _) in found.items())
-        for name in shared
-    }
-    sides = {name: (a, b) for name, (a, b) in pairs.items()}
+    a, b = (_sides(letter, store, launch, shared) for letter, (store, launch) in found.items())
+    sides = {name: (a[name], b[name]) for name in shared}
     metric = _metric(metric, list(sides.values()))
     recipes = {name: [*_recipes(*pair, width), *_circumstances(*pair, width)] for name, pair in sides.items()}
     common = [block for block in recipes[shared[0]] if all(block in blocks for blocks in recipes.values())]
     texts = ["\n".join(head), "\n".join(common)]
     alike = [name for name in shared if _are_alike(*sides[name])]
     for name in shared:
-        own = [block for block in recipes[name] if block not in common]
+        own = [block for block in recipes[name] if block not in common and not _SAME.match(block)]
         if name not in alike:
             own += [_outcomes(*sides[name], metric), *_footnotes(*sides[name])]
         if own:
             texts.append("\n".join([f"On {name}", *own]))
     if alike:
         on = "all data sets that both have" if len(alike) == len(shared) else ", ".join(alike)
-        texts.append(f"The cells are the same on {on}, so there is nothing to test.")
+        texts.append(f"The cells of the variants and seeds in both are the same on {on}, so there is nothing to test.")
     return "\n\n".join(texts)
 
 
+def _sides(letter: str, store: Store, launch: Launch, names: Sequence[str]) -> dict[str, Side]:
+    """A side for each of these data sets; the cells are read once for all."""
+    results = read_benchmark(store, launch).data_sets
+    parts = [part for part in parts_of(store, launch) if part.data_set in names]
+    return {part.data_set: _side_of(letter, store, part, results[part.data_set]) for part in parts}
+
+
 def _are_alike(a: Side, b: Side) -> bool:
-    """Whether both have the same variants, and the same cells of each."""
-    return a.results.variants == b.results.variants and all(
-        _same_cells(a, b, name) == SAME for name in a.results.variants
-    )
+    """Whether the variants and seeds in both are the same cells."""
+    cells = {side.letter: {name: side.fingerprints(name) for name in side.results.variants} for side in (a, b)}
+    both = [(cells["A"][name], cells["B"][name]) for name in cells["A"] if name in cells["B"]]
+    return all(of_a[seed] == of_b[seed] for of_a, of_b in both for seed in of_a if seed in of_b)
 
 
 def _configs(store: Store, launch: Launch) -> dict[str, dict[str, str]]:

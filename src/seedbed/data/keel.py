@@ -12,7 +12,6 @@ from typing import Any
 
 from seedbed.data.feature_csv import FeatureCsv
 from seedbed.data.published.keel import KeelFiles, checked_set
-from seedbed.data.published.keel_sets import SETS, KeelSet
 from seedbed.data.table import Progress, Table
 
 
@@ -56,22 +55,15 @@ class Keel(KeelFiles):
     def load(self, progress: Progress | None = None) -> Table:
         """Read and check the rows; raises ``ConfigError`` and ``DataError``."""
         table = self._table_of(str(self.locate().path)).load(progress)
-        return replace(table, name=self.chosen.name, notes=(*table.notes, *_notes(self.chosen, table)))
+        return replace(table, name=self.chosen.name, notes=tuple(_notes(table)))
 
     def _table_of(self, path: str) -> FeatureCsv:
         return FeatureCsv(path=path, **self.settings)
 
 
-def _notes(chosen: KeelSet, table: Table) -> list[str]:
-    """Of what the set was made, and how its rarer class is called where that may surprise."""
-    others = sum(each.source == chosen.source for each in SETS.values()) - 1
-    notes = []
-    if others:
-        sets = "another set" if others == 1 else f"{others} other sets"
-        notes.append(
-            f"{chosen.name} was made from {chosen.source}, as {'was' if others == 1 else 'were'} {sets} of KEEL's: results "
-            "on two of these are not independent."
-        )
+def _notes(table: Table) -> list[str]:
+    """Those on the rows; how the file is read is known, as its digest is."""
+    notes = [note for note in table.notes if " was read as " not in note]
     if table.positive is not None and table.classes[table.positive] == "negative":
         notes.append(
             "The positive class, of precision, recall, F1 and AUROC, is the one that the file calls 'negative'."

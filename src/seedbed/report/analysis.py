@@ -265,6 +265,10 @@ class Analysis:
         """The values of two variants in the seeds that both have run."""
         return pairs_of(self._ran[first], self._ran[second])
 
+    def what_ran(self, variant: str) -> Ran:
+        """The values of a variant in the seeds that have run, and why some were lost."""
+        return self._ran[variant]
+
     def lost(self, variant: str) -> int:
         """How many seeds of a variant have run without a value to count."""
         return len(self._ran[variant].causes)

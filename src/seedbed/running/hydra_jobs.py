@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seedbed.config.compose import hydra_arguments, hydra_settings
 from seedbed.config.folders import check_name
+from seedbed.config.misplaced import DATA_SET
 from seedbed.config.override_grammar import parse
 from seedbed.config.own_hydra import own_hydra
 from seedbed.errors import ConfigError
@@ -152,7 +153,7 @@ def launch(
         *hydra_arguments(name, config_dir),
         f"hydra.sweep.dir={quoted(str(folder))}",
         *(f"+hydra.job.env_set.{key}={quoted(value)}" for key, value in handed_over.items()),
-        *overrides,
+        *map(for_hydra, overrides),
     ]
     try:
         with (
@@ -168,6 +169,21 @@ def launch(
             raise
         return f"The launcher gave up, and ended what was running: {type(error).__name__}: {error}"
     return ""
+
+
+def for_hydra(override: str) -> str:
+    """An override as Hydra can compose it: a list of data sets as a text, since it takes no list in place of a mapping."""
+    (item,) = parse([override])
+    if item.key_or_group != DATA_SET.key:
+        return override
+    texts = item.sweep_string_iterator() if item.is_sweep_override() else [item.get_value_element_as_str()]
+    return f"{DATA_SET.key}={','.join(map(quoted, texts))}"
+
+
+def from_hydra(override: str) -> str:
+    """The override that ``for_hydra`` was given, or a job's part of it."""
+    key, _, _ = override.partition("=")
+    return f"{key}={parse([override])[0].value()}" if key == DATA_SET.key else override
 
 
 def _environment(config_dir: str | PathLike[str] | None) -> dict[str, str]:

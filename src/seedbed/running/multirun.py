@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 
 from seedbed.config.compose import BaseConfig, adding
 from seedbed.config.experiment import load_experiments
+from seedbed.config.misplaced import DATA_SET
 from seedbed.config.override_grammar import by_group, in_grammar, parse
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.paths import project_folder
@@ -28,6 +29,7 @@ from seedbed.running.hydra_jobs import (
     SEARCHES,
     Stopped,
     enter_job,
+    from_hydra,
     is_for_hydra,
     launch,
     launcher_settings,
@@ -72,7 +74,8 @@ def run_jobs(
 
     threads = threads_of_a_job(hydra, len(jobs))
     folder = own_folder(project_folder(config_dir) / "multirun" / name)
-    added = BaseConfig.of_experiment(name, config_dir).added_keys(jobs[0])
+    composed = [text for text in jobs[0] if not text.startswith(f"{DATA_SET.key}=")]
+    added = BaseConfig.of_experiment(name, config_dir).added_keys(composed)
     sweep = {
         "id": f"{folder.name}_{uuid.uuid4().hex[:6]}",  # a server may hold the sweeps of several projects
         "keys": _swept_keys(overrides),
@@ -160,9 +163,9 @@ def _job(_: DictConfig) -> None:
     if sweep["threads"]:
         torch.set_num_threads(sweep["threads"])
     name = config.runtime.choices["experiments"]
-    for_hydra = adding(sweep["added"], sweep["added"])
+    added = adding(sweep["added"], sweep["added"])
     overrides = [
-        text.removeprefix("++") if text.partition("=")[0] in for_hydra else text
+        from_hydra(text.removeprefix("++") if text.partition("=")[0] in added else text)
         for text in config.overrides.task
         if not text.startswith("experiments=")
     ]

@@ -71,9 +71,7 @@ def verify(
         tables: dict[str, Dataset] = {}
         stacks = [prepare_stack(store, stack, tables, display) for stack in stacks_of(store, chosen)]
         parts = parts_of(store, launch, data_set)
-        allowances = {
-            key: allowed for part in parts for key, allowed in _allowances(store, part, tolerance, parts).items()
-        }
+        allowances = _allowances(store, parts, tolerance)
         checks = _train_and_compare(store, stacks, allowances, display)
     on = f" on {launch.data_set or data_set}" if len(parts) == 1 and (launch.data_set or data_set) else ""
     over = f", on {len({cell.data_set for cell in chosen})} of {len(parts)} data sets" if len(parts) > 1 else ""
@@ -83,20 +81,22 @@ def verify(
     return Verification(about, tuple(checks[cell.run.id] for cell in chosen))
 
 
-def _allowances(store: Store, launch: Launch, tolerance: float | None, parts: Sequence[Launch]) -> dict[str, Allowance]:
-    """What is allowed where bits cannot be asked for, by the fingerprint of each cell of the launch, one of the ``parts`` of one."""
-    plan = read_plan(store, launch.id)
-    several = launch.data_set if len(parts) > 1 else ""
-    command = f"seedbed verify {store.experiment} --alone{f' --data-set {launch.data_set}' if launch.above else ''}"
+def _allowances(store: Store, parts: Sequence[Launch], tolerance: float | None) -> dict[str, Allowance]:
+    """What is allowed where bits cannot be asked for, by the fingerprint of each cell of a launch, or of its parts on data sets."""
+    plans = [(part, read_plan(store, part.id)) for part in parts]
+    every = [fingerprint for _, plan in plans for cells in plan.values() for _, fingerprint in cells]
+    alone = {cell.fingerprint: cell for cell in store.trained_alone(every)} if tolerance is None else {}
     allowances: dict[str, Allowance] = {}
-    for variant, cells in plan.items():
-        fingerprints = [fingerprint for _, fingerprint in cells]
-        name = name_on(several, variant)
-        if tolerance is None:
-            allowed = _measured_allowance(name, store.trained_alone(fingerprints), command)
-        else:
-            allowed = Allowance(tolerance, reason=f"{name}: {tolerance:g}, as --tolerance says.")
-        allowances |= dict.fromkeys(fingerprints, allowed)
+    for part, plan in plans:
+        command = f"seedbed verify {store.experiment} --alone{f' --data-set {part.data_set}' if part.above else ''}"
+        for variant, cells in plan.items():
+            fingerprints = [fingerprint for _, fingerprint in cells]
+            name = name_on(part.data_set if len(parts) > 1 else "", variant)
+            if tolerance is None:
+                allowed = _measured_allowance(name, [alone[of] for of in fingerprints if of in alone], command)
+            else:
+                allowed = Allowance(tolerance, reason=f"{name}: {tolerance:g}, as --tolerance says.")
+            allowances |= dict.fromkeys(fingerprints, allowed)
     return allowances
 
 

@@ -68,8 +68,8 @@ def read_results(
 def read_benchmark(store: Store, launch: Launch) -> Benchmark:
     """The results of a launch over several data sets, without curves; raises ``TrackingError`` as ``read_results``."""
     parts = parts_of(store, launch)
-    finished = store.cells()
-    of_parts = {part.data_set: _of_launch(store, part, finished) for part in parts}
+    finished, known = store.cells(), [*store.launches(), *store.on_data_sets()]
+    of_parts = {part.data_set: _of_launch(store, part, finished, known) for part in parts}
     applying = {variant for results in of_parts.values() for variant in results.variants}
     return Benchmark(
         experiment=store.experiment,
@@ -86,12 +86,16 @@ def _of_launch(
     store: Store,
     launch: Launch,
     finished: Mapping[str, SeedRun],
+    known: Sequence[Launch] | None = None,
     *,
     curves: bool = False,
     predicted: bool = False,
     scored: bool = False,
 ) -> Results:
-    """The results of a launch, or of what it did on one data set, with its cells among the ``finished`` ones by fingerprint."""
+    """The results of a launch, or of what it did on one data set, with its cells among the ``finished`` ones by fingerprint.
+
+    ``known`` are all launches, and what they did on data sets, where these were read before.
+    """
     plan = read_plan(store, launch.id)
     own = {
         fingerprint: cell for cells in plan.values() for _, fingerprint in cells if (cell := finished.get(fingerprint))
@@ -118,20 +122,20 @@ def _of_launch(
         labels={name: label for cell in own.values() for name, label in cell.labels.items()},
         overrides=recipe_overrides(store, launch),
         launch=launch.id,
-        launches=[other.row for other in _launches(store, used)],
+        launches=[other.row for other in _launches(store, used, known)],
         rounding=store.trained_alone(own),
         predicted=read_predicted(store, plan, own, target) if target else None,
         scored=read_scored(store, plan, own, data) if scored else None,
     )
 
 
-def _launches(store: Store, used: Collection[str]) -> list[Launch]:
+def _launches(store: Store, used: Collection[str], known: Sequence[Launch] | None) -> list[Launch]:
     """The launches with these ids, or what they did on one data set; oldest first."""
-    known = [launch for launch in reversed(store.launches()) if launch.id in used]
-    if len(known) == len(used):
-        return known
-    on_data_sets = [part for part in store.on_data_sets() if part.id in used]
-    return sorted([*known, *on_data_sets], key=lambda launch: launch.started)
+    found = [launch for launch in (store.launches() if known is None else known) if launch.id in used]
+    if known is None and len(found) < len(used):
+        found += [part for part in store.on_data_sets() if part.id in used]
+    found.reverse()  # the latest came first, which counts for launches of one moment
+    return sorted(found, key=lambda launch: launch.started)
 
 
 def _declared(store: Store, launch: Launch, config: Mapping[str, Any]) -> tuple[Declared, bool]:

@@ -64,6 +64,7 @@ def test_tables_name_the_data_set_first(tmp_path: Path) -> None:
     assert [row["verdict"] for row in over] == ["worse", "better", "no verdict"]
 
 
+@pytest.mark.slow
 def test_a_metric_that_one_data_set_lacks_is_read_back(tmp_path: Path) -> None:
     benchmark = benchmark_of()
     bare = benchmark.data_sets["set2"].cells.drop(columns="test/f1")
@@ -100,6 +101,7 @@ def test_names_with_special_characters_stand_as_they_are(tmp_path: Path) -> None
     assert list(read.data_sets) == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5, 12])
 def test_every_format_of_few_and_many_data_sets(count: int, tmp_path: Path) -> None:
     base = levels(count)
@@ -122,7 +124,8 @@ def test_the_page_says_what_it_is_about(tmp_path: Path) -> None:
     page = (tmp_path / "report.md").read_text()
     headings = re.findall(r"^## (.*)", page, re.MULTILINE)
     assert headings == [
-        "Result", "Over data sets", "Average ranks", "How steady the ranking is", "What was left out", "Data sets",
+        "Result", "Over data sets", "Average ranks", "How steady the ranking is",
+        "Differences by what the data sets are like", "What was left out", "Data sets",
         "What each variant did", "Recipe", "Seeds trained by launch", "Environment", "Repeat",
     ]  # fmt: skip
     assert "`smote` does not apply to `set0`: it needs numbers" in page
@@ -135,6 +138,7 @@ def test_the_page_says_what_it_is_about(tmp_path: Path) -> None:
     assert page.rstrip().endswith("seedbed run made_up\nseedbed report made_up\n```")
 
 
+@pytest.mark.slow
 def test_claims_are_checked_over_data_sets(tmp_path: Path) -> None:
     claims = [
         {"text": "SMOTE does better", "check": {"worse_than": ["none", "smote"]}},
@@ -173,6 +177,7 @@ def test_findings_are_filled_in_over_data_sets(tmp_path: Path) -> None:
     assert "SMOTE is better on seven data sets, at 1.0, 0.56 on the second." in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_command_writes_it_anew(tmp_path: Path) -> None:
     write_benchmark(benchmark_of(), tmp_path / "a")
     made = CliRunner().invoke(

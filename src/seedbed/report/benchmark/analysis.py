@@ -193,7 +193,9 @@ class BenchmarkAnalysis:
             if why := without_value(analysis, variant):
                 reasons.setdefault(why, []).append(f"`{variant}`")
         said = [f"{', '.join(names)} {_plural(why, len(names))}" for why, names in reasons.items()]
-        return "; ".join(said) or "no seed has run, or has a value, in all variants"
+        if not said and (means := means_of(analysis, self.ranked)) is not None and any(means.lost):
+            return "runs were lost, and no value stands for them"
+        return "; ".join(said) or "no seed has run in all variants"
 
     @cached_property
     def block(self) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from seedbed.data_set_statistics import data_sets_needed, least_p
 from seedbed.report.answer import EQUIVALENT, LARGEST_SHOWN, MOST_CLAUSES, claims_sentence
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis
 from seedbed.report.benchmark.pairs import OverDataSets
-from seedbed.report.benchmark.words import code, counted, difference_text, named
+from seedbed.report.benchmark.words import code, counted, difference_text, named, reason
 from seedbed.report.claims import Claim
 from seedbed.report.departures import foreign_data
 from seedbed.report.formatting import count_word, listed
@@ -61,7 +61,8 @@ def _differences(analysis: BenchmarkAnalysis) -> str:
         clauses.append(_undecided(analysis, undecided, others=bool(apart)))
     if not clauses:
         return _untested(analysis)
-    first = f"Over {_data_sets(apart + undecided)}, on {code(analysis.label())}"
+    distances = f" ({analysis.declared.distances})" if analysis.declared.distances else ""
+    first = f"Over {_data_sets(apart + undecided)}, on {code(analysis.label())}{distances}"
     tested = f"{first}: {_counts(analysis, apart) if many else ''}{'; '.join(clauses)}."
     return " ".join(filter(None, [tested, _untested(analysis)]))
 
@@ -97,10 +98,10 @@ def _largest(analysis: BenchmarkAnalysis, apart: Sequence[OverDataSets]) -> list
 
 
 def _clause(analysis: BenchmarkAnalysis, row: OverDataSets) -> str:
-    lost = " (of the runs that did not diverge or fail; the verdict counts the others as the worst)"
+    lost = ", of the runs that did not diverge or fail; the verdict counts the others as the worst"
     return (
         f"{code(row.variant)} is {row.verdict} than {code(row.other)} (median difference {difference_text(analysis, row)}, "
-        f"{_standing(analysis, row)}){lost if row.pair.lost_on else ''}"
+        f"{_standing(analysis, row)}{lost if row.pair.lost_on else ''})"
     )
 
 
@@ -137,7 +138,7 @@ def _untested(analysis: BenchmarkAnalysis) -> str:
     reasons: dict[str, list[OverDataSets]] = {}
     for row in analysis.family:
         if row.verdict == UNTESTED:
-            reasons.setdefault(row.test.words, []).append(row)
+            reasons.setdefault(reason(row), []).append(row)
     return " ".join(
         f"Not tested on {code(analysis.label())}: "
         f"{listed(f'{code(row.variant)} against {code(row.other)}' for row in rows[:MOST_CLAUSES])}"
@@ -170,7 +171,7 @@ def too_few(analysis: BenchmarkAnalysis) -> str:
     if most >= data_sets_needed(len(tests)):
         return ""
     if most == 1:
-        return "One data set says nothing of others: what its own tests say of it stands in the table below."
+        return "One data set says nothing of others: what the tests on it say stands in the table."
     least = least_p(most)
     count = count_word(most).capitalize()
     if least >= LEVEL:
@@ -278,25 +279,29 @@ def _on_each(analysis: BenchmarkAnalysis) -> list[str]:
     )
     if not told:
         return ["On no single data set do the ordinary tests tell any of these pairs apart."]
-    return [f"{first}{more}. {false_verdicts(analysis.families)}".rstrip()]
+    return [f"{first}{more}. {_false_verdicts(analysis.families)}".rstrip()]
 
 
 def _told_on_each(analysis: BenchmarkAnalysis, variant: str, other: str) -> str:
+    """ "`a` is better than `b` on two and worse on one of 12"."""
     counts = analysis.told_on_each(variant, other)
-    ways = [f"{way} on {count_word(counts[way])}" for way in (BETTER, WORSE, HIGHER, LOWER) if counts[way]]
-    against = f" than {code(other)}"
-    return f"{code(variant)} is {' and '.join(ways)} of {counts.total()}{against}" if ways else ""
+    ways = [(way, count_word(counts[way])) for way in (BETTER, WORSE, HIGHER, LOWER) if counts[way]]
+    if not ways:
+        return ""
+    (first, on_first), *others = ways
+    rest = "".join(f" and {way} on {count}" for way, count in others)
+    return f"{code(variant)} is {first} than {code(other)} on {on_first}{rest} of {counts.total()}"
 
 
-def false_verdicts(families: int) -> str:
-    """How many data sets would have a false verdict of their own, if nothing differed; "" of one family."""
+def _false_verdicts(families: int) -> str:
+    """How many data sets would have a false verdict of their own, if nothing differed; "" of one."""
     if families < 2:
         return ""
     expected = families * LEVEL
-    said = f"up to {count_word(round(expected))}" if abs(expected - round(expected)) < 1e-9 else f"up to {expected:.2g}"
+    said = count_word(round(expected)) if abs(expected - round(expected)) < 1e-9 else f"{expected:.2g}"
     return (
-        f"Holm's method allows for the comparisons of one data set, and not for the {counted(families)}: if nothing differed on "
-        f"any of them, a false verdict would be expected on {said} of them."
+        "Holm's method allows for the comparisons of one data set, and not for many data sets: if nothing differed on any, each "
+        f"would have a false verdict with a chance of up to {100 * LEVEL:g} %, so of {count_word(families)} up to {said}."
     )
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from seedbed.data_set_statistics import data_sets_needed, least_p
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis
 from seedbed.report.benchmark.evidence import BenchmarkEvidence
 from seedbed.report.benchmark.pairs import OverDataSets
 from seedbed.report.benchmark.words import counted, difference_text, named, said
-from seedbed.report.blocks import Block, Brief, Heading, Math, Number, Paragraph, Plain, TableBlock, Words
+from seedbed.report.blocks import Block, Brief, Figure, Heading, Math, Number, Paragraph, Plain, TableBlock, Words
 from seedbed.report.formatting import count_word, number, p_text
 from seedbed.report.paired_tests import LEVEL
+from seedbed.report.pictures.data_sets import data_sets_figure, panels_at_once
+from seedbed.report.pictures.pairs import drawn_pairs, parts
 from seedbed.report.pictures.picture import Picture
 
 
@@ -19,7 +23,7 @@ def section(evidence: BenchmarkEvidence) -> list[Block]:
     if not analysis.family or not analysis.of_each:
         return []
     exploratory = [Paragraph(analysis.exploratory)] if analysis.exploratory else []
-    return [Heading("Over data sets"), *exploratory, _table(analysis)]
+    return [Heading("Over data sets"), *exploratory, *map(Figure, pictures(evidence)), _table(analysis)]
 
 
 def _table(analysis: BenchmarkAnalysis) -> TableBlock:
@@ -135,5 +139,18 @@ def _about_chances(analysis: BenchmarkAnalysis) -> str:
 
 
 def pictures(evidence: BenchmarkEvidence) -> list[Picture]:
-    """The differences by data set."""
-    return []
+    """The differences by data set, in as many pictures as the pairs need; [] where no data set has any."""
+    analysis = evidence.analysis
+    rows = drawn_pairs(analysis)
+    if not rows:
+        return []
+    drawn = parts(rows, panels_at_once(analysis))
+    return [_picture(analysis, part, place, len(drawn)) for place, part in enumerate(drawn, 1)]
+
+
+def _picture(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets], place: int, whole: int) -> Picture:
+    to = f" to {analysis.baseline}" if analysis.baseline else ""
+    which = f" ({place} of {whole})" if whole > 1 else ""
+    caption = f"Differences{to} on {analysis.label()} by data set, and their medians over data sets{which}"
+    name = "differences" if place == 1 else f"differences_{place}"
+    return Picture(name, caption, lambda: data_sets_figure(analysis, rows))

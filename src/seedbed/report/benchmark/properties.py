@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from seedbed.report.benchmark.evidence import BenchmarkEvidence
-from seedbed.report.blocks import Block
+from seedbed.report.blocks import Block, Figure, Heading, Paragraph
+from seedbed.report.formatting import listed
+from seedbed.report.pictures.pairs import drawn_pairs, parts
 from seedbed.report.pictures.picture import Picture
+from seedbed.report.pictures.properties import AT_ONCE, drawn_properties, properties_figure
 from seedbed.results import Results
 
 ROWS, IMBALANCE, FEATURES = "rows", "imbalance ratio", "features"
+_ABOUT = (
+    "These are observations, and no verdicts: the data sets differ in more than one property at once, and of many "
+    "correlations some are large by chance."
+)
 
 
 def properties_of(results: Results) -> dict[str, float]:
@@ -35,10 +43,28 @@ def imbalance_ratio(results: Results) -> float | None:
 
 
 def section(evidence: BenchmarkEvidence) -> list[Block]:
-    """The picture; [] where there is nothing to draw."""
-    return []
+    """The pictures; [] where there is nothing to draw."""
+    drawn = pictures(evidence)
+    return (
+        [Heading("Differences by what the data sets are like"), *map(Figure, drawn), Paragraph(_ABOUT)] if drawn else []
+    )
 
 
 def pictures(evidence: BenchmarkEvidence) -> list[Picture]:
-    """The differences against each property."""
-    return []
+    """The differences against each property, in as many pictures as the pairs need; [] of too few data sets."""
+    analysis = evidence.analysis
+    properties = {name: properties_of(results) for name, results in evidence.benchmark.data_sets.items()}
+    columns = drawn_properties(analysis, properties)
+    if not columns:
+        return []
+    drawn = parts(drawn_pairs(analysis), AT_ONCE)
+    to = f" to {analysis.baseline}" if analysis.baseline else ""
+    caption = f"Differences{to} on {analysis.label()} against {listed(columns)} of the data sets"
+    return [
+        Picture(
+            "properties" if place == 1 else f"properties_{place}",
+            f"{caption} ({place} of {len(drawn)})" if len(drawn) > 1 else caption,
+            partial(properties_figure, analysis, part, properties),
+        )
+        for place, part in enumerate(drawn, 1)
+    ]

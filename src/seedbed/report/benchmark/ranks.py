@@ -9,14 +9,13 @@ from seedbed.report.blocks import Block, Figure, Heading, Paragraph
 from seedbed.report.formatting import count_word
 from seedbed.report.paired_tests import LEVEL
 from seedbed.report.pictures.picture import Picture
+from seedbed.report.pictures.ranks import ranks_figure
 
 
 def section(evidence: BenchmarkEvidence) -> list[Block]:
     """The diagram; [] of fewer than three variants, or where they have no data set in common."""
-    analysis = evidence.analysis
-    if len(analysis.average_ranks) < 3:
-        return []
-    return [Heading("Average ranks"), *map(Figure, pictures(evidence)), Paragraph(_about(analysis))]
+    drawn = pictures(evidence)
+    return [Heading("Average ranks"), *map(Figure, drawn), Paragraph(_about(evidence.analysis))] if drawn else []
 
 
 def _about(analysis: BenchmarkAnalysis) -> str:
@@ -39,5 +38,10 @@ def _about(analysis: BenchmarkAnalysis) -> str:
 
 
 def pictures(evidence: BenchmarkEvidence) -> list[Picture]:
-    """The diagram."""
-    return []
+    """The diagram; [] of fewer than three variants, or where they have no data set in common."""
+    analysis = evidence.analysis
+    if len(analysis.average_ranks) < 3:
+        return []
+    caption = f"Critical-difference diagram on {analysis.label()}, over {counted(len(analysis.common))}"
+    ranking = analysis.ranking
+    return [Picture("ranks", caption, lambda: ranks_figure(analysis.ranked, ranking.ranks, ranking.bars))]

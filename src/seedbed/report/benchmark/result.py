@@ -37,7 +37,7 @@ def table(analysis: BenchmarkAnalysis) -> TableBlock:
             [Plain(name), *(_cell(analysis, name, variant) for variant in variants)]
             for name in analysis.benchmark.data_sets
         ],
-        caption=(Plain(analysis.benchmark.experiment), ": ", Plain(analysis.label())),
+        caption=Plain(analysis.benchmark.experiment),
         about=_about(analysis),
         notes=_notes(analysis),
         last=_ranks(analysis),

@@ -78,7 +78,7 @@ def _one_of(data_sets: Sequence[str]) -> str:
     """ "`a`", or "`a` or `b`"."""
     if len(data_sets) == 1:
         return code(data_sets[0])
-    return f"one of {named(data_sets)}"
+    return f"any one of {named(data_sets)}"
 
 
 def _best_without_thirds(analysis: BenchmarkAnalysis, thirds: Thirds | None) -> list[str]:
@@ -128,8 +128,7 @@ def _verdicts(analysis: BenchmarkAnalysis) -> list[str]:
 
 def _changed(analysis: BenchmarkAnalysis, place: int, verdict: str, data_sets: Sequence[str]) -> str:
     row = analysis.family[place]
-    where = _one_of(data_sets) if len(data_sets) > 1 else code(data_sets[0])
-    return f"{code(row.variant)} against {code(row.other)} is '{verdict}' without {where} (of all: '{row.verdict}')"
+    return f"{code(row.variant)} against {code(row.other)} is '{verdict}' without {_one_of(data_sets)} (with all: '{row.verdict}')"
 
 
 def _verdicts_without_thirds(analysis: BenchmarkAnalysis, thirds: Thirds | None) -> list[str]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from seedbed.metrics import Metric
 from seedbed.report.analysis import Analysis
-from seedbed.report.paired_tests import Ran, ran
 from seedbed.statistics import finite
 
 
@@ -34,7 +33,7 @@ def means_of(analysis: Analysis, variants: Sequence[str]) -> Means | None:
     """
     if any(without_value(analysis, name) for name in variants):
         return None
-    runs = [_ran(analysis, name) for name in variants]
+    runs = [analysis.what_ran(name) for name in variants]
     seeds = sorted(set.intersection(*(set(of_one.values) for of_one in runs)))
     if not seeds:
         return None
@@ -51,15 +50,11 @@ def without_value(analysis: Analysis, variant: str) -> str:
     """Why a variant has no place among the data set's others; "" where it has one, be it that of seeds that were all lost."""
     if variant not in analysis.results.variants:
         return "does not apply"
-    if not _ran(analysis, variant).values:
+    if not analysis.what_ran(variant).values:
         return "was not run"
     if analysis.results.sound_seeds(variant) and not analysis.summaries[variant].n:
         return f"has no value of {analysis.metric}"
     return ""
-
-
-def _ran(analysis: Analysis, variant: str) -> Ran:
-    return ran(analysis.results.cells_of(variant), analysis.metric, analysis.declared)
 
 
 def with_lost_as_worst(rows: Sequence[Means], metric: Metric) -> NDArray[np.float64] | None:

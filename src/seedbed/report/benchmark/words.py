@@ -37,6 +37,11 @@ def difference_text(analysis: BenchmarkAnalysis, row: OverDataSets) -> str:
     return f"{text} [{number(interval.low, analysis.decimals)}, {number(interval.high, analysis.decimals)}]"
 
 
+def reason(row: OverDataSets) -> str:
+    """Why there is no test of a pair."""
+    return row.test.words if row.test.n else "there is no data set on which both have a value"
+
+
 def said(row: OverDataSets) -> str:
     """The verdict as a table says it."""
-    return f"{row.verdict} ({row.test.words})" if row.test.p is None else row.verdict
+    return f"{row.verdict} ({reason(row)})" if row.test.p is None else row.verdict

@@ -1,4 +1,4 @@
-"""The critical-difference diagram: mean ranks over the seeds, and which of them Nemenyi's test does not tell apart."""
+"""The critical-difference diagram: mean ranks over seeds or data sets, and bars over those that no test tells apart."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ from seedbed.figures import BLACK, BLUE, short_names
 _STEP, _BAR_STEP = 0.34, 0.16
 _AXIS, _CHARACTER = 3.2, 0.075
 """Inches of the axis of ranks, and of a character of a name beside it."""
+_ABOVE, _ABOVE_SCALE = 0.5, 0.95
+"""Inches above the axis, without a critical difference and with it."""
 
 
-def ranks_figure(names: Sequence[str], ranks: Sequence[float], critical_difference: float) -> Figure:
-    """Names at their mean ranks, the best at the left; a bar joins those within the critical difference.
+def ranks_figure(
+    names: Sequence[str],
+    ranks: Sequence[float],
+    bars: Sequence[tuple[float, float]],
+    critical_difference: float | None = None,
+) -> Figure:
+    """Names at their mean ranks, the best at the left; ``bars`` are the first and last rank of those not told apart.
 
+    The critical difference is drawn above the axis; a test of each two variants has none.
     Source: Demsar, JMLR 7, 2006, section 3.2.4.
     """
     order = sorted(range(len(names)), key=lambda place: ranks[place])
     left = order[: math.ceil(len(order) / 2)]
-    bars = cliques(sorted(ranks), critical_difference)
     top = 0.35 + _BAR_STEP * len(bars)
     depth = top + _STEP * len(left)
+    above = _ABOVE if critical_difference is None else _ABOVE_SCALE
     shown = list(short_names(names).values())
     beside = _CHARACTER * (max(map(len, shown)) + len(" 10.00   "))
     width = max(7.2, _AXIS + 2 * beside)
-    figure = Figure(figsize=(width, 0.95 + depth), layout="constrained")
+    figure = Figure(figsize=(width, above + depth), layout="constrained")
     axes = figure.add_subplot()
     lowest, highest = 1, len(names)
     axes.plot([lowest, highest], [0, 0], color=BLACK, linewidth=1)
@@ -42,11 +50,12 @@ def ranks_figure(names: Sequence[str], ranks: Sequence[float], critical_differen
     for place, (start, end) in enumerate(bars):
         height = -0.22 - _BAR_STEP * place
         axes.plot([start - 0.04, end + 0.04], [height] * 2, color=BLUE, linewidth=4, solid_capstyle="butt")
-    _scale(axes, lowest, critical_difference)
+    if critical_difference is not None:
+        _scale(axes, lowest, critical_difference)
     span = highest - lowest
     air = span * (width - _AXIS) / 2 / _AXIS
     axes.set_xlim(lowest - air, highest + air)
-    axes.set_ylim(-depth - 0.05, 0.95)
+    axes.set_ylim(-depth - 0.05, above)
     axes.axis("off")
     return figure
 

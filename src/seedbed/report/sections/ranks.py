@@ -7,7 +7,7 @@ from seedbed.report.blocks import Block, Figure, Heading, Number, Paragraph
 from seedbed.report.evidence import Evidence
 from seedbed.report.formatting import count_word, p_text
 from seedbed.report.pictures.picture import Picture
-from seedbed.report.pictures.ranks import ranks_figure
+from seedbed.report.pictures.ranks import cliques, ranks_figure
 
 
 def section(evidence: Evidence) -> list[Block]:
@@ -27,7 +27,8 @@ def pictures(evidence: Evidence) -> list[Picture]:
     if critical is None:
         return []
     caption = f"Critical-difference diagram on {evidence.analysis.label()}, over the seeds"
-    return [Picture("ranks", caption, lambda: ranks_figure(names, ranking.ranks, critical))]
+    bars = cliques(sorted(ranking.ranks), critical)
+    return [Picture("ranks", caption, lambda: ranks_figure(names, ranking.ranks, bars, critical))]
 
 
 def _about(analysis: Analysis, p: float) -> Paragraph:
