@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 import scipy.stats
-from calibrate_statistics import (
+from calibrate_statistics import RESAMPLES, ends, population_intervals, resampled_families, verdicts
+from numpy.typing import NDArray
+from simulation import (
     COMMAND,
     MISSED,
     NULL_VARIANTS,
-    RESAMPLES,
     Block,
     Data,
     Finding,
@@ -35,20 +36,15 @@ from calibrate_statistics import (
     covering,
     draw_splits,
     draw_starts,
-    ends,
     exchangeable,
     paragraph,
-    population_intervals,
-    resampled_families,
     result,
     simulate,
     table,
     test_to_train,
-    verdicts,
     versions,
     wanted_block,
 )
-from numpy.typing import NDArray
 
 from seedbed.report.analysis import BETTER, WORSE
 from seedbed.report.paired_tests import PairedTest

@@ -388,9 +388,14 @@ def wilcoxon_p(differences: ArrayLike) -> float | None:
         return None
     _, group, sizes = np.unique(np.abs(array), return_inverse=True, return_counts=True)
     doubled_ranks = (2 * sizes.cumsum() - sizes + 1)[group]  # of ties, the mean of their ranks
-    chances = rank_sum_chances(doubled_ranks)
+    chances = _chances_of_sorted(tuple(np.sort(doubled_ranks).tolist()))
     positive = int(doubled_ranks[array > 0].sum())
     return float(min(1.0, 2 * min(chances[: positive + 1].sum(), chances[positive:].sum())))
+
+
+@lru_cache(maxsize=8)  # without ties, every test of n pairs has the same ranks
+def _chances_of_sorted(ranks: tuple[int, ...]) -> NDArray[np.float64]:
+    return rank_sum_chances(ranks)
 
 
 def rank_sum_chances(ranks: ArrayLike) -> NDArray[np.float64]:

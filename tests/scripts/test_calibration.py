@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from seedbed.data.splits import GroupStratifiedSplit
 from seedbed.data.table import Table
+from seedbed.tracking.two_classes import Cuts, f1_of
 from tests.conftest import REPOSITORY
 from tests.scripts.loading import SCRIPTS, load_script
 
 calibration = load_script("calibrate_statistics")
 hard = load_script("calibrate_hard_cases")
+of_thresholds = load_script("calibrate_rebalancing")
+over_data_sets = load_script("calibrate_data_sets")
 PLAN = calibration.Plan(calibration.Setting(), seeds=10, further_runs=100, seed=0)
 
 
@@ -124,6 +128,89 @@ def test_the_plain_contrast_is_the_paired_t_test():
     paired = calibration.compare(a, b, design="fixed")
     plain = calibration.compare(a, b, design="resampled", test_to_train=0.0)
     assert (plain.p, plain.low, plain.high) == (paired.p, paired.low, paired.high)
+
+
+# ---- only the threshold ----------------------------------------------------------------------------------------------
+
+
+def test_scores_are_measured_as_the_store_measures_them():
+    data, sides, rng = of_thresholds.drawn(PLAN, 0)
+    setting = of_thresholds.SETTING
+    variants, starts = calibration.exchangeable(setting)[:2], calibration.draw_starts(2, 2, setting, rng)
+    found = of_thresholds.measured(data, sides[:2], variants, starts)
+    weights = of_thresholds.weights_of(data, sides[:2], variants, starts, setting)
+    for run in range(2):
+        test = sides[run] == 2
+        positive = data.labels[test] > 0
+        for variant, threshold in enumerate((0.0, -of_thresholds.LOWERED)):
+            scores = data.features[test] @ weights[run, variant]
+            cuts = Cuts.of(scores, positive)
+            assert found["auroc"][run, variant] == pytest.approx(cuts.auroc)
+            assert found["average_precision"][run, variant] == pytest.approx(cuts.average_precision)
+            assert found["f1"][run, variant] == pytest.approx(f1_of(scores > threshold, positive))
+
+
+@pytest.mark.slow
+def test_only_the_threshold_is_said_without_a_difference_and_seldom_at_the_margin():
+    noted = calibration.simulate(partial(of_thresholds.rebalancing_records, 0.03), PLAN, 30, jobs=1, name="test")
+    assert noted["resampled/power/10"].mean() > 0.5
+    assert noted["fixed/power/30"].mean() > 0.5
+    at_the_margin = [values for name, values in noted.items() if "power" not in name]
+    assert len(at_the_margin) == 20
+    assert max(values.mean() for values in at_the_margin) <= 0.2
+    assert len(list(of_thresholds.rebalancing_findings(noted, 0.03))) == 24
+
+
+def test_the_margin_is_that_of_the_simulated_report():
+    data, sides, rng = of_thresholds.drawn(PLAN, 0)
+    values = of_thresholds.alike_on_one_split(data, sides, rng)
+    wide, narrow = (of_thresholds.Shown("fixed", 0.3, margin) for margin in (0.05, 1e-6))
+    assert of_thresholds.only_threshold(values, wide) == [True] * of_thresholds.OTHERS
+    assert of_thresholds.only_threshold(values, narrow) == [False] * of_thresholds.OTHERS
+    alike = values | {"f1": np.repeat(values["f1"][:, :1], 1 + of_thresholds.OTHERS, axis=1)}
+    assert not any(of_thresholds.only_threshold(alike, wide))
+    moved = of_thresholds.shifted(values, 0.02, 1)["auroc"] - values["auroc"]
+    np.testing.assert_allclose(moved, np.broadcast_to([0, -0.02, 0, 0], moved.shape))
+
+
+# ---- over data sets ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_variants_that_differ_on_each_data_set_alone_are_seldom_told_apart():
+    noted = calibration.simulate(over_data_sets.data_set_records, PLAN, 40, jobs=1, name="test")
+    for name, population in over_data_sets.POPULATIONS.items():
+        for others in population.others:
+            assert not noted[f"{name}/wrong/{others}/6"].any()  # six data sets cannot tell any apart
+            assert noted[f"{name}/wrong/{others}/50"].mean() <= 0.2
+        assert share(noted[f"{name}/interval/20"], 0.0) > 0.8
+    assert noted["normal/pooled/20"].mean() > 0.3  # seeds of one data set are no independent draws
+    assert noted["normal/found/50"].mean() > 0.8
+    assert len(list(over_data_sets.family_findings(noted))) == 24
+    assert len(list(over_data_sets.interval_findings(noted))) == 24
+
+
+@pytest.mark.slow
+def test_pairs_without_a_difference_are_seldom_separated():
+    noted = calibration.simulate(over_data_sets.pair_records, PLAN, 20, jobs=1, name="test")
+    assert max(values.mean() for values in noted.values()) <= 0.25
+    assert len(list(over_data_sets.pair_findings(noted))) == len(noted) == 9
+
+
+def test_a_pair_that_differs_is_separated():
+    means = np.arange(20.0)[:, None] + np.array([0.0, 0.1, -0.1]) + 0.01 * np.random.default_rng(0).random((20, 3))
+    assert over_data_sets.separated(means)
+    assert not over_data_sets.separated(means[:6])
+
+
+def test_skewed_differences_have_the_stated_centres():
+    rng = np.random.default_rng(0)
+    drawn = np.concatenate([over_data_sets.skewed_benchmark(rng).mean(axis=1) for _ in range(2000)])
+    differences = drawn[:, 1] - drawn[:, 0]
+    targets = over_data_sets.skewed_targets()
+    assert differences.mean() == pytest.approx(targets["mean"], abs=3e-4)
+    averages = (differences[::2] + differences[1::2]) / 2
+    assert np.median(averages) == pytest.approx(targets["pseudomedian of the observed differences"], abs=4e-4)
 
 
 # ---- where the statistics fail ---------------------------------------------------------------------------------------

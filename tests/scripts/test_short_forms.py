@@ -69,9 +69,10 @@ def found(pattern: str, text: str) -> list[str]:
 def test_all_scripts_are_tried() -> None:
     """A new one is listed here with its test, or with the script that is tried and runs it."""
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
-        "calibrate_hard_cases", "calibrate_statistics", "choose_training", "compare_fastai", "compare_index", "compare_loops",
-        "compare_matrix", "compare_recommenders", "compare_search", "fastai_side", "make_store", "measure_startup",
-        "recommenders_side", "search_side", "simulate_rebalancing", "timing",
+        "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics", "choose_training",
+        "compare_fastai", "compare_index", "compare_loops", "compare_matrix", "compare_recommenders", "compare_search",
+        "fastai_side", "make_store", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
+        "simulation", "timing",
     }  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def test_shell_scripts_can_be_read(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "tables"),
     [
-        ("calibrate_statistics", ["--seeds", "3", "--further-runs", "2"], 6),
+        ("calibrate_statistics", ["--seeds", "3", "--further-runs", "2"], 10),
         ("calibrate_hard_cases", [], 4),
     ],
 )

@@ -84,9 +84,9 @@ def rebalancing(analysis: Analysis) -> Rebalancing | None:
         return None
     margin = float((analysis.results.config.get("report") or {}).get("margin") or MARGIN)
     of_auroc = replace(analysis, metric="test/auroc")
-    found = Rebalancing(margin, _changes(of_auroc, scored, pairs, margin), scored, "")
-    named = dict.fromkeys((*pairs.values(), *pairs))
-    complete = [name for name in named if not _unscored(analysis, scored, name)]
+    unscored = {name: _unscored(analysis, scored, name) for name in (*pairs.values(), *pairs)}
+    found = Rebalancing(margin, _changes(of_auroc, scored, pairs, margin, unscored), scored, "")
+    complete = [name for name, lacking in unscored.items() if not lacking]
     means = {name: mean for name in complete if (mean := found.mean(name, "f1_tuned")) is not None}
     return replace(found, best=max(means, key=lambda name: means[name])) if means else found
 
@@ -125,7 +125,9 @@ def _pairs(first: OfScores, second: OfScores, measure: str) -> Pairs:
     return Pairs(ours, others, ())
 
 
-def _changes(analysis: Analysis, scored: Scored, pairs: dict[str, str], margin: float) -> list[Change]:
+def _changes(
+    analysis: Analysis, scored: Scored, pairs: dict[str, str], margin: float, unscored: dict[str, str]
+) -> list[Change]:
     tests = {name: _tests(analysis, scored, name, baseline) for name, baseline in pairs.items()}
     ranked = _family(analysis, pairs, tests, RANKING)
     of_f1 = _family(analysis, pairs, tests, ("f1",))
@@ -134,12 +136,11 @@ def _changes(analysis: Analysis, scored: Scored, pairs: dict[str, str], margin: 
     changes = []
     for name, own in tests.items():
         baseline = pairs[name]
-        unscored = _unscored(analysis, scored, name) or _unscored(analysis, scored, baseline)
         apart = {measure: row for measure in RANKING if (row := ranked[name, measure]).told_apart}
         p = within[name]
         same = p is not None and p < LEVEL
-        if unscored:
-            verdict, why = OPEN, unscored
+        if lacking := unscored[name] or unscored[baseline]:
+            verdict, why = OPEN, lacking
         elif all(_same(scored.variants[name], scored.variants[baseline], measure) for measure in RANKING):
             labelled_alike = _same(scored.variants[name], scored.variants[baseline], "f1")
             verdict, why = (
