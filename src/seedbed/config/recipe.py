@@ -33,6 +33,10 @@ NOT_IN_FINGERPRINT_OF_MODULES = NOT_IN_FINGERPRINT - {"trainer.accelerator", "tr
     "metrics", "task.metrics", "monitor", "trainer.enable_progress_bar", "trainer.enable_model_summary",
 }  # fmt: skip
 
+_BELOW, _BELOW_OF_MODULES = (
+    tuple(f"{key}." for key in keys) for keys in (NOT_IN_FINGERPRINT, NOT_IN_FINGERPRINT_OF_MODULES)
+)
+
 # Settings of seedbed's own data sets that are younger than cells which count, each with the value at which it changes
 # nothing: with that value they are no part of a fingerprint.
 ADDED_LATER: dict[str, Any] = {
@@ -71,8 +75,9 @@ BATCHES_OR_SHARE = {
 
 def can_change_results(key: str, config: Mapping[str, Any] | None = None) -> bool:
     """Whether the setting of a dotted key, of a config of any task, is part of what a cell's result is made by."""
-    left_out = NOT_IN_FINGERPRINT_OF_MODULES if trains_modules(config or {}) else NOT_IN_FINGERPRINT
-    return not any(key == each or key.startswith(f"{each}.") for each in left_out)
+    modules = trains_modules(config or {})
+    left_out = NOT_IN_FINGERPRINT_OF_MODULES if modules else NOT_IN_FINGERPRINT
+    return key not in left_out and not key.startswith(_BELOW_OF_MODULES if modules else _BELOW)
 
 
 def used(config: Mapping[str, Any]) -> dict[str, Any]:
