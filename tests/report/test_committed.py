@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from seedbed.report.benchmark.writing import write_benchmark
 from seedbed.report.record import RECORD, read_record
-from seedbed.report.rewording import with_current_wording
+from seedbed.report.rewording import of_benchmark, with_current_wording
 from seedbed.report.writing import write_report
-from seedbed.results import Results
+from seedbed.results import Benchmark, Results
 from tests.conftest import REPOSITORY
 
 FOLDERS = sorted((REPOSITORY / "experiments").glob("*/results.csv"))
@@ -21,18 +22,35 @@ FOLDERS = sorted((REPOSITORY / "experiments").glob("*/results.csv"))
 def test_a_committed_report_is_made_of_its_files(table: Path, tmp_path: Path) -> None:
     folder = table.parent
     record = read_record(folder.name, folder)
-    check_cells(record.results)
-    assert with_current_wording(record.results, None)[1] == []
-    write_report(record.results, tmp_path, learned=record.learned, formats=("md", "csv"))
+    results = record.results
+    if isinstance(results, Benchmark):
+        check_benchmark(results)
+        assert of_benchmark(results, None)[1] == []
+        write_benchmark(results, tmp_path, formats=("md", "csv"))
+        tables = ["results.csv"]
+    else:
+        check_cells(results)
+        assert set(results.variants) == set(results.config["variants"])
+        assert with_current_wording(results, None)[1] == []
+        write_report(results, tmp_path, learned=record.learned, formats=("md", "csv"))
+        tables = ["results.csv", "curves.csv"]
     assert (tmp_path / "report.md").stat().st_size > 1000
-    for name in ("results.csv", "curves.csv", RECORD):
+    for name in (*tables, RECORD):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
     assert (folder / RECORD).stat().st_size < 1_000_000
 
 
+def check_benchmark(benchmark: Benchmark) -> None:
+    """Those on each data set are as those of one, and all variants are there or do not apply."""
+    for name, results in benchmark.data_sets.items():
+        check_cells(results)
+        assert list(results.config["data_sets"]) == [name]
+        assert {*results.variants, *benchmark.inapplicable[name]} == set(results.config["variants"])
+
+
 def check_cells(results: Results) -> None:
     """Variants, launches and fingerprints agree."""
-    assert set(results.cells["variant"]) == set(results.variants) == set(results.config["variants"])
+    assert set(results.cells["variant"]) == set(results.variants)
     assert set(results.curves["variant"]) <= set(results.variants)
     finished = results.cells[results.cells["status"] == "FINISHED"]
     assert set(finished["launch"]) <= {launch["id"] for launch in results.launches}
