@@ -259,6 +259,8 @@ class Results:
     data: dict[str, Any] = field(default_factory=dict)
     """``name``, ``digest``, ``counts`` {what: rows}, ``split`` {part: rows}, ``notes`` [sentence].
 
+    Of one of several data sets ``inapplicable`` {variant: why it does not apply}.
+
     Of imported results ``imported``, the fields of an ``Imported``, and ``notes``.
     """
     notes: dict[str, list[str]] = field(default_factory=dict)
@@ -287,6 +289,11 @@ class Results:
     declared: Declared = field(default_factory=dict)
     declared_by_launch: bool = True
     """Whether the launch has recorded that; else it is what the task declares today."""
+
+    @property
+    def data_set(self) -> str:
+        """The one of the data sets which the experiment's file lists that they are on; "" where it lists none."""
+        return next(iter(self.config.get("data_sets") or ()), "")
 
     @property
     def metrics(self) -> list[str]:

@@ -119,7 +119,7 @@ def test_a_narrow_margin_or_a_lost_seed_leaves_it_open(rebalanced: Results) -> N
     narrow = replace(rebalanced, config=rebalanced.config | {"report": rebalanced.config["report"] | {"margin": 1e-9}})
     blurred = rebalancing(analyse(narrow))
     assert blurred is not None
-    assert "which may be nothing or more than 1e-09" in {c.variant: c.why for c in blurred.changes}["alike"]
+    assert "nor shown to be within 1e-09" in {c.variant: c.why for c in blurred.changes}["alike"]
     lost = rebalancing(analyse(replace(rebalanced, scored=scored(noisy=3))))
     assert lost is not None
     (noisy,) = [change for change in lost.changes if change.variant == "noisy"]

@@ -154,7 +154,8 @@ def _changes(
         elif same:
             verdict, why = OPEN, f"AUROC differs by less than {margin:g}, and F1 as predicted can't be told apart"
         else:
-            verdict, why = OPEN, f"AUROC {_words(own['auroc'])}, which may be nothing or more than {margin:g}"
+            why = f"AUROC {_words(own['auroc'])}, neither told apart after Holm's correction nor shown to be within {margin:g}"
+            verdict = OPEN
         changes.append(Change(name, baseline, own, verdict, why))
     return changes
 

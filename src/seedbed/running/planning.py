@@ -147,7 +147,7 @@ class Planner:
         if unfit and not plan:
             raise next(iter(unfit.values()))
         for name, why in unfit.items():
-            self.inapplicable[name] = str(why)
+            self.inapplicable[name] = str(why.__cause__ or why)
             self.display.say_once(f"{name} is left out: {why}")
         return plan
 

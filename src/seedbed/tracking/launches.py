@@ -75,6 +75,10 @@ def on_data_set(store: Store, launch: Launch, data_set: str | None) -> Launch:
         )
     wanted = launch.data_sets[0] if data_set is None else data_set
     if wanted not in launch.data_sets:
+        if earlier := next((other.id[:8] for other in store.launches() if wanted in other.data_sets), None):
+            raise TrackingError(
+                f"--data-set {wanted}: {about} has no such data set; launch {earlier} has: ask for that one."
+            )
         raise TrackingError(
             f"--data-set {wanted}: {about} has no such data set, {near_misses(wanted, launch.data_sets)}"
         )

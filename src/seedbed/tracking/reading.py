@@ -62,6 +62,8 @@ def read_results(
     wanted = {fingerprint for of_job in plans.values() for cells in of_job.values() for _, fingerprint in cells}
     finished = store.cells(wanted)
     results = _of_launch(store, launch, finished, curves=curves, predicted=predicted, scored=scored)
+    if launch.data_set and launch.above:  # and is none that tests what a search found
+        results.data["inapplicable"] = read_inapplicable(store, launch.id)
     return replace(results, jobs=[_job(store, job, plans[job.id], finished) for job in of_sweep])
 
 

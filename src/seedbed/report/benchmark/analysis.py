@@ -270,4 +270,12 @@ def _joined(benchmark: Benchmark) -> Results:
         launches.setdefault(benchmark.launch, {"id": benchmark.launch, "command": benchmark.command})
     oldest_first = sorted(launches.values(), key=lambda launch: launch.get("started", ""))
     launch = benchmark.launch or benchmark.first.launch
-    return replace(benchmark.first, variants=benchmark.variants, cells=cells, launch=launch, launches=oldest_first)
+    config = {key: value for key, value in benchmark.first.config.items() if key != "data_sets"}  # of the first alone
+    return replace(
+        benchmark.first,
+        config=config,
+        variants=benchmark.variants,
+        cells=cells,
+        launch=launch,
+        launches=oldest_first,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seedbed.data_set_statistics import data_sets_needed
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis
 from seedbed.report.benchmark.evidence import BenchmarkEvidence
 from seedbed.report.benchmark.words import counted
@@ -28,9 +29,15 @@ def _about(analysis: BenchmarkAnalysis) -> str:
         else "No bar joins any variants, as every two are told apart,"
     )
     where = " on which all variants have run" if analysis.outside else ""
+    needed = data_sets_needed(len(analysis.ranking.pairs))
+    few = (
+        f" So few data sets can tell no two of them apart, whatever the runs say: over so many pairs that takes {needed}."
+        if len(analysis.common) < needed
+        else ""
+    )
     return (
         f"Average ranks of the {count_word(len(analysis.ranked))} variants over the {data_sets}{where}, 1 the {first}.{lost} "
-        f"{bars} by Wilcoxon's signed-rank test at {LEVEL}, Holm's method over all {pairs} pairs. These are tests of the two "
+        f"{bars} by Wilcoxon's signed-rank test at {LEVEL}, Holm's method over all {pairs} pairs.{few} These are tests of the two "
         "variants alone: in Nemenyi's test of average ranks, whether two of them differ would hang on which others are "
         "compared (Benavoli et al. 2016). They are another family than the comparisons above, and on the same data sets for all "
         "pairs: a bar does not withdraw a verdict, which is said by the comparisons above alone."

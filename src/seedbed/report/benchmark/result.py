@@ -18,6 +18,7 @@ from seedbed.report.blocks import (
 )
 from seedbed.report.formatting import NOTHING, PLUS_MINUS, mean_text, number
 from seedbed.report.paired_tests import BETTER, HIGHER, LOWER, WORSE
+from seedbed.report.threshold_marks import threshold_mark, threshold_notes
 
 MARKS = {BETTER: "↑", HIGHER: "↑", WORSE: "↓", LOWER: "↓"}
 ABSENT = "does not apply"
@@ -86,7 +87,7 @@ def _about(analysis: BenchmarkAnalysis) -> Words:
     elif analysis.declared.distances:
         rule = f"the {analysis.declared.best_mean} of a row is bold"
     return (
-        Plain(analysis.label()),
+        Plain(analysis.label() + threshold_mark(analysis.benchmark.first, analysis.metric)),
         f": mean {PLUS_MINUS} sample std (ddof 1) over the seeds of each data set; {rule}.{_about_marks(analysis)}"
         f"{about_ranks(analysis)}",
     )
@@ -123,8 +124,11 @@ def _notes(analysis: BenchmarkAnalysis) -> list[Words]:
         for variant, reason in reasons.items():
             where.setdefault((variant, reason), []).append(data_set)
     notes: list[Words] = [
-        (InlineCode(variant), f" does not apply to {named(data_sets)}: ", Plain(reason))
-        for (variant, reason), data_sets in where.items()
+        *threshold_notes(analysis.benchmark.first, [analysis.metric]),
+        *(
+            (InlineCode(variant), f" does not apply to {named(data_sets)}: ", Plain(reason))
+            for (variant, reason), data_sets in where.items()
+        ),
     ]
     if analysis.outside and len(analysis.ranked) > 1:
         reasons_of: dict[str, list[str]] = {}

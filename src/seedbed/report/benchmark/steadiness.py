@@ -68,9 +68,12 @@ def _best(analysis: BenchmarkAnalysis) -> list[str]:
     for data_set, first in others.items():
         groups.setdefault(named(first), []).append(data_set)
     told = "; ".join(f"without {_one_of(data_sets)} it is that of {first}" for first, data_sets in groups.items())
+    kept = len(standings) - len(others)
+    if not kept:
+        return [f"Whichever data set is left out, the best average rank does not stay with {named(best)}: {told}."]
     return [
-        f"The best average rank is that of {named(best)} without any one of {len(standings) - len(others)} of the "
-        f"{counted(len(standings))}; {told}."
+        f"The best average rank stays with {named(best)} whichever of {count_word(kept)} of the {counted(len(standings))} is left "
+        f"out; {told}."
     ]
 
 
@@ -78,7 +81,7 @@ def _one_of(data_sets: Sequence[str]) -> str:
     """ "`a`", or "`a` or `b`"."""
     if len(data_sets) == 1:
         return code(data_sets[0])
-    return f"any one of {named(data_sets)}"
+    return f"any single one of {named(data_sets)}"
 
 
 def _best_without_thirds(analysis: BenchmarkAnalysis, thirds: Thirds | None) -> list[str]:

@@ -19,7 +19,10 @@ def section(evidence: Evidence) -> list[Block]:
         for variant in results.variants
         if (reasons := absences(results, variant, metric))
     ]
-    if unasked := [name for name in results.config.get("variants") or () if name not in results.variants]:
+    inapplicable: dict[str, str] = results.data.get("inapplicable") or {}
+    lines += [f"`{variant}` does not apply: {why}" for variant, why in inapplicable.items()]
+    known = {*results.variants, *inapplicable}
+    if unasked := [name for name in results.config.get("variants") or () if name not in known]:
         lines.append(f"{listed(f'`{name}`' for name in unasked)}: not asked for in this launch.")
     nothing = "Nothing: every cell that was asked for finished, and enters the tables."
     if results.imported is not None:

@@ -7,15 +7,20 @@ from seedbed.report.blocks import Block, Bold, Bullets, Figure, Heading, Paragra
 from seedbed.report.evidence import Evidence
 from seedbed.report.pictures.means import means_figure
 from seedbed.report.pictures.picture import Picture, file_name
+from seedbed.results import Results
 
 
 def section(evidence: Evidence) -> list[Block]:
     """The title of the page, the answer, and the picture of the report's metric."""
     return [
-        Heading(Plain(evidence.results.experiment), level=1),
+        Heading(Plain(_title(evidence.results)), level=1),
         *answer(evidence),
         *map(Figure, pictures(evidence)),
     ]
+
+
+def _title(results: Results) -> str:
+    return f"{results.experiment} on {results.data_set}" if results.data_set else results.experiment
 
 
 def pictures(evidence: Evidence) -> list[Picture]:

@@ -34,6 +34,7 @@ def _report_command(analysis: Analysis, folder: str) -> str:
     """The command that writes this report, with options where they are not the experiment's own."""
     stated = analysis.results.config.get("report") or {}
     options = [
+        *(["--data-set", analysis.results.data_set] if analysis.results.data_set else []),
         *(["--metric", analysis.metric] if analysis.metric != stated.get("metric") else []),
         *(["--baseline", analysis.baseline] if analysis.baseline not in (None, stated.get("baseline")) else []),
         *(["--rope", f"{analysis.rope:g}"] if analysis.rope not in (None, stated.get("rope")) else []),
