@@ -228,7 +228,7 @@ def test_estimators_beside_a_network(mine: Path, typed_commands: Typed) -> None:
 @pytest.mark.slow
 def test_many_data_sets(mine: Path, typed_commands: Typed) -> None:
     draw = np.random.default_rng(0)
-    for path, label, separator in (("patients.csv", "diagnosis", ","), ("churn.csv", "left", ";")):
+    for path, label, separator in (("patients.csv", "diagnosis", ","), ("churn.csv", "left [0/1]", ";")):
         table = pd.DataFrame({"age": draw.normal(50, 9, 60), "dose": draw.normal(size=60)})
         table.assign(**{label: np.arange(60) % 3 == 0}).to_csv(path, index=False, sep=separator)
     whole, some = (command.split("  ")[0] for command in typed_commands("seedbed run many"))
