@@ -45,7 +45,7 @@ def test_an_unknown_name_is_answered_with_near_misses(overrides: list[str], said
         (["split=null"], "no choice 'null', known: as_published"),
         (["data=movielens_100k"], "Choose a task for ratings"),
         (["variant=[]"], "variant=[] picks no variant"),
-        (["variants={}"], "its variants stand in its file"),
+        (["variants={}"], "its variants and data sets stand in its file"),
         (["+max_epochs=3"], "write trainer.max_epochs"),
         (["patience=true"], "patience=true"),
     ],

@@ -95,7 +95,8 @@ def test_the_seeds_that_are_left_train_in_processes(
 @pytest.mark.slow
 def test_nothing_is_found_where_a_number_or_the_same_bits_are_asked_for(project: Path) -> None:
     def finds(*given: str) -> bool:
-        _, (planned,) = plan_cells(load_experiment("width", ["variant=narrow", *given], project), Display(quiet=True))
+        experiment = load_experiment("width", ["variant=narrow", *given], project)
+        (planned,) = plan_cells(experiment, Display(quiet=True)).plan
         assert isinstance(planned, PlannedModule)
         return planned.finds_at_once
 

@@ -12,8 +12,11 @@ import yaml
 
 from seedbed.errors import ConfigError
 from seedbed.paths import config_groups
+from seedbed.report.benchmark.findings import read_findings_over
 from seedbed.report.findings import FILE, _mean, _together, cells_digest, digest_of, other_cells, read_findings
+from seedbed.report.record import read_record
 from seedbed.report.writing import write_report
+from seedbed.results import Benchmark
 from tests.report.committed import EXPERIMENTS, committed_results
 from tests.report.conftest import make_cells, make_config
 
@@ -209,12 +212,15 @@ def with_split(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMITTED)
 def test_committed_findings_are_about_the_results_beside_them(name):
-    results = with_split(name)
     with (EXPERIMENTS / name / "results.csv").open() as stream:
         finished = [row["fingerprint"] for row in csv.DictReader(stream) if row["status"] == "FINISHED"]
     content = yaml.safe_load((EXPERIMENTS / name / FILE).read_text())
     assert content["cells"] == cells_digest(finished)
-    found = read_findings(EXPERIMENTS / name / FILE, results)
+    recorded = read_record(name, EXPERIMENTS / name).results
+    if isinstance(recorded, Benchmark):
+        found = read_findings_over(EXPERIMENTS / name / FILE, recorded)
+    else:
+        found = read_findings(EXPERIMENTS / name / FILE, with_split(name))
     assert len(found) == len(content["findings"]) > 0
     assert not [entry.text for entry in found if "{" in entry.text]
 

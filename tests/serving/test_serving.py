@@ -162,7 +162,7 @@ def test_an_exported_model_gives_the_same_answers(
     assert served.metadata.signature.outputs.input_names() == list(answers.columns)
     assert served.predict(served.input_example).shape[0] > 0
     others = [path for path in where.rglob("*") if path.is_file() and path.suffix != ".safetensors"]
-    assert {path.suffix for path in others} <= {"", ".py", ".typed", ".json", ".yaml", ".txt", ".npy"}
+    assert {path.suffix for path in others} <= {"", ".csv", ".py", ".typed", ".json", ".yaml", ".txt", ".npy"}
     assert not [path for path in others if path.read_bytes()[:1] == b"\x80"], "pickles"
     for path in where.rglob("*.npy"):
         np.load(path, allow_pickle=False)

@@ -12,7 +12,7 @@ from torch.nn import functional
 BINS = 15
 """Of the expected calibration error; each holds as many rows, give or take one."""
 STEPS = 20
-"""Of Newton's method; five to fifteen are needed. On a GPU all are taken: Python would have to wait for whether they are needed."""
+"""Of Newton's method; five to fifteen are needed. Always all are taken: on a GPU, Python would have to wait for whether they are needed."""
 FLAT, STEEP = 1e-13, 1e-7
 """Where the mean gradient is as small as the former, a fit is done; where it is above the latter in the end, it has no result."""
 
@@ -101,8 +101,6 @@ def _logistic_fit(on: Tensor, offset: Tensor, positive: Tensor, mask: Tensor) ->
     loss, size, up, right = at(constant, slope)
     part = torch.ones_like(count)
     for _ in range(STEPS):
-        if on.device.type == "cpu" and not bool((size > FLAT).any()):
-            break  # no further step would be taken
         tried = constant + part * up, slope + part * right
         there, new_size, new_up, new_right = at(*tried)
         taken = (size > FLAT) & (there <= loss + 1e-12 * (1 + loss))
