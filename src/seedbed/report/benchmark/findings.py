@@ -9,13 +9,17 @@ values:
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from seedbed.errors import ConfigError, near_misses
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis, analyse_benchmark
 from seedbed.report.findings import Finding, findings_in, value_of_rule
 from seedbed.results import Benchmark
+
+Analyses: TypeAlias = Callable[..., BenchmarkAnalysis]
+"""The analysis by metric and baseline, each None for the experiment's own."""
 
 
 def read_findings_over(path: Path, benchmark: Benchmark) -> list[Finding]:
@@ -23,10 +27,12 @@ def read_findings_over(path: Path, benchmark: Benchmark) -> list[Finding]:
 
     Raises ConfigError where the file cannot be read, or a sentence cannot be filled in.
     """
-    return findings_in(path, benchmark, lambda rule: _value(benchmark, rule))
+    # Several rules are about one metric and baseline, and an analysis takes about a second.
+    analysis_by = cache(partial(analyse_benchmark, benchmark))
+    return findings_in(path, benchmark, lambda rule: _value(benchmark, analysis_by, rule))
 
 
-def _value(benchmark: Benchmark, rule: dict[str, Any]) -> float | str:
+def _value(benchmark: Benchmark, analysis_by: Analyses, rule: dict[str, Any]) -> float | str:
     if "data_set" in rule:
         return _on_one(benchmark, **rule)
     kinds = [key for key in rule if key in RULES]
@@ -37,7 +43,7 @@ def _value(benchmark: Benchmark, rule: dict[str, Any]) -> float | str:
             "With data_set: NAME it is a value on that one."
         )
     others = {key: value for key, value in rule.items() if key != kinds[0]}
-    return RULES[kinds[0]](benchmark, rule[kinds[0]], **others)
+    return RULES[kinds[0]](analysis_by, rule[kinds[0]], **others)
 
 
 def _on_one(benchmark: Benchmark, data_set: str, **rule: Any) -> float | str:
@@ -46,37 +52,37 @@ def _on_one(benchmark: Benchmark, data_set: str, **rule: Any) -> float | str:
     return value_of_rule(benchmark.data_sets[data_set], rule)
 
 
-def _wins(benchmark: Benchmark, pair: list[str], metric: str | None = None) -> float:
-    return analyse_benchmark(benchmark, metric).test(*pair).test.wins
+def _wins(analysis_by: Analyses, pair: list[str], metric: str | None = None) -> float:
+    return analysis_by(metric).test(*pair).test.wins
 
 
-def _losses(benchmark: Benchmark, pair: list[str], metric: str | None = None) -> float:
-    return analyse_benchmark(benchmark, metric).test(*pair).test.losses
+def _losses(analysis_by: Analyses, pair: list[str], metric: str | None = None) -> float:
+    return analysis_by(metric).test(*pair).test.losses
 
 
-def _data_sets(benchmark: Benchmark, pair: list[str], metric: str | None = None) -> float:
-    return analyse_benchmark(benchmark, metric).test(*pair).test.n
+def _data_sets(analysis_by: Analyses, pair: list[str], metric: str | None = None) -> float:
+    return analysis_by(metric).test(*pair).test.n
 
 
-def _difference(benchmark: Benchmark, pair: list[str], metric: str | None = None) -> float:
-    estimate = analyse_benchmark(benchmark, metric).test(*pair).test.estimate
+def _difference(analysis_by: Analyses, pair: list[str], metric: str | None = None) -> float:
+    estimate = analysis_by(metric).test(*pair).test.estimate
     if estimate is None:
         raise ConfigError(f"there is no data set on which both of {pair!r} have a value.")
     return estimate
 
 
-def _verdict(benchmark: Benchmark, pair: list[str], metric: str | None = None) -> str:
+def _verdict(analysis_by: Analyses, pair: list[str], metric: str | None = None) -> str:
     """The words of the test of a variant against a baseline, among all tests with that baseline."""
     variant, baseline = pair
-    row = analyse_benchmark(benchmark, metric, baseline).row_of(variant, baseline)
+    row = analysis_by(metric, baseline).row_of(variant, baseline)
     if row is None:
         raise ConfigError(f"{pair!r} are no two variants of these results.")
     return row.verdict
 
 
-def _rank(benchmark: Benchmark, variant: str, metric: str | None = None) -> float:
+def _rank(analysis_by: Analyses, variant: str, metric: str | None = None) -> float:
     """Average rank over the data sets on which all variants have run."""
-    return _ranks(analyse_benchmark(benchmark, metric))[variant]
+    return _ranks(analysis_by(metric))[variant]
 
 
 def _ranks(analysis: BenchmarkAnalysis) -> dict[str, float]:
