@@ -170,7 +170,7 @@ def compare(
     """
     with naming_arguments():
         table = _compared(results, metric, baseline, good, split, test_share, train_share, variant_key, seed_key)
-    return table.assign(note=table["note"].map(with_arguments)) if "note" in table else table
+    return table.assign(note=table["note"].map(with_arguments))
 
 
 def _compared(

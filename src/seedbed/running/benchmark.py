@@ -39,6 +39,7 @@ from seedbed.running.runner import (
     run_experiment,
     say_what_is_left,
     to_train,
+    told,
     train_variants,
     try_out_module,
 )
@@ -144,9 +145,7 @@ def _run(
     results = read_benchmark(store, store.launch(launch.id))
     launch.artifact("table.txt", benchmark_text(results))
     describe_benchmark(launch, results, display)
-    whys = {where: failure.why for where, failure in failures.items()}
-    tracebacks = {where: failure.traceback for where, failure in failures.items()}
-    return BenchmarkOutcome(launch.id, trained, whys, results, tracebacks=tracebacks)
+    return BenchmarkOutcome(launch.id, trained, results=results, **told(failures))
 
 
 def _try_out(trials: Mapping[str, tuple[Experiment, PlannedModule]], display: Display) -> BenchmarkOutcome:
@@ -159,11 +158,8 @@ def _try_out(trials: Mapping[str, tuple[Experiment, PlannedModule]], display: Di
         variants=(planned.name,),
         inapplicable={name: {} for name in ran},
     )
-    whys = {f"{name}: {where}": why for name, outcome in ran.items() for where, why in outcome.failures.items()}
-    tracebacks = {
-        f"{name}: {where}": text for name, outcome in ran.items() for where, text in outcome.tracebacks.items()
-    }
-    return BenchmarkOutcome("", 0, whys, results, tracebacks=tracebacks)
+    failed = {f"{name}: {where}": why for name, outcome in ran.items() for where, why in outcome.failed.items()}
+    return BenchmarkOutcome("", 0, results=results, **told(failed))
 
 
 def _plan(experiment: Experiment, display: Display, sweep: SweepJob | None) -> Planned:

@@ -164,9 +164,15 @@ def run_loaded(
     results = read_results(store, store.launch(launch.id), curves=curves, predicted=predicted, scored=True)
     launch.artifact("table.txt", table_text(results))
     describe_results(launch, results, display)
-    whys = {where: failure.why for where, failure in failures.items()}
-    tracebacks = {where: failure.traceback for where, failure in failures.items()}
-    return Outcome(launch.id, trained, whys, results, tracebacks=tracebacks)
+    return Outcome(launch.id, trained, results=results, **told(failures))
+
+
+def told(failures: Mapping[str, Failure]) -> dict[str, dict[str, str]]:
+    """Failures as ``Ran`` has them: their errors, and their tracebacks."""
+    return {
+        "failures": {where: failure.why for where, failure in failures.items()},
+        "tracebacks": {where: failure.traceback for where, failure in failures.items()},
+    }
 
 
 # ---- what is there and what is missing -------------------------------------------------------------------------------
@@ -277,9 +283,7 @@ def try_out_module(experiment: Experiment, planned: PlannedModule, display: Disp
         curves=pd.DataFrame(columns=list(CURVE_COLUMNS)),
         data=planned.describe_data(),
     )
-    whys = {where: failure.why for where, failure in failures.items()}
-    tracebacks = {where: failure.traceback for where, failure in failures.items()}
-    return Outcome("", 0, whys, results, tracebacks=tracebacks)
+    return Outcome("", 0, results=results, **told(failures))
 
 
 # ---- training and recording ------------------------------------------------------------------------------------------
