@@ -10,11 +10,12 @@ import pytest
 
 from seedbed.config.experiment import load_experiment
 from seedbed.own_modules import training
-from seedbed.own_modules.at_once import Usage, can_start_processes, seeds_at_once_from
+from seedbed.own_modules.at_once import Usage, seeds_at_once_from
 from seedbed.own_modules.planned import PlannedModule
 from seedbed.running.planning import plan_cells
 from seedbed.running.runner import run
 from seedbed.training.progress import Display
+from seedbed.training.workers import can_start_processes
 
 
 @pytest.mark.parametrize(

@@ -393,7 +393,7 @@ def test_a_seed_is_failed_where_the_store_takes_not_even_the_error(
 def test_points_that_could_not_be_written_during_the_fit_are_written_after_it(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seedbed.training.recording.SECONDS_BETWEEN_FLUSHES", 0.0)
+    monkeypatch.setattr("seedbed.training.epoch_progress.SECONDS_BETWEEN_FLUSHES", 0.0)
     log, flushes = TrackedRun.log, []
 
     def fails_once(self: TrackedRun, **what: Any) -> None:

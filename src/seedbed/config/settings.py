@@ -33,6 +33,8 @@ class TrainerSettings:
     """How many seeds are stacked; auto: as many as is fastest and fits."""
     steps_per_chunk: int
     """Optimizer steps in one of Lightning's batches."""
+    stacks_at_once: int | Literal["auto"] = "auto"
+    """How many stacks are trained at a time on a CPU; auto: as many as there are cores, where one does not use them."""
     deterministic: bool | Literal["warn"] | None = None
     benchmark: bool | None = None
     detect_anomaly: bool = False
@@ -55,8 +57,8 @@ class TrainerSettings:
             require(is_whole(number) and number <= most, f"trainer.{key}", number, f"a whole number from 1 to {most}")
         rows = self.batch_size is None or (is_whole(self.batch_size) and self.batch_size <= LARGEST)
         require(rows, "trainer.batch_size", self.batch_size, f"a whole number from 1 to {LARGEST}, or null for a task whose steps take all rows")  # fmt: skip
-        count = self.seeds_at_once == "auto" or is_whole(self.seeds_at_once)
-        require(count, "trainer.seeds_at_once", self.seeds_at_once, "auto or a whole number from 1 on")
+        for key, count in (("seeds_at_once", self.seeds_at_once), ("stacks_at_once", self.stacks_at_once)):
+            require(count == "auto" or is_whole(count), f"trainer.{key}", count, "auto or a whole number from 1 on")
         norm = self.gradient_clip_val is None or is_positive(self.gradient_clip_val)
         require(norm, "trainer.gradient_clip_val", self.gradient_clip_val, "null or a positive number")
         self._check_limits()

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import re
-import sys
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -16,7 +13,6 @@ SECONDS_TO_START = 10
 """Of a process that imports PyTorch, Lightning and the user's code."""
 TOLERANCE = 1.2
 """By which share the processes together may ask for more than all cores."""
-GUARD = re.compile(r"__name__\s*==\s*['\"]__main__['\"]")
 
 
 class Usage(NamedTuple):
@@ -66,15 +62,3 @@ def seeds_at_once_from(first: Usage, seeds: int, cores: int, fitting: int) -> tu
 def fitting_processes() -> int:
     """How many processes of the size of this one fit into half of the free memory."""
     return int(0.5 * psutil.virtual_memory().available / psutil.Process().memory_info().rss)
-
-
-def can_start_processes() -> bool:
-    """Whether worker processes can be started unasked: each runs a script again that is not under ``if __name__ == "__main__"``."""
-    main = sys.modules["__main__"]
-    file, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
-    if file is None or (spec is not None and spec.name.rpartition(".")[2] == "__main__"):
-        return True  # neither is run again
-    try:
-        return GUARD.search(Path(file).read_text(errors="replace")) is not None
-    except OSError:
-        return False

@@ -16,17 +16,17 @@ import torch
 
 from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, near_misses
-from seedbed.own_modules.at_once import Usage, can_start_processes, fitting_processes, seeds_at_once_from
+from seedbed.own_modules.at_once import Usage, fitting_processes, seeds_at_once_from
 from seedbed.own_modules.fit_seed import ModuleResult, SeedJob, train_seed
 from seedbed.own_modules.planned import PlannedModule
 from seedbed.own_modules.processes import Entries, read_points, stop, train_in_pool
 from seedbed.tracking.names import PRUNED
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.tracked_run import TrackedRun, ending
-from seedbed.training.recorded_training import Hopeless, RecordedTraining
-from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES
+from seedbed.training.epoch_progress import SECONDS_BETWEEN_FLUSHES
+from seedbed.training.recorded_training import Hopeless, Pauses, RecordedTraining
 from seedbed.training.seed_results import CurvePoints
-from seedbed.training.workers import Workers
+from seedbed.training.workers import Workers, can_start_processes
 
 SECONDS_BETWEEN_LOOKS = 0.2
 """At what the processes that train seeds have measured."""
@@ -57,12 +57,17 @@ class _Growing:
 class ModuleTraining(RecordedTraining[PlannedModule]):
     """Trains the missing seeds of one variant, each by a Trainer of its own."""
 
-    def run(self, done: dict[str, SeedRun], missing: Sequence[int]) -> None:
+    def pausing(self, done: dict[str, SeedRun], missing: Sequence[int]) -> Pauses:
         if self.stopping is None:  # those that a search has are of other studies too, on whatever rows
             self.planned.pairing.know(done.values())
-        super().run(done, missing)
+        yield from super().pausing(done, missing)
 
-    def train(self, missing: Sequence[int]) -> None:
+    def train(self, missing: Sequence[int]) -> Pauses:
+        """Without a pause: its processes use all cores."""
+        self._train(missing)
+        yield from ()
+
+    def _train(self, missing: Sequence[int]) -> None:
         at_once = min(self.planned.at_once, len(missing))
         if self.planned.processes or at_once > 1:
             self._train_in_processes(missing, at_once)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from seedbed.report.benchmark.analysis import analyse_benchmark
 from seedbed.report.benchmark.printed import benchmark_text
 from seedbed.report.benchmark.tables import over_data_sets_table
 from seedbed.results import Benchmark
+from seedbed.running.jobs import Job, Jobs
 from seedbed.running.launch_record import describe_benchmark, describe_launch
 from seedbed.running.planning import Planned, installed, plan_cells
 from seedbed.running.runner import (
@@ -40,7 +41,6 @@ from seedbed.running.runner import (
     say_what_is_left,
     to_train,
     told,
-    train_variants,
     try_out_module,
 )
 from seedbed.running.sweep import SweepJob
@@ -196,20 +196,15 @@ def _train(
         trained = 0
         # Left in any case when all that was trained is recorded.
         with Workers() as workers, ThreadPoolExecutor(1, "records") as writer:
-            ended: list[Future[Sequence[VariantRecord]]] = []
-            for part, run in zip(parts, runs, strict=True):
-                given = {"store": store, "launch": run, "display": part.display, "workers": workers, "writer": writer}
-                records = train_variants(part.planned.plan, done, part.missing, fail_fast=fail_fast, **given)
-                ended.append(writer.submit(_ended, run, records))
-                if fail_fast and any(record.failures for record in ended[-1].result()):
-                    say_what_is_left(_not_started(parts[len(ended) - 1 :], records), display)
-                    break
-            for part, future in zip(parts, ended, strict=False):
-                for record in future.result():
+            jobs = [job for part, run in zip(parts, runs, strict=True) for job in _jobs(part, run)]
+            ends = _Ends(parts, runs, writer)
+            begun = len(Jobs(jobs, done, store, workers, writer, fail_fast, ends.add).run())
+            for part, records in ends.of_parts():
+                for record in records:
                     failures |= {f"{part.name}: {where}": failure for where, failure in record.failures.items()}
                     trained += len(record.trained)
-        for run in runs[len(ended) :]:
-            run.end("KILLED")
+        if fail_fast and failures:
+            say_what_is_left(_not_started(parts, begun), display)
     launch.end("FAILED" if failures else "FINISHED")
     return failures, trained
 
@@ -233,16 +228,55 @@ def _begin(store: Store, launch: TrackedRun, part: _Part, exits: ExitStack) -> T
     return run
 
 
-def _ended(run: TrackedRun, records: Sequence[VariantRecord]) -> Sequence[VariantRecord]:
+def _jobs(part: _Part, run: TrackedRun) -> list[Job]:
+    return [Job(planned, part.missing[planned.name], run, part.display) for planned in part.planned.plan]
+
+
+class _Ends:
+    """Ends the run of each data set when its variants are recorded."""
+
+    def __init__(self, parts: Sequence[_Part], runs: Sequence[TrackedRun], writer: Executor) -> None:
+        self.parts, self.runs, self.writer = parts, runs, writer
+        self._records: dict[str, list[VariantRecord]] = {run.id: [] for run in runs}
+        self._written: dict[str, Future[None]] = {}
+
+    def add(self, job: Job, record: VariantRecord) -> None:
+        """Take a variant whose training has ended."""
+        place = [run.id for run in self.runs].index(job.launch.id)
+        records = self._records[job.launch.id]
+        records.append(record)
+        if len(records) == len(self.parts[place].planned.plan):
+            self._write(self.runs[place])
+
+    def _write(self, run: TrackedRun) -> None:
+        self._written[run.id] = self.writer.submit(_end, run, self._records[run.id])
+
+    def of_parts(self) -> Iterator[tuple[_Part, Sequence[VariantRecord]]]:
+        """End all runs; gives what is recorded of each data set."""
+        for part, run in zip(self.parts, self.runs, strict=True):
+            records = self._records[run.id]
+            if records and run.id not in self._written:
+                self._write(run)
+            if run.id in self._written:
+                self._written[run.id].result()
+            else:
+                run.end("KILLED")
+            yield part, records
+
+
+def _end(run: TrackedRun, records: Sequence[VariantRecord]) -> None:
     """End the run of a data set when its variants, which were written before by the same thread, are recorded."""
     for record in records:
         record.wait()
     run.end("FAILED" if any(record.failures for record in records) else "FINISHED")
-    return records
 
 
-def _not_started(parts: Sequence[_Part], begun: Sequence[VariantRecord]) -> list[str]:
-    """The variants of the first of these data sets of which nothing was begun, and the other data sets."""
-    first, *others = parts
-    variants = [planned.name for planned in first.planned.plan[len(begun) :]]
-    return [*(f"{first.name}: {variant}" for variant in variants), *(part.name for part in others)]
+def _not_started(parts: Sequence[_Part], begun: int) -> list[str]:
+    """What is left after the first ``begun`` variants: those of the data set that was begun, and the other data sets."""
+    left = []
+    for part in parts:
+        names = [planned.name for planned in part.planned.plan]
+        rest, begun_here = names[begun:], min(begun, len(names))
+        begun -= begun_here
+        left += [f"{part.name}: {name}" for name in rest] if begun_here else [part.name] if rest else []
+    return left

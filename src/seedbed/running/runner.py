@@ -21,10 +21,10 @@ from seedbed.own_modules.training import try_out
 from seedbed.report.analysis import analyse, comparison_table
 from seedbed.report.printed import table_text
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Results
+from seedbed.running.jobs import Job, Jobs
 from seedbed.running.launch_record import describe_launch, describe_results
 from seedbed.running.planning import installed, plan_cells
 from seedbed.running.sweep import SweepJob
-from seedbed.running.training_of import training_of
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import other_code
 from seedbed.tracking.launches import launch_name
@@ -36,7 +36,6 @@ from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.failures import Failure
 from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
-from seedbed.training.recording import VariantRecord
 from seedbed.training.workers import Workers
 
 
@@ -310,8 +309,8 @@ def _train_launch(
         display.begin(epochs_of(plan, missing))
         # Left in any case when all that was trained is recorded.
         with Workers() as workers, ThreadPoolExecutor(1, "records") as writer:
-            given = {"store": store, "launch": launch, "display": display, "workers": workers, "writer": writer}
-            records = train_variants(plan, done, missing, fail_fast=fail_fast, **given)
+            jobs = [Job(planned, missing[planned.name], launch, display) for planned in plan]
+            records = Jobs(jobs, done, store, workers, writer, fail_fast).run()
             for record in records:
                 record.wait()
                 failures |= record.failures
@@ -338,30 +337,6 @@ def ends_as_it_came(launch: TrackedRun) -> Iterator[None]:
 def epochs_of(plan: Sequence[PlannedCells], missing: Mapping[str, Sequence[int]]) -> int:
     """Epochs of seeds that there are to train."""
     return sum(len(missing[planned.name]) * planned.epochs for planned in plan)
-
-
-def train_variants(
-    plan: Sequence[PlannedCells],
-    done: dict[str, SeedRun],
-    missing: Mapping[str, Sequence[int]],
-    *,
-    fail_fast: bool,
-    **given: Any,
-) -> list[VariantRecord]:
-    """Train the missing seeds of each variant, with ``fail_fast`` up to the first failure; returns what is recorded of each.
-
-    ``given`` are the other arguments of ``training_of``.
-    """
-    records: list[VariantRecord] = []
-    for planned in plan:
-        training = training_of(planned, fail_fast=fail_fast, **given)
-        records.append(training.record)
-        training.run(done, missing[planned.name])
-        if fail_fast:
-            training.record.wait()
-            if training.record.failures:
-                break
-    return records
 
 
 def say_what_is_left(names: Sequence[str], display: Display) -> None:

@@ -36,10 +36,11 @@ from seedbed.tracking.processes import heartbeat
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun
+from seedbed.training.epoch_progress import SECONDS_BETWEEN_FLUSHES
 from seedbed.training.planned import PlannedCells, PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.recorded_training import Stopping
-from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, VariantRecord
+from seedbed.training.recording import VariantRecord
 from seedbed.training.workers import Workers
 
 OBJECTIVE = "objective"

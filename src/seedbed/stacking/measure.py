@@ -1,4 +1,4 @@
-"""How many seeds to stack: a short measurement, since it depends on the network and on the machine."""
+"""How fast stacks of seeds train: short measurements, since that depends on the network and on the machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from seedbed.stacking.batches import ShuffledBatches
+from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.module import StackedModule
 from seedbed.stacking.optimizers import SeedOptimizer
 
@@ -55,6 +55,34 @@ def fastest_stack(
     per_seed = {size: (min(times[size] for times in rounds) + LOOP_SECONDS) / size for size in steppers}
     best = min(per_seed.values())
     return max(size for size, seconds in per_seed.items() if seconds <= best * ABOUT_AS_FAST)
+
+
+def seconds_of_epoch(
+    module: StackedModule, batches: ShuffledBatches, validation: FixedBatches, share: int
+) -> tuple[float, float]:
+    """Seconds of an epoch on a CPU, of steps and validation, with PyTorch's threads as they are, and with ``share`` of them."""
+    threads, step = torch.get_num_threads(), _stepper(module, batches, torch.device("cpu"))
+    step(1)
+
+    def seconds(number: int) -> float:
+        torch.set_num_threads(number)
+        return batches.steps * (step(STEPS) + LOOP_SECONDS) + _validation(module, validation)
+
+    try:
+        rounds = [(seconds(threads), seconds(share)) for _ in range(REPEATS)]
+    finally:
+        torch.set_num_threads(threads)
+    return min(whole for whole, _ in rounds), min(part for _, part in rounds)
+
+
+def _validation(module: StackedModule, validation: FixedBatches) -> float:
+    module.eval()
+    start = time.perf_counter()
+    with torch.inference_mode():
+        module.measured(validation)
+    seconds = time.perf_counter() - start
+    module.train()
+    return seconds
 
 
 Stepper = Callable[[int], float]

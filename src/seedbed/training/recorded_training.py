@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
-from typing import Generic, TypeVar
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pytorch_lightning as pl
@@ -15,6 +15,7 @@ from seedbed.errors import StoreFull
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun
+from seedbed.training.epoch_progress import SECONDS_BETWEEN_FLUSHES
 from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
 from seedbed.training.recording import VariantRecord
@@ -22,6 +23,10 @@ from seedbed.training.seed_results import CurvePoints
 from seedbed.training.workers import Workers
 
 P = TypeVar("P", bound=PlannedCells)
+
+Pauses = Generator[set[Future[Any]], None, None]
+"""A training that pauses while other processes train for it: each time it says what it waits for. It goes on when it is asked for
+its next pause, which is to happen when one of these has ended, or after ``SECONDS_BETWEEN_FLUSHES``."""
 
 
 class Stopping(pl.Callback):
@@ -48,13 +53,20 @@ class RecordedTraining(ABC, Generic[P]):
         writer: Executor,
         stopping: Stopping | None = None,
         fail_fast: bool = False,
+        beside: int = 0,
     ) -> None:
-        """``writer``, an executor of one thread, writes the records; ``stopping`` watches each fit."""
+        """``writer``, an executor of one thread, writes the records; ``stopping`` watches each fit; so many variants may be
+        trained ``beside`` this one while it pauses."""
         self.planned, self.display, self.workers = planned, display, workers
-        self.stopping, self.fail_fast = stopping, fail_fast
+        self.stopping, self.fail_fast, self.beside = stopping, fail_fast, beside
         self.record = VariantRecord(store, launch, planned, display, writer)
 
     def run(self, done: dict[str, SeedRun], missing: Sequence[int]) -> None:
+        """Train the seeds ``missing`` without a pause; otherwise as ``pausing``."""
+        for waited_for in self.pausing(done, missing):
+            wait(waited_for, SECONDS_BETWEEN_FLUSHES, FIRST_COMPLETED)
+
+    def pausing(self, done: dict[str, SeedRun], missing: Sequence[int]) -> Pauses:
         """Train the seeds ``missing``; what goes wrong is a failure, but for an interrupt and what no seed can mend.
 
         ``done`` are cells by fingerprint, to which those trained here are added. Where the first failure is to stop it,
@@ -64,7 +76,7 @@ class RecordedTraining(ABC, Generic[P]):
         hopeless: Exception | None = None
         try:
             self.record.describe()
-            self.train(missing)
+            yield from self.train(missing)
         except (KeyboardInterrupt, SystemExit):
             self.record.run.end("KILLED")
             raise
@@ -84,7 +96,7 @@ class RecordedTraining(ABC, Generic[P]):
             raise hopeless
 
     @abstractmethod
-    def train(self, missing: Sequence[int]) -> None:
+    def train(self, missing: Sequence[int]) -> Pauses:
         """Train these seeds and give what comes of them to ``record``."""
 
     @property

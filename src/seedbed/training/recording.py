@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 
-import pytorch_lightning as pl
 from safetensors.torch import save as safetensors_bytes
 
 from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.errors import DataError, StoreFull
 from seedbed.models.estimator_files import NotKept, written
-from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SeedData
 from seedbed.tracking.aggregates import is_curve, mean_curves, variant_metrics
 from seedbed.tracking.names import (
@@ -44,9 +41,7 @@ from seedbed.training.failures import Failure, grouped
 from seedbed.training.logger import FurtherLoggers
 from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
-from seedbed.training.seed_results import CurvePoints, SeedResult, curve_points
-
-SECONDS_BETWEEN_FLUSHES = 15.0
+from seedbed.training.seed_results import CurvePoints, SeedResult
 
 
 class VariantRecord:
@@ -308,19 +303,3 @@ def _latest(run: TrackedRun, result: SeedResult) -> dict[str, float]:
     """The last value of each metric, as the store would give them."""
     curves = {label: value for label, _, value in result.curves}
     return {run.labels[label]: value for label, value in {**curves, **result.metrics}.items()}
-
-
-class CurveRecorder(pl.Callback):
-    """Gives the curves of long fits to ``record`` now and then, so that the UI shows them while they grow."""
-
-    def __init__(self, record: Callable[[list[CurvePoints]], None]) -> None:
-        self.record = record
-        self._given = 0
-        self._last = time.monotonic()
-
-    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        if time.monotonic() - self._last < SECONDS_BETWEEN_FLUSHES:
-            return
-        task = cast(StackedModule, module)
-        self.record([curve_points(task.history, position, self._given) for position in range(task.seeds)])
-        self._given, self._last = len(task.history), time.monotonic()

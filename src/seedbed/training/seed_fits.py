@@ -16,9 +16,9 @@ from seedbed.results import SECONDS
 from seedbed.tasks.base import SeedData
 from seedbed.tracking.names import PRUNED
 from seedbed.tracking.tracked_run import TrackedRun
+from seedbed.training.epoch_progress import SECONDS_BETWEEN_FLUSHES
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.recorded_training import RecordedTraining
-from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES
 from seedbed.training.seed_results import SeedResult
 from seedbed.training.workers import refuse_changed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 import torch
@@ -49,7 +49,7 @@ def seeds_at_once(builder: StackBuilder, data: Sequence[SeedData]) -> int:
 
 def _fastest(builder: StackBuilder, data: Sequence[SeedData], device: torch.device) -> int:
     """The size of the fastest stack of these seeds, measured where it is worth the time; else all of them."""
-    seeds, key = [item.seed for item in data], _key(builder.parts, len(data))
+    seeds, key = [item.seed for item in data], deciding_time(builder.parts, len(data))
     if key not in _MEASURED:
         if not is_worth_measuring(len(seeds), builder.steps(data[0])):
             return len(seeds)
@@ -63,8 +63,8 @@ def _fastest(builder: StackBuilder, data: Sequence[SeedData], device: torch.devi
     return _MEASURED[key]
 
 
-def _key(parts: VariantParts, seeds: int) -> str:
-    """What decides the time of a step.
+def deciding_time(parts: VariantParts, seeds: int, *more: Any) -> str:
+    """What decides the time of a step, and ``more``.
 
     The sampling of rows does not matter for it, so that one measurement serves all variants. Nor do learning rate and
     decay, of which a search tries many.
@@ -72,7 +72,7 @@ def _key(parts: VariantParts, seeds: int) -> str:
     optimizer = {key: value for key, value in parts.config["optimizer"].items() if not isinstance(value, float)}
     settings = {key: value for key, value in parts.settings.items() if key != "max_epochs"}
     arguments = repr(parts.task.network_arguments(parts.table))
-    shape = [parts.config["model"], parts.config["task"], optimizer, settings, arguments, seeds]
+    shape = [parts.config["model"], parts.config["task"], optimizer, settings, arguments, seeds, more]
     return json.dumps(shape, sort_keys=True)
 
 

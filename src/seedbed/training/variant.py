@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 
@@ -17,14 +18,15 @@ from seedbed.tasks.base import SeedData
 from seedbed.tracking.names import PRUNED
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.devices import numbers
-from seedbed.training.epoch_progress import EpochProgress
+from seedbed.training.epoch_progress import CurveRecorder, EpochProgress, ShownStack
 from seedbed.training.logger import LightningLogger
 from seedbed.training.planned import PlannedVariant
-from seedbed.training.recorded_training import RecordedTraining
-from seedbed.training.recording import SECONDS_BETWEEN_FLUSHES, CurveRecorder
+from seedbed.training.recorded_training import Pauses, RecordedTraining
 from seedbed.training.seed_fits import SeedFits
+from seedbed.training.seed_results import CurvePoints
 from seedbed.training.stack_size import groups_of, seeds_at_once, seeds_in_memory
-from seedbed.training.workers import Trained, threads_of, train_in_worker
+from seedbed.training.stacks_at_once import stacks_at_once
+from seedbed.training.workers import Told, Trained, threads_of, train_in_worker
 
 
 class VariantTraining(RecordedTraining[PlannedVariant]):
@@ -34,7 +36,7 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
     def _fits(self) -> SeedFits:
         return SeedFits(self)
 
-    def train(self, missing: Sequence[int]) -> None:
+    def train(self, missing: Sequence[int]) -> Pauses:
         for seeds in groups_of(missing, seeds_in_memory(self.planned.trainer.parts)):
             data = self._seed_data(seeds)
             for sentence in said_of_copies([item.counts for item in data]):
@@ -42,7 +44,7 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
             if self.stops:
                 break
             if data:
-                self._train(data)
+                yield from self._train(data)
         for sentence in self._fits.warnings():
             self.display.say(f"{self.planned.name}: {sentence}")
 
@@ -58,8 +60,8 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
                     break
         return data
 
-    def _train(self, data: Sequence[SeedData]) -> None:
-        """Train in stacks: one after another here, or several at a time, each on a device of its own."""
+    def _train(self, data: Sequence[SeedData]) -> Pauses:
+        """Train in stacks: one after another here, or several at a time, each in a process of its own."""
         trainer = self.planned.trainer
         if not trainer.traits.takes_steps:
             self._fits.run(data)
@@ -69,43 +71,57 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
         if len(devices) > 1:
             at_once = min(at_once, math.ceil(len(data) / len(devices)))
         stacks = groups_of(data, at_once)
-        if len(devices) > 1 and len(stacks) > 1:
-            self._train_on(devices, stacks)
+        if len(devices) == 1:
+            devices *= self._processes(stacks)
+        elif len(stacks) == 1:
+            devices = devices[:1]
+        if len(devices) > 1:
+            yield from self._train_in_workers(devices, stacks)
             return
         for stack in stacks:
             if not self.stops:
                 self._train_here(stack)
+
+    def _processes(self, stacks: Sequence[Sequence[SeedData]]) -> int:
+        """How many processes to train stacks in on one device, of this variant and of others; 1: here, where the fit can be stopped."""
+        if self.stopping is not None:
+            return 1
+        return stacks_at_once(self.planned.trainer.builder, stacks, self.beside, started=self.workers.are_started)
 
     def _train_here(self, stack: Sequence[SeedData]) -> None:
         planned, record = self.planned, self.record
         with ExitStack() as exits:
             runs = record.start_stack(stack, exits, torch.get_num_threads())
             curves = CurveRecorder(lambda points: record.add_points(runs, points))
-            progress = EpochProgress(self.display, planned.name, planned.trainer.settings["max_epochs"], len(stack))
+            progress = EpochProgress(self._shown(stack).done, planned.trainer.settings["max_epochs"])
             callbacks = [curves, progress, *([self.stopping] if self.stopping else [])]
             results = planned.trainer.train(stack, callbacks, LightningLogger(record.add_logged))
             if self.pruned:
                 results = [replace(result, outcome=PRUNED) for result in results]
             record.add_results(exits.pop_all(), runs, results)
 
-    def _train_on(self, devices: Sequence[int], stacks: Sequence[Sequence[SeedData]]) -> None:
-        """Each device gets the next stack when it is free."""
-        planned, record, epochs = self.planned, self.record, self.planned.trainer.settings["max_epochs"]
+    def _train_in_workers(self, devices: Sequence[int], stacks: Sequence[Sequence[SeedData]]) -> Pauses:
+        """A worker process on each of the devices, which gets the next stack when it is free."""
+        planned, record = self.planned, self.record
         pool = self.workers.pool(planned.trainer.settings, devices)
         table = planned.trainer.task.for_training(planned.table)
         waiting = deque(stacks)
         with ExitStack() as all_exits:
-            training: dict[Future[Trained], tuple[list[TrackedRun], ExitStack]] = {}
+            training: dict[Future[Trained], _InWorker] = {}
             while training or (waiting and not self.stops):
                 while waiting and len(training) < len(devices) and not self.stops:
                     stack, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
                     runs = record.start_stack(stack, exits, threads_of(devices))
-                    self.display.at(planned.name, 0, epochs, len(stack), 0)
-                    future = pool.submit(train_in_worker, planned.variant.config, table, stack, planned.code)
-                    training[future] = runs, exits
-                ready, _ = wait(training, SECONDS_BETWEEN_FLUSHES, FIRST_COMPLETED)
-                for future in ready:
-                    runs, exits = training.pop(future)
+                    shown, hearing = self._shown(stack), all_exits.enter_context(ExitStack())
+                    hearing.enter_context(self.workers.hearing(runs[0].id, self._told(runs, shown)))
+                    future = pool.submit(
+                        train_in_worker, planned.variant.config, table, stack, planned.code, runs[0].id
+                    )
+                    training[future] = _InWorker(runs, shown, exits, hearing)
+                yield set(training)
+                for future in [each for each in training if each.done()]:
+                    runs, shown, exits, hearing = training.pop(future)
+                    hearing.close()
                     try:
                         results, logged = future.result()
                     except Exception as error:  # the stacks on other devices are worth recording
@@ -115,5 +131,30 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
                     else:
                         record.add_logged(logged)
                         record.add_results(exits.pop_all(), runs, results)
-                    self.display.at(planned.name, epochs, epochs, len(runs), epochs * len(runs))
-                record.alive(run for runs, _ in training.values() for run in runs)
+                    shown.done(shown.epochs)
+                if training:
+                    record.alive(run for each in training.values() for run in each.runs)
+
+    def _shown(self, stack: Sequence[SeedData]) -> ShownStack:
+        return ShownStack(self.display, self.planned.name, self.planned.trainer.settings["max_epochs"], len(stack))
+
+    def _told(self, runs: Sequence[TrackedRun], shown: ShownStack) -> Told:
+        """What is done with what a worker says of a stack."""
+
+        def told(epochs: int, points: list[CurvePoints]) -> None:
+            shown.done(epochs)
+            if points:
+                self.record.add_points(runs, points)
+
+        return told
+
+
+class _InWorker(NamedTuple):
+    """A stack that a worker trains."""
+
+    runs: list[TrackedRun]
+    shown: ShownStack
+    exits: ExitStack
+    """Ends the runs."""
+    hearing: ExitStack
+    """Ends what is heard of it."""

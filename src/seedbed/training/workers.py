@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 from multiprocessing.queues import Queue
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from joblib.externals.loky import get_reusable_executor
 
@@ -24,13 +30,22 @@ from seedbed.errors import ConfigError
 from seedbed.signals import ignore_warnings
 from seedbed.tasks.base import SeedData
 from seedbed.training.devices import accelerator
+from seedbed.training.epoch_progress import CurveRecorder, EpochProgress
 from seedbed.training.logger import LightningLogger
 from seedbed.training.seed_results import CurvePoints, SeedResult
 from seedbed.training.stack_trainer import StackTrainer
 
 LONGEST_FOLDER_OF_SOCKETS = 60
-# The device of this process, where it is a worker.
+GUARD = re.compile(r"__name__\s*==\s*['\"]__main__['\"]")
+SECONDS_BETWEEN_WORDS = 0.2
+"""Of a worker, on how far its stack is."""
+Word = tuple[str, int, list[CurvePoints]]
+"""Which stack it is, how many of its epochs are done, and points of each seed's curves that were not given before."""
+Told = Callable[[int, list[CurvePoints]], None]
+"""Takes what is said of a stack."""
+# The device of this process and where it says how far it is, where it is a worker.
 _device: list[int] = []
+_words: list[Queue[Word | None]] = []
 
 
 class Workers:
@@ -41,6 +56,9 @@ class Workers:
 
     def __init__(self) -> None:
         self._pools: dict[tuple[str, ...], ProcessPoolExecutor] = {}
+        self._words: dict[tuple[str, ...], Queue[Word | None]] = {}
+        self._hearing: dict[str, Told] = {}
+        self._listening = threading.Lock()
         self._fits: Any = None
         self._others = set(multiprocessing.active_children())
 
@@ -54,9 +72,16 @@ class Workers:
             self._fits.shutdown(kill_workers=kind is not None)
         for pool in self._pools.values():
             pool.shutdown(wait=False, cancel_futures=True)
+        for words in self._words.values():
+            words.put(None)
         if kind is not None and self._pools:  # an interrupt must not wait for stacks that nobody will record
             for process in set(multiprocessing.active_children()) - self._others:
                 process.terminate()
+
+    @property
+    def are_started(self) -> bool:
+        """Whether there are processes that train stacks."""
+        return bool(self._pools)
 
     def pool(
         self, settings: Mapping[str, Any], devices: Sequence[int], threads: int | None = None
@@ -69,10 +94,34 @@ class Workers:
             queue: Queue[int] = context.Queue()
             for device in devices:
                 queue.put(device)
+            given = queue, self._listened_to(key, context), threads, dict(os.environ)
             self._pools[key] = ProcessPoolExecutor(
-                len(devices), mp_context=context, initializer=_take_device, initargs=(queue, threads, dict(os.environ))
+                len(devices), mp_context=context, initializer=_take_device, initargs=given
             )
         return self._pools[key]
+
+    @contextmanager
+    def hearing(self, stack: str, heard: Told) -> Iterator[None]:
+        """Meanwhile ``heard`` is called, in a thread of its own, with how far a worker is that trains for ``train_in_worker(..., stack)``."""
+        self._hearing[stack] = heard
+        try:
+            yield
+        finally:
+            with self._listening:  # no word is left half heard
+                del self._hearing[stack]
+
+    def _listened_to(self, key: tuple[str, ...], context: BaseContext) -> Queue[Word | None]:
+        """What the workers of a pool say goes here, until None comes."""
+        if key not in self._words:
+            words = self._words[key] = context.Queue()
+            threading.Thread(target=self._listen, args=(words,), name="words of workers", daemon=True).start()
+        return self._words[key]
+
+    def _listen(self, words: Queue[Word | None]) -> None:
+        for stack, epochs, points in iter(words.get, None):
+            with self._listening:
+                if heard := self._hearing.get(stack):
+                    heard(epochs, points)
 
     def fits(self, processes: int) -> Executor:
         """An executor of so many processes that import no PyTorch, and so start fast, for fits of estimators; another one where one
@@ -80,6 +129,18 @@ class Workers:
         self._fits = get_reusable_executor(processes, timeout=None)
         executor: Executor = self._fits
         return executor
+
+
+def can_start_processes() -> bool:
+    """Whether worker processes can be started unasked: each runs a script again that is not under ``if __name__ == "__main__"``."""
+    main = sys.modules["__main__"]
+    file, spec = getattr(main, "__file__", None), getattr(main, "__spec__", None)
+    if file is None or (spec is not None and spec.name.rpartition(".")[2] == "__main__"):
+        return True  # neither is run again
+    try:
+        return GUARD.search(Path(file).read_text(errors="replace")) is not None
+    except OSError:
+        return False
 
 
 def _context(cuda: bool) -> BaseContext:
@@ -105,14 +166,33 @@ Trained = tuple[list[SeedResult], CurvePoints]
 """The results of a stack, and what a module or a callback has logged of it."""
 
 
-def train_in_worker(config: Mapping[str, Any], table: Dataset, stack: Sequence[SeedData], code: Code) -> Trained:
+def train_in_worker(
+    config: Mapping[str, Any], table: Dataset, data: Sequence[SeedData], code: Code, stack: str | None = None
+) -> Trained:
     """Fit and test a stack on the device of this worker, which imports the user's modules as they are by now.
 
-    Raises ``ConfigError`` where they are no longer the ``code`` that the run began with.
+    Who is ``hearing`` of the ``stack`` is told how far it is. Raises ``ConfigError`` where the modules are no longer the ``code``
+    that the run began with.
     """
     refuse_changed(config, code)
     logged: CurvePoints = []
-    return StackTrainer(config, table).train(stack, logger=LightningLogger(logged.extend), device=_device[0]), logged
+    trainer = StackTrainer(config, table)
+    callbacks = [] if stack is None else _saying(stack, trainer.settings["max_epochs"])
+    return trainer.train(data, callbacks, LightningLogger(logged.extend), device=_device[0]), logged
+
+
+def _saying(stack: str, epochs: int) -> list[pl.Callback]:
+    """Callbacks that say how far the stack is, not more often than somebody could follow."""
+    last, done = time.monotonic(), 0
+
+    def say(epoch: int) -> None:
+        nonlocal last, done
+        done = epoch
+        if time.monotonic() - last > SECONDS_BETWEEN_WORDS:
+            _words[0].put((stack, epoch, []))
+            last = time.monotonic()
+
+    return [EpochProgress(say, epochs), CurveRecorder(lambda points: _words[0].put((stack, done, points)))]
 
 
 def refuse_changed(config: Mapping[str, Any], code: Code) -> None:
@@ -124,11 +204,12 @@ def refuse_changed(config: Mapping[str, Any], code: Code) -> None:
         )
 
 
-def _take_device(queue: Queue[int], threads: int, environment: Mapping[str, str]) -> None:
+def _take_device(queue: Queue[int], words: Queue[Word | None], threads: int, environment: Mapping[str, str]) -> None:
     os.environ.clear()  # of a fork, it is as it was when the process that it was forked from began
     os.environ.update(environment)
     ignore_warnings()
     _device.append(queue.get())
+    _words.append(words)
     torch.set_num_threads(threads)
 
 
