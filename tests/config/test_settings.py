@@ -28,6 +28,7 @@ REPORT: dict[str, Any] = {
         (["trainer.max_epochs=1000000000000"], ["trainer.max_epochs=1000000000000", "from 1 to 1000000"]),
         (["trainer.max_epochs=2.5"], ["trainer.max_epochs=2.5"]),
         (["trainer.seeds_at_once=-1"], ["trainer.seeds_at_once=-1", "auto"]),
+        (["trainer.stacks_at_once=0"], ["trainer.stacks_at_once=0", "auto"]),
         (["trainer.precision=16-mixed"], ["16-mixed", "bf16-mixed"]),
         (["tracking.checkpoints=maybe"], ["true or false"]),
         (["+loggers=3"], ["loggers=3", "a mapping"]),
