@@ -71,7 +71,7 @@ def test_all_scripts_are_tried() -> None:
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
         "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics", "choose_training",
         "compare_fastai", "compare_index", "compare_loops", "compare_matrix", "compare_recommenders", "compare_search",
-        "fastai_side", "make_store", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
+        "fastai_side", "make_store", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
         "simulation", "timing",
     }  # fmt: skip
 
@@ -443,6 +443,19 @@ def test_a_startup_that_takes_too_long(capsys: pytest.CaptureFixture[str]) -> No
     assert script.report([status, schedule], seconds) == 1
     assert [line.endswith("TOO LONG") for line in capsys.readouterr().out.splitlines()] == [False, False, True, False]
     assert script.report([schedule], seconds) == 0
+
+
+def test_the_memory_of_a_run_and_what_it_starts(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = load_script("measure_memory")
+    takes = "import sys, time; taken = b'x' * 10**8; print(sys.argv, flush=True); time.sleep(0.4)"
+    starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {takes!r}]); {takes}"
+    monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", starts))
+    gigabytes, name = found(r"([\d.]+) GB +[\d.]+ s  (\w+)", call(script, "ratings"))
+    assert 0.1 <= float(gigabytes) < 0.2
+    assert name == "ratings"
+    assert "more than 0.05 GB" in call(script, "ratings", "--most", "0.05")
+    monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
+    assert "exit code 3" in call(script, "ratings")
 
 
 @pytest.mark.slow
