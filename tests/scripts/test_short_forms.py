@@ -444,7 +444,9 @@ def test_a_startup_is_timed_beside_its_import(call: Call, monkeypatch: pytest.Mo
         script, "subprocess", SimpleNamespace(run=lambda command, **_: started.append(command[1:]), DEVNULL=None)
     )
     said = call(script, "--only", "one_cycle", "--repeats", "1")
-    assert started == [["-c", "import torch"], ["-m", "seedbed", "schedule", "one_cycle"]] * 2  # one turn does not count
+    assert (
+        started == [["-c", "import torch"], ["-m", "seedbed", "schedule", "one_cycle"]] * 2
+    )  # one turn does not count
     assert re.search(r" s  import torch\n.* x torch +\(wanted [\d.]+\)  seedbed schedule one_cycle", said)
 
 
