@@ -21,6 +21,7 @@ from seedbed.running import multirun
 from seedbed.running.benchmark import BenchmarkOutcome, run_experiments
 from seedbed.running.retraining import finished_cells
 from seedbed.running.runner import Outcome
+from seedbed.search.plan import read_plan
 from seedbed.search.runner import search
 from seedbed.tracking.launches import find_launch, find_tracked, on_data_set, parts_of
 from seedbed.tracking.store import Store, open_project_store
@@ -412,17 +413,17 @@ def test_jobs_of_a_multirun_are_launches_over_data_sets(
 
 
 @pytest.mark.slow
-def test_a_search_is_on_one_data_set(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(trained)
-    asked = ["variant=none", "optimizer.lr=1e-3,1e-2", "search.fresh_seeds=1"]
+def test_a_search_is_on_one_data_set_and_its_study_is_named_after_it(
+    untrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(untrained)
+    asked = ["variant=none", "optimizer.lr=1e-3,1e-2"]
     with pytest.raises(
         ConfigError, match=r"one data set, and the file lists 3\. Pick one with data_sets=NAME, of one, two"
     ):
-        search("many", asked, trained)
-    found = search("many", [*asked, "data_sets=two"], trained)
-    assert found.search.study == "many/two/none"
-    assert found.tested
-    assert find_launch(store_of(trained), of_search=True, data_set="two").id == found.tested.launch
+        search("many", asked, untrained)
+    plans = [read_plan("many", [*asked, f"data_sets={name}"], untrained) for name in ("one", "two")]
+    assert [plan.settings.study for plan in plans] == ["many/one/none", "many/two/none"]
 
 
 @pytest.mark.extended
