@@ -21,6 +21,7 @@ from seedbed.running import multirun
 from seedbed.running.benchmark import BenchmarkOutcome, run_experiments
 from seedbed.running.retraining import finished_cells
 from seedbed.running.runner import Outcome
+from seedbed.search.plan import read_plan
 from seedbed.search.runner import search
 from seedbed.tracking.launches import find_launch, find_tracked, on_data_set, parts_of
 from seedbed.tracking.store import Store, open_project_store
@@ -147,7 +148,7 @@ def test_a_launch_over_data_sets_in_mlflow_and_read_back(once: tuple[Path, Bench
         seedbed.load("many", config_dir=folder, data_set="tow")
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_only_what_is_missing_is_trained(trained: Path) -> None:
     """Seeds, data sets and variants are added at the cost of their cells, and names are no part of a recipe."""
     assert run(trained).trained == 0
@@ -163,6 +164,25 @@ def test_only_what_is_missing_is_trained(trained: Path) -> None:
 
 
 @pytest.mark.slow
+def test_only_a_new_data_set_is_trained_and_a_new_name_is_none(trained: Path) -> None:
+    (trained / "new.csv").write_text((trained / "two.csv").read_text() + "0.5,0.5,0.5,1\n")
+    write_experiment(trained, {"uno": LISTED["one"], "new": LISTED["two"].replace("two.csv", "new.csv")})
+    later = run(trained, "variant=none")
+    assert later.trained == 2
+    assert list(later.results.data_sets) == ["uno", "new"]
+    assert later.cells["status"].eq("FINISHED").all()
+
+
+@pytest.mark.slow
+def test_cells_serve_an_experiment_that_lists_no_data_sets(trained: Path) -> None:
+    write_experiment(trained, {})
+    alone = ran(trained, "data=feature_csv", "data.path=one.csv", "data.label=y", "variant=none")
+    assert isinstance(alone, Outcome)
+    assert alone.trained == 0
+    assert alone.cells["status"].eq("FINISHED").all()
+
+
+@pytest.mark.extended
 def test_cells_are_those_of_an_experiment_on_one_data_set(untrained: Path) -> None:
     """Data sets may be listed later, and be taken back."""
     of_one = ["data=feature_csv", "data.path=one.csv", "data.label=y", "variant=none"]
@@ -393,13 +413,23 @@ def test_jobs_of_a_multirun_are_launches_over_data_sets(
 
 
 @pytest.mark.slow
-def test_searches_on_two_data_sets_are_two_studies(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(trained)
-    asked = ["variant=none", "optimizer.lr=1e-3,1e-2", "search.fresh_seeds=2"]
+def test_a_search_is_on_one_data_set_and_its_study_is_named_after_it(
+    untrained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(untrained)
+    asked = ["variant=none", "optimizer.lr=1e-3,1e-2"]
     with pytest.raises(
         ConfigError, match=r"one data set, and the file lists 3\. Pick one with data_sets=NAME, of one, two"
     ):
-        search("many", asked, trained)
+        search("many", asked, untrained)
+    plans = [read_plan("many", [*asked, f"data_sets={name}"], untrained) for name in ("one", "two")]
+    assert [plan.settings.study for plan in plans] == ["many/one/none", "many/two/none"]
+
+
+@pytest.mark.extended
+def test_searches_on_two_data_sets_are_two_studies(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained)
+    asked = ["variant=none", "optimizer.lr=1e-3,1e-2", "search.fresh_seeds=2"]
     found = [search("many", [*asked, f"data_sets={name}"], trained) for name in ("one", "two")]
     assert [each.search.study for each in found] == ["many/one/none", "many/two/none"]
     assert all(each.tested and not each.tested.failures for each in found)

@@ -426,14 +426,28 @@ def test_a_store(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, em
     } <= names
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_startup_of_a_command(call: Call) -> None:
+    """Measured; what a command imports is held by ``tests/cli/test_startup.py``."""
     said = call(load_script("measure_startup"), "--only", "one_cycle", "--repeats", "1")
     imported, ratio, wanted = found(
         r"([\d.]+) s  import torch\n.* s +([\d.]+) x torch +\(wanted ([\d.]+)\)  seedbed schedule", said
     )
     assert float(imported) > 0
     assert float(ratio) < 2 * float(wanted)  # of one turn, on a machine that may be busy
+
+
+def test_a_startup_is_timed_beside_its_import(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = load_script("measure_startup")
+    started: list[Sequence[str]] = []
+    monkeypatch.setattr(
+        script, "subprocess", SimpleNamespace(run=lambda command, **_: started.append(command[1:]), DEVNULL=None)
+    )
+    said = call(script, "--only", "one_cycle", "--repeats", "1")
+    assert (
+        started == [["-c", "import torch"], ["-m", "seedbed", "schedule", "one_cycle"]] * 2
+    )  # one turn does not count
+    assert re.search(r" s  import torch\n.* x torch +\(wanted [\d.]+\)  seedbed schedule one_cycle", said)
 
 
 def test_a_startup_that_takes_too_long(capsys: pytest.CaptureFixture[str]) -> None:
@@ -472,11 +486,11 @@ def test_a_choice_of_epochs_and_rate(call: Call, tmp_path: Path) -> None:
     for name, sign in (("one", 1), ("two", -1)):
         rows = (f"{sign * (row % 7 - 3)},{row % 5},{int(row % 7 > 4)}" for row in range(70))
         (tmp_path / f"{name}.csv").write_text("\n".join(["a,b,y", *rows]))
-    asked = ["--rates", "1e-2,1e-3", "--epochs", "1,3", "--seeds", "2", "--config-dir", str(tmp_path)]
-    said = call(load_script("choose_training"), "--experiment", "two", "--variants", "none,oversample", *asked)
+    asked = ["--rates", "1e-2,1e-3", "--epochs", "1,2", "--seeds", "2", "--config-dir", str(tmp_path)]
+    said = call(load_script("choose_training"), "--experiment", "two", "--variants", "none", *asked)
     rates = found(r"epochs +lr=(\S+) +lr=(\S+)", said)
     assert rates == ["1e-2", "1e-3"]
-    rows = re.findall(r"^ +(1|3) +(0\.\d{4})(\*| ) +(0\.\d{4})(\*| )$", said, flags=re.MULTILINE)
+    rows = re.findall(r"^ +(1|2) +(0\.\d{4})(\*| ) +(0\.\d{4})(\*| )$", said, flags=re.MULTILINE)
     values = {float(value): mark for _, *of_row in rows for value, mark in zip(of_row[::2], of_row[1::2], strict=True)}
     assert len(rows) == 2
     assert values[max(values)] == "*"

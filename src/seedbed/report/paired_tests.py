@@ -138,14 +138,15 @@ class Ran:
 
 def ran(cells: pd.DataFrame, label: str, metric: Metric) -> Ran:
     """The values of the column ``label``, which are of ``metric``, in cells of one variant."""
-    there = cells[cells["status"] != "MISSING"]
-    compared = metric.compared(sound_values(there, label))
-    values = {int(seed): float(value) for seed, value in zip(there["seed"], compared, strict=True)}
-    failed = dict(zip(values, there["status"] != "FINISHED", strict=True))
-    diverged = dict(zip(values, there["outcome"] == "diverged", strict=True))
-    lost = [seed for seed, value in values.items() if not finite(value)]
-    causes = {seed: "fail" if failed[seed] else "diverge" if diverged[seed] else "lack a finite value" for seed in lost}
-    return Ran(values | dict.fromkeys(lost, math.nan), causes)
+    compared = metric.compared(sound_values(cells, label))
+    rows = zip(cells["seed"], cells["status"], cells["outcome"], compared.tolist(), finite(compared), strict=True)
+    there = {int(seed): rest for seed, *rest in rows if rest[0] != "MISSING"}
+    causes = {
+        seed: "fail" if status != "FINISHED" else "diverge" if outcome == "diverged" else "lack a finite value"
+        for seed, (status, outcome, _, counts) in there.items()
+        if not counts
+    }
+    return Ran({seed: value if counts else math.nan for seed, (_, _, value, counts) in there.items()}, causes)
 
 
 def pairs_of(first: Ran, second: Ran) -> Pairs:
