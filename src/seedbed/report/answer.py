@@ -22,6 +22,7 @@ from seedbed.report.formatting import count_word, listed, mean_text
 from seedbed.report.imported import imported_sentences
 from seedbed.report.paired_tests import LOWER
 from seedbed.report.rebalancing import rebalancing_sentences
+from seedbed.report.threshold_to_use import threshold_sentences
 
 
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
@@ -33,6 +34,7 @@ def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
         analysis.uncompared,
         _differences(analysis),
         *rebalancing_sentences(analysis),
+        *threshold_sentences(analysis),
         *_no_verdicts(analysis),
         _detectable(analysis),
         *_one_recipes(analysis),

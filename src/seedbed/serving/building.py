@@ -123,7 +123,9 @@ def row_predictor_of(
     have tuned.
     """
     _check_threshold(tracked, threshold)
-    return regressor_of(tracked, seed) if tracked.task.SERVED_AS == REGRESSOR else classifier_of(tracked, seed, threshold)
+    return (
+        regressor_of(tracked, seed) if tracked.task.SERVED_AS == REGRESSOR else classifier_of(tracked, seed, threshold)
+    )
 
 
 def regressor_of(tracked: TrackedVariant, seed: int | None = None) -> Regressor:
@@ -166,7 +168,9 @@ def classifier_of(tracked: TrackedVariant, seed: int | None = None, threshold: f
     adjustments = trained.adjustments
     if threshold is not None:
         each = {of_seed: adjustments.get(of_seed, Adjustment()) for of_seed, _ in trained.networks}
-        adjustments = {of_seed: replace(of, threshold=threshold, positive=table.positive) for of_seed, of in each.items()}
+        adjustments = {
+            of_seed: replace(of, threshold=threshold, positive=table.positive) for of_seed, of in each.items()
+        }
     return Classifier(about, table.classes, rarest, _inputs(trained, table), networks, adjustments)
 
 
