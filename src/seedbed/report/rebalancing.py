@@ -79,7 +79,7 @@ def rebalancing(analysis: Analysis) -> Rebalancing | None:
     scored = analysis.results.scored
     if scored is None:
         return None
-    pairs = {name: other for name, other in _rebalanced(analysis).items() if {name, other} <= scored.variants.keys()}
+    pairs = {name: other for name, other in rebalanced(analysis).items() if {name, other} <= scored.variants.keys()}
     if not pairs:
         return None
     margin = float((analysis.results.config.get("report") or {}).get("margin") or MARGIN)
@@ -89,7 +89,7 @@ def rebalancing(analysis: Analysis) -> Rebalancing | None:
     return Rebalancing(margin, _changes(of_auroc, scored, pairs, margin, unscored), scored, complete)
 
 
-def _rebalanced(analysis: Analysis) -> dict[str, str]:
+def rebalanced(analysis: Analysis) -> dict[str, str]:
     """Variants whose overrides are those of their baseline, but for their strategy, with the baseline."""
     stated = analysis.results.config.get("variants")
     if not isinstance(stated, dict):
