@@ -171,9 +171,11 @@ class OfScores:
 
 MEASURES = (
     "auroc", "average_precision", "brier", "brier_recalibrated", "precision", "recall", "fall_out", "f1", "f1_tuned", "threshold",
+    "tuned_on",
 )  # fmt: skip
 """Precision, recall, fall-out and F1 are those of the predicted labels; ``threshold`` is the one with the highest F1 on the
-seed's validation rows, ``f1_tuned`` the F1 that it has on test rows; ``brier_recalibrated`` is by Platt's method on the former."""
+seed's validation rows, ``f1_tuned`` the F1 that it has on test rows; ``tuned_on`` counts the positive ones of the
+former, and is not in records of earlier versions; ``brier_recalibrated`` is by Platt's method on the former."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
+from seedbed.cli.main import main
 from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError
 from seedbed.running.planning import plan_experiment
@@ -91,6 +93,51 @@ def test_answers_are_those_that_were_measured(
         assert log_loss(true, answers["probability_ill"]) == pytest.approx(cells.loc[seed, "test/loss"], rel=1e-4)
     both = predictor_of(tracked).predict(table[["a", "b"]])
     assert both[["seeds_ill", "seeds_well"]].sum(axis=1).eq(2).all()
+
+
+@pytest.mark.parametrize("variant", ["none", "threshold", "corrected", "isotonic"])
+def test_labels_go_by_a_threshold_that_is_asked_for(
+    trained: tuple[Path, Outcome], variant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = trained
+    monkeypatch.chdir(folder)
+    rows = pd.read_csv(folder / "rows.csv")[["a", "b"]]
+    tracked = find_variant("adjusted", variant, config_dir=folder)
+    as_trained = predictor_of(tracked)
+    before = as_trained.predict(rows)
+    at = float(before["probability_ill"].quantile(0.7))
+    made = predictor_of(tracked, threshold=at)
+    made.save(tmp_path / "model")
+    answers = load_predictor(tmp_path / "model").predict(rows)
+    is_ill = answers["probability_ill"] >= at
+    assert 0 < is_ill.sum() < len(rows)
+    assert answers["label"].eq("ill").tolist() == is_ill.tolist()
+    assert isinstance(made, Classifier)
+    assert answers["seeds_ill"].tolist() == (made.probabilities(rows)[:, :, 0] >= at).sum(0).tolist()
+    assert before["probability_ill"].tolist() == answers["probability_ill"].tolist()
+    assert before["label"].tolist() != answers["label"].tolist()
+    assert made.about.endswith(f"A row is ill from a probability of {at:g} on (--threshold).")
+    assert ("A row is ill above a probability of 0.5 (--threshold sets another)." in as_trained.about) == (
+        variant != "threshold"
+    )
+    assert ("best by f1" in as_trained.about) == (variant == "threshold")
+    assert "best by f1" not in made.about
+
+
+def test_the_commands_take_a_threshold(trained: tuple[Path, Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = trained
+    monkeypatch.chdir(folder)
+    asked = ["adjusted", "--config-dir", str(folder), "--variant", "none", "--threshold"]
+    said = CliRunner().invoke(main, ["predict", *asked, "0", "--file", "rows.csv"])
+    assert said.exit_code == 0, said.output
+    labels = [line.split()[0] for line in said.output.splitlines()[4:]]
+    assert labels == ["ill"] * 400
+    exported = CliRunner().invoke(main, ["export", *asked, "0.25"])
+    assert "A row is ill from a probability of 0.25 on (--threshold)." in exported.output
+    for command in ("predict", "export"):
+        refused = CliRunner().invoke(main, [command, *asked, "1.2"])
+        assert refused.exit_code == 2
+        assert "--threshold=1.2 cannot be used: it must be a probability, from 0 to 1." in refused.output
 
 
 def test_a_threshold_changes_labels_and_nothing_else(trained: tuple[Path, Outcome]) -> None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from seedbed.errors import ConfigError
-from seedbed.serving.building import classifier_of, predictor_of
+from seedbed.serving.building import classifier_of, predictor_of, row_predictor_of
 from seedbed.tasks.base import Task
 from seedbed.tasks.classification import Classification
 from seedbed.tasks.cold_start import ColdStart
 from seedbed.tasks.rating import Rating
+from seedbed.tasks.regression import Regression
 
 
-def tracked(task: type[Task], **settings: Any) -> Any:
+def tracked(task: type[Task], classes: Sequence[str] = (), **settings: Any) -> Any:
     """A variant of a task, as far as it is looked at before its networks are built."""
     config = {"task": {"_target_": f"{task.__module__}.{task.__name__}", **settings}}
-    return SimpleNamespace(task=task, config=config, results=SimpleNamespace(experiment="made_up"))
+    results = SimpleNamespace(experiment="made_up", data={"classes": list(classes)} if classes else {})
+    return SimpleNamespace(task=task, config=config, results=results)
 
 
 class Silent(Classification):
@@ -46,3 +49,19 @@ def test_an_index_is_for_recommenders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seedbed.serving.building.check_faiss", lambda: None)
     with pytest.raises(ConfigError, match="--index faiss: only a variant that recommends has items to index"):
         predictor_of(tracked(Classification), index="faiss")
+
+
+@pytest.mark.parametrize(
+    ("task", "classes", "said"), [(Classification, "abc", "has 3 classes"), (Regression, "", "has none")]
+)
+def test_a_threshold_parts_two_classes(task: type[Task], classes: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=f"--threshold 0.2: a threshold parts two classes, and 'made_up' {said}"):
+        predictor_of(tracked(task, classes), threshold=0.2)
+    with pytest.raises(ConfigError, match=said):
+        row_predictor_of(tracked(task, classes), threshold=0.2)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, float("nan")])
+def test_a_threshold_is_a_probability(threshold: float) -> None:
+    with pytest.raises(ConfigError, match=f"--threshold={threshold} cannot be used: it must be a probability"):
+        predictor_of(tracked(Classification, "ab"), threshold=threshold)

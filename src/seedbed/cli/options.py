@@ -72,6 +72,12 @@ data_set_option = click.option(
     shell_complete=completion.listed_data_sets,
     help="Of a launch over several data sets: the one that is asked about.",
 )
+threshold_option = click.option(
+    "--threshold",
+    type=float,
+    metavar="PROBABILITY",
+    help="Of two classes: from which probability on a row is of the rarer one; default: above 0.5, or what imbalance.after=threshold has tuned.",
+)
 seed_option = click.option("--seed", type=click.IntRange(0), help="One seed alone; default: all together.")
 
 

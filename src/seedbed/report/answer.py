@@ -20,8 +20,10 @@ from seedbed.report.claims import FAILS, HOLDS, OPEN, UNTESTABLE, Claim
 from seedbed.report.departures import foreign_data
 from seedbed.report.formatting import count_word, listed, mean_text
 from seedbed.report.imported import imported_sentences
+from seedbed.report.never_found import never_found_sentences
 from seedbed.report.paired_tests import LOWER
 from seedbed.report.rebalancing import rebalancing_sentences
+from seedbed.report.threshold_to_use import threshold_sentences
 
 
 def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
@@ -32,7 +34,9 @@ def summary_sentences(analysis: Analysis, claims: list[Claim]) -> list[str]:
         analysis.exploratory,
         analysis.uncompared,
         _differences(analysis),
+        *never_found_sentences(analysis),
         *rebalancing_sentences(analysis),
+        *threshold_sentences(analysis),
         *_no_verdicts(analysis),
         _detectable(analysis),
         *_one_recipes(analysis),

@@ -18,7 +18,7 @@ import numpy as np
 
 from seedbed.config.settings import MARGIN
 from seedbed.report.analysis import Analysis
-from seedbed.report.formatting import count_word, difference_words, listed, number
+from seedbed.report.formatting import difference_words, listed
 from seedbed.report.paired_tests import LEVEL, Difference, PairedTest, Pairs, Terms, family_of, one_recipe, paired_test
 from seedbed.results import OfScores, Scored
 from seedbed.statistics import equivalence_p, holm
@@ -57,8 +57,8 @@ class Rebalancing:
     margin: float
     changes: list[Change]
     scored: Scored
-    best: str
-    """The variant, or the baseline, with the highest mean F1 at tuned thresholds of those with all seeds; "" without one."""
+    complete: list[str]
+    """These variants and their baselines, as far as all seeds that have run have scores."""
 
     @property
     def of_baselines(self) -> dict[str, list[Change]]:
@@ -79,19 +79,17 @@ def rebalancing(analysis: Analysis) -> Rebalancing | None:
     scored = analysis.results.scored
     if scored is None:
         return None
-    pairs = {name: other for name, other in _rebalanced(analysis).items() if {name, other} <= scored.variants.keys()}
+    pairs = {name: other for name, other in rebalanced(analysis).items() if {name, other} <= scored.variants.keys()}
     if not pairs:
         return None
     margin = float((analysis.results.config.get("report") or {}).get("margin") or MARGIN)
     of_auroc = replace(analysis, metric="test/auroc")
     unscored = {name: _unscored(analysis, scored, name) for name in (*pairs.values(), *pairs)}
-    found = Rebalancing(margin, _changes(of_auroc, scored, pairs, margin, unscored), scored, "")
     complete = [name for name, lacking in unscored.items() if not lacking]
-    means = {name: mean for name in complete if (mean := found.mean(name, "f1_tuned")) is not None}
-    return replace(found, best=max(means, key=lambda name: means[name])) if means else found
+    return Rebalancing(margin, _changes(of_auroc, scored, pairs, margin, unscored), scored, complete)
 
 
-def _rebalanced(analysis: Analysis) -> dict[str, str]:
+def rebalanced(analysis: Analysis) -> dict[str, str]:
     """Variants whose overrides are those of their baseline, but for their strategy, with the baseline."""
     stated = analysis.results.config.get("variants")
     if not isinstance(stated, dict):
@@ -112,14 +110,15 @@ def sets_strategy(override: str) -> bool:
 
 def _tests(analysis: Analysis, scored: Scored, variant: str, baseline: str) -> dict[str, PairedTest]:
     first, second = scored.variants[variant], scored.variants[baseline]
-    tests = {name: paired_test(_pairs(first, second, name), analysis.terms) for name in COMPARED}
+    tests = {name: paired_test(in_both(first, name, second, name), analysis.terms) for name in COMPARED}
     same = analysis.recipes[variant] == analysis.recipes[baseline]
     return {name: one_recipe(test) for name, test in tests.items()} if same else tests
 
 
-def _pairs(first: OfScores, second: OfScores, measure: str) -> Pairs:
-    """The values in the seeds that have one in both."""
-    values = [dict(zip(of.seeds, of.measures[measure], strict=True)) for of in (first, second)]
+def in_both(first: OfScores, of_first: str, second: OfScores, of_second: str) -> Pairs:
+    """The values of a measure of each, in the seeds that have one in both."""
+    sides = ((first, of_first), (second, of_second))
+    values = [dict(zip(of.seeds, of.measures[measure], strict=True)) for of, measure in sides]
     seeds = [seed for seed in values[0] if all(math.isfinite(of.get(seed, math.nan)) for of in values)]
     ours, others = (np.array([of[seed] for seed in seeds], dtype=np.float64) for of in values)
     return Pairs(ours, others, ())
@@ -131,7 +130,9 @@ def _changes(
     tests = {name: _tests(analysis, scored, name, baseline) for name, baseline in pairs.items()}
     ranked = _family(analysis, pairs, tests, RANKING)
     of_f1 = _family(analysis, pairs, tests, ("f1",))
-    of_auroc = [_pairs(scored.variants[name], scored.variants[baseline], "auroc") for name, baseline in pairs.items()]
+    of_auroc = [
+        in_both(scored.variants[name], "auroc", scored.variants[baseline], "auroc") for name, baseline in pairs.items()
+    ]
     within = dict(zip(pairs, holm([_within(of, analysis.terms, margin) for of in of_auroc]), strict=True))
     changes = []
     for name, own in tests.items():
@@ -162,7 +163,7 @@ def _changes(
 
 def _same(first: OfScores, second: OfScores, measure: str) -> bool:
     """Whether every seed has one value in both."""
-    pairs = _pairs(first, second, measure)
+    pairs = in_both(first, measure, second, measure)
     return len(pairs.first) > 0 and bool((pairs.first == pairs.second).all())
 
 
@@ -206,12 +207,11 @@ def _words(test: PairedTest) -> str:
 
 
 def rebalancing_sentences(analysis: Analysis) -> list[str]:
-    """Whether rebalancing changed the ranking of rows or only the threshold, and which threshold to use; [] where nothing is known."""
+    """Whether rebalancing changed the ranking of rows or only the threshold; [] where nothing is known."""
     found = rebalancing(analysis)
     if found is None:
         return []
-    against = [_against(analysis, baseline, changes) for baseline, changes in found.of_baselines.items()]
-    return [*against, *_to_use(analysis, found)]
+    return [_against(analysis, baseline, changes) for baseline, changes in found.of_baselines.items()]
 
 
 def _against(analysis: Analysis, baseline: str, changes: Sequence[Change]) -> str:
@@ -225,31 +225,3 @@ def _against(analysis: Analysis, baseline: str, changes: Sequence[Change]) -> st
     if of[OPEN]:
         parts.append(f"it can't be told whether {listed(of[OPEN])} changed the ranking of rows or only the threshold")
     return f"Against {analysis.quoted[baseline]}, {'; '.join(parts)}."
-
-
-def _to_use(analysis: Analysis, found: Rebalancing) -> list[str]:
-    if not found.best:
-        return []
-    seeds = len(found.scored.variants[found.best].seeds)
-    threshold, f1 = found.mean(found.best, "threshold"), found.mean(found.best, "f1_tuned")
-    if ahead := _better_as_predicted(found):
-        return [
-            f"No threshold tuned on validation rows does better than the labels as predicted: on test rows the mean F1 at such "
-            f"thresholds is {number(f1, 4)} at best, with {analysis.quoted[found.best]} (mean threshold {number(threshold, 3)}), "
-            f"and that of {analysis.quoted[ahead]} as predicted is {number(found.mean(ahead, 'f1'), 4)}; not tested."
-        ]
-    return [
-        f"The threshold to use is {number(threshold, 3)} with {analysis.quoted[found.best]}: the mean of those that "
-        f"{count_word(seeds)} seeds have tuned for F1 on their validation rows; of all variants, it has the highest mean F1 on "
-        f"test rows at such thresholds, {number(f1, 4)}."
-    ]
-
-
-def _better_as_predicted(found: Rebalancing) -> str:
-    """The variant with the highest mean F1 of the labels as predicted, where that is above any at tuned thresholds; "" elsewhere."""
-    tuned = found.mean(found.best, "f1_tuned")
-    means = {name: mean for name in found.scored.variants if (mean := found.mean(name, "f1")) is not None}
-    if not means or tuned is None:
-        return ""
-    best = max(means, key=lambda name: means[name])
-    return best if means[best] > tuned else ""

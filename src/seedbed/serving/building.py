@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from seedbed.checks import require
 from seedbed.data.encoders import FittedEncoder
 from seedbed.data.feature_csv import FittedFeatures
 from seedbed.data.mixed_features import MixedFeatures
@@ -15,6 +17,7 @@ from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table
 from seedbed.data.texts import FittedTexts
 from seedbed.errors import ConfigError
+from seedbed.imbalance.adjustment import Adjustment
 from seedbed.models.estimators import FittedEstimator
 from seedbed.serving.classifier import Classifier
 from seedbed.serving.columns import ColumnInputs, typical_row
@@ -34,13 +37,17 @@ from seedbed.trained.loading import TrackedVariant, TrainedNetworks, TrainedReco
 INDEXES = ("exact", "faiss")
 
 
-def predictor_of(tracked: TrackedVariant, seed: int | None = None, index: str = "exact") -> Predictor:
+def predictor_of(
+    tracked: TrackedVariant, seed: int | None = None, index: str = "exact", threshold: float | None = None
+) -> Predictor:
     """Make what answers by all seeds that ended well, or by one; raises a ``SeedbedError`` for a task that cannot be asked.
 
-    ``index``: "exact" scores all items of a recommender, "faiss" those that an approximate index names.
+    ``index``: "exact" scores all items of a recommender, "faiss" those that an approximate index names. ``threshold`` is that of
+    ``row_predictor_of``.
     """
     if index == "faiss":
         check_faiss()
+    _check_threshold(tracked, threshold)
     if tracked.task.held_out(tracked.config["task"]):
         raise ConfigError(
             f"{tracked.results.experiment!r} measures newcomers: every seed holds out some users or items, and has learned "
@@ -50,7 +57,19 @@ def predictor_of(tracked: TrackedVariant, seed: int | None = None, index: str = 
         return recommender_of(trained_recommender(tracked, seed), index)
     if index != "exact":
         raise ConfigError(f"--index {index}: only a variant that recommends has items to index. Leave it out.")
-    return row_predictor_of(tracked, seed)
+    return row_predictor_of(tracked, seed, threshold)
+
+
+def _check_threshold(tracked: TrackedVariant, threshold: float | None) -> None:
+    if threshold is None:
+        return
+    require(0 <= threshold <= 1, "--threshold", threshold, "a probability, from 0 to 1")
+    classes = tracked.results.data.get("classes") or ()
+    if tracked.task.SERVED_AS != CLASSIFIER or len(classes) != 2:
+        has = f"has {len(classes)} classes" if classes else "has none"
+        raise ConfigError(
+            f"--threshold {threshold:g}: a threshold parts two classes, and {tracked.results.experiment!r} {has}. Leave it out."
+        )
 
 
 # ---- ratings ---------------------------------------------------------------------------------------------------------
@@ -95,9 +114,18 @@ def _faiss(variant: str, scores: Scores) -> FaissIndex:
 # ---- texts and rows of numbers ---------------------------------------------------------------------------------------
 
 
-def row_predictor_of(tracked: TrackedVariant, seed: int | None = None) -> Classifier | Regressor:
-    """Make what answers about texts or rows of numbers; raises a ``SeedbedError`` as ``classifier_of`` does."""
-    return regressor_of(tracked, seed) if tracked.task.SERVED_AS == REGRESSOR else classifier_of(tracked, seed)
+def row_predictor_of(
+    tracked: TrackedVariant, seed: int | None = None, threshold: float | None = None
+) -> Classifier | Regressor:
+    """Make what answers about texts or rows of numbers; raises a ``SeedbedError`` as ``classifier_of`` does.
+
+    ``threshold``: of two classes, the probability from which a row is of the rarer one, in place of 0.5 or of what the seeds
+    have tuned.
+    """
+    _check_threshold(tracked, threshold)
+    return (
+        regressor_of(tracked, seed) if tracked.task.SERVED_AS == REGRESSOR else classifier_of(tracked, seed, threshold)
+    )
 
 
 def regressor_of(tracked: TrackedVariant, seed: int | None = None) -> Regressor:
@@ -115,8 +143,8 @@ def regressor_of(tracked: TrackedVariant, seed: int | None = None) -> Regressor:
     return Regressor(trained.about, table.target_name, scales, _inputs(trained, table), networks)
 
 
-def classifier_of(tracked: TrackedVariant, seed: int | None = None) -> Classifier:
-    """Make a classifier by all seeds that ended well, or by one.
+def classifier_of(tracked: TrackedVariant, seed: int | None = None, threshold: float | None = None) -> Classifier:
+    """Make a classifier by all seeds that ended well, or by one, whose labels go by the ``threshold`` where one is given.
 
     Raises a ``SeedbedError`` for another task, and for data whose encoder or transformer cannot be stored.
     """
@@ -136,20 +164,30 @@ def classifier_of(tracked: TrackedVariant, seed: int | None = None) -> Classifie
     networks = Networks(tracked.config["model"], tracked.task.network_arguments(table), dict(trained.networks))
     _refuse_without_probabilities(trained)
     rarest = table.classes[table.positive]
-    about = " ".join([trained.about, *_said_of(trained, rarest)])
-    return Classifier(about, table.classes, rarest, _inputs(trained, table), networks, trained.adjustments)
+    about = " ".join([trained.about, *_said_of(trained, table.classes, rarest, threshold)])
+    adjustments = trained.adjustments
+    if threshold is not None:
+        each = {of_seed: adjustments.get(of_seed, Adjustment()) for of_seed, _ in trained.networks}
+        adjustments = {
+            of_seed: replace(of, threshold=threshold, positive=table.positive) for of_seed, of in each.items()
+        }
+    return Classifier(about, table.classes, rarest, _inputs(trained, table), networks, adjustments)
 
 
-def _said_of(trained: TrainedNetworks, positive: str) -> list[str]:
-    """Sentences on what acts on the scores, and which threshold the labels go by."""
-    if (after := trained.tracked.after) is None:
-        return []
+def _said_of(trained: TrainedNetworks, classes: Sequence[str], positive: str, threshold: float | None) -> list[str]:
+    """Sentences on what acts on the scores, and which threshold the labels of two classes go by."""
     thresholds = [each.threshold for each in trained.adjustments.values() if each.threshold is not None]
+    after = trained.tracked.after
+    described = [] if after is None or (thresholds and threshold is not None) else after.describe()
+    if len(classes) != 2:
+        return described
+    if threshold is not None:
+        return [*described, f"A row is {positive} from a probability of {threshold:g} on (--threshold)."]
     if not thresholds:
-        return after.describe()
+        return [*described, f"A row is {positive} above a probability of 0.5 (--threshold sets another)."]
     mean = f"{float(np.mean(thresholds)):.4g}"
     mean = mean if len(thresholds) == 1 else f"{mean}, the mean over the seeds,"
-    return [*after.describe(), f"A row is {positive} from a probability of {mean} on."]
+    return [*described, f"A row is {positive} from a probability of {mean} on."]
 
 
 def _inputs(trained: TrainedNetworks, table: Table) -> Inputs:

@@ -72,6 +72,7 @@ def export(
     run: str | None = None,
     seed: int | None = None,
     *,
+    threshold: float | None = None,
     index: str = "exact",
     register: str | None = None,
     data_set: str | None = None,
@@ -79,17 +80,19 @@ def export(
 ) -> Exported:
     """Log the model of a variant, by default of the best one of the latest launch with all its seeds.
 
-    It goes into a run of its own below the variant's, so that no record of a seed changes. ``index`` is one of
-    ``INDEXES``; ``register`` is a name in MLflow's model registry, which gets a new version. Of a launch over several data sets,
+    It goes into a run of its own below the variant's, so that no record of a seed changes. ``threshold``, of
+    two classes, is the probability from which a row is of the rarer one. ``index`` is one of ``INDEXES``; ``register`` is a name
+    in MLflow's model registry, which gets a new version. Of a launch over several data sets,
     ``data_set`` says on which the seeds were trained. Raises a ``SeedbedError``.
     """
     require_choice("--index", index, INDEXES)
     tracked = find_variant(experiment, variant, run, config_dir, data_set=data_set)
-    predictor = predictor_of(tracked, seed, index)
+    predictor = predictor_of(tracked, seed, index, threshold)
     on = {ON_DATA_SET: tracked.data_set} if tracked.data_set else {}
+    labels = {} if threshold is None else {"threshold": threshold}
     tags = {"variant": tracked.name, "launch": tracked.results.launch, **on}
     with ending(tracked.store.start(f"{tracked.name}, served", "model", tags, tracked.run)) as of_model:
-        of_model.log(params={"seeds": list(predictor.seeds), "index": index, "kind": predictor.KIND, **on})
+        of_model.log(params={"seeds": list(predictor.seeds), "index": index, "kind": predictor.KIND, **labels, **on})
         model = _log(tracked, of_model, predictor, config_dir)
         registered = register_model(tracked.store, model, register) if register else ""
     query = json.dumps({"dataframe_records": predictor.example().to_dict("records")}, ensure_ascii=False)

@@ -138,6 +138,7 @@ def _seed(scores: Scores, place: int) -> _Seed | None:
         f1_of(predicted, positive),
         f1_of(values >= threshold, positive) if math.isfinite(threshold) else math.nan,
         threshold,
+        _positive_rows(scores.of("val"), place),
     )
     expected, observed = reliability(values, positive) if calibrated else (np.empty(0), np.empty(0))
     return _Seed(
@@ -154,6 +155,10 @@ def _seed(scores: Scores, place: int) -> _Seed | None:
 def _values(of_side: Mapping[str, np.ndarray]) -> Floats:
     """The scores as they were kept."""
     return np.asarray(of_side[LOGITS if LOGITS in of_side else DECISIONS], dtype=np.float64)
+
+
+def _positive_rows(of_side: Mapping[str, np.ndarray], place: int) -> float:
+    return float((of_side[LABELS] == place).sum()) if LABELS in of_side else 0.0
 
 
 def _by_validation(val: Mapping[str, np.ndarray], test: Floats, place: int) -> tuple[Floats | None, float]:

@@ -14,6 +14,7 @@ from seedbed.cli.options import (
     debug_option,
     run_option,
     seed_option,
+    threshold_option,
     variant_option,
 )
 
@@ -23,6 +24,7 @@ from seedbed.cli.options import (
     examples="""
     seedbed export fastai_collab                             the best variant, all its seeds
     seedbed export spam_imbalance --variant smote --seed 3   one seed alone
+    seedbed export spam_imbalance --threshold 0.23           labels by this threshold
     seedbed export fastai_collab --index faiss               for many items: pip install 'seedbed[faiss]'
     seedbed export fastai_collab --register movies           a new version in MLflow's model registry
     """,
@@ -32,6 +34,7 @@ from seedbed.cli.options import (
 @run_option
 @data_set_option
 @seed_option
+@threshold_option
 @click.option(
     "--index",
     default="exact",
@@ -48,6 +51,7 @@ def export(
     run_id: str | None,
     data_set: str | None,
     seed: int | None,
+    threshold: float | None,
     index: str,
     register: str | None,
     config_dir: str | None,
@@ -59,5 +63,5 @@ def export(
     """
     from seedbed.serving.export import export as export_model
 
-    asked: dict[str, Any] = {"index": index, "register": register, "data_set": data_set, "config_dir": config_dir}
-    click.echo(export_model(experiment, variant, run_id, seed, **asked))
+    asked: dict[str, Any] = {"threshold": threshold, "index": index, "register": register, "data_set": data_set}
+    click.echo(export_model(experiment, variant, run_id, seed, config_dir=config_dir, **asked))

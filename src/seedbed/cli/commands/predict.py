@@ -14,6 +14,7 @@ from seedbed.cli.options import (
     debug_option,
     run_option,
     seed_option,
+    threshold_option,
     variant_option,
 )
 
@@ -23,6 +24,7 @@ from seedbed.cli.options import (
     examples="""
     seedbed predict spam_imbalance --text 'WINNER!! Claim your free prize now' --text 'Home for lunch?'
     seedbed predict spam_imbalance --variant smote --file messages.txt       one text a line
+    seedbed predict text_imbalance --threshold 0.23 --file new.txt           spam from a probability of 0.23 on
     seedbed predict feature_imbalance --file patients.csv                    columns as in training, by their names
     seedbed predict feature_regression --file houses.csv                     the number that each seed predicts
     seedbed predict text_imbalance --file new.csv data.delimiter=semicolon   a table like the one that was trained on
@@ -40,6 +42,7 @@ from seedbed.cli.options import (
 @run_option
 @data_set_option
 @seed_option
+@threshold_option
 @config_dir_option
 @debug_option
 def predict(
@@ -51,11 +54,12 @@ def predict(
     run_id: str | None,
     data_set: str | None,
     seed: int | None,
+    threshold: float | None,
     config_dir: str | None,
 ) -> None:
     """Ask the trained seeds of EXPERIMENT for the class, or the number, of new texts or rows, and say how far they agree.
 
-    Probabilities and numbers are means over the seeds. The answers are those that the exported model gives (seedbed export). A table
+    Probabilities and numbers are means over the seeds, and so is what --threshold is set against. The answers are those that the exported model gives (seedbed export). A table
     is read as the one that was trained on; OVERRIDES say what is otherwise: data.encoding, data.delimiter, data.text, ...
     """
     from seedbed.cli.predict import FileOptions, prediction_text, questions_of
@@ -63,7 +67,7 @@ def predict(
     from seedbed.trained.loading import find_variant
 
     trained = find_variant(experiment, variant, run_id, config_dir, data_set=data_set)
-    predictor = row_predictor_of(trained, seed)
+    predictor = row_predictor_of(trained, seed, threshold)
     options = FileOptions.of(trained.config["data"], overrides)
     questions = questions_of(predictor, texts, file, options, say=lambda sentence: click.echo(sentence, err=True))
     click.echo(prediction_text(predictor, questions))

@@ -58,6 +58,18 @@ class BenchmarkAnalysis:
         """This analysis with other baselines, and so another family of comparisons."""
         return _of(self.benchmark, self.metric, baselines, self.rope)
 
+    def on(self, metric: str) -> BenchmarkAnalysis:
+        """The same comparisons on another metric."""
+        if metric == self.metric:
+            return self
+        if metric not in self._on:
+            self._on[metric] = _of(self.benchmark, metric, self.baselines, self.rope)
+        return self._on[metric]
+
+    @cached_property
+    def _on(self) -> dict[str, BenchmarkAnalysis]:
+        return {}
+
     @cached_property
     def whole(self) -> Analysis:
         """The cells of all data sets as if they were of one: for what all have in common. Nothing is tested on it."""

@@ -9,10 +9,12 @@ from seedbed.data_set_statistics import data_sets_needed, least_p
 from seedbed.report.answer import EQUIVALENT, LARGEST_SHOWN, MOST_CLAUSES, claims_sentence
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis
 from seedbed.report.benchmark.pairs import OverDataSets
+from seedbed.report.benchmark.rebalancing import rebalancing_over
 from seedbed.report.benchmark.words import code, counted, difference_text, named, reason
 from seedbed.report.claims import Claim
 from seedbed.report.departures import foreign_data
 from seedbed.report.formatting import count_word, listed
+from seedbed.report.never_found import never_finding
 from seedbed.report.paired_tests import BETTER, HIGHER, LEVEL, LOWER, NO_VERDICT, UNDECIDED, UNTESTED, WORSE
 
 
@@ -23,12 +25,14 @@ def summary_sentences(analysis: BenchmarkAnalysis, claims: Sequence[Claim]) -> l
         analysis.exploratory,
         analysis.whole.uncompared,
         _differences(analysis),
+        *rebalancing_over(analysis),
         *_no_verdicts(analysis),
         too_few(analysis),
         _equivalences(analysis),
         _about(analysis),
         *_dependent(analysis),
         _leader(analysis),
+        *_never_found(analysis),
         *_on_each(analysis),
         *_inapplicable(analysis),
         *_gaps(analysis),
@@ -303,6 +307,21 @@ def _false_verdicts(families: int) -> str:
         "Holm's method allows for the comparisons of one data set, and not for many data sets: if nothing differed on any, each "
         f"would have a false verdict with a chance of up to {100 * LEVEL:g} %, so of {count_word(families)} up to {said}."
     )
+
+
+def _never_found(analysis: BenchmarkAnalysis) -> list[str]:
+    """Which variants never find the class that recall and F1 are about, and on which data sets."""
+    data_sets = analysis.benchmark.data_sets.items()
+    found = {name: variants for name, results in data_sets if (variants := never_finding(results, analysis.metric))}
+    if not found:
+        return []
+    told = [f"{named(variants)} on {code(name)}" for name, variants in list(found.items())[:MOST_CLAUSES]]
+    more = len(found) - len(told)
+    rest = f"; and so it is on {counted(more, 'more data set')}" if more else ""
+    finds = "it finds" if sum(map(len, found.values())) == 1 else "they find"
+    return [
+        f"{'; '.join(told)}{rest}: under every seed {finds} no row of the class that recall and F1 are about, so that both are 0."
+    ]
 
 
 def _inapplicable(analysis: BenchmarkAnalysis) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 
 from seedbed.report.analysis import Analysis
 from seedbed.report.blocks import Block, Heading, Listing
 from seedbed.report.evidence import Evidence
+from seedbed.report.typed import config_dir_option, own_command
 
 
 def section(evidence: Evidence) -> list[Block]:
@@ -18,16 +18,8 @@ def section(evidence: Evidence) -> list[Block]:
 def commands(evidence: Evidence) -> list[str]:
     """What trained or imported the seeds, where that is known, and what makes this page from the tracked runs."""
     results = evidence.results
-    own = [launch for launch in results.launches if launch["id"] == results.launch] or results.launches[-1:]
-    command = own[0].get("command") if own else ""
-    run = command or ("" if results.imported else f"seedbed run {results.experiment}")
-    return [*filter(None, [run]), _report_command(evidence.analysis, _folder(run))]
-
-
-def _folder(command: str) -> str:
-    """The option that names the folder of the experiment, as it was typed; "" where it lies in the usual place."""
-    given = re.search(r" --config-dir[ =]('[^']*'|[^\s'])+", command)
-    return given[0] if given else ""
+    run = own_command(results) or ("" if results.imported else f"seedbed run {results.experiment}")
+    return [*filter(None, [run]), _report_command(evidence.analysis, config_dir_option(run))]
 
 
 def _report_command(analysis: Analysis, folder: str) -> str:
