@@ -341,6 +341,35 @@ def test_status_shows_what_the_file_asks_for_whatever_the_latest_launch_was_abou
     assert _of_the_latest_launch(trained)[0].startswith(f"Latest launch {partial[:8]}")
 
 
+@pytest.mark.slow
+def test_a_report_on_some_data_sets_does_not_replace_that_on_all(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reported(*more: str) -> Result:
+        done = typed(trained, "report", "many", "--format", "csv", *more)
+        assert done.exit_code == 0, done.output
+        return done
+
+    monkeypatch.chdir(trained)
+    folder = trained / "experiments" / "many"
+    reported()
+    whole = (folder / "results.csv").read_bytes()
+    partial = run(trained, "data_sets=one").launch
+    said = reported().stderr
+    assert (
+        f"{folder}, of launch {store_of(trained).launches()[1].id[:8]}, stays as it is: this launch lacks data sets mixed and two"
+        in said
+    )
+    own = folder / "launches" / partial[:8]
+    assert (folder / "results.csv").read_bytes() == whole
+    assert len((own / "results.csv").read_text().splitlines()) == 5
+    assert "stays as it is" not in reported("--output", str(folder)).stderr, "who names the folder means it"
+    assert (folder / "results.csv").read_bytes() == (own / "results.csv").read_bytes()
+    run(trained)
+    assert "stays as it is" not in reported().stderr, "all that the file asks for replaces a part of it"
+    assert (folder / "results.csv").read_bytes() == whole
+
+
 def test_a_few_cells_are_of_many_data_sets_and_variants(once: tuple[Path, BenchmarkOutcome]) -> None:
     store, launch = find_tracked("many", once[0])
     names = [cell.name for cell in finished_cells(store, launch, None)]
