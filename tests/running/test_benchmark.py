@@ -462,7 +462,8 @@ def test_jobs_of_a_multirun_are_launches_over_data_sets(
     assert [line.split()[-1] for line in lines[2:4]] == ["data_sets=[one]", "data_sets=[two,mixed]"]
     assert [line.split()[3] for line in lines[2:4]] == ["4", "6"]
     said = capfd.readouterr().err
-    assert "two: two.csv was read as" in said
+    assert "one: one.csv was read as" in said
+    assert "2 files were read as delimited text" in said
     assert "2 jobs: 2 done" in said
 
 
