@@ -485,6 +485,15 @@ def test_intervals_beyond_the_ends_of_the_metric_are_shown_and_explained(make_re
     assert note_on_intervals({"a": summary([0.1, 2.0])}, Bounds()) == []
 
 
+def test_a_bar_without_height_shows_its_colour(make_results):
+    values = {"none": {"test/accuracy": [0.0, 0.0]}, "smote": {"test/accuracy": [0.4, 0.5]}}
+    (axes,) = means_figure(analyse(make_results(values, plain_config(baseline="none", axis=None)))).axes
+    baseline, other = axes.patches
+    assert (baseline.get_height() < 0, other.get_height()) == (True, pytest.approx(0.45))
+    assert not baseline.get_clip_on()
+    assert baseline.get_facecolor() != other.get_facecolor()
+
+
 def test_the_kinds_of_bars(make_results):
     found = summary([1.0, 2.0, 3.0])
     assert span(found, "std", (None, None)).high == pytest.approx(3.0)

@@ -300,8 +300,9 @@ def _false_verdicts(families: int) -> str:
     expected = families * LEVEL
     said = count_word(round(expected)) if abs(expected - round(expected)) < 1e-9 else f"{expected:.2g}"
     return (
-        "Holm's method allows for the comparisons of one data set, and not for many data sets: if nothing differed on any, each "
-        f"would have a false verdict with a chance of up to {100 * LEVEL:g} %, so of {count_word(families)} up to {said}."
+        "Holm's method corrects for the comparisons on one data set, and not for there being several data sets: if no two "
+        f"variants differed on any of them, each data set would still have a false verdict with a probability of up to {100 * LEVEL:g} %. "
+        f"Over {count_word(families)} data sets these are up to {said} on average."
     )
 
 
