@@ -34,7 +34,7 @@ from seedbed.config.misplaced import (
     refuse_overlap,
     refuse_shadowed,
 )
-from seedbed.config.override_errors import explain, explain_file
+from seedbed.config.override_errors import QUOTES, explain, explain_file
 from seedbed.config.override_grammar import by_group, in_grammar, parse, parse_single
 from seedbed.config.published_values import check_stated
 from seedbed.config.recipe import fingerprint, recipe_of, without_later
@@ -419,7 +419,7 @@ def _variant_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
     variants = OmegaConf.to_container(bare.variants)
     if not _are_lists(variants):
         raise ConfigError(
-            f"{place}: each variant is a name and a list of overrides, such as 'smote: [imbalance=smote]'."
+            f"{place}: each variant is a name and a list of overrides, such as 'smote: [imbalance=smote]'. {QUOTES}"
         )
     return {str(variant): list(own) for variant, own in variants.items()}  # type: ignore[union-attr]
 
@@ -432,7 +432,7 @@ def data_set_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
     if not _are_lists(listed):
         raise ConfigError(
             f"{file}: data_sets: each data set is a name and a list of overrides, such as 'pima: [data=keel, data.name=pima]'; "
-            "or all of a collection, 'collection: keel'."
+            f"or all of a collection, 'collection: keel'. {QUOTES}"
         )
     return {str(name): list(own) for name, own in listed.items()}  # type: ignore[union-attr]
 
