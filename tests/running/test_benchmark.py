@@ -16,6 +16,7 @@ from seedbed.cli.main import main
 from seedbed.config.experiment import load_experiments
 from seedbed.errors import ConfigError, DataError, TrackingError
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
+from seedbed.report.rewording import of_benchmark
 from seedbed.results import Benchmark, Results
 from seedbed.running import multirun
 from seedbed.running.benchmark import BenchmarkOutcome, run_experiments
@@ -368,6 +369,27 @@ def test_a_report_on_some_data_sets_does_not_replace_that_on_all(
     run(trained)
     assert "stays as it is" not in reported().stderr, "all that the file asks for replaces a part of it"
     assert (folder / "results.csv").read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_a_file_that_has_changed_is_compared_on_every_data_set(trained: Path) -> None:
+    benchmark = seedbed.load("many", config_dir=trained)
+    assert isinstance(benchmark, Benchmark)
+
+    def said() -> list[str]:
+        return of_benchmark(benchmark, trained)[1]
+
+    assert said() == []
+    changed = LISTED["two"].replace("feature_csv,", "feature_csv, data.missing=median,")
+    write_experiment(trained, {"one": LISTED["one"], "two": changed}, {**VARIANTS, "smote": "[imbalance=smote]"})
+    (sentence,) = said()
+    assert "(it has no data set mixed; the overrides of data set two; the overrides of smote)" in sentence
+    write_experiment(trained, {"new": LISTED["one"]})
+    assert "(it has no data set one, two and mixed)" in said()[0]
+    write_experiment(trained)
+    file = trained / "experiments" / "many.yaml"
+    file.write_text(file.read_text().replace("max_epochs: 1", "max_epochs: 2"))
+    assert "(trainer.max_epochs is 2, and was 1)" in said()[0]
 
 
 def test_a_few_cells_are_of_many_data_sets_and_variants(once: tuple[Path, BenchmarkOutcome]) -> None:

@@ -19,7 +19,7 @@ from seedbed.report.benchmark.analysis import analyse_benchmark
 from seedbed.report.benchmark.printed import benchmark_text
 from seedbed.report.benchmark.tables import over_data_sets_table
 from seedbed.results import Benchmark
-from seedbed.running.data_notes import notes_of, said_of_data
+from seedbed.running.data_notes import notes_of, said_of_data, same_data
 from seedbed.running.launch_record import describe_benchmark, describe_launch
 from seedbed.running.planning import Planned, installed, plan_cells
 from seedbed.running.runner import (
@@ -122,6 +122,8 @@ def _run(
     if sweep is None or sweep.says_data_notes:
         for sentence in said_of_data({name: notes_of(each.plan) for name, each in plans.items()}):
             display.say(sentence)
+    for sentence in same_data({name: each.plan for name, each in plans.items()}):
+        display.say(sentence)
     first = next(iter(plans.values())).experiment
     if trials := {name: (each.experiment, trial) for name, each in plans.items() if (trial := of_trial(each.plan))}:
         return _try_out(trials, display)

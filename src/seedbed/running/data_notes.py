@@ -31,6 +31,19 @@ def said_of_data(notes: Mapping[str, Sequence[str]]) -> list[str]:
     return [*(_read(files, how) for how, files in read_alike.items()), *others]
 
 
+def same_data(plans: Mapping[str, Sequence[PlannedCells]]) -> list[str]:
+    """A warning for data sets, by their names, that are the same data: each would count as one of its own."""
+    names: dict[frozenset[str], list[str]] = {}
+    for name, plan in plans.items():
+        names.setdefault(frozenset(plan[0].fingerprints.values()), []).append(name)
+    return [
+        f"{', '.join(alike)}: the same data under several names. They are trained once, but count as several data sets in tests over "
+        "data sets, whose p-values are then too small. Take all but one out of data_sets."
+        for alike in names.values()
+        if len(alike) > 1
+    ]
+
+
 def _read(files: Mapping[str, str], how: str) -> str:
     """How files, each with the name of its data set, were read."""
     if len(files) == 1:

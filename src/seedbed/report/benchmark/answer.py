@@ -27,6 +27,7 @@ def summary_sentences(analysis: BenchmarkAnalysis, claims: Sequence[Claim]) -> l
         too_few(analysis),
         _equivalences(analysis),
         _about(analysis),
+        *_counted_twice(analysis),
         *_dependent(analysis),
         _leader(analysis),
         *_on_each(analysis),
@@ -216,6 +217,25 @@ def _about(analysis: BenchmarkAnalysis) -> str:
         "These verdicts, by Wilcoxon's signed-rank test, are about data sets like these: about others only as far as these "
         f"are a sample of them{holm}."
     )
+
+
+def _counted_twice(analysis: BenchmarkAnalysis) -> list[str]:
+    """Which variants are one recipe under several names, and which data sets hold the same data."""
+    variants: dict[str, list[str]] = {}
+    for name, recipe in analysis.whole.recipes.items():
+        variants.setdefault(recipe, []).append(name)
+    return [
+        *(
+            f"{named(names)} are one recipe, trained once: they count as one in Holm's method, and share a rank."
+            for names in variants.values()
+            if len(names) > 1
+        ),
+        *(
+            f"{named(names)} are the same data under several names, and count as data sets of their own here, so that p-values "
+            "are too small. Take all but one out of data_sets."
+            for names in analysis.same_data
+        ),
+    ]
 
 
 def _dependent(analysis: BenchmarkAnalysis) -> list[str]:
