@@ -49,6 +49,11 @@ def test_null_picks_all_variants() -> None:
         ),
         ("variants: {none: [imbalance=nome]}", "did you mean 'none'"),
         ("variants: [", "cannot be read"),
+        (
+            "variants: {a: [data.path=b[1].csv]}",
+            r"cannot be read: .*stands in double quotes, as in .*\"data.path=a\[1\].csv\"",
+        ),
+        ("variants: {a: [data.label=b: c]}", "a name and a list of overrides.*stands in double quotes"),
     ],
 )
 def test_a_broken_experiment_file_is_named(bare_project: Path, variants: str, said: str) -> None:

@@ -16,8 +16,10 @@ from scipy import stats
 
 from seedbed.errors import ConfigError
 from seedbed.figures import rendered
+from seedbed.metrics import Bounds
 from seedbed.report.analysis import analyse, comparison_table
 from seedbed.report.answer import summary_sentences
+from seedbed.report.beyond_bounds import note_on_intervals
 from seedbed.report.document import launch_pictures
 from seedbed.report.evidence import evidence_of
 from seedbed.report.footnotes import footnotes
@@ -465,6 +467,31 @@ def test_bars_are_cut_where_the_metric_ends_and_numbers_are_not(make_results, tm
     assert (
         "Bars are cut at 1.0, where the metric ends" in rendered(lambda: means_figure(analyse(results)), "svg").decode()
     )
+
+
+def test_intervals_beyond_the_ends_of_the_metric_are_shown_and_explained(make_results, tmp_path):
+    values = {name: {"test/accuracy": of} for name, of in (("high", [0.95, 0.99, 1.0]), ("middle", [0.5, 0.51, 0.52]))}
+    write_report(make_results(values, plain_config()), tmp_path, formats=["md"])
+    page = (tmp_path / "report.md").read_text()
+    assert "| [0.9143, 1.0457] |" in page
+    of_runs, of_population = re.findall(
+        r"^(?:<[^>]*>)?The interval of `high` goes beyond \[0, 1\], where .*", page, re.MULTILINE
+    )
+    assert of_runs == of_population
+    assert of_runs.rstrip("<br>").endswith("It is shown as computed.")
+    assert note_on_intervals({"a": summary([0.1, 2.0])}, Bounds(0.0))[0].startswith(
+        "The interval of `a` goes below 0, where"
+    )
+    assert note_on_intervals({"a": summary([0.1, 2.0])}, Bounds()) == []
+
+
+def test_a_bar_without_height_shows_its_colour(make_results):
+    values = {"none": {"test/accuracy": [0.0, 0.0]}, "smote": {"test/accuracy": [0.4, 0.5]}}
+    (axes,) = means_figure(analyse(make_results(values, plain_config(baseline="none", axis=None)))).axes
+    baseline, other = axes.patches
+    assert (baseline.get_height() < 0, other.get_height()) == (True, pytest.approx(0.45))
+    assert not baseline.get_clip_on()
+    assert baseline.get_facecolor() != other.get_facecolor()
 
 
 def test_the_kinds_of_bars(make_results):

@@ -16,6 +16,7 @@ from seedbed.cli.main import main
 from seedbed.config.experiment import load_experiments
 from seedbed.errors import ConfigError, DataError, TrackingError
 from seedbed.imbalance.base import Encode, Resampled, Strategy, TrainingRows
+from seedbed.report.rewording import of_benchmark
 from seedbed.results import Benchmark, Results
 from seedbed.running import multirun
 from seedbed.running.benchmark import BenchmarkOutcome, run_experiments
@@ -212,7 +213,7 @@ def test_a_cell_that_fails_stops_no_other_and_is_trained_by_the_same_command(
     assert len(store.cells()) == 3
     assert statuses(store, "data_set") == {"one": "FAILED", "two": "FINISHED"}
     assert list(statuses(store, "launch").values()) == ["FAILED"]
-    lines = typed(untrained, "status", "many").output.splitlines()
+    lines = _of_the_latest_launch(untrained)
     assert next(line.split() for line in lines if line.startswith("one "))[1::2] == ["failed", "1"]
     monkeypatch.setenv(SPARED, "1")
     again = run(untrained, "data_sets=one,two", "variant=flaky")
@@ -301,7 +302,7 @@ def test_progress_is_counted_over_all_data_sets() -> None:
 
 def test_status_has_a_line_for_each_data_set(once: tuple[Path, BenchmarkOutcome]) -> None:
     folder, outcome = once
-    lines = typed(folder, "status", "many").output.splitlines()
+    lines = _of_the_latest_launch(folder)
     assert lines[0] == f"Latest launch {outcome.launch[:8]}, over 3 data sets"
     assert lines[1].split("  ")[0] == "data set"
     rows = [line.split() for line in lines[2:5]]
@@ -314,6 +315,101 @@ def test_status_has_a_line_for_each_data_set(once: tuple[Path, BenchmarkOutcome]
     assert [line[:8] for line in lines[8:]] == [outcome.launch[:8]]
     assert find_launch(store_of(folder), rows[1][2]).data_set == "two"
     assert "many: 10 cells trained in 1 launch" in typed(folder, "status").output.splitlines()
+
+
+def _of_the_latest_launch(folder: Path) -> list[str]:
+    """What status says of the latest launch and after it."""
+    lines = typed(folder, "status", "many").output.splitlines()
+    return lines[next(at for at, line in enumerate(lines) if line.startswith("Latest launch")) :]
+
+
+@pytest.mark.slow
+def test_status_shows_what_the_file_asks_for_whatever_the_latest_launch_was_about(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def whole() -> list[str]:
+        return typed(trained, "status", "many").output.split("\n\n")[0].splitlines()
+
+    monkeypatch.chdir(trained)
+    assert whole()[1:6] == [
+        "data set  none  smote",
+        "one          2      2",
+        "two          2      2",
+        "mixed        2      -",
+        "-: the variant does not apply to the data set.",
+    ]
+    (earlier,) = store_of(trained).launches()
+    partial = run(trained, "data_sets=one", "variant=smote").launch
+    new = LISTED["one"].replace("one.csv", "new.csv")
+    renamed = {"uno": LISTED["one"], "two": LISTED["two"], "mixed": LISTED["mixed"], "new": new}
+    write_experiment(trained, renamed, {**VARIANTS, "over": "[imbalance=oversample]"})
+    assert whole() == [
+        "experiments/many.yaml as it stands: seeds trained, of 2",
+        "data set  none  smote  over",
+        "uno          2      2     0",
+        "two          2      2     0",
+        "mixed        2      -     0",
+        "new          0      0     0",
+        "-: the variant does not apply to the data set.",
+        "10 of 22 cells are trained, 12 are missing: 'seedbed run many' trains them.",
+        f"'seedbed report many' shows the latest launch, {partial[:8]}, with 2 of them; with --run {earlier.id[:8]}, one with 10.",
+    ]
+    file = trained / "experiments" / "many.yaml"
+    file.write_text(file.read_text().replace("max_epochs: 1", "max_epochs: 2"))
+    assert "0 of 24 cells are trained" in whole()[-2], "the file asks for another recipe"
+    file.write_text(file.read_text().replace("seeds: 2", "seeds: none"))
+    assert "seeds" in typed(trained, "status", "many").output.splitlines()[0]
+    assert _of_the_latest_launch(trained)[0].startswith(f"Latest launch {partial[:8]}")
+
+
+@pytest.mark.slow
+def test_a_report_on_some_data_sets_does_not_replace_that_on_all(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reported(*more: str) -> Result:
+        done = typed(trained, "report", "many", "--format", "csv", *more)
+        assert done.exit_code == 0, done.output
+        return done
+
+    monkeypatch.chdir(trained)
+    folder = trained / "experiments" / "many"
+    reported()
+    whole = (folder / "results.csv").read_bytes()
+    partial = run(trained, "data_sets=one").launch
+    said = reported().stderr
+    assert (
+        f"{folder}, of launch {store_of(trained).launches()[1].id[:8]}, stays as it is: this launch lacks data sets mixed and two"
+        in said
+    )
+    own = folder / "launches" / partial[:8]
+    assert (folder / "results.csv").read_bytes() == whole
+    assert len((own / "results.csv").read_text().splitlines()) == 5
+    assert "stays as it is" not in reported("--output", str(folder)).stderr, "who names the folder means it"
+    assert (folder / "results.csv").read_bytes() == (own / "results.csv").read_bytes()
+    run(trained)
+    assert "stays as it is" not in reported().stderr, "all that the file asks for replaces a part of it"
+    assert (folder / "results.csv").read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_a_file_that_has_changed_is_compared_on_every_data_set(trained: Path) -> None:
+    benchmark = seedbed.load("many", config_dir=trained)
+    assert isinstance(benchmark, Benchmark)
+
+    def said() -> list[str]:
+        return of_benchmark(benchmark, trained)[1]
+
+    assert said() == []
+    changed = LISTED["two"].replace("feature_csv,", "feature_csv, data.missing=median,")
+    write_experiment(trained, {"one": LISTED["one"], "two": changed}, {**VARIANTS, "smote": "[imbalance=smote]"})
+    (sentence,) = said()
+    assert "(it has no data set mixed; the overrides of data set two; the overrides of smote)" in sentence
+    write_experiment(trained, {"new": LISTED["one"]})
+    assert "(it has no data set one, two and mixed)" in said()[0]
+    write_experiment(trained)
+    file = trained / "experiments" / "many.yaml"
+    file.write_text(file.read_text().replace("max_epochs: 1", "max_epochs: 2"))
+    assert "(trainer.max_epochs is 2, and was 1)" in said()[0]
 
 
 def test_a_few_cells_are_of_many_data_sets_and_variants(once: tuple[Path, BenchmarkOutcome]) -> None:
@@ -404,11 +500,12 @@ def test_jobs_of_a_multirun_are_launches_over_data_sets(
     assert multirun.run_jobs("many", ["data_sets=one,[two,mixed]"], trained) == 0
     store = store_of(trained)
     assert [launch.data_sets for launch in store.launches()] == [("two", "mixed"), ("one",), ("one", "two", "mixed")]
-    lines = typed(trained, "status", "many").output.splitlines()
+    lines = _of_the_latest_launch(trained)
     assert [line.split()[-1] for line in lines[2:4]] == ["data_sets=[one]", "data_sets=[two,mixed]"]
     assert [line.split()[3] for line in lines[2:4]] == ["4", "6"]
     said = capfd.readouterr().err
-    assert "two: two.csv was read as" in said
+    assert "one: one.csv was read as" in said
+    assert "2 files were read as delimited text" in said
     assert "2 jobs: 2 done" in said
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 import sqlite3
@@ -361,3 +362,9 @@ def test_a_store_for_which_there_is_no_room_leaves_no_half(tmp_path: Path, monke
     with pytest.raises(StoreFull, match="No space is left"):
         opened(tmp_path)
     assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("name", ["mlflow.store.db.utils", "mlflow.tracking.fluent", "alembic.runtime.migration"])
+def test_what_is_done_to_a_store_is_not_told_to_the_user(name: str) -> None:
+    assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+    assert logging.getLogger(name).isEnabledFor(logging.WARNING)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 
+from seedbed.cli.listed_cells import listed_cells
 from seedbed.config.code import reread
 from seedbed.config.folders import experiment_names
 from seedbed.errors import TrackingError
@@ -60,29 +61,32 @@ def _import_lines(config_dir: str | PathLike[str] | None) -> list[str]:
 def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) -> str:
     """The cells of the latest launch by variant, or by data set, or of its whole sweep by job; then all launches, and all searches.
 
-    Below the cells stand those that were made by other code than today's.
+    Of an experiment over several data sets, those that its file asks for come first. Below the cells stand those that were
+    made by other code than today's.
     """
     if config_dir is not None:
         make_importable(expanded(config_dir).resolve())
     reread()
     searches = _search_lines(name, config_dir)
     try:
-        return "\n".join([*_all_launch_lines(open_project_store(name, config_dir)), *searches])
+        return "\n".join([*_all_launch_lines(open_project_store(name, config_dir), config_dir), *searches])
     except TrackingError:
         if searches:
             return "\n".join(searches[1:])
         raise
 
 
-def _all_launch_lines(store: Store) -> list[str]:
+def _all_launch_lines(store: Store, config_dir: str | PathLike[str] | None) -> list[str]:
     only_searched = all(launch.search is not None for launch in store.launches())
     latest = find_any_launch(store, of_search=only_searched)
+    finished = store.cells()
+    lines = listed_cells(store, latest, finished, config_dir)
     if latest.sweep is not None and latest.sweep.jobs is not None:
-        lines = _sweep_lines(store, latest, latest.sweep.id, latest.sweep.jobs)
+        lines += _sweep_lines(store, latest, finished, latest.sweep.id, latest.sweep.jobs)
     elif latest.data_sets:
-        lines = _data_set_lines(store, latest)
+        lines += _data_set_lines(store, latest, finished)
     else:
-        lines = _launch_lines(store, latest)
+        lines += _launch_lines(store, latest, finished)
     lines += ["", "Launches, latest first"]
     for row in (launch.row for launch in store.launches()):
         lines.append(f"{row['id'][:8]}  {row['started']}  {row['status']:8}  {row['command']}")
@@ -105,9 +109,8 @@ def _search_lines(name: str, config_dir: str | PathLike[str] | None) -> list[str
     return lines
 
 
-def _launch_lines(store: Store, latest: Launch) -> list[str]:
+def _launch_lines(store: Store, latest: Launch, finished: Mapping[str, SeedRun]) -> list[str]:
     plan = read_plan(store, latest.id)
-    finished = _finished(store, [plan])
     counts = _cell_counts(store, latest.id, plan, finished)
     rows = [(variant, (), counts[variant]) for variant in plan]
     if latest.imported:
@@ -116,24 +119,26 @@ def _launch_lines(store: Store, latest: Launch) -> list[str]:
     return [
         f"Latest launch {latest.id[:8]}",
         *_table("variant", rows),
-        *_outdated(store, [latest.id], plan, finished),
+        *_outdated(store, [latest.id], [plan], finished),
     ]
 
 
 def _outdated(
-    store: Store, launches: Iterable[str], variants: Iterable[str], finished: Mapping[str, SeedRun]
+    store: Store, launches: Iterable[str], plans: Sequence[Plan], finished: Mapping[str, SeedRun]
 ) -> list[str]:
     """Which cells of the launches' recipes were made by other code than today's."""
+    planned = [fingerprint for plan in plans for cells in plan.values() for _, fingerprint in cells]
+    done = [finished[fingerprint] for fingerprint in planned if fingerprint in finished]
     begun = [cell for launch in launches for cell in store.unfinished(launch)]
-    recipes = {cell.recipe for cell in [*finished.values(), *begun]}
-    return outdated(store.cells_of_recipes(recipes), variants)
+    recipes = {cell.recipe for cell in [*done, *begun]}
+    variants = {variant for plan in plans for variant in plan}
+    return outdated([cell for cell in finished.values() if cell.recipe in recipes], variants)
 
 
-def _data_set_lines(store: Store, latest: Launch) -> list[str]:
+def _data_set_lines(store: Store, latest: Launch, finished: Mapping[str, SeedRun]) -> list[str]:
     """One line a data set: what became of it, and its cells, those of variants that do not apply to it among them."""
     parts = parts_of(store, latest)
     plans = {part.data_set: read_plan(store, part.id) for part in parts}
-    finished = _finished(store, plans.values())
     rows, left_out = [], dict[str, list[str]]()
     for part in parts:
         plan, inapplicable = plans[part.data_set], read_inapplicable(store, part.id)
@@ -143,28 +148,25 @@ def _data_set_lines(store: Store, latest: Launch) -> list[str]:
         rows.append((part.data_set, (part.state, part.id[:8]), counts))
         for variant in inapplicable:
             left_out.setdefault(variant, []).append(part.data_set)
-    variants = {variant for plan in plans.values() for variant in plan}
     return [
         f"Latest launch {latest.id[:8]}, over {len(parts)} data set{'s' if len(parts) != 1 else ''}",
         *_table("data set", rows),
         *(f"{variant} does not apply to {', '.join(names)}." for variant, names in left_out.items()),
-        *_outdated(store, [part.id for part in parts], variants, finished),
+        *_outdated(store, [part.id for part in parts], list(plans.values()), finished),
     ]
 
 
-def _sweep_lines(store: Store, latest: Launch, sweep: str, jobs: int) -> list[str]:
+def _sweep_lines(store: Store, latest: Launch, finished: Mapping[str, SeedRun], sweep: str, jobs: int) -> list[str]:
     """One line a job: what it sets, what became of it, and its cells."""
     launches = store.launches_of_sweep(sweep)
     parts = {number: parts_of(store, launch) for number, launch in launches.items() if launch.readable}
     plans = {part.id: read_plan(store, part.id) for of_job in parts.values() for part in of_job}
-    finished = _finished(store, plans.values())
     rows = []
     for number, launch in sorted(launches.items()):
         counts = [_cell_counts(store, part.id, plans[part.id], finished) for part in parts.get(number, ())]
         values = launch.sweep.values if launch.sweep else {}
         about = (launch.state, launch.id[:8], " ".join(f"{key}={value}" for key, value in values.items()))
         rows.append((str(number), about, sum((of for each in counts for of in each.values()), Counter[str]())))
-    variants = {variant for plan in plans.values() for variant in plan}
     of_sweep = [*(launch.id for launch in launches.values()), *plans]
     lines = [
         f"Latest launch {latest.id[:8]}, of a sweep of {jobs} job{'s' if jobs != 1 else ''}",
@@ -172,7 +174,7 @@ def _sweep_lines(store: Store, latest: Launch, sweep: str, jobs: int) -> list[st
     ]
     if absent := jobs - len(launches):
         lines.append(f"{absent} job{'s have' if absent != 1 else ' has'} not started, or failed before training.")
-    return [*lines, *_outdated(store, of_sweep, variants, finished)]
+    return [*lines, *_outdated(store, of_sweep, list(plans.values()), finished)]
 
 
 def _table(first: str, rows: Sequence[tuple[str, Sequence[str], Counter[str]]], always: str = "trained") -> list[str]:
@@ -185,10 +187,6 @@ def _table(first: str, rows: Sequence[tuple[str, Sequence[str], Counter[str]]], 
         cells.append([name, *about[:2], *(str(count[kind]).rjust(len(kind)) for kind in shown), *about[2:]])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-
-
-def _finished(store: Store, plans: Iterable[Plan]) -> dict[str, SeedRun]:
-    return store.cells(fingerprint for plan in plans for cells in plan.values() for _, fingerprint in cells)
 
 
 def _cell_counts(store: Store, launch: str, plan: Plan, finished: Mapping[str, SeedRun]) -> dict[str, Counter[str]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -34,7 +34,7 @@ from seedbed.config.misplaced import (
     refuse_overlap,
     refuse_shadowed,
 )
-from seedbed.config.override_errors import explain, explain_file
+from seedbed.config.override_errors import QUOTES, explain, explain_file
 from seedbed.config.override_grammar import by_group, in_grammar, parse, parse_single
 from seedbed.config.published_values import check_stated
 from seedbed.config.recipe import fingerprint, recipe_of, without_later
@@ -160,6 +160,30 @@ def load_first(
     file = _File.read(name, overrides, config_dir)
     data_set, own = next(iter(file.data_sets.items()), ("", []))
     return _on_data_set(file, data_set, own)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The cells that an experiment's file asks for, read without composing the config of each."""
+
+    seeds: tuple[int, ...]
+    variants: dict[str, list[str]]
+    data_sets: dict[str, list[str]]
+    """The overrides of each; {} where the file lists no data sets."""
+    config: dict[str, Any]
+    """The file's own settings, which these overrides change; interpolations are not followed."""
+
+
+def listed_in(name: str, config_dir: str | os.PathLike[str] | None = None) -> Listed:
+    """What the file of experiment ``name`` lists; raises ``ConfigError`` for what is wrong in these lists."""
+    file = _File.read(name, (), config_dir)
+    config = cast(dict[str, Any], OmegaConf.to_container(file.bare, resolve=False))
+    return Listed(
+        seeds=seeds_of(config.get("seeds")),
+        variants=_variant_overrides(file.base.place, file.bare),
+        data_sets=file.data_sets,
+        config={key: value for key, value in config.items() if key != "hydra"},
+    )
 
 
 @dataclass(frozen=True)
@@ -395,7 +419,7 @@ def _variant_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
     variants = OmegaConf.to_container(bare.variants)
     if not _are_lists(variants):
         raise ConfigError(
-            f"{place}: each variant is a name and a list of overrides, such as 'smote: [imbalance=smote]'."
+            f"{place}: each variant is a name and a list of overrides, such as 'smote: [imbalance=smote]'. {QUOTES}"
         )
     return {str(variant): list(own) for variant, own in variants.items()}  # type: ignore[union-attr]
 
@@ -408,7 +432,7 @@ def data_set_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
     if not _are_lists(listed):
         raise ConfigError(
             f"{file}: data_sets: each data set is a name and a list of overrides, such as 'pima: [data=keel, data.name=pima]'; "
-            "or all of a collection, 'collection: keel'."
+            f"or all of a collection, 'collection: keel'. {QUOTES}"
         )
     return {str(name): list(own) for name, own in listed.items()}  # type: ignore[union-attr]
 

@@ -205,11 +205,18 @@ def _compose_choices(base: BaseConfig, choices: Sequence[str]) -> DictConfig:
         return OmegaConf.create()
 
 
+QUOTES = (
+    "In a list in brackets, an override that itself holds brackets, braces, a comma or ': ' stands in double quotes, as in "
+    '[data=feature_csv, "data.path=a[1].csv"].'
+)
+
+
 def explain_file(error: Exception, base: BaseConfig) -> ConfigError:
     """Say why an experiment's file cannot be read by itself; raises the ``ConfigError`` of a sweeper's key."""
     refuse_names_of_optuna_sweeper(_keys_of_sweeper(base), taken=())
     reason = " ".join(str(error).split()) or type(error).__name__
-    return ConfigError(f"{base.place} cannot be read: {reason}{_without_package(base)}")
+    in_list = f". {QUOTES}" if "while parsing a flow" in reason else ""
+    return ConfigError(f"{base.place} cannot be read: {reason}{in_list}{_without_package(base)}")
 
 
 def _keys_of_sweeper(base: BaseConfig) -> list[str]:

@@ -59,7 +59,7 @@ class Emphasis:
 
 @dataclass(frozen=True)
 class Brief:
-    """Words with a shorter form for a table on paper, whose caption says the rest."""
+    """Words with a shorter form for a table on paper, where the caption or a note says the rest."""
 
     words: Words
     short: Words

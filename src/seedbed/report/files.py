@@ -57,10 +57,15 @@ def write_files(folder: Path, contents: Mapping[str, bytes | str], option: str) 
 
 def remove_earlier(folder: Path, kept: Collection[str], mark: str) -> None:
     """Remove what an earlier report has left in ``folder``: files that begin with ``mark`` and are none of those ``kept``."""
-    for path in sorted(folder.glob("*")):
+    found = [path for path in sorted(folder.glob("*")) if path.name not in kept and path.is_file()]
+    remove([path for path in found if _begins_with(path, mark.encode())])
+
+
+def remove(files: Iterable[Path]) -> None:
+    """Remove files of an earlier report, as far as they are there; what the disk refuses is a ``ConfigError``."""
+    for path in files:
         try:
-            if path.name not in kept and path.is_file() and _begins_with(path, mark.encode()):
-                path.unlink()
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise ConfigError(
                 f"{path}, of an earlier report, cannot be removed: {error.strerror or error}. Remove it, or name another "
@@ -69,8 +74,12 @@ def remove_earlier(folder: Path, kept: Collection[str], mark: str) -> None:
 
 
 def _begins_with(path: Path, mark: bytes) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(len(mark)) == mark
+    """False of a file that cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(mark)) == mark
+    except OSError:
+        return False
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -117,6 +117,48 @@ def _plain_job(job: Job) -> dict[str, Any]:
     return {name: plain(value) for name, value in others.items()} | {"cells": plain(table)}
 
 
+@dataclass(frozen=True)
+class Covered:
+    """What a report is about."""
+
+    launch: str
+    overrides: tuple[str, ...]
+    """Of the launch, those that change the recipe."""
+    cells: frozenset[tuple[str, str, int]]
+    """Data set ("" where the file lists none), variant and seed of each."""
+
+
+def covered(results: Results | Benchmark) -> Covered:
+    """What the report of these results is about."""
+    several = results.data_sets if isinstance(results, Benchmark) else {"": results}
+    return Covered(
+        results.launch,
+        tuple(next(iter(several.values())).overrides),
+        frozenset(
+            (name, str(variant), int(seed))
+            for name, each in several.items()
+            for variant, seed in zip(each.cells["variant"], each.cells["seed"], strict=True)
+        ),
+    )
+
+
+def covered_in(folder: Path) -> Covered | None:
+    """What the report in a folder is about; None where there is none, or it does not say so."""
+    try:
+        content = json.loads((folder / RECORD).read_text("utf-8"))
+        several = content.get("data_sets") or {"": content}
+        variant, seed = RECORDED.index("variant"), RECORDED.index("seed")
+        return Covered(
+            str(content["launch"]),
+            tuple(next(iter(several.values()))["overrides"]),
+            frozenset(
+                (name, str(cell[variant]), int(cell[seed])) for name, each in several.items() for cell in each["cells"]
+            ),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return None
+
+
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from seedbed.config.experiment import Experiment, load_first
+from seedbed.config.experiment import Experiment, listed_in, load_first
 from seedbed.config.folders import experiment_names
 from seedbed.config.recipe import canonical, recipe_of
 from seedbed.config.settings import without_usual_margin
@@ -40,15 +40,41 @@ def with_current_wording(results: Results, config_dir: str | PathLike[str] | Non
 
 
 def of_benchmark(benchmark: Benchmark, config_dir: str | PathLike[str] | None) -> tuple[Benchmark, list[str]]:
-    """The same for the results on several data sets, which share the wording."""
+    """The same for the results on several data sets, which share the wording.
+
+    The config is compared on the first data set that the file has still; of each other, the overrides that make it another.
+    """
     if benchmark.experiment not in experiment_names(config_dir):
         return benchmark, [_no_file(benchmark.experiment)]
-    current = _today(benchmark.first, list(typed_about(benchmark.command, WORDING)), config_dir)
+    listed_now = listed_in(benchmark.experiment, config_dir).data_sets
+    kept = next((name for name in benchmark.data_sets if name in listed_now), "")
+    about = list(typed_about(benchmark.command, WORDING))
+    compared = benchmark.data_sets.get(kept)
+    current = _today(compared, about, config_dir) if compared else load_first(benchmark.experiment, about, config_dir)
     read = {name: _reworded(results, current) for name, results in benchmark.data_sets.items()}
     data_sets = {name: results for name, (results, _) in read.items()}
-    return replace(benchmark, data_sets=data_sets), list(
-        dict.fromkeys(text for _, said in read.values() for text in said)
-    )
+    said = [*dict.fromkeys(text for _, unused in read.values() for text in unused)]
+    changed = _other_data_sets(benchmark, listed_now)
+    if compared:
+        said += _other_recipe(data_sets[kept], current, config_dir, changed)
+    else:
+        said += _not_the_one(benchmark.experiment, changed)
+    return replace(benchmark, data_sets=data_sets), said
+
+
+def _other_data_sets(benchmark: Benchmark, listed_now: Mapping[str, Sequence[str]]) -> list[str]:
+    """What the file says of the data sets that it did not say when they were trained on."""
+    recorded = {
+        name: (results.config.get("data_sets") or {}).get(name) for name, results in benchmark.data_sets.items()
+    }
+    gone = [name for name in recorded if name not in listed_now]
+    changed = [
+        name
+        for name, own in recorded.items()
+        if name in listed_now and own is not None and list(own) != list(listed_now[name])
+    ]
+    said = [f"it has no data set {listed(gone)}"] if gone else []
+    return [*said, *([f"the overrides of data set {listed(changed)}"] if changed else [])]
 
 
 def _no_file(experiment: str) -> str:
@@ -81,14 +107,19 @@ def _today(results: Results, overrides: Sequence[str], config_dir: str | PathLik
     return load_first(results.experiment, [*overrides, *picked], config_dir)
 
 
-def _other_recipe(results: Results, current: Experiment, config_dir: str | PathLike[str] | None) -> list[str]:
-    """One sentence where the file would train something else than what was trained; [] where it would not."""
-    name = results.experiment
+def _other_recipe(
+    results: Results, current: Experiment, config_dir: str | PathLike[str] | None, more: Sequence[str] = ()
+) -> list[str]:
+    """One sentence where the file would train something else than what was trained, ``more`` of which is known; else []."""
     try:
         under = _today(results, results.overrides, config_dir) if results.overrides else current
         different = _differences(results, under)
     except ConfigError as error:
         different = [f"the launch's overrides do not fit the file any more: {error}"]
+    return _not_the_one(results.experiment, [*more, *different])
+
+
+def _not_the_one(name: str, different: Sequence[str]) -> list[str]:
     if not different:
         return []
     more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,18 @@ from seedbed.report.analysis import analyse, comparison_table
 from seedbed.report.blocks import Block, pictures_of
 from seedbed.report.document import blocks_of, launch_answer, launch_pictures
 from seedbed.report.evidence import Evidence, evidence_of
-from seedbed.report.files import comparisons_csv, curves_csv, published_csv, remove_earlier, results_csv, write_files
+from seedbed.report.files import (
+    comparisons_csv,
+    curves_csv,
+    published_csv,
+    remove,
+    remove_earlier,
+    results_csv,
+    write_files,
+)
 from seedbed.report.findings import FILE, read_findings
 from seedbed.report.footnotes import note_lines
-from seedbed.report.pictures.picture import Picture, files_of
+from seedbed.report.pictures.picture import KINDS, Picture, files_of
 from seedbed.report.record import RECORD, portable, record_json
 from seedbed.report.render.html import html
 from seedbed.report.render.latex import latex
@@ -31,6 +40,12 @@ if TYPE_CHECKING:
     from seedbed.trained.inspection import Inspection
 
 FORMATS = ("md", "html", "tex", "csv")
+ALL_TABLES = (
+    "results.csv", "curves.csv", "comparisons.csv", "over_data_sets.csv", "published.csv", "trials.csv",
+)  # fmt: skip
+"""The tables of numbers that one report or another has."""
+SHOWN = re.compile(r"^!\[.*\]\(([\w.-]+)\.png\)$|^\\IfFileExists\{([\w.-]+)\.png\}", re.MULTILINE)
+"""A picture in report.md, or in report.tex."""
 LONGEST_DESCRIPTION = 8000
 """MLflow takes so many characters of a tag at most."""
 
@@ -68,11 +83,39 @@ def write_report(
 
 
 def written(folder: Path, contents: Mapping[str, bytes | str], formats: Sequence[str]) -> list[Path]:
-    """Write the files of a report, and remove tables that an earlier one has left; returns their paths."""
+    """Write the files of a report, and remove what an earlier one has left; returns their paths."""
+    earlier = _of_an_earlier_report(folder, formats)
     write_files(folder, contents, "--output")
+    remove([folder / name for name in sorted(earlier - set(contents))])
     if "tex" in formats:
         remove_earlier(folder / TABLES, [Path(name).name for name in contents], MARK)
     return [folder / name for name in contents]
+
+
+def _of_an_earlier_report(folder: Path, formats: Sequence[str]) -> set[str]:
+    """The tables that reports have, and the pictures of the pages that are written anew but for those of pages that stay."""
+    written_anew = {f"report.{name}" for name in formats}
+    shown = {page: _pictures_in(folder / page) for page in ("report.md", "report.tex")}
+    lost = set().union(*(names for page, names in shown.items() if page in written_anew))
+    lost -= set().union(*(names for page, names in shown.items() if page not in written_anew))
+    # A report has each picture in both kinds.
+    pictures = {
+        f"{name}.{kind}"
+        for name in lost
+        for kind in KINDS
+        if all((folder / f"{name}.{each}").is_file() for each in KINDS)
+    }
+    tables = set(ALL_TABLES) if "csv" in formats and (folder / RECORD).is_file() else set()
+    return pictures | tables
+
+
+def _pictures_in(page: Path) -> set[str]:
+    """The names of the pictures that lie beside a page which a report has, without their endings."""
+    try:
+        text = page.read_text("utf-8")
+    except (OSError, UnicodeError):
+        return set()
+    return {first or second for first, second in SHOWN.findall(text)}
 
 
 def _pages(evidence: Evidence, formats: Sequence[str]) -> dict[str, bytes | str]:

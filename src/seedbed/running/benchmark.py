@@ -19,6 +19,7 @@ from seedbed.report.benchmark.analysis import analyse_benchmark
 from seedbed.report.benchmark.printed import benchmark_text
 from seedbed.report.benchmark.tables import over_data_sets_table
 from seedbed.results import Benchmark
+from seedbed.running.data_notes import notes_of, said_of_data, same_data
 from seedbed.running.jobs import Job, Jobs
 from seedbed.running.launch_record import describe_benchmark, describe_launch
 from seedbed.running.planning import Planned, installed, plan_cells
@@ -117,7 +118,12 @@ class _Part:
 def _run(
     experiments: Sequence[Experiment], display: Display, *, fail_fast: bool, sweep: SweepJob | None
 ) -> BenchmarkOutcome:
-    plans = {each.data_set: _plan(each, display.about(each.data_set), sweep) for each in experiments}
+    plans = {each.data_set: _plan(each, display.about(each.data_set)) for each in experiments}
+    if sweep is None or sweep.says_data_notes:
+        for sentence in said_of_data({name: notes_of(each.plan) for name, each in plans.items()}):
+            display.say(sentence)
+    for sentence in same_data({name: each.plan for name, each in plans.items()}):
+        display.say(sentence)
     first = next(iter(plans.values())).experiment
     if trials := {name: (each.experiment, trial) for name, each in plans.items() if (trial := of_trial(each.plan))}:
         return _try_out(trials, display)
@@ -162,13 +168,13 @@ def _try_out(trials: Mapping[str, tuple[Experiment, PlannedModule]], display: Di
     return BenchmarkOutcome("", 0, results=results, **told(failed))
 
 
-def _plan(experiment: Experiment, display: Display, sweep: SweepJob | None) -> Planned:
+def _plan(experiment: Experiment, display: Display) -> Planned:
     """Raises a ``SeedbedError`` that names the data set."""
     experiment = installed(experiment, display)
     for note in experiment.notes:
         display.say_once(note)
     try:
-        return plan_cells(experiment, display, says_data_notes=sweep is None or sweep.says_data_notes)
+        return plan_cells(experiment, display, says_data_notes=False)  # those of all data sets are said together
     except SeedbedError as error:
         raise type(error)(f"Data set {experiment.data_set!r}: {error}") from error
 

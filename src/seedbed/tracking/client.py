@@ -46,6 +46,11 @@ from seedbed.errors import SeedbedError, StoreFull, TrackingError
 from seedbed.tracking import databases
 from seedbed.tracking.databases import Program
 
+# What they say while a store is made or read is nothing to a user; what goes wrong is said anyway.
+if "MLFLOW_LOGGING_LEVEL" not in os.environ:
+    for _chatty in ("mlflow", "alembic"):
+        logging.getLogger(_chatty).setLevel(logging.WARNING)
+
 MLFLOW = Program(
     "MLflow",
     "mlflow",

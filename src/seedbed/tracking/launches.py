@@ -338,6 +338,12 @@ def recipe_overrides(store: Store, launch: Launch) -> list[str]:
     return [text for text, key in keys.items() if can_change_results(key, task)]
 
 
+def narrowed(store: Store, run_id: str) -> bool:
+    """Whether the launch with this id was told which variants, data sets or seeds of the file it is about."""
+    launch = next(iter(store.on_data_sets(run_id)), None) or store.launch(run_id)
+    return any(text.split("=", 1)[0] in ("variant", "data_sets", "seeds") for text in overrides_of(store, launch))
+
+
 def _listed(text: str) -> list[str]:
     listed: list[str] = json.loads(text)
     return listed

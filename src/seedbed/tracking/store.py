@@ -224,11 +224,6 @@ class Store:
                 cells.setdefault(cell.fingerprint, cell)
         return cells
 
-    def cells_of_recipes(self, recipes: Iterable[str]) -> list[SeedRun]:
-        """Finished seed runs whose fingerprints without code are among ``recipes``, one of each fingerprint."""
-        wanted = set(recipes)
-        return [cell for cell in self.cells().values() if cell.recipe in wanted]
-
     def unfinished(self, launch: str) -> list[SeedRun]:
         """Seed runs of a launch that failed, were killed or are running."""
         query = f"{of_kind('seed')} and tags.`{TAG}launch` = '{launch}' and attributes.status != 'FINISHED'"

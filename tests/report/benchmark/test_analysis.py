@@ -51,7 +51,33 @@ def test_the_verdicts_on_single_data_sets_are_those_of_the_ordinary_report() -> 
         ordinary = {(row.variant, row.other): (row.verdict, row.p) for row in analyse(results).family}
         assert {pair: (row.verdict, row.p) for pair, row in analysis.on_each[name].items()} == ordinary
     assert analysis.told_on_each("smote", "none")["better"] > 0
-    assert "a false verdict with a chance of up to 5 %, so of 12 up to 0.6." in answer(benchmark)
+    assert (
+        "a false verdict with a probability of up to 5 %. Over 12 data sets these are up to 0.6 on average."
+        in answer(benchmark)
+    )
+
+
+def test_one_recipe_under_two_names_counts_as_one() -> None:
+    base = levels(8)
+    means = {"none": base, "smote": ahead(base, 0.02), "other": ahead(base, 0.03)}
+    alone = {row.variant: row.p for row in analyse_benchmark(make_benchmark(means)).family}
+    both = make_benchmark(means | {"twin": means["smote"]})
+    for name, results in both.data_sets.items():
+        cells = results.cells
+        both = changed(both, name, cells=cells.assign(fingerprint=cells["fingerprint"].str.replace("twin", "smote")))
+    analysis = analyse_benchmark(both)
+    assert {row.variant: row.p for row in analysis.family} == alone | {"twin": alone["smote"]}
+    assert len(analysis.tested) == 2
+    assert "`smote` and `twin` are one recipe, trained once: they count as one in Holm's method" in answer(both)
+    assert "one recipe" not in answer(make_benchmark(means))
+
+
+def test_one_data_set_under_two_names_is_warned_of() -> None:
+    base = levels(8)
+    benchmark = make_benchmark({"none": base, "smote": ahead(base, 0.02)})
+    assert "the same data" not in answer(benchmark)
+    benchmark = changed(benchmark, "set5", cells=benchmark.data_sets["set1"].cells)
+    assert "`set1` and `set5` are the same data under several names" in answer(benchmark)
 
 
 def test_less_is_better_of_a_loss() -> None:

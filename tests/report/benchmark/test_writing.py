@@ -177,6 +177,20 @@ def test_findings_are_filled_in_over_data_sets(tmp_path: Path) -> None:
     assert "SMOTE is better on seven data sets, at 1.0, 0.56 on the second." in (tmp_path / "report.md").read_text()
 
 
+def test_seeds_are_counted_by_data_set_and_launch(tmp_path: Path) -> None:
+    benchmark = benchmark_of()
+    cells = benchmark.data_sets["set1"].cells
+    earlier = cells.assign(launch=["earlier" if variant == "none" else "first" for variant in cells["variant"]])
+    benchmark = changed(benchmark, "set1", cells=earlier)
+    write_benchmark(benchmark, tmp_path, formats=["md"])
+    page = (tmp_path / "report.md").read_text().split("## Seeds trained by launch")[1]
+    assert "This is the report of launch `first` (`seedbed run made_up`)." in page
+    assert "- **set0**: `first` (2026-01-01 12:00:00): none 4, weights 4, twin 4\n" in page
+    assert (
+        "- **set1**: `first` (2026-01-01 12:00:00): weights 4, smote 4, twin 4\n- **set1**: `earlier`: none 4\n" in page
+    )
+
+
 @pytest.mark.slow
 def test_the_command_writes_it_anew(tmp_path: Path) -> None:
     write_benchmark(benchmark_of(), tmp_path / "a")

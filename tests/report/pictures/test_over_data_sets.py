@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from seedbed.figures import Kind, rendered
 from seedbed.report.benchmark import comparisons, properties, ranks
-from seedbed.report.benchmark.analysis import BenchmarkAnalysis
+from seedbed.report.benchmark.analysis import BenchmarkAnalysis, analyse_benchmark
 from seedbed.report.benchmark.document import pictures_over
 from seedbed.report.benchmark.evidence import evidence_over
 from seedbed.report.blocks import pictures_of
@@ -17,7 +17,9 @@ from seedbed.report.pictures.data_sets import data_sets_figure
 from seedbed.report.pictures.pairs import MOST_PAIRS, drawn_pairs, parts
 from seedbed.report.pictures.properties import MOST_TICKS, log_ticks
 from seedbed.report.pictures.ranks import ranks_figure
-from tests.report.pictures.made_up import made_up, overlapping, texts
+from seedbed.results import Benchmark
+from tests.report.conftest import make_config
+from tests.report.pictures.made_up import METRIC, made_up, one, overlapping, texts
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,32 @@ def test_the_points_are_the_differences_and_the_best_data_sets_stand_above() -> 
     assert interval is not None
     box = diamond.get_path().get_extents()
     assert (box.x0, box.x1) == pytest.approx((interval.low, interval.high))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "explained"), [([0.03, 0.045, 0.055, 0.07], True), ([-0.08, -0.01, 0.02, 0.08], False)]
+)
+def test_a_hollow_point_beside_zero_is_explained(seeds: list[float], explained: bool) -> None:
+    """Of three comparisons the first is told apart only below a third of 0.05; the intervals are each by itself."""
+    base = np.full(4, 0.5)
+    values = {
+        "none": base,
+        "b": base + seeds,
+        "c": base + 0.0001 * np.array([1, -1, 2, -2]),
+        "d": base - [0.01, -0.01, 0.02, -0.03],
+    }
+    names = list(values)
+    config = make_config(
+        variants={name: [] for name in names}, report={"metric": METRIC, "baseline": "none"}, published={}
+    )
+    results = {name: one(name, names, list(values.values()), config) for name in ("one", "two")}
+    analysis = analyse_benchmark(Benchmark("made_up", results, tuple(names), {}, launch="first"))
+    own = analysis.on_each["one"]["b", "none"]
+    assert not own.told_apart
+    assert own.comparison.low is not None
+    assert (own.comparison.low > 0) == explained
+    shown = " ".join(texts(data_sets_figure(analysis, analysis.family))).replace("\n", " ")
+    assert ("A hollow point whose interval leaves out 0: not told apart after Holm's correction" in shown) == explained
 
 
 def test_one_seed_and_two_data_sets_have_points_without_intervals() -> None:
@@ -152,6 +180,13 @@ def test_differences_stand_against_each_property_with_a_rank_correlation(few: Be
     rho = spearmanr(rows, list(differences.values())).statistic
     assert f"ρ = {rho:.2f}, n = 7".replace("-", "−") in shown
     assert overlapping(figure) == []
+
+
+def test_names_that_have_no_room_are_said_to_be_left_out() -> None:
+    for count, said in ((3, False), (40, True)):
+        (picture,) = properties.pictures(evidence_over(made_up(2, count)))
+        shown = " ".join(texts(picture.figure())).replace("\n", " ")
+        assert ("Names that would hide another" in shown) == said
 
 
 def test_two_data_sets_are_not_drawn_against_properties() -> None:

@@ -80,7 +80,9 @@ def test_latex() -> None:
         r"\subsubsection*{A part}",
         r"A sentence on \texttt{x\_\allowbreak{}y} and 50 \% of a`b {[}c{]}, see \emph{A part}.",
         r"\item \texttt{k=1}, \textbf{\boldmath second}",
-        r"\caption{Made up, of a\_name. How to read \texttt{a\_name}: \textsuperscript{1} A note.}",
+        r"\caption{Made up, of a\_name.}",
+        "\\begin{minipage}{\\linewidth}\\footnotesize\\raggedright\nHow to read \\texttt{a\\_\\allowbreak{}name}:\n\n"
+        "\\textsuperscript{1} A note.\n\\end{minipage}\n\\end{table}",
         r"a\_name\textbar{} & $n$ & $p$ (Holm) \\",
         r"one{*} & 3 & \textbf{\boldmath $-$0.5 {[}$-$0.6, $-$0.4{]}} \\",
         r"\texttt{a\textbar{}b\_c} & 4 seeds & \textless{} 0.001 \\",
@@ -93,10 +95,11 @@ def test_latex() -> None:
 
 def test_a_long_table_goes_over_pages_and_a_long_text_over_lines() -> None:
     rows = [[str(place), "word " * 20] for place in range(LONGEST_FLOAT + 1)]
-    document = latex([TableBlock(["place", "text"], rows, caption="Long")])
+    document = latex([TableBlock(["place", "text"], rows, caption="Long", about="How to read it.", notes=["A note."])])
     require_balanced(document)
     assert r"\begin{longtable}{l>{\raggedright\arraybackslash}p{6cm}}" in document
     assert "\\caption{Long.} \\\\\n\\toprule" in document
+    assert "\\end{longtable}\n\\noindent How to read it.\n\nA note.\\par\n}" in document
 
 
 def test_the_terminal() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Which of md, html, tex and csv to write; figures come with md and tex, and lie inside html.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Folder to write to; default: experiments/EXPERIMENT.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder to write to; default: experiments/EXPERIMENT, or launches/RUN in it, where a report stands there which "
+    "that of a launch under overrides would not replace in full.",
+)
 @config_dir_option
 @debug_option
 def report(
@@ -116,8 +122,9 @@ def report(
         require_choice("--format", name, FORMATS)
     check_writable(output or written or project_folder(config_dir) / "experiments" / experiment, "--output")
     results: Results | Benchmark
+    store = None
     if written is None:
-        results, learned, folder = _tracked(
+        results, learned, folder, store = _tracked(
             experiment, run_id, of_search, data_set, metric, computes_scores, config_dir
         )
     elif run_id is None and not of_search and not computes_scores and data_set is None:
@@ -130,6 +137,8 @@ def report(
         click.echo(f"The report does not say what the model learned: {learned}", err=True)
     asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
     findings = folder / FILE  # wherever the pages go
+    if output is None and store is not None and not of_search:
+        output = _beside_what_covers_more(folder, results, store)
     for path in _write(results, output or folder, learned, {"findings": findings, **asked}):
         click.echo(path)
     if note := other_cells(findings, results):
@@ -149,6 +158,30 @@ def _write(
     return write_report(results, folder, learned=learned, **asked)
 
 
+def _beside_what_covers_more(folder: Path, results: Results | Benchmark, store: Store) -> Path | None:
+    """A folder of the launch, where its report would replace one of another recipe, or of cells that it left out; else None.
+
+    A launch of the experiment as its file states it replaces any.
+    """
+    from seedbed.report.record import covered, covered_in
+    from seedbed.report.replaced import what_would_be_lost
+    from seedbed.tracking.launches import narrowed
+
+    there = covered_in(folder)
+    if there is None or there.launch == results.launch:
+        return None
+    lost = what_would_be_lost(there, covered(results), narrowed=narrowed(store, results.launch))
+    if not lost:
+        return None
+    own = folder / "launches" / results.launch[:8]
+    click.echo(
+        f"The report in {folder}, of launch {there.launch[:8]}, stays as it is: {lost}. That of launch {results.launch[:8]} goes to "
+        f"{own}; to replace the other, add --output {shlex.quote(str(folder))}.",
+        err=True,
+    )
+    return own
+
+
 def _tracked(
     experiment: str,
     run_id: str | None,
@@ -157,8 +190,8 @@ def _tracked(
     metric: str | None,
     computes_scores: bool,
     config_dir: str | None,
-) -> tuple[Results | Benchmark, Inspection | str | None, Path]:
-    """What a report needs, from the store, and the folder that it goes to."""
+) -> tuple[Results | Benchmark, Inspection | str | None, Path, Store]:
+    """What a report needs, from the store, the folder that it goes to, and the store."""
     from seedbed.paths import project_folder
     from seedbed.tracking.launches import find_any_launch, on_data_set
     from seedbed.tracking.store import open_project_store
@@ -170,11 +203,11 @@ def _tracked(
     if launch.data_sets and data_set is None:
         if computes_scores:
             raise ConfigError("--scores: a report over several data sets shows no scores. Name one with --data-set.")
-        return _over_data_sets(store, launch, metric, config_dir), None, folder
+        return _over_data_sets(store, launch, metric, config_dir), None, folder, store
     launch = on_data_set(store, launch, data_set)
     results, learned = _on_one(store, launch, metric, computes_scores, config_dir)
     below = "search" if results.search else re.sub(r"[^\w.-]", "_", launch.data_set)
-    return results, learned, folder / below
+    return results, learned, folder / below, store
 
 
 def _over_data_sets(store: Store, launch: Launch, metric: str | None, config_dir: str | None) -> Benchmark:

@@ -9,6 +9,7 @@ from seedbed.report.benchmark.evidence import BenchmarkEvidence
 from seedbed.report.benchmark.words import code
 from seedbed.report.blocks import Block, Bold, Bullets, Heading, InlineCode, Paragraph, Plain, Words, joined
 from seedbed.report.sections import environment, launches, recipe, repeat
+from seedbed.results import Benchmark, Results
 
 
 def of_variants(evidence: BenchmarkEvidence) -> list[Block]:
@@ -47,8 +48,42 @@ def of_recipe(evidence: BenchmarkEvidence) -> list[Block]:
 
 
 def of_launches(evidence: BenchmarkEvidence) -> list[Block]:
-    """Which launch trained how many seeds of each variant, on all data sets together."""
-    return launches.section(evidence.whole)
+    """What the launch is, and by data set which launches trained how many seeds of each variant there."""
+    benchmark = evidence.benchmark
+    lines: list[Words] = [
+        (Bold(Plain(name)), ": ", said)
+        for name, results in benchmark.data_sets.items()
+        for said in _trained_on(results, benchmark.command)
+    ]
+    blocks: list[Block] = [Paragraph(_about_launch(benchmark)), Bullets(lines)] if lines else []
+    blocks += launches.training_time(evidence.analysis.whole)
+    return [Heading("Seeds trained by launch"), *blocks] if blocks else []
+
+
+def _about_launch(benchmark: Benchmark) -> Words:
+    parts: Words = (
+        "What a launch does on a data set is a launch of its own, whose id ",
+        InlineCode("--run"),
+        " takes.",
+    )
+    if not benchmark.launch:
+        return parts
+    command = launches.about({"command": benchmark.command})
+    return ("This is the report of launch ", InlineCode(benchmark.launch), *command, ". ", parts)
+
+
+def _trained_on(results: Results, command: str) -> list[Words]:
+    """Of each launch that trained cells on one data set, what it trained; its own command where that is another."""
+    finished = results.cells[results.cells["status"] == "FINISHED"]
+    recorded = {launch["id"]: launch for launch in results.launches}
+    said: list[Words] = []
+    for launch in [*recorded, *sorted(set(finished["launch"]) - set(recorded))]:
+        cells = finished[finished["launch"] == launch]
+        row = recorded.get(launch, {})
+        told = {key: text for key, text in row.items() if key != "command" or text != command}
+        if len(cells):
+            said.append((InlineCode(launch), *launches.about(told), ": ", launches.trained(cells, results.variants)))
+    return said
 
 
 def of_environment(evidence: BenchmarkEvidence) -> list[Block]:

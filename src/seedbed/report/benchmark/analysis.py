@@ -122,7 +122,9 @@ class BenchmarkAnalysis:
 
     def family_without(self, left_out: tuple[str, ...]) -> list[OverDataSets]:
         """The same family without some of the data sets."""
-        return family_over([self._without(pair, left_out) for pair in self.pairs], self.declared)
+        recipes = self.whole.recipes
+        keys = [frozenset((recipes[first], recipes[second])) for first, second in self.pairs]
+        return family_over([self._without(pair, left_out) for pair in self.pairs], self.declared, keys)
 
     def _without(self, pair: tuple[str, str], left_out: tuple[str, ...]) -> PairTest:
         kept = {name: means for name, means in self._means(*pair).items() if name not in left_out}
@@ -148,8 +150,8 @@ class BenchmarkAnalysis:
 
     @property
     def tested(self) -> list[OverDataSets]:
-        """The rows of the family with a p-value."""
-        return [row for row in self.family if row.p is not None]
+        """The rows of the family with a p-value, one for each test: a recipe under two names is tested once."""
+        return list({row.key: row for row in reversed(self.family) if row.p is not None}.values())[::-1]
 
     def chances(self, row: OverDataSets) -> PracticalPosterior | None:
         """Chances of being worse, of no difference that matters, and of being better on another data set; None without a rope."""
@@ -237,6 +239,18 @@ class BenchmarkAnalysis:
         """That the report is not about the comparison that the experiment names; "" where it is."""
         compared = [analysis for name, analysis in self.of_each.items() if self.on_each[name]]
         return compared[0].exploratory if compared else ""
+
+    @cached_property
+    def same_data(self) -> list[list[str]]:
+        """The data sets that are one under several names: with the same cells."""
+        first: dict[str, str] = {}
+        groups: dict[str, list[str]] = {}
+        for name, results in self.benchmark.data_sets.items():
+            prints = [text for text in results.cells["fingerprint"].astype(str) if text not in ("", "nan", "None")]
+            known = next((first[text] for text in prints if text in first), name)
+            first |= {text: first.get(text, known) for text in prints}
+            groups.setdefault(known, []).append(name)
+        return [names for names in groups.values() if len(names) > 1]
 
     @property
     def dependent(self) -> dict[str, list[str]]:

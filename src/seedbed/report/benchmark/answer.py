@@ -30,6 +30,7 @@ def summary_sentences(analysis: BenchmarkAnalysis, claims: Sequence[Claim]) -> l
         too_few(analysis),
         _equivalences(analysis),
         _about(analysis),
+        *_counted_twice(analysis),
         *_dependent(analysis),
         _leader(analysis),
         *_never_found(analysis),
@@ -222,6 +223,25 @@ def _about(analysis: BenchmarkAnalysis) -> str:
     )
 
 
+def _counted_twice(analysis: BenchmarkAnalysis) -> list[str]:
+    """Which variants are one recipe under several names, and which data sets hold the same data."""
+    variants: dict[str, list[str]] = {}
+    for name, recipe in analysis.whole.recipes.items():
+        variants.setdefault(recipe, []).append(name)
+    return [
+        *(
+            f"{named(names)} are one recipe, trained once: they count as one in Holm's method, and share a rank."
+            for names in variants.values()
+            if len(names) > 1
+        ),
+        *(
+            f"{named(names)} are the same data under several names, and count as data sets of their own here, so that p-values "
+            "are too small. Take all but one out of data_sets."
+            for names in analysis.same_data
+        ),
+    ]
+
+
 def _dependent(analysis: BenchmarkAnalysis) -> list[str]:
     """That data sets of one source are no independent draws."""
     groups = analysis.dependent
@@ -304,8 +324,9 @@ def _false_verdicts(families: int) -> str:
     expected = families * LEVEL
     said = count_word(round(expected)) if abs(expected - round(expected)) < 1e-9 else f"{expected:.2g}"
     return (
-        "Holm's method allows for the comparisons of one data set, and not for many data sets: if nothing differed on any, each "
-        f"would have a false verdict with a chance of up to {100 * LEVEL:g} %, so of {count_word(families)} up to {said}."
+        "Holm's method corrects for the comparisons on one data set, and not for there being several data sets: if no two "
+        f"variants differed on any of them, each data set would still have a false verdict with a probability of up to {100 * LEVEL:g} %. "
+        f"Over {count_word(families)} data sets these are up to {said} on average."
     )
 
 

@@ -65,6 +65,8 @@ class OverDataSets:
     p: float | None
     """What Holm's method leaves."""
     verdict: str
+    key: frozenset[str] = frozenset()
+    """The two recipes; rows with one key are one test."""
 
     @property
     def variant(self) -> str:
@@ -99,10 +101,17 @@ def pair_test(variant: str, other: str, means: Mapping[str, Means], metric: Metr
     return PairTest(variant, other, differences, test, lost_on, with_lost)
 
 
-def family_over(pairs: Sequence[PairTest], metric: Metric) -> list[OverDataSets]:
-    """Adjust the tests of these pairs as one family (Holm)."""
-    adjusted = holm([pair.p for pair in pairs])
-    return [OverDataSets(pair, p, _verdict(pair, p, metric)) for pair, p in zip(pairs, adjusted, strict=True)]
+def family_over(
+    pairs: Sequence[PairTest], metric: Metric, keys: Sequence[frozenset[str]] | None = None
+) -> list[OverDataSets]:
+    """Adjust the tests of these pairs as one family (Holm), in which those with one of the ``keys`` count once."""
+    keys = keys or [frozenset((pair.variant, pair.other)) for pair in pairs]
+    first_of = {key: pair.p for key, pair in zip(reversed(keys), reversed(pairs), strict=True)}
+    adjusted = dict(zip(first_of, holm(list(first_of.values())), strict=True))
+    return [
+        OverDataSets(pair, adjusted[key], _verdict(pair, adjusted[key], metric), key)
+        for pair, key in zip(pairs, keys, strict=True)
+    ]
 
 
 def _verdict(pair: PairTest, p: float | None, metric: Metric) -> str:

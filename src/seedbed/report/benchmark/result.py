@@ -7,7 +7,6 @@ from seedbed.report.benchmark.evidence import BenchmarkEvidence
 from seedbed.report.benchmark.words import code, counted, named
 from seedbed.report.blocks import (
     Block,
-    Brief,
     Heading,
     InlineCode,
     Number,
@@ -38,7 +37,7 @@ def table(analysis: BenchmarkAnalysis) -> TableBlock:
             [Plain(name), *(_cell(analysis, name, variant) for variant in variants)]
             for name in analysis.benchmark.data_sets
         ],
-        caption=Plain(analysis.benchmark.experiment),
+        caption=(Plain(analysis.benchmark.experiment), ": ", Plain(analysis.label()), " by data set"),
         about=_about(analysis),
         notes=_notes(analysis),
         last=_ranks(analysis),
@@ -48,7 +47,7 @@ def table(analysis: BenchmarkAnalysis) -> TableBlock:
 
 def _cell(analysis: BenchmarkAnalysis, data_set: str, variant: str) -> Words:
     if variant not in analysis.benchmark.data_sets[data_set].variants:
-        return Brief(ABSENT, "n/a")
+        return ABSENT
     if data_set not in analysis.of_each:
         return NOTHING
     of_one = analysis.of_each[data_set]

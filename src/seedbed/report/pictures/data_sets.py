@@ -160,13 +160,28 @@ def _notes(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets], limits: tu
     if any(not limits[0] <= end <= limits[1] for end in ends):
         notes.append("Arrows: an interval goes on beyond the axis.")
     notes += notes_on_points(analysis, rows)[:1]
+    if _is_hollow_beside_zero(analysis, rows):
+        notes.append(
+            "A hollow point whose interval leaves out 0: not told apart after Holm's correction; intervals are without it."
+        )
     whole = any(row.test.interval is not None for row in rows)
     notes.append(
         f"Diamonds: median difference (Hodges-Lehmann){', as wide as its interval' if whole else ''}; p after Holm."
     )
     notes += notes_on_points(analysis, rows)[1:]
-    notes += ["Data sets by their median difference over the pairs."] if len(drawn_pairs(analysis)) > 1 else []
+    if len(drawn_pairs(analysis)) > 1:
+        notes.append("Data sets are in the order of their median difference over the pairs.")
     names = set(_data_sets(analysis))
     if any(names - set(row.pair.differences) for row in rows):
         notes.append("Rows without a point: one of the two has no value there.")
     return notes
+
+
+def _is_hollow_beside_zero(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets]) -> bool:
+    """Whether a data set's own test does not tell a pair apart though the interval by itself leaves out 0."""
+    for row in rows:
+        for name in row.pair.differences:
+            own, ends = on_one(analysis, row, name), _ends(analysis, row, name)
+            if own is not None and not own.told_apart and ends is not None and not ends[0] <= 0 <= ends[1]:
+                return True
+    return False

@@ -21,6 +21,10 @@ MOST_NAMED = 3
 BARS = {"2std": "mean ± 2 sample std", "std": "mean ± sample std", "ci95": "mean and its 95 % interval"}
 
 
+LEAST_SEEN, _BELOW = 0.01, 0.015
+"""Share of the axis that a bar needs to be seen, and that one which has less takes below the axis."""
+
+
 @dataclass(frozen=True)
 class Span:
     """One bar with its whisker, as drawn and as it is."""
@@ -43,7 +47,7 @@ def means_figure(analysis: Analysis) -> Figure:
     axes = figure.add_subplot()
     for place, variant in enumerate(variants):
         if variant in shown:
-            _draw_bar(axes, place, shown[variant], floor=limits[0], is_baseline=variant in analysis.baselines.names)
+            _draw_bar(axes, place, shown[variant], limits, is_baseline=variant in analysis.baselines.names)
             values = np.asarray(analysis.results.values(variant, analysis.metric))
             _draw_seeds(axes, place, values, limits)
     axes.set_ylim(*limits)
@@ -67,9 +71,14 @@ def span(summary: Summary, bars: str, bounds: tuple[float | None, float | None])
     return Span(summary.mean, low, high, drawn_low, drawn_high)
 
 
-def _draw_bar(axes: Axes, place: int, drawn: Span, *, floor: float, is_baseline: bool) -> None:
-    colour = LIGHT_GREY if is_baseline else LIGHT_BLUE
-    axes.bar(place, drawn.mean - floor, bottom=floor, width=0.62, color=colour, edgecolor=DARK_GREY, linewidth=0.8)
+def _draw_bar(axes: Axes, place: int, drawn: Span, limits: tuple[float, float], *, is_baseline: bool) -> None:
+    colour, floor = LIGHT_GREY if is_baseline else LIGHT_BLUE, limits[0]
+    height, whole = drawn.mean - floor, limits[1] - floor
+    if abs(height) < LEAST_SEEN * whole:  # its colour says whether it is a baseline
+        height = -_BELOW * whole
+    bar = axes.bar(place, height, bottom=floor, width=0.62, color=colour, edgecolor=DARK_GREY, linewidth=0.8)
+    for patch in bar if height < 0 else ():
+        patch.set_clip_on(False)
     if drawn.high > drawn.low:
         ends = [[drawn.mean - drawn.drawn_low], [drawn.drawn_high - drawn.mean]]
         axes.errorbar(place, drawn.mean, yerr=ends, color=BLACK, capsize=5, linewidth=1.4, zorder=4)

@@ -95,7 +95,7 @@ def direction(analysis: BenchmarkAnalysis) -> str:
 
 def notes_on_points(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets]) -> list[str]:
     """What the points of data sets say, as sentences."""
-    notes = ["Filled: told apart by the data set's own test."]
+    notes = ["Filled: told apart by the data set's own test, after Holm's correction."]
     if any(row.pair.lost_on for row in rows):
         notes.append("Squares: of the seeds that did not diverge or fail alone.")
     if analysis.rope:

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from matplotlib.transforms import Bbox, BboxBase
 from numpy.typing import NDArray
 
-from seedbed.figures import BLACK, DARK_GREY, GRID, LIGHT_GREY, plain, short_names
+from seedbed.figures import BLACK, DARK_GREY, GREY, GRID, LIGHT_GREY, plain, short_names
 from seedbed.report.benchmark.analysis import BenchmarkAnalysis
 from seedbed.report.benchmark.pairs import OverDataSets
 from seedbed.report.pictures.pairs import direction, dots, drawn_pairs, head, names_of, notes_on_points, on_one
@@ -25,12 +25,23 @@ LEAST, LEAST_CORRELATED = 3, 5
 """Data sets that a scatter, and a rank correlation, have something to say of."""
 LONGEST = 22
 """Characters of a data set's name."""
+UNNAMED = "Names that would hide another, or a point, are left out; the table of the data sets has all."
 MOST_TICKS = 5
 _ROW, _AROUND = 2.15, 0.9
-_PLACES = ((5, 0, "left", "center"), (-5, 0, "right", "center"), (0, 5, "center", "bottom"), (0, -5, "center", "top"))
+_PLACES = (
+    (5, 0, "left", "center"), (-5, 0, "right", "center"), (0, 5, "center", "bottom"), (0, -5, "center", "top"),
+    (4, 4, "left", "bottom"), (-4, 4, "right", "bottom"), (4, -4, "left", "top"), (-4, -4, "right", "top"),
+    (-8, 5, "left", "bottom"), (8, 5, "right", "bottom"), (-8, -5, "left", "top"), (8, -5, "right", "top"),
+    (0, 16, "center", "bottom"), (0, -16, "center", "top"), (-4, 16, "left", "bottom"), (4, 16, "right", "bottom"),
+    (-4, -16, "left", "top"), (4, -16, "right", "top"), (0, -27, "center", "top"), (-4, -27, "left", "top"), (4, -27, "right", "top"),
+)  # fmt: skip
 """Where a name may stand beside its point, in points, the best first."""
 _NAME, _DOT = 7, 0.045
 """Size of a name, and half that of a dot in inches."""
+_FAR = 10
+"""Points from which on a line leads from a point to its name."""
+
+LEADER = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
 
 Properties = Mapping[str, Mapping[str, float]]
 """By data set, what is recorded of it: rows, imbalance ratio, features."""
@@ -78,9 +89,10 @@ def properties_figure(analysis: BenchmarkAnalysis, rows: Sequence[OverDataSets],
     grid[0, 0].yaxis.set_major_locator(MaxNLocator(MOST_TICKS))
     height = figure.get_size_inches()[1]
     figure.supylabel(plain(fill(direction(analysis), int(10 * height))), fontsize=10)
-    notes = fill(" ".join(_notes(analysis, rows)), int(13 * width))
-    figure.suptitle(notes, x=0.01, ha="left", fontsize=8.5, color=DARK_GREY)
-    _name(figure, panels, short_names(list(analysis.of_each), LONGEST))
+    notes, wide = _notes(analysis, rows), int(13 * width)
+    above = figure.suptitle(fill(" ".join([*notes, UNNAMED]), wide), x=0.01, ha="left", fontsize=8.5, color=DARK_GREY)
+    if _name(figure, panels, short_names(list(analysis.of_each), LONGEST)):
+        above.set_text(fill(" ".join(notes), wide))
     return figure
 
 
@@ -157,8 +169,12 @@ def log_ticks(low: float, high: float) -> list[float]:
 # ---- names beside points ---------------------------------------------------------------------------------------------
 
 
-def _name(figure: Figure, panels: Sequence[Panel], names: Mapping[str, str]) -> None:
-    """Write the names of data sets beside their points where they hide nothing, those of the largest differences first."""
+def _name(figure: Figure, panels: Sequence[Panel], names: Mapping[str, str]) -> bool:
+    """Write the names of data sets beside their points where they hide nothing, those of the largest differences first.
+
+    Returns whether all points have theirs.
+    """
+    whole = True
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # what stands where is settled: names are placed by it
     sizes = {name: _size(figure, shown) for name, shown in names.items()}
@@ -170,12 +186,17 @@ def _name(figure: Figure, panels: Sequence[Panel], names: Mapping[str, str]) -> 
         taken.append(Bbox.from_extents(panel.axes.bbox.x0, zero - 1, panel.axes.bbox.x1, zero + 1))
         for name in sorted(spots, key=lambda name: -abs(panel.points[name][1])):
             place = _place(panel.axes.bbox, spots[name], sizes[name], taken, figure.dpi / 72)
-            if place is not None:
+            if place is None:
+                whole = False
+            else:
                 right, up, across, along = place
                 panel.axes.annotate(
                     names[name], panel.points[name], (right, up), textcoords="offset points", ha=across, va=along,
                     fontsize=_NAME, color=DARK_GREY,
                 )  # fmt: skip
+                if abs(up) >= _FAR:
+                    panel.axes.annotate("", panel.points[name], (0, up), textcoords="offset points", arrowprops=LEADER)
+    return whole
 
 
 def _size(figure: Figure, shown: str) -> tuple[float, float]:
@@ -195,8 +216,12 @@ def _place(
         left = spot[0] + right * point - size[0] * {"left": 0.0, "center": 0.5, "right": 1.0}[across]
         foot = spot[1] + up * point - size[1] * {"bottom": 0.0, "center": 0.5, "top": 1.0}[along]
         box = Bbox.from_bounds(left, foot, *size).padded(1)
+        boxes = [box]
+        if abs(up) >= _FAR:  # and the line to it, which begins outside its own point
+            start, end = sorted((spot[1] + np.sign(up) * 5 * point, spot[1] + up * point - np.sign(up) * 2 * point))
+            boxes.append(Bbox.from_extents(spot[0] - point, start, spot[0] + point, end))
         inside = box.x0 >= within.x0 and box.x1 <= within.x1 and box.y0 >= within.y0 and box.y1 <= within.y1
-        if inside and not any(box.overlaps(other) for other in taken):
-            taken.append(box)
+        if inside and not any(each.overlaps(other) for each in boxes for other in taken):
+            taken += boxes
             return place
     return None

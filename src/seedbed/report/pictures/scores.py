@@ -61,7 +61,7 @@ def thresholds_figure(scored: Scored, baselines: Baselines) -> Figure:
             places, values = zip(*tuned, strict=True)
             axes.plot(places, values, "o", color=VERMILION, markersize=4, alpha=0.8, label="tuned, each seed", zorder=4)
         axes.set_xlim(-scored.reach, scored.reach)
-        axes.set_ylim(0, 1)
+        axes.set_ylim(-0.02, 1.02)  # so that a curve at 0 is seen
         _ticks(axes, [_log_odds(value, scored.reach) for value in THRESHOLDS], [f"{value:g}" for value in THRESHOLDS])
         axes.tick_params(labelsize=8)
 
@@ -95,7 +95,7 @@ def reliability_figure(scored: Scored) -> Figure:
         row, column = divmod(place, across)
         grid[2 * row, column].remove()
         grid[2 * row + 1, column].remove()
-    figure.supxlabel(plain(f"probability of {scored.positive} (axes of square roots)"), fontsize=10)
+    figure.supxlabel(plain(f"probability of {scored.positive} (square-root scale on both axes)"), fontsize=10)
     figure.supylabel("share observed; beneath, test rows of all seeds", fontsize=10)
     _legend(figure, [grid[0, 0]])
     return figure

@@ -49,7 +49,7 @@ _TABLE = r"""\begin{table}%(place)s
 %(header)s%(rows)s
 \bottomrule
 \end{tabular}}
-\end{table}"""
+%(notes)s\end{table}"""
 
 # A table over pages: published numbers may be many.
 _LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}\setlength{\LTcapwidth}{\linewidth}
@@ -65,7 +65,18 @@ _LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}\setlength{\LTcapwidt
 \bottomrule
 \endlastfoot
 %(rows)s
-\end{longtable}}"""
+\end{longtable}
+%(notes)s}"""
+
+# Below a table, as wide as the text: how to read it.
+_NOTES = r"""
+\par\smallskip
+\begin{minipage}{\linewidth}\footnotesize\raggedright
+%s
+\end{minipage}
+"""
+_LONG_NOTES = r"""\noindent %s\par
+"""
 
 # The pictures lie beside the document; without them it compiles too.
 _FIGURE = r"""\IfFileExists{%(file)s}{%%
@@ -120,10 +131,12 @@ def _typed(line: str) -> str:
 
 
 def tabular(table: TableBlock, place: str = "", label: str = "") -> str:
-    """All rows, under a caption that says how to read them: a float, or over pages where there are many."""
+    """All rows under a caption, and below them how to read them: a float, or over pages where there are many."""
     is_float = len(table.rows) + len(table.last) <= LONGEST_FLOAT
-    form, ending = (_TABLE, "") if is_float else (_LONG_TABLE, r" \\")
-    caption = " ".join(filter(None, map(inline, [_title(table), table.about, *table.notes])))
+    form, ending, below = (_TABLE, "", _NOTES) if is_float else (_LONG_TABLE, r" \\", _LONG_NOTES)
+    caption, *notes = [inline(_title(table)), *(_running(words) for words in (table.about, *table.notes) if words)]
+    if not caption and notes:
+        caption, *notes = notes
     named = rf"\label{{{label}}}" if label else ""
     return form % {
         "place": place,
@@ -133,6 +146,7 @@ def tabular(table: TableBlock, place: str = "", label: str = "") -> str:
         "columns": "".join(_columns(table)),
         "header": _row(map(inline, table.header)) + "\n\\midrule\n" if any(table.header) else "",
         "rows": "\n\\midrule\n".join(_rows(rows) for rows in (table.rows, table.last) if rows),
+        "notes": below % "\n\n".join(notes) if notes else "",
     }
 
 

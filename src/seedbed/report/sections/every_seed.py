@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seedbed.report.analysis import Analysis
+from seedbed.report.beyond_bounds import note_on_intervals
 from seedbed.report.blocks import Block, Figure, Heading, Math, Number, Paragraph, Plain, TableBlock, Words
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked
@@ -14,6 +15,7 @@ from seedbed.statistics import (
     LEAST_BOOTSTRAPPED,
     POPULATION,
     RESPLITS,
+    Interval,
     Summary,
     bootstrap_interval,
     interquartile_mean,
@@ -33,6 +35,7 @@ def section(evidence: Evidence) -> list[Block]:
         ],
         caption=(Plain(analysis.label()), " over the seeds"),
         about=_about(analysis),
+        notes=note_on_intervals(_populations(analysis), analysis.declared.bounds),
         name="every_seed",
     )
     rounding = rounding_text(analysis)
@@ -74,6 +77,13 @@ def _cells(analysis: Analysis, variant: str, summary: Summary) -> list[Words]:
     intervals = [bootstrap_interval(values), *([analysis.population(variant)] if _is_resampled(analysis) else [])]
     shown = [*of_middle, number(summary.std, decimals), *(interval_text(interval, decimals) for interval in intervals)]
     return [Number(str(summary.n)), *map(Number, shown)]
+
+
+def _populations(analysis: Analysis) -> dict[str, Interval | None]:
+    """The corrected interval of each variant, where the table has them."""
+    if not _is_resampled(analysis):
+        return {}
+    return {variant: analysis.population(variant) for variant in analysis.summaries}
 
 
 def _about(analysis: Analysis) -> str:

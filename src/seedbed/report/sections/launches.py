@@ -23,31 +23,31 @@ def section(evidence: Evidence) -> list[Block]:
     lines: list[Words] = [
         (
             InlineCode(launch),
-            *_about(recorded.get(launch, {})),
+            *about(recorded.get(launch, {})),
             ": ",
-            _trained(finished[finished["launch"] == launch], results.variants),
+            trained(finished[finished["launch"] == launch], results.variants),
         )
         for launch in launches
     ]
-    blocks = [*([Bullets(lines)] if lines else []), *_training_time(evidence.analysis)]
+    blocks = [*([Bullets(lines)] if lines else []), *training_time(evidence.analysis)]
     return [Heading("Seeds trained by launch"), *blocks] if blocks else []
 
 
-def _about(launch: Mapping[str, str]) -> tuple[Words, ...]:
+def about(launch: Mapping[str, str]) -> tuple[Words, ...]:
     """When it started, and by which command."""
     said: list[Words] = [launch["started"]] if launch.get("started") else []
     said += [InlineCode(launch["command"])] if launch.get("command") else []
     return (" (", joined(said, ", "), ")") if said else ()
 
 
-def _trained(cells: pd.DataFrame, variants: tuple[str, ...]) -> Words:
+def trained(cells: pd.DataFrame, variants: tuple[str, ...]) -> Words:
     """How many of these cells each variant has."""
     counts = cells["variant"].value_counts()
     said: list[Words] = [(Plain(variant), f" {counts[variant]}") for variant in variants if variant in counts.index]
     return joined(said, ", ") if said else "trained none of these cells"
 
 
-def _training_time(analysis: Analysis) -> list[Block]:
+def training_time(analysis: Analysis) -> list[Block]:
     """Seconds a seed; seeds that were stacked share the time of their stack, so there is no spread to show."""
     if SECONDS not in analysis.results.metrics:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seedbed.report.analysis import Analysis
+from seedbed.report.beyond_bounds import note_on_intervals
 from seedbed.report.blocks import Block, Brief, Heading, Math, Number, Plain, TableBlock, Words, bold_if
 from seedbed.report.evidence import Evidence
 from seedbed.report.footnotes import marked, note_lines
@@ -32,7 +33,11 @@ def section(evidence: Evidence) -> list[Block]:
             f"Mean {PLUS_MINUS} sample std (ddof 1) over n seeds; {analysis.bold_rule}. The interval is about {analysis.runs}.",
             *_about_outcomes(analysis),
         ),
-        notes=[*threshold_notes(analysis.results, [analysis.metric]), *map(Plain, note_lines(analysis.results))],
+        notes=[
+            *threshold_notes(analysis.results, [analysis.metric]),
+            *map(Plain, note_lines(analysis.results)),
+            *note_on_intervals(analysis.summaries, analysis.declared.bounds),
+        ],
         name="result",
     )
     return [Heading("Result"), table]
