@@ -86,7 +86,13 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
         """How many processes to train stacks in on one device, of this variant and of others; 1: here, where the fit can be stopped."""
         if self.stopping is not None:
             return 1
-        return stacks_at_once(self.planned.trainer.builder, stacks, self.beside, started=self.workers.are_started)
+        started = self.workers.are_started
+        at_once = stacks_at_once(self.planned.trainer.builder, stacks, self.beside, started=started)
+        if at_once > 1 and not started:
+            self.display.say(
+                f"Stacks of seeds are trained {at_once} at a time, each in a process with its share of the cores (trainer.stacks_at_once)."
+            )
+        return at_once
 
     def _train_here(self, stack: Sequence[SeedData]) -> None:
         planned, record = self.planned, self.record
