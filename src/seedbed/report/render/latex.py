@@ -69,8 +69,7 @@ _LONG_TABLE = r"""{\footnotesize\setlength{\tabcolsep}{4pt}\setlength{\LTcapwidt
 %(notes)s}"""
 
 # Below a table, as wide as the text: how to read it.
-_NOTES = r"""
-\par\smallskip
+_NOTES = r"""\par\smallskip
 \begin{minipage}{\linewidth}\footnotesize\raggedright
 %s
 \end{minipage}
