@@ -81,6 +81,7 @@ def test_a_trainers_setting_is_refused_with_its_key(key: str, value: Any, said: 
         ("similar_to", [1]),
         ("loss", "yes"),
         ("rope", 0),
+        ("nemenyi", "yes"),
         ("margin", 0),
         ("axis", [2, 1]),
         ("learned", "c"),

@@ -115,9 +115,14 @@ MARGIN = 0.01
 """Of AUROC, where ``report.margin`` says no other."""
 
 
-def without_usual_margin(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A section ``report`` as it was recorded before it had a margin, where that is the usual one."""
-    return {key: value for key, value in report.items() if (key, value) != ("margin", MARGIN)}
+REPORT_ADDED_LATER: dict[str, Any] = {"margin": MARGIN, "nemenyi": False}
+"""Keys of ``report`` that are younger than launches which are reported on, with the values at which they change nothing."""
+
+
+def without_usual(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A section ``report`` as it was recorded before it had the keys of ``REPORT_ADDED_LATER``, of those that change nothing."""
+    usual = REPORT_ADDED_LATER.items()
+    return {key: value for key, value in report.items() if (key, value) not in usual}
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,8 @@ class ReportSettings:
     """A user to recommend to."""
     margin: float = MARGIN
     """Differences in AUROC up to it leave the ranking of rows as it was."""
+    nemenyi: bool = False
+    """Whether a report over several data sets has Friedman's and Nemenyi's tests of average ranks, too."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> ReportSettings:
@@ -161,6 +168,7 @@ class ReportSettings:
         width = self.rope is None or is_positive(self.rope)
         require(width, "report.rope", self.rope, "null or a positive number: differences up to it are too small to matter")  # fmt: skip
         require(is_positive(self.margin), "report.margin", self.margin, "a positive number: differences in AUROC up to it leave the ranking of rows as it was")  # fmt: skip
+        require(isinstance(self.nemenyi, bool), "report.nemenyi", self.nemenyi, "true or false")
         ends = self.axis is None or (
             isinstance(self.axis, list)
             and len(self.axis) == 2

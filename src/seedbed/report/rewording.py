@@ -10,7 +10,7 @@ from typing import Any
 from seedbed.config.experiment import Experiment, listed_in, load_first
 from seedbed.config.folders import experiment_names
 from seedbed.config.recipe import canonical, recipe_of
-from seedbed.config.settings import without_usual_margin
+from seedbed.config.settings import without_usual
 from seedbed.errors import ConfigError
 from seedbed.quoting import quoted
 from seedbed.report.formatting import listed
@@ -95,8 +95,7 @@ def _reworded(results: Results, current: Experiment) -> tuple[Results, list[str]
         for key, value in kept.items()
         if given.get(key) != value
     ]
-    if "margin" not in recorded:
-        given = without_usual_margin(given)
+    given = without_usual(given) | {key: given[key] for key in recorded if key in given}
     wording["report"] = given | {key: value for key, value in kept.items() if key in given or value is not None}
     return replace(results, config={**results.config, **wording}), said
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from seedbed.config.experiment import Experiment, load_experiment
 from seedbed.config.recipe import RECIPE_VERSION
-from seedbed.config.settings import without_usual_margin
+from seedbed.config.settings import without_usual
 from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.own_modules.training import try_out
 from seedbed.report.analysis import analyse, comparison_table
@@ -235,7 +235,7 @@ def cells_of(plan: Sequence[PlannedCells]) -> list[tuple[str, str]]:
 def key_of(experiment: Experiment, cells: Any, *more: Any) -> str:
     """Two launches with one key ask for the same cells under the same names, and for the same report of them."""
     asked = {key: experiment.config[key] for key in ("question", "variants", "report", "published")}
-    asked["report"] = without_usual_margin(asked["report"])
+    asked["report"] = without_usual(asked["report"])
     return hashlib.sha256(json.dumps([cells, asked, *more]).encode()).hexdigest()
 
 

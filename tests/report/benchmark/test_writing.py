@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from scipy.stats import friedmanchisquare
 
 from seedbed.cli.main import main
 from seedbed.errors import ConfigError
@@ -136,6 +137,30 @@ def test_the_page_says_what_it_is_about(tmp_path: Path) -> None:
     assert "- Rows are patients." in page
     assert "`set1` and `set2` are made from `yeast`" in page
     assert page.rstrip().endswith("seedbed run made_up\nseedbed report made_up\n```")
+
+
+@pytest.mark.slow
+def test_friedmans_and_nemenyis_tests_are_there_on_request(tmp_path: Path) -> None:
+    base = levels(8)
+    means = {"none": base, "smote": ahead(base, 0.03), "weights": ahead(base, -0.02)}
+    write_benchmark(make_benchmark(means), tmp_path, formats=["md"])
+    assert "Friedman" not in (tmp_path / "report.md").read_text()
+    write_benchmark(make_benchmark(means, config={"report": {"nemenyi": True}}), tmp_path, formats=["md"])
+    page = (tmp_path / "report.md").read_text()
+    table = [[1 - base[place], 1 - ahead(base, 0.03)[place], 1 - ahead(base, -0.02)[place]] for place in range(8)]
+    p = friedmanchisquare(*zip(*table, strict=True)).pvalue
+    assert p < 0.001
+    assert "by Friedman's test over the eight data sets" in page
+    assert "has p < 0.001. A bar of the second diagram" in page
+    assert (tmp_path / "ranks_nemenyi.png").is_file()
+    write_benchmark(
+        make_benchmark({name: of[:1] for name, of in means.items()}, config={"report": {"nemenyi": True}}),
+        tmp_path,
+        formats=["md"],
+    )
+    assert (
+        "there is no test of average ranks: one data set: no test of its ranks" in (tmp_path / "report.md").read_text()
+    )
 
 
 @pytest.mark.slow

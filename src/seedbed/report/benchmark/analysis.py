@@ -20,7 +20,7 @@ from seedbed.report.benchmark.values import Means, means_of, with_lost_as_worst,
 from seedbed.report.formatting import number, places
 from seedbed.report.paired_tests import Difference
 from seedbed.results import Benchmark, Results
-from seedbed.statistics import Summary
+from seedbed.statistics import Ranking, Summary, ranking
 
 
 @dataclass(frozen=True)
@@ -226,6 +226,11 @@ class BenchmarkAnalysis:
     def ranking(self) -> RankedPairs:
         """Average ranks, and the tests of all pairs of the ``ranked`` variants, on the ``common`` data sets."""
         return rank_pairs(self.block, lower_is_better=self.declared.lower_is_better)
+
+    @cached_property
+    def friedman(self) -> Ranking:
+        """Friedman's test of these ranks, and the critical difference of Nemenyi's; no verdict goes by them."""
+        return ranking(self.block, lower_is_better=self.declared.lower_is_better, block="data set")
 
     @cached_property
     def average_ranks(self) -> dict[str, float]:
