@@ -1,6 +1,7 @@
 """Sentence encoders."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -8,8 +9,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-from seedbed.data import encoders
+from seedbed.data import encoders, universal_sentence_encoder
 from seedbed.data.encoders import (
     HashEncoder,
     SentenceTransformerEncoder,
@@ -18,6 +20,7 @@ from seedbed.data.encoders import (
 )
 from seedbed.data.encoding_cache import encode_cached
 from seedbed.errors import ConfigError, DataError
+from seedbed.imbalance.augmenters import WordChanges
 from tests.data.conftest import cached_files
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -31,15 +34,80 @@ def test_hash_vectors_have_unit_length():
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1])
 
 
+@pytest.fixture(scope="module")
+def universal():
+    return UniversalSentenceEncoder(threads=1)
+
+
 @pytest.mark.slow
-def test_universal_sentence_encoder():
+def test_universal_sentence_encoder(universal):
     reports = []
-    encoder = UniversalSentenceEncoder(threads=1)
-    vectors = encoder.encode(["hello there"] * 300, lambda done, total: reports.append((done, total)))
-    assert vectors.shape == (300, encoder.dimensions)
+    vectors = universal.encode(["hello there"] * 300, lambda done, total: reports.append((done, total)))
+    assert vectors.shape == (300, universal.dimensions)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(300), abs=1e-5)
     assert reports == [(256, 300), (300, 300)]
-    assert encoder.name.startswith("use-multilingual-v3-")
+    assert universal.name.startswith("use-multilingual-v3-")
+    assert universal.encode([]).shape == (0, 512)
+
+
+MESSAGES = [
+    "Free entry in 2 a wkly comp to win FA Cup final tkts 21st May 2005. Text FA to 87121 to receive entry question",
+    "URGENT! You have won a 1 week FREE membership in our £100,000 Prize Jackpot! Txt the word: CLAIM to No: 81010",
+    "Heeeeey!!!! hahahaha aaaaaa xxxx",
+    "Ok lar... Joking wif u oni...",
+]
+UNUSUAL = [
+    "",
+    " ",
+    "a",
+    "…",
+    "ＦＲＥＥ  prize\t\nnow",
+    "e\u0301 \u0301e",
+    "▁▁ a▁b",
+    "今天天气很好",
+    "😀👨‍👩",
+    "\x00",
+    "word " * 60,
+]
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """Messages and changed copies of them, more than a batch, and texts that a tokenizer may take otherwise."""
+    changed = WordChanges(operations=["word_swap", "word_deletion", "word_repetition", "keyboard_typo"])
+    copies = [changed(text, random.Random(number)) for text in MESSAGES for number in range(60)]
+    return [*MESSAGES, *copies, *UNUSUAL]
+
+
+@pytest.mark.slow
+def test_vectors_are_those_of_the_package(universal, texts):
+    model = universal._model
+    for text in texts:
+        assert model.tokens(text) == model.package.sp.encode(text), text
+    expected = model.package.encode(texts)
+    assert np.abs(universal.encode(texts) - expected).max() < 1e-6
+    assert np.abs(np.concatenate([universal.encode([text]) for text in texts[-14:]]) - expected[-14:]).max() < 1e-6
+
+
+@pytest.mark.slow
+def test_more_windows_than_a_number_can_name_at_once(universal, texts, monkeypatch):
+    expected = universal.encode(texts)
+    monkeypatch.setattr(universal_sentence_encoder, "_LARGEST", 2**25)
+    assert np.abs(universal.encode(texts) - expected).max() < 1e-6
+
+
+@pytest.mark.slow  # loads the model
+def test_what_texts_share_is_computed_once(universal, monkeypatch):
+    rows = []
+
+    def counted(given, *args):
+        rows.append(len(given.rows))
+        return convolved(given, *args)
+
+    convolved = universal_sentence_encoder._convolved
+    monkeypatch.setattr(universal_sentence_encoder, "_convolved", counted)
+    universal.encode(MESSAGES[:1] * 50)
+    assert max(rows) == len(universal._model.tokens(MESSAGES[0])) + 1
 
 
 @pytest.mark.parametrize("make", [lambda: HashEncoder(dimensions=0), lambda: UniversalSentenceEncoder(threads=0)])
@@ -133,9 +201,21 @@ def test_a_sentence_transformer_counts_tokens_and_not_words(monkeypatch, limit, 
     assert encoder.counts(["one two", "one two three", "one"] * 1) == counts
 
 
-def test_one_thread_by_default():
-    assert UniversalSentenceEncoder().threads == 1
-    assert UniversalSentenceEncoder(threads=2).threads == 2
+@pytest.mark.slow
+@pytest.mark.parametrize(("given", "expected"), [(None, 3), (2, 2)])
+def test_threads_share_the_batches(universal, texts, monkeypatch, given, expected):
+    asked = []
+    pool = universal_sentence_encoder.ThreadPoolExecutor
+    monkeypatch.setattr(
+        universal_sentence_encoder,
+        "ThreadPoolExecutor",
+        lambda threads, name: asked.append(threads) or pool(threads, name),
+    )
+    monkeypatch.setattr(universal_sentence_encoder, "available_cores", lambda: 8)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    made = universal._model.encode(texts * 2, given)
+    assert asked == [expected]
+    assert np.array_equal(made, universal.encode(texts * 2))
 
 
 # ---- sentence-transformers -------------------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ import psutil
 import pytest
 import yaml
 
+import seedbed.search.study
+import seedbed.tracking.store
 from seedbed.data.selection import SelectionSplit
 from seedbed.data.splits import Rows, Split
 from seedbed.errors import ConfigError, TrackingError
@@ -33,9 +37,10 @@ from seedbed.search.runner import SearchOutcome, search
 from seedbed.search.samplers import signed
 from seedbed.search.space import read_space
 from seedbed.search.study import Study, TrialOutcome
-from seedbed.search.trials import Trials
+from seedbed.search.trials import Cell, Trials
 from seedbed.tracking.launches import find_launch
 from seedbed.tracking.processes import this_process
+from seedbed.training.recording import VariantRecord
 from tests.conftest import REPOSITORY, write_project
 from tests.running.test_runner import store_of
 from tests.search.conftest import BASE
@@ -308,14 +313,12 @@ def test_a_trial_fails_where_one_of_its_seeds_diverges(
     project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mean of those that are left would be no mean over the seeds."""
-    measure = Trials._measure
+    of = Cell.of
 
-    def one_diverged(self: Trials, planned: Any, training: Any) -> TrialOutcome:
-        print_ = planned.fingerprints[0]
-        self._done[print_] = replace(self._done[print_], outcome="diverged")
-        return measure(self, planned, training)
+    def one_diverged(result: Any, epochs: int) -> Cell:
+        return replace(of(result, epochs), usable=result.seed != 0)
 
-    monkeypatch.setattr(Trials, "_measure", one_diverged)
+    monkeypatch.setattr(Cell, "of", one_diverged)
     found = made_up_search("search.trials=1")
     assert [(trial.state, trial.reason) for trial in found.search.trials] == [("FAIL", "1 of 2 seeds diverged")]
     assert found.search.best == []
@@ -656,6 +659,77 @@ def test_a_search_sees_no_test_rows_and_holds_out_of_the_training_rows_where_the
     assert (tested.train.tolist(), tested.val.tolist(), tested.test.tolist()) == ([0, 1, 2, 3, 4, 5], [6, 7], [])
     held = SelectionSplit(split=Seen(0), holdout=0.1).rows(None, 0)
     assert (held.train.tolist(), held.val.tolist(), held.test.tolist()) == ([0, 1, 2, 3], [4, 5], [])
+
+
+@pytest.mark.slow
+def test_a_trial_is_told_before_its_records_are_written(made_up_search: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, tell, add_results, waited = threading.Event(), Study.tell, VariantRecord._add_results, []
+
+    def and_said(*given: Any) -> None:
+        tell(*given)
+        told.set()
+
+    def when_told(*given: Any) -> None:
+        waited.append(told.wait(60))
+        add_results(*given)
+
+    monkeypatch.setattr(Study, "tell", and_said)
+    monkeypatch.setattr(VariantRecord, "_add_results", when_told)
+    found = made_up_search("search.trials=1", "trainer.max_epochs=1")
+    assert waited == [True]
+    assert found.search.trials[0].state == "COMPLETE"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("written", ["nothing", "the first seed"])
+def test_records_that_a_kill_has_left_out_are_completed(
+    project: Path, made_up_search: Run, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    options = ["search.trials=2", "trainer.max_epochs=1"]
+    with monkeypatch.context() as patch:
+        killed_when_told(patch, 1, 0 if written == "nothing" else 1)
+        with pytest.raises(Killed):
+            made_up_search(*options)
+    before = opened(project).records()
+    assert [trial.state for trial in before] == ["COMPLETE"] * 2
+    found = made_up_search(*options)
+    assert found.search.trials == before  # the study goes on as it was
+    store = store_of(project, "messages.search")
+    assert [(run.info.run_name, run.info.status, run.data.tags.get("seedbed.trial")) for run in runs(store, "variant")] == [
+        ("trial 0", "FINISHED", "0"), ("trial 1", "KILLED", None), ("trial 1", "FINISHED", "1"),
+    ]  # fmt: skip
+    whole = runs(store, "variant")[-1]
+    assert whole.data.metrics["objective"] == pytest.approx(before[1].values[0])
+    assert len(children(store, whole.info.run_id)) == (2 if written == "nothing" else 1)
+    assert len(store.cells()) == 4
+    made_up_search(*options)
+    assert len(runs(store, "variant")) == 3  # nothing is left to do
+
+
+def killed_when_told(patch: pytest.MonkeyPatch, number: int, seeds: int) -> None:
+    """End the process of a search when it has told this trial, of which ``seeds`` are recorded by then."""
+    later, add_results, tell = VariantRecord._later, VariantRecord._add_results, Study.tell
+    gone = {**this_process(), "process_start": "1.0"}
+
+    def some_seeds(self: VariantRecord, exits: Any, given: Any, results: Any) -> None:
+        add_results(self, ExitStack(), given[:seeds], results[:seeds])
+
+    def until_the_kill(self: VariantRecord, write: Any, *arguments: Any) -> None:
+        if self.planned.name != f"trial {number}" or write == self._describe:
+            later(self, write, *arguments)
+        elif write == self._add_results:
+            later(self, some_seeds, self, *arguments)
+
+    def kill(self: Study, trial: Any, *given: Any) -> None:
+        tell(self, trial, *given)
+        if trial.number == number:
+            patch.setattr(Study, "note_unrecorded", lambda *_: None)
+            raise Killed
+
+    patch.setattr(VariantRecord, "_later", until_the_kill)
+    patch.setattr(Study, "tell", kill)
+    for module in (seedbed.search.study, seedbed.tracking.store):
+        patch.setattr(module, "this_process", lambda: gone)
 
 
 KILLED_AT_THE_THIRD_TRIAL = """

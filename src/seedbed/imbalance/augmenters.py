@@ -10,7 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,11 +94,11 @@ class WordChanges(Augmenter):
             )
 
     def __call__(self, text: str, rng: random.Random) -> str:
-        words = text.split()
+        words, form = text.split(), normalise(text)
         changes = max(1, round(self.strength * len(words)))
         for name in rng.sample(self._active, len(self._active)):
             changed = " ".join(OPERATIONS[name](words, changes, rng))
-            if normalise(changed) != normalise(text):
+            if normalise(changed) != form:
                 return changed
         return text
 
@@ -125,14 +125,21 @@ class WordChanges(Augmenter):
 
 def word_swap(words: Words, changes: int, rng: random.Random) -> Words:
     """Let two different words change places, ``changes`` times."""
-    swapped = list(words)
+    swapped, forms = list(words), [_form(word) for word in words]
     for _ in range(changes):
         first = rng.randrange(len(swapped)) if swapped else 0
-        others = [at for at, word in enumerate(swapped) if normalise(word) != normalise(swapped[first])]
+        others = [at for at, form in enumerate(forms) if form != forms[first]]
         if others:
             second = rng.choice(others)
-            swapped[first], swapped[second] = swapped[second], swapped[first]
+            for each in (swapped, forms):
+                each[first], each[second] = each[second], each[first]
     return swapped
+
+
+@lru_cache(maxsize=100_000)
+def _form(word: str) -> str:
+    """Of a word, which comes back in copies and in other messages."""
+    return normalise(word)
 
 
 def word_deletion(words: Words, changes: int, rng: random.Random) -> Words:

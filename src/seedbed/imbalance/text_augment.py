@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,26 +93,30 @@ class TextAugment(Strategy):
 
     def _copies(self, text: str, seed: int, row: int, count: int) -> list[Copy]:
         made: list[Copy] = []
+        original = normalise(text)
+        taken = {original}
         for number in range(count):
-            sisters = [copy.text for copy in made]
-            made.append(self._new_copy(text, sisters, random.Random(derive(seed, "text_augment", row, number))))
+            rng = random.Random(derive(seed, "text_augment", row, number))
+            copy = self._new_copy(text, original, taken, rng)
+            taken.add(normalise(copy.text))
+            made.append(copy)
         return made
 
     def describe(self) -> list[str]:
         made = f"Text augmentation: {self.copies} changed copies of each training message of the rarest class."
         return [made, *describe(self.augmenter)]
 
-    def _new_copy(self, text: str, sisters: Sequence[str], rng: random.Random) -> Copy:
-        original = normalise(text)
-        taken = {original, *map(normalise, sisters)}
+    def _new_copy(self, text: str, original: str, taken: Set[str], rng: random.Random) -> Copy:
+        """``taken`` are the ``original`` and the sisters, normalised."""
         second_best, emptied = text, False
         for _ in range(self.tries):
             copy = self._changed(text, rng)
-            if not normalise(copy):
+            form = normalise(copy)
+            if not form:
                 emptied = bool(original)
-            elif normalise(copy) not in taken:
+            elif form not in taken:
                 return Copy(copy)
-            elif normalise(copy) != original:  # equals a sister only
+            elif form != original:  # equals a sister only
                 second_best = copy
         return Copy(second_best, emptied and second_best == text)
 

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -204,16 +205,32 @@ def _work(trials: Trials, study: Study, run: TrackedRun, plan: SearchPlan, displ
     _announce(study, plan, there, queued, display)
     display.begin(max(wanted - there, 0) * len(plan.experiment.seeds) * trials.base.epochs)
     try:
+        _complete_records(trials, study, run, display)
         while trial := _next(trials, study, run, display, clock):
             measured = _run(trials, study, trial, run)
-            study.tell(trial, measured)
+            study.tell(trial, measured, trials.unrecorded())
             display.say(_line(trial, measured, study, wanted))
-    except (KeyboardInterrupt, SystemExit):
-        run.end("KILLED")
+            trials.wait(but=1)  # those of this trial are written while the next one trains
+        _settle(trials, study)
+    except BaseException as error:
+        run.end("KILLED" if isinstance(error, KeyboardInterrupt | SystemExit) else "FAILED")
+        with suppress(Exception):  # what is to be said is why the search ends
+            _settle(trials, study)
         raise
-    except BaseException:
-        run.end("FAILED")
-        raise
+
+
+def _settle(trials: Trials, study: Study) -> None:
+    """Wait for the records of all trials."""
+    trials.wait()
+    study.note_unrecorded(trials.unrecorded())
+
+
+def _complete_records(trials: Trials, study: Study, run: TrackedRun, display: Display) -> None:
+    """Write what processes that are gone have left out of the records of trials that they had told."""
+    for told in study.take_unrecorded():
+        display.say(f"Trial {told.number} has a value, but not all of its records were written: completing them.")
+        trials.complete(told, run)
+    study.note_unrecorded(trials.unrecorded())
 
 
 def _announce(study: Study, plan: SearchPlan, there: int, queued: int, display: Display) -> None:
@@ -258,9 +275,9 @@ def _line(trial: optuna.Trial, measured: TrialOutcome, study: Study, wanted: int
         what = f"{mean}  {measured.seconds:.1f} s"
     else:
         what = f"PRUNED at {mean}: {measured.reason}" if measured.pruned else f"FAILED: {measured.reason}"
-    best = study.best()
-    mark = "  best so far" if trial.number in best and len(best) == 1 else ""
-    done = sum(record.state not in ("RUNNING", "WAITING") for record in study.records())
+    state = study.state()
+    mark = "  best so far" if state.best == [trial.number] else ""
+    done = sum(record.state not in ("RUNNING", "WAITING") for record in state.trials)
     return f"{done}/{wanted}  trial {trial.number}  {point}  {what}{mark}"
 
 

@@ -35,6 +35,8 @@ OPTUNA = databases.Program(
 RUN = "seedbed.run"
 # Which process tests what the study found.
 CLAIM = "seedbed.test"
+# Trials that were told before their records were written, each with its process.
+UNRECORDED = "seedbed.unrecorded"
 # After so many, a point is taken for what kills its process.
 MOST_KILLS = 3
 # Seedbed says what came of a trial itself; of Optuna, only what is wrong.
@@ -56,7 +58,6 @@ class TrialOutcome:
     point: str = ""
     """Fingerprint of the point: of two trials that have the same, only one is trained."""
     same_as: int | None = None
-    run: str = ""
     by_seed: dict[str, float] = field(default_factory=dict)
 
 
@@ -193,16 +194,39 @@ class Study:
             self._sign(trial._trial_id, {**signed(self._frozen(trial)), "process": this_process()})
             return trial
 
-    def tell(self, trial: optuna.Trial, outcome: TrialOutcome) -> None:
-        """Write down what came of a trial."""
+    def tell(self, trial: optuna.Trial, outcome: TrialOutcome, unrecorded: Collection[int] = ()) -> None:
+        """Write down what came of a trial, and which trials of this process have records that are not written yet."""
         usual = vars(TrialOutcome())
         what = {key: value for key, value in vars(outcome).items() if value != usual[key]}
         state = TrialState.COMPLETE if outcome.values else TrialState.PRUNED if outcome.pruned else TrialState.FAIL
         with self.alone():
+            self._note_unrecorded(unrecorded)
             self._sign(trial._trial_id, signed(self._frozen(trial)) | what)
             # What samplers do after a trial is for Optuna's own loop: the one for small spaces would end it.
             self._study.sampler = RandomSampler()
             self._study.tell(trial, list(outcome.values) or None, state)
+
+    def note_unrecorded(self, trials: Collection[int]) -> None:
+        """Write down that of this process' trials these have records that are not written yet, and no others."""
+        with self.alone():
+            self._note_unrecorded(trials)
+
+    def _note_unrecorded(self, trials: Collection[int]) -> None:
+        noted: dict[str, dict[str, str]] = self._study.user_attrs.get(UNRECORDED, {})
+        others = {number: process for number, process in noted.items() if not _is_own(process)}
+        now = others | {str(number): this_process() for number in trials}
+        if now.keys() != noted.keys():
+            self._study.set_user_attr(UNRECORDED, now)
+
+    def take_unrecorded(self) -> list[Trial]:
+        """Trials that were told by processes that ended before the records were written: this process completes them."""
+        with self.alone():
+            noted = self._study.user_attrs.get(UNRECORDED, {})
+            left = {int(number) for number, process in noted.items() if _is_own(process) or _is_gone(process)}
+            if left:
+                others = {number: process for number, process in noted.items() if int(number) not in left}
+                self._study.set_user_attr(UNRECORDED, others | {str(number): this_process() for number in left})
+            return [_record(trial) for trial in self._trials() if trial.number in left] if left else []
 
     def interrupted(self, trial: optuna.Trial) -> None:
         """Fail a trial that an interrupt ended; whoever goes on queues its point again."""
@@ -229,9 +253,9 @@ class Study:
     def state(self) -> StudyState:
         """Trials and the best of them, read while no other process writes: they fit together."""
         with self.alone():
-            running = self._trials(TrialState.RUNNING)
-            alive = sum(not _is_left(trial) for trial in running)
-            return StudyState(self.records(), self.best(), alive)
+            trials = self._trials()
+            alive = sum(trial.state == TrialState.RUNNING and not _is_left(trial) for trial in trials)
+            return StudyState([_record(trial) for trial in trials if _counts(trial)], self._best(trials), alive)
 
     def claim_test(self) -> bool:
         """Whether this process is the one to test what the trials so far have found: one process is."""
@@ -247,9 +271,9 @@ class Study:
         """All trials that count, in their order."""
         return [_record(trial) for trial in self._trials() if _counts(trial)]
 
-    def best(self) -> list[int]:
-        """Number of the best trial; with several objectives, of all that no other is better than in every one."""
-        complete = [trial for trial in self._trials(TrialState.COMPLETE) if all(map(math.isfinite, trial.values or ()))]
+    def _best(self, trials: Sequence[FrozenTrial]) -> list[int]:
+        told = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        complete = [trial for trial in told if all(map(math.isfinite, trial.values or ()))]
         if not complete:
             return []
         if len(self.settings.metrics) > 1:
@@ -261,7 +285,7 @@ class Study:
         return self._study.get_trials(deepcopy=False, states=states or None)
 
     def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
-        return next(frozen for frozen in self._trials() if frozen.number == trial.number)
+        return self._storage.get_trial(trial._trial_id)
 
     def _sign(self, trial_id: int, what: Mapping[str, Any]) -> None:
         self._study._storage.set_trial_user_attr(trial_id, ATTRIBUTE, dict(what))

@@ -6,10 +6,10 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -20,10 +20,10 @@ from seedbed.config.building import build
 from seedbed.config.experiment import Variant
 from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.metric_checks import metrics_of
-from seedbed.errors import ConfigError, SeedbedError, near_misses
+from seedbed.errors import ConfigError, DataError, SeedbedError, near_misses
 from seedbed.metrics import find
 from seedbed.own_modules.planned import ModulePlanner, PlannedModule
-from seedbed.results import SECONDS
+from seedbed.results import SECONDS, Trial
 from seedbed.running.planning import Planner
 from seedbed.running.training_of import training_of
 from seedbed.search.plan import SearchPlan
@@ -32,15 +32,19 @@ from seedbed.search.space import as_override
 from seedbed.search.study import Study, TrialOutcome
 from seedbed.stacking.module import StackedModule
 from seedbed.statistics import summary
+from seedbed.tracking.aggregates import is_curve
+from seedbed.tracking.names import metric_names
 from seedbed.tracking.processes import heartbeat
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.epoch_progress import SECONDS_BETWEEN_FLUSHES
+from seedbed.training.failures import Failure
 from seedbed.training.planned import PlannedCells, PlannedVariant
 from seedbed.training.progress import Display
 from seedbed.training.recorded_training import Stopping
 from seedbed.training.recording import VariantRecord
+from seedbed.training.seed_results import CurvePoints, SeedResult
 from seedbed.training.workers import Workers
 
 OBJECTIVE = "objective"
@@ -48,7 +52,7 @@ OBJECTIVE = "objective"
 
 
 class Trials:
-    """Trains trials of one study, one after the other."""
+    """Trains trials of one study, one after the other; what came of one is known before its records are written."""
 
     store: Store
     """The store of their records, from ``record_in`` on."""
@@ -68,8 +72,12 @@ class Trials:
         if plan.settings.prunes:
             _check_pruning(self.base, len(self.seeds))
         self._last_sign = time.monotonic()
-        # Of this study and of others, by fingerprint; those trained from here on are added.
+        # Of this study and of others, by fingerprint; those trained from here on are added when they are recorded.
         self._done: dict[str, SeedRun] = {}
+        # By trial, until they are written; those that could not be, though the trial has a value; and those without one.
+        self._records: dict[int, VariantRecord] = {}
+        self._lost: list[int] = []
+        self._failed: set[int] = set()
 
     def record_in(self, store: Store) -> None:
         """Record trials in this store, and train no cell again that it has."""
@@ -95,7 +103,7 @@ class Trials:
         """Train and measure the trial's point; what goes wrong there is the reason why it has no values."""
         start = time.perf_counter()
         try:
-            planned = self.plan(f"trial {trial.number}", trial.params)
+            planned = self.plan(_name(trial.number), trial.params)
         except SeedbedError as error:
             return TrialOutcome(reason=str(error))
         named = json.dumps(sorted(planned.fingerprints.items()))
@@ -107,6 +115,25 @@ class Trials:
 
     def _train(self, trial: optuna.Trial, study: Study, planned: PlannedCells, search_run: TrackedRun) -> TrialOutcome:
         watch = TrialWatch(trial, self.settings, len(self.seeds), lambda: study.alive(trial))
+        record = self._trained(planned, search_run, watch)
+        if time.monotonic() - self._last_sign > SECONDS_BETWEEN_FLUSHES:
+            search_run.log(tags=heartbeat())
+            self._last_sign = time.monotonic()
+        unusable = {Failure.of(DataError(result.error)).why: None for result in record.results.values() if result.error}
+        if watch.stopped:
+            measured = watch.seen
+        elif whys := {failure.why: None for failure in record.failures.values()} | unusable:
+            measured = TrialOutcome(reason="; ".join(whys))
+        else:
+            measured = self._measure(planned, record)
+        record.add(*_of_trial(trial.number, measured.reason, measured.values, planned.epochs))
+        self._records[trial.number] = record
+        if measured.reason:
+            self._failed.add(trial.number)
+        return measured
+
+    def _trained(self, planned: PlannedCells, search_run: TrackedRun, watch: TrialWatch | None) -> VariantRecord:
+        """Trains what is missing; what came of it is in the record at once, and in the store later."""
         training = training_of(
             planned,
             store=self.store,
@@ -118,34 +145,55 @@ class Trials:
         )
         missing = [seed for seed, fingerprint in planned.fingerprints.items() if fingerprint not in self._done]
         training.run(self._done, missing)
-        training.record.wait()
-        if time.monotonic() - self._last_sign > SECONDS_BETWEEN_FLUSHES:
-            search_run.log(tags=heartbeat())
-            self._last_sign = time.monotonic()
-        run = training.record.run
-        if watch.stopped:
-            measured = replace(watch.seen, run=run.id)
-        elif training.record.failures:
-            whys = dict.fromkeys(failure.why for failure in training.record.failures.values())
-            measured = TrialOutcome(reason="; ".join(whys), run=run.id)
-        else:
-            measured = replace(self._measure(planned, training.record), run=run.id)
-        labels = {key: str(value) for key, value in {"trial": trial.number, "reason": measured.reason[:4000]}.items()}
-        tags = {name: text for name, text in labels.items() if text}
-        epochs = planned.epochs
-        run.log(tags=tags, curves=[(OBJECTIVE, epochs, measured.values[0])] if measured.values else [])
-        return measured
+        return training.record
+
+    # ---- records, which are written while the next trial trains
+
+    def unrecorded(self) -> list[int]:
+        """Numbers of the trials whose records are not, or not all, written by now."""
+        return [*self._lost, *(number for number, record in self._records.items() if not record.written)]
+
+    def wait(self, but: int = 0) -> None:
+        """Return when the records of all trials but the last ``but`` are written; says what could not be."""
+        for number in list(self._records)[: max(len(self._records) - but, 0)]:
+            record = self._records[number]
+            record.wait()
+            del self._records[number]
+            if record.failures and number not in self._failed:
+                self._lost.append(number)
+                whys = dict.fromkeys(failure.why for failure in record.failures.values())
+                self.display.say(
+                    f"Trial {number}: its value counts, but not all of its records could be written: {'; '.join(whys)}. The "
+                    "next search of this study writes them anew."
+                )
+
+    def complete(self, told: Trial, search_run: TrackedRun) -> None:
+        """Write what a killed process has left out of the records of a trial that was told; its value stays."""
+        runs = [run for run in self.store.variants(search_run.id) if run.variant == _name(told.number)]
+        if any(run.trial == told.number for run in runs):  # this is what is written last
+            return
+        of_trial = _of_trial(told.number, told.reason, told.values, self.base.epochs)
+        if told.state == "COMPLETE":
+            record = self._trained(self.plan(_name(told.number), told.params), search_run, None)
+            record.add(*of_trial)
+            self._records[told.number] = record
+            self.wait()
+        elif runs:
+            tags, curves = of_trial
+            self.store.run(runs[-1].id).log(tags=tags, curves=curves)
+
+    # ---- values
 
     def _measure(self, planned: PlannedCells, record: VariantRecord) -> TrialOutcome:
-        cells = {seed: self._done[fingerprint] for seed, fingerprint in planned.fingerprints.items()}
+        cells = {seed: self._cell(seed, planned, record) for seed in planned.fingerprints}
         gone = [seed for seed, cell in cells.items() if not cell.usable]
         if gone:
             return TrialOutcome(reason=f"{len(gone)} of {len(cells)} seeds diverged")
-        points = {seed: list(record.curves_of(cell)) for seed, cell in cells.items()}
+        points = {seed: cell.points for seed, cell in cells.items()}
         by_metric: list[dict[int, float]] = []
         for metric in self.settings.metrics:
             if metric == SECONDS:
-                by_metric.append({seed: cell.metrics[SECONDS] for seed, cell in cells.items()})
+                by_metric.append({seed: cell.seconds for seed, cell in cells.items()})
             else:
                 _require_logged(metric, points)
                 by_metric.append({seed: value_at_end(points[seed], metric, planned) for seed in cells})
@@ -164,6 +212,13 @@ class Trials:
             by_seed={str(seed): value for seed, value in by_metric[0].items()},
         )
 
+    def _cell(self, seed: int, planned: PlannedCells, record: VariantRecord) -> Cell:
+        """A seed that has just been trained, or one that was trained before."""
+        if seed in record.results:
+            return Cell.of(record.results[seed], planned.epochs)
+        done = self._done[planned.fingerprints[seed]]
+        return Cell(done.usable, done.metrics.get(SECONDS, math.nan), list(record.curves_of(done)))
+
     def _objective(self, values: list[float], place: int) -> float:
         of_seeds = summary(values)
         if of_seeds.missing or of_seeds.mean is None:
@@ -172,6 +227,35 @@ class Trials:
             return of_seeds.mean
         worse = of_seeds.high if self.settings.lower_is_better[place] else of_seeds.low
         return math.nan if worse is None else worse
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a trial is measured by in one of its seeds."""
+
+    usable: bool
+    seconds: float
+    points: CurvePoints
+    """Of its curves, under canonical names."""
+
+    @classmethod
+    def of(cls, result: SeedResult, epochs: int) -> Cell:
+        """Of a seed that is trained, and may not be recorded yet."""
+        points = [point for point in result.recorded_points(epochs) if is_curve(point[0])]
+        names = metric_names(dict.fromkeys(label for label, _, _ in points))
+        seconds = result.metrics.get(SECONDS, math.nan)
+        return cls(result.outcome == "ok", seconds, [(names[label], epoch, value) for label, epoch, value in points])
+
+
+def _name(trial: int) -> str:
+    """What a trial is called as a variant."""
+    return f"trial {trial}"
+
+
+def _of_trial(number: int, reason: str, values: Sequence[float], epochs: int) -> tuple[dict[str, str], CurvePoints]:
+    """Tags and points that say in a trial's run what came of it; they are written last."""
+    tags = {"trial": str(number), **({"reason": reason[:4000]} if reason else {})}
+    return tags, [(OBJECTIVE, epochs, values[0])] if values else []
 
 
 class TrialWatch(Stopping):

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -136,14 +137,27 @@ class Store:
 
     # -- writing
 
-    def start(self, name: str, kind: str, tags: Mapping[str, str], parent: str | None = None) -> TrackedRun:
+    def start(
+        self,
+        name: str,
+        kind: str,
+        tags: Mapping[str, str],
+        parent: str | TrackedRun | None = None,
+        writer: Executor | None = None,
+    ) -> TrackedRun:
         """Start a run that carries its process, so that a crash can be told from a live neighbour.
 
-        ``tags`` have the names that they have in ``names``; ``parent`` is the id of the run above.
+        ``tags`` have the names that they have in ``names``; ``parent`` is the run above, or its id. Where there is a ``writer``, of
+        one thread, that begins the run, after what it was given before.
         """
         texts = {KIND: kind, **tags, **this_process()}
         shown = {key: _cut(databases.without_password(text)) for key, text in texts.items()}
-        return TrackedRun(self._client, self._client.add_run(self.experiment_id, name, in_store(shown), parent), name)
+
+        def begun() -> str:
+            above = parent.id if isinstance(parent, TrackedRun) else parent
+            return self._client.add_run(self.experiment_id, name, in_store(shown), above)
+
+        return TrackedRun(self._client, begun() if writer is None else writer.submit(begun), name)
 
     def reopen(self, run_id: str) -> TrackedRun | None:
         """Go on with a run that was ended, in the name of this process; None where there is no such run."""

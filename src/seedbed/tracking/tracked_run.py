@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,8 @@ class TrackedRun:
     """One run in the store that this process writes."""
 
     _client: ProjectClient
-    id: str
+    _id: str | Future[str]
+    """Of a run that another thread begins, what that thread will give."""
     name: str = ""
     """As MLflow shows it, of a run that is begun here."""
     above: TrackedRun | None = None
@@ -31,6 +33,11 @@ class TrackedRun:
     labels: dict[str, str] = field(default_factory=dict)
     """Canonical name of each metric logged so far, by its label."""
     _naming: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def id(self) -> str:
+        """MLflow's; where another thread begins the run, this waits for it."""
+        return self._id if isinstance(self._id, str) else self._id.result()
 
     def log(
         self,

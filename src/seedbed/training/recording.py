@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from safetensors.torch import save as safetensors_bytes
@@ -58,10 +59,12 @@ class VariantRecord:
         data_set = planned.variant.data_set
         self._of_all = {ON_DATA_SET: data_set} if data_set else {}
         tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.data_digest, **self._of_all}
-        self.run = store.start(planned.name, "variant", tags, parent=launch.id)
+        self.run = store.start(planned.name, "variant", tags, launch.id, writer)
         """The variant's."""
         self.failures: dict[str, Failure] = {}
         """What failed, by variant or by "variant, seed n"."""
+        self.results: dict[int, SeedResult] = {}
+        """What came of seeds trained here, recorded or not yet, without what may be large."""
         self.trained: dict[int, SeedRun] = {}
         """The cells recorded here, by seed."""
         self._curves: dict[int, CurvePoints] = {}
@@ -92,7 +95,7 @@ class VariantRecord:
             **self._of_all,
             **(more or {}),
         }
-        return self.store.start(f"seed {seed} {planned.name}", "seed", tags, parent=self.run.id)
+        return self.store.start(f"seed {seed} {planned.name}", "seed", tags, self.run, self.writer)
 
     def start_stack(self, stack: Sequence[SeedData], exits: ExitStack, threads: int) -> list[TrackedRun]:
         """Runs that exist from the start, so that the UI shows what is being trained, and that end with ``exits``."""
@@ -106,9 +109,7 @@ class VariantRecord:
 
     def alive(self, runs: Iterable[TrackedRun] = ()) -> None:
         """Say that this process still works on the variant, and on these runs of its seeds."""
-        above = [self.launch.above] if self.launch.above else []
-        for run in (*above, self.launch, self.run, *runs):
-            run.log(tags=heartbeat())
+        self._later(self._alive, [self.launch, self.run, *runs])
 
     def add_logged(self, points: CurvePoints) -> None:
         """Write what a module or a callback has logged of a stack to the variant's run."""
@@ -120,6 +121,8 @@ class VariantRecord:
 
     def add_results(self, exits: ExitStack, runs: Sequence[TrackedRun], results: Sequence[SeedResult]) -> None:
         """Write what was not written during the fit, and end each run and ``exits``."""
+        for result in results:
+            self.results[result.seed] = replace(result, weights={}, scores=None, estimator=None)
         self._later(self._add_results, exits, runs, results)
 
     def add_failure(self, error: Exception) -> None:
@@ -143,6 +146,15 @@ class VariantRecord:
         has seen, None where nobody did. With ``says``, the display says what came of it.
         """
         self._later(self._finish, done, trained, seconds, pruned_points, says)
+
+    def add(self, tags: Mapping[str, str], curves: CurvePoints) -> None:
+        """Write these to the variant's run, after what is to be written by now."""
+        self._later(lambda: self.run.log(tags=tags, curves=curves))
+
+    @property
+    def written(self) -> bool:
+        """Whether everything is recorded that can be."""
+        return all(future.done() and not future.exception() for future in self._pending)
 
     def wait(self) -> None:
         """Return when everything is recorded."""
@@ -178,7 +190,12 @@ class VariantRecord:
             run.log(curves=points, tags=heartbeat())
             self._loggers.log(run, points)
             self._written.setdefault(run.id, set()).update(epoch for _, epoch, _ in points)
-        self.alive()
+        self._alive([self.launch, self.run])
+
+    def _alive(self, runs: Sequence[TrackedRun]) -> None:
+        above = [self.launch.above] if self.launch.above else []
+        for run in (*above, *runs):
+            run.log(tags=heartbeat())
 
     def _add_results(self, exits: ExitStack, runs: Sequence[TrackedRun], results: Sequence[SeedResult]) -> None:
         with exits:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
+from uuid import uuid4
 
 import torch
 
@@ -118,11 +119,9 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
                 while waiting and len(training) < len(devices) and not self.stops:
                     stack, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
                     runs = record.start_stack(stack, exits, threads_of(devices))
-                    shown, hearing = self._shown(stack), all_exits.enter_context(ExitStack())
-                    hearing.enter_context(self.workers.hearing(runs[0].id, self._told(runs, shown)))
-                    future = pool.submit(
-                        train_in_worker, planned.variant.config, table, stack, planned.code, runs[0].id
-                    )
+                    shown, hearing, name = self._shown(stack), all_exits.enter_context(ExitStack()), uuid4().hex
+                    hearing.enter_context(self.workers.hearing(name, self._told(runs, shown)))
+                    future = pool.submit(train_in_worker, planned.variant.config, table, stack, planned.code, name)
                     training[future] = _InWorker(runs, shown, exits, hearing)
                 yield set(training)
                 for future in [each for each in training if each.done()]:

@@ -19,7 +19,7 @@ def section(evidence: BenchmarkEvidence) -> list[Block]:
     if not drawn:
         return []
     first, *others = map(Figure, drawn)
-    asked = [*others, _of_nemenyi(analysis)] if _is_asked(analysis) else []
+    asked: list[Block] = [*others, _of_nemenyi(analysis)] if _is_asked(analysis) else []
     return [Heading("Average ranks"), first, Paragraph(_about(analysis)), *asked]
 
 
