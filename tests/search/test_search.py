@@ -29,7 +29,6 @@ import seedbed.tracking.store
 from seedbed.data.selection import SelectionSplit
 from seedbed.data.splits import Rows, Split
 from seedbed.errors import ConfigError, TrackingError
-from seedbed.results import Trial
 from seedbed.search import processes
 from seedbed.search.plan import read_plan
 from seedbed.search.processes import search_by_processes
@@ -257,15 +256,15 @@ def test_counts_and_the_best_are_read_at_one_moment(
     last = other.next()
     assert last is not None
     with ThreadPoolExecutor() as at_once:
-        records = study.records
+        trials = study._trials
 
-        def slowly() -> list[Trial]:
-            read = records()
+        def slowly() -> list[optuna.trial.FrozenTrial]:
+            read = trials()
             at_once.submit(other.tell, last, TrialOutcome(values=(9.0,), mean=9.0, n=2))
             time.sleep(0.5)
             return read
 
-        monkeypatch.setattr(study, "records", slowly)
+        monkeypatch.setattr(study, "_trials", slowly)
         state = study.state()
     assert (state.running, [trial.state for trial in state.trials]) == (1, ["COMPLETE", "COMPLETE", "RUNNING"])
     assert state.best[0] in (0, 1)
