@@ -29,7 +29,6 @@ import seedbed.tracking.store
 from seedbed.data.selection import SelectionSplit
 from seedbed.data.splits import Rows, Split
 from seedbed.errors import ConfigError, TrackingError
-from seedbed.results import Trial
 from seedbed.search import processes
 from seedbed.search.plan import read_plan
 from seedbed.search.processes import search_by_processes
@@ -257,15 +256,15 @@ def test_counts_and_the_best_are_read_at_one_moment(
     last = other.next()
     assert last is not None
     with ThreadPoolExecutor() as at_once:
-        records = study.records
+        trials = study._trials
 
-        def slowly() -> list[Trial]:
-            read = records()
+        def slowly() -> list[optuna.trial.FrozenTrial]:
+            read = trials()
             at_once.submit(other.tell, last, TrialOutcome(values=(9.0,), mean=9.0, n=2))
             time.sleep(0.5)
             return read
 
-        monkeypatch.setattr(study, "records", slowly)
+        monkeypatch.setattr(study, "_trials", slowly)
         state = study.state()
     assert (state.running, [trial.state for trial in state.trials]) == (1, ["COMPLETE", "COMPLETE", "RUNNING"])
     assert state.best[0] in (0, 1)
@@ -742,6 +741,47 @@ def kill(self, trainer, module):
 TrialWatch.on_validation_end = kill
 search("messages", sys.argv[2:], sys.argv[1])
 """
+
+
+KILLED_WHEN_THE_THIRD_TRIAL_IS_TOLD = """
+import os, signal, sys, threading
+from seedbed.search.runner import search
+from seedbed.search.study import Study
+from seedbed.training.recording import VariantRecord
+tell, add_results = Study.tell, VariantRecord._add_results
+def told(self, trial, *given):
+    tell(self, trial, *given)
+    if trial.number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+def for_ever(self, *given):
+    if self.planned.name == "trial 2":
+        threading.Event().wait()
+    add_results(self, *given)
+Study.tell, VariantRecord._add_results = told, for_ever
+search("messages", sys.argv[2:], sys.argv[1])
+"""
+
+
+@pytest.mark.extended
+def test_kill_9_of_a_told_trial_and_the_same_command_complete_its_records(project: Path, made_up_search: Run) -> None:
+    options = [*BASE, "search.trials=4"]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_WHEN_THE_THIRD_TRIAL_IS_TOLD, str(project), *options],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    resumed = made_up_search("search.trials=4")
+    assert [(trial.number, trial.state) for trial in resumed.search.trials] == [(at, "COMPLETE") for at in range(4)]
+    store = store_of(project, "messages.search")
+    assert [(run.info.run_name, run.info.status) for run in runs(store, "variant")] == [
+        ("trial 0", "FINISHED"), ("trial 1", "FINISHED"), ("trial 2", "KILLED"), ("trial 2", "FINISHED"),
+        ("trial 3", "FINISHED"),
+    ]  # fmt: skip
+    for run in runs(store, "variant"):
+        if run.info.status == "FINISHED":
+            number = int(run.data.tags["seedbed.trial"])
+            assert run.data.metrics["objective"] == pytest.approx(resumed.search.trials[number].values[0])
 
 
 @pytest.mark.extended

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities import registry
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch.utils.data import DataLoader
@@ -133,3 +134,14 @@ def test_a_trainer_is_the_only_process_of_rank_zero_in_a_folder_that_is_removed(
 def test_every_argument_of_lightnings_trainer_is_taken_or_said_not_to_be() -> None:
     assert set(inspect.signature(pl.Trainer).parameters) == {*LIGHTNING_ARGUMENTS, *INSTEAD, *OF_EACH_SEED}
     assert not set(INSTEAD) & {*LIGHTNING_ARGUMENTS, *OWN_SETTINGS}
+
+
+def test_installed_packages_are_read_once_and_not_at_every_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(**_: str) -> None:
+        raise AssertionError("read again")
+
+    with one_process_trainer(logger=False):
+        pass
+    monkeypatch.setattr(registry, "entry_points", read)
+    with one_process_trainer(logger=False):
+        assert registry.entry_points is read  # a Trainer of a user's own does as ever

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shlex
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -358,7 +358,8 @@ class Template:
     def __init__(self, experiment: Experiment, variant: Variant) -> None:
         self.experiment, self.variant = experiment, variant
         self._base = BaseConfig.of_experiment(experiment.name, experiment.config_dir)
-        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._composed: dict[tuple[str, ...], bytes] = {}
+        """By their choices of groups, pickled."""
         self.notes: list[str] = []
         """What of the file's settings does not fit a choice that is varied, as far as it was composed by now."""
 
@@ -389,9 +390,10 @@ class Template:
         if texts not in self._composed:
             typed = [text for text in self.experiment.overrides if not text.startswith(f"{DATA_SET.key}=")]
             given = [*self.experiment.of_data_set, *self.variant.overrides, *typed, *texts]
-            self._composed[texts], notes = self._base.compose_fitting(given)
+            composed, notes = self._base.compose_fitting(given)
+            self._composed[texts] = pickle.dumps(composed)
             self.notes += notes
-        return deepcopy(self._composed[texts])
+        return pickle.loads(self._composed[texts])  # type: ignore[no-any-return]  # a fifth of what deepcopy takes
 
 
 def _restates(override: Override, parsed: Sequence[Override], bare: DictConfig) -> bool:
