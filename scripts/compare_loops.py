@@ -405,7 +405,8 @@ def measure_overhead(options: argparse.Namespace) -> None:
     if options.experiment not in (known := experiment_names(options.config_dir)):
         raise ConfigError(f"There is no experiment {options.experiment!r}, {near_misses(options.experiment, known)}")
     asked = [f"{key}={value}" for key in ("variant", "seeds") if (value := getattr(options, key))]
-    command = ["run", options.experiment, *asked, *options.overrides]
+    # What other processes train could not be told apart here from what is done beside it.
+    command = ["run", options.experiment, *asked, "trainer.stacks_at_once=1", *options.overrides]
     command += ["--config-dir", str(options.config_dir)] if options.config_dir else []
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     with tempfile.TemporaryDirectory() as project:
