@@ -56,7 +56,8 @@ def data_of(seeds: Sequence[int]) -> list[SeedData]:
 
 
 def settings(engine: str, trainer: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    base = config(DOT | changes.pop("model", {}), **changes)
+    model = changes.pop("model", {})
+    base = config(model if "_target_" in model else DOT | model, **changes)
     return base | {"trainer": base["trainer"] | {"precision": "32-true", "engine": engine} | trainer}
 
 
