@@ -124,7 +124,9 @@ def test_engines_are_recorded_reported_and_repeated(project: Path, draw_only: Ca
     (project / "ratings.csv").write_text("\n".join(["who,what,stars", *lines]) + "\n")
     (project / "experiments" / "stars.yaml").write_text(EXPERIMENT)
     given = ["data.path=ratings.csv", "data.user=who", "data.item=what", "data.rating=stars", "seeds=2"]
-    with pytest.raises(ConfigError, match=r"trainer\.engine=numba: there is no such choice, known: auto, compiled, torch"):
+    with pytest.raises(
+        ConfigError, match=r"trainer\.engine=numba: there is no such choice, known: auto, compiled, torch"
+    ):
         run("stars", [*given, "trainer.engine=numba"], config_dir=project)
     assert run("stars", [*given, "trainer.engine=compiled", "variant=plain"], config_dir=project).trained == 2
     assert run("stars", [*given, "seeds=3", "trainer.engine=torch"], config_dir=project).trained == 4

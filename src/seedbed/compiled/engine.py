@@ -157,7 +157,9 @@ def _tables(users: int, items: int, factors: int, threads: int, *, biased: bool)
     width = -(-(factors + 1) // kernels.REGISTER) * kernels.REGISTER
     rows = users + items
     return Tables(
-        *(_aligned(rows, width) for _ in range(3)),
+        weights=_aligned(rows, width),
+        first=_aligned(rows, width),
+        second=_aligned(rows, width),
         taken=np.full(rows, -1),
         place=np.full(rows, -1),
         gradients=_aligned(1, width),

@@ -60,8 +60,8 @@ class Tables(NamedTuple):
 class Batches(NamedTuple):
     """The batches of a chunk, and what is known of the rows in them."""
 
-    index: np.ndarray
-    """(K, B), row numbers."""
+    numbers: np.ndarray
+    """(K, B), of rows."""
     counts: np.ndarray
     """(K,), how many of them are real."""
     users: np.ndarray
@@ -80,7 +80,7 @@ class Objective(NamedTuple):
     ranged: bool
     low: np.float32
     width: np.float32
-    clip: np.float64
+    clip: float
     """0: gradients are not clipped."""
 
 
@@ -92,16 +92,17 @@ def compiled(*flags: str) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def compile_(function: Callable[..., Any]) -> Any:
-        settings = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", *flags}}
-        before = numba.config.CACHE_DIR
+        settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", *flags}}
+        config: Any = numba.config
+        before = config.CACHE_DIR
         if not os.environ.get("NUMBA_CACHE_DIR"):
-            numba.config.CACHE_DIR = str(cache_dir() / "compiled")
+            config.CACHE_DIR = str(cache_dir() / "compiled")
         try:
             return numba.njit(cache=True, **settings)(function)
         except RuntimeError:  # a folder that cannot be written: it is compiled for this process alone
             return numba.njit(**settings)(function)
         finally:
-            numba.config.CACHE_DIR = before
+            config.CACHE_DIR = before
 
     return compile_
 
@@ -258,7 +259,7 @@ def catch_up(kind, tables, batches, rates, step, part, parts):  # type: ignore[n
     """Bring this part's rows of a batch up to the step, and make room for their gradients."""
     gradients, taken, place = tables.gradients, tables.taken, tables.place
     for b in range(batches.counts[step]):
-        number = batches.index[step, b]
+        number = batches.numbers[step, b]
         for side in range(2):
             row = batches.users[number] if side == 0 else tables.items + batches.items[number]
             if taken[row] == step or (parts > 1 and row % parts != part):
@@ -274,7 +275,7 @@ def compare(tables, batches, objective, step, part, parts):  # type: ignore[no-u
     """Set losses and slopes of this part's share of the batch."""
     weights, factors, count = tables.weights, tables.factors, batches.counts[step]
     for b in range(count * part // parts, count * (part + 1) // parts):
-        number = batches.index[step, b]
+        number = batches.numbers[step, b]
         user, item = batches.users[number], tables.items + batches.items[number]
         value = _product(weights, user, item, factors)
         if tables.biased:
@@ -294,7 +295,7 @@ def gather(tables, batches, step, part, parts):  # type: ignore[no-untyped-def]
     """Add up the gradients of this part's rows."""
     weights, gradients, place, factors = tables.weights, tables.gradients, tables.place, tables.factors
     for b in range(batches.counts[step]):
-        number = batches.index[step, b]
+        number = batches.numbers[step, b]
         user, item = batches.users[number], tables.items + batches.items[number]
         for side in range(2):
             row, other = (user, item) if side == 0 else (item, user)
@@ -312,7 +313,7 @@ def _scale(tables, batches, clip, step):  # type: ignore[no-untyped-def]
     """What gradients are multiplied by, so that their norm over all rows is at most ``clip``."""
     squares = 0.0
     for b in range(batches.counts[step]):
-        number = batches.index[step, b]
+        number = batches.numbers[step, b]
         for side in range(2):
             row = batches.users[number] if side == 0 else tables.items + batches.items[number]
             if tables.place[row] == 2 * b + side:
@@ -328,7 +329,7 @@ def update(kind, tables, batches, objective, rates, step, part, parts):  # type:
     """Let this part's rows of the batch take the step."""
     scale = _scale(tables, batches, objective.clip, step) if objective.clip > 0 else np.float32(1)
     for b in range(batches.counts[step]):
-        number = batches.index[step, b]
+        number = batches.numbers[step, b]
         for side in range(2):
             row = batches.users[number] if side == 0 else tables.items + batches.items[number]
             if tables.place[row] == 2 * b + side and not (parts > 1 and row % parts != part):

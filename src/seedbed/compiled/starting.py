@@ -15,8 +15,9 @@ WORTH = 10**8
 
 def is_worth_starting(parameters: int, rows: int, settings: Mapping[str, Any]) -> bool:
     """Whether a seed that learns so many numbers from so many rows takes PyTorch longer than Numba's start."""
-    steps = math.ceil(rows / settings["batch_size"]) * settings["max_epochs"]
-    return min(steps, settings.get("max_steps") or steps) * parameters >= WORTH
+    steps: int = math.ceil(rows / settings["batch_size"]) * settings["max_epochs"]
+    most: int = settings.get("max_steps") or steps
+    return min(steps, most) * parameters >= WORTH
 
 
 def compile_steps() -> float | None:
