@@ -12,6 +12,7 @@ import torch
 from hypothesis import strategies
 from torch import Tensor
 
+from seedbed.compiled import engine
 from seedbed.data.splits import Rows
 from seedbed.imbalance.base import Strategy
 from seedbed.stacking.module import StackedModule
@@ -112,20 +113,20 @@ class Follower(pl.Callback):
         self.states, self.steps = iter(leader.states), steps
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, *_: Any) -> None:
-        wanted, engine = next(self.states), module._engine
+        wanted, own = next(self.states), module._engine
         for name, parameter in module.network.named_parameters():
             near(parameter.detach().numpy(), wanted["weights"][name], self.steps, name)
-            for position, learner in enumerate(engine.learners):
+            for position, learner in enumerate(own.learners):
                 for kind in ("first", "second"):
                     part = part_of(getattr(learner.tables, kind), learner.tables, name)
-                    if used(engine.rule.name, kind):
+                    if used(own.rule.name, kind):
                         # RMSprop's momentum is a multiple of weights that the rate scales down.
-                        scale = 1 / engine.rule.settings["lr"] if engine.rule.name == "rmsprop" else 1
+                        scale = 1 / own.rule.settings["lr"] if own.rule.name == "rmsprop" else 1
                         near(part, wanted[kind][name][position], self.steps, f"{kind} of {name}", scale)
                         part[...] = wanted[kind][name][position]
             with torch.no_grad():
                 parameter.copy_(torch.from_numpy(wanted["weights"][name]))
-        engine.take_weights()
+        own.take_weights()
 
 
 def near(found: np.ndarray, wanted: np.ndarray, steps: int, what: str, scale: float = 1) -> None:
@@ -215,8 +216,6 @@ def test_a_seed_alone_is_itself_among_ten() -> None:
 
 @pytest.mark.slow
 def test_threads_that_share_a_step_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    from seedbed.compiled import engine  # noqa: PLC0415
-
     given = settings("compiled", {"gradient_clip_val": 0.1}, model={"y_range": [0, 5.5]})
     (alone,) = train(given, [1])
     monkeypatch.setattr(engine, "SHARED_FROM", 0)

@@ -34,7 +34,7 @@ COLUMNS = {
     "eps": kernels.EPS,
 }  # fmt: skip
 SHARED_FROM = 2_000_000
-"""Numbers of a seed's tables, from which on threads that would be idle share its steps; each waits for the others four times
+"""Numbers of a seed's tables, from which on threads that would be idle share its steps; each waits for the others three times
 a step, about a tenth of a millisecond."""
 ALIGNED = 64
 """Bytes of a cache line."""
@@ -93,14 +93,15 @@ class CompiledEngine:
 
     def _train(self, steps: SeedSteps, parts: int) -> StepsTaken:
         learner = self.learners[steps.position]
-        tables = learner.tables = _with_room(learner.tables, steps.index.shape[1])
-        sums = np.zeros(len(steps.counts))
-        room = (np.zeros(steps.index.shape[1], np.float32) for _ in range(2))
-        batches = Batches(np.ascontiguousarray(steps.index), steps.counts, *self.ratings, *room)
-        rates = self._rates(steps, learner.taken)
+        count, batch = steps.index.shape
+        tables = learner.tables = _with_room(learner.tables, batch)
+        batches, sums = _batches(steps.counts, batch), np.zeros(count)
+        numbers, rates = np.ascontiguousarray(steps.index), self._rates(steps, learner.taken)
         if parts == 1:
+            kernels.look_up(numbers, *self.ratings, tables, batches, 0, 1)
             kernels.train(self.kind, tables, batches, self.objective, rates, sums)
         else:
+            self._each(parts, kernels.look_up, numbers, *self.ratings, tables, batches)
             self._share(tables, batches, rates, sums, parts)
         kernels.store(tables, *learner.weights)
         learner.taken += len(sums)
@@ -120,7 +121,6 @@ class CompiledEngine:
             self._each(parts, kernels.catch_up, kind, tables, batches, rates, step)
             self._each(parts, kernels.compare, tables, batches, objective, step)
             sums[step] = kernels.total_loss(batches, step)
-            self._each(parts, kernels.gather, tables, batches, step)
             self._each(parts, kernels.update, kind, tables, batches, objective, rates, step)
         self._each(parts, kernels.finish, kind, tables, rates)
 
@@ -174,7 +174,18 @@ def _with_room(tables: Tables, batch: int) -> Tables:
     """The tables, with room for the gradients of a batch of so many ratings, and a row of zeros."""
     if len(tables.gradients) > 2 * batch:
         return tables
-    return tables._replace(gradients=_aligned(2 * batch + 1, tables.weights.shape[1]))
+    return tables._replace(gradients=_aligned(2 * batch + 1, tables.gradients.shape[1]))
+
+
+def _batches(counts: np.ndarray, batch: int) -> Batches:
+    """Room for batches of so many ratings."""
+    steps = len(counts)
+    return Batches(
+        counts,
+        np.empty((steps, 2, batch), np.int32),
+        np.empty((steps, batch), np.float32),
+        np.empty(batch, np.float32),
+    )
 
 
 def _aligned(rows: int, width: int) -> np.ndarray:
@@ -194,10 +205,11 @@ def compile_all() -> float | None:
     start = time.perf_counter()
     tables = _with_room(_tables(1, 1, 1, 1, biased=True), 1)
     ids, floats = np.zeros(1, np.int32), np.zeros(1, np.float32)
-    batches = Batches(np.zeros((1, 1), np.int32), np.ones(1, np.int64), ids, ids, floats, floats, floats.copy())
+    batches = _batches(np.ones(1, np.int64), 1)
     objective, rates = _objective(nn.Identity(), None), np.zeros((1, kernels.COLUMNS), np.float32)
     weights = [np.zeros((1, 1), np.float32) for _ in range(4)]
     kernels.load(tables, *weights)
+    kernels.look_up(np.zeros((1, 1), np.int32), ids, ids, floats, tables, batches, 0, 1)
     kernels.train(kernels.SGD, tables, batches, objective, rates, np.zeros(1))
     kernels.store(tables, *weights)
     for kernel, arguments in _parts(kernels.SGD, tables, batches, objective, rates):
@@ -214,7 +226,6 @@ def _parts(
     return (
         (kernels.catch_up, (kind, tables, batches, rates, 0)),
         (kernels.compare, (tables, batches, objective, 0)),
-        (kernels.gather, (tables, batches, 0)),
         (kernels.update, (kind, tables, batches, objective, rates, 0)),
         (kernels.finish, (kind, tables, rates)),
     )

@@ -1,7 +1,7 @@
 """The arithmetic of a chunk of steps of one seed's dot product, compiled by Numba.
 
-One row of the tables is one user or item: its factors, its bias in column ``factors``, zeros up to a multiple of a vector
-register. Of ``weights``, ``first`` and ``second`` (R, W) the last two are what the optimizer keeps; items come after users.
+One row of the tables is one user or item, users first. It has W weights: its factors, its bias in column ``factors``, zeros
+up to a multiple of a vector register. Of each the optimizer keeps a ``first`` and a ``second`` moment.
 
 All rows take all steps, as dense optimizers want it; but one that a batch does not look up may take several at once, when it
 is looked up again or the chunk ends. It stays in the cache meanwhile, and of its steps without a gradient much is the same
@@ -43,6 +43,7 @@ class Tables(NamedTuple):
     weights: np.ndarray
     first: np.ndarray
     second: np.ndarray
+    """Three (R, W)."""
     taken: np.ndarray
     """(R,), the last step of the chunk that each row has taken; -1 before the first."""
     place: np.ndarray
@@ -58,20 +59,16 @@ class Tables(NamedTuple):
 
 
 class Batches(NamedTuple):
-    """The batches of a chunk, and what is known of the rows in them."""
+    """The batches of a chunk."""
 
-    numbers: np.ndarray
-    """(K, B), of rows."""
     counts: np.ndarray
-    """(K,), how many of them are real."""
-    users: np.ndarray
-    items: np.ndarray
+    """(K,), how many ratings are real."""
+    rows: np.ndarray
+    """(K, 2, B), of the tables: those of the users, and those of the items."""
     ratings: np.ndarray
-    """Three (N,)."""
-    slopes: np.ndarray
-    """(B,): what each rating of the current batch contributes by its error to the gradients."""
+    """(K, B)"""
     losses: np.ndarray
-    """(B,)"""
+    """(B,), of the current batch."""
 
 
 class Objective(NamedTuple):
@@ -245,6 +242,32 @@ def _rest_by_momentum(kind, tables, row, rates, start, stop):  # type: ignore[no
 # ---- the parts of a step ---------------------------------------------------------------------------------------------
 
 
+@compiled()
+def look_up(numbers, users, items, ratings, tables, batches, part, parts):  # type: ignore[no-untyped-def]
+    """Set this part's share of the rows and ratings of the batches from the numbers (K, B) of ratings."""
+    for step in range(part, numbers.shape[0], parts):
+        for b in range(batches.counts[step]):
+            number = numbers[step, b]
+            batches.rows[step, 0, b] = users[number]
+            batches.rows[step, 1, b] = tables.items + items[number]
+            batches.ratings[step, b] = ratings[number]
+
+
+@compiled()
+def catch_up(kind, tables, batches, rates, step, part, parts):  # type: ignore[no-untyped-def]
+    """Bring this part's rows of a batch up to the step, and make room for their gradients."""
+    gradients, taken, place = tables.gradients, tables.taken, tables.place
+    for b in range(batches.counts[step]):
+        for side in range(2):
+            row = batches.rows[step, side, b]
+            if taken[row] == step or (parts > 1 and row % parts != part):
+                continue
+            _rest(kind, tables, row, rates, taken[row] + 1, step, part)
+            taken[row], place[row] = step, 2 * b + side
+            for f in range(gradients.shape[1]):
+                gradients[place[row], f] = np.float32(0)
+
+
 @compiled("reassoc", "nsz")
 def _product(weights, user, item, factors):  # type: ignore[no-untyped-def]
     """The sum is added up in several lanes at once, whose number is that of the machine's vector registers."""
@@ -255,28 +278,15 @@ def _product(weights, user, item, factors):  # type: ignore[no-untyped-def]
 
 
 @compiled()
-def catch_up(kind, tables, batches, rates, step, part, parts):  # type: ignore[no-untyped-def]
-    """Bring this part's rows of a batch up to the step, and make room for their gradients."""
-    gradients, taken, place = tables.gradients, tables.taken, tables.place
-    for b in range(batches.counts[step]):
-        number = batches.numbers[step, b]
-        for side in range(2):
-            row = batches.users[number] if side == 0 else tables.items + batches.items[number]
-            if taken[row] == step or (parts > 1 and row % parts != part):
-                continue
-            _rest(kind, tables, row, rates, taken[row] + 1, step, part)
-            taken[row], place[row] = step, 2 * b + side
-            for f in range(gradients.shape[1]):
-                gradients[place[row], f] = np.float32(0)
-
-
-@compiled()
 def compare(tables, batches, objective, step, part, parts):  # type: ignore[no-untyped-def]
-    """Set losses and slopes of this part's share of the batch."""
-    weights, factors, count = tables.weights, tables.factors, batches.counts[step]
-    for b in range(count * part // parts, count * (part + 1) // parts):
-        number = batches.numbers[step, b]
-        user, item = batches.users[number], tables.items + batches.items[number]
+    """Set the losses of a batch, and add up the gradients of this part's rows; parts that share a rating both do its product."""
+    weights, gradients, place, factors = tables.weights, tables.gradients, tables.place, tables.factors
+    count = batches.counts[step]
+    for b in range(count):
+        user, item = batches.rows[step, 0, b], batches.rows[step, 1, b]
+        of_user, of_item = parts == 1 or user % parts == part, parts == 1 or item % parts == part
+        if not (of_user or of_item):
+            continue
         value = _product(weights, user, item, factors)
         if tables.biased:
             value += weights[user, factors] + weights[item, factors]
@@ -285,27 +295,21 @@ def compare(tables, batches, objective, step, part, parts):  # type: ignore[no-u
             share = np.float32(1) / (np.float32(1) + math.exp(-value))
             value = share * objective.width + objective.low
             inner = objective.width * share * (np.float32(1) - share)
-        error = value - batches.ratings[number]
+        error = value - batches.ratings[step, b]
+        slope = np.float32(2) * error / np.float32(count) * inner
         batches.losses[b] = error * error
-        batches.slopes[b] = np.float32(2) * error / np.float32(count) * inner
+        if of_user:
+            _add(gradients, place[user], slope, weights, item, factors, tables.biased)
+        if of_item:
+            _add(gradients, place[item], slope, weights, user, factors, tables.biased)
 
 
 @compiled()
-def gather(tables, batches, step, part, parts):  # type: ignore[no-untyped-def]
-    """Add up the gradients of this part's rows."""
-    weights, gradients, place, factors = tables.weights, tables.gradients, tables.place, tables.factors
-    for b in range(batches.counts[step]):
-        number = batches.numbers[step, b]
-        user, item = batches.users[number], tables.items + batches.items[number]
-        for side in range(2):
-            row, other = (user, item) if side == 0 else (item, user)
-            if parts > 1 and row % parts != part:
-                continue
-            slope, at = batches.slopes[b], place[row]
-            for f in range(factors):
-                gradients[at, f] += slope * weights[other, f]
-            if tables.biased:
-                gradients[at, factors] += slope
+def _add(gradients, place, slope, weights, other, factors, biased):  # type: ignore[no-untyped-def]
+    for f in range(factors):
+        gradients[place, f] += slope * weights[other, f]
+    if biased:
+        gradients[place, factors] += slope
 
 
 @compiled()
@@ -313,10 +317,8 @@ def _scale(tables, batches, clip, step):  # type: ignore[no-untyped-def]
     """What gradients are multiplied by, so that their norm over all rows is at most ``clip``."""
     squares = 0.0
     for b in range(batches.counts[step]):
-        number = batches.numbers[step, b]
         for side in range(2):
-            row = batches.users[number] if side == 0 else tables.items + batches.items[number]
-            if tables.place[row] == 2 * b + side:
+            if tables.place[batches.rows[step, side, b]] == 2 * b + side:
                 for f in range(tables.gradients.shape[1]):
                     squares += np.float64(tables.gradients[2 * b + side, f]) ** 2
     scale = clip / (math.sqrt(squares) + 1e-6)
@@ -329,9 +331,8 @@ def update(kind, tables, batches, objective, rates, step, part, parts):  # type:
     """Let this part's rows of the batch take the step."""
     scale = _scale(tables, batches, objective.clip, step) if objective.clip > 0 else np.float32(1)
     for b in range(batches.counts[step]):
-        number = batches.numbers[step, b]
         for side in range(2):
-            row = batches.users[number] if side == 0 else tables.items + batches.items[number]
+            row = batches.rows[step, side, b]
             if tables.place[row] == 2 * b + side and not (parts > 1 and row % parts != part):
                 _step(kind, tables, row, 2 * b + side, scale, rates, step)
 
@@ -364,7 +365,6 @@ def train(kind, tables, batches, objective, rates, sums):  # type: ignore[no-unt
         catch_up(kind, tables, batches, rates, step, 0, 1)
         compare(tables, batches, objective, step, 0, 1)
         sums[step] = total_loss(batches, step)
-        gather(tables, batches, step, 0, 1)
         update(kind, tables, batches, objective, rates, step, 0, 1)
     finish(kind, tables, rates, 0, 1)
 
