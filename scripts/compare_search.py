@@ -48,7 +48,7 @@ NEEDED = {
     "optimizer._target_": "seedbed.optimizers.FastaiAdam", "schedule._target_": "seedbed.schedules.OneCycle",
     "trainer.gradient_clip_val": None, "trainer.precision": "32-true",
 }  # fmt: skip
-WANTED_RATIO, WANTED_OVERHEAD = 10.0, 0.3
+WANTED_RATIO, WANTED_OVERHEAD = 15.0, 0.3
 USUAL_SIDE = Path(__file__).resolve().parent / "search_side.py"
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 

@@ -77,6 +77,10 @@ def write_project(folder: Path) -> Path:
     return folder
 
 
+# Compiled once for all tests, and for the processes that they start: SEEDBED_CACHE is another folder in each test.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(REPOSITORY / ".pytest_cache" / "numba"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def migrations_read_once() -> Iterator[None]:
     """Whoever opens a database of MLflow's or Optuna's loads all its migrations, dozens of modules: here once a session."""

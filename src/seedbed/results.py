@@ -283,6 +283,8 @@ class Results:
     """All jobs of the sweep that the launch belongs to, oldest first; [] where it is no part of one."""
     search: Search | None = None
     """The search whose winners this launch has tested on fresh seeds."""
+    engines: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By variant, how many of its cells each engine has trained ("compiled", "torch"), where that is recorded."""
     labels: dict[str, str] = field(default_factory=dict)
     """Canonical metric name -> the label that the source uses, where they differ."""
     rounding: list[TrainedAlone] = field(default_factory=list)

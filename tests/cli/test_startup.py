@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 # By what they cost: PyTorch and Lightning take five to eight seconds, MLflow two, each of the others about one.
-TRAINING = {"torch", "pytorch_lightning", "lightning_fabric", "torchmetrics", "imblearn", "optuna"}
+TRAINING = {"torch", "pytorch_lightning", "lightning_fabric", "torchmetrics", "imblearn", "optuna", "numba"}
 DEAR = {*TRAINING, "mlflow", "sqlalchemy", "pandas", "scipy", "sklearn", "matplotlib"}
 ABOUT_THE_STORE = {*TRAINING, "scipy.stats", "scipy.optimize", "sklearn", "matplotlib", "hydra"}
 

@@ -27,7 +27,7 @@ def fingerprint(*overrides: str, seed: int = 0, **inputs: str) -> str:
     "override",
     [
         "data.root=/elsewhere", "trainer.accelerator=cpu", "trainer.seeds_at_once=2", "trainer.stacks_at_once=2",
-        "trainer.steps_per_chunk=7",
+        "trainer.steps_per_chunk=7", "trainer.engine=torch",
         "tracking.checkpoints=false", "seeds=30", "question=why", "report.bars=std", "split.train=7e-1",
         "+loggers.csv={_target_: pytorch_lightning.loggers.CSVLogger, save_dir: logs}", "+loggers=null", "+callbacks={}",
         "+callbacks.lr._target_=pytorch_lightning.callbacks.LearningRateMonitor",

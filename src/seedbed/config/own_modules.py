@@ -41,6 +41,7 @@ INSTEAD = {
 INSTEAD_IN_TRAINER = {
     "batch_size": "the data module makes the batches, say by datamodule.batch_size",
     "steps_per_chunk": "each seed has a Trainer of its own, which takes one batch at a time",
+    "engine": "a module of your own trains by PyTorch, as it is written",
     "callbacks": "name them under callbacks, beside trainer",
     "logger": "name loggers under loggers, beside trainer; MLflow gets everything anyway",
 }

@@ -25,7 +25,7 @@ NOT_IN_FINGERPRINT = {
     "data.encoder.threads", "data.encoder.device", "data.encoder.batch_size",
     "data.encoder.model", "data.encoder.revision",  # the encoder's name says which weights these are
     "trainer.accelerator", "trainer.devices", "trainer.deterministic",
-    "trainer.seeds_at_once", "trainer.stacks_at_once", "trainer.steps_per_chunk",
+    "trainer.seeds_at_once", "trainer.stacks_at_once", "trainer.steps_per_chunk", "trainer.engine",
 }  # fmt: skip
 
 # Of task=lightning, where a seed is trained by a Trainer of its own: what it runs on can change its result.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal
 
-from seedbed.checks import is_number, is_positive, is_whole, require
+from seedbed.checks import is_number, is_positive, is_whole, require, require_choice
 from seedbed.config.baselines import Baselines, Stated
 from seedbed.config.metric_checks import require_known
 from seedbed.config.trainer import PRECISIONS, PROFILERS
@@ -43,6 +43,8 @@ class TrainerSettings:
     """Optimizer steps of a seed at most; None: those of all its epochs."""
     limit_train_batches: float | None = None
     """Batches of a seed in an epoch: a whole number, or a fraction of all; None, or 1.0: all."""
+    engine: Literal["auto", "compiled", "torch"] = "auto"
+    """What takes the steps: compiled ones for factor models on a CPU, or PyTorch's operations."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> TrainerSettings:
@@ -63,6 +65,7 @@ class TrainerSettings:
         require(norm, "trainer.gradient_clip_val", self.gradient_clip_val, "null or a positive number")
         self._check_limits()
         self._check_precision()
+        require_choice("trainer.engine", self.engine, ("auto", "compiled", "torch"))
         require(self.profiler in (None, *PROFILERS), "trainer.profiler", self.profiler, f"null, {' or '.join(PROFILERS)}: others write files into Lightning's folder, which is removed")  # fmt: skip
 
     def _check_limits(self) -> None:

@@ -9,7 +9,7 @@ from seedbed.errors import ConfigError, near_misses
 OF_EACH_SEED = ("gradient_clip_val", "limit_train_batches", "max_steps")
 """Arguments of Lightning's ``Trainer`` that seedbed sees to itself, for each seed of a stack as if it were alone."""
 # seedbed's own; the others go to pytorch_lightning.Trainer.
-OWN_SETTINGS = ("batch_size", *OF_EACH_SEED, "seeds_at_once", "stacks_at_once", "steps_per_chunk")
+OWN_SETTINGS = ("batch_size", *OF_EACH_SEED, "seeds_at_once", "stacks_at_once", "steps_per_chunk", "engine")
 # Arguments of Trainer that hold for a stack as for a network. All others would change what is trained without a trace in
 # the curves, or be overruled.
 LIGHTNING_ARGUMENTS = (

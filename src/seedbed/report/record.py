@@ -38,7 +38,7 @@ OF_SEVERAL = 2
 RECORDED = tuple(column for column in CELL_COLUMNS if column != "experiment")
 """What the record says of a cell; what stands in results.csv too must be the same there."""
 # What is not in the record as it is in ``Results``.
-_OWN_FORM = ("cells", "curves", "jobs", "declared", "declared_by_launch", "predicted", "scored")
+_OWN_FORM = ("cells", "curves", "jobs", "engines", "declared", "declared_by_launch", "predicted", "scored")
 # Of config.data: where the data lie on one machine.
 _PLACES = ("root", *FILES_OF_DATA)
 
@@ -101,6 +101,7 @@ def _plain_results(results: Results) -> dict[str, Any]:
     fields = [field.name for field in dataclasses.fields(results) if field.name not in _OWN_FORM]
     return {
         **{name: plain(getattr(results, name)) for name in fields},
+        **({"engines": plain(results.engines)} if results.engines else {}),
         **({"declared": as_plain(results.declared)} if results.declared_by_launch else {}),
         **({"predicted": plain(results.predicted)} if results.predicted else {}),
         **({"scored": plain(results.scored)} if results.scored else {}),
@@ -214,6 +215,7 @@ def _results(content: dict[str, Any]) -> tuple[Results, _Recorded]:
         cells=pd.DataFrame(cells),
         curves=pd.DataFrame(columns=list(CURVE_COLUMNS)),
         jobs=[_job(job) for job in content["jobs"]],
+        engines=restored(content.get("engines", {}), hints["engines"]),
         declared=declared,
         declared_by_launch=recorded is not None,
         predicted=restored(content.get("predicted"), hints["predicted"]),

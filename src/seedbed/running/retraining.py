@@ -24,6 +24,7 @@ from seedbed.own_modules.training import train_apart
 from seedbed.results import SECONDS
 from seedbed.running.cell_checks import CellValues, measured_then
 from seedbed.running.planning import load_table, plan_variant
+from seedbed.stacking.engines import COMPILED, TORCH
 from seedbed.tracking.aggregates import is_curve
 from seedbed.tracking.launches import (
     Plan,
@@ -161,8 +162,10 @@ def _stack(store: Store, seeds: tuple[int, ...], finished: FinishedCell) -> Reco
     cell = finished.run
     config = read_config(store, cell.variant_run)
     if not trains_modules(config):
-        # One process trains one stack at a time, however many devices there were; it needs not all of them.
-        config["trainer"] = config["trainer"] | {"devices": 1}
+        # One process trains one stack at a time, however many devices there were; it needs not all of them. What took
+        # the steps then takes them again, on a CPU where that was compiled code.
+        cpu = {"accelerator": "cpu"} if cell.engine == COMPILED else {}
+        config["trainer"] = config["trainer"] | {"devices": 1, "engine": cell.engine or TORCH} | cpu
     recorded = read_environment(store, cell.launch)
     threads = cell.threads or recorded["threads"]
     # More threads than cores would take turns, and each wait for the others.

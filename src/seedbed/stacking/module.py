@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seedbed.schedules import Schedule
 from seedbed.stacking.batches import Chunk, Part
+from seedbed.stacking.engines import Engine, SeedSteps
 from seedbed.stacking.layers import OneSeed, Stacked
 from seedbed.stacking.optimizers import OptimizerFactory, SeedOptimizer
 
@@ -58,6 +59,9 @@ class StackedModule(pl.LightningModule):
         self.schedule, self.epochs, self.steps_per_epoch = schedule, epochs, steps_per_epoch
         self.lrs: Sequence[float] | None = None
         self.max_steps: int | None = None
+        self.make_engine: Callable[[StackedModule], Engine] | None = None
+        """What makes an engine that trains the chunks in place of PyTorch's operations; None: these train them."""
+        self._engine: Engine | None = None
         self.can_diverge = True
         """Whether a test loss that is no finite number says that a seed has diverged."""
         self.steps_taken = [0] * seeds
@@ -136,7 +140,12 @@ class StackedModule(pl.LightningModule):
             self.seed_optimizer.set({position: {"lr": lr} for position, lr in enumerate(self.lrs)})
         return self.seed_optimizer.optimizer
 
+    def on_fit_start(self) -> None:
+        self._engine = None if self.make_engine is None else self.make_engine(self)
+
     def on_train_epoch_start(self) -> None:
+        if self._engine is not None:
+            self._engine.take_weights()
         self._loss_sum = torch.zeros(self.seeds, dtype=torch.float64, device=self.device)
         self._weight_sum = torch.zeros_like(self._loss_sum)
         self._finite = torch.ones(self.seeds, dtype=torch.bool, device=self.device)
@@ -144,6 +153,9 @@ class StackedModule(pl.LightningModule):
         self._at_start = [self.network.seed_state(position) for position in range(self.seeds)]
 
     def training_step(self, chunk: Chunk, _: int) -> None:
+        if self._engine is not None:
+            self._train_by(self._engine, chunk)
+            return
         position = torch.arange(chunk.index.shape[2], device=self.device)
         masks = position < chunk.counts.unsqueeze(-1)
         trains = (chunk.counts > 0) & self._running
@@ -175,24 +187,65 @@ class StackedModule(pl.LightningModule):
         finite = torch.isfinite(self.latest)
         self._finite.logical_and_(finite if steps is None else finite | ~steps)
 
+    def _train_by(self, engine: Engine, chunk: Chunk) -> None:
+        """Let the engine take the steps of a chunk, and keep what an epoch and its observers need of them."""
+        counts = np.where(self.running, chunk.host_counts, 0)
+        steps = [of_step for of_step in range(len(counts)) if counts[of_step].any()]
+        rates = {of_step: self._rates((counts[of_step] > 0).tolist()) for of_step in steps}
+        if not steps:
+            return
+        positions = np.flatnonzero(counts.any(0)).tolist()
+        taken = engine.train([self._steps_of_seed(position, chunk, counts, rates) for position in positions])
+        for position, of_seed in zip(positions, taken, strict=True):
+            self._loss_sum[position] += of_seed.loss_sum
+            self._weight_sum[position] += of_seed.rows
+            self._finite[position] &= of_seed.finite
+            self.latest[position] = of_seed.latest
+        if self.schedule is not None:  # for who observes the rates
+            self.seed_optimizer.set(rates[steps[-1]])
+        progress = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        for count in (progress.total, progress.current):
+            count.ready += len(steps)
+            count.completed += len(steps)
+
+    @staticmethod
+    def _steps_of_seed(
+        position: int, chunk: Chunk, counts: np.ndarray, rates: Mapping[int, Mapping[int, Mapping[str, float]]]
+    ) -> SeedSteps:
+        own = np.flatnonzero(counts[:, position])
+        values = [rates[step][position] for step in own.tolist()]
+        return SeedSteps(
+            position,
+            chunk.index.numpy()[own, position],
+            counts[own, position],
+            np.array([value["lr"] for value in values]),
+            np.array([value.get("momentum", np.nan) for value in values]),
+        )
+
     def _follow_schedule(self, stepping: Sequence[bool]) -> None:
         """Set what each seed steps with, by the steps that it has taken itself."""
-        if self.schedule is None:
-            return
+        if self.schedule is not None:
+            self.seed_optimizer.set(self._rates(stepping))
+
+    def _rates(self, stepping: Sequence[bool]) -> dict[int, dict[str, float]]:
+        """What each of the seeds that take the next step steps with, by its position; the step counts as taken."""
         default = self.seed_optimizer.optimizer.defaults["lr"]
         values = {}
         for position, steps in enumerate(stepping):
             if steps:
-                taken, per_epoch = self.steps_taken[position], self.steps_per_epoch[position]
-                values[position] = (taken, per_epoch, default if self.lrs is None else self.lrs[position])
+                lr = default if self.lrs is None else self.lrs[position]
+                per_epoch = self.steps_per_epoch[position] if self.schedule is not None else 0
+                values[position] = (self.steps_taken[position], per_epoch, lr)
                 self.steps_taken[position] += 1
+        if self.schedule is None:
+            return {position: {"lr": lr} for position, (_, _, lr) in values.items()}
         at = {
             (taken, per_epoch, lr): self.schedule.at(
                 taken, steps=self._steps_of(per_epoch), steps_per_epoch=per_epoch, lr=lr
             )
             for taken, per_epoch, lr in set(values.values())
         }
-        self.seed_optimizer.set({position: at[where] for position, where in values.items()})
+        return {position: at[where] for position, where in values.items()}
 
     def _steps_of(self, per_epoch: int) -> int:
         """The steps in all epochs of a seed with so many in each."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -120,6 +121,7 @@ def _of_launch(
         notes=_with_notes_on_copies(_with_notes_on_rates(read_notes(store, launch.id), plan, own), plan, own),
         circumstances=_circumstances(plan, own),
         environment=read_environment(store, launch.id),
+        engines=_engines(plan, own),
         search=_search_tested_by(store, launch),
         labels={name: label for cell in own.values() for name, label in cell.labels.items()},
         overrides=recipe_overrides(store, launch),
@@ -218,6 +220,15 @@ def _common(cells: Sequence[SeedRun]) -> dict[str, str]:
         name: dict.fromkeys(cell.circumstances[name] for cell in cells if name in cell.circumstances) for name in names
     }
     return {name: " and ".join(of_name) for name, of_name in values.items()}
+
+
+def _engines(plan: Plan, finished: Mapping[str, SeedRun]) -> dict[str, dict[str, int]]:
+    """By variant, how many of its cells each engine has trained; variants of which that is not recorded are left out."""
+    engines = {
+        variant: Counter(finished[of].engine for _, of in planned if of in finished and finished[of].engine)
+        for variant, planned in plan.items()
+    }
+    return {variant: dict(counts) for variant, counts in engines.items() if counts}
 
 
 # ---- notes -----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from seedbed.tracking.names import (
     CODE_TAG,
     COPIES,
     DATA_SETS,
+    ENGINE,
     IMPORTED,
     IMPORTED_MARK,
     LABEL,
@@ -179,6 +180,8 @@ class SeedRun:
     """The seeds that were trained together with it, in their order; () where that was not recorded."""
     threads: str | None = field(default=None, compare=False)
     """PyTorch's while it trained; None where that was not recorded."""
+    engine: str = field(default="", compare=False)
+    """What has taken its optimizer steps; "" where that was not recorded, or where it took none."""
     data_digest: str = field(default="", compare=False)
     recipe_version: str | None = field(default=None, compare=False)
 
@@ -296,6 +299,7 @@ def seed_of(run: Run) -> SeedRun:
         variant_run=run.data.tags.get(PARENT, ""),
         stack=tuple(map(int, stack.split(","))) if (stack := tags.get("stack")) else (),
         threads=tags.get("threads"),
+        engine=tags.get(ENGINE, ""),
         data_digest=tags.get("data_digest", ""),
         recipe_version=tags.get("recipe_version"),
     )

@@ -12,18 +12,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seedbed.compiled.known import why_unknown
 from seedbed.config.lightning_modules import is_lightning_module, refuse_as_network
 from seedbed.errors import ConfigError, DataError, without_addresses
 from seedbed.lr_finder import AUTO
 from seedbed.models.fitted import FittedModel
 from seedbed.schedules import Schedule
+from seedbed.stacking.engines import AUTO as AUTO_ENGINE
+from seedbed.stacking.engines import COMPILED, TORCH
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.layers import stacking_error
 from seedbed.stacking.optimizers import is_elementwise, is_row_sparse
 from seedbed.stacking.single_rows import Refused, refusal_of_one_row
 from seedbed.torch_random import global_stream
 from seedbed.training.callbacks import built_callbacks
-from seedbed.training.devices import FREE
+from seedbed.training.devices import FREE, accelerator
 from seedbed.training.fitting import lightning_trainer
 from seedbed.training.parts import VariantParts
 
@@ -53,6 +56,8 @@ class NetworkTraits:
     """Why the network takes no batch of one row in evaluation; None where it does."""
     notes: tuple[str, ...] = ()
     """What a user should know of how the network is used."""
+    why_not_compiled: str = ""
+    """Why the compiled steps cannot train it; "" where they can."""
 
     @property
     def is_stackable(self) -> bool:
@@ -77,6 +82,7 @@ def tried(parts: VariantParts) -> NetworkTraits:
     _check_training(parts, optimizer)
     refused_training, refused_evaluating = _refusals_of_one_row(parts, network)
     _check_output(parts, network)
+    why_not_compiled = _why_not_compiled(parts, network, optimizer)
     return NetworkTraits(
         takes_steps=True,
         elementwise=is_elementwise(optimizer),
@@ -84,6 +90,7 @@ def tried(parts: VariantParts) -> NetworkTraits:
         refused_training=refused_training,
         refused_evaluating=refused_evaluating,
         notes=notes,
+        why_not_compiled=why_not_compiled,
     )
 
 
@@ -250,6 +257,19 @@ def _check_training(parts: VariantParts, optimizer: torch.optim.Optimizer) -> No
             f"optimizer: {parts.target('optimizer')} moves single rows of stacked embeddings, and "
             f"{parts.target('model')} has no stacked form. Take optimizer=adamw."
         )
+
+
+def _why_not_compiled(parts: VariantParts, network: nn.Module, optimizer: torch.optim.Optimizer) -> str:
+    """Why the compiled steps cannot train the network; raises ``ConfigError`` where they are asked for."""
+    why = why_unknown(
+        network, parts.task, optimizer, parts.settings, accelerator(parts.settings), built_callbacks(parts.config)
+    )
+    if why and parts.settings.get("engine") == COMPILED:
+        raise ConfigError(
+            f"trainer.engine={COMPILED}: {why}. Set trainer.engine={AUTO_ENGINE}, which takes the compiled steps where they "
+            f"can train a variant and PyTorch's operations elsewhere, or {TORCH}."
+        )
+    return why
 
 
 def _check_found_rate_is_used(parts: VariantParts, schedule: Schedule) -> None:

@@ -10,7 +10,17 @@ import torch
 
 from seedbed.cores import available_cores
 
-PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "mlflow", "imbalanced-learn", "scikit-learn", "numpy", "scipy")
+PACKAGES = (
+    "torch",
+    "pytorch-lightning",
+    "hydra-core",
+    "mlflow",
+    "imbalanced-learn",
+    "scikit-learn",
+    "numpy",
+    "numba",
+    "scipy",
+)
 
 
 @cache

@@ -9,6 +9,7 @@ from dataclasses import replace
 from seedbed.errors import ConfigError
 from seedbed.lr_finder import FinderSettings, LossCurve, RangeTest, RisingRates
 from seedbed.stacking.callbacks import RangeWatch
+from seedbed.stacking.engines import TORCH
 from seedbed.stacking.layers import OneSeed
 from seedbed.tasks.base import SeedData
 from seedbed.torch_random import isolated_streams
@@ -42,8 +43,8 @@ def range_test(
     parts, settings = builder.parts, FinderSettings.of(builder.parts.config)
     rates, seeds = settings.rates(), [item.seed for item in data]
     curves = [LossCurve(settings.smoothing, settings.stop_at) for _ in seeds]
-    # One step a chunk, so that a seed can rest after any of them.
-    one_step_a_chunk = {**parts.settings, "steps_per_chunk": 1, "max_steps": None}
+    # One step a chunk, so that a seed can rest after any of them; compiled steps gain nothing then.
+    one_step_a_chunk = {**parts.settings, "steps_per_chunk": 1, "max_steps": None, "engine": TORCH}
     rising = replace(builder, parts=replace(parts, schedule=RisingRates(rates), settings=one_step_a_chunk))
     # Every epoch has a step of each seed at least.
     lightning = lightning_trainer(

@@ -22,6 +22,7 @@ from seedbed.tracking.names import (
     CHOSEN_EPOCH,
     CONFIG,
     COPIES,
+    ENGINE,
     ERROR,
     ESTIMATOR,
     LR_FALLBACK,
@@ -97,10 +98,16 @@ class VariantRecord:
         }
         return self.store.start(f"seed {seed} {planned.name}", "seed", tags, self.run, self.writer)
 
-    def start_stack(self, stack: Sequence[SeedData], exits: ExitStack, threads: int) -> list[TrackedRun]:
-        """Runs that exist from the start, so that the UI shows what is being trained, and that end with ``exits``."""
-        # Both change how sums are rounded: who wants the same bits again needs the same ones.
+    def start_stack(
+        self, stack: Sequence[SeedData], exits: ExitStack, threads: int, engine: str = ""
+    ) -> list[TrackedRun]:
+        """Runs that exist from the start, so that the UI shows what is being trained, and that end with ``exits``.
+
+        ``engine`` is what takes their optimizer steps, "" where there are none.
+        """
+        # All change how sums are rounded: who wants the same bits again needs the same ones.
         rounding = {"stack": ",".join(str(item.seed) for item in stack), "threads": str(threads)}
+        rounding |= {ENGINE: engine} if engine else {}
         counted = [{COPIES: json.dumps(dict(item.counts))} if item.counts else {} for item in stack]
         return [
             exits.enter_context(ending(self.start_seed(item.seed, rounding | counts)))

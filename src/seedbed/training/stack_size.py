@@ -10,6 +10,7 @@ import psutil
 import torch
 
 from seedbed.stacking.batches import ShuffledBatches
+from seedbed.stacking.engines import COMPILED
 from seedbed.stacking.measure import fastest_stack, is_worth_measuring
 from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SeedData
@@ -44,7 +45,9 @@ def seeds_at_once(builder: StackBuilder, data: Sequence[SeedData]) -> int:
         return min(int(wanted), len(data))
     device = devices.torch_device(builder.parts.settings)
     fitting = data[: _that_fit(builder.parts, data[0], device)]
-    return 1 if len(fitting) == 1 else _fastest(builder, fitting, device)
+    if len(fitting) == 1 or builder.engine(data) == COMPILED:  # whose seeds train apart, so that no size is faster
+        return len(fitting)
+    return _fastest(builder, fitting, device)
 
 
 def _fastest(builder: StackBuilder, data: Sequence[SeedData], device: torch.device) -> int:

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from seedbed.compiled.starting import compile_steps
 from seedbed.config.settings import TrackingSettings
 from seedbed.data.splits import Rows
 from seedbed.data.table import Dataset
@@ -80,6 +81,8 @@ class StackTrainer:
                 validation if data[0].rows.passes is None else None
             )  # else no rows are held out from training
             alone = isinstance(module.network, OneSeed)
+            if module.make_engine is not None:
+                compile_steps()  # which is no part of the training
             start = time.perf_counter()
             with fitting(seeds[0] if alone else None):
                 fit(trainer, module, batches, validation)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from seedbed.compiled.starting import compiled_engine, is_worth_starting
 from seedbed.errors import ConfigError
 from seedbed.models.fitted import FittedModel
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
+from seedbed.stacking.engines import AUTO, COMPILED, TORCH
 from seedbed.stacking.layers import OneSeed, Stacked
 from seedbed.stacking.layers import build as build_stacked
 from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SMALLEST_BATCH, SeedData, StackData
+from seedbed.torch_random import global_stream
 from seedbed.training.checks import NetworkTraits, needs_two_rows
 from seedbed.training.parts import VariantParts
 from seedbed.training.row_checks import check_limit, smallest_batch
@@ -69,6 +73,8 @@ class StackBuilder:
             steps_per_epoch=batches.steps_of_seeds,
         )
         module.max_steps = parts.settings.get("max_steps")
+        if not isinstance(network, OneSeed) and self.engine(data) == COMPILED:
+            module.make_engine = compiled_engine
         return Stack(
             module,
             batches,
@@ -77,6 +83,20 @@ class StackBuilder:
             ),
             FixedBatches(rows.test, batch_size=evaluated_at_once, device=device, smallest=smallest),
         )
+
+    def engine(self, data: Sequence[SeedData]) -> str:
+        """What trains a stack of these seeds: COMPILED or TORCH, as set or, by ``auto``, what is known to be faster."""
+        wanted = self.parts.settings.get("engine", AUTO)
+        if wanted != AUTO or self.traits.why_not_compiled or not self.traits.is_stackable:
+            return COMPILED if wanted == COMPILED and self.traits.takes_steps else TORCH
+        rows = len(data[0].rows.train)
+        return COMPILED if is_worth_starting(self._parameters, rows, self.parts.settings) else TORCH
+
+    @cached_property
+    def _parameters(self) -> int:
+        """How many numbers a network learns."""
+        with global_stream(0, "trial"):
+            return sum(parameter.numel() for parameter in self.parts.network().parameters())
 
     def steps(self, data: SeedData) -> int:
         """Optimizer steps of a seed in all its epochs."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from seedbed.cores import available_cores
+from seedbed.stacking.engines import COMPILED
 from seedbed.stacking.measure import is_worth_measuring, seconds_of_epoch
 from seedbed.tasks.base import SeedData
 from seedbed.training import devices
@@ -41,6 +42,8 @@ def stacks_at_once(builder: StackBuilder, stacks: Sequence[Sequence[SeedData]], 
 
 def _pays(builder: StackBuilder, stack: Sequence[SeedData], count: int, processes: int, started: bool) -> bool:
     """Whether so many stacks are trained sooner in processes."""
+    if builder.engine(stack) == COMPILED:  # its seeds lie side by side on the cores already
+        return False
     if not (is_worth_measuring(len(stack), builder.steps(stack[0])) and can_start_processes()):
         return False
     if not _can_be_sent((builder.parts.config, builder.parts.table, stack)):

@@ -14,7 +14,9 @@ from uuid import uuid4
 
 import torch
 
+from seedbed.compiled.starting import compile_steps
 from seedbed.imbalance.copies import said_of_copies
+from seedbed.stacking.engines import COMPILED
 from seedbed.tasks.base import SeedData
 from seedbed.tracking.names import PRUNED
 from seedbed.tracking.tracked_run import TrackedRun
@@ -72,6 +74,8 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
         if len(devices) > 1:
             at_once = min(at_once, math.ceil(len(data) / len(devices)))
         stacks = groups_of(data, at_once)
+        if trainer.builder.engine(data) == COMPILED and (seconds := compile_steps()) is not None:
+            self.display.say(f"Compiled the steps of factor models in {seconds:.1f} s, once for this user and machine.")
         if len(devices) == 1:
             devices *= self._processes(stacks)
         elif len(stacks) == 1:
@@ -98,7 +102,8 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
     def _train_here(self, stack: Sequence[SeedData]) -> None:
         planned, record = self.planned, self.record
         with ExitStack() as exits:
-            runs = record.start_stack(stack, exits, torch.get_num_threads())
+            engine = planned.trainer.builder.engine(stack)
+            runs = record.start_stack(stack, exits, torch.get_num_threads(), engine)
             curves = CurveRecorder(lambda points: record.add_points(runs, points))
             progress = EpochProgress(self._shown(stack).done, planned.trainer.settings["max_epochs"])
             callbacks = [curves, progress, *([self.stopping] if self.stopping else [])]
@@ -118,7 +123,8 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
             while training or (waiting and not self.stops):
                 while waiting and len(training) < len(devices) and not self.stops:
                     stack, exits = waiting.popleft(), all_exits.enter_context(ExitStack())
-                    runs = record.start_stack(stack, exits, threads_of(devices))
+                    engine = planned.trainer.builder.engine(stack)
+                    runs = record.start_stack(stack, exits, threads_of(devices), engine)
                     shown, hearing, name = self._shown(stack), all_exits.enter_context(ExitStack()), uuid4().hex
                     hearing.enter_context(self.workers.hearing(name, self._told(runs, shown)))
                     future = pool.submit(train_in_worker, planned.variant.config, table, stack, planned.code, name)

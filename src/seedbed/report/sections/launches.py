@@ -29,7 +29,11 @@ def section(evidence: Evidence) -> list[Block]:
         )
         for launch in launches
     ]
-    blocks = [*([Bullets(lines)] if lines else []), *training_time(evidence.analysis)]
+    blocks = [
+        *([Bullets(lines)] if lines else []),
+        *training_time(evidence.analysis),
+        *_engines(results.engines, results.variants),
+    ]
     return [Heading("Seeds trained by launch"), *blocks] if blocks else []
 
 
@@ -45,6 +49,22 @@ def trained(cells: pd.DataFrame, variants: tuple[str, ...]) -> Words:
     counts = cells["variant"].value_counts()
     said: list[Words] = [(Plain(variant), f" {counts[variant]}") for variant in variants if variant in counts.index]
     return joined(said, ", ") if said else "trained none of these cells"
+
+
+def _engines(engines: Mapping[str, Mapping[str, int]], variants: tuple[str, ...]) -> list[Block]:
+    """Which engine has trained how many seeds of each variant, where there are two."""
+    if len({engine for counts in engines.values() for engine in counts}) < 2:
+        return []
+    said: list[Words] = [
+        (Plain(variant), " ", joined([f"{engine} {count}" for engine, count in sorted(engines[variant].items())], ", "))
+        for variant in variants
+        if variant in engines
+    ]
+    about = (
+        "Seeds by the engine that has taken their steps, compiled code or PyTorch's operations, which differ in how they "
+        "round: "
+    )
+    return [Paragraph((about, joined(said, "; "), "."))]
 
 
 def training_time(analysis: Analysis) -> list[Block]:
