@@ -13,7 +13,6 @@ import pytest
 from seedbed.cores import available_cores
 from seedbed.running import jobs
 from seedbed.running.runner import run
-from seedbed.training.epoch_progress import ShownStack
 from tests.running.test_runner import statuses, store_of
 from tests.stored import runs
 
@@ -22,22 +21,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(available_cores() < 2, reason
 TWO = "trainer.stacks_at_once=2"
 
 
-def test_two_at_a_time_give_what_they_give_one_after_the_other(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown: list[int] = []
-    monkeypatch.setattr("seedbed.training.workers.SECONDS_BETWEEN_WORDS", -1.0)
-    done = ShownStack.done
-    monkeypatch.setattr(ShownStack, "done", lambda self, epochs: (shown.append(epochs), done(self, epochs))[1])
+def test_two_at_a_time_give_what_they_give_one_after_the_other(project: Path, tmp_path: Path) -> None:
     other = shutil.copytree(project, tmp_path / "other")
     alone = run("messages", ["seeds=4", "trainer.stacks_at_once=1"], config_dir=project)
-    shown.clear()
     both = run("messages", ["seeds=4", TWO], config_dir=other)
     assert (alone.trained, both.trained, both.failures) == (8, 8, {})
     assert run("messages", ["seeds=4"], config_dir=other).trained == 0
     pd.testing.assert_series_equal(both.cells["fingerprint"], alone.cells["fingerprint"])
     pd.testing.assert_frame_equal(both.curves, alone.curves, rtol=1e-4)
-    assert {1, 2} <= set(shown)  # what the workers say of their epochs is heard
     threads = {found.data.tags["seedbed.threads"] for found in runs(store_of(other, "messages"), "seed")}
     assert threads == {"1"}
 
@@ -53,7 +44,7 @@ def test_a_variant_waits_for_the_cells_that_another_one_trains_for_it(project: P
 
 
 def test_what_fails_stops_no_other_and_with_fail_fast_nothing_is_begun_after_it(project: Path, tmp_path: Path) -> None:
-    (project / "own_network.py").write_text(
+    (project / "breaking_network.py").write_text(
         "import torch\n"
         "class Net(torch.nn.Module):\n"
         "    def __init__(self, in_features, out_features):\n"
@@ -64,7 +55,7 @@ def test_what_fails_stops_no_other_and_with_fail_fast_nothing_is_begun_after_it(
         "        return self.linear(x)\n"
     )
     path = project / "experiments" / "messages.yaml"
-    network = "model._target_=own_network.Net, ~model.hidden, ~model.dropout"
+    network = "model._target_=breaking_network.Net, ~model.hidden, ~model.dropout"
     path.write_text(path.read_text().replace("variants:\n", f"variants:\n  broken: [{network}]\n"))
     other = shutil.copytree(project, tmp_path / "other")
     outcome = run("messages", ["seeds=2", TWO], config_dir=project)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,8 @@ import pytest
 import torch
 from torch import nn
 
+from seedbed.config.code import code_of
+from seedbed.config.recipe import recipe_of
 from seedbed.errors import ConfigError
 from seedbed.running.runner import run
 from seedbed.training import devices, workers
@@ -170,6 +173,36 @@ def test_processes_have_the_variables_of_the_moment(monkeypatch: pytest.MonkeyPa
             asked = started.pool(settings("cpu"), [0], threads=1).submit(os.getenv, "SEEDBED_TEST_MOMENT")
             found.append(asked.result())
     assert found == ["one", "two"]
+
+
+def say(stack: str) -> None:
+    workers._words[0].put((stack, 3, []))
+
+
+def test_who_listens_hears_how_far_a_worker_is() -> None:
+    heard: queue.Queue[Any] = queue.Queue()
+    with workers.Workers() as started:
+        pool = started.pool(settings("cpu"), [0], threads=1)
+        with started.hearing("mine", lambda epochs, points: heard.put((epochs, points))):
+            for stack in ("another", "mine"):
+                pool.submit(say, stack).result()
+            assert heard.get(timeout=20) == (3, [])
+        assert heard.empty()
+
+
+@pytest.mark.slow
+def test_a_worker_says_which_epochs_are_done_and_gives_their_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: queue.Queue[Any] = queue.Queue()
+    monkeypatch.setattr(workers, "_words", [said])
+    monkeypatch.setattr(workers, "_device", [0])
+    monkeypatch.setattr(workers, "SECONDS_BETWEEN_WORDS", -1.0)
+    monkeypatch.setattr("seedbed.training.epoch_progress.SECONDS_BETWEEN_FLUSHES", -1.0)
+    of = config(max_epochs=2)
+    (result,), _ = workers.train_in_worker(of, TABLE, data_of([0]), code_of(recipe_of(of)), "mine")
+    words = [said.get_nowait() for _ in range(said.qsize())]
+    assert {stack for stack, _, _ in words} == {"mine"}
+    assert [epochs for _, epochs, points in words if not points] == [1, 2, 2]
+    assert [point for _, _, points in words for of_seed in points for point in of_seed] == result.curves
 
 
 @pytest.mark.slow
