@@ -199,9 +199,14 @@ def _aligned(rows: int, width: int) -> np.ndarray:
 # ---- compilation -----------------------------------------------------------------------------------------------------
 
 
-@cache
 def compile_all() -> float | None:
-    """Have all kernels at hand in this process; the seconds that it took where they were not in the cache folder, else None."""
+    """Have all kernels at hand in this process; the seconds that it takes now where they are not in the cache folder, else None."""
+    return None if _compiled.cache_info().currsize else _compiled()
+
+
+@cache
+def _compiled() -> float | None:
+    """The seconds of the first time; None where the kernels are in the cache folder."""
     start = time.perf_counter()
     tables = _with_room(_tables(1, 1, 1, 1, biased=True), 1)
     ids, floats = np.zeros(1, np.int32), np.zeros(1, np.float32)
