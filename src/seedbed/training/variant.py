@@ -72,7 +72,9 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
             at_once = min(at_once, math.ceil(len(data) / len(devices)))
         stacks = groups_of(data, at_once)
         if trainer.builder.engine(data) == COMPILED and (seconds := compile_steps()) is not None:
-            self.display.say(f"Compiled the steps of factor models in {seconds:.1f} s, once for this user and machine.")
+            self.display.say_once(
+                f"Compiled the steps of factor models in {seconds:.1f} s, once for this user and machine."
+            )
         if len(devices) > 1 and len(stacks) > 1:
             self._train_on(devices, stacks)
             return
