@@ -75,8 +75,6 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
             at_once = min(at_once, math.ceil(len(data) / len(devices)))
         stacks = groups_of(data, at_once)
         if trainer.builder.engine(data) == COMPILED and (seconds := compile_steps()) is not None:
-        if trainer.builder.engine(data) == COMPILED and (seconds := compile_steps()) is not None:
-            self.display.say(f"Compiled the steps of factor models in {seconds:.1f} s, once for this user and machine.")
             self.display.say(f"Compiled the steps of factor models in {seconds:.1f} s, once for this user and machine.")
         if len(devices) == 1:
             devices *= self._processes(stacks)
