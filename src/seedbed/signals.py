@@ -6,6 +6,7 @@ A server that a command starts ends with the command.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing.process
 import os
 import signal
 import subprocess
@@ -48,10 +49,19 @@ def ending_signals_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def ignore_warnings() -> None:
-    """Ignore a batch system's warnings in a process that its parent ends: both get them."""
-    for number in WARNINGS:
+def end_with_parent() -> None:
+    """Leave it to the parent when this worker process ends: interrupts from the keyboard and a batch system's warnings, which both
+    get, are ignored; and where the parent is gone, however it ended, there is nobody left to work for.
+    """
+    for number in (signal.SIGINT, *WARNINGS):
         signal.signal(number, signal.SIG_IGN)
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_after, args=(parent,), name="end with the parent", daemon=True).start()
+
+
+def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def ended_by(exit_code: object) -> str | None:

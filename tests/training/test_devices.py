@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import queue
 import shutil
+import subprocess
 import sys
 import tempfile
 from multiprocessing.connection import Connection
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 from torch import nn
@@ -175,6 +177,30 @@ def test_processes_have_the_variables_of_the_moment(monkeypatch: pytest.MonkeyPa
     assert found == ["one", "two"]
 
 
+@pytest.mark.slow
+def test_a_worker_ends_with_a_process_that_was_killed_and_ignores_what_interrupts_it(tmp_path: Path) -> None:
+    script = tmp_path / "works.py"
+    script.write_text(
+        "import os, signal, time\n"
+        "from seedbed.training.workers import Workers\n"
+        "if __name__ == '__main__':\n"
+        "    with Workers() as started:\n"
+        "        pool = started.pool({'accelerator': 'cpu'}, [0], threads=1)\n"
+        "        print(pool.submit(os.getpid).result(), flush=True)\n"
+        "        os.kill(pool.submit(os.getpid).result(), signal.SIGINT)\n"
+        "        print(pool.submit(os.getpid).result(), flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        worker, interrupted = (int(process.stdout.readline()) for _ in range(2))
+        assert worker == interrupted
+        assert psutil.pid_exists(worker)
+        process.kill()
+    psutil.wait_procs([psutil.Process(worker)] if psutil.pid_exists(worker) else [], timeout=20)
+    assert not psutil.pid_exists(worker)
+
+
 def say(stack: str) -> None:
     workers._words[0].put((stack, 3, []))
 
@@ -190,7 +216,6 @@ def test_who_listens_hears_how_far_a_worker_is() -> None:
         assert heard.empty()
 
 
-@pytest.mark.slow
 def test_a_worker_says_which_epochs_are_done_and_gives_their_points(monkeypatch: pytest.MonkeyPatch) -> None:
     said: queue.Queue[Any] = queue.Queue()
     monkeypatch.setattr(workers, "_words", [said])

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 
-from seedbed.cli.listed_cells import listed_cells
 from seedbed.config.code import reread
 from seedbed.config.folders import experiment_names
 from seedbed.errors import TrackingError
@@ -76,11 +75,19 @@ def experiment_status(name: str, config_dir: str | PathLike[str] | None = None) 
         raise
 
 
+def _listed_lines(
+    store: Store, latest: Launch, finished: Mapping[str, SeedRun], config_dir: str | PathLike[str] | None
+) -> list[str]:
+    from seedbed.cli.listed_cells import listed_cells  # reads the experiment's file, for which Hydra is imported
+
+    return listed_cells(store, latest, finished, config_dir)
+
+
 def _all_launch_lines(store: Store, config_dir: str | PathLike[str] | None) -> list[str]:
     only_searched = all(launch.search is not None for launch in store.launches())
     latest = find_any_launch(store, of_search=only_searched)
     finished = store.cells()
-    lines = listed_cells(store, latest, finished, config_dir)
+    lines = _listed_lines(store, latest, finished, config_dir) if store.on_data_sets() else []
     if latest.sweep is not None and latest.sweep.jobs is not None:
         lines += _sweep_lines(store, latest, finished, latest.sweep.id, latest.sweep.jobs)
     elif latest.data_sets:

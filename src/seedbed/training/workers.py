@@ -27,7 +27,7 @@ from seedbed.config.code import Code, code_of
 from seedbed.config.recipe import recipe_of
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
-from seedbed.signals import ignore_warnings
+from seedbed.signals import end_with_parent
 from seedbed.tasks.base import SeedData
 from seedbed.training.devices import accelerator
 from seedbed.training.epoch_progress import CurveRecorder, EpochProgress
@@ -207,7 +207,7 @@ def refuse_changed(config: Mapping[str, Any], code: Code) -> None:
 def _take_device(queue: Queue[int], words: Queue[Word | None], threads: int, environment: Mapping[str, str]) -> None:
     os.environ.clear()  # of a fork, it is as it was when the process that it was forked from began
     os.environ.update(environment)
-    ignore_warnings()
+    end_with_parent()
     _device.append(queue.get())
     _words.append(words)
     torch.set_num_threads(threads)

@@ -81,7 +81,9 @@ def changes_over(analysis: BenchmarkAnalysis) -> Changes | None:
         return None
     by, by_labels = {name: analysis.on(metric) for name, metric in ranking.items()}, analysis.on(labels)
     tests = {(name, pair): of_one.test(*pair) for name, of_one in by.items() for pair in pairs}
-    ranked = dict(zip(tests, family_over(list(tests.values()), by[RANKING[0]].declared), strict=True))
+    recipes = analysis.whole.recipes
+    keys = [frozenset((name, *(recipes[of] for of in pair))) for name, pair in tests]
+    ranked = dict(zip(tests, family_over(list(tests.values()), by[RANKING[0]].declared, keys), strict=True))
     labelled = family_over([by_labels.test(*pair) for pair in pairs], by_labels.declared)
     changes = [
         Change({name: ranked[name, pair] for name in by}, row) for pair, row in zip(pairs, labelled, strict=True)
