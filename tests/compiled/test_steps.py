@@ -219,7 +219,7 @@ def test_threads_that_share_a_step_change_no_bit(monkeypatch: pytest.MonkeyPatch
     given = settings("compiled", {"gradient_clip_val": 0.1}, model={"y_range": [0, 5.5]})
     (alone,) = train(given, [1])
     monkeypatch.setattr(engine, "SHARED_FROM", 0)
-    monkeypatch.setattr(engine, "cores", lambda: 3)
+    monkeypatch.setattr(engine, "own_cores", lambda: 3)
     shared: list[int] = []
     each = engine.CompiledEngine._each
 

@@ -211,7 +211,7 @@ def test_threads_share_the_batches(universal, texts, monkeypatch, given, expecte
         "ThreadPoolExecutor",
         lambda threads, name: asked.append(threads) or pool(threads, name),
     )
-    monkeypatch.setattr(universal_sentence_encoder, "available_cores", lambda: 8)
+    monkeypatch.setattr("seedbed.threads.available_cores", lambda: 8)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     made = universal._model.encode(texts * 2, given)
     assert asked == [expected]

@@ -478,7 +478,7 @@ def test_seeds_are_fitted_beside_each_other_where_it_pays(
     train_once: Callable[..., Any], planned: dict[str, PlannedVariant], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seed_fits, "SECONDS_TO_START", -1.0)
-    monkeypatch.setattr(seed_fits, "cores", lambda: 2)
+    monkeypatch.setattr(seed_fits, "own_cores", lambda: 2)
     beside = list[int]()
     fits = Workers.fits
     monkeypatch.setattr(Workers, "fits", lambda self, count: beside.append(count) or fits(self, count))

@@ -80,7 +80,7 @@ def test_a_script_that_would_run_again_in_each_process_starts_none(
 def test_the_seeds_that_are_left_train_in_processes(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(training, "_cores", lambda: 2)
+    monkeypatch.setattr(training, "own_cores", lambda: 2)
     monkeypatch.setattr(Usage, "until_now", lambda self: Usage(100, 104, 50))
     asked = ["variant=narrow", "seeds=3"]
     outcome = run("width", asked, project, display=Display())

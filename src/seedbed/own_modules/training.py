@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from seedbed.cores import available_cores
 from seedbed.errors import ConfigError, near_misses
 from seedbed.own_modules.at_once import Usage, fitting_processes, seeds_at_once_from
 from seedbed.own_modules.fit_seed import ModuleResult, SeedJob, train_seed
 from seedbed.own_modules.planned import PlannedModule
 from seedbed.own_modules.processes import Entries, read_points, stop, train_in_pool
+from seedbed.threads import own_cores
 from seedbed.tracking.names import PRUNED
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.tracked_run import TrackedRun, ending
@@ -86,7 +86,7 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
 
     def _found_at_once(self, seed: int, used: Usage, left: int) -> int:
         """How many processes train the seeds that are left, by what one has used; the display says why."""
-        cores = _cores()
+        cores = own_cores()
         if left < 2 or cores < 2:
             return 1
         at_once, why = seeds_at_once_from(used, left, cores, fitting_processes())
@@ -119,7 +119,7 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
 
     def _train_in_processes(self, missing: Sequence[int], at_once: int) -> None:
         """So many at a time, each with its share of the cores."""
-        threads = max(1, _cores() // (at_once * max(1, self.planned.processes)))
+        threads = max(1, own_cores() // (at_once * max(1, self.planned.processes)))
         waiting, training = deque(missing), dict[Future[ModuleResult], tuple[int, _Growing, ExitStack, Path]]()
         started: list[_Growing] = []
         with ExitStack() as all_exits:
@@ -214,10 +214,6 @@ class ModuleTraining(RecordedTraining[PlannedModule]):
         self.display.at(self.planned.name, self.planned.epochs, self.planned.epochs, 1, self.planned.epochs)
         if unlogged := _unlogged(self.planned, result, "Seeds that are trained are kept."):
             raise Hopeless(unlogged)
-
-
-def _cores() -> int:
-    return min(torch.get_num_threads(), available_cores())
 
 
 def train_apart(planned: PlannedModule, seed: int, threads: int, workers: Workers) -> ModuleResult:

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import torch
 
-from seedbed.cores import available_cores
 from seedbed.models.fits import FittedOnce, run, starts_others
 from seedbed.results import SECONDS
 from seedbed.tasks.base import SeedData
+from seedbed.threads import own_cores
 from seedbed.tracking.names import PRUNED
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.epoch_progress import SECONDS_BETWEEN_FLUSHES
@@ -24,11 +24,6 @@ from seedbed.training.workers import refuse_changed
 
 SECONDS_TO_START = 4.0
 """What it takes, at least, until other processes fit something."""
-
-
-def cores() -> int:
-    """Those that are this process' share."""
-    return min(torch.get_num_threads(), available_cores())
 
 
 class SeedFits:
@@ -59,7 +54,7 @@ class SeedFits:
 
     def _processes(self, fits: int) -> int:
         """Processes in which so many fits end sooner than here, one after another; 1 where they don't."""
-        processes = min(cores(), fits)
+        processes = min(own_cores(), fits)
         if self._seconds is None or processes < 2:
             return 1
         saved = self._seconds * fits * (1 - 1 / processes)
