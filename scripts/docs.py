@@ -74,7 +74,7 @@ def command_pages() -> Iterator[tuple[str, str]]:
 
 def helps(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
     """What ``--help`` prints, of a command and those below it."""
-    context = click.Context(command, parent, info_name=name, terminal_width=100)
+    context = click.Context(command, parent, info_name=name, terminal_width=90)
     yield fenced(context.get_help(), "text")
     if isinstance(command, click.Group):
         for below in command.list_commands(context):
@@ -109,7 +109,8 @@ def config_pages() -> Iterator[tuple[str, str]]:
     )
     for group, paths in groups.items():
         met: dict[str, str] = {}
-        command = fenced(f"seedbed run NAME {group}={paths[0].stem}", "text")
+        verb = {"search": "search NAME", "hydra": "run NAME -m"}.get(group.partition("/")[0], "run NAME")
+        command = fenced(f"seedbed {verb} {group}={paths[0].stem}", "text")
         yield names[group], page(group, command, *(part for path in paths for part in choice(path, met)))
 
 

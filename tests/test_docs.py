@@ -114,7 +114,7 @@ class LitRegressor(pl.LightningModule):
 def test_own_lightning_module(mine: Path, typed_commands: Typed) -> None:
     (mine / "mylib.py").write_text(MY_LIB)
     whole, trial = typed_commands("seedbed run width --config-dir mine")
-    assert seedbed.run("width", overrides_of(trial.partition("#")[0]), mine, quiet=True).trained == 0
+    assert seedbed.run("width", overrides_of(trial), mine, quiet=True).trained == 0
     outcome = seedbed.run("width", [*overrides_of(whole), "seeds=3", "trainer.max_epochs=4"], mine, quiet=True)
     assert (outcome.failures, outcome.trained) == ({}, 6)
     assert (outcome.comparisons["test"] == "corrected resampled t-test").all()
@@ -208,7 +208,7 @@ def overrides_of(command: str) -> list[str]:
 
 @pytest.mark.slow
 def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Typed) -> None:
-    (command,) = typed_commands("seedbed run text_imbalance data.path=reviews.csv data.text=body data.label=stars")
+    command = typed_commands("seedbed run text_imbalance data.path=reviews.csv data.text=body data.label=stars")[0]
     outcome = seedbed.run("text_imbalance", [*command.split()[3:], "data/encoder=hashing", *SHORT], mine, quiet=True)
     assert outcome.failures == {}
     assert len(outcome.comparisons) == 5
@@ -233,7 +233,7 @@ def test_many_data_sets(mine: Path, typed_commands: Typed) -> None:
     for path, label, separator in (("patients.csv", "diagnosis", ","), ("churn.csv", "left [0/1]", ";")):
         table = pd.DataFrame({"age": draw.normal(50, 9, 60), "dose": draw.normal(size=60)})
         table.assign(**{label: np.arange(60) % 3 == 0}).to_csv(path, index=False, sep=separator)
-    whole, some = (command.split("  ")[0] for command in typed_commands("seedbed run many"))
+    whole, some = typed_commands("seedbed run many")
     outcome = seedbed.run("many", [*overrides_of(whole), *SHORT, "variant=none"], mine, quiet=True)
     assert (outcome.failures, outcome.trained) == ({}, 4)
     assert seedbed.run("many", [*overrides_of(some), *SHORT, "variant=none"], mine, quiet=True).trained == 0
@@ -244,8 +244,8 @@ def test_many_data_sets(mine: Path, typed_commands: Typed) -> None:
 
 @pytest.fixture
 def typed_commands() -> Typed:
-    """The command lines of all pages that begin in this way, each once."""
-    lines = list(dict.fromkeys(line for page in PAGES.values() for line in page.splitlines()))
+    """The command lines of all pages that begin in this way, each once, without what stands beside them."""
+    lines = list(dict.fromkeys(line.split("  ")[0] for page in PAGES.values() for line in page.splitlines()))
     return lambda start: [line for line in lines if line.startswith(start)]
 
 
