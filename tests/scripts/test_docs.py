@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 import seedbed
@@ -64,3 +67,18 @@ def test_all_that_python_offers_has_its_place(pages: dict[str, str]) -> None:
     assert "- `comparisons`: Each variant against the baseline" in page  # a property
     assert "- `values(variant, metric)`: Final values" in page  # a method
     assert "_by_variant" not in page
+
+
+def test_a_build_fails_where_sphinx_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pages: dict[str, str]
+) -> None:
+    """Which is told to fail on any warning; pages of what is no more are gone."""
+    (tmp_path / "commands").mkdir()
+    (tmp_path / "commands" / "old.md").touch()
+    told: list[str] = []
+    monkeypatch.setattr(docs, "REFERENCE", tmp_path)
+    monkeypatch.setattr(docs, "sphinx", lambda arguments: told.extend(arguments) or 1)
+    monkeypatch.setattr(sys, "argv", ["docs.py"])
+    assert docs.main() == 1
+    assert "--fail-on-warning" in told
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.md")} == set(pages)
