@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from seedbed.config.experiment import Experiment
 from seedbed.config.metric_checks import metrics_of
@@ -144,13 +145,14 @@ def _show_views(store: Store, analysis: Analysis, variants: str, seeds: str, *, 
     verdict = [tag_column(f"{TAG}{VERDICT}")] if analysis.baselines.names else []
     beside = [metric_column(f"{analysis.metric}{suffix}") for suffix in ("_std", "_n")]
     # Over data sets, means are compared within each: these stay together, as they were begun.
-    order = {"sorted_by": "attributes.start_time", "ascending": True} if data_sets else {
-        "sorted_by": metric, "ascending": analysis.declared.lower_is_better
-    }  # fmt: skip
+    sorted_by, ascending = (
+        (metric, analysis.declared.lower_is_better) if not data_sets else ("attributes.start_time", True)
+    )
+    show = partial(view, sorted_by=sorted_by, ascending=ascending)
     seed_tags = [*tags, *(tag_column(f"{TAG}{name}") for name in ("variant", "seed"))]
     store.show(
         {
-            VARIANTS: view(variants, [*tags, metric, *beside, *verdict], **order, charts=NO_SPREADS),
-            SEEDS: view(seeds, [*seed_tags, metric], **order, charts=CURVES, grouped_by=f"{TAG}variant"),
+            VARIANTS: show(variants, [*tags, metric, *beside, *verdict], charts=NO_SPREADS),
+            SEEDS: show(seeds, [*seed_tags, metric], charts=CURVES, grouped_by=f"{TAG}variant"),
         }
     )

@@ -31,7 +31,7 @@ def tag_column(name: str) -> str:
 
 
 def view(
-    query: str, columns: Sequence[str], sorted_by: str, *, ascending: bool, charts: str, grouped_by: str | None = None
+    query: str, columns: Sequence[str], *, sorted_by: str, ascending: bool, charts: str, grouped_by: str | None = None
 ) -> str:
     """A view of the runs that a query finds, as a table with these columns after the name.
 

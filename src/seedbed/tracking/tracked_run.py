@@ -83,12 +83,12 @@ class TrackedRun:
         """Record the load of the machine every ten seconds, as MLflow's system metrics."""
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-        monitor = SystemMetricsMonitor(self.id, tracking_uri=self._client.tracking_uri)
-        monitor.start()
+        monitor = SystemMetricsMonitor(self.id, tracking_uri=self._client.tracking_uri)  # type: ignore[no-untyped-call]
+        monitor.start()  # type: ignore[no-untyped-call]
         try:
             yield
         finally:
-            monitor.finish()
+            monitor.finish()  # type: ignore[no-untyped-call]
 
     def fail(self, error: BaseException) -> None:
         """End as FAILED, with the error as a tag where the store still takes one."""
