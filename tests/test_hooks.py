@@ -59,7 +59,9 @@ def test_zizmor_finds_what_it_is_here_for(tmp_path: Path) -> None:
     (tmp_path / ".github" / "workflows").mkdir(parents=True)
     loose = tmp_path / ".github" / "workflows" / "tests.yml"
     text = next(path for path in WORKFLOWS if path.name == "tests.yml").read_text()
-    loose.write_text(re.sub(r"(checkout)@\w+ .*", r"\1@main", text).replace("persist-credentials: false", "fetch-depth: 1"))
+    loose.write_text(
+        re.sub(r"(checkout)@\w+ .*", r"\1@main", text).replace("persist-credentials: false", "fetch-depth: 1")
+    )
     done = run(hook, [str(loose)])
     assert done.returncode != 0
     assert {"unpinned-uses", "artipacked"} <= set(re.findall(r"\[([\w-]+)\]", done.stdout))
