@@ -19,7 +19,7 @@ from tests.config.refusals import SPAM, assert_refused, first_override
         (["seeds=0"], ["seeds=0", "seeds=10"]),
         (["seeds=[true]"], ["seeds=[true]"]),
         (["data=null"], ["data"]),
-        (["tracking.uri=x"], ["tracking.uri", "known: checkpoints, pictures"]),
+        (["tracking.uri=x"], ["tracking.uri", "known: checkpoints, experiment, pictures"]),
         (["seeds=[1,1]"], ["seed 1 stands there twice"]),
         (["seeds=abc"], ["seeds=abc"]),
         (["select=bets"], ["select=bets", "last or best"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -101,3 +102,25 @@ def test_tracking_is_switched() -> None:
     assert TrackingSettings.of({"tracking": {"checkpoints": True, "pictures": False}}).pictures is False
     with pytest.raises(ConfigError, match=r"^tracking\.pictures=1 cannot be used: it must be true or false"):
         TrackingSettings.of({"tracking": {"checkpoints": True, "pictures": 1}})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("tags", {"mlflow.user": "a"}, "a name that does not begin with mlflow. or seedbed."),
+        ("tags", {"team": ["a"]}, "a text or a number"),
+        ("tags", "team", "names with their texts"),
+        ("experiment", "/", "what stands before it"),
+        ("experiment", 3, "what stands before it"),
+    ],
+)
+def test_names_and_tags_of_ones_own_that_cannot_work_are_refused(key: str, value: object, said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^tracking\.{key}.*{re.escape(said)}"):
+        TrackingSettings.of({"tracking": {"checkpoints": True, "pictures": True, key: value}})
+
+
+def test_mlflow_calls_an_experiment_as_asked() -> None:
+    def tracked_as(experiment: str | None) -> str:
+        return TrackingSettings(checkpoints=True, pictures=True, experiment=experiment).tracked_as("messages")
+
+    assert [tracked_as(None), tracked_as("anna/"), tracked_as("ours")] == ["messages", "anna/messages", "ours"]

@@ -267,10 +267,10 @@ def test_p_is_the_larger_one_and_opposite_directions_agree_on_nothing():
     assert hard.both_agree(hard.dropped(a, b), hard.at_the_worst(a, b)).p == 1.0
 
 
-def test_the_readme_quotes_what_the_pages_say():
+def test_the_documentation_quotes_what_the_scripts_wrote():
     pages = "".join((SCRIPTS / f"{name}.md").read_text() for name in (calibration.__name__, hard.__name__))
-    readme = (REPOSITORY / "README.md").read_text()
-    quoted = readme[readme.index("[10000 simulated experiments") : readme.index("## Search")]
+    documentation = (REPOSITORY / "docs" / "statistics.md").read_text()
+    quoted = documentation[documentation.index("[10000 simulated experiments") :]
     shares = re.findall(r"([\d.]+) %", quoted)
     assert len(shares) >= 6
     assert [share for share in shares if f"{share}%" not in pages] == []

@@ -71,7 +71,7 @@ def test_all_scripts_are_tried() -> None:
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
         "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics", "choose_training",
         "compare_fastai", "compare_index", "compare_loops", "compare_matrix", "compare_recommenders", "compare_search",
-        "fastai_side", "make_store", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
+        "docs", "fastai_side", "make_store", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
         "simulation", "timing",
     }  # fmt: skip
 

@@ -16,6 +16,7 @@ from seedbed.cli.commands.diff import diff
 from seedbed.cli.commands.export import export
 from seedbed.cli.commands.import_results import import_results
 from seedbed.cli.commands.lr_find import lr_find
+from seedbed.cli.commands.merge import merge
 from seedbed.cli.commands.power import power
 from seedbed.cli.commands.predict import predict
 from seedbed.cli.commands.recommend import recommend
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 for command in (
-    run, search, report, power, status, diff, verify, import_results, recommend, predict, export, schedule, lr_find, data, ui,
+    run, search, report, power, status, diff, verify, import_results, merge, recommend, predict, export, schedule, lr_find, data, ui,
     completion_script,
 ):  # fmt: skip
     main.add_command(command)

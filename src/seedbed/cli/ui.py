@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import webbrowser
+from collections.abc import Mapping
 from os import PathLike
 
 import click
@@ -16,6 +17,8 @@ import click
 from seedbed import signals
 from seedbed.errors import TrackingError
 from seedbed.paths import project_folder
+from seedbed.tracking.databases import without_password
+from seedbed.tracking.pages import SEEDS, VARIANTS, address_of
 from seedbed.tracking.store import address_to_serve, open_project_store, store_uri
 
 SECONDS_TO_START = 60
@@ -31,12 +34,10 @@ def serve(
     uri = store_uri(project)
     address = f"http://127.0.0.1:{port}"
     if uri.startswith("http"):
-        click.echo(f"The tracking server is {uri}")
+        click.echo(_said(pages_of(without_password(uri).rstrip("/"), experiment, config_dir)))
         return 0
     served = address_to_serve(uri, project)
-    page = address
-    if experiment is not None:
-        page += f"/#/experiments/{open_project_store(experiment, config_dir).experiment_id}/runs?workflowType=machine_learning"
+    pages = pages_of(address, experiment, config_dir)
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise TrackingError(
@@ -51,18 +52,36 @@ def serve(
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PYTHONWARNINGS": ",".join([*filter(None, [os.environ.get("PYTHONWARNINGS")]), *OF_THE_SERVER]),
     }
-    threading.Thread(target=_announce, args=(port, page, open_browser), daemon=True).start()
+    threading.Thread(target=_announce, args=(port, pages, open_browser), daemon=True).start()
     return signals.serve(command, env={**os.environ, **quiet}, stdout=subprocess.DEVNULL)
 
 
-def _announce(port: int, page: str, open_browser: bool) -> None:
-    """Name the page, and open it, as soon as the server answers."""
+def pages_of(server: str, experiment: str | None, config_dir: str | PathLike[str] | None) -> dict[str, str]:
+    """The addresses to open, by what they show; the first is the one to begin with."""
+    if experiment is None:
+        return {"MLflow": server}
+    store = open_project_store(experiment, config_dir)
+    views = store.views()
+    if VARIANTS not in views:  # of a search, or of launches of earlier versions
+        return {"MLflow": f"{server}{address_of(store.experiment_id)}"}
+    return {
+        "Variants of the latest launch": f"{server}{address_of(store.experiment_id, VARIANTS)}",
+        "Curves of their seeds": f"{server}{address_of(store.experiment_id, SEEDS, charts=True)}",
+    }
+
+
+def _said(pages: Mapping[str, str]) -> str:
+    return "\n".join(f"{what}: {page}" for what, page in pages.items())
+
+
+def _announce(port: int, pages: Mapping[str, str], open_browser: bool) -> None:
+    """Name the pages, and open the first, as soon as the server answers."""
     deadline = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
-                click.echo(f"MLflow: {page}    (Ctrl-C ends it)")
+                click.echo(f"{_said(pages)}\n(Ctrl-C ends the server)")
                 if open_browser:
-                    webbrowser.open(page)
+                    webbrowser.open(next(iter(pages.values())))
                 return
         time.sleep(0.3)

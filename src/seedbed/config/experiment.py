@@ -101,6 +101,15 @@ class Experiment:
         return shlex.join(["seedbed", "run", self.name, *self.overrides, *folder])
 
     @property
+    def tracking(self) -> TrackingSettings:
+        return TrackingSettings.of(self.config)
+
+    @property
+    def tracked_as(self) -> str:
+        """What MLflow calls it."""
+        return self.tracking.tracked_as(self.name)
+
+    @property
     def typed(self) -> set[str]:
         """The groups and keys that the overrides give."""
         return {item.key_or_group for item in parse(self.overrides)}

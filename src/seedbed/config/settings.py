@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 from seedbed.checks import is_number, is_positive, is_whole, require, require_choice
@@ -98,6 +98,12 @@ class TrackingSettings:
     scores: bool | Literal["auto"] = "auto"
     """Whether what each seed says of its test rows is kept, of a classification of its validation rows too; "auto": of up to
     ``MOST_SCORED`` rows."""
+    experiment: str | None = None
+    """What MLflow calls the experiment: a name, or what stands before seedbed's name for it, which ends in a slash."""
+    tags: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """The user's own, on every run."""
+    system_metrics: bool = False
+    """Whether the load of the machine is recorded on the launch's run."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> TrackingSettings:
@@ -105,9 +111,28 @@ class TrackingSettings:
         return cls(**_values(cls, config["tracking"]))
 
     def __post_init__(self) -> None:
-        for key, switch in (("checkpoints", self.checkpoints), ("pictures", self.pictures)):
-            require(isinstance(switch, bool), f"tracking.{key}", switch, "true or false")
+        for key in ("checkpoints", "pictures", "system_metrics"):
+            require(isinstance(getattr(self, key), bool), f"tracking.{key}", getattr(self, key), "true or false")
         require(self.scores in (True, False, "auto"), "tracking.scores", self.scores, "true, false or auto")
+        named = self.experiment is None or (isinstance(self.experiment, str) and self.experiment.strip("/ ") != "")
+        require(named, "tracking.experiment", self.experiment, "null, a name, or what stands before it: 'anna/'")
+        require(isinstance(self.tags, Mapping), "tracking.tags", self.tags, "names with their texts: {team: vision}")
+        for name, text in self.tags.items():
+            taken = str(name).startswith(("mlflow.", "seedbed."))
+            require(not taken, f"tracking.tags.{name}", text, "a name that does not begin with mlflow. or seedbed.")
+            plain = isinstance(text, (str, int, float, bool))
+            require(plain, f"tracking.tags.{name}", text, "a text or a number")
+
+    @property
+    def own_tags(self) -> dict[str, str]:
+        """The user's tags as texts."""
+        return {str(name): str(text) for name, text in self.tags.items()}
+
+    def tracked_as(self, name: str) -> str:
+        """What MLflow calls the experiment that seedbed calls ``name``."""
+        if self.experiment is None:
+            return name
+        return f"{self.experiment}{name}" if self.experiment.endswith("/") else self.experiment
 
     def keeps_scores(self, rows: int) -> bool:
         """Whether what is said of so many rows of a seed is kept."""
@@ -183,7 +208,7 @@ class ReportSettings:
 
 def _values(kind: type, node: Mapping[str, Any]) -> dict[str, Any]:
     """The values in a node of a config for the fields of a dataclass; those that have a default may be absent."""
-    return {
-        each.name: node[each.name] if each.default is MISSING else node.get(each.name, each.default)
-        for each in fields(kind)
+    optional = {
+        each.name for each in fields(kind) if each.default is not MISSING or each.default_factory is not MISSING
     }
+    return {each.name: node[each.name] for each in fields(kind) if each.name in node or each.name not in optional}

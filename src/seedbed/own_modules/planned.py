@@ -113,6 +113,11 @@ class PlannedModule(PlannedCells):
         return {name: part.rows for name, part in first.items() if part.rows is not None}
 
     @property
+    def data_name(self) -> str:
+        node = self.variant.config["datamodule"] or self.variant.config["module"]
+        return str(node["_target_"]).rpartition(".")[2]
+
+    @property
     def data_digest(self) -> str:
         """Of the numbers of rows; what is seen of the rows themselves stands on each seed's run."""
         return hashlib.sha256(json.dumps(self.sizes, sort_keys=True).encode()).hexdigest()
@@ -139,9 +144,8 @@ class PlannedModule(PlannedCells):
         return []
 
     def describe_data(self) -> dict[str, Any]:
-        node = self.variant.config["datamodule"] or self.variant.config["module"]
         return {
-            "name": str(node["_target_"]).rpartition(".")[2],
+            "name": self.data_name,
             "digest": self.data_digest,
             "counts": {},
             "split": self.sizes,

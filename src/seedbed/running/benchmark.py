@@ -150,7 +150,7 @@ def _run(
     failures, trained = _train(store, launch, parts, done, display, fail_fast)
     results = read_benchmark(store, store.launch(launch.id))
     launch.artifact("table.txt", benchmark_text(results))
-    describe_benchmark(launch, results, display)
+    describe_benchmark(store, launch, results, display)
     return BenchmarkOutcome(launch.id, trained, results=results, **told(failures))
 
 
@@ -192,6 +192,8 @@ def _train(
 ) -> tuple[dict[str, Failure], int]:
     """Train and record every variant on every data set; returns the failures, and how many cells were trained."""
     with ends_as_it_came(launch), ExitStack() as exits:
+        if parts[0].planned.experiment.tracking.system_metrics:
+            exits.enter_context(launch.with_load())
         runs = [_begin(store, launch, part, exits) for part in parts]
         launch.log(
             params={"seeds": list(parts[0].planned.experiment.seeds), "data_sets": [part.name for part in parts]},

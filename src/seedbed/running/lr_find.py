@@ -21,11 +21,10 @@ from seedbed.report.files import csv_text, write_files
 from seedbed.report.pictures.lr_finder import range_tests_figure
 from seedbed.report.render.terminal import aligned
 from seedbed.running.planning import Planner, installed, may_leave_out
-from seedbed.running.runner import repair
+from seedbed.running.runner import open_store, repair
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking.names import CONFIG, ON_DATA_SET, RANGE_TESTS
 from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
-from seedbed.tracking.store import Store, store_uri
 from seedbed.tracking.tracked_run import TrackedRun, ending
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
@@ -119,8 +118,7 @@ def find_rates(experiment: Experiment, display: Display | None = None) -> FoundR
             display.say_once(note)
         planned = Planner(experiment.seeds, display).plan(experiment.variants, leave_out=may_leave_out(experiment))
         plan = _that_train(planned, experiment, display)
-        project = experiment.project
-        store = Store(store_uri(project), project, f"{experiment.name}{RANGE_TESTS}")
+        store = open_store(experiment, RANGE_TESTS)
         repair(store, display)
         display.begin(sum(FinderSettings.of(each.variant.config).steps * len(each.rows) for each in plan))
         tests, runs = {}, {}

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
@@ -162,7 +162,7 @@ def run_loaded(
     predicted = bool(experiment.config["tracking"]["pictures"])
     results = read_results(store, store.launch(launch.id), curves=curves, predicted=predicted, scored=True)
     launch.artifact("table.txt", table_text(results))
-    describe_results(launch, results, display)
+    describe_results(store, launch, results, display)
     return Outcome(launch.id, trained, results=results, **told(failures))
 
 
@@ -177,8 +177,16 @@ def told(failures: Mapping[str, Failure]) -> dict[str, dict[str, str]]:
 # ---- what is there and what is missing -------------------------------------------------------------------------------
 
 
-def open_store(experiment: Experiment, *, create: bool = True) -> Store:
-    return Store(store_uri(experiment.project), experiment.project, experiment.name, create=create)
+def open_store(experiment: Experiment, beside: str = "", *, create: bool = True) -> Store:
+    """The store of an experiment; or that of its searches or range tests, whose names have ``beside`` at their end."""
+    return Store(
+        store_uri(experiment.project),
+        experiment.project,
+        f"{experiment.name}{beside}",
+        create=create,
+        tracked_as=f"{experiment.tracked_as}{beside}",
+        tags=experiment.tracking.own_tags,
+    )
 
 
 def repair(store: Store, display: Display) -> None:
@@ -304,7 +312,7 @@ def _train_launch(
     """
     failures: dict[str, Failure] = {}
     trained = 0
-    with ends_as_it_came(launch):
+    with ends_as_it_came(launch), launch.with_load() if experiment.tracking.system_metrics else nullcontext():
         describe_launch(launch, experiment, plan)
         display.begin(epochs_of(plan, missing))
         # Left in any case when all that was trained is recorded.

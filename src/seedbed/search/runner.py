@@ -25,7 +25,7 @@ from seedbed.report.printed import search_text
 from seedbed.report.searches.trials import trials_csv
 from seedbed.report.sections.search import search_pictures
 from seedbed.results import Search
-from seedbed.running.runner import Outcome, repair, run_loaded
+from seedbed.running.runner import Outcome, open_store, repair, run_loaded
 from seedbed.search.plan import SearchPlan, read_plan
 from seedbed.search.settings import SearchSettings
 from seedbed.search.space import as_override
@@ -35,7 +35,7 @@ from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking.databases import without_password
 from seedbed.tracking.names import CONFIG, SEARCH_RECORD, SEARCHES
 from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
-from seedbed.tracking.store import Store, store_uri
+from seedbed.tracking.store import Store
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.progress import Display
 from seedbed.training.workers import Workers
@@ -117,7 +117,7 @@ def make_study(
 
 def _store(plan: SearchPlan, display: Display) -> Store:
     experiment = plan.experiment
-    store = Store(store_uri(experiment.project), experiment.project, f"{experiment.name}{SEARCHES}")
+    store = open_store(experiment, SEARCHES)
     repair(store, display)
     return store
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import functools
 import getpass
+import json
 import logging
 import math
 import os
 import sqlite3
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +26,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from mlflow import MlflowClient
-from mlflow.entities import FileInfo, Metric, Param, Run, RunTag, ViewType
+from mlflow.entities import Dataset, DatasetInput, FileInfo, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
@@ -33,6 +35,9 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingSt
 from mlflow.tracking._model_registry.utils import _get_store_registry
 from mlflow.tracking._tracking_service.utils import _tracking_store_registry
 from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_GIT_COMMIT,
+    MLFLOW_GIT_DIRTY,
     MLFLOW_PARENT_RUN_ID,
     MLFLOW_RUN_NAME,
     MLFLOW_RUN_NOTE,
@@ -45,6 +50,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from seedbed.errors import SeedbedError, StoreFull, TrackingError
 from seedbed.tracking import databases
 from seedbed.tracking.databases import Program
+from seedbed.tracking.names import EXPERIMENT, TAG
 
 # What they say while a store is made or read is nothing to a user; what goes wrong is said anyway.
 if "MLFLOW_LOGGING_LEVEL" not in os.environ:
@@ -64,6 +70,7 @@ STORE, ARTIFACTS = "mlflow.db", "mlartifacts"
 WRITING = ("create_", "delete_", "finalize_", "log_", "rename_", "restore_", "set_", "update_")
 MOST_REPOSITORIES = 1024
 PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
+MLFLOWS_LONGEST_DIGEST = 36
 # MLflow's tags of the run above a run, and of the Markdown that its page shows.
 PARENT, DESCRIPTION = MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 # Has the UI open an experiment on its table of runs, and not on pages for language models.
@@ -167,15 +174,30 @@ class ProjectClient(MlflowClient):
             if experiment.name != "Default"
         }
 
-    def add_experiment(self, name: str, artifacts: str | None) -> str:
+    def both_names(self, asked: str) -> tuple[str, str]:
+        """What seedbed and what MLflow calls an experiment, by either of them; raises ``TrackingError`` where it may be several.
+
+        An experiment that is not there is called the same by both.
+        """
+        tag = f"{TAG}{EXPERIMENT}"
+        found = self.get_experiment_by_name(asked)
+        if found is not None:
+            return found.tags.get(tag, asked), asked
+        named = [each.name for each in self.search_experiments(filter_string=f"tags.`{tag}` = '{asked}'")]
+        if len(named) > 1:
+            raise TrackingError(f"{asked!r} may be {' or '.join(sorted(named))}: say which, with the whole name.")
+        return asked, named[0] if named else asked
+
+    def add_experiment(self, name: str, artifacts: str | None, tags: Mapping[str, str]) -> str:
         """Make an experiment, whose artifacts lie where MLflow puts them or at ``artifacts``; returns its id."""
-        tags = {EXPERIMENT_KIND: TRAINING_PAGES}
+        tags = {**tags, EXPERIMENT_KIND: TRAINING_PAGES}
         return self.create_experiment(name, artifact_location=artifacts, tags=tags)
 
     def add_run(self, experiment_id: str, name: str, tags: Mapping[str, str], parent: str | None = None) -> str:
         """Start a run, below ``parent``; returns its id."""
         above = {} if parent is None else {PARENT: parent}
         source = {MLFLOW_USER: getpass.getuser(), MLFLOW_SOURCE_NAME: "seedbed", MLFLOW_SOURCE_TYPE: "LOCAL"}
+        source |= commit_tags(self.project)
         run = self.create_run(experiment_id, tags={**tags, **above, MLFLOW_RUN_NAME: name, **source}, run_name=name)
         return str(run.info.run_id)
 
@@ -227,6 +249,11 @@ class ProjectClient(MlflowClient):
             ) from error
         for start in range(METRICS_PER_BATCH, len(points), METRICS_PER_BATCH):
             self.log_batch(run_id, metrics=points[start : start + METRICS_PER_BATCH])
+
+    def add_data(self, run_id: str, name: str, digest: str, source: Mapping[str, Any]) -> None:
+        """Give a run its data set as MLflow's dataset input, of a digest of any length."""
+        data = Dataset(name, digest[:MLFLOWS_LONGEST_DIGEST], "local", json.dumps(source))
+        self.log_inputs(run_id, [DatasetInput(data, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])])
 
     def _changed_params(self, run_id: str, params: Sequence[tuple[str, str]]) -> TrackingError | None:
         logged = self.get_run(run_id).data.params
@@ -292,6 +319,29 @@ class ProjectClient(MlflowClient):
             self._repositories.clear()
         self._repositories[owner] = get_artifact_repository(uri, tracking_uri=self.tracking_uri)
         return self._repositories[owner]
+
+
+@functools.cache
+def commit_tags(project: Path) -> dict[str, str]:
+    """MLflow's tags of the Git commit that a project folder is at, and of whether files differ from it; {} where there is none.
+
+    GitPython, by which MLflow would ask, takes half a second to import.
+    """
+
+    def said(*command: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", project, *command], capture_output=True, text=True, timeout=5, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    commit = said("rev-parse", "HEAD")
+    if commit is None or said("check-ignore", ".") is not None:
+        return {}
+    changed = said("status", "--porcelain", "--untracked-files=no")
+    return {MLFLOW_GIT_COMMIT: commit, **({} if changed is None else {MLFLOW_GIT_DIRTY: str(bool(changed)).lower()})}
 
 
 # Which file stood at the place of a store when this process opened it last.

@@ -18,6 +18,7 @@ from seedbed.results import SECONDS, TrainedAlone
 from seedbed.tracking import databases
 from seedbed.tracking.client import ARTIFACTS, PARENT, STORE, ProjectClient, usable
 from seedbed.tracking.names import (
+    EXPERIMENT,
     IMPORTED,
     KIND,
     ON_DATA_SET,
@@ -28,6 +29,7 @@ from seedbed.tracking.names import (
     from_store,
     in_store,
 )
+from seedbed.tracking.pages import SHARED_VIEW
 from seedbed.tracking.processes import surely_gone, this_process
 from seedbed.tracking.runs import (
     Launch,
@@ -106,8 +108,21 @@ class Store:
     Without ``create`` it is read, and nothing is written before ``start`` or another method that writes.
     """
 
-    def __init__(self, uri: str, project: Path, experiment: str, *, create: bool = True) -> None:
-        self.project, self.experiment = project, experiment
+    def __init__(
+        self,
+        uri: str,
+        project: Path,
+        experiment: str,
+        *,
+        create: bool = True,
+        tracked_as: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """``tracked_as`` is what MLflow calls the experiment, where that is not its name; ``tags`` are the user's own, for
+        every run that is started. Where neither is given, nor ``create``, the experiment may be given by either name."""
+        self.project, self.experiment, self.tracked_as = project, experiment, tracked_as or experiment
+        self._by_either_name = not create and tracked_as is None
+        self._own_tags = dict(tags or {})
         self.address = uri
         """With a password, where there is one."""
         self.uri = databases.without_password(uri)
@@ -116,10 +131,12 @@ class Store:
             self.experiment_id = self._experiment_id(create, databases.is_database(uri))
 
     def _experiment_id(self, create: bool, database: bool) -> str:
-        experiment = self._client.get_experiment_by_name(self.experiment)
+        if self._by_either_name:
+            self.experiment, self.tracked_as = self._client.both_names(self.experiment)
+        experiment = self._client.get_experiment_by_name(self.tracked_as)
         if experiment is not None and experiment.lifecycle_stage == "deleted":
             raise TrackingError(
-                f"MLflow experiment {self.experiment!r} was deleted in {self.uri}. Restore it with "
+                f"MLflow experiment {self.tracked_as!r} was deleted in {self.uri}. Restore it with "
                 f"'MLFLOW_TRACKING_URI={shlex.quote(self.uri)} mlflow experiments restore --experiment-id {experiment.experiment_id}', "
                 "or copy the experiment file to another name."
             )
@@ -132,7 +149,9 @@ class Store:
                 f"Run 'seedbed run {self.experiment}' first."
             )
         return self._client.add_experiment(
-            self.experiment, (self.project / ARTIFACTS / self.experiment).as_uri() if database else None
+            self.tracked_as,
+            (self.project / ARTIFACTS / self.tracked_as).as_uri() if database else None,
+            {} if self.tracked_as == self.experiment else in_store({EXPERIMENT: self.experiment}),
         )
 
     # -- writing
@@ -155,7 +174,7 @@ class Store:
 
         def begun() -> str:
             above = parent.id if isinstance(parent, TrackedRun) else parent
-            return self._client.add_run(self.experiment_id, name, in_store(shown), above)
+            return self._client.add_run(self.experiment_id, name, {**self._own_tags, **in_store(shown)}, above)
 
         return TrackedRun(self._client, begun() if writer is None else writer.submit(begun), name)
 
@@ -189,6 +208,16 @@ class Store:
         run = self.start("seeds trained alone", ROUNDING, {"launch": launch.id})
         with ending(run):
             run.artifact(ROUNDING_RECORD, json.dumps([asdict(cell) for cell in cells], indent=1))
+
+    def show(self, views: Mapping[str, str]) -> None:
+        """Have MLflow's page of the experiment keep these views of it, each by a key for ``pages.address_of``."""
+        for key, view in views.items():
+            self._client.set_experiment_tag(self.experiment_id, f"{SHARED_VIEW}{key}", view)
+
+    def views(self) -> set[str]:
+        """The keys of the views that MLflow's page of the experiment keeps."""
+        tags = self._client.get_experiment(self.experiment_id).tags
+        return {name.removeprefix(SHARED_VIEW) for name in tags if name.startswith(SHARED_VIEW)}
 
     # -- launches, searches and variants
 

@@ -62,6 +62,10 @@ class TrackedRun:
         described = {} if description is None else {DESCRIPTION: description}
         self._client.write(self.id, metrics, texts, {**in_store(tags or {}), **described, **in_store(of_metrics)})
 
+    def add_data(self, name: str, digest: str, source: Mapping[str, Any]) -> None:
+        """Record the data set as MLflow's dataset input; ``source`` is where it comes from."""
+        self._client.add_data(self.id, name, digest, source)
+
     def artifact(self, name: str, content: str | bytes) -> None:
         """Store a small file under ``name``."""
         with tempfile.TemporaryDirectory() as folder:
@@ -73,6 +77,18 @@ class TrackedRun:
         """Read such a file back."""
         with self._client.file(self.id, name) as path:
             return path.read_text("utf-8")
+
+    @contextmanager
+    def with_load(self) -> Iterator[None]:
+        """Record the load of the machine every ten seconds, as MLflow's system metrics."""
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        monitor = SystemMetricsMonitor(self.id, tracking_uri=self._client.tracking_uri)  # type: ignore[no-untyped-call]
+        monitor.start()  # type: ignore[no-untyped-call]
+        try:
+            yield
+        finally:
+            monitor.finish()  # type: ignore[no-untyped-call]
 
     def fail(self, error: BaseException) -> None:
         """End as FAILED, with the error as a tag where the store still takes one."""

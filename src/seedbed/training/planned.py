@@ -43,6 +43,11 @@ class PlannedCells(ABC):
 
     @property
     @abstractmethod
+    def data_name(self) -> str:
+        """What its data set is called."""
+
+    @property
+    @abstractmethod
     def data_digest(self) -> str:
         """Says which data its cells are made on."""
 
@@ -81,6 +86,10 @@ class PlannedVariant(PlannedCells):
         return self.variant.trainer.max_epochs
 
     @property
+    def data_name(self) -> str:
+        return self.table.name
+
+    @property
     def data_digest(self) -> str:
         return self.table.digest
 
@@ -103,7 +112,7 @@ class PlannedVariant(PlannedCells):
         first = next(iter(self.rows.values()))
         split: Split = build(self.variant.config["split"], "split")
         return {
-            "name": self.table.name,
+            "name": self.data_name,
             "digest": self.table.digest,
             "counts": self.table.counts,
             "split": first.sizes,

@@ -11,7 +11,8 @@ from typing import Any
 
 from safetensors.torch import save as safetensors_bytes
 
-from seedbed.config.recipe import RECIPE_VERSION
+from seedbed.config.recipe import FILES_OF_DATA, RECIPE_VERSION
+from seedbed.data.catalogue import source_of
 from seedbed.errors import DataError, StoreFull
 from seedbed.models.estimator_files import NotKept, written
 from seedbed.tasks.base import SeedData
@@ -32,6 +33,7 @@ from seedbed.tracking.names import (
     PRUNED,
     SCORES,
     WEIGHTS,
+    WITHIN,
 )
 from seedbed.tracking.params import NOT_A_CELLS_PARAM, flat_params, to_yaml
 from seedbed.tracking.processes import heartbeat
@@ -44,6 +46,14 @@ from seedbed.training.logger import FurtherLoggers
 from seedbed.training.planned import PlannedCells
 from seedbed.training.progress import Display
 from seedbed.training.seed_results import CurvePoints, SeedResult
+
+
+def add_data(run: TrackedRun, planned: PlannedCells) -> None:
+    """Record the data set of a variant as MLflow's dataset input of a run."""
+    data = planned.variant.config.get("data") or {}
+    own = {key: str(data[key]) for key in FILES_OF_DATA if data.get(key)}
+    source = source_of(data)
+    run.add_data(planned.data_name, planned.data_digest, own or {"source": source or planned.data_name})
 
 
 class VariantRecord:
@@ -59,6 +69,7 @@ class VariantRecord:
         self.store, self.launch, self.planned, self.display, self.writer = store, launch, planned, display, writer
         data_set = planned.variant.data_set
         self._of_all = {ON_DATA_SET: data_set} if data_set else {}
+        self._of_all |= {WITHIN: launch.above.id} if launch.above else {}
         tags = {"variant": planned.name, "launch": launch.id, "data_digest": planned.data_digest, **self._of_all}
         self.run = store.start(planned.name, "variant", tags, launch.id, writer)
         """The variant's."""
@@ -191,6 +202,7 @@ class VariantRecord:
         config = self.planned.variant.config
         self.run.log(params=flat_params(config, NOT_A_CELLS_PARAM))
         self.run.artifact(CONFIG, to_yaml(config))
+        add_data(self.run, self.planned)
 
     def _add_points(self, runs: Sequence[TrackedRun], curves: Sequence[CurvePoints]) -> None:
         for run, points in zip(runs, curves, strict=True):

@@ -1,4 +1,4 @@
-"""The README's own code runs as it stands."""
+"""The code of README and documentation runs as it stands, and what they quote is what is printed."""
 
 from __future__ import annotations
 
@@ -26,17 +26,19 @@ from seedbed.tracking.store import store_uri
 from tests.conftest import REPOSITORY
 from tests.declared import DECLARED
 
-README = (REPOSITORY / "README.md").read_text()
+PAGES = {path.name: path.read_text() for path in [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))]}
+README = PAGES["README.md"]
 # As pasted: from the fence to the fence, the path in a comment of the first or second line.
 BLOCKS = {
     re.search(r"# (mine/\S+)", block)[1]: block  # type: ignore[index]
-    for block in re.findall(r"```(?:yaml|python)\n((?:# @package _global_\n)?# mine/.*?)```", README, re.DOTALL)
+    for page in PAGES.values()
+    for block in re.findall(r"```(?:yaml|python)\n((?:# @package _global_\n)?# mine/.*?)```", page, re.DOTALL)
 }
 
 
 @pytest.fixture
 def mine(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that the README describes, and a file of reviews."""
+    """The folder that the pages describe, and a file of reviews."""
     for path, text in BLOCKS.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
@@ -111,8 +113,8 @@ class LitRegressor(pl.LightningModule):
 @pytest.mark.slow
 def test_own_lightning_module(mine: Path, typed_commands: Typed) -> None:
     (mine / "mylib.py").write_text(MY_LIB)
-    trial, whole = typed_commands("seedbed run width --config-dir mine")
-    assert seedbed.run("width", overrides_of(trial.partition("#")[0]), mine, quiet=True).trained == 0
+    whole, trial = typed_commands("seedbed run width --config-dir mine")
+    assert seedbed.run("width", overrides_of(trial), mine, quiet=True).trained == 0
     outcome = seedbed.run("width", [*overrides_of(whole), "seeds=3", "trainer.max_epochs=4"], mine, quiet=True)
     assert (outcome.failures, outcome.trained) == ({}, 6)
     assert (outcome.comparisons["test"] == "corrected resampled t-test").all()
@@ -177,7 +179,7 @@ def test_own_recurrent_network(mine: Path, typed_commands: Typed) -> None:
 
 @pytest.mark.slow
 def test_callbacks_loggers_and_limits(mine: Path) -> None:
-    (block,) = re.findall(r"```yaml\n# in any experiment\n(.*?)```", README, re.DOTALL)
+    (block,) = re.findall(r"```yaml\n# in any experiment\n(.*?)```", PAGES["callbacks.md"], re.DOTALL)
     path = mine / "experiments" / "own.yaml"
     (mine / "experiments" / "watched.yaml").write_text(
         re.sub(r"^trainer: .*$", "", path.read_text(), flags=re.MULTILINE) + block
@@ -206,7 +208,7 @@ def overrides_of(command: str) -> list[str]:
 
 @pytest.mark.slow
 def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Typed) -> None:
-    (command,) = typed_commands("seedbed run text_imbalance data.path=reviews.csv data.text=body data.label=stars")
+    command = typed_commands("seedbed run text_imbalance data.path=reviews.csv data.text=body data.label=stars")[0]
     outcome = seedbed.run("text_imbalance", [*command.split()[3:], "data/encoder=hashing", *SHORT], mine, quiet=True)
     assert outcome.failures == {}
     assert len(outcome.comparisons) == 5
@@ -231,7 +233,7 @@ def test_many_data_sets(mine: Path, typed_commands: Typed) -> None:
     for path, label, separator in (("patients.csv", "diagnosis", ","), ("churn.csv", "left [0/1]", ";")):
         table = pd.DataFrame({"age": draw.normal(50, 9, 60), "dose": draw.normal(size=60)})
         table.assign(**{label: np.arange(60) % 3 == 0}).to_csv(path, index=False, sep=separator)
-    whole, some = (command.split("  ")[0] for command in typed_commands("seedbed run many"))
+    whole, some = typed_commands("seedbed run many")
     outcome = seedbed.run("many", [*overrides_of(whole), *SHORT, "variant=none"], mine, quiet=True)
     assert (outcome.failures, outcome.trained) == ({}, 4)
     assert seedbed.run("many", [*overrides_of(some), *SHORT, "variant=none"], mine, quiet=True).trained == 0
@@ -242,8 +244,9 @@ def test_many_data_sets(mine: Path, typed_commands: Typed) -> None:
 
 @pytest.fixture
 def typed_commands() -> Typed:
-    """The README's command lines that begin in this way."""
-    return lambda start: [line for line in README.splitlines() if line.startswith(start)]
+    """The command lines of all pages that begin in this way, each once, without what stands beside them."""
+    lines = list(dict.fromkeys(line.split("  ")[0] for page in PAGES.values() for line in page.splitlines()))
+    return lambda start: [line for line in lines if line.startswith(start)]
 
 
 @pytest.mark.slow
@@ -267,7 +270,7 @@ def test_own_data_split_and_task(mine: Path) -> None:
 
 
 @pytest.mark.slow
-def test_own_recommender(mine: Path) -> None:
+def test_own_recommender(mine: Path, typed_commands: Typed) -> None:
     """EASE in at most 21 lines finds what goes together, which a list for everyone does not."""
     assert len(BLOCKS["mine/myease.py"].splitlines()) <= 21
     draw = np.random.default_rng(0)
@@ -277,7 +280,7 @@ def test_own_recommender(mine: Path) -> None:
         for item in draw.choice(30, 15, replace=False)
     ]
     Path("my.csv").write_text("\n".join(["who,what", *rows]))
-    (command,) = re.findall("`(seedbed run items [^`]*)`", README)
+    (command,) = typed_commands("seedbed run items")
     outcome = seedbed.run("items", [*overrides_of(command), *SHORT], mine, quiet=True)
     assert outcome.failures == {}
     means = outcome.cells.groupby("variant")["val/ndcg_at_10"].mean()
@@ -292,8 +295,7 @@ def test_own_recommender(mine: Path) -> None:
 @pytest.mark.slow
 def test_results_trained_elsewhere(mine: Path, typed_commands: Typed) -> None:
     """The table, the command and the lines of Python as they stand."""
-    section = README.split("## Results trained elsewhere\n")[1].split("\n## ")[0]
-    table, code = (re.search(rf"```{kind}\n(.*?)```", section, re.DOTALL) for kind in ("csv", "python"))
+    table, code = (re.search(rf"```{kind}\n(.*?)```", PAGES["elsewhere.md"], re.DOTALL) for kind in ("text", "python"))
     assert table
     assert code
     (mine.parent / "results.csv").write_text(table[1])
@@ -322,24 +324,61 @@ def test_the_sample_is_what_the_command_prints() -> None:
     data = {"split": dict(zip(("train", "val", "test"), map(int, stated.groups()), strict=True))}
     curves = pd.DataFrame(columns=list(CURVE_COLUMNS))
     results = Results("spam_imbalance", config, tuple(config["variants"]), cells, curves, data, declared=DECLARED)
-    assert f"```\n{table_text(results).split(chr(10), 1)[1]}\n```" in README
+    printed = f"```\n{table_text(results).split(chr(10), 1)[1]}\n```"
+    assert printed in README
+    assert printed in PAGES["start.md"]
 
 
-def test_every_section_fits_on_a_screen() -> None:
-    sections = re.split(r"\n(?=##+ )", README)
-    assert {
-        section.splitlines()[0]: len(section.splitlines()) for section in sections if len(section.splitlines()) > 45
-    } == {}
+def test_the_readme_is_two_screens_and_a_page_is_soon_read() -> None:
+    assert len(README.splitlines()) <= 110
+    assert {name: length for name, page in PAGES.items() if (length := len(page.splitlines())) > 135} == {}
+    sections = {
+        f"{name}: {section.splitlines()[0]}": len(section.splitlines())
+        for name, page in PAGES.items()
+        for section in re.split(r"\n(?=##+ )", page.partition("```{toctree}")[0])
+    }
+    assert {title: length for title, length in sections.items() if length > 45} == {}
+
+
+def test_every_page_begins_with_a_command_and_is_in_the_list_of_pages() -> None:
+    listed = set(re.findall(r"\]\(([\w-]+\.md)\)", PAGES["index.md"]))
+    assert listed == set(PAGES) - {"README.md", "index.md"}
+    for name in listed:
+        assert re.match(r"# .+\n\n```(python)?\n", PAGES[name]), f"{name} begins otherwise"
+
+
+def test_links_lead_somewhere_in_the_repository() -> None:
+    """As a code host shows the pages: to a file, and there to a heading."""
+    for path in [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *REPOSITORY.glob("docs/*.md")]:
+        for link in re.findall(r"\]\((?!https?://)([^)]+)\)", path.read_text()):
+            file, _, heading = link.partition("#")
+            target = (path.parent / file).resolve() if file else path
+            assert target.is_file(), f"{path.name}: {link}"
+            anchors = (
+                [
+                    re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+                    for title in re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+                ]
+                if heading
+                else [""]
+            )
+            assert heading in anchors, f"{path.name}: {link}"
+
+
+def test_every_committed_report_is_in_the_gallery() -> None:
+    shown = set(re.findall(r"\)\]\(\.\./([^)]+/report\.md)\) \|", PAGES["gallery.md"]))  # to which its picture leads
+    assert shown == {path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob("experiments/**/report.md")}
 
 
 @pytest.mark.slow
-def test_overrides_in_the_readme_are_understood() -> None:
+def test_overrides_on_the_pages_are_understood() -> None:
     typed: set[tuple[str, ...]] = set()
-    for experiment, rest in re.findall(r"`seedbed run (\w+)([^`]*)`", README):
+    text = "\n".join(PAGES.values())
+    for experiment, rest in re.findall(r"`seedbed run (\w+)([^`]*)`", text):
         if experiment == "spam_imbalance" and "-m" not in rest:
             one = [] if "variant=" in rest else ["variant=none"]  # all six take six times as long
             typed.add((experiment, *(word for word in rest.split() if not word.startswith("--")), *one))
-    for override in re.findall(r"`(trainer\.[^`]+|data/encoder=\w+|data\.s\w+[^` ]*)`", README):
+    for override in re.findall(r"`(trainer\.[^`]+|data/encoder=\w+|data\.s\w+[^` ]*)`", text):
         if "FOLDER" not in override:
             of = {"trainer": "spam_imbalance", "data.scaler": "feature_imbalance", "data.size": "image_imbalance"}
             place = next((name for key, name in of.items() if override.startswith(key)), "text_imbalance")

@@ -1,0 +1,40 @@
+"""``seedbed merge``: brings home what was tracked in another store."""
+
+from __future__ import annotations
+
+import click
+
+from seedbed.cli.options import WithExamples, config_dir_option, debug_option
+
+
+@click.command(
+    cls=WithExamples,
+    examples="""
+    seedbed merge /media/stick/project             the store in a project folder that was copied from another machine
+    seedbed merge ../other/mlflow.db
+    MLFLOW_TRACKING_URI=https://team.example seedbed merge .     from the folder's own store to the team's server
+    """,
+)
+@click.argument("store", metavar="OTHER_STORE")
+@config_dir_option
+@debug_option
+def merge(store: str, config_dir: str | None) -> None:
+    """Copy what OTHER_STORE tracks, and this project does not, into this project's store.
+
+    OTHER_STORE is a project folder, its mlflow.db (mlartifacts/ beside it holds the files), or the address of a tracking
+    server or database. Launches, searches and cells are copied with their files; a cell (one variant under one seed) that is
+    finished here too, by its recipe, data and code, is not copied. Type the same command again after an interrupt, or when
+    there is more. Nothing in OTHER_STORE changes.
+    """
+    from seedbed.paths import project_folder
+    from seedbed.tracking.merging import merge as merge_stores
+    from seedbed.tracking.merging import other_store, said_of
+    from seedbed.training.progress import Display
+
+    project = project_folder(config_dir)
+    uri, of = other_store(store, project)
+    display = Display()
+    with display:
+        merged = merge_stores(uri, of, project, lambda done, total: display.preparing("the records", done, total))
+    for line in said_of(merged):
+        click.echo(line)
