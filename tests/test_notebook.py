@@ -23,9 +23,7 @@ SHORTER = {
 
 
 @pytest.mark.slow
-def test_the_cells_run_one_after_the_other(
-    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cells_run_one_after_the_other(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "first-run").mkdir()
     shutil.copy(empty_store, tmp_path / "first-run")
