@@ -96,7 +96,7 @@ def html(page: str, images: Mapping[str, bytes], title: str) -> str:
     """
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     own = {f"{name.removesuffix('.svg')}.png" for name in images}
-    reader.validateLink = lambda address: address in own  # type: ignore[method-assign]
+    reader.validateLink = lambda url: url in own  # type: ignore[method-assign]
     body = reader.render(page)
     body = re.sub(r'<img src="([^"]+)\.png"', lambda match: _embedded(match[1], images), body)
     # A mean and its spread, or the ends of an interval, stay in one line.
