@@ -48,7 +48,7 @@ make_venv() {
 # Prints "able version path" of the newest Python on the PATH; able is 1 when it can make a .venv for seedbed.
 best_python() {
   local name
-  for name in python3 python3.13 python3.12 python3.11; do
+  for name in python3 python3.14 python3.13 python3.12 python3.11; do
     "$name" - 2>/dev/null <<'PYTHON' || true
 import sys
 try:

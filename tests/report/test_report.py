@@ -749,6 +749,15 @@ def test_the_page_shows_markup_in_names_as_text(make_results, tmp_path):
     assert "&lt;script&gt;alert(1)" in path.read_text()
 
 
+def test_the_page_shows_links_and_images_in_names_as_text(make_results, tmp_path):
+    """A backtick ends the code in which a name stands in a sentence."""
+    hostile = "`![x](http://h.invalid/x.gif) [y](http://h.invalid/y)"
+    values = {hostile: {"test/accuracy": [0.5, 0.6]}, "b": {"test/accuracy": [0.5, 0.7]}}
+    [path] = write_report(make_results(values, plain_config()), tmp_path, formats=["html"])
+    assert "![x](http://h.invalid/x.gif)" in path.read_text()
+    assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", path.read_text())
+
+
 # ---- figures ----
 
 

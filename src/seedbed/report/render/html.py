@@ -92,9 +92,12 @@ _RULE = r'</tbody>\n<tfoot style="border-top: 2px solid #4a5560">\n\1</tfoot>'
 def html(page: str, images: Mapping[str, bytes], title: str) -> str:
     """``page`` in Markdown as HTML; ``images`` are SVG files by the name under which the page has them as PNG.
 
-    Raw HTML in the page is shown as text.
+    Raw HTML in the page is shown as text, and so is any other link or image, which a name may hold.
     """
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(page)
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    own = {f"{name.removesuffix('.svg')}.png" for name in images}
+    reader.validateLink = lambda url: url in own  # type: ignore[method-assign]
+    body = reader.render(page)
     body = re.sub(r'<img src="([^"]+)\.png"', lambda match: _embedded(match[1], images), body)
     # A mean and its spread, or the ends of an interval, stay in one line.
     body = re.sub(r"<td>(?=(?:<strong>)?[^<]{1,32}<)", '<td class="short">', body)
