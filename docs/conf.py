@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PAGES = ("docs", "experiments", "scripts", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = ("docs", "experiments", "scripts", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 """Where pages are: nothing else in the repository's folder is looked through."""
 
 project = "seedbed"
