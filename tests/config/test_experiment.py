@@ -33,6 +33,13 @@ def test_variants_and_seeds() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("typed", "restates"), [("seeds=30", True), ("seeds=[0,1,2]", False)])
+def test_more_seeds_than_the_files_restate_its_question(typed: str, restates: bool) -> None:
+    experiment = load_experiment(SPAM, [typed, "optimizer.lr=1e-3", "optimizer.weight_decay=0", "variant=none"])
+    assert [typed in experiment.restated, *experiment.restated[-1:]] == [restates, "optimizer.lr=1e-3"]
+
+
+@pytest.mark.slow
 def test_null_picks_all_variants() -> None:
     assert len(load_experiment(SPAM, ["variant=null"]).variants) == 6
 

@@ -88,7 +88,7 @@ class Experiment:
     notes: tuple[str, ...] = ()
     """What of the file's settings does not fit a choice that was made in place of the file's own, in sentences."""
     restated: tuple[str, ...] = ()
-    """The overrides that give a key the value, or make the choice, that the file has anyway."""
+    """The overrides that give a key the value, or make the choice, that the file has anyway, or ask for its seeds and more."""
     data_set: str = ""
     """The one of the data sets which the file lists that this is about; "" where it lists none."""
     of_data_set: tuple[str, ...] = ()
@@ -397,7 +397,7 @@ class Template:
 
 
 def _restates(override: Override, parsed: Sequence[Override], bare: DictConfig) -> bool:
-    """Whether the last override of this key gives it what it has without any."""
+    """Whether the last override of this key gives it what it has without any; of seeds, these and maybe more."""
     last = [item for item in parsed if item.key_or_group == override.key_or_group][-1]
     if last.is_delete() or last.package is not None:
         return False
@@ -408,10 +408,23 @@ def _restates(override: Override, parsed: Sequence[Override], bare: DictConfig) 
     except OmegaConfBaseException:
         return False
     given = OmegaConf.create({"value": last.value()}).value
+    if last.key_or_group == "seeds":
+        return _all_seeds_in(own, given)
     return own is not _NOTHING and own == given and type(own) is type(given)
 
 
 _NOTHING = object()
+
+
+def _all_seeds_in(own: Any, given: Any) -> bool:
+    """False where either names no seeds."""
+    try:
+        file, asked = (
+            seeds_of(OmegaConf.to_object(seeds) if OmegaConf.is_config(seeds) else seeds) for seeds in (own, given)
+        )
+    except ConfigError:
+        return False
+    return set(file) <= set(asked)
 
 
 def _variant_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:

@@ -39,6 +39,9 @@ RECORDED = tuple(column for column in CELL_COLUMNS if column != "experiment")
 """What the record says of a cell; what stands in results.csv too must be the same there."""
 # What is not in the record as it is in ``Results``.
 _OWN_FORM = ("cells", "curves", "jobs", "engines", "declared", "declared_by_launch", "predicted", "scored")
+# The tables beside the record of one data set, and of several.
+_TABLES = ("results.csv", "curves.csv", "comparisons.csv", "published.csv")
+_TABLES_OVER = ("results.csv", "comparisons.csv", "over_data_sets.csv")
 # Of config.data: where the data lie on one machine.
 _PLACES = ("root", *FILES_OF_DATA)
 
@@ -118,46 +121,15 @@ def _plain_job(job: Job) -> dict[str, Any]:
     return {name: plain(value) for name, value in others.items()} | {"cells": plain(table)}
 
 
-@dataclass(frozen=True)
-class Covered:
-    """What a report is about."""
-
-    launch: str
-    overrides: tuple[str, ...]
-    """Of the launch, those that change the recipe."""
-    cells: frozenset[tuple[str, str, int]]
-    """Data set ("" where the file lists none), variant and seed of each."""
-
-
-def covered(results: Results | Benchmark) -> Covered:
-    """What the report of these results is about."""
-    several = results.data_sets if isinstance(results, Benchmark) else {"": results}
-    return Covered(
-        results.launch,
-        tuple(next(iter(several.values())).overrides),
-        frozenset(
-            (name, str(variant), int(seed))
-            for name, each in several.items()
-            for variant, seed in zip(each.cells["variant"], each.cells["seed"], strict=True)
-        ),
-    )
-
-
-def covered_in(folder: Path) -> Covered | None:
-    """What the report in a folder is about; None where there is none, or it does not say so."""
+def tables_of(folder: Path) -> set[str]:
+    """The tables of numbers that the report in a folder was written with; none where it has no record that can be read."""
     try:
         content = json.loads((folder / RECORD).read_text("utf-8"))
-        several = content.get("data_sets") or {"": content}
-        variant, seed = RECORDED.index("variant"), RECORDED.index("seed")
-        return Covered(
-            str(content["launch"]),
-            tuple(next(iter(several.values()))["overrides"]),
-            frozenset(
-                (name, str(cell[variant]), int(cell[seed])) for name, each in several.items() for cell in each["cells"]
-            ),
+        return set(_TABLES_OVER if "data_sets" in content else _TABLES) | (
+            {"trials.csv"} if content.get("search") else set()
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return None
+    except (OSError, ValueError, TypeError, AttributeError):
+        return set()
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------

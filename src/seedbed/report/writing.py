@@ -27,7 +27,7 @@ from seedbed.report.files import (
 from seedbed.report.findings import FILE, read_findings
 from seedbed.report.footnotes import note_lines
 from seedbed.report.pictures.picture import KINDS, Picture, files_of
-from seedbed.report.record import RECORD, portable, record_json
+from seedbed.report.record import RECORD, portable, record_json, tables_of
 from seedbed.report.render.html import html
 from seedbed.report.render.latex import latex
 from seedbed.report.render.latex_tables import MARK, TABLES, table_files
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
     from seedbed.trained.inspection import Inspection
 
 FORMATS = ("md", "html", "tex", "csv")
-ALL_TABLES = (
-    "results.csv", "curves.csv", "comparisons.csv", "over_data_sets.csv", "published.csv", "trials.csv",
-)  # fmt: skip
-"""The tables of numbers that one report or another has."""
 SHOWN = re.compile(r"^!\[.*\]\(([\w.-]+)\.png\)$|^\\IfFileExists\{([\w.-]+)\.png\}", re.MULTILINE)
 """A picture in report.md, or in report.tex."""
 LONGEST_DESCRIPTION = 8000
@@ -93,7 +89,7 @@ def written(folder: Path, contents: Mapping[str, bytes | str], formats: Sequence
 
 
 def _of_an_earlier_report(folder: Path, formats: Sequence[str]) -> set[str]:
-    """The tables that reports have, and the pictures of the pages that are written anew but for those of pages that stay."""
+    """Its tables, as its record says which, and the pictures of the pages that are written anew but for those of pages that stay."""
     written_anew = {f"report.{name}" for name in formats}
     shown = {page: _pictures_in(folder / page) for page in ("report.md", "report.tex")}
     lost = set().union(*(names for page, names in shown.items() if page in written_anew))
@@ -105,8 +101,7 @@ def _of_an_earlier_report(folder: Path, formats: Sequence[str]) -> set[str]:
         for kind in KINDS
         if all((folder / f"{name}.{each}").is_file() for each in KINDS)
     }
-    tables = set(ALL_TABLES) if "csv" in formats and (folder / RECORD).is_file() else set()
-    return pictures | tables
+    return pictures | (tables_of(folder) if "csv" in formats else set())
 
 
 def _pictures_in(page: Path) -> set[str]:

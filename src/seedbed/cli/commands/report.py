@@ -87,8 +87,8 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder to write to; default: experiments/EXPERIMENT, or launches/RUN in it, where a report stands there which "
-    "that of a launch under overrides would not replace in full.",
+    help="Folder to write to; default: experiments/EXPERIMENT, and launches/RUN in it for a launch whose overrides ask for other "
+    "cells than the experiment's file: by another recipe, on other files of data, of some variants, data sets or seeds only.",
 )
 @config_dir_option
 @debug_option
@@ -108,6 +108,11 @@ def report(
 ) -> None:
     """Write the report of EXPERIMENT from the tracking store: Markdown, HTML, LaTeX, CSV and figures.
 
+    It goes to experiments/EXPERIMENT where the launch asked for all that the experiment's file asks for, and maybe for more
+    seeds (seeds=30). A launch under overrides that change what is trained, or that pick some variants, data sets or seeds, has
+    a folder of its own, experiments/EXPERIMENT/launches/RUN, so that a try never replaces the experiment's report; --output
+    puts it there.
+
     The format csv includes record.json: with it and the tables beside it, --from writes the report anew, so that its
     words can be mended without training.
     """
@@ -122,11 +127,17 @@ def report(
         require_choice("--format", name, FORMATS)
     check_writable(output or written or project_folder(config_dir) / "experiments" / experiment, "--output")
     results: Results | Benchmark
-    store = None
     if written is None:
-        results, learned, folder, store = _tracked(
+        results, learned, folder, own = _tracked(
             experiment, run_id, of_search, data_set, metric, computes_scores, config_dir
         )
+        if own and output is None:
+            output, asked_for = own
+            click.echo(
+                f"It asked for other cells than the experiment's file ({' '.join(asked_for)}), so its report goes to {output}. To "
+                f"write it to {folder}, add --output {shlex.quote(str(folder))}.",
+                err=True,
+            )
     elif run_id is None and not of_search and not computes_scores and data_set is None:
         results, learned, folder = _written(experiment, written, config_dir)
     else:
@@ -137,8 +148,6 @@ def report(
         click.echo(f"The report does not say what the model learned: {learned}", err=True)
     asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
     findings = folder / FILE  # wherever the pages go
-    if output is None and store is not None and not of_search:
-        output = _beside_what_covers_more(folder, results, store)
     for path in _write(results, output or folder, learned, {"findings": findings, **asked}):
         click.echo(path)
     if note := other_cells(findings, results):
@@ -158,30 +167,6 @@ def _write(
     return write_report(results, folder, learned=learned, **asked)
 
 
-def _beside_what_covers_more(folder: Path, results: Results | Benchmark, store: Store) -> Path | None:
-    """A folder of the launch, where its report would replace one of another recipe, or of cells that it left out; else None.
-
-    A launch of the experiment as its file states it replaces any.
-    """
-    from seedbed.report.record import covered, covered_in
-    from seedbed.report.replaced import what_would_be_lost
-    from seedbed.tracking.launches import narrowed
-
-    there = covered_in(folder)
-    if there is None or there.launch == results.launch:
-        return None
-    lost = what_would_be_lost(there, covered(results), narrowed=narrowed(store, results.launch))
-    if not lost:
-        return None
-    own = folder / "launches" / results.launch[:8]
-    click.echo(
-        f"The report in {folder}, of launch {there.launch[:8]}, stays as it is: {lost}. That of launch {results.launch[:8]} goes to "
-        f"{own}; to replace the other, add --output {shlex.quote(str(folder))}.",
-        err=True,
-    )
-    return own
-
-
 def _tracked(
     experiment: str,
     run_id: str | None,
@@ -190,24 +175,33 @@ def _tracked(
     metric: str | None,
     computes_scores: bool,
     config_dir: str | None,
-) -> tuple[Results | Benchmark, Inspection | str | None, Path, Store]:
-    """What a report needs, from the store, the folder that it goes to, and the store."""
+) -> tuple[Results | Benchmark, Inspection | str | None, Path, tuple[Path, list[str]] | None]:
+    """What a report needs, from the store, and the folder of such reports.
+
+    Last, where the launch asks for other cells than the experiment's file: a folder of its own, and the overrides that do.
+    """
     from seedbed.paths import project_folder
-    from seedbed.tracking.launches import find_any_launch, on_data_set
+    from seedbed.tracking.launches import asks_otherwise, find_any_launch, on_data_set
     from seedbed.tracking.store import open_project_store
 
     store = open_project_store(experiment, config_dir)
     launch = find_any_launch(store, run_id, of_search=of_search)
     click.echo(f"Reporting launch {launch.id[:8]} ({launch.command}) ...", err=True)
     folder = project_folder(config_dir) / "experiments" / experiment
+    own = folder / "launches" / (launch.above or launch.id)[:8]
     if launch.data_sets and data_set is None:
         if computes_scores:
             raise ConfigError("--scores: a report over several data sets shows no scores. Name one with --data-set.")
-        return _over_data_sets(store, launch, metric, config_dir), None, folder, store
+        asked_for = asks_otherwise(store, launch)
+        over = _over_data_sets(store, launch, metric, config_dir)
+        return over, None, folder, (own, asked_for) if asked_for else None
     launch = on_data_set(store, launch, data_set)
     results, learned = _on_one(store, launch, metric, computes_scores, config_dir)
-    below = "search" if results.search else re.sub(r"[^\w.-]", "_", launch.data_set)
-    return results, learned, folder / below, store
+    if results.search:
+        return results, learned, folder / "search", None
+    below = re.sub(r"[^\w.-]", "_", launch.data_set)
+    asked_for = asks_otherwise(store, launch)
+    return results, learned, folder / below, (own / below, asked_for) if asked_for else None
 
 
 def _over_data_sets(store: Store, launch: Launch, metric: str | None, config_dir: str | None) -> Benchmark:
