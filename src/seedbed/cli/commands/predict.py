@@ -65,9 +65,15 @@ def predict(
     from seedbed.cli.predict import FileOptions, prediction_text, questions_of
     from seedbed.serving.building import row_predictor_of
     from seedbed.trained.loading import find_variant
+    from seedbed.training.progress import Display
 
-    trained = find_variant(experiment, variant, run_id, config_dir, data_set=data_set)
-    predictor = row_predictor_of(trained, seed, threshold)
-    options = FileOptions.of(trained.config["data"], overrides)
-    questions = questions_of(predictor, texts, file, options, say=lambda sentence: click.echo(sentence, err=True))
-    click.echo(prediction_text(predictor, questions))
+    with Display() as display:
+        with display.doing("Loading the trained seeds"):
+            trained = find_variant(experiment, variant, run_id, config_dir, data_set=data_set)
+            predictor = row_predictor_of(trained, seed, threshold)
+        options = FileOptions.of(trained.config["data"], overrides)
+        with display.doing("Reading the questions"):
+            questions = questions_of(predictor, texts, file, options, say=display.say)
+        with display.doing(f"Asking {len(predictor.seeds)} trained seeds about {len(questions)} rows"):
+            answers = prediction_text(predictor, questions)
+    click.echo(answers)
