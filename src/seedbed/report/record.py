@@ -121,6 +121,43 @@ def _plain_job(job: Job) -> dict[str, Any]:
     return {name: plain(value) for name, value in others.items()} | {"cells": plain(table)}
 
 
+@dataclass(frozen=True)
+class About:
+    """What a report is about, in short."""
+
+    experiment: str
+    command: str
+    """Of its launch."""
+    date: str
+    """On which the last of its cells were asked for: 2026-11-25."""
+    variants: int
+    seeds: int
+    data_sets: int
+    """0 where the file lists none."""
+
+
+def about(folder: Path) -> About | None:
+    """What the report in a folder is about; None where it has no record that can be read."""
+    try:
+        content = json.loads((folder / RECORD).read_text("utf-8"))
+        several = content.get("data_sets")
+        each = list(several.values()) if several else [content]
+        launches = [launch for of_one in each for launch in of_one["launches"]]
+        seed = RECORDED.index("seed")
+        return About(
+            experiment=str(content["experiment"]),
+            command=content["command"]
+            if several
+            else next(row["command"] for row in launches if row["id"] == content["launch"]),
+            date=max(str(launch["started"]) for launch in launches)[:10],
+            variants=len(content["variants"]),
+            seeds=len({cell[seed] for of_one in each for cell in of_one["cells"]}),
+            data_sets=len(several or ()),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, StopIteration):
+        return None
+
+
 def tables_of(folder: Path) -> set[str]:
     """The tables of numbers that the report in a folder was written with; none where it has no record that can be read."""
     try:
