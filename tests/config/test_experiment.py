@@ -32,7 +32,6 @@ def test_variants_and_seeds() -> None:
     assert all(variant.config["optimizer"]["lr"] == 0.01 for variant in experiment.variants)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("typed", "restates"), [("seeds=30", True), ("seeds=[0,1,2]", False)])
 def test_more_seeds_than_the_files_restate_its_question(typed: str, restates: bool) -> None:
     experiment = load_experiment(SPAM, [typed, "optimizer.lr=1e-3", "optimizer.weight_decay=0", "variant=none"])

@@ -377,7 +377,7 @@ def test_a_launch_on_some_data_sets_is_reported_in_a_folder_of_its_own(
     whole = (folder / "results.csv").read_bytes()
     partial = run(trained, "data_sets=one").launch
     own = folder / "launches" / partial[:8]
-    said = f"(data_sets=one), so its report goes to {own}. To write it to {folder}, add --output {folder}.\n"
+    said = f"(data_sets=[one]), so its report goes to {own}. To write it to {folder}, add --output {folder}.\n"
     assert said in reported().stderr
     assert (folder / "results.csv").read_bytes() == whole
     assert len((own / "results.csv").read_text().splitlines()) == 5
@@ -387,7 +387,7 @@ def test_a_launch_on_some_data_sets_is_reported_in_a_folder_of_its_own(
     assert (folder / "one" / "results.csv").is_file()
     few = run(trained, "data_sets=one,two", "variant=none").launch
     assert (
-        f"(variant=none), so its report goes to {folder}/launches/{few[:8]}/two."
+        f"(variant=[none]), so its report goes to {folder}/launches/{few[:8]}/two."
         in reported("--data-set", "two").stderr
     )
     run(trained)

@@ -217,7 +217,7 @@ def test_found_rates_are_recorded_and_reported_and_only_new_seeds_find_theirs(
     assert variant.data.metrics["lr"] == pytest.approx(rates.mean())
     assert variant.data.metrics["lr_std"] == pytest.approx(rates.std())
     found = verify("messages", cells=None, config_dir=project)
-    assert all(check.identical for check in found.checks)
+    assert all(check.identical for check in found.checks), str(found)
     assert len(found.checks) == 2
 
     # A rate is not better than another: reports show it, and compare none.

@@ -148,13 +148,13 @@ def about(folder: Path) -> About | None:
             experiment=str(content["experiment"]),
             command=content["command"]
             if several
-            else next(row["command"] for row in launches if row["id"] == content["launch"]),
+            else next((row["command"] for row in launches if row["id"] == content["launch"]), ""),
             date=max(str(launch["started"]) for launch in launches)[:10],
             variants=len(content["variants"]),
             seeds=len({cell[seed] for of_one in each for cell in of_one["cells"]}),
             data_sets=len(several or ()),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, StopIteration):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None
 
 

@@ -11,11 +11,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from seedbed.errors import ConfigError
+from seedbed.report.blocks import InlineCode
 from seedbed.report.files import remove, write_files
 from seedbed.report.json_values import json_text
 from seedbed.report.record import About, about
 from seedbed.report.render.html import html
-from seedbed.report.render.markdown import escaped
+from seedbed.report.render.markdown import escaped, inline
 
 INDEX, WRITTEN = "index.html", "site.json"
 """The page that one opens, and the list of all files of a site, by which it is known as one."""
@@ -118,7 +119,7 @@ def _entry(report: _Report, pictures: dict[str, bytes]) -> list[str]:
     lines = []
     if report.below:
         lines.append(f"### {escaped(report.below)}")
-        lines.append(f"`{report.about.command}`")
+        lines.append(inline(InlineCode(report.about.command)))
     elif question := QUESTION.search(report.text):
         lines.append(question[0])
     if answer := ANSWER.search(report.text):

@@ -39,11 +39,17 @@ from seedbed.results import Results
 if TYPE_CHECKING:
     from seedbed.trained.inspection import Inspection
 
+Progress = Callable[[int, int], None]
+"""Takes how much is done, and of how much."""
 FORMATS = ("md", "html", "tex", "csv")
 SHOWN = re.compile(r"^!\[.*\]\(([\w.-]+)\.png\)$|^\\IfFileExists\{([\w.-]+)\.png\}", re.MULTILINE)
 """A picture in report.md, or in report.tex."""
 LONGEST_DESCRIPTION = 8000
 """MLflow takes so many characters of a tag at most."""
+
+
+def untold(done: int, total: int) -> None:
+    """What nobody follows."""
 
 
 def write_report(
@@ -56,11 +62,13 @@ def write_report(
     formats: Sequence[str] = FORMATS,
     learned: Inspection | str | None = None,
     findings: Path | None = None,
+    progress: Progress = untold,
 ) -> list[Path]:
     """Write the report of one experiment into ``folder`` and return the files, its pages first.
 
     ``learned`` is what was read off the weights of a rating variant, or a sentence on why nothing was.
-    ``findings`` are what is shown if it is about these cells; the file beside the report where none is named.
+    ``findings`` are what is shown if it is about these cells; the file beside the report where none is named. ``progress`` gets
+    the number of pictures that are drawn, and of all.
 
     Everything is computed before the first file is written; the same results give the same bytes.
     Raises ConfigError for an unknown metric, baseline, format or check.
@@ -72,7 +80,7 @@ def write_report(
     contents: dict[str, bytes | str] = {}
     if set(formats) - {"csv"}:
         said = read_findings(findings or folder / FILE, results)
-        contents |= _pages(replace(evidence, findings=said), formats)
+        contents |= _pages(replace(evidence, findings=said), formats, progress)
     if "csv" in formats:
         contents |= _tables(evidence)
     return written(folder, contents, formats)
@@ -113,12 +121,18 @@ def _pictures_in(page: Path) -> set[str]:
     return {first or second for first, second in SHOWN.findall(text)}
 
 
-def _pages(evidence: Evidence, formats: Sequence[str]) -> dict[str, bytes | str]:
-    return pages(blocks_of(evidence), formats, evidence.results, evidence.analysis.label(), commands(evidence))
+def _pages(evidence: Evidence, formats: Sequence[str], progress: Progress) -> dict[str, bytes | str]:
+    label, made_by = evidence.analysis.label(), commands(evidence)
+    return pages(blocks_of(evidence), formats, evidence.results, label, made_by, progress)
 
 
 def pages(
-    blocks: Sequence[Block], formats: Sequence[str], results: Results, label: str, made_by: Sequence[str]
+    blocks: Sequence[Block],
+    formats: Sequence[str],
+    results: Results,
+    label: str,
+    made_by: Sequence[str],
+    progress: Progress,
 ) -> dict[str, bytes | str]:
     """The pages asked for, and what lies beside them: pictures, and tables each in a file of its own.
 
@@ -126,7 +140,11 @@ def pages(
     """
     beside = bool({"md", "tex"} & set(formats))
     kinds: tuple[Kind, ...] = ("png", "svg") if beside else ("svg",)
-    files = files_of(pictures_of(blocks), kinds)
+    pictures = pictures_of(blocks)
+    files: dict[str, bytes] = {}
+    for number, picture in enumerate(pictures):
+        progress(number, len(pictures))
+        files |= files_of([picture], kinds)
     page = f"{markdown(blocks)}\n"
     makers: dict[str, Callable[[], str]] = {
         "md": lambda: page,

@@ -150,8 +150,8 @@ def report(
         if isinstance(learned, str):
             display.say(f"The report does not say what the model learned: {learned}")
         findings = folder / FILE  # wherever the pages go
-        with display.doing("Writing the report"):
-            paths = _write(results, output or folder, learned, {"findings": findings, **asked})
+        with display.doing("Writing the report") as progress:
+            paths = _write(results, output or folder, learned, {"findings": findings, "progress": progress, **asked})
     for path in paths:
         click.echo(path)
     if note := other_cells(findings, results):
