@@ -62,7 +62,7 @@ def test_a_run_prints_its_table_and_little_else(seedbed: Command, typed: Callabl
     assert len(done.stderr) < 5000
     for variant in ("none:", "oversample:"):
         assert sum(line.startswith(variant) for line in done.stderr.splitlines()) == 1
-    assert "poch" not in done.stderr
+    assert "Epoch" not in done.stderr
     again = typed("run", "messages", "trainer.max_epochs=30")
     assert "nothing to do" in again.stderr
     assert again.stdout == done.stdout
