@@ -77,7 +77,7 @@ def write_site(experiments: Path, folder: Path, title: str) -> Site:
         raise ConfigError(
             f"{folder / others[0]} is of no site that seedbed has written. Name another folder with --output."
         )
-    listed = {WRITTEN: json_text({"files": sorted(contents)})}
+    listed: dict[str, bytes | str] = {WRITTEN: json_text({"files": sorted(contents)})}
     write_files(folder, listed | contents, "--output")
     _remove(folder, sorted(earlier - set(contents)))
     return Site([folder / name for name in contents], left_out)

@@ -216,7 +216,7 @@ class PreparedStack:
 def prepare_stacks(store: Store, stacks: Sequence[RecordedStack], display: Display) -> list[PreparedStack]:
     """Load and split the data: everything that can be wrong is found here, before any training."""
     tables: dict[str, Dataset] = {}
-    prepared = []
+    prepared: list[PreparedStack] = []
     with display.doing("Preparing the cells") as progress:
         for stack in stacks:
             progress(len(prepared), len(stacks))

@@ -115,7 +115,7 @@ class StackTrainer:
     def _found_rates(
         self, data: Sequence[SeedData], device: int | None, tests: Callable[[int], None]
     ) -> list[FoundRate]:
-        rates = []
+        rates: list[FoundRate] = []
         for item in data:
             tests(len(rates))
             rates.append(found_rate(self.builder, item, device))

