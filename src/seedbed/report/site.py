@@ -71,7 +71,7 @@ def write_site(experiments: Path, folder: Path, title: str) -> Site:
     contents: dict[str, bytes | str] = {each.page: (each.folder / PAGE).read_bytes() for each in reports}
     pictures: dict[str, bytes] = {}
     page = _index(reports, title, pictures)
-    contents = {INDEX: html(page, pictures, title)} | contents
+    contents = {INDEX: html(page, pictures, title), **contents}
     earlier = _earlier(folder)
     if others := [name for name in contents if (folder / name).exists() and name not in earlier]:
         raise ConfigError(
