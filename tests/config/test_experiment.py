@@ -32,10 +32,18 @@ def test_variants_and_seeds() -> None:
     assert all(variant.config["optimizer"]["lr"] == 0.01 for variant in experiment.variants)
 
 
-@pytest.mark.parametrize(("typed", "restates"), [("seeds=30", True), ("seeds=[0,1,2]", False)])
-def test_more_seeds_than_the_files_restate_its_question(typed: str, restates: bool) -> None:
-    experiment = load_experiment(SPAM, [typed, "optimizer.lr=1e-3", "optimizer.weight_decay=0", "variant=none"])
-    assert [typed in experiment.restated, *experiment.restated[-1:]] == [restates, "optimizer.lr=1e-3"]
+@pytest.mark.parametrize(
+    ("typed", "restates"),
+    [
+        ("seeds=30", True),
+        ("seeds=[0,1,2]", False),
+        ("variant=[smote,none,class_weights,undersample,oversample,text_augment]", True),
+        ("variant=[none]", False),
+    ],
+)
+def test_what_asks_for_all_that_the_file_asks_for_restates_it(typed: str, restates: bool) -> None:
+    experiment = load_experiment(SPAM, [typed, "optimizer.lr=1e-3", "optimizer.weight_decay=0"])
+    assert experiment.restated == ((typed,) if restates else ()) + ("optimizer.lr=1e-3",)
 
 
 @pytest.mark.slow

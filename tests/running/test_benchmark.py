@@ -390,7 +390,7 @@ def test_a_launch_on_some_data_sets_is_reported_in_a_folder_of_its_own(
         f"(variant=[none]), so its report goes to {folder}/launches/{few[:8]}/two."
         in reported("--data-set", "two").stderr
     )
-    run(trained)
+    run(trained, "data_sets=two,one,mixed")
     assert "launches" not in reported().stderr
     assert (folder / "results.csv").read_bytes() == whole
 

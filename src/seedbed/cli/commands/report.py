@@ -111,8 +111,8 @@ def report(
 
     It goes to experiments/EXPERIMENT where the launch asked for all that the experiment's file asks for, and maybe for more
     seeds (seeds=30). A launch under overrides that change what is trained, or that pick some variants, data sets or seeds, has
-    a folder of its own, experiments/EXPERIMENT/launches/RUN, so that a try never replaces the experiment's report; --output
-    puts it there.
+    a folder of its own, experiments/EXPERIMENT/launches/RUN, so that a try never replaces the experiment's report, unless
+    --output names that folder.
 
     The format csv includes record.json: with it and the tables beside it, --from writes the report anew, so that its
     words can be mended without training.
