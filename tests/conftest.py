@@ -264,7 +264,7 @@ def seedbed(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return command
 
 
-CONFIGURED = ("run", "report", "power", "status", "ui", "verify", "diff", "search")
+CONFIGURED = ("run", "report", "power", "status", "ui", "verify", "diff", "search", "site")
 
 
 # ---- the mark slow: what it includes, and where it is not true -------------------------------------------------------

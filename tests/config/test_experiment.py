@@ -32,6 +32,20 @@ def test_variants_and_seeds() -> None:
     assert all(variant.config["optimizer"]["lr"] == 0.01 for variant in experiment.variants)
 
 
+@pytest.mark.parametrize(
+    ("typed", "restates"),
+    [
+        ("seeds=30", True),
+        ("seeds=[0,1,2]", False),
+        ("variant=[smote,none,class_weights,undersample,oversample,text_augment]", True),
+        ("variant=[none]", False),
+    ],
+)
+def test_what_asks_for_all_that_the_file_asks_for_restates_it(typed: str, restates: bool) -> None:
+    experiment = load_experiment(SPAM, [typed, "optimizer.lr=1e-3", "optimizer.weight_decay=0"])
+    assert experiment.restated == ((typed,) if restates else ()) + ("optimizer.lr=1e-3",)
+
+
 @pytest.mark.slow
 def test_null_picks_all_variants() -> None:
     assert len(load_experiment(SPAM, ["variant=null"]).variants) == 6

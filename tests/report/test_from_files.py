@@ -66,7 +66,7 @@ def test_words_are_mended_and_the_recipe_is_kept(trained_project: Path, tmp_path
 def test_what_was_learned_is_written_without_weights(project: Path, tmp_path: Path) -> None:
     train(project, "report.learned=biased", "trainer.max_epochs=2")
     folder = project / "experiments" / "stars"
-    assert report(project, "stars").exit_code == 0
+    assert report(project, "stars", "--output", str(folder)).exit_code == 0
     before = files(folder)
     assert b"Read off the weights of biased, 3 seeds." in before["report.md"]
     forget(project)

@@ -363,7 +363,7 @@ def test_status_shows_what_the_file_asks_for_whatever_the_latest_launch_was_abou
 
 
 @pytest.mark.slow
-def test_a_report_on_some_data_sets_does_not_replace_that_on_all(
+def test_a_launch_on_some_data_sets_is_reported_in_a_folder_of_its_own(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def reported(*more: str) -> Result:
@@ -376,18 +376,22 @@ def test_a_report_on_some_data_sets_does_not_replace_that_on_all(
     reported()
     whole = (folder / "results.csv").read_bytes()
     partial = run(trained, "data_sets=one").launch
-    said = reported().stderr
-    assert (
-        f"{folder}, of launch {store_of(trained).launches()[1].id[:8]}, stays as it is: this launch lacks data sets mixed and two"
-        in said
-    )
     own = folder / "launches" / partial[:8]
+    said = f"(data_sets=[one]), so its report goes to {own}. To write it to {folder}, add --output {folder}.\n"
+    assert said in reported().stderr
     assert (folder / "results.csv").read_bytes() == whole
     assert len((own / "results.csv").read_text().splitlines()) == 5
-    assert "stays as it is" not in reported("--output", str(folder)).stderr, "who names the folder means it"
+    assert str(own) not in reported("--output", str(folder)).stderr, "who names the folder means it"
     assert (folder / "results.csv").read_bytes() == (own / "results.csv").read_bytes()
-    run(trained)
-    assert "stays as it is" not in reported().stderr, "all that the file asks for replaces a part of it"
+    assert str(own) not in reported("--data-set", "one").stderr, "it lacks nothing on that data set"
+    assert (folder / "one" / "results.csv").is_file()
+    few = run(trained, "data_sets=one,two", "variant=none").launch
+    assert (
+        f"(variant=[none]), so its report goes to {folder}/launches/{few[:8]}/two."
+        in reported("--data-set", "two").stderr
+    )
+    run(trained, "data_sets=two,one,mixed")
+    assert "launches" not in reported().stderr
     assert (folder / "results.csv").read_bytes() == whole
 
 

@@ -29,6 +29,7 @@ from seedbed.tracking.store import NothingTracked
 from tests.cli.test_completion import offered
 from tests.running.test_runner import store_of
 from tests.running.test_verify import here
+from tests.shown import Shown
 from tests.stored import file_names, runs
 
 __all__ = ["here"]
@@ -200,7 +201,9 @@ def test_found_rates_are_recorded_and_reported_and_only_new_seeds_find_theirs(
     draw_only()
     first = run("messages", ["variant=none", "seeds=1", *AUTO], project)
     assert (first.trained, first.failures) == (1, {})
-    more = run("messages", ["variant=none", "seeds=2", *AUTO], project)
+    shown = Shown()
+    more = run("messages", ["variant=none", "seeds=2", *AUTO], project, display=shown)
+    assert ("none", 1, 1, 1, 0, "range test") in shown.trained
     assert (more.trained, more.failures) == (1, {})
     suggested = find_lr("messages", ["variant=none", "seeds=2", *FAST], project).tests["none"]
     rates = more.cells.set_index("seed")["lr"]
@@ -214,7 +217,7 @@ def test_found_rates_are_recorded_and_reported_and_only_new_seeds_find_theirs(
     assert variant.data.metrics["lr"] == pytest.approx(rates.mean())
     assert variant.data.metrics["lr_std"] == pytest.approx(rates.std())
     found = verify("messages", cells=None, config_dir=project)
-    assert all(check.identical for check in found.checks)
+    assert all(check.identical for check in found.checks), str(found)
     assert len(found.checks) == 2
 
     # A rate is not better than another: reports show it, and compare none.

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,6 +30,7 @@ from seedbed.training import workers
 from seedbed.training.workers import Workers
 from tests.conftest import TrainOnce
 from tests.running.test_runner import store_of
+from tests.shown import Shown
 from tests.stored import client_of, runs
 from tests.tasks.test_rating import EXPERIMENT
 
@@ -72,6 +74,7 @@ class Here(Executor):
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_device", [0])
+    monkeypatch.setattr(workers, "_words", [SimpleQueue()])
     monkeypatch.setattr(Workers, "pool", lambda *_: Here())
 
 
@@ -190,7 +193,10 @@ def test_other_versions_give_a_tolerance_and_are_named(here: None, of_one_varian
     (point,) = client_of(store).get_metric_history(seed_run(store, "none", 1).id, "test/loss")
     seed_run(store, "none", 1).log(curves=[("test/loss", point.step, point.value + 1e-5)])
     client_of(store).set_tag(seed_run(store, "none", 2).id, "seedbed.outcome", "diverged")
-    found = verify("messages", config_dir=of_one_variant)
+    shown = Shown()
+    found = verify("messages", config_dir=of_one_variant, display=shown)
+    assert shown.done["Preparing the cells"] == [(0, 1)]
+    assert sum(advance for *_, advance, _ in shown.trained) == 3 * 2, "epochs of all seeds"
     same, near, other = found.checks
     assert same.identical
     assert str(near) == "none, seed 1: within 0.001 (largest difference 1e-05, test/loss)"

@@ -165,9 +165,9 @@ def test_a_recommender_of_ones_own_recommends_and_is_inspected(
     assert " of 2 seeds" in said
     (tmp_path / "my.csv").write_text("Film 1,5\n")
     assert "For a new user" in ask("recommend", "stars", "--ratings", str(tmp_path / "my.csv")).output
-    done = ask("report", "stars", "--format", "md")
+    done = ask("report", "stars", "--format", "md", "--output", str(project / "written"))
     assert done.exit_code == 0, done.output
-    page = (project / "experiments" / "stars" / "report.md").read_text()
+    page = (project / "written" / "report.md").read_text()
     assert "Read off the weights of" in page
     assert "| nearest to it |" in page
     assert export("stars", config_dir=project).query == json.dumps({"dataframe_records": [{"user": "u0", "k": 5}]})
@@ -184,7 +184,7 @@ def test_a_task_that_says_nothing_is_reported_and_not_asked(
     assert "has the task owntasks.SilentAbsolute" in ask("recommend", "stars", "--user", "u3").output
     with pytest.raises(SeedbedError, match="only an experiment with task=classification"):
         export("stars", config_dir=project)
-    done = ask("report", "stars", "--format", "md")
+    done = ask("report", "stars", "--format", "md", "--output", str(project / "written"))
     assert done.exit_code == 0, done.output
     assert "does not say what the model learned" not in done.output
-    assert "Read off the weights" not in (project / "experiments" / "stars" / "report.md").read_text()
+    assert "Read off the weights" not in (project / "written" / "report.md").read_text()

@@ -198,10 +198,13 @@ def test_a_launch_reports_its_losses_and_what_it_was_asked(project: Path, draw_o
     ]
     outcome = run("matrix", [*COLUMNS, *asked], config_dir=project)
     assert not outcome.failures
-    done = CliRunner().invoke(main, ["report", "matrix", "--format", "md", "--config-dir", str(project)])
+    to = project / "written"
+    done = CliRunner().invoke(
+        main, ["report", "matrix", "--format", "md", "--config-dir", str(project), "--output", str(to)]
+    )
     assert done.exit_code == 0, done.output
-    page = (project / "experiments" / "matrix" / "report.md").read_text()
-    assert (project / "experiments" / "matrix" / "loss.png").stat().st_size > 10_000
+    page = (to / "report.md").read_text()
+    assert (to / "loss.png").stat().st_size > 10_000
 
     losses = outcome.curves[outcome.curves["metric"] == "train/loss"].set_index(["variant", "epoch"])["value"]
     assert losses["all", 2].mean() < losses["all", 0].mean()

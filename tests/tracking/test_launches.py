@@ -7,7 +7,7 @@ import json
 import pytest
 
 from seedbed.errors import TrackingError
-from seedbed.tracking.launches import find_launch, jobs_of_sweep, overrides_of, recipe_overrides
+from seedbed.tracking.launches import asks_otherwise, find_launch, jobs_of_sweep, overrides_of, recipe_overrides
 from seedbed.tracking.names import OVERRIDES
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.store import Store
@@ -38,6 +38,22 @@ def test_the_overrides_of_a_launch_are_whole_also_where_a_param_cuts_them(store:
     long.artifact(OVERRIDES, json.dumps(typed))
     assert overrides_of(store, store.launch(long.id)) == typed
     assert recipe_overrides(store, store.launch(long.id)) == ["optimizer.lr=0.1"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "otherwise"),
+    [
+        (["report.rope=0.1", "tracking.pictures=false", "trainer.accelerator=cpu"], []),
+        (["seeds=30", "+model.depth=3", "data/encoder=tfidf"], ["+model.depth=3", "data/encoder=tfidf"]),
+        (["seeds=2", "variant=none", "data.path=mine.csv"], ["seeds=2", "variant=none", "data.path=mine.csv"]),
+    ],
+)
+def test_other_cells_than_the_files_are_other_settings_files_variants_or_fewer_seeds(
+    store: Store, typed: list[str], otherwise: list[str]
+) -> None:
+    run = store.start("l", "launch", {})
+    run.log(params={"overrides": typed, "restated": ["seeds=30"]})
+    assert asks_otherwise(store, store.launch(run.id)) == otherwise
 
 
 def test_jobs_of_a_sweep_stand_in_the_order_of_their_numbers(store: Store) -> None:

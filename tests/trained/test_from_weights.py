@@ -129,7 +129,6 @@ def test_a_report_computes_them_when_asked_and_finds_them_afterwards(trained_pro
     assert "--scores computes them from the weights" in plain.stderr
     assert read_record("messages", tmp_path / "plain").results.scored is None
     asked = report(trained_project, tmp_path / "asked", "--scores")
-    assert "Preparing scores of oversample from its weights" in asked.stderr
     assert (
         "Scores of 6 seeds (3 of none, 3 of oversample) were computed from their weights. They are kept" in asked.stderr
     )

@@ -146,9 +146,10 @@ def test_what_the_source_read_must_be_readable() -> None:
 @pytest.mark.slow
 def test_the_report_of_a_project_says_what_was_learned(project: Path, draw_only: Callable[..., None]) -> None:
     def report() -> tuple[str, str]:
-        done = CliRunner().invoke(main, ["report", "stars", "--format", "md", "--config-dir", str(project)])
+        to = ["--output", str(project / "written")]
+        done = CliRunner().invoke(main, ["report", "stars", "--format", "md", "--config-dir", str(project), *to])
         assert done.exit_code == 0, done.output
-        return done.output, (project / "experiments" / "stars" / "report.md").read_text()
+        return done.output, (project / "written" / "report.md").read_text()
 
     draw_only("predictions")
     few = "trainer.max_epochs=3"
@@ -157,7 +158,7 @@ def test_the_report_of_a_project_says_what_was_learned(project: Path, draw_only:
     assert "Read off the weights of biased, 3 seeds." in text
     assert "| Film 5 | 1 |" in text
     assert "| nearest to it |" in text
-    assert (project / "experiments" / "stars" / "predictions.png").stat().st_size > 10_000
+    assert (project / "written" / "predictions.png").stat().st_size > 10_000
     train(project, few, "report.learned=biased", "variant=plain")
     assert "Read off the weights of plain, 3 seeds." in report()[1]
     (project / "ratings.csv").write_text("who,what,stars\nu1,Film 1,3\nu2,Film 2,4\n")

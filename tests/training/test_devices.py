@@ -202,17 +202,17 @@ def test_a_worker_ends_with_a_process_that_was_killed_and_ignores_what_interrupt
 
 
 def say(stack: str) -> None:
-    workers._words[0].put((stack, 3, []))
+    workers._words[0].put(workers.Word(stack, None, 3, []))
 
 
 def test_who_listens_hears_how_far_a_worker_is() -> None:
     heard: queue.Queue[Any] = queue.Queue()
     with workers.Workers() as started:
         pool = started.pool(settings("cpu"), [0], threads=1)
-        with started.hearing("mine", lambda epochs, points: heard.put((epochs, points))):
+        with started.hearing("mine", heard.put):
             for stack in ("another", "mine"):
                 pool.submit(say, stack).result()
-            assert heard.get(timeout=20) == (3, [])
+            assert heard.get(timeout=20) == ("mine", None, 3, [])
         assert heard.empty()
 
 
@@ -225,9 +225,9 @@ def test_a_worker_says_which_epochs_are_done_and_gives_their_points(monkeypatch:
     of = config(max_epochs=2)
     (result,), _ = workers.train_in_worker(of, TABLE, data_of([0]), code_of(recipe_of(of)), "mine")
     words = [said.get_nowait() for _ in range(said.qsize())]
-    assert {stack for stack, _, _ in words} == {"mine"}
-    assert [epochs for _, epochs, points in words if not points] == [1, 2, 2]
-    assert [point for _, _, points in words for of_seed in points for point in of_seed] == result.curves
+    assert {word.stack for word in words} == {"mine"}
+    assert [word.epochs for word in words if not word.points] == [1, 2, 2]
+    assert [point for word in words for of_seed in word.points for point in of_seed] == result.curves
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from seedbed.cli.commands.report import report
 from seedbed.cli.commands.run import run
 from seedbed.cli.commands.schedule import schedule
 from seedbed.cli.commands.search import search
+from seedbed.cli.commands.site import site
 from seedbed.cli.commands.status import status
 from seedbed.cli.commands.ui import ui
 from seedbed.cli.commands.verify import verify
@@ -57,7 +58,7 @@ def main() -> None:
 
 
 for command in (
-    run, search, report, power, status, diff, verify, import_results, merge, recommend, predict, export, schedule, lr_find, data, ui,
+    run, search, report, site, power, status, diff, verify, import_results, merge, recommend, predict, export, schedule, lr_find, data, ui,
     completion_script,
 ):  # fmt: skip
     main.add_command(command)

@@ -28,6 +28,8 @@ class WithExamples(click.Command):
                 formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
 
 
+STARTING = "Loading PyTorch and Lightning"
+"""What is shown while what trains is imported, which takes seconds."""
 WHAT_IS_KEPT = "Finished cells and trials are kept, and the same command goes on from them."
 
 

@@ -88,7 +88,8 @@ class Experiment:
     notes: tuple[str, ...] = ()
     """What of the file's settings does not fit a choice that was made in place of the file's own, in sentences."""
     restated: tuple[str, ...] = ()
-    """The overrides that give a key the value, or make the choice, that the file has anyway."""
+    """The overrides that give a key the value, or make the choice, that the file has anyway, pick all that it lists, or ask for
+    its seeds and more."""
     data_set: str = ""
     """The one of the data sets which the file lists that this is about; "" where it lists none."""
     of_data_set: tuple[str, ...] = ()
@@ -214,6 +215,8 @@ class _File:
     """The variants that the command picks."""
     data_sets: dict[str, list[str]]
     """The overrides of each data set that the command picks; {} where the file lists none."""
+    restated: tuple[str, ...]
+    """As ``Experiment.restated``."""
 
     @classmethod
     def read(cls, name: str, overrides: Sequence[str], config_dir: str | os.PathLike[str] | None) -> _File:
@@ -233,6 +236,11 @@ class _File:
         own = {variant: by_group(texts, base.groups) for variant, texts in _variant_overrides(base.place, bare).items()}
         chosen = _chosen(typed, own, VARIANT)
         _check_own_overrides({variant: own[variant] for variant in chosen}, base)
+        data_sets = _data_sets(base, bare, typed, config_dir)
+        picks_all = {
+            VARIANT.key: len(chosen) == len(own),
+            DATA_SET.key: len(data_sets) == len(data_set_overrides(base.place, bare)),
+        }
         return cls(
             base=base,
             project=project,
@@ -242,7 +250,12 @@ class _File:
             typed=tuple(item for item in typed if item.key_or_group != DATA_SET.key),
             variants=own,
             chosen=chosen,
-            data_sets=_data_sets(base, bare, typed, config_dir),
+            data_sets=data_sets,
+            restated=tuple(
+                str(item.input_line)
+                for item in typed
+                if picks_all.get(item.key_or_group) or _restates(item, typed, bare)
+            ),
         )
 
 
@@ -295,7 +308,7 @@ def _on_data_set(file: _File, data_set: str, of_data_set: Sequence[str]) -> Expe
         notes=tuple(
             dict.fromkeys([*notes_on_others(meant, typed), *(note for _, notes in composed for note in notes)])
         ),
-        restated=tuple(str(item.input_line) for item in typed if _restates(item, typed, file.bare)),
+        restated=file.restated,
         data_set=data_set,
         of_data_set=tuple(of_data_set),
     )
@@ -406,7 +419,7 @@ class Template:
 
 
 def _restates(override: Override, parsed: Sequence[Override], bare: DictConfig) -> bool:
-    """Whether the last override of this key gives it what it has without any."""
+    """Whether the last override of this key gives it what it has without any; of seeds, these and maybe more."""
     last = [item for item in parsed if item.key_or_group == override.key_or_group][-1]
     if last.is_delete() or last.package is not None:
         return False
@@ -417,10 +430,23 @@ def _restates(override: Override, parsed: Sequence[Override], bare: DictConfig) 
     except OmegaConfBaseException:
         return False
     given = OmegaConf.create({"value": last.value()}).value
+    if last.key_or_group == "seeds":
+        return _all_seeds_in(own, given)
     return own is not _NOTHING and own == given and type(own) is type(given)
 
 
 _NOTHING = object()
+
+
+def _all_seeds_in(own: Any, given: Any) -> bool:
+    """False where either names no seeds."""
+    try:
+        file, asked = (
+            seeds_of(OmegaConf.to_object(seeds) if OmegaConf.is_config(seeds) else seeds) for seeds in (own, given)
+        )
+    except ConfigError:
+        return False
+    return set(file) <= set(asked)
 
 
 def _variant_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:

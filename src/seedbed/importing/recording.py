@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -77,8 +76,7 @@ def import_from(
             )
         project = project_folder(config_dir)
         uri = tracking_uri or store_uri(project)
-        progress = partial(display.preparing, f"the runs of {mlflow}")
-        with display:
+        with display, display.doing(f"Reading the runs of {mlflow}") as progress:
             runs = read_experiment(str(mlflow), uri, project, keys=keys, query=query, progress=progress)
         source = ["--mlflow", str(mlflow)]
     options = {"--curves": curves, "--tracking-uri": tracking_uri, "--filter": query or None}
@@ -128,8 +126,8 @@ def _recorded(
     if latest is not None and latest.key == key and latest.status == "FINISHED":
         display.say("All of this was imported already: nothing to do.")
         return read_results(store, latest)
-    progress = partial(display.preparing, f"the records of {len(runs.runs)} runs")
-    record_import(store, results, {"key": key, "command": command}, progress)
+    with display.doing(f"Recording {len(runs.runs)} runs") as progress:
+        record_import(store, results, {"key": key, "command": command}, progress)
     results = read_results(store, find_launch(store))
     _describe(store, results)
     display.say(

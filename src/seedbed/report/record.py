@@ -39,6 +39,9 @@ RECORDED = tuple(column for column in CELL_COLUMNS if column != "experiment")
 """What the record says of a cell; what stands in results.csv too must be the same there."""
 # What is not in the record as it is in ``Results``.
 _OWN_FORM = ("cells", "curves", "jobs", "engines", "declared", "declared_by_launch", "predicted", "scored")
+# The tables beside the record of one data set, and of several.
+_TABLES = ("results.csv", "curves.csv", "comparisons.csv", "published.csv")
+_TABLES_OVER = ("results.csv", "comparisons.csv", "over_data_sets.csv")
 # Of config.data: where the data lie on one machine.
 _PLACES = ("root", *FILES_OF_DATA)
 
@@ -119,45 +122,51 @@ def _plain_job(job: Job) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Covered:
-    """What a report is about."""
+class About:
+    """What a report is about, in short."""
 
-    launch: str
-    overrides: tuple[str, ...]
-    """Of the launch, those that change the recipe."""
-    cells: frozenset[tuple[str, str, int]]
-    """Data set ("" where the file lists none), variant and seed of each."""
-
-
-def covered(results: Results | Benchmark) -> Covered:
-    """What the report of these results is about."""
-    several = results.data_sets if isinstance(results, Benchmark) else {"": results}
-    return Covered(
-        results.launch,
-        tuple(next(iter(several.values())).overrides),
-        frozenset(
-            (name, str(variant), int(seed))
-            for name, each in several.items()
-            for variant, seed in zip(each.cells["variant"], each.cells["seed"], strict=True)
-        ),
-    )
+    experiment: str
+    command: str
+    """Of its launch."""
+    date: str
+    """On which the last of its cells were asked for: 2026-11-25."""
+    variants: int
+    seeds: int
+    data_sets: int
+    """0 where the file lists none."""
 
 
-def covered_in(folder: Path) -> Covered | None:
-    """What the report in a folder is about; None where there is none, or it does not say so."""
+def about(folder: Path) -> About | None:
+    """What the report in a folder is about; None where it has no record that can be read."""
     try:
         content = json.loads((folder / RECORD).read_text("utf-8"))
-        several = content.get("data_sets") or {"": content}
-        variant, seed = RECORDED.index("variant"), RECORDED.index("seed")
-        return Covered(
-            str(content["launch"]),
-            tuple(next(iter(several.values()))["overrides"]),
-            frozenset(
-                (name, str(cell[variant]), int(cell[seed])) for name, each in several.items() for cell in each["cells"]
-            ),
+        several = content.get("data_sets")
+        each = list(several.values()) if several else [content]
+        launches = [launch for of_one in each for launch in of_one["launches"]]
+        seed = RECORDED.index("seed")
+        return About(
+            experiment=str(content["experiment"]),
+            command=content["command"]
+            if several
+            else next((row["command"] for row in launches if row["id"] == content["launch"]), ""),
+            date=max(str(launch["started"]) for launch in launches)[:10],
+            variants=len(content["variants"]),
+            seeds=len({cell[seed] for of_one in each for cell in of_one["cells"]}),
+            data_sets=len(several or ()),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         return None
+
+
+def tables_of(folder: Path) -> set[str]:
+    """The tables of numbers that the report in a folder was written with; none where it has no record that can be read."""
+    try:
+        content = json.loads((folder / RECORD).read_text("utf-8"))
+        return set(_TABLES_OVER if "data_sets" in content else _TABLES) | (
+            {"trials.csv"} if content.get("search") else set()
+        )
+    except (OSError, ValueError, TypeError, AttributeError):
+        return set()
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------

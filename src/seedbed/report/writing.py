@@ -27,7 +27,7 @@ from seedbed.report.files import (
 from seedbed.report.findings import FILE, read_findings
 from seedbed.report.footnotes import note_lines
 from seedbed.report.pictures.picture import KINDS, Picture, files_of
-from seedbed.report.record import RECORD, portable, record_json
+from seedbed.report.record import RECORD, portable, record_json, tables_of
 from seedbed.report.render.html import html
 from seedbed.report.render.latex import latex
 from seedbed.report.render.latex_tables import MARK, TABLES, table_files
@@ -39,15 +39,17 @@ from seedbed.results import Results
 if TYPE_CHECKING:
     from seedbed.trained.inspection import Inspection
 
+Progress = Callable[[int, int], None]
+"""Takes how much is done, and of how much."""
 FORMATS = ("md", "html", "tex", "csv")
-ALL_TABLES = (
-    "results.csv", "curves.csv", "comparisons.csv", "over_data_sets.csv", "published.csv", "trials.csv",
-)  # fmt: skip
-"""The tables of numbers that one report or another has."""
 SHOWN = re.compile(r"^!\[.*\]\(([\w.-]+)\.png\)$|^\\IfFileExists\{([\w.-]+)\.png\}", re.MULTILINE)
 """A picture in report.md, or in report.tex."""
 LONGEST_DESCRIPTION = 8000
 """MLflow takes so many characters of a tag at most."""
+
+
+def untold(done: int, total: int) -> None:
+    """What nobody follows."""
 
 
 def write_report(
@@ -60,11 +62,13 @@ def write_report(
     formats: Sequence[str] = FORMATS,
     learned: Inspection | str | None = None,
     findings: Path | None = None,
+    progress: Progress = untold,
 ) -> list[Path]:
     """Write the report of one experiment into ``folder`` and return the files, its pages first.
 
     ``learned`` is what was read off the weights of a rating variant, or a sentence on why nothing was.
-    ``findings`` are what is shown if it is about these cells; the file beside the report where none is named.
+    ``findings`` are what is shown if it is about these cells; the file beside the report where none is named. ``progress`` gets
+    the number of pictures that are drawn, and of all.
 
     Everything is computed before the first file is written; the same results give the same bytes.
     Raises ConfigError for an unknown metric, baseline, format or check.
@@ -76,7 +80,7 @@ def write_report(
     contents: dict[str, bytes | str] = {}
     if set(formats) - {"csv"}:
         said = read_findings(findings or folder / FILE, results)
-        contents |= _pages(replace(evidence, findings=said), formats)
+        contents |= _pages(replace(evidence, findings=said), formats, progress)
     if "csv" in formats:
         contents |= _tables(evidence)
     return written(folder, contents, formats)
@@ -93,7 +97,7 @@ def written(folder: Path, contents: Mapping[str, bytes | str], formats: Sequence
 
 
 def _of_an_earlier_report(folder: Path, formats: Sequence[str]) -> set[str]:
-    """The tables that reports have, and the pictures of the pages that are written anew but for those of pages that stay."""
+    """Its tables, as its record says which, and the pictures of the pages that are written anew but for those of pages that stay."""
     written_anew = {f"report.{name}" for name in formats}
     shown = {page: _pictures_in(folder / page) for page in ("report.md", "report.tex")}
     lost = set().union(*(names for page, names in shown.items() if page in written_anew))
@@ -105,8 +109,7 @@ def _of_an_earlier_report(folder: Path, formats: Sequence[str]) -> set[str]:
         for kind in KINDS
         if all((folder / f"{name}.{each}").is_file() for each in KINDS)
     }
-    tables = set(ALL_TABLES) if "csv" in formats and (folder / RECORD).is_file() else set()
-    return pictures | tables
+    return pictures | (tables_of(folder) if "csv" in formats else set())
 
 
 def _pictures_in(page: Path) -> set[str]:
@@ -118,12 +121,18 @@ def _pictures_in(page: Path) -> set[str]:
     return {first or second for first, second in SHOWN.findall(text)}
 
 
-def _pages(evidence: Evidence, formats: Sequence[str]) -> dict[str, bytes | str]:
-    return pages(blocks_of(evidence), formats, evidence.results, evidence.analysis.label(), commands(evidence))
+def _pages(evidence: Evidence, formats: Sequence[str], progress: Progress) -> dict[str, bytes | str]:
+    label, made_by = evidence.analysis.label(), commands(evidence)
+    return pages(blocks_of(evidence), formats, evidence.results, label, made_by, progress)
 
 
 def pages(
-    blocks: Sequence[Block], formats: Sequence[str], results: Results, label: str, made_by: Sequence[str]
+    blocks: Sequence[Block],
+    formats: Sequence[str],
+    results: Results,
+    label: str,
+    made_by: Sequence[str],
+    progress: Progress,
 ) -> dict[str, bytes | str]:
     """The pages asked for, and what lies beside them: pictures, and tables each in a file of its own.
 
@@ -131,7 +140,11 @@ def pages(
     """
     beside = bool({"md", "tex"} & set(formats))
     kinds: tuple[Kind, ...] = ("png", "svg") if beside else ("svg",)
-    files = files_of(pictures_of(blocks), kinds)
+    pictures = pictures_of(blocks)
+    files: dict[str, bytes] = {}
+    for number, picture in enumerate(pictures):
+        progress(number, len(pictures))
+        files |= files_of([picture], kinds)
     page = f"{markdown(blocks)}\n"
     makers: dict[str, Callable[[], str]] = {
         "md": lambda: page,

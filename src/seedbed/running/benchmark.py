@@ -118,7 +118,11 @@ class _Part:
 def _run(
     experiments: Sequence[Experiment], display: Display, *, fail_fast: bool, sweep: SweepJob | None
 ) -> BenchmarkOutcome:
-    plans = {each.data_set: _plan(each, display.about(each.data_set)) for each in experiments}
+    plans = {}
+    with display.doing("Planning the data sets") as progress:
+        for number, each in enumerate(experiments):
+            progress(number, len(experiments))
+            plans[each.data_set] = _plan(each, display.about(each.data_set))
     if sweep is None or sweep.says_data_notes:
         for sentence in said_of_data({name: notes_of(each.plan) for name, each in plans.items()}):
             display.say(sentence)
@@ -138,7 +142,8 @@ def _run(
     key = key_of(first, [(part.name, cells_of(part.planned.plan)) for part in parts])
     if count == 0 and sweep is None and (earlier := latest_launch_with(store, key, None)):
         display.say(f"All {len(done)} cells are trained already: nothing to do.")
-        return BenchmarkOutcome(earlier.id, 0, {}, read_benchmark(store, earlier))
+        with display.doing("Reading the results") as progress:
+            return BenchmarkOutcome(earlier.id, 0, {}, read_benchmark(store, earlier, progress))
     if count:
         refuse_changed_data([planned for planned in whole if isinstance(planned, PlannedModule)], done)
     names = in_parts(DATA_SETS, json.dumps([part.name for part in parts]))
@@ -148,9 +153,11 @@ def _run(
         for sentence in of_other_code(recorded.values(), part.planned.plan, part.missing):
             part.display.say(sentence)
     failures, trained = _train(store, launch, parts, done, display, fail_fast)
-    results = read_benchmark(store, store.launch(launch.id))
-    launch.artifact("table.txt", benchmark_text(results))
-    describe_benchmark(store, launch, results, display)
+    with display.doing("Reading the results") as progress:
+        results = read_benchmark(store, store.launch(launch.id), progress)
+    with display.doing("Comparing the variants"):
+        launch.artifact("table.txt", benchmark_text(results))
+        describe_benchmark(store, launch, results, display)
     return BenchmarkOutcome(launch.id, trained, results=results, **told(failures))
 
 

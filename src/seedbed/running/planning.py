@@ -128,22 +128,24 @@ class Planner:
         parts = [(build(v.config["split"], "split"), _strategy(v)) for v in variants]
         plan: list[PlannedVariant] = []
         unfit: dict[str, NotInTheData] = {}
-        for variant, (split, strategy) in zip(variants, parts, strict=True):
-            table = self._table(variant)
-            rows = self._split(variant, split, table)
-            if first := beside or next(iter(plan), None):
-                _check_pairing(first, variant, table, rows)
-            try:
-                _check_rows(variant, table, rows, strategy)
-                counts = self._tried(variant, table, rows, strategy)
-                plan.append(replace(plan_variant(variant, table, rows, strategy), counts=counts))
-            except NotInTheData as error:
-                if not leave_out:
-                    raise
-                unfit[variant.name] = error
-                continue
-            for note in plan[-1].notes:
-                self.display.say_once(note)
+        with self.display.doing("Planning the variants") as progress:
+            for number, (variant, (split, strategy)) in enumerate(zip(variants, parts, strict=True)):
+                progress(number, len(variants))
+                table = self._table(variant)
+                rows = self._split(variant, split, table)
+                if first := beside or next(iter(plan), None):
+                    _check_pairing(first, variant, table, rows)
+                try:
+                    _check_rows(variant, table, rows, strategy)
+                    counts = self._tried(variant, table, rows, strategy)
+                    plan.append(replace(plan_variant(variant, table, rows, strategy), counts=counts))
+                except NotInTheData as error:
+                    if not leave_out:
+                        raise
+                    unfit[variant.name] = error
+                    continue
+                for note in plan[-1].notes:
+                    self.display.say_once(note)
         if unfit and not plan:
             raise next(iter(unfit.values()))
         for name, why in unfit.items():
@@ -206,7 +208,8 @@ def _strategy(variant: Variant) -> Strategy:
 
 def load_table(config: Mapping[str, Any], display: Display, *, says_notes: bool = True) -> Dataset:
     """The table that a config's ``data`` describes; the display gets its notes, unless ``says_notes`` is false."""
-    table: Dataset = build(config, "data").load(lambda done, total: display.preparing("the data", done, total))
+    with display.doing("Preparing the data") as progress:
+        table: Dataset = build(config, "data").load(progress)
     for note in table.notes if says_notes else ():
         display.say_once(note)
     return table

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from seedbed.config.building import build
 from seedbed.config.code import Code
@@ -41,6 +42,7 @@ from seedbed.tracking.runs import Launch, SeedRun
 from seedbed.tracking.store import Store
 from seedbed.training.devices import numbers
 from seedbed.training.environment import environment
+from seedbed.training.epoch_progress import ShownStack
 from seedbed.training.parts import task_class
 from seedbed.training.planned import PlannedCells, PlannedVariant
 from seedbed.training.progress import Display
@@ -211,8 +213,18 @@ class PreparedStack:
         return f"NOT COMPARABLE, and not trained: {'; '.join(self.changed)}. Put back what it was trained on."
 
 
-def prepare_stack(store: Store, stack: RecordedStack, tables: dict[str, Dataset], display: Display) -> PreparedStack:
+def prepare_stacks(store: Store, stacks: Sequence[RecordedStack], display: Display) -> list[PreparedStack]:
     """Load and split the data: everything that can be wrong is found here, before any training."""
+    tables: dict[str, Dataset] = {}
+    prepared: list[PreparedStack] = []
+    with display.doing("Preparing the cells") as progress:
+        for stack in stacks:
+            progress(len(prepared), len(stacks))
+            prepared.append(_prepare(store, stack, tables, display))
+    return prepared
+
+
+def _prepare(store: Store, stack: RecordedStack, tables: dict[str, Dataset], display: Display) -> PreparedStack:
     config = stack.config
     if trains_modules(config):
         return _prepare_module(stack, display)
@@ -302,15 +314,20 @@ def train_again(
     stack: RecordedStack, planned: PlannedCells, workers: Workers, display: Display
 ) -> Sequence[SeedResult]:
     """Train the stack in a process of its own, which has trained nothing else, with as many threads as then."""
-    if isinstance(planned, PlannedModule):
-        return [train_apart(planned, seed, stack.threads, workers) for seed in stack.seeds]
-    assert isinstance(planned, PlannedVariant)
-    task, settings = planned.trainer.task, planned.trainer.settings
-    data = [planned.seed_data(seed, display) for seed in stack.seeds]
-    pool = workers.pool(settings, numbers(settings)[:1], stack.threads)
-    table = task.for_training(planned.table)
-    results, _ = pool.submit(train_in_worker, stack.config, table, data, planned.code).result()
-    return results
+    shown = ShownStack(display, stack.name, epochs_of(stack) // len(stack.seeds), len(stack.seeds))
+    try:
+        if isinstance(planned, PlannedModule):
+            return [train_apart(planned, seed, stack.threads, workers) for seed in stack.seeds]
+        assert isinstance(planned, PlannedVariant)
+        task, settings = planned.trainer.task, planned.trainer.settings
+        data = [planned.seed_data(seed, display) for seed in stack.seeds]
+        pool = workers.pool(settings, numbers(settings)[:1], stack.threads)
+        table, name = task.for_training(planned.table), uuid4().hex
+        with workers.hearing(name, lambda word: shown.hear(word.tests, word.epochs)):
+            results, _ = pool.submit(train_in_worker, stack.config, table, data, planned.code, name).result()
+        return results
+    finally:
+        shown.done(shown.epochs)
 
 
 def epochs_of(stack: RecordedStack) -> int:

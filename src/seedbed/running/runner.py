@@ -147,7 +147,8 @@ def run_loaded(
     # A job of a sweep is one of its launches, even where it has nothing to train.
     if count == 0 and sweep is None and (earlier := latest_launch_with(store, key, of_search)):
         display.say(f"All {len(done)} cells are trained already: nothing to do.")
-        return Outcome(earlier.id, 0, {}, read_results(store, earlier, curves=curves, scored=True))
+        with display.doing("Reading the results"):
+            return Outcome(earlier.id, 0, {}, read_results(store, earlier, curves=curves, scored=True))
     if count:
         refuse_changed_data([planned for planned in plan if isinstance(planned, PlannedModule)], done)
     of_data_set = {ON_DATA_SET: experiment.data_set} if experiment.data_set else {}
@@ -160,9 +161,11 @@ def run_loaded(
         display.say(sentence)
     failures, trained = _train_launch(store, launch, experiment, plan, done, missing, display, fail_fast)
     predicted = bool(experiment.config["tracking"]["pictures"])
-    results = read_results(store, store.launch(launch.id), curves=curves, predicted=predicted, scored=True)
-    launch.artifact("table.txt", table_text(results))
-    describe_results(store, launch, results, display)
+    with display.doing("Reading the results"):
+        results = read_results(store, store.launch(launch.id), curves=curves, predicted=predicted, scored=True)
+    with display.doing("Comparing the variants"):
+        launch.artifact("table.txt", table_text(results))
+        describe_results(store, launch, results, display)
     return Outcome(launch.id, trained, results=results, **told(failures))
 
 

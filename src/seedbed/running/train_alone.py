@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 
-from seedbed.data.table import Dataset
 from seedbed.errors import TrackingError
 from seedbed.paths import expanded, make_importable
 from seedbed.report.analysis import analyse
@@ -21,7 +20,7 @@ from seedbed.running.retraining import (
     RecordedStack,
     epochs_of,
     finished_cells,
-    prepare_stack,
+    prepare_stacks,
     recorded_values,
     stacks_of,
     train_again,
@@ -88,8 +87,7 @@ def measure_rounding(
     with display:
         stacked = _stacked(store, finished_cells(store, launch, variant), launch)
         chosen = stacked if cells is None else stacked[:cells]
-        tables: dict[str, Dataset] = {}
-        prepared = [prepare_stack(store, stack, tables, display) for stack in chosen]
+        prepared = prepare_stacks(store, chosen, display)
         alone, failures = _train_alone(store, prepared, display)
     unlike = {each.stack.cells[0].fingerprint for each in prepared if each.changed}
     by_rounding = [cell for cell in alone if cell.fingerprint not in unlike]
@@ -140,14 +138,11 @@ def _train_alone(
                 continue
             assert prepared.planned is not None
             display.say(f"Training {name}, alone (cell {number} of {len(stacks)}) ...")
-            epochs = int(stack.config["trainer"]["max_epochs"])
-            display.at(stack.variant, epochs, epochs, 1, 0)
             try:
                 (result,) = train_again(stack, prepared.planned, workers, display)
                 alone.append(_compared(store, cell, result, prepared))
             except Exception as error:  # the others count
                 failures.append(f"{name}: FAILED: {type(error).__name__}: {error}")
-            display.at(stack.variant, epochs, epochs, 1, epochs_of(stack))
     return alone, failures
 
 

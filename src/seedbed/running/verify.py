@@ -7,7 +7,6 @@ from os import PathLike
 from typing import Any
 
 from seedbed.config.code import reread
-from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
 from seedbed.paths import expanded, make_importable
 from seedbed.results import TrainedAlone
@@ -19,7 +18,7 @@ from seedbed.running.retraining import (
     epochs_of,
     finished_cells,
     name_on,
-    prepare_stack,
+    prepare_stacks,
     recorded_values,
     stacks_of,
     train_again,
@@ -68,8 +67,7 @@ def verify(
     with display:
         finished = finished_cells(store, launch, variant, data_set)
         chosen = finished if cells is None else finished[:cells]
-        tables: dict[str, Dataset] = {}
-        stacks = [prepare_stack(store, stack, tables, display) for stack in stacks_of(store, chosen)]
+        stacks = prepare_stacks(store, stacks_of(store, chosen), display)
         parts = parts_of(store, launch, data_set)
         allowances = _allowances(store, parts, tolerance)
         checks = _train_and_compare(store, stacks, allowances, display)
@@ -148,7 +146,6 @@ def _train_and_compare(
                     now = {result.seed: result for result in results}
                 except Exception as error:  # what fails today and did not then is a finding, and the others count
                     failure = f"FAILED: {type(error).__name__}: {error}"
-                display.at(prepared.stack.name, *_position(prepared.stack), epochs_of(prepared.stack))
             for cell in prepared.stack.cells:
                 name = f"{name_on(prepared.stack.data_set, cell.variant)}, seed {cell.seed}"
                 if failure or prepared.planned is None:
@@ -168,10 +165,3 @@ def _show(stack: RecordedStack, position: str, display: Display) -> None:
         f"seeds {', '.join(map(str, stack.seeds))} together" if len(stack.seeds) > 1 else f"seed {stack.seeds[0]}"
     )
     display.say(f"Training {stack.name} again, {together}, as then (stack {position}) ...")
-    display.at(stack.name, *_position(stack), 0)
-
-
-def _position(stack: RecordedStack) -> tuple[int, int, int]:
-    """Epoch, epochs and seeds for the display, which hears of a stack when it begins and when it is trained."""
-    epochs = epochs_of(stack) // len(stack.seeds)
-    return epochs, epochs, len(stack.seeds)

@@ -93,7 +93,8 @@ def search_planned(
         record = _record(state, plan, trials)
         if only_trials or state.running or not study.claim_test():
             return SearchOutcome(record, run.id, None, shared=not only_trials, out_of_time=clock.stopped)
-        record = _finish(run, record, plan)
+        with display.doing("Recording what the search found"):
+            record = _finish(run, record, plan)
         tested = _test(plan, record, run.id, display) if record.best and plan.settings.fresh_seeds else None
     return SearchOutcome(record, run.id, tested, out_of_time=clock.stopped)
 

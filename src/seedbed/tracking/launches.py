@@ -330,18 +330,31 @@ def overrides_of(store: Store, launch: Launch) -> list[str]:
 
 def recipe_overrides(store: Store, launch: Launch) -> list[str]:
     """The overrides of a launch but those that only say which cells are asked for, or how they are shown."""
+    task = {"task": {"_target_": launch.params.get("task._target_")}}
+    return [text for text, key in _not_restated(store, launch).items() if can_change_results(key, task)]
+
+
+def asks_otherwise(store: Store, launch: Launch) -> list[str]:
+    """The overrides by which a launch is about other cells than its experiment's file, or about some of them only.
+
+    They change the recipe, name other files of data, or pick variants, data sets or seeds. More seeds than the file's ask the
+    same question, as does another way to show results. Which data sets a launch was on does not matter to what it did on one.
+    """
+    picks = {"variant", "seeds", *(f"data.{key}" for key in FILES_OF_DATA)} | (
+        {"data_sets"} if launch.data_sets else set()
+    )
+    # A launch over several data sets has its overrides on each of them.
+    recorded = next(iter(store.on_data_sets(launch.id)), launch) if launch.data_sets else launch
+    recipe = set(recipe_overrides(store, recorded))
+    return [text for text, key in _not_restated(store, recorded).items() if key in picks or text in recipe]
+
+
+def _not_restated(store: Store, launch: Launch) -> dict[str, str]:
+    """The overrides of a launch that say something else than its experiment's file, each with its key, dotted."""
     restated = launch.params.get("restated", "[]")
     as_they_stand = set() if is_cut_text(restated) else set(_listed(restated))
     given = [text for text in overrides_of(store, launch) if text not in as_they_stand]
-    keys = {text: text.split("=", 1)[0].lstrip("+~").replace("/", ".") for text in given}
-    task = {"task": {"_target_": launch.params.get("task._target_")}}
-    return [text for text, key in keys.items() if can_change_results(key, task)]
-
-
-def narrowed(store: Store, run_id: str) -> bool:
-    """Whether the launch with this id was told which variants, data sets or seeds of the file it is about."""
-    launch = next(iter(store.on_data_sets(run_id)), None) or store.launch(run_id)
-    return any(text.split("=", 1)[0] in ("variant", "data_sets", "seeds") for text in overrides_of(store, launch))
+    return {text: text.split("=", 1)[0].lstrip("+~").replace("/", ".") for text in given}
 
 
 def _listed(text: str) -> list[str]:

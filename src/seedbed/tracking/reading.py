@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -68,11 +68,19 @@ def read_results(
     return replace(results, jobs=[_job(store, job, plans[job.id], finished) for job in of_sweep])
 
 
-def read_benchmark(store: Store, launch: Launch) -> Benchmark:
-    """The results of a launch over several data sets, without curves; raises ``TrackingError`` as ``read_results``."""
+def read_benchmark(
+    store: Store, launch: Launch, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Benchmark:
+    """The results of a launch over several data sets, without curves; raises ``TrackingError`` as ``read_results``.
+
+    ``progress`` gets the number of data sets that are read, and of all.
+    """
     parts = parts_of(store, launch)
     finished, known = store.cells(), [*store.launches(), *store.on_data_sets()]
-    of_parts = {part.data_set: _of_launch(store, part, finished, known) for part in parts}
+    of_parts = {}
+    for number, part in enumerate(parts):
+        progress(number, len(parts))
+        of_parts[part.data_set] = _of_launch(store, part, finished, known)
     applying = {variant for results in of_parts.values() for variant in results.variants}
     return Benchmark(
         experiment=store.experiment,

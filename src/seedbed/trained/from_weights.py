@@ -97,14 +97,13 @@ class ScoresFromWeights:
         except Exception as error:  # a report is made without what cannot be computed, whatever a user's code raises
             self.refused |= {cell.id: (cell, _said(error)) for cell in loadable}
             return
-        what = f"scores of {loadable[0].variant} from its weights"
-        for number, cell in enumerate(loadable):
-            self.display.preparing(what, number, len(loadable))
-            try:
-                self._add(cell, variant)
-            except Exception as error:
-                self.refused[cell.id] = cell, _said(error)
-        self.display.preparing(what, len(loadable), len(loadable))
+        with self.display.doing(f"Computing scores of {loadable[0].variant} from its weights") as progress:
+            for number, cell in enumerate(loadable):
+                progress(number, len(loadable))
+                try:
+                    self._add(cell, variant)
+                except Exception as error:
+                    self.refused[cell.id] = cell, _said(error)
 
     def _not_loadable(self, cell: SeedRun) -> str:
         if {WEIGHTS, ESTIMATOR} & self.store.files(cell.id):
@@ -129,8 +128,8 @@ class ScoresFromWeights:
     def _table(self, config: Mapping[str, Any]) -> Dataset:
         key = json.dumps(config["data"], sort_keys=True)
         if key not in self._tables:
-            show = self.display.preparing
-            self._tables[key] = build(config["data"], "data").load(lambda done, total: show("the data", done, total))
+            with self.display.doing("Preparing the data") as progress:
+                self._tables[key] = build(config["data"], "data").load(progress)
         return self._tables[key]
 
     # ---- one cell ----------------------------------------------------------------------------------------------------

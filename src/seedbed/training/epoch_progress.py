@@ -36,6 +36,17 @@ class ShownStack:
         self._done = 0
         self.done(0)
 
+    def hear(self, tests: int | None, epochs: int) -> None:
+        """Show what another process says that trains it: that it is at these range tests or, where it says none, that epochs are done."""
+        if tests is None:
+            self.done(epochs)
+        else:
+            self.tests(tests)
+
+    def tests(self, seeds: int) -> None:
+        """Show that so many seeds have found their learning rates."""
+        self.display.at(self.variant, seeds + 1, self.seeds, self.seeds, 0, "range test")
+
     def done(self, epochs: int) -> None:
         """Show that so many epochs are done."""
         self.display.at(

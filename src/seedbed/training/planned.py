@@ -127,9 +127,6 @@ class PlannedVariant(PlannedCells):
         }
 
     def seed_data(self, seed: int, display: Display) -> SeedData:
-        """The training rows of a seed; the display shows how many messages that the strategy has changed are encoded."""
-
-        def show(done: int, total: int) -> None:
-            display.preparing(f"vectors of changed messages for {self.name}", done, total)
-
-        return self.trainer.task.seed_data(self.table, self.rows[seed], self.strategy, seed, show)
+        """The training rows of a seed; the display shows how many texts that the strategy has changed are encoded."""
+        with display.doing(f"Making the training rows of {self.name}, seed {seed}") as progress:
+            return self.trainer.task.seed_data(self.table, self.rows[seed], self.strategy, seed, progress)

@@ -28,7 +28,7 @@ from seedbed.training.checks import tried
 from seedbed.training.fitting import fit, fitting, lightning_trainer
 from seedbed.training.parts import VariantParts
 from seedbed.training.range_tests import found_rate
-from seedbed.training.seed_results import SeedResult
+from seedbed.training.seed_results import FoundRate, SeedResult
 from seedbed.training.stacks import StackBuilder
 
 
@@ -56,10 +56,11 @@ class StackTrainer:
         callbacks: Sequence[pl.Callback] = (),
         logger: Any = False,
         device: int | None = None,
+        tests: Callable[[int], None] = lambda seeds: None,
     ) -> list[SeedResult]:
         """Fit and test these seeds as one stack, on the device with this number or the first of the settings'.
 
-        The config's own callbacks come after ``callbacks``; a model that is computed takes no steps that any could see.
+        Where each seed finds its learning rate first, ``tests`` is told how many have. The config's own callbacks come after ``callbacks``; a model that is computed takes no steps that any could see.
         """
         if not self.traits.takes_steps:
             return [self._computed(item) for item in data]
@@ -71,7 +72,7 @@ class StackTrainer:
             patience=self.config["patience"],
             seeds=len(seeds),
         )
-        rates = [found_rate(self.builder, item, device) for item in data] if self.parts.finds_lr else None
+        rates = self._found_rates(data, device, tests) if self.parts.finds_lr else None
         callbacks = [selection, *callbacks, *built_callbacks(self.config)]
         with lightning_trainer(self.settings, device, callbacks=callbacks, logger=logger) as trainer:
             module, batches, validation, test = self.builder.stack(data, trainer.strategy.root_device)
@@ -110,6 +111,15 @@ class StackTrainer:
             else replace(result, error=self._never_a_value(data[position].rows))
             for position, result in enumerate(results)
         ]
+
+    def _found_rates(
+        self, data: Sequence[SeedData], device: int | None, tests: Callable[[int], None]
+    ) -> list[FoundRate]:
+        rates: list[FoundRate] = []
+        for item in data:
+            tests(len(rates))
+            rates.append(found_rate(self.builder, item, device))
+        return rates
 
     def _keeps_scores(self, data: Sequence[SeedData]) -> bool:
         """Whether scores are recorded; not where there are no test rows."""

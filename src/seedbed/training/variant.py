@@ -26,10 +26,9 @@ from seedbed.training.logger import LightningLogger
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.recorded_training import Pauses, RecordedTraining
 from seedbed.training.seed_fits import SeedFits
-from seedbed.training.seed_results import CurvePoints
 from seedbed.training.stack_size import groups_of, seeds_at_once, seeds_in_memory
 from seedbed.training.stacks_at_once import stacks_at_once
-from seedbed.training.workers import Told, Trained, threads_of, train_in_worker
+from seedbed.training.workers import Told, Trained, Word, threads_of, train_in_worker
 
 
 class VariantTraining(RecordedTraining[PlannedVariant]):
@@ -70,12 +69,13 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
             self._fits.run(data)
             return
         devices = numbers(trainer.settings)
-        at_once = seeds_at_once(trainer.builder, data)
+        with self.display.doing(f"Measuring how many seeds of {self.planned.name} to train at once"):
+            at_once = seeds_at_once(trainer.builder, data)
         if len(devices) > 1:
             at_once = min(at_once, math.ceil(len(data) / len(devices)))
         stacks = groups_of(data, at_once)
-        if trainer.builder.engine(data) == COMPILED and (seconds := compile_steps()) is not None:
-            self.display.say(f"Compiled the steps of factor models in {seconds:.1f} s, once for this user and machine.")
+        if trainer.builder.engine(data) == COMPILED:
+            self._compile()
         if len(devices) == 1:
             devices *= self._processes(stacks)
         elif len(stacks) == 1:
@@ -87,12 +87,19 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
             if not self.stops:
                 self._train_here(stack)
 
+    def _compile(self) -> None:
+        with self.display.doing("Compiling the steps of factor models"):
+            seconds = compile_steps()
+        if seconds is not None:
+            self.display.say(f"Compiled the steps of factor models in {seconds:.1f} s, once for this user and machine.")
+
     def _processes(self, stacks: Sequence[Sequence[SeedData]]) -> int:
         """How many processes to train stacks in on one device, of this variant and of others; 1: here, where the fit can be stopped."""
         if self.stopping is not None:
             return 1
         started = self.workers.are_started
-        at_once = stacks_at_once(self.planned.trainer.builder, stacks, self.beside, started=started)
+        with self.display.doing(f"Measuring how many stacks of {self.planned.name} to train at once"):
+            at_once = stacks_at_once(self.planned.trainer.builder, stacks, self.beside, started=started)
         if at_once > 1 and not started:
             self.display.say(
                 f"Stacks of seeds are trained {at_once} at a time, each in a process with its share of the cores (trainer.stacks_at_once)."
@@ -105,9 +112,10 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
             engine = planned.trainer.builder.engine(stack)
             runs = record.start_stack(stack, exits, torch.get_num_threads(), engine)
             curves = CurveRecorder(lambda points: record.add_points(runs, points))
-            progress = EpochProgress(self._shown(stack).done, planned.trainer.settings["max_epochs"])
+            shown = self._shown(stack)
+            progress = EpochProgress(shown.done, planned.trainer.settings["max_epochs"])
             callbacks = [curves, progress, *([self.stopping] if self.stopping else [])]
-            results = planned.trainer.train(stack, callbacks, LightningLogger(record.add_logged))
+            results = planned.trainer.train(stack, callbacks, LightningLogger(record.add_logged), tests=shown.tests)
             if self.pruned:
                 results = [replace(result, outcome=PRUNED) for result in results]
             record.add_results(exits.pop_all(), runs, results)
@@ -152,10 +160,10 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
     def _told(self, runs: Sequence[TrackedRun], shown: ShownStack) -> Told:
         """What is done with what a worker says of a stack."""
 
-        def told(epochs: int, points: list[CurvePoints]) -> None:
-            shown.done(epochs)
-            if points:
-                self.record.add_points(runs, points)
+        def told(word: Word) -> None:
+            shown.hear(word.tests, word.epochs)
+            if word.points:
+                self.record.add_points(runs, word.points)
 
         return told
 

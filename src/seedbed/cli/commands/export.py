@@ -61,7 +61,11 @@ def export(
     It answers by all seeds together: the mean, with its spread as a column. Vocabulary, encoder, index and seedbed's code
     lie in the model, weights as safetensors, estimators as files of skops; nothing in it is pickled.
     """
-    from seedbed.serving.export import export as export_model
+    from seedbed.training.progress import Display
 
     asked: dict[str, Any] = {"threshold": threshold, "index": index, "register": register, "data_set": data_set}
-    click.echo(export_model(experiment, variant, run_id, seed, config_dir=config_dir, **asked))
+    with Display() as display, display.doing("Making the model"):
+        from seedbed.serving.export import export as export_model
+
+        exported = export_model(experiment, variant, run_id, seed, config_dir=config_dir, **asked)
+    click.echo(exported)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, as_typed, config_dir_option, debug_option
+from seedbed.cli.options import STARTING, WithExamples, as_typed, config_dir_option, debug_option
 
 DEFAULT_PLOT = "-"
 """What --plot gets that is given without a name."""
@@ -44,14 +44,16 @@ def lr_find(experiment: str, overrides: tuple[str, ...], plot: Path | None, conf
 
     loaded = load_experiment(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
     from seedbed.report.files import check_writable
-    from seedbed.running.lr_find import find_rates, picture_kind
     from seedbed.training.progress import Display
 
+    display = Display()
+    with display, display.doing(STARTING):
+        from seedbed.running.lr_find import find_rates, picture_kind
     if plot is not None:
         plot = Path(f"{experiment}_lr_find.png") if str(plot) == DEFAULT_PLOT else plot
         picture_kind(plot)
         check_writable(plot.parent, "--plot")
-    rates = find_rates(loaded, Display())
+    rates = find_rates(loaded, display)
     click.echo(rates)
     where = as_typed(f"{experiment}.lr_find", config_dir)
     click.echo(f"\nTracked curves: seedbed ui {where}", err=True)

@@ -34,7 +34,7 @@ def merge(store: str, config_dir: str | None) -> None:
     project = project_folder(config_dir)
     uri, of = other_store(store, project)
     display = Display()
-    with display:
-        merged = merge_stores(uri, of, project, lambda done, total: display.preparing("the records", done, total))
+    with display, display.doing("Copying the records") as progress:
+        merged = merge_stores(uri, of, project, progress)
     for line in said_of(merged):
         click.echo(line)

@@ -60,7 +60,9 @@ def power(
     from seedbed.tracking.launches import find_launch
     from seedbed.tracking.reading import read_results
     from seedbed.tracking.store import open_project_store
+    from seedbed.training.progress import Display
 
-    store = open_project_store(experiment, config_dir)
-    results = read_results(store, find_launch(store, run_id, data_set=data_set), curves=False)
+    with Display() as display, display.doing("Reading the results"):
+        store = open_project_store(experiment, config_dir)
+        results = read_results(store, find_launch(store, run_id, data_set=data_set), curves=False)
     click.echo(power_text(analyse(results, metric, baseline, difference), wanted))

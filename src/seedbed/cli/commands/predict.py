@@ -62,12 +62,19 @@ def predict(
     Probabilities and numbers are means over the seeds, and so is what --threshold is set against. The answers are those that the exported model gives (seedbed export). A table
     is read as the one that was trained on; OVERRIDES say what is otherwise: data.encoding, data.delimiter, data.text, ...
     """
-    from seedbed.cli.predict import FileOptions, prediction_text, questions_of
-    from seedbed.serving.building import row_predictor_of
-    from seedbed.trained.loading import find_variant
+    from seedbed.training.progress import Display
 
-    trained = find_variant(experiment, variant, run_id, config_dir, data_set=data_set)
-    predictor = row_predictor_of(trained, seed, threshold)
-    options = FileOptions.of(trained.config["data"], overrides)
-    questions = questions_of(predictor, texts, file, options, say=lambda sentence: click.echo(sentence, err=True))
-    click.echo(prediction_text(predictor, questions))
+    with Display() as display:
+        with display.doing("Loading the trained seeds"):
+            from seedbed.cli.predict import FileOptions, prediction_text, questions_of
+            from seedbed.serving.building import row_predictor_of
+            from seedbed.trained.loading import find_variant
+
+            trained = find_variant(experiment, variant, run_id, config_dir, data_set=data_set)
+            predictor = row_predictor_of(trained, seed, threshold)
+        options = FileOptions.of(trained.config["data"], overrides)
+        with display.doing("Reading the questions"):
+            questions = questions_of(predictor, texts, file, options, say=display.say)
+        with display.doing("Asking the trained seeds"):
+            answers = prediction_text(predictor, questions)
+    click.echo(answers)

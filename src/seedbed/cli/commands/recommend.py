@@ -70,10 +70,13 @@ def recommend(
         raise ConfigError("--user, --similar-to or --ratings: give one of the three, such as --user 42.")
     if by is not None and similar_to is None:
         raise ConfigError(f"--by {by}: it is about items, so it goes with --similar-to.")
-    from seedbed.cli.recommend import for_newcomer, for_user, similar
-    from seedbed.trained.loading import load_recommender
+    from seedbed.training.progress import Display
 
-    trained = load_recommender(experiment, variant, run_id, config_dir, data_set=data_set)
+    with Display() as display, display.doing("Loading the trained seeds"):
+        from seedbed.cli.recommend import for_newcomer, for_user, similar
+        from seedbed.trained.loading import load_recommender
+
+        trained = load_recommender(experiment, variant, run_id, config_dir, data_set=data_set)
     if ratings is not None:
         click.echo(for_newcomer(trained, ratings, count))
     elif user is not None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from seedbed.tracking.runs import Launch
     from seedbed.tracking.store import Store
     from seedbed.trained.inspection import Inspection
+    from seedbed.training.progress import Display
 
 
 @click.command(
@@ -87,8 +88,8 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder to write to; default: experiments/EXPERIMENT, or launches/RUN in it, where a report stands there which "
-    "that of a launch under overrides would not replace in full.",
+    help="Folder to write to; default: experiments/EXPERIMENT, and launches/RUN in it for a launch whose overrides ask for other "
+    "cells than the experiment's file: by another recipe, on other files of data, of some variants, data sets or seeds only.",
 )
 @config_dir_option
 @debug_option
@@ -108,6 +109,11 @@ def report(
 ) -> None:
     """Write the report of EXPERIMENT from the tracking store: Markdown, HTML, LaTeX, CSV and figures.
 
+    It goes to experiments/EXPERIMENT where the launch asked for all that the experiment's file asks for, and maybe for more
+    seeds (seeds=30). A launch under overrides that change what is trained, or that pick some variants, data sets or seeds, has
+    a folder of its own, experiments/EXPERIMENT/launches/RUN, so that a try never replaces the experiment's report, unless
+    --output names that folder.
+
     The format csv includes record.json: with it and the tables beside it, --from writes the report anew, so that its
     words can be mended without training.
     """
@@ -116,30 +122,37 @@ def report(
     from seedbed.report.files import check_writable
     from seedbed.report.findings import FILE, other_cells
     from seedbed.report.writing import FORMATS
+    from seedbed.training.progress import Display
 
     chosen = [name.strip() for name in formats.split(",")]
     for name in chosen:
         require_choice("--format", name, FORMATS)
     check_writable(output or written or project_folder(config_dir) / "experiments" / experiment, "--output")
-    results: Results | Benchmark
-    store = None
-    if written is None:
-        results, learned, folder, store = _tracked(
-            experiment, run_id, of_search, data_set, metric, computes_scores, config_dir
-        )
-    elif run_id is None and not of_search and not computes_scores and data_set is None:
-        results, learned, folder = _written(experiment, written, config_dir)
-    else:
+    if written is not None and (run_id is not None or of_search or computes_scores or data_set is not None):
         raise ConfigError(
             "--from: the folder holds the report of one launch, so it goes without --run, --search, --scores and --data-set."
         )
-    if isinstance(learned, str):
-        click.echo(f"The report does not say what the model learned: {learned}", err=True)
     asked: dict[str, Any] = {"metric": metric, "baseline": baseline, "rope": rope, "formats": chosen}
-    findings = folder / FILE  # wherever the pages go
-    if output is None and store is not None and not of_search:
-        output = _beside_what_covers_more(folder, results, store)
-    for path in _write(results, output or folder, learned, {"findings": findings, **asked}):
+    results: Results | Benchmark
+    with Display() as display:
+        if written is None:
+            results, learned, folder, own = _tracked(
+                experiment, run_id, of_search, data_set, metric, computes_scores, config_dir, display
+            )
+            if own and output is None:
+                output, asked_for = own
+                display.say(
+                    f"It asked for other cells than the experiment's file ({' '.join(asked_for)}), so its report goes to {output}. "
+                    f"To write it to {folder}, add --output {shlex.quote(str(folder))}."
+                )
+        else:
+            results, learned, folder = _written(experiment, written, config_dir, display)
+        if isinstance(learned, str):
+            display.say(f"The report does not say what the model learned: {learned}")
+        findings = folder / FILE  # wherever the pages go
+        with display.doing("Writing the report") as progress:
+            paths = _write(results, output or folder, learned, {"findings": findings, "progress": progress, **asked})
+    for path in paths:
         click.echo(path)
     if note := other_cells(findings, results):
         click.echo(note, err=True)
@@ -158,30 +171,6 @@ def _write(
     return write_report(results, folder, learned=learned, **asked)
 
 
-def _beside_what_covers_more(folder: Path, results: Results | Benchmark, store: Store) -> Path | None:
-    """A folder of the launch, where its report would replace one of another recipe, or of cells that it left out; else None.
-
-    A launch of the experiment as its file states it replaces any.
-    """
-    from seedbed.report.record import covered, covered_in
-    from seedbed.report.replaced import what_would_be_lost
-    from seedbed.tracking.launches import narrowed
-
-    there = covered_in(folder)
-    if there is None or there.launch == results.launch:
-        return None
-    lost = what_would_be_lost(there, covered(results), narrowed=narrowed(store, results.launch))
-    if not lost:
-        return None
-    own = folder / "launches" / results.launch[:8]
-    click.echo(
-        f"The report in {folder}, of launch {there.launch[:8]}, stays as it is: {lost}. That of launch {results.launch[:8]} goes to "
-        f"{own}; to replace the other, add --output {shlex.quote(str(folder))}.",
-        err=True,
-    )
-    return own
-
-
 def _tracked(
     experiment: str,
     run_id: str | None,
@@ -190,83 +179,97 @@ def _tracked(
     metric: str | None,
     computes_scores: bool,
     config_dir: str | None,
-) -> tuple[Results | Benchmark, Inspection | str | None, Path, Store]:
-    """What a report needs, from the store, the folder that it goes to, and the store."""
+    display: Display,
+) -> tuple[Results | Benchmark, Inspection | str | None, Path, tuple[Path, list[str]] | None]:
+    """What a report needs, from the store, and the folder of such reports.
+
+    Last, where the launch asks for other cells than the experiment's file: a folder of its own, and the overrides that do.
+    """
     from seedbed.paths import project_folder
-    from seedbed.tracking.launches import find_any_launch, on_data_set
+    from seedbed.tracking.launches import asks_otherwise, find_any_launch, on_data_set
     from seedbed.tracking.store import open_project_store
 
     store = open_project_store(experiment, config_dir)
     launch = find_any_launch(store, run_id, of_search=of_search)
-    click.echo(f"Reporting launch {launch.id[:8]} ({launch.command}) ...", err=True)
+    display.say(f"Reporting launch {launch.id[:8]} ({launch.command}) ...")
     folder = project_folder(config_dir) / "experiments" / experiment
+    own = folder / "launches" / (launch.above or launch.id)[:8]
     if launch.data_sets and data_set is None:
         if computes_scores:
             raise ConfigError("--scores: a report over several data sets shows no scores. Name one with --data-set.")
-        return _over_data_sets(store, launch, metric, config_dir), None, folder, store
+        asked_for = asks_otherwise(store, launch)
+        over = _over_data_sets(store, launch, metric, config_dir, display)
+        return over, None, folder, (own, asked_for) if asked_for else None
     launch = on_data_set(store, launch, data_set)
-    results, learned = _on_one(store, launch, metric, computes_scores, config_dir)
-    below = "search" if results.search else re.sub(r"[^\w.-]", "_", launch.data_set)
-    return results, learned, folder / below, store
+    results, learned = _on_one(store, launch, metric, computes_scores, config_dir, display)
+    if results.search:
+        return results, learned, folder / "search", None
+    below = re.sub(r"[^\w.-]", "_", launch.data_set)
+    asked_for = asks_otherwise(store, launch)
+    return results, learned, folder / below, (own / below, asked_for) if asked_for else None
 
 
-def _over_data_sets(store: Store, launch: Launch, metric: str | None, config_dir: str | None) -> Benchmark:
+def _over_data_sets(
+    store: Store, launch: Launch, metric: str | None, config_dir: str | None, display: Display
+) -> Benchmark:
     from seedbed.tracking.reading import read_benchmark
 
-    benchmark = read_benchmark(store, launch)
+    with display.doing("Reading the results") as progress:
+        benchmark = read_benchmark(store, launch, progress)
     if metric is None or metric in benchmark.metrics:
         return benchmark
     each = benchmark.data_sets.items()
     return replace(
         benchmark,
-        data_sets={name: _with_computed(store, results, metric, False, config_dir) for name, results in each},
+        data_sets={name: _with_computed(store, results, metric, False, config_dir, display) for name, results in each},
     )
 
 
 def _on_one(
-    store: Store, launch: Launch, metric: str | None, computes_scores: bool, config_dir: str | None
+    store: Store, launch: Launch, metric: str | None, computes_scores: bool, config_dir: str | None, display: Display
 ) -> tuple[Results, Inspection | str | None]:
     from seedbed.tracking.reading import read_results
     from seedbed.tracking.scored import could_be_scored
 
-    results = read_results(store, launch, jobs=True, predicted=True, scored=True)
+    with display.doing("Reading the results"):
+        results = read_results(store, launch, jobs=True, predicted=True, scored=True)
     unrecorded = metric if metric is not None and metric not in results.metrics else None
     if computes_scores or unrecorded is not None:
-        results = _with_computed(store, results, unrecorded, computes_scores, config_dir)
+        results = _with_computed(store, results, unrecorded, computes_scores, config_dir, display)
     elif sentence := could_be_scored(store, results):
-        click.echo(sentence, err=True)
+        display.say(sentence)
     learned = None
     if results.is_inspected:
         from seedbed.trained.inspection import inspect_launch
 
-        learned = inspect_launch(results, results.launch, config_dir)
+        with display.doing("Reading what the model has learned"):
+            learned = inspect_launch(results, results.launch, config_dir)
     return results, learned
 
 
 def _with_computed(
-    store: Store, results: Results, metric: str | None, computes_scores: bool, config_dir: str | None
+    store: Store, results: Results, metric: str | None, computes_scores: bool, config_dir: str | None, display: Display
 ) -> Results:
     """The results with a metric that was not recorded, and with scores that are computed from weights."""
     from seedbed.tracking.scored import why_no_scores
     from seedbed.trained.from_weights import ScoresFromWeights, cells_of, with_scores
     from seedbed.trained.unrecorded import with_metric
-    from seedbed.training.progress import Display
 
-    from_weights = ScoresFromWeights(store, Display())
+    from_weights = ScoresFromWeights(store, display)
     if metric is not None:
         results = with_metric(store, results, metric, config_dir, from_weights)
     if computes_scores:
         if why := why_no_scores(results):
-            click.echo(f"--scores: nothing is computed, as {why}.", err=True)
+            display.say(f"--scores: nothing is computed, as {why}.")
         else:
             from_weights.compute(cells_of(store, results))
     for sentence in from_weights.sentences():
-        click.echo(sentence, err=True)
+        display.say(sentence)
     return with_scores(store, results, from_weights.scores) if from_weights.scores else results
 
 
 def _written(
-    experiment: str, folder: Path, config_dir: str | None
+    experiment: str, folder: Path, config_dir: str | None, display: Display
 ) -> tuple[Results | Benchmark, Inspection | str | None, Path]:
     """What a report needs, from the folder of a written one, and that folder."""
     from seedbed.report.record import read_record
@@ -279,7 +282,7 @@ def _written(
         results, unused = of_benchmark(results, config_dir)
     else:
         results, unused = with_current_wording(results, config_dir)
-    click.echo(f"Reporting launch {results.launch[:8]} ({results.command}) from {folder} ...", err=True)
+    display.say(f"Reporting launch {results.launch[:8]} ({results.command}) from {folder} ...")
     for sentence in unused:
-        click.echo(sentence, err=True)
+        display.say(sentence)
     return results, record.learned, folder

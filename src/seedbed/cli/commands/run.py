@@ -10,7 +10,7 @@ import click
 
 from seedbed.cli import completion
 from seedbed.cli.commands.search import show_search
-from seedbed.cli.options import WithExamples, as_typed, config_dir_option, debug_option
+from seedbed.cli.options import STARTING, WithExamples, as_typed, config_dir_option, debug_option
 from seedbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -71,10 +71,12 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
     from seedbed.config.experiment import load_experiments
 
     loaded = load_experiments(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
-    from seedbed.running.benchmark import run_experiments
     from seedbed.training.progress import Display
 
-    outcome = run_experiments(loaded, Display(), curves=False, fail_fast=fail_fast)
+    with Display() as display:
+        with display.doing(STARTING):
+            from seedbed.running.benchmark import run_experiments
+        outcome = run_experiments(loaded, display, curves=False, fail_fast=fail_fast)
     if outcome.launch:  # a trial run records nothing
         click.echo(outcome.text())
         click.echo(next_steps, err=True)

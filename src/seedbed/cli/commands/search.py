@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, config_dir_option, debug_option
+from seedbed.cli.options import STARTING, WithExamples, config_dir_option, debug_option
 from seedbed.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,10 +62,13 @@ def search(
     from seedbed.search.plan import read_plan
 
     plan = read_plan(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
-    from seedbed.search.runner import search_planned
     from seedbed.training.progress import Display
 
-    show_search(experiment, search_planned(plan, Display(), began=began), config_dir)
+    with Display() as display:
+        with display.doing(STARTING):
+            from seedbed.search.runner import search_planned
+        outcome = search_planned(plan, display, began=began)
+    show_search(experiment, outcome, config_dir)
 
 
 def show_search(experiment: str, outcome: SearchOutcome, config_dir: str | None) -> None:

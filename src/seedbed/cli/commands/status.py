@@ -22,5 +22,8 @@ def status(experiment: str | None, config_dir: str | None) -> None:
     """Say what is trained, running, failed or missing."""
     ends_soon()
     from seedbed.cli.status import experiment_status, project_status
+    from seedbed.training.progress import Display
 
-    click.echo(experiment_status(experiment, config_dir) if experiment else project_status(config_dir))
+    with Display() as display, display.doing("Reading the store"):
+        text = experiment_status(experiment, config_dir) if experiment else project_status(config_dir)
+    click.echo(text)

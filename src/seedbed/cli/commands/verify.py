@@ -7,7 +7,7 @@ import sys
 import click
 
 from seedbed.cli import completion
-from seedbed.cli.options import WithExamples, config_dir_option, data_set_option, debug_option
+from seedbed.cli.options import STARTING, WithExamples, config_dir_option, data_set_option, debug_option
 
 
 def _number_or_all(ctx: click.Context, parameter: click.Parameter, value: str) -> int | None:
@@ -72,10 +72,12 @@ def verify(
     With --alone it is a measurement, and judges nothing: how far a seed ends from its record when it is trained alone.
     It is recorded, and reports say it. Of a launch over several data sets it is about one, which --data-set names. Exit code: 0, or 1 where training fails, 2 bad input.
     """
-    from seedbed.running.train_alone import measure_rounding
-    from seedbed.running.verify import verify as train_again
     from seedbed.training.progress import Display
 
+    display = Display()
+    with display, display.doing(STARTING):
+        from seedbed.running.train_alone import measure_rounding
+        from seedbed.running.verify import verify as train_again
     if alone:
         if tolerance is not None:
             raise click.UsageError(
@@ -88,7 +90,7 @@ def verify(
             variant=variant,
             data_set=data_set,
             config_dir=config_dir,
-            display=Display(),
+            display=display,
         )
         click.echo(measured)
         sys.exit(1 if measured.failures else 0)
@@ -100,7 +102,7 @@ def verify(
         data_set=data_set,
         tolerance=tolerance,
         config_dir=config_dir,
-        display=Display(),
+        display=display,
     )
     click.echo(verification)
     sys.exit(0 if verification.verified else 1)

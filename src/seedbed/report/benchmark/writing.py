@@ -18,7 +18,7 @@ from seedbed.report.benchmark.tables import comparisons_table, over_data_sets_ta
 from seedbed.report.files import comparisons_csv, results_csv
 from seedbed.report.findings import FILE
 from seedbed.report.record import RECORD, benchmark_json, portable_benchmark
-from seedbed.report.writing import FORMATS, description, drawn_for_mlflow, pages, written
+from seedbed.report.writing import FORMATS, Progress, description, drawn_for_mlflow, pages, untold, written
 from seedbed.results import Benchmark
 
 
@@ -31,11 +31,13 @@ def write_benchmark(
     rope: float | None = None,
     formats: Sequence[str] = FORMATS,
     findings: Path | None = None,
+    progress: Progress = untold,
 ) -> list[Path]:
     """Write the report of one experiment over its data sets into ``folder`` and return the files, its pages first.
 
-    ``findings`` are what is shown if it is about these cells; the file beside the report where none is named. Everything is
-    computed before the first file is written; the same results give the same bytes.
+    ``findings`` are what is shown if it is about these cells; the file beside the report where none is named. ``progress`` gets the
+    number of pictures that are drawn, and of all. Everything is computed before the first file is written; the same results give
+    the same bytes.
     Raises ConfigError for an unknown metric, baseline, format or check.
     """
     for name in formats:
@@ -45,15 +47,15 @@ def write_benchmark(
     contents: dict[str, bytes | str] = {}
     if set(formats) - {"csv"}:
         said = read_findings_over(findings or folder / FILE, benchmark)
-        contents |= _pages(replace(evidence, findings=said), formats)
+        contents |= _pages(replace(evidence, findings=said), formats, progress)
     if "csv" in formats:
         contents |= _tables(evidence)
     return written(folder, contents, formats)
 
 
-def _pages(evidence: BenchmarkEvidence, formats: Sequence[str]) -> dict[str, bytes | str]:
-    analysis = evidence.analysis
-    return pages(blocks_over(evidence), formats, analysis.whole.results, analysis.label(), commands(evidence))
+def _pages(evidence: BenchmarkEvidence, formats: Sequence[str], progress: Progress) -> dict[str, bytes | str]:
+    results, label = evidence.analysis.whole.results, evidence.analysis.label()
+    return pages(blocks_over(evidence), formats, results, label, commands(evidence), progress)
 
 
 def _tables(evidence: BenchmarkEvidence) -> dict[str, bytes | str]:
