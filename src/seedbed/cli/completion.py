@@ -127,6 +127,12 @@ def schedules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
     return sorted(name for name in config_groups(_own_folder(ctx))["schedule"] if name.startswith(incomplete))
 
 
+def groups(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Config groups, and ``experiments``."""
+    known = {*config_groups(_own_folder(ctx)), "experiments"}
+    return sorted(name for name in known if name.startswith(incomplete))
+
+
 def data_sets(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The data sets that can be fetched: their configs have a ``root``, the folder in which they are looked for."""
     known = sorted(path.stem for path in (resources() / "conf" / "data").glob("*.yaml") if "root" in _mapping(path))

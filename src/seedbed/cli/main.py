@@ -22,6 +22,7 @@ from seedbed.cli.commands.recommend import recommend
 from seedbed.cli.commands.report import report
 from seedbed.cli.commands.run import run
 from seedbed.cli.commands.schedule import schedule
+from seedbed.cli.commands.schema import schema
 from seedbed.cli.commands.search import search
 from seedbed.cli.commands.status import status
 from seedbed.cli.commands.ui import ui
@@ -57,6 +58,6 @@ def main() -> None:
 
 for command in (
     run, search, report, power, status, diff, verify, import_results, recommend, predict, export, schedule, lr_find, data, ui,
-    completion_script,
+    schema, completion_script,
 ):  # fmt: skip
     main.add_command(command)

@@ -211,7 +211,7 @@ def _unknown_arguments(node: Any, place: str) -> Iterator[Unknown]:
             yield from _unknown_arguments(entry, f"{place}[{position}]")
     if not isinstance(node, Mapping):
         return
-    if isinstance(target := node.get("_target_"), str) and (known := _arguments(target)) is not None:
+    if isinstance(target := node.get("_target_"), str) and (known := arguments_taken(target)) is not None:
         for key in node:
             if key not in known and key not in OF_HYDRA:
                 yield Unknown(f"{place}.{key}", f"{target} has no such setting, {near_misses(str(key), known)}")
@@ -219,13 +219,15 @@ def _unknown_arguments(node: Any, place: str) -> Iterator[Unknown]:
         yield from _unknown_arguments(value, f"{place}.{key}")
 
 
-def _arguments(target: str) -> set[str] | None:
+def arguments_taken(target: str) -> set[str] | None:
     """Names of the arguments of what ``target`` names; None where it takes any, or where that cannot be known."""
     called = look_up(target)
     if is_task(called):
         return _arguments_of_task(called)
     arguments = arguments_of(called)
-    return None if arguments is None or arguments.takes_any else set(arguments.parameters)
+    if arguments is None or (arguments.takes_any and not _hands_on_reading(called)):
+        return None
+    return set(parameters_of(called))
 
 
 def parameters_of(called: Any) -> dict[str, inspect.Parameter]:
