@@ -130,12 +130,21 @@ def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> It
         node = config.get(name)
         if isinstance(node, Mapping) and node and "_target_" not in node:
             yield Unknown(
-                f"{name}.{next(iter(node))}", f"nothing is chosen for it to be a setting of. Write {name}=CHOICE."
+                f"{name}.{next(iter(node))}", f"nothing is chosen for it to be a setting of. {where_to_choose(name)}"
             )
         if name == "imbalance" and isinstance(node, Mapping):
             yield from _unknown_arguments(node.get(AFTER), f"{name}.{AFTER}")
             node = {key: value for key, value in node.items() if key != AFTER}
         yield from _unknown_arguments(node, name)
+
+
+def where_to_choose(group: str) -> str:
+    """What to write where a config makes no choice of a group."""
+    known = sorted(path.stem for path in (resources() / "conf" / group).glob("*.yaml"))
+    return (
+        f"Add '- override /{group}: CHOICE' to the defaults of the experiment's file, or type {group}=CHOICE. "
+        f"Known: {', '.join(known)}."
+    )
 
 
 def _unknown_of_trainer(trainer: Any) -> Iterator[Unknown]:

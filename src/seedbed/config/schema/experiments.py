@@ -51,7 +51,10 @@ def of_experiments(known: Known) -> Schema:
             definitions[named] = _of_choice(group, choice, known)
             conditions.append({"if": _chooses(group, choice), "then": _at(group, {"$ref": f"#/definitions/{named}"})})
             conditions += _defaults_below(group, choice, known)
-    conditions += [_of_metrics(choice, known) for choice in known.groups["task"]]
+    for task in known.groups["task"]:
+        names = _metrics(task, known)
+        definitions[f"metrics_of_{task}"] = offered(dict.fromkeys(names, ""))
+        conditions.append({"if": _chooses("task", task), "then": _of_metrics(names)})
     definitions["trainer"] = of_trainer(known)
     definitions["trainer_of_modules"] = node_of([Written({"_target_": "pytorch_lightning.Trainer"}, {})], "", named=False)["then"] | {"type": ["object", "string"]}  # fmt: skip
     modules = [_chooses("task", choice) for choice in known.groups["task"] if known.written("task", choice).content.get("_target_") == TASK]  # fmt: skip
@@ -174,19 +177,20 @@ def _defaults_below(group: str, choice: str, known: Known) -> list[Schema]:
     ]
 
 
-def _of_metrics(task: str, known: Known) -> Schema:
-    """The metrics of a task, to be completed."""
+def _metrics(task: str, known: Known) -> list[str]:
+    """The metrics of a task under its usual settings."""
     written = known.written("task", task).content
     content = {key: value for key, value in written.items() if not (isinstance(value, str) and "${" in value)}
-    names: list[str] = []
     with suppress(Exception):  # one of the user's own may need settings that stand in an experiment
-        names = list(declared_today({"task": content | {"own_metrics": None}}))
+        return list(declared_today({"task": content | {"own_metrics": None}}))
+    return []
+
+
+def _of_metrics(names: Sequence[str]) -> Schema:
+    """An experiment in which these metrics are measured, to be completed."""
     watched = offered({f"val/{name}": "" for name in names})
     metric = offered({f"{side}/{name}": "" for side in ("test", "val") for name in names})
-    return {
-        "if": _chooses("task", task),
-        "then": {"properties": {"report": {"properties": {"metric": metric}}, "monitor": watched}},
-    }
+    return {"properties": {"report": {"properties": {"metric": metric}}, "monitor": watched}}
 
 
 def _defaults(known: Known) -> Schema:
@@ -216,7 +220,8 @@ def _name_of_choice(group: str) -> str:
 def _choice(group: str, names: Sequence[str], known: Known) -> Schema:
     otherwise = f"There is no such choice of {group}: give {', '.join(names)}."
     said = {name: known.written(group, name).header if group in known.groups else "" for name in names}
-    return {"type": ["string", "null"], **matching(one_of(names), otherwise), **offered(said)}
+    described = {"description": f"What is chosen of {group}."}
+    return {"type": ["string", "null"], **described, **matching(one_of(names), otherwise), **offered(said)}
 
 
 def _override(groups: Mapping[str, Iterable[str]]) -> Schema:
