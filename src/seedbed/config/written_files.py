@@ -47,6 +47,9 @@ def _explanations(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Iterator
         yield f"line {at + 1} begins with a tab, and YAML takes blanks only. Put blanks in its place."
     if "duplicate key" in problem:
         yield f"{place}: {problem.removeprefix('found duplicate key ')} stands there twice. Rename one of the two, or remove it."
+    before = lines[at - 1] if 0 < at <= len(lines) else ""
+    if "mapping values are not allowed" in problem and ":" not in before and _indent(before) == _indent(line):
+        place_of_first, problem = f"line {at} ({before.strip()})", "could not find expected ':'"
     if "could not find expected ':'" in problem:
         yield f"{place_of_first} has no ': ' between a key and its value. Write it as 'key: value', with a blank behind the colon."
     if right := quoted_line(first):
@@ -62,6 +65,10 @@ def _explanations(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Iterator
     if "while parsing a flow" in context:
         yield f"{place_of_first}: a bracket or brace is not closed. {_HOW_TO_QUOTE}"
     yield f"{place}: {' '.join(str(error).split())}"
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def quoted_line(line: str) -> str:
