@@ -39,21 +39,16 @@ class Composed:
     """Choices of groups, as they are typed."""
 
     @cached_property
-    def file(self) -> Mapping[str, Any]:
-        """What the experiment's file holds."""
-        return self._file("experiments", self.name)
-
-    @cached_property
     def choices(self) -> dict[str, str]:
         """What is chosen of each group."""
         usual = dict(_choices(mapping(resources() / "conf" / "config.yaml")))
-        chosen = usual | self._chosen_by(self.name) | self.typed
+        chosen: dict[str, str] = {**usual, **self._chosen_by(self.name), **self.typed}
         below = {
             f"{group}/{name}": choice
             for group, made in chosen.items()
             for name, choice in _choices(self._file(group, made))
         }
-        return below | chosen
+        return {**below, **chosen}
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -110,7 +105,7 @@ class Composed:
         """What the shipped schema says of a key; nothing of those of a user's own choices."""
         parts = key.split(".")
         group = next((name for end in (2, 1) if (name := "/".join(parts[:end])) in self.choices), "")
-        node = self._schema["definitions"].get(
+        node: Any = self._schema["definitions"].get(
             "trainer" if group == "trainer" else f"{group.replace('/', '.')}={self.choices.get(group)}", {}
         )
         inside = parts[len(group.split("/")) if group else 0 :]
@@ -119,7 +114,7 @@ class Composed:
         for part in inside:
             node = {**node.get("properties", {}), **node.get("then", {}).get("properties", {})}.get(part, {})
             node = node if isinstance(node, dict) else {}
-        return node
+        return dict(node)
 
     def _file(self, group: str, choice: str) -> Mapping[str, Any]:
         places = (resources() / "conf" if group != "experiments" else resources(), *self.folders)

@@ -26,9 +26,12 @@ class WithExamples(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            if any(parameter.name == "overrides" for parameter in self.params):
-                error.message += f" Settings are typed without dashes, as {error.option_name.lstrip('-')}=VALUE."
-            raise
+            if not any(parameter.name == "overrides" for parameter in self.params):
+                raise
+            typed = f"Settings are typed without dashes, as {error.option_name.lstrip('-')}=VALUE."
+            raise click.NoSuchOption(
+                error.option_name, f"{error.message} {typed}", error.possibilities, error.ctx
+            ) from None
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Examples"):

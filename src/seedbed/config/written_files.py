@@ -103,7 +103,8 @@ def _requoted_entry(part: str) -> str:
 def _parts(line: str, start: int) -> tuple[list[str], int | None]:
     """What stands between the commas of a list in brackets, and where it ends; None where it does not."""
     depth: list[str] = []
-    parts, begun, at = [], start + 1, start
+    parts: list[str] = []
+    begun, at = start + 1, start
     while at < len(line):
         quoted = _QUOTED.match(line, at) if line[at] in "\"'" and line[begun:at].strip() == "" else None
         if quoted:

@@ -83,7 +83,8 @@ def _kind(rule: Any) -> Any:
         return Any
     if kind.__name__ == "RealNotInt" or issubclass(kind, float) or kind is numbers.Real:
         return float
-    return {numbers.Integral: int, dict: Mapping, Mapping: Mapping, list: list, tuple: list, str: str}.get(kind, Any)
+    known: dict[Any, Any] = {numbers.Integral: int, dict: Mapping, Mapping: Mapping, list: list, tuple: list, str: str}
+    return known.get(kind, Any)
 
 
 def one_of(words: Iterable[str]) -> str:
