@@ -258,6 +258,7 @@ def _data_sets(
         refuse_no_choice(parsed, base.groups, f" of data set {name!r} in {base.place}")
     own = [item for item in typed if item.key_or_group != DATA_SET.key]
     refuse_collisions(own, picked, DATA_SET)
+    refuse_two_choices(picked, base.groups, base.place)
     return picked
 
 

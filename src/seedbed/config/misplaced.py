@@ -78,7 +78,8 @@ def refuse_shadowed(folders: Sequence[Path]) -> None:
 def refuse_two_choices(named: Mapping[str, Sequence[str]], groups: Collection[str], place: str) -> None:
     """Raise ``ConfigError`` where a variant or data set chooses twice of one group: the last one alone would count."""
     for name, own in named.items():
-        chosen = [item.key_or_group for item in parse_single(own) if item.key_or_group in groups]
+        made = (item for item in parse_single(own) if not item.is_delete())
+        chosen = [item.key_or_group for item in made if item.key_or_group in groups]
         if twice := next((group for group in chosen if chosen.count(group) > 1), ""):
             raise ConfigError(
                 f"{place}: {name!r} chooses twice of group {twice!r}, in {', '.join(own)}. Leave one out, or write a variant for each."

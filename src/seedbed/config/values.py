@@ -209,7 +209,11 @@ def is_object(kind: Any) -> bool:
 
 def wanted(value: Any, annotation: Any) -> str:
     """What to give in place of a value that does not fit: "true or false, did you mean false?"."""
-    members = members_of(annotation)
+    return wanted_of(value, members_of(annotation))
+
+
+def wanted_of(value: Any, members: Sequence[Any]) -> str:
+    """As ``wanted``, of the members of a union."""
     options = list(dict.fromkeys(option for member in members for option in _said(member)))
     *others, last = [option for option in options if option != NODE] or options
     said = f"{', '.join(others)} or {last}" if others else last

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Union
 
-from seedbed.config.values import LISTS, MAPPINGS, PLAIN, is_object, members_of, wanted
+from seedbed.config.values import LISTS, MAPPINGS, PLAIN, is_object, members_of, wanted_of
 
 Schema = dict[str, Any]
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -22,7 +22,8 @@ def of_annotation(annotation: Any, *, strict: bool = True) -> Schema:
 
     In one schema rather than in alternatives, of which an editor would say of a wrong value that it fits none.
     """
-    members = members_of(annotation)
+    # typing gives for a union one that is equal to it, if there was one before: of the same members in any order.
+    members = sorted(members_of(annotation), key=_place)
     if not strict and not set(members) <= set(PLAIN):
         return {}
     types: list[str] = [] if strict else ["number", "boolean", "null"]
@@ -44,10 +45,15 @@ def of_annotation(annotation: Any, *, strict: bool = True) -> Schema:
             return {}
     schema["type"] = list(dict.fromkeys([*types, "string"]))
     if "string" not in types:
-        schema |= matching(one_of(words) if words else "", f"Give {wanted({}, annotation)}.")
+        schema |= matching(one_of(words) if words else "", f"Give {wanted_of({}, members)}.")
     if words:
         schema["examples"] = words
     return schema
+
+
+def _place(member: Any) -> int:
+    kinds = list(_TYPES)
+    return kinds.index(member) if member in kinds[:-1] else len(kinds) + (member is type(None))
 
 
 def _entries(origin: Any, arguments: Sequence[Any]) -> Schema:
