@@ -67,6 +67,9 @@ def test_a_line_is_quoted_where_it_needs_it(line: str, right: str) -> None:
         ("# @package _global_\ndefaults: [model=mlp]\n", "'model=mlp', which is no choice. Write 'override /model: mlp'"),
         ("# @package _global_\ndefaults: [override /model mlp]\n", "Write 'override /model: mlp'"),
         ("# @package _global_\nsearch: {params: [a]}\n", "search.params=[a]: give a mapping"),
+        ("# @package _global_\nvariants:\n  a:\n    - data.label=Class #1\n",
+         'line 4 (- data.label=Class #1): to YAML \' #\' begins a comment, so that the override is data.label=Class. '
+         'Write - "data.label=Class #1"'),
         ("# @package _global_\nreport: test/f1\n", "report=test/f1: give a mapping, such as report: {metric: test/accuracy}"),
         ("# @package _global_\nsearch: {params: {optimizer.lr: interval(1e-4, 1e-2)}}\n",
          'search.params.optimizer.lr=interval(1e-4: YAML takes the comma for the end of the value, which stands in quotes. '
@@ -89,6 +92,7 @@ def test_what_hydra_would_misread_is_refused(tmp_path: Path, text: str, said: st
         "\n# @package _global_\n# yaml-language-server: $schema=x\ndefaults: [{override hydra/launcher: joblib}, {/module: mine}]\n",
         "# @package _global_\ndefaults: [{override /data/encoder@data.encoder: use}, {optional override /model: none}]\n",
         "# @package _global_\nsearch: {params: {a: 'interval(1, 2)'}}\nreport: ???\n",
+        "# @package _global_\nvariants:\n  a:\n    - x=1 # one\n    - 'y=2 #3'\n    - z=3\n    #- w=4\n",
         "# @package _global_\nvariants: [\n",
     ],
 )

@@ -20,6 +20,8 @@ HEADER = "# @package _global_"
 _CLOSING = {"[": "]", "{": "}", "(": ")"}
 _NEEDS_QUOTES = re.compile(r"[\[\]{},]|: | #|:$|^[*&!|>%@`]")
 _QUOTED = re.compile(r"""\s*(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*""")
+_CUT_OFF = re.compile(r"\s*- ([+~]{0,2}[\w./@]+=[^'\"#]*?)\s+#\S.*")
+"""An override that a comment without a blank behind its # cuts off: hardly meant as one."""
 _HOW_TO_QUOTE = (
     "In a list in brackets, an override that itself holds brackets, braces, a comma, ': ' or ' #' stands in double quotes, as in "
     '[data=feature_csv, "data.path=a[1].csv"].'
@@ -143,6 +145,12 @@ def refuse_misread(path: Path, place: str, groups: Mapping[str, Collection[str]]
             f"{place}: defaults is no list. Write each choice on a line of its own with '- ' before it, as in "
             "'- override /model: mlp'."
         )
+    for number, line in enumerate(text.splitlines(), start=1):
+        if cut := _CUT_OFF.fullmatch(line):
+            raise ConfigError(
+                f"{place}: line {number} ({line.strip()}): to YAML ' #' begins a comment, so that the override is {cut[1]}. Write "
+                f"- {json.dumps(line.strip()[2:], ensure_ascii=False)}, or, where it is a comment, a blank behind the #."
+            )
     for why in _mistakes(defaults, groups):
         raise ConfigError(f"{place}: its defaults list has {why}")
     for key, example in _MAPPINGS.items():
