@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,7 +23,13 @@ def shown(value: Any) -> str:
 def require(holds: bool, key: str, value: Any, wanted: str) -> None:
     """``key`` is the dotted name under which the user gives the value, ``wanted`` what it must be."""
     if not holds:
-        raise ConfigError(f"{key}={shown(value)} cannot be used: it must be {wanted}.")
+        raise ConfigError(f"{key}={shown(value)} cannot be used: it must be {wanted}.{in_quotes(value)}")
+
+
+def in_quotes(value: Any) -> str:
+    """What to say of a text that looks like a number, a switch or null: quotes make it one; "" of all else."""
+    looks_plain = isinstance(value, str) and re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?|true|false|null", value)
+    return " It stands in quotes, which make it text: leave them out." if looks_plain else ""
 
 
 def require_choice(key: str, value: Any, known: Iterable[str]) -> None:

@@ -112,8 +112,8 @@ def near_misses(name: str, known: Iterable[str]) -> str:
     """Say which known names look like ``name``, or which there are when none does."""
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    # A user often types the last part of a dotted key, or the first letters of a name.
-    close += [known for known in names if known not in close and known.rsplit(".", 1)[-1] == name]
+    # A user often types the last part of a dotted key, or a metric without its side.
+    close += [known for known in names if known not in close and re.split(r"[./]", known)[-1] == name]
     if close:
         return f"did you mean {' or '.join(repr(match) for match in close[:3])}?"
     shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")

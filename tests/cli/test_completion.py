@@ -153,6 +153,73 @@ def test_data_sets_are_those_that_can_be_fetched() -> None:
     assert offered("data", "fetch", "") == sorted(DATASETS)
 
 
+def described(*words: str) -> dict[str, str | None]:
+    """What is offered for the last of the words, each with the help beside it."""
+    shell = ShellComplete(main, {}, "seedbed", "_SEEDBED_COMPLETE")
+    return {item.value: item.help for item in shell.get_completions(list(words[:-1]), words[-1])}
+
+
+def test_keys_of_settings_with_their_values() -> None:
+    run = ("run", "spam_imbalance")
+    assert described(*run, "trainer.max") == {"trainer.max_epochs=": "10"}
+    assert described(*run, "model.h") == {"model.hidden=": "[256, 128]"}, "as the experiment's file has it"
+    assert {"tracking=mlflow", "trainer=default", "trainer.engine="} <= set(offered(*run, "tra"))
+    assert "trainer.engine=" not in offered(*run, ""), "where nothing is begun, choices alone"
+    assert offered(*run, "trainer.engine=auto", "trainer.eng") == []
+    assert offered("run", "two_tower_retrieval", "model.metad") == [], "variants set it"
+    assert offered(*run, "search.params.") == []
+
+
+def test_keys_are_those_of_what_is_chosen(folder: Path) -> None:
+    run = ("run", "spam_imbalance")
+    assert set(offered(*run, "data.encoder.")) == {"data.encoder.threads="}
+    assert "data.encoder.max_features=" in offered(*run, "data/encoder=tfidf", "data.encoder.")
+    assert offered(*run, "imbalance.after=threshold", "imbalance.after.") == [
+        "imbalance.after.metric=",
+        "imbalance.after.beta=",
+    ]
+    assert offered(*run, "model=ridge", "model.") == ["model.alpha="]
+    (folder / "model" / "tiny.yaml").write_text("defaults: [mlp]\n_target_: mine.Tiny\nwidth: 3\n")
+    own = ("run", "mine", "--config-dir", str(folder), "model=tiny")
+    assert described(*own, "model.") == {"model.hidden=": "[256, 128]", "model.dropout=": "0.0", "model.width=": "3"}
+    assert offered(*own, "model.width=") == ["model.width=3"]
+
+
+def test_values_of_keys() -> None:
+    run = ("run", "spam_imbalance")
+    assert offered(*run, "trainer.engine=") == [
+        "trainer.engine=auto",
+        "trainer.engine=compiled",
+        "trainer.engine=torch",
+    ]
+    assert offered(*run, "optimizer.fused=t") == ["optimizer.fused=true"]
+    assert offered(*run, "report.loss=") == ["report.loss=true", "report.loss=false", "report.loss=both"]
+    assert offered(*run, "select=") == ["select=last", "select=best"]
+    assert offered(*run, "monitor=val/acc") == ["monitor=val/accuracy"]
+    assert offered(*run, "report.metric=test/f") == ["report.metric=test/f1"]
+    assert offered(*run, "model.hidden=") == ["model.hidden=[256,128]"]
+    assert offered(*run, "model=random_forest", "model.max_features=s") == ["model.max_features=sqrt"]
+    assert offered(*run, "patience=") == ["patience=null"]
+
+
+def test_metrics_and_variants_of_an_experiment(folder: Path) -> None:
+    assert {"test/f1", "test/auroc"} <= set(offered("report", "spam_imbalance", "--metric", "test/"))
+    assert offered("report", "two_tower_retrieval", "--metric", "val/top_at_5") == ["val/top_at_5", "val/top_at_50"]
+    assert offered("report", "two_tower_retrieval", "--metric", "test/") == [], "there are no test rows"
+    assert offered("report", "--metric", "") == []
+    assert offered("report", "spam_imbalance", "--baseline", "sm") == ["smote"]
+    assert offered("predict", "mine", "--config-dir", str(folder), "--variant", "") == ["plain", "other"]
+    own = (
+        "defaults: [{override /task: classification}]\ntask: {own_metrics: {cost: {good: lower}}}\nvariants: {a: []}\n"
+    )
+    (folder / "experiments" / "costly.yaml").write_text(own)
+    assert offered("report", "costly", "--config-dir", str(folder), "--metric", "test/co") == ["test/cost"]
+
+
+def test_groups_of_schemas() -> None:
+    assert offered("schema", "da") == ["data", "data/encoder"]
+
+
 def test_sets_of_a_data_set_that_has_many() -> None:
     assert {"data.name=yeast3", "data.name=car-good"} <= set(
         offered("run", "feature_imbalance", "data=keel", "data.name=")
@@ -213,7 +280,15 @@ def test_completion_prints_a_script(shell: str) -> None:
     assert f"_SEEDBED_COMPLETE={shell}_complete" in done.output
 
 
-@pytest.mark.parametrize("words", ["seedbed run spam_imbalance variant=", "seedbed data fetch ", "seedbed report "])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "seedbed run spam_imbalance variant=",
+        "seedbed run spam_imbalance trainer.max_ep",
+        "seedbed data fetch ",
+        "seedbed report ",
+    ],
+)
 def test_no_heavy_package_is_imported(words: str) -> None:
     """So that the answer takes a fraction of a second."""
     asked = {"_SEEDBED_COMPLETE": "zsh_complete", "COMP_WORDS": words, "COMP_CWORD": "3"}

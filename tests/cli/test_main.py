@@ -36,6 +36,15 @@ def typed(tmp_path: Path) -> Callable[..., Result]:
     return command
 
 
+def test_a_setting_that_is_typed_as_an_option_is_answered_with_how_it_is_typed() -> None:
+    done = CliRunner().invoke(main, ["run", "spam_imbalance", "--seeds=3"])
+    assert done.exit_code == 2
+    assert "No such option '--seeds'. Settings are typed without dashes, as seeds=VALUE." in " ".join(
+        done.output.split()
+    )
+    assert "without dashes" not in CliRunner().invoke(main, ["status", "--seeds=3"]).output
+
+
 def test_help_has_examples() -> None:
     commands = [[], *([name] for name in main.commands), *(["data", name] for name in data.commands)]
     for command in commands:

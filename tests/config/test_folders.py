@@ -29,3 +29,14 @@ def test_what_lies_in_the_project_folder_is_named_with_what_finds_it(
     monkeypatch.chdir(tmp_path / "inner")
     with pytest.raises(ConfigError, match=rf"add --config-dir {tmp_path.resolve()} "):
         check_name("reg")
+
+
+def test_a_folder_without_experiments_is_named_with_the_one_that_has_them(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "experiments").mkdir(parents=True)
+    (tmp_path / "mine" / "experiments" / "reg.yaml").touch()
+    with pytest.raises(ConfigError, match=rf"--config-dir {tmp_path}: there is no folder experiments/ in it\. Name"):
+        check_name("reg", tmp_path)
+    with pytest.raises(ConfigError, match=rf"Name the folder that holds experiments/, such as {tmp_path / 'mine'}\."):
+        check_name("reg", tmp_path / "mine" / "experiments")
+    with pytest.raises(ConfigError, match=r"There is no experiment 'experiments/reg\.yaml' in .*did you mean 'reg'"):
+        check_name("experiments/reg.yaml", tmp_path / "mine")

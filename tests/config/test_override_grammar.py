@@ -181,6 +181,9 @@ def test_any_label_can_be_joined(examine: Examine) -> None:
     ("overrides", "said"),
     [
         (["model.hidden=[1],[2]"], ["several values", "-m"]),
+        (["--seeds=3"], ["Hydra's grammar", "without blanks and dashes, seeds=3"]),
+        (["model.hidden=[3"], ["Hydra's grammar", "a [ lacks its ]"]),
+        (["seeds"], ["Hydra's grammar", "no equals sign. Write seeds=VALUE"]),
         (["ckpt=a/epoch=1-step=2.ckpt"], ["Hydra's grammar", "quote"]),
         (["lst=3,4"], ["several values", "lst=[...]"]),
     ],

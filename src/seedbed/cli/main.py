@@ -23,6 +23,7 @@ from seedbed.cli.commands.recommend import recommend
 from seedbed.cli.commands.report import report
 from seedbed.cli.commands.run import run
 from seedbed.cli.commands.schedule import schedule
+from seedbed.cli.commands.schema import schema
 from seedbed.cli.commands.search import search
 from seedbed.cli.commands.site import site
 from seedbed.cli.commands.status import status
@@ -59,6 +60,6 @@ def main() -> None:
 
 for command in (
     run, search, report, site, power, status, diff, verify, import_results, merge, recommend, predict, export, schedule, lr_find, data, ui,
-    completion_script,
+    schema, completion_script,
 ):  # fmt: skip
     main.add_command(command)

@@ -22,6 +22,17 @@ class WithExamples(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = examples
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if not any(parameter.name == "overrides" for parameter in self.params):
+                raise
+            typed = f"Settings are typed without dashes, as {error.option_name.lstrip('-')}=VALUE."
+            raise click.NoSuchOption(
+                error.option_name, f"{error.message} {typed}", error.possibilities, error.ctx
+            ) from None
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Examples"):
             for line in self.examples.strip().splitlines():
@@ -60,12 +71,20 @@ config_dir_option = click.option(
     help="Folder of your own experiments/ and config groups; the project goes there.",
 )
 
-metric_option = click.option("--metric", help="The metric to compare by; default: the experiment's.")
+metric_option = click.option(
+    "--metric", shell_complete=completion.metrics, help="The metric to compare by; default: the experiment's."
+)
 baseline_option = click.option(
-    "--baseline", help="The variant that others are compared with; default: the experiment's."
+    "--baseline",
+    shell_complete=completion.variants,
+    help="The variant that others are compared with; default: the experiment's.",
 )
 
-variant_option = click.option("--variant", help="The variant to ask; default: the best by the experiment's metric.")
+variant_option = click.option(
+    "--variant",
+    shell_complete=completion.variants,
+    help="The variant to ask; default: the best by the experiment's metric.",
+)
 run_option = click.option(
     "--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest."
 )

@@ -9,14 +9,15 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seedbed.checks import is_from_zero, is_whole, require, shown
+from seedbed.checks import in_quotes, is_from_zero, is_whole, require, shown
 from seedbed.config.callbacks import check_nodes
 from seedbed.config.code import check_code
 from seedbed.config.compose import Request
-from seedbed.config.keys import Unknown, interpolated, unknown_keys
+from seedbed.config.keys import Unknown, interpolated, unknown_keys, where_to_choose
 from seedbed.config.kinds import check_kinds
 from seedbed.config.lightning_modules import refuse_named_network, trains_modules
 from seedbed.config.metric_checks import check_metric, check_watched, metrics_of, require_known, test_part
+from seedbed.config.misplaced import NEEDED
 from seedbed.config.override_grammar import same_or_inside
 from seedbed.config.own_modules import at_seed, check_modules
 from seedbed.config.recipe import flatten, recipe_of
@@ -48,17 +49,28 @@ def check_variant(config: Mapping[str, Any], name: str) -> None:
             _check_values(config)
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
-            f"Variant {name!r}: the config lacks a part that every run needs, or has another kind of value "
-            f"there ({type(error).__name__}: {error}). Take back the override that removes it."
+            f"Variant {name!r}: the config lacks a part that every run needs, or has another kind of value there: "
+            f"{_lacking(config) or f'{type(error).__name__}: {error}'}."
         ) from error
+
+
+def _lacking(config: Mapping[str, Any]) -> str:
+    """The first part of a config that every run needs and that is not there, or is no mapping; "" where all are."""
+    for key in sorted(NEEDED):
+        node: Any = config
+        for part in key.split("."):
+            if not isinstance(node, Mapping):
+                return f"{key.rpartition('.')[0]}={shown(node)}, which is no mapping. Leave it out for what is usual"
+            if part not in node:
+                return f"{key} is taken away. Give it a value, or leave out what takes it away, ~{key}"
+            node = node[part]
+    return ""
 
 
 def _check_values(config: Mapping[str, Any]) -> None:
     for group in ("data", "split", "model", "task", "imbalance", "optimizer", "trainer"):
         if not config.get(group):
-            raise ConfigError(
-                f"{group}: nothing is chosen. Write {group}=CHOICE, or add 'override /{group}: ...' to the experiment's defaults."
-            )
+            raise ConfigError(f"{group}: nothing is chosen. {where_to_choose(group)}")
     check_kinds(config)
     TrainerSettings.of(config)
     lr = config["optimizer"].get("lr", AUTO)
@@ -164,5 +176,5 @@ def _refuse_misfit(config: Mapping[str, Any], request: Request) -> None:
     place = "" if typed else f"{request.place}: "
     place = f"{place}{by_variant!r}: " if by_variant and not typed else place
     raise ConfigError(
-        f"{place}{unfit.key}={shown(unfit.value)}: give {unfit.wanted}{'' if unfit.wanted[-1] == '?' else '.'}"
+        f"{place}{unfit.key}={shown(unfit.value)}: give {unfit.wanted}{'' if unfit.wanted[-1] == '?' else '.'}{in_quotes(unfit.value)}"
     )

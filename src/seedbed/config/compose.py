@@ -14,7 +14,7 @@ from typing import Any, cast
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from seedbed.config import choice_settings
 from seedbed.config.code import is_users
@@ -53,6 +53,11 @@ class BaseConfig:
     def place(self) -> str:
         """How messages name it: ``experiments/NAME.yaml``."""
         return f"{self.group}/{self.name}.yaml"
+
+    @property
+    def path(self) -> Path:
+        """Its file; where several folders have one, the first one counts."""
+        return next(path for folder in self.folders if (path := folder / self.place).is_file())
 
     @property
     def selection(self) -> list[str]:
@@ -160,6 +165,8 @@ class BaseConfig:
             return {key: value for key, value in config.items() if key != "seed"} if seeded else config
         except InterpolationKeyError as error:
             raise ConfigError(_nothing_to_take(error, self.place)) from error
+        except MissingMandatoryValue as error:
+            raise ConfigError(_to_be_given(sorted(OmegaConf.missing_keys(composed)), self.place)) from error
         except OmegaConfBaseException as error:
             raise ConfigError(f"{self.place}: {str(error).splitlines()[0]}. Give the key a value.") from error
 
@@ -250,6 +257,19 @@ def hydra_settings(name: str, overrides: Sequence[str], config_dir: str | os.Pat
     except (HydraException, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split("Config search path")[0].split())
         raise ConfigError(f"{' '.join(overrides) or base.place}: Hydra refuses that: {reason}") from error
+
+
+_EXAMPLES = {"report.metric": "test/accuracy", "seeds": "10"}
+
+
+def _to_be_given(keys: Sequence[str], place: str) -> str:
+    """Message about keys for which a config leaves it to others to give a value, ``???``, and nobody does."""
+    key = keys[0]
+    value = _EXAMPLES.get(key, "VALUE")
+    *nodes, name = key.split(".")
+    written = f"{''.join(f'{node}: {{' for node in nodes)}{name}: {value}{'}' * len(nodes)}"
+    others = f" So it is with {', '.join(keys[1:])}." if len(keys) > 1 else ""
+    return f"{place}: {key} has no value. Write '{written}' there, or give it on the command line as {key}={value}.{others}"
 
 
 def _nothing_to_take(error: InterpolationKeyError, place: str) -> str:

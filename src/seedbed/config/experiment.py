@@ -33,13 +33,15 @@ from seedbed.config.misplaced import (
     refuse_no_choice,
     refuse_overlap,
     refuse_shadowed,
+    refuse_two_choices,
 )
-from seedbed.config.override_errors import QUOTES, explain, explain_file
+from seedbed.config.override_errors import explain, explain_file
 from seedbed.config.override_grammar import by_group, in_grammar, parse, parse_single
 from seedbed.config.published_values import check_stated
 from seedbed.config.recipe import fingerprint, recipe_of, without_later
 from seedbed.config.settings import ReportSettings, TrackingSettings, TrainerSettings
 from seedbed.config.single_choice import refuse_lists, refuse_lists_in_files
+from seedbed.config.written_files import are_lists, refuse_misread, why_no_lists
 from seedbed.errors import ConfigError, near_misses
 from seedbed.metrics import joined
 from seedbed.paths import make_importable, project_folder
@@ -231,6 +233,7 @@ class _File:
         refuse_misplaced(typed, base.groups)
         refuse_no_choice(typed, base.groups)
         refuse_shadowed(base.folders)
+        refuse_misread(base.path, base.place, base.groups)
         refuse_lists_in_files(name, {}, base.groups, base.folders)
         bare = _bare(base)
         own = {variant: by_group(texts, base.groups) for variant, texts in _variant_overrides(base.place, bare).items()}
@@ -277,6 +280,7 @@ def _data_sets(
         refuse_no_choice(parsed, base.groups, f" of data set {name!r} in {base.place}")
     own = [item for item in typed if item.key_or_group != DATA_SET.key]
     refuse_collisions(own, picked, DATA_SET)
+    refuse_two_choices(picked, base.groups, base.place)
     return picked
 
 
@@ -329,6 +333,7 @@ def _check_own_overrides(own: Mapping[str, Sequence[str]], base: BaseConfig) -> 
         refuse_lists(parsed, base.groups, variant)
         refuse_no_choice(parsed, base.groups, f" of variant {variant!r} in {base.place}")
     refuse_collisions([], own)
+    refuse_two_choices(own, base.groups, base.place)
 
 
 def _parsed(overrides: Sequence[str], place: str) -> list[Override]:
@@ -355,7 +360,8 @@ def _checked(composed: DictConfig, request: Request, project: Path) -> dict[str,
         config = own_modules.resolved(composed, request)
     else:
         config = with_found_path(request.base.resolved(composed), project)
-        config["task"] = without_later(config["task"])
+        if config.get("task"):
+            config["task"] = without_later(config["task"])
     check_composed(composed, config, request)
     listed = {request.data_set: list(request.of_data_set)} if request.data_set else {}
     return {key: value for key, value in config.items() if key != DATA_SET.key} | (
@@ -454,10 +460,8 @@ def _variant_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
     if OmegaConf.is_missing(bare, "variants") or not bare.variants:
         raise ConfigError(f"{place} is empty: give at least one variant, such as 'none: []'.")
     variants = OmegaConf.to_container(bare.variants)
-    if not _are_lists(variants):
-        raise ConfigError(
-            f"{place}: each variant is a name and a list of overrides, such as 'smote: [imbalance=smote]'. {QUOTES}"
-        )
+    if not are_lists(variants):
+        raise ConfigError(f"{place}: {why_no_lists(variants, 'smote: [imbalance=smote]')}")
     return {str(variant): list(own) for variant, own in variants.items()}  # type: ignore[union-attr]
 
 
@@ -466,11 +470,9 @@ def data_set_overrides(file: str, bare: DictConfig) -> dict[str, list[str]]:
     listed = OmegaConf.to_container(bare.data_sets) if bare.get("data_sets") else {}
     if isinstance(listed, dict) and set(listed) == {"collection"} and isinstance(listed["collection"], str):
         return _of_collection(file, listed["collection"])
-    if not _are_lists(listed):
-        raise ConfigError(
-            f"{file}: data_sets: each data set is a name and a list of overrides, such as 'pima: [data=keel, data.name=pima]'; "
-            f"or all of a collection, 'collection: keel'. {QUOTES}"
-        )
+    if not are_lists(listed):
+        example = "'pima: [data=keel, data.name=pima]', or all of a collection, 'collection: keel'"
+        raise ConfigError(f"{file}: data_sets: {why_no_lists(listed, example)}")
     return {str(name): list(own) for name, own in listed.items()}  # type: ignore[union-attr]
 
 
@@ -483,13 +485,6 @@ def _of_collection(file: str, collection: str) -> dict[str, list[str]]:
             f"{file}: data_sets.collection={collection}: there is no such collection, {near_misses(collection, COLLECTIONS)}"
         )
     return {name: [f"data={collection}", f"data.name={name}"] for name in names}
-
-
-def _are_lists(named: Any) -> bool:
-    """Whether it is a mapping from names to lists of overrides."""
-    return isinstance(named, dict) and all(
-        isinstance(own, list) and all(isinstance(item, str) for item in own) for own in named.values()
-    )
 
 
 def _chosen(parsed: Sequence[Override], known: Mapping[str, Sequence[str]], kind: Kind) -> list[str]:

@@ -28,8 +28,15 @@ def check_name(name: str, config_dir: str | os.PathLike[str] | None = None) -> N
                 f"There is no experiment {name!r} among seedbed's own, and {folder / 'experiments' / name}.yaml is looked for "
                 f"where it is asked for: {add_config_dir(folder)}."
             )
-        places = " or ".join(str(folder / "experiments") for folder in search_folders(config_dir))
-        raise ConfigError(f"There is no experiment {name!r} in {places}: {near_misses(name, known)}")
+        folders = search_folders(config_dir)
+        if config_dir is not None and not (folders[0] / "experiments").is_dir():
+            inside = f", such as {folders[0].parent}" if folders[0].name == "experiments" else ""
+            raise ConfigError(
+                f"--config-dir {config_dir}: there is no folder experiments/ in it. Name the folder that holds experiments/{inside}."
+            )
+        places = " or ".join(str(folder / "experiments") for folder in folders)
+        typed = Path(name).stem if name.endswith(".yaml") else name  # it goes by its name, not by its file
+        raise ConfigError(f"There is no experiment {name!r} in {places}: {near_misses(typed, known)}")
 
 
 def add_config_dir(folder: Path) -> str:

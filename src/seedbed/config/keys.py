@@ -130,12 +130,21 @@ def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> It
         node = config.get(name)
         if isinstance(node, Mapping) and node and "_target_" not in node:
             yield Unknown(
-                f"{name}.{next(iter(node))}", f"nothing is chosen for it to be a setting of. Write {name}=CHOICE."
+                f"{name}.{next(iter(node))}", f"nothing is chosen for it to be a setting of. {where_to_choose(name)}"
             )
         if name == "imbalance" and isinstance(node, Mapping):
             yield from _unknown_arguments(node.get(AFTER), f"{name}.{AFTER}")
             node = {key: value for key, value in node.items() if key != AFTER}
         yield from _unknown_arguments(node, name)
+
+
+def where_to_choose(group: str) -> str:
+    """What to write where a config makes no choice of a group."""
+    known = sorted(path.stem for path in (resources() / "conf" / group).glob("*.yaml"))
+    return (
+        f"Add '- override /{group}: CHOICE' to the defaults of the experiment's file, or type {group}=CHOICE. "
+        f"Known: {', '.join(known)}."
+    )
 
 
 def _unknown_of_trainer(trainer: Any) -> Iterator[Unknown]:
@@ -211,7 +220,7 @@ def _unknown_arguments(node: Any, place: str) -> Iterator[Unknown]:
             yield from _unknown_arguments(entry, f"{place}[{position}]")
     if not isinstance(node, Mapping):
         return
-    if isinstance(target := node.get("_target_"), str) and (known := _arguments(target)) is not None:
+    if isinstance(target := node.get("_target_"), str) and (known := arguments_taken(target)) is not None:
         for key in node:
             if key not in known and key not in OF_HYDRA:
                 yield Unknown(f"{place}.{key}", f"{target} has no such setting, {near_misses(str(key), known)}")
@@ -219,13 +228,15 @@ def _unknown_arguments(node: Any, place: str) -> Iterator[Unknown]:
         yield from _unknown_arguments(value, f"{place}.{key}")
 
 
-def _arguments(target: str) -> set[str] | None:
+def arguments_taken(target: str) -> set[str] | None:
     """Names of the arguments of what ``target`` names; None where it takes any, or where that cannot be known."""
     called = look_up(target)
     if is_task(called):
         return _arguments_of_task(called)
     arguments = arguments_of(called)
-    return None if arguments is None or arguments.takes_any else set(arguments.parameters)
+    if arguments is None or (arguments.takes_any and not _hands_on_reading(called)):
+        return None
+    return set(parameters_of(called))
 
 
 def parameters_of(called: Any) -> dict[str, inspect.Parameter]:

@@ -6,15 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from hydra.utils import get_class
+from omegaconf import OmegaConf
 
 from seedbed.checks import is_number, require, shown
 from seedbed.config.building import build
 from seedbed.config.keys import is_task
 from seedbed.config.lightning_modules import why_no_task
-from seedbed.config.signatures import hydra_says_nothing
+from seedbed.config.signatures import hydra_says_nothing, look_up
 from seedbed.data.splits import Split
 from seedbed.errors import ConfigError, near_misses
 from seedbed.metrics import Declared, Metric, by_name, wanted_of_own
+from seedbed.paths import resources
 
 
 def metrics_of(task: Mapping[str, Any]) -> Declared:
@@ -112,7 +114,20 @@ def check_metric(metric: str, known: Collection[str], task: str, split: str, tes
 
 def _require_measured(metric: str, known: Sequence[str], task: str) -> None:
     if metric not in known:
+        others = _tasks_that_measure(metric.rpartition("/")[2])
+        if others and metric.rpartition("/")[2] not in {each.rpartition("/")[2] for each in known}:
+            raise ConfigError(
+                f"report.metric={metric}: it is a metric of task={', '.join(others)}, and {task} measures others: "
+                f"{', '.join(each for each in known if each.startswith(known[0].partition('/')[0]))}."
+            )
         raise ConfigError(f"report.metric={metric}: {task} measures nothing of that name, {near_misses(metric, known)}")
+
+
+def _tasks_that_measure(name: str) -> list[str]:
+    """seedbed's tasks that have a metric of this name under their usual settings."""
+    paths = sorted((resources() / "conf" / "task").glob("*.yaml"))
+    kinds = {path.stem: look_up(OmegaConf.select(OmegaConf.load(path), "_target_")) for path in paths}
+    return [task for task, kind in kinds.items() if name in {each.name for each in getattr(kind, "METRICS", ())}]
 
 
 def require_known(key: str, value: Any, known: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
@@ -73,6 +73,17 @@ def refuse_shadowed(folders: Sequence[Path]) -> None:
                 path, mine = folder / group / f"{choice}.yaml", own / "conf" / group / f"{choice}.yaml"
                 if path.is_file() and mine.is_file() and path.resolve() != mine.resolve():
                     raise ConfigError(f"{path}: seedbed has a config {group}/{choice} of its own. Rename the file.")
+
+
+def refuse_two_choices(named: Mapping[str, Sequence[str]], groups: Collection[str], place: str) -> None:
+    """Raise ``ConfigError`` where a variant or data set chooses twice of one group: the last one alone would count."""
+    for name, own in named.items():
+        made = (item for item in parse_single(own) if not item.is_delete())
+        chosen = [item.key_or_group for item in made if item.key_or_group in groups]
+        if twice := next((group for group in chosen if chosen.count(group) > 1), ""):
+            raise ConfigError(
+                f"{place}: {name!r} chooses twice of group {twice!r}, in {', '.join(own)}. Leave one out, or write a variant for each."
+            )
 
 
 OF_ALL = {

@@ -6,13 +6,14 @@ import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
 from seedbed.checks import shown
 from seedbed.config import choice_settings
@@ -20,6 +21,7 @@ from seedbed.config.compose import BaseConfig, Request
 from seedbed.config.keys import interpolated, refuse_names_of_optuna_sweeper, unknown_key
 from seedbed.config.override_grammar import is_node, parse_single, same_or_inside
 from seedbed.config.recipe import flatten
+from seedbed.config.written_files import explained
 from seedbed.errors import ConfigError, near_misses
 
 MISSPELT = 0.75
@@ -205,18 +207,17 @@ def _compose_choices(base: BaseConfig, choices: Sequence[str]) -> DictConfig:
         return OmegaConf.create()
 
 
-QUOTES = (
-    "In a list in brackets, an override that itself holds brackets, braces, a comma or ': ' stands in double quotes, as in "
-    '[data=feature_csv, "data.path=a[1].csv"].'
-)
-
-
 def explain_file(error: Exception, base: BaseConfig) -> ConfigError:
     """Say why an experiment's file cannot be read by itself; raises the ``ConfigError`` of a sweeper's key."""
     refuse_names_of_optuna_sweeper(_keys_of_sweeper(base), taken=())
-    reason = " ".join(str(error).split()) or type(error).__name__
-    in_list = f". {QUOTES}" if "while parsing a flow" in reason else ""
-    return ConfigError(f"{base.place} cannot be read: {reason}{in_list}{_without_package(base)}")
+    place, path = base.place, base.path
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        read = Path(error.problem_mark.name)
+        if read.is_file() and read != path:  # of a choice of the user's
+            place, path = str(read), read
+        return ConfigError(f"{place} cannot be read: {explained(error, path.read_text('utf-8', errors='replace'))}")
+    reason = " ".join(str(error).split("Config search path")[0].split()) or type(error).__name__
+    return ConfigError(f"{place} cannot be read: {reason}")
 
 
 def _keys_of_sweeper(base: BaseConfig) -> list[str]:
@@ -226,10 +227,3 @@ def _keys_of_sweeper(base: BaseConfig) -> list[str]:
     except (OmegaConfBaseException, YAMLError):
         return []
     return [str(key) for key in sweeper] if isinstance(sweeper, DictConfig) else []
-
-
-def _without_package(base: BaseConfig) -> str:
-    """Hydra takes the package from the first line alone; without it the file's keys land under "experiments"."""
-    path = next(path for folder in base.folders if (path := folder / base.place).is_file())
-    first = path.read_text("utf-8", errors="replace").lstrip("\ufeff").partition("\n")[0]
-    return "" if "@package" in first else " (The file's first line must be: # @package _global_)"

@@ -95,11 +95,22 @@ def parse(overrides: Sequence[str]) -> list[Override]:
         try:
             parsed += OverridesParser.create().parse_overrides([text])
         except (OverrideParseException, ValueError) as error:
-            raise ConfigError(
-                f"Override {text!r} is not in Hydra's grammar: {str(error).splitlines()[0]}. "
-                "Write key=value, and quote a value with special characters twice: \"key='a=b#c'\"."
-            ) from error
+            raise ConfigError(f"Override {text!r} is not in Hydra's grammar: {_mended(text, error)}") from error
     return parsed
+
+
+def _mended(text: str, error: Exception) -> str:
+    """How an override is written that Hydra cannot read."""
+    key, equals, value = (part.strip() for part in text.partition("="))
+    plain = key.lstrip("-")
+    if equals and re.fullmatch(r"[+~]{0,2}[\w.@/]+", plain) and f"{plain}={value}" != text and _read(value) is not None:
+        return f"write it without blanks and dashes, {plain}={value}."
+    if not equals and (match := re.fullmatch(r"([\w.@/]+)(?:[: ]+(.+))?", text)):
+        return f"it has no equals sign. Write {match[1]}={match[2] or 'VALUE'}."
+    if opened := next((each for each in ("[]", "{}", "()") if value.count(each[0]) != value.count(each[1])), ""):
+        return f"a {opened[0]} lacks its {opened[1]}. Close it, or quote the value twice where it is text: \"{key}='{value}'\"."
+    reason = str(error).splitlines()[0].removeprefix("LexerNoViableAltException: ")
+    return f"{reason}. Write key=value, and quote a value with special characters twice: \"key='a=b#c'\"."
 
 
 def parse_single(overrides: Sequence[str]) -> list[Override]:

@@ -22,13 +22,17 @@ class TrainerSettings:
     """The keys of ``trainer`` in a config; raises ``ConfigError`` for values that cannot work."""
 
     max_epochs: int
+    """Passes over the training rows."""
     batch_size: int | None
     """Rows; None for a task whose steps take all rows."""
     gradient_clip_val: float | None
     """The largest norm of the gradient, of each seed by itself."""
     precision: str | int
+    """Of numbers in training: 32-true, or bf16-mixed, bf16-true, 64-true."""
     accelerator: str
+    """What trains: auto, cpu or gpu."""
     devices: int | str | list[int]
+    """How many of them, or which: the seeds are shared out among several."""
     seeds_at_once: int | Literal["auto"]
     """How many seeds are stacked; auto: as many as is fastest and fits."""
     steps_per_chunk: int
@@ -36,9 +40,13 @@ class TrainerSettings:
     stacks_at_once: int | Literal["auto"] = "auto"
     """How many stacks are trained at a time on a CPU; auto: as many as there are cores, where one does not use them."""
     deterministic: bool | Literal["warn"] | None = None
+    """Whether PyTorch may take none but deterministic operations; warn: it says where there is none."""
     benchmark: bool | None = None
+    """Whether cuDNN tries which of its operations is fastest."""
     detect_anomaly: bool = False
+    """Whether autograd looks for NaN, to find where it comes from; slow."""
     profiler: Literal["simple", "advanced"] | None = None
+    """Lightning's profiler, whose report is printed after each fit."""
     max_steps: int | None = None
     """Optimizer steps of a seed at most; None: those of all its epochs."""
     limit_train_batches: float | None = None
@@ -158,14 +166,17 @@ class ReportSettings:
     """The keys of ``report`` in a config; raises ``ConfigError`` for values that cannot work."""
 
     metric: str
+    """What variants are compared by, with its side: test/accuracy, or val/accuracy where there are no test rows."""
     baseline: Stated
     """What variants are compared with: see ``Baselines``."""
     bars: Literal["2std", "std", "ci95"]
+    """What error bars show: two standard deviations over the seeds, one, or the 95 % interval of the mean."""
     axis: list[float] | None
     """The ends of the axis of the picture of means."""
     rope: float | None
     """The region of practical equivalence: differences up to it are too small to matter."""
     loss: bool | Literal["both"]
+    """Whether the training loss of every epoch is shown; both: the validation loss too."""
     learned: str | None
     """The variant whose weights are read."""
     similar_to: str | int | None

@@ -54,15 +54,15 @@ CHECKED_PACKAGES = ("seedbed", "torch", "optuna", "sklearn", "imblearn")
 """Their annotations say all that an argument takes; those of others are taken at their word for plain values only."""
 MEANT_TRUE, MEANT_FALSE = ("true", "yes", "on", "y", "t", "1"), ("false", "no", "off", "n", "f", "0", "none")
 NODE = "a node with a _target_"
-_PLAIN: dict[Any, list[str]] = {
+PLAIN: dict[Any, list[str]] = {
     bool: ["true", "false"],
     int: ["a whole number"],
     float: ["a number"],
     str: ["text"],
     type(None): ["null"],
 }
-_LISTS = (list, tuple, Sequence)
-_MAPPINGS = (dict, Mapping)
+LISTS = (list, tuple, Sequence)
+MAPPINGS = (dict, Mapping)
 
 
 @dataclass(frozen=True)
@@ -161,30 +161,30 @@ def fits(value: Any, annotation: Any, *, strict: bool = True) -> bool:
 
     Not ``strict``: only text for a switch or a number, and a list or mapping for a single value, are of another kind.
     """
-    members = _members(annotation)
+    members = members_of(annotation)
     if strict:
         return any(_fits_member(value, member) for member in members)
-    if not set(members) <= set(_PLAIN):
+    if not set(members) <= set(PLAIN):
         return True
     return not isinstance(value, list | Mapping) and (not isinstance(value, str) or str in members)
 
 
-def _members(annotation: Any) -> list[Any]:
+def members_of(annotation: Any) -> list[Any]:
     """The kinds of a union, those of unions in it among them."""
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        return [member for each in typing.get_args(annotation) for member in _members(each)]
+        return [member for each in typing.get_args(annotation) for member in members_of(each)]
     return [type(None) if annotation is None else annotation]
 
 
 def _fits_member(value: Any, kind: Any) -> bool:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if kind in _PLAIN:
+    if kind in PLAIN:
         return _is_plain(value, kind)
     if origin is Literal:
         return any(type(value) is type(choice) and value == choice for choice in arguments)
-    if (origin or kind) in _LISTS:
+    if (origin or kind) in LISTS:
         return isinstance(value, list) and _fit_entries(value, origin, arguments)
-    if (origin or kind) in _MAPPINGS or (origin or kind) is Callable or _is_object(kind):
+    if (origin or kind) in MAPPINGS or (origin or kind) is Callable or is_object(kind):
         return isinstance(value, Mapping)
     return True
 
@@ -201,7 +201,7 @@ def _fit_entries(values: Sequence[Any], origin: Any, arguments: tuple[Any, ...])
     return not arguments or all(fits(value, arguments[0]) for value in values)
 
 
-def _is_object(kind: Any) -> bool:
+def is_object(kind: Any) -> bool:
     """Whether it is a class whose objects a config can only give as a node with a ``_target_``."""
     known = inspect.isclass(kind) and kind not in (Any, object, inspect.Parameter.empty)
     return known and kind.__module__ != "builtins"
@@ -209,13 +209,17 @@ def _is_object(kind: Any) -> bool:
 
 def wanted(value: Any, annotation: Any) -> str:
     """What to give in place of a value that does not fit: "true or false, did you mean false?"."""
-    members = _members(annotation)
+    return wanted_of(value, members_of(annotation))
+
+
+def wanted_of(value: Any, members: Sequence[Any]) -> str:
+    """As ``wanted``, of the members of a union."""
     options = list(dict.fromkeys(option for member in members for option in _said(member)))
     *others, last = [option for option in options if option != NODE] or options
     said = f"{', '.join(others)} or {last}" if others else last
     if guess := _guess(value, members):
         return f"{said}, {guess}"
-    lists = [member for member in members if (typing.get_origin(member) or member) in _LISTS]
+    lists = [member for member in members if (typing.get_origin(member) or member) in LISTS]
     if lists and not isinstance(value, list | Mapping) and fits([value], lists[0]):
         return f"{said}, such as [{shown(value)}]"
     return said
@@ -223,14 +227,14 @@ def wanted(value: Any, annotation: Any) -> str:
 
 def _said(kind: Any) -> list[str]:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if kind in _PLAIN:
-        return _PLAIN[kind]
+    if kind in PLAIN:
+        return PLAIN[kind]
     if origin is Literal:
         return list(map(str, arguments))
-    if (origin or kind) in _LISTS:
+    if (origin or kind) in LISTS:
         entries = arguments[:1] if Ellipsis in arguments or origin is not tuple else arguments
         return ["a list" + (f" of {_several(entries)}" if entries and entries != (Any,) else "")]
-    return ["a mapping, such as {key: value}" if (origin or kind) in _MAPPINGS else NODE]
+    return ["a mapping, such as {key: value}" if (origin or kind) in MAPPINGS else NODE]
 
 
 _SEVERAL = {
@@ -244,7 +248,7 @@ _SEVERAL = {
 
 
 def _several(entries: Iterable[Any]) -> str:
-    kinds = dict.fromkeys(member for entry in entries for member in _members(entry))
+    kinds = dict.fromkeys(member for entry in entries for member in members_of(entry))
     return " or ".join(dict.fromkeys(_SEVERAL.get(typing.get_origin(kind) or kind, "lists") for kind in kinds))
 
 
