@@ -182,6 +182,8 @@ class SeedRun:
     """PyTorch's while it trained; None where that was not recorded."""
     engine: str = field(default="", compare=False)
     """What has taken its optimizer steps; "" where that was not recorded, or where it took none."""
+    host: str = field(default="", compare=False)
+    """The machine that trained it; "" where that was not recorded."""
     data_digest: str = field(default="", compare=False)
     recipe_version: str | None = field(default=None, compare=False)
 
@@ -300,6 +302,7 @@ def seed_of(run: Run) -> SeedRun:
         stack=tuple(map(int, stack.split(","))) if (stack := tags.get("stack")) else (),
         threads=tags.get("threads"),
         engine=tags.get(ENGINE, ""),
+        host=tags.get("host", ""),
         data_digest=tags.get("data_digest", ""),
         recipe_version=tags.get("recipe_version"),
     )

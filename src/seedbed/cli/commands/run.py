@@ -94,6 +94,9 @@ def run(
         else:
             click.echo(config_text(experiment, overrides, config_dir, resolve=resolve, package=package))
         return
+    if dry_run:
+        _dry_run(experiment, overrides, config_dir, multirun=multirun)
+        return
     where = as_typed(experiment, config_dir)
     next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"
     if multirun:
@@ -127,6 +130,26 @@ def run(
     if outcome.failures:
         _show_failures(outcome, where)
         sys.exit(1)
+
+
+def _dry_run(experiment: str, overrides: tuple[str, ...], config_dir: str | None, *, multirun: bool) -> None:
+    from seedbed.config.folders import check_name
+
+    check_name(experiment, config_dir)
+    if multirun:
+        from seedbed.cli.dry_run import texts_of_jobs
+
+        for text in texts_of_jobs(experiment, overrides, config_dir):
+            click.echo(text)
+        return
+    from seedbed.config.experiment import load_experiments
+
+    loaded = load_experiments(experiment, overrides, config_dir)
+    from seedbed.cli.dry_run import dry_run_text
+    from seedbed.running.dry_run import dry_run_of
+    from seedbed.training.progress import Display
+
+    click.echo(dry_run_text(dry_run_of(loaded, Display())))
 
 
 def _refuse_together(
