@@ -104,7 +104,7 @@ def _totals(result: DryRunResult) -> str:
         parts[0] += f", at most about {result.memory / 1e9:.1f} GB"
         parts[0] += f" and {result.gpu_memory / 1e9:.1f} GB of a GPU" if result.gpu_memory else ""
     if result.at_once > 1:
-        parts.append(f"{result.at_once} stacks at a time")
+        parts.append(f"{result.at_once} {'stacks' if result.in_stacks else 'seeds'} at a time, in processes")
     return f"{'; '.join(parts)}. {WRITTEN}"
 
 

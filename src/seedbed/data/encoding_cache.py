@@ -34,13 +34,16 @@ def encode_cached(encoder: SentenceEncoder, texts: Sequence[str], progress: Prog
     return vectors.take(group_numbers(texts), axis=0)
 
 
-SOME = 256
-"""Texts that a dry run encodes."""
+SOME, TOGETHER = 256, 64
+"""Texts that a dry run encodes, and how many of them follow one another: an encoder may save what neighbours share."""
 
 
 def _of_some(encoder: SentenceEncoder, texts: Sequence[str], dry: DryRun) -> np.ndarray:
     """In a dry run vectors of the right form, (n, F): those of a few texts, again and again; notes what all would take."""
-    some = texts[:: max(1, len(texts) // SOME)][:SOME]
+    places = max(1, SOME // TOGETHER)
+    starts = [len(texts) * place // places for place in range(places)]
+    each = SOME // places
+    some = texts if len(texts) <= SOME else [text for start in starts for text in texts[start : start + each]]
     start = time.perf_counter()
     encoder.encode(some[:1])  # which may load a model
     loaded = time.perf_counter()

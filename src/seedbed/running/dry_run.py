@@ -41,7 +41,7 @@ class DryRunResult:
     ahead: Sequence[Ahead]
     """What it would do before it trains."""
     begun: float
-    """Seconds that are paid once."""
+    """Seconds that are paid once, such as those of processes that start."""
     not_here: Mapping[str, str] = field(default_factory=dict)
     """By data set, which data it would fetch first; nothing else is known of these."""
 
@@ -81,6 +81,11 @@ class DryRunResult:
     def at_once(self) -> int:
         return max((each.estimate.at_once for each in self.variants), default=1)
 
+    @property
+    def in_stacks(self) -> bool:
+        """Whether there are seeds that train in stacks."""
+        return any(each.estimate.in_stacks for each in self.variants if each.missing)
+
 
 def dry_run_of(
     experiments: Sequence[Experiment], display: Display | None = None, there: set[str] | None = None
@@ -105,8 +110,9 @@ def dry_run_of(
             for missing in [missing_seeds(plan.plan, there)]
             for planned in plan.plan
         ]
-        variants, begun = _estimated(to_do, Estimates(recorded.values(), dry, display))
-    return DryRunResult(experiments[0].name, variants, ahead, begun, not_here)
+        estimates = Estimates(recorded.values(), dry, display)
+        variants = _estimated(to_do, estimates)
+    return DryRunResult(experiments[0].name, variants, ahead, sum(estimates.once.values()), not_here)
 
 
 def _plans(experiments: Sequence[Experiment], display: Display) -> tuple[dict[str, Planned], dict[str, str]]:
@@ -142,14 +148,14 @@ def _recorded(experiment: Experiment) -> dict[str, SeedRun]:
 
 def _estimated(
     to_do: Sequence[tuple[str, PlannedCells, list[int]]], estimates: Estimates
-) -> tuple[list[VariantCells], float]:
+) -> list[VariantCells]:
     in_stacks = [_in_stacks(planned, missing) for _, planned, missing in to_do]
     variants = []
     for number, (name, planned, missing) in enumerate(to_do):
         others = sum(in_stacks) - in_stacks[number]
         estimate = estimates.of(planned, missing, others)
         variants.append(VariantCells(name, planned.name, len(planned.fingerprints), len(missing), estimate))
-    return variants, estimates.begun
+    return variants
 
 
 def _in_stacks(planned: PlannedCells, missing: Sequence[int]) -> bool:

@@ -6,17 +6,19 @@ import math
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import mean
 
 import torch
 
+from seedbed.compiled.starting import compile_steps
 from seedbed.data.dry import DryRun
 from seedbed.models.estimators import FittedEstimator
 from seedbed.models.fits import starts_others
 from seedbed.own_modules.planned import PlannedModule
 from seedbed.own_modules.short_fits import module_times, parameters_of_module
 from seedbed.results import SECONDS
+from seedbed.stacking.engines import COMPILED
 from seedbed.tasks.base import SeedData
 from seedbed.threads import own_cores
 from seedbed.tracking.runs import SeedRun
@@ -30,6 +32,8 @@ from seedbed.training.stack_size import groups_of, seeds_at_once, seeds_in_memor
 from seedbed.training.stacks_at_once import SECONDS_TO_START, stacks_at_once
 
 MEASURED, EARLIER = "measured", "earlier runs"
+PROCESSES, COMPILING, FIRST = "processes that start", "compiled steps", "the first fit"
+"""What is paid once."""
 SECONDS_OF_A_RECORD = 0.05
 """That records of a cell take beside its training, which they slow down."""
 SIDES = ("train", "val", "test")
@@ -56,8 +60,10 @@ class Estimate:
     memory: int
     """Bytes of this process at most, where it was measured; 0 where it was not."""
     gpu_memory: int = 0
+    in_stacks: bool = False
+    """Whether its seeds train in stacks."""
     at_once: int = 1
-    """Stacks, or seeds of one module, that train at a time."""
+    """How many stacks, or seeds that train apart, there are at a time."""
     why_unknown: str = ""
 
 
@@ -68,10 +74,8 @@ class Estimates:
     recorded: Iterable[SeedRun]
     dry: DryRun
     display: Display
-    begun: float = 0.0
-    """Seconds that are paid once, whatever trains."""
-    in_processes: bool = False
-    """Whether stacks train in processes that one of the variants before has started."""
+    once: dict[str, float] = field(default_factory=dict)
+    """Seconds that are paid once, whatever trains, by what they are for."""
 
     def __post_init__(self) -> None:
         host = socket.gethostname()
@@ -82,7 +86,8 @@ class Estimates:
 
     def of(self, planned: PlannedCells, missing: Sequence[int], beside: int) -> Estimate:
         """Of the seeds ``missing`` of a variant, while so many others wait ``beside`` it whose seeds train in stacks."""
-        self.display.say_once("Measuring a few steps ...")
+        if missing:
+            self.display.say_once("Measuring a few steps ...")
         try:
             if isinstance(planned, PlannedModule):
                 return self._of_module(planned, missing)
@@ -134,35 +139,41 @@ class Estimates:
         builder = planned.trainer.builder
         held = groups_of(missing, seeds_in_memory(builder.parts))[0]
         like = [replace(data, seed=seed) for seed in held]
+        start = time.perf_counter()  # what is measured to choose them is measured by the run, too
         size, device_count = seeds_at_once(builder, like), len(numbers(planned.trainer.settings))
         if device_count > 1:
             size = min(size, math.ceil(len(like) / device_count))
         stacks = groups_of(like, size)
         at_once = min(device_count, len(stacks))
         if device_count == 1:
-            at_once = stacks_at_once(builder, stacks, beside, started=self.in_processes)
+            at_once = stacks_at_once(builder, stacks, beside, started=PROCESSES in self.once)
+        choosing = time.perf_counter() - start
         is_cpu = accelerator(planned.trainer.settings) == "cpu"
         threads = max(1, torch.get_num_threads() // at_once) if is_cpu else torch.get_num_threads()
+        if builder.engine(like) == COMPILED and COMPILING not in self.once:
+            start = time.perf_counter()
+            compile_steps()
+            self.once[COMPILING] = time.perf_counter() - start
         times = fit_times(planned, data, [item.seed for item in stacks[0]], threads)
         fits = len(missing) / times.seeds
         if cells := self._cells(planned):
             fit = mean(cell.metrics[SECONDS] for cell in cells) * times.seeds
         else:
             fit = times.recorded(known.epochs, builder.steps(data))
-        if at_once > 1 and not self.in_processes:
-            self.in_processes = True
-            self.begun += SECONDS_TO_START
-        self.begun = max(self.begun, times.first)
+        if at_once > 1:
+            self.once[PROCESSES] = SECONDS_TO_START
+        self.once[FIRST] = max(self.once.get(FIRST, 0.0), times.first)
         of_main = len(missing) * (preparing + SECONDS_OF_A_RECORD)
         of_stacks = fits * (fit + times.around) / at_once
         prepared = (len(held) - 1) * builder.parts.task.bytes_of_a_seed(planned.table)
         return replace(
             known,
-            seconds=max(of_main, of_stacks) if at_once > 1 else of_main + of_stacks,
+            seconds=choosing + (max(of_main, of_stacks) if at_once > 1 else of_main + of_stacks),
             source=EARLIER if cells else MEASURED,
             at_most=not cells and planned.variant.config["patience"] is not None,
             memory=(times.memory + prepared) + (times.memory * at_once if at_once > 1 else 0),
             gpu_memory=times.gpu_memory,
+            in_stacks=True,
             at_once=at_once,
         )
 

@@ -111,6 +111,8 @@ class Launch(RecordedRun):
     """What that data set was made from; "" where it is not known."""
     above: str = ""
     """Of a launch on one of these: the id of the launch over all."""
+    seconds: float | None = field(default=None, compare=False)
+    """From its start to its end; None where it has not ended."""
     params: Mapping[str, str] = field(compare=False, repr=False)
 
 
@@ -234,6 +236,7 @@ def launch_of(run: Run) -> Launch:
         data_set=tags.get(ON_DATA_SET, ""),
         source=tags.get(SOURCE, ""),
         above=run.data.tags.get(PARENT, ""),
+        seconds=None if run.info.end_time is None else (run.info.end_time - run.info.start_time) / 1000,
         params=run.data.params,
     )
 

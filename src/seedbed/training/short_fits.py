@@ -22,7 +22,6 @@ from seedbed.training.stack_size import deciding_time
 from seedbed.training.stack_trainer import StackTrainer
 from seedbed.training.stacks import StackBuilder
 
-
 FIRST_STEPS = 2
 """Of the fit by which the length of the one that is measured is chosen; it pays for what is paid once in a process, too."""
 SECONDS_OF_STEPS = 1.0
@@ -35,6 +34,7 @@ class FitTimes:
 
     seeds: int
     step: float
+    """Of one optimizer step of all seeds."""
     validation: float
     """Of one pass over the validation rows."""
     epoch: float
@@ -96,6 +96,7 @@ def _measured(planned: PlannedVariant, stack: Sequence[SeedData]) -> FitTimes:
     keeps = trainer.keeps_scores(stack)
     device = devices.torch_device(trainer.settings)
     if device.type == "cuda":
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     whole = steps_of_epoch(builder, stack[0])
     with peak_memory() as memory:
