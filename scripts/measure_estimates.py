@@ -64,7 +64,9 @@ def main() -> int:
             continue
         compared[name] = found
         times = f"{found.estimate:8.1f} s {found.real:8.1f} s {found.error:+6.0f} % {found.others:7.2f}"
-        without = f" (without {', '.join(left)})" if (left := [text for text in overrides if text not in fitting]) else ""
+        without = (
+            f" (without {', '.join(left)})" if (left := [text for text in overrides if text not in fitting]) else ""
+        )
         print(f"{times}  {name}{without}", flush=True)
     return report(compared, asked.most)
 
@@ -102,7 +104,12 @@ def estimated(name: str, overrides: Sequence[str]) -> float | None:
 
 def done(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False, cwd=Path(__file__).parent
+        command,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent,
     )
 
 

@@ -20,7 +20,6 @@ def of(project: Path, *overrides: str) -> DryRunResult:
     return dry_run_of(load_experiments("width", overrides, project))
 
 
-@pytest.mark.slow
 def test_a_few_batches_are_measured_and_nothing_is_written(project: Path) -> None:
     before = files(project)
     narrow, wide = of(project).variants
@@ -34,7 +33,6 @@ def test_a_few_batches_are_measured_and_nothing_is_written(project: Path) -> Non
         assert 0 < estimate.seconds < 60
 
 
-@pytest.mark.slow
 def test_epochs_are_made_of_all_batches_though_few_are_taken(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,11 +23,10 @@ from tests.several import FEW, OTHERS, write_experiment, write_tables
 
 
 @pytest.fixture(autouse=True)
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a new process, and in a short time."""
     monkeypatch.setattr(short_fits, "_MEASURED", {})
     monkeypatch.setattr(short_fits, "SECONDS_OF_STEPS", 0.02)
-    yield
 
 
 def of(project: Path, *overrides: str, name: str = "messages") -> DryRunResult:
@@ -66,7 +64,6 @@ def test_nothing_is_written_where_there_is_nothing_yet(bare_project: Path, tmp_p
     assert done.stdout.endswith("Nothing was written.\n")
 
 
-@pytest.mark.slow
 def test_nothing_is_written_beside_what_was_trained(trained_project: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
@@ -131,13 +128,11 @@ def test_cells_rows_and_the_source_of_a_time(trained_project: Path) -> None:
     assert "6 cells, 6 there already: nothing to train. Nothing was written." in typed(trained_project).stdout
 
 
-@pytest.mark.slow
 def test_times_of_another_machine_are_left_out(trained_project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimates.socket, "gethostname", lambda: "another")
     assert by_name(of(trained_project, "seeds=4", "variant=none"))["none"].estimate.source == MEASURED
 
 
-@pytest.mark.slow
 def test_a_time_grows_with_epochs_rows_and_seeds(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     times = FitTimes(3, step=0.1, validation=0.2, epoch=0.0, fit=0.5, around=1.0, first=2.0, memory=10**9, gpu_memory=0)
     monkeypatch.setattr(estimates, "fit_times", lambda *_: times)
@@ -174,7 +169,6 @@ def test_models_that_take_no_steps(project: Path) -> None:
     assert 0 < each.estimate.seconds < 30
 
 
-@pytest.mark.slow
 def test_a_seed_whose_rows_cannot_be_made_has_no_time(project: Path) -> None:
     done = typed(project, "seeds=[2]", name="failing_seed")
     assert done.exit_code == 0, done.output
@@ -216,7 +210,6 @@ def test_several_data_sets(several: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert "6 cells, 0 there already; at least about" in done.stdout
 
 
-@pytest.mark.slow
 def test_jobs_of_a_multirun(project: Path) -> None:
     done = typed(project, "-m", "optimizer.lr=0.1,0.2", "variant=none")
     assert done.exit_code == 0, done.output
@@ -228,7 +221,6 @@ def test_jobs_of_a_multirun(project: Path) -> None:
     assert not (project / "multirun").exists()
 
 
-@pytest.mark.slow
 def test_cells_that_two_jobs_ask_for_are_trained_by_the_first(project: Path) -> None:
     done = typed(project, "-m", "seeds=2,3", "variant=none")
     assert "2 jobs, one after the other: 5 cells, 2 there already" in done.stdout
@@ -238,7 +230,10 @@ def test_cells_that_two_jobs_ask_for_are_trained_by_the_first(project: Path) -> 
     ("arguments", "said"),
     [
         (("variant=nome",), "did you mean 'none'"),
-        (("-m", "hydra/sweeper=optuna", "variant=none", "optimizer.lr=interval(0.1,0.2)"), "a search chooses its trials"),
+        (
+            ("-m", "hydra/sweeper=optuna", "variant=none", "optimizer.lr=interval(0.1,0.2)"),
+            "a search chooses its trials",
+        ),
         (("--cfg", "job"), "--dry-run and --cfg are answered one at a time"),
     ],
 )

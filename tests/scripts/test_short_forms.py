@@ -25,6 +25,7 @@ import pytest
 from seedbed.checks import is_installed
 from seedbed.cli.main import main as seedbed
 from seedbed.data.published import movielens
+from seedbed.training import short_fits
 from tests import made_up
 from tests.scripts.loading import SCRIPTS, load_script
 
@@ -71,7 +72,7 @@ def test_all_scripts_are_tried() -> None:
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
         "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics", "choose_training",
         "compare_fastai", "compare_index", "compare_loops", "compare_matrix", "compare_recommenders", "compare_search",
-        "fastai_side", "make_store", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
+        "fastai_side", "make_store", "measure_estimates", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
         "simulation", "timing",
     }  # fmt: skip
 
@@ -504,6 +505,7 @@ def test_estimates_beside_real_times(
     folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path
 ) -> None:
     script, asked = load_script("measure_estimates"), list[list[str]]()
+    monkeypatch.setattr(short_fits, "SECONDS_OF_STEPS", 0.02)
 
     def run(command: Sequence[str], env: dict[str, str], **_: Any) -> Any:
         """In this process: the script itself for an estimate, and the run, which finds a store."""
@@ -520,7 +522,7 @@ def test_estimates_beside_real_times(
         return SimpleNamespace(returncode=0, stdout=said.getvalue(), stderr="")
 
     monkeypatch.setattr(script, "subprocess", SimpleNamespace(run=run))
-    overrides = ["variant=two_tower,popular", "trainer.max_epochs=1", "seeds=1"]
+    overrides = ["variant=two_tower,popular", "trainer.max_epochs=1", "seeds=1", "report.user=1"]
     said = call(script, "two_tower_retrieval", *overrides)
     (row,) = re.findall(r"^ +([\d.]+) s +([\d.]+) s +[+-]\d+ % +[\d.]+  two_tower_retrieval (.*)$", said, re.MULTILINE)
     assert float(row[0]) > 0

@@ -52,8 +52,8 @@ def _lines(result: DryRunResult) -> Iterator[str]:
     if result.variants:
         on_several = any(each.data_set for each in result.variants)
         yield aligned([_header(on_several), *(_row(each, on_several) for each in result.variants)])
-    for each in result.ahead:
-        yield f"Before the training: {each.what}, {_about(each.seconds)}; a repeat reads them from the cache."
+    for work in result.ahead:
+        yield f"Before the training: {work.what}, {_about(work.seconds)}; a repeat reads them from the cache."
     for name, why in result.not_here.items():
         about = "" if name and name in why else f"{name}: " if name else ""
         yield f"{about}{why}."

@@ -107,7 +107,7 @@ def parameters_of_module(planned: PlannedModule, seed: int) -> int | None:
     with surroundings():
         parts.seed_everything()
         try:
-            return sum(parameter.numel() for parameter in parts.module.parameters() if parameter.requires_grad)
+            return int(sum(parameter.numel() for parameter in parts.module.parameters() if parameter.requires_grad))
         except ValueError:  # of a lazy layer
             return None
 

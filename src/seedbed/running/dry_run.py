@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seedbed.config.experiment import Experiment
-from seedbed.data.dry import Ahead, DryRun, NotHere, dry_run
+from seedbed.data.dry import Ahead, NotHere, dry_run
 from seedbed.errors import ConfigError
 from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.running.data_notes import notes_of, said_of_data, same_data
@@ -146,9 +146,7 @@ def _recorded(experiment: Experiment) -> dict[str, SeedRun]:
         return {}
 
 
-def _estimated(
-    to_do: Sequence[tuple[str, PlannedCells, list[int]]], estimates: Estimates
-) -> list[VariantCells]:
+def _estimated(to_do: Sequence[tuple[str, PlannedCells, list[int]]], estimates: Estimates) -> list[VariantCells]:
     in_stacks = [_in_stacks(planned, missing) for _, planned, missing in to_do]
     variants = []
     for number, (name, planned, missing) in enumerate(to_do):

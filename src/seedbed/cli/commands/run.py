@@ -50,7 +50,9 @@ if TYPE_CHECKING:
     type=click.Choice(["job"]),
     help="Print the config as YAML and end, as Hydra does; with variant=NAME the one of this variant.",
 )
-@click.option("--resolve", is_flag=True, help="With --cfg: follow interpolations, so that it is the config that trains.")
+@click.option(
+    "--resolve", is_flag=True, help="With --cfg: follow interpolations, so that it is the config that trains."
+)
 @click.option("-p", "--package", help="With --cfg: a part of the config, such as trainer or data.encoder.")
 @click.option(
     "-i",
