@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from seedbed.cli.main import main
 from seedbed.config.experiment import load_experiment
+from tests.own_modules import projects
 from tests.several import write_experiment, write_tables
 
 
@@ -54,6 +55,15 @@ def test_the_config_on_a_data_set(tmp_path: Path) -> None:
     on_one = yaml.safe_load(shown(tmp_path, "variant=smote", "data_sets=two", "-c", "job", name="many").stdout)
     assert "data" not in on_all  # the file chooses none beside its list
     assert (on_one["data"]["path"], on_one["imbalance"]["sampler"]["k_neighbors"]) == ("two.csv", 2)
+
+
+def test_the_seed_of_a_cell_stays_open_in_the_config_of_a_module(tmp_path: Path, empty_store: Path) -> None:
+    folder = projects.write(tmp_path / "own", empty_store, name="shown_module")
+    done = shown(folder, "variant=wide", "--cfg", "job", "--resolve", name="width")
+    assert done.exit_code == 0, done.output
+    config = yaml.safe_load(done.stdout)
+    assert config == load_experiment("width", ["variant=wide"], folder).variants[0].config
+    assert (config["datamodule"]["split_seed"], config["module"]["hidden"]) == ("${seed}", 8)
 
 
 def test_where_the_config_comes_from(bare_project: Path) -> None:

@@ -94,6 +94,8 @@ class Estimates:
             assert isinstance(planned, PlannedVariant)
             return self._of_variant(planned, missing, beside)
         except Exception as error:  # what fails here would fail a seed, and not the run
+            if not missing:
+                return replace(_nothing_known(planned), seconds=0.0)
             said = f"{type(error).__name__}: {' '.join(str(error).split())}"
             return replace(_nothing_known(planned), why_unknown=said)
 

@@ -85,7 +85,8 @@ def run(
     something failed (the rest is kept), 2 bad input.
 
     --dry-run plans as a run does, and so finds bad input; the time is that of earlier cells of the same recipe on this
-    machine, or measured in a few steps, and data that are not here are not fetched.
+    machine, or measured in a few steps, and data that are not here are not fetched; but a data module of yours (task=lightning)
+    is asked for its rows, as in a run, and may fetch or write what it likes. --cfg and --info are Hydra's.
     """
     _refuse_together(multirun=multirun, dry_run=dry_run, cfg=cfg, resolve=resolve, package=package, info=info)
     if cfg or info:
