@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from seedbed.data.encoders import HashEncoder
 from seedbed.data.encoding_cache import encode_cached
 from seedbed.running import estimates
 from seedbed.running.dry_run import DryRunResult, VariantCells, dry_run_of
-from seedbed.running.estimates import EARLIER, MEASURED
+from seedbed.running.estimates import EARLIER, MEASURED, Estimate, seconds_of_all
 from seedbed.running.runner import run
 from seedbed.training import short_fits
 from seedbed.training.short_fits import FitTimes
@@ -159,6 +160,17 @@ def test_an_estimate_is_near_the_time_that_is_recorded(project: Path) -> None:
     assert each.estimate.seconds is not None
     recorded = outcome.cells["seconds"].sum()
     assert recorded / 4 < each.estimate.seconds < 4 * recorded + 2  # the machine may be busy
+
+
+def test_stacks_in_processes_begin_where_one_is_free() -> None:
+    nothing = Estimate({}, None, None, 1, 0.0, "", at_most=False, memory=0)
+    apart = [replace(nothing, seconds=each / 2, at_once=2, of_stacks=(each,)) for each in (4.0, 1.0, 5.0)]
+    assert seconds_of_all(apart) == 6.0  # the third after the second
+    assert seconds_of_all([*apart, replace(nothing, seconds=3.0), replace(nothing, seconds=None)]) == 9.0
+    assert (
+        seconds_of_all([replace(apart[0], beside_stacks=8.0), *apart[1:]]) == 8.0
+    )  # what is prepared here takes longer
+    assert seconds_of_all([]) == 0.0
 
 
 def test_models_that_take_no_steps(project: Path) -> None:

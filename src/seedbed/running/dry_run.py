@@ -10,7 +10,7 @@ from seedbed.data.dry import Ahead, NotHere, dry_run
 from seedbed.errors import ConfigError
 from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.running.data_notes import notes_of, said_of_data, same_data
-from seedbed.running.estimates import Estimate, Estimates
+from seedbed.running.estimates import Estimate, Estimates, seconds_of_all
 from seedbed.running.planning import Planned, plan_as_installed
 from seedbed.running.runner import done_of, missing_seeds, of_trial, open_store
 from seedbed.signals import ending_signals_interrupt
@@ -56,7 +56,7 @@ class DryRunResult:
     @property
     def known_seconds(self) -> float:
         """Of all of which something is known."""
-        known = sum(each.estimate.seconds or 0.0 for each in self.variants) + sum(each.seconds for each in self.ahead)
+        known = seconds_of_all([each.estimate for each in self.variants]) + sum(each.seconds for each in self.ahead)
         return known + (self.begun if self.missing else 0.0)
 
     @property

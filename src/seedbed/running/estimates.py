@@ -64,7 +64,21 @@ class Estimate:
     """Whether its seeds train in stacks."""
     at_once: int = 1
     """How many stacks, or seeds that train apart, there are at a time."""
+    of_stacks: tuple[float, ...] = ()
+    """Seconds of each stack, where they train in processes beside those of other variants."""
+    beside_stacks: float = 0.0
+    """Seconds of what this process does meanwhile."""
     why_unknown: str = ""
+
+
+def seconds_of_all(estimates: Sequence[Estimate]) -> float:
+    """Of all that is known: in processes, each stack begins in the first that is free."""
+    apart = [each for each in estimates if each.of_stacks]
+    alone = sum(each.seconds or 0.0 for each in estimates if not each.of_stacks)
+    ends = [0.0] * max((each.at_once for each in apart), default=1)
+    for seconds in (seconds for each in apart for seconds in each.of_stacks):
+        ends[ends.index(min(ends))] += seconds
+    return alone + max(*ends, sum(each.beside_stacks for each in apart))
 
 
 @dataclass
@@ -149,7 +163,7 @@ class Estimates:
         at_once = min(device_count, len(stacks))
         if device_count == 1:
             at_once = stacks_at_once(builder, stacks, beside, started=PROCESSES in self.once)
-        choosing = time.perf_counter() - start
+        apart, choosing = at_once > 1, time.perf_counter() - start
         is_cpu = accelerator(planned.trainer.settings) == "cpu"
         threads = max(1, torch.get_num_threads() // at_once) if is_cpu else torch.get_num_threads()
         if builder.engine(like) == COMPILED and COMPILING not in self.once:
@@ -157,26 +171,27 @@ class Estimates:
             compile_steps()
             self.once[COMPILING] = time.perf_counter() - start
         times = fit_times(planned, data, [item.seed for item in stacks[0]], threads)
-        fits = len(missing) / times.seeds
         if cells := self._cells(planned):
             fit = mean(cell.metrics[SECONDS] for cell in cells) * times.seeds
         else:
             fit = times.recorded(known.epochs, builder.steps(data))
-        if at_once > 1:
+        if apart:
             self.once[PROCESSES] = SECONDS_TO_START
         self.once[FIRST] = max(self.once.get(FIRST, 0.0), times.first)
-        of_main = len(missing) * (preparing + SECONDS_OF_A_RECORD)
-        of_stacks = fits * (fit + times.around) / at_once
+        of_main = choosing + len(missing) * (preparing + SECONDS_OF_A_RECORD)
+        of_stacks = tuple((fit + times.around) * len(stack) / times.seeds for stack in groups_of(missing, size))
         prepared = (len(held) - 1) * builder.parts.task.bytes_of_a_seed(planned.table)
         return replace(
             known,
-            seconds=choosing + (max(of_main, of_stacks) if at_once > 1 else of_main + of_stacks),
+            seconds=max(of_main, sum(of_stacks) / at_once) if apart else of_main + sum(of_stacks),
             source=EARLIER if cells else MEASURED,
             at_most=not cells and planned.variant.config["patience"] is not None,
-            memory=(times.memory + prepared) + (times.memory * at_once if at_once > 1 else 0),
+            memory=(times.memory + prepared) + (times.memory * at_once if apart else 0),
             gpu_memory=times.gpu_memory,
             in_stacks=True,
             at_once=at_once,
+            of_stacks=of_stacks if apart else (),
+            beside_stacks=of_main if apart else 0.0,
         )
 
     def _of_fits(
