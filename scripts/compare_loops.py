@@ -394,7 +394,7 @@ OTHER_PARTS: Places = {
 }
 PREPARATION, TRAINING, REST = "data preparation", "training", "rest"
 WATCHED: Places = {
-    PREPARATION: [(runner, "plan_cells"), (VariantTraining, "_seed_data")],
+    PREPARATION: [(runner, "plan_as_installed"), (VariantTraining, "_seed_data")],
     TRAINING: [(StackTrainer, "train")],
     **OTHER_PARTS,
 }

@@ -25,6 +25,7 @@ import pytest
 from seedbed.checks import is_installed
 from seedbed.cli.main import main as seedbed
 from seedbed.data.published import movielens
+from seedbed.training import short_fits
 from tests import made_up
 from tests.scripts.loading import SCRIPTS, load_script
 
@@ -71,7 +72,7 @@ def test_all_scripts_are_tried() -> None:
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
         "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics", "choose_training",
         "compare_fastai", "compare_index", "compare_loops", "compare_matrix", "compare_recommenders", "compare_search",
-        "docs", "fastai_side", "make_store", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
+        "docs", "fastai_side", "make_store", "measure_estimates", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
         "simulation", "timing",
     }  # fmt: skip
 
@@ -494,3 +495,54 @@ def test_a_choice_of_epochs_and_rate(call: Call, tmp_path: Path) -> None:
     values = {float(value): mark for _, *of_row in rows for value, mark in zip(of_row[::2], of_row[1::2], strict=True)}
     assert len(rows) == 2
     assert values[max(values)] == "*"
+
+
+# ---- the estimates of dry runs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_estimates_beside_real_times(
+    folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path
+) -> None:
+    script, asked = load_script("measure_estimates"), list[list[str]]()
+    monkeypatch.setattr(short_fits, "SECONDS_OF_STEPS", 0.02)
+
+    def run(command: Sequence[str], env: dict[str, str], **_: Any) -> Any:
+        """In this process: the script itself for an estimate, and the run, which finds a store."""
+        project = Path(env["SEEDBED_PROJECT"])
+        monkeypatch.setenv("SEEDBED_PROJECT", str(project))
+        asked.append(list(command[1:]))
+        with redirect_stdout(io.StringIO()) as said:
+            if command[2] == script.ESTIMATE:
+                print(json.dumps(script.estimated(command[3], command[4:])))
+                assert not any(project.iterdir())
+            else:
+                shutil.copy(empty_store, project / "mlflow.db")
+                run_seedbed(command[3:])
+        return SimpleNamespace(returncode=0, stdout=said.getvalue(), stderr="")
+
+    monkeypatch.setattr(script, "subprocess", SimpleNamespace(run=run))
+    overrides = ["variant=two_tower,popular", "trainer.max_epochs=1", "seeds=1", "report.user=1"]
+    said = call(script, "two_tower_retrieval", *overrides)
+    (row,) = re.findall(r"^ +([\d.]+) s +([\d.]+) s +[+-]\d+ % +[\d.]+  two_tower_retrieval (.*)$", said, re.MULTILINE)
+    assert float(row[0]) > 0
+    assert float(row[1]) > 0
+    assert row[2] == "(without trainer.max_epochs=1)"
+    assert "trainer.max_epochs=1" not in asked[0]
+    assert "median error" in said
+
+
+def test_the_median_error_of_estimates(capsys: pytest.CaptureFixture[str]) -> None:
+    script = load_script("measure_estimates")
+    few = {name: script.Compared(10 + off, 10.0, 0.0) for name, off in (("a", 1), ("b", -4), ("c", 2))}
+    assert script.report(few, 30) == 0
+    assert "median error 20 % of 3 experiments" in capsys.readouterr().out
+    assert script.report({**few, "d": script.Compared(18.0, 10.0, 0.5)}, 25) == 1
+    assert "NOT QUIET" in capsys.readouterr().out
+    assert script.report({}, 30) == 1
+
+
+def test_what_variants_set_for_themselves_is_left_out_of_the_overrides() -> None:
+    script = load_script("measure_estimates")
+    assert "trainer.max_epochs" in script.keys_of_variants("lesson5_movielens")
+    assert "trainer.max_epochs" not in script.keys_of_variants("fastai_collab")

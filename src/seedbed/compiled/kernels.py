@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
+from seedbed.data.dry import copied
 from seedbed.data.sources import cache_dir
 
 ADAM, SGD, ADAGRAD, RMSPROP, KERAS_RMSPROP = range(5)
@@ -93,7 +94,7 @@ def compiled(*flags: str) -> Callable[[Callable[..., Any]], Any]:
         config: Any = numba.config
         before = config.CACHE_DIR
         if not os.environ.get("NUMBA_CACHE_DIR"):
-            config.CACHE_DIR = str(cache_dir() / "compiled")
+            config.CACHE_DIR = str(copied(cache_dir() / "compiled"))
         try:
             return numba.njit(cache=True, **settings)(function)
         except RuntimeError:  # a folder that cannot be written: it is compiled for this process alone

@@ -175,6 +175,40 @@ def load_first(
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The config of an experiment, or of its one variant that is picked, for people to look at."""
+
+    config: DictConfig
+    overrides: tuple[str, ...]
+    """That Hydra composes it by, the variant's and the data set's own among them."""
+
+
+def shown_config(
+    name: str,
+    overrides: Sequence[str] = (),
+    config_dir: str | os.PathLike[str] | None = None,
+    *,
+    resolve: bool = False,
+) -> Shown:
+    """What Hydra composes of experiment ``name`` under the overrides and, where they pick a single variant or data set, under those
+    that are its own. With ``resolve``, interpolations are followed, and it is what the variant trains by.
+
+    Raises ``ConfigError`` as ``load_experiments``.
+    """
+    experiments = load_experiments(name, overrides, config_dir)
+    file, experiment = _File.read(name, overrides, config_dir), experiments[0]
+    base, of_data_set = file.base, experiment.of_data_set if len(experiments) == 1 else ()
+    picked = file.chosen[0] if len(file.chosen) == len(experiments) == 1 else ""
+    own = [*of_data_set, *(file.variants[picked] if picked else ())]
+    typed = meant_for({picked: own}, file.typed, base.groups, base.folders)[picked] if picked else file.typed
+    texts = (*own, *(str(item.input_line) for item in typed))
+    if resolve and picked:
+        return Shown(OmegaConf.create(experiment.variants[0].config), texts)
+    composed, _ = base.compose_fitting(texts)
+    return Shown(OmegaConf.create(base.resolved(composed)) if resolve else composed, texts)
+
+
+@dataclass(frozen=True)
 class Listed:
     """The cells that an experiment's file asks for, read without composing the config of each."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import pickle
 import re
 from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,6 +241,20 @@ def _with_free_keys(overrides: Sequence[str], config: DictConfig) -> list[str]:
 def apply_overrides(config: DictConfig, overrides: Sequence[Override]) -> None:
     """Change a composed config as Hydra does under these overrides of values; raises Hydra's errors."""
     ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
+
+
+def hydras_info(kind: str, overrides: Sequence[str], name: str = "config") -> str:
+    """What Hydra's ``--info KIND`` says of the config that it composes: "searchpath", "defaults" or "defaults-tree"."""
+    said, root = io.StringIO(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        with redirect_stdout(said), own_hydra() as hydra:
+            assert hydra.hydra is not None
+            hydra.hydra.show_info(kind, name, list(overrides))
+    finally:  # Hydra sends all that is logged to standard output from then on
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    return said.getvalue().strip("\n")
 
 
 def search_path(folders: Sequence[Path]) -> str:

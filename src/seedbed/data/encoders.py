@@ -19,6 +19,7 @@ import numpy as np
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
 from seedbed.checks import is_whole, require, require_choice, shown
+from seedbed.data.dry import refuse_fetch
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.table import Progress, TextEncoder
 from seedbed.errors import ConfigError, DataError
@@ -239,6 +240,7 @@ class SentenceTransformerEncoder:
             return self._described(local=True).parent.name  # .../snapshots/COMMIT/modules.json
         except (OSError, ValueError):
             pass
+        refuse_fetch(f"data.encoder.model={self.model}", "the Hugging Face hub")
         try:
             return self._described(local=False).parent.name
         except (OSError, ValueError) as error:
@@ -272,6 +274,7 @@ class SentenceTransformerEncoder:
             try:
                 return SentenceTransformer(source, device=self.device, revision=revision, local_files_only=True)
             except OSError:  # a part of it is not in the cache yet
+                refuse_fetch(f"A part of data.encoder.model={self.model}", "the Hugging Face hub")
                 return SentenceTransformer(source, device=self.device, revision=revision)
         except (OSError, ValueError, RuntimeError, AssertionError) as error:  # the last where PyTorch lacks CUDA
             raise DataError(

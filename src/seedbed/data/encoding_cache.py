@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from seedbed.data.dry import Ahead, DryRun, current
 from seedbed.data.encoders import Encoder, FittedEncoder, SentenceEncoder
 from seedbed.data.sources import cache_dir, write_atomically
 from seedbed.data.table import Progress, group_numbers
@@ -23,11 +25,33 @@ def encode_cached(encoder: SentenceEncoder, texts: Sequence[str], progress: Prog
     distinct = list(dict.fromkeys(texts))
     path = _vector_file(encoder, distinct)
     vectors = _read_vectors(path, (len(distinct), encoder.dimensions))
-    if vectors is None:
+    if vectors is None and (dry := current()) is not None:
+        vectors = _of_some(encoder, distinct, dry)
+    elif vectors is None:
         vectors = np.asarray(encoder.encode(distinct, progress), dtype=np.float32)
         fresh = vectors
         write_atomically(path, lambda part: np.save(part, fresh, allow_pickle=False))
     return vectors.take(group_numbers(texts), axis=0)
+
+
+SOME, TOGETHER = 256, 64
+"""Texts that a dry run encodes, and how many of them follow one another: an encoder may save what neighbours share."""
+
+
+def _of_some(encoder: SentenceEncoder, texts: Sequence[str], dry: DryRun) -> np.ndarray:
+    """In a dry run vectors of the right form, (n, F): those of a few texts, again and again; notes what all would take."""
+    places = max(1, SOME // TOGETHER)
+    starts = [len(texts) * place // places for place in range(places)]
+    each = SOME // places
+    some = texts if len(texts) <= SOME else [text for start in starts for text in texts[start : start + each]]
+    start = time.perf_counter()
+    encoder.encode(some[:1])  # which may load a model
+    loaded = time.perf_counter()
+    vectors = np.asarray(encoder.encode(some), dtype=np.float32)
+    end = time.perf_counter()
+    seconds = loaded - start + (end - loaded) * len(texts) / max(len(some), 1)
+    dry.ahead.append(Ahead(f"vectors of {len(texts):,} texts by {encoder.name}", seconds, end - start))
+    return vectors.take(np.arange(len(texts)) % max(len(some), 1), axis=0)
 
 
 def counts_of(encoder: Encoder, texts: Sequence[str]) -> dict[str, int]:
@@ -48,7 +72,8 @@ def counts_of(encoder: Encoder, texts: Sequence[str]) -> dict[str, int]:
     def write(part: Path) -> None:
         part.write_text(json.dumps(counts), encoding="utf-8")
 
-    write_atomically(path, write)
+    if current() is None:
+        write_atomically(path, write)
     return counts
 
 

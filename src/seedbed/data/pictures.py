@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seedbed.data import sources
+from seedbed.data.dry import place
 from seedbed.data.network_inputs import Pictures
 from seedbed.data.outcomes import Outcomes
 from seedbed.data.table import Table, group_numbers, mapped
@@ -48,7 +49,8 @@ def picture_table(
 
 def kept(key: str) -> Path:
     """The file that keeps the pictures identified by ``key`` once they are read."""
-    return sources.cache_dir() / "pictures" / f"{key}{SUFFIX}"
+    path = sources.cache_dir() / "pictures" / f"{key}{SUFFIX}"
+    return place(path, is_there=is_whole(path))
 
 
 def is_whole(path: Path, shape: Sequence[int] | None = None) -> bool:

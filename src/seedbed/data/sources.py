@@ -20,6 +20,7 @@ from typing import Protocol
 import platformdirs
 import pooch
 
+from seedbed.data.dry import check_written, refuse_fetch
 from seedbed.errors import DataError
 from seedbed.paths import expanded
 
@@ -163,6 +164,7 @@ def fetch(edition: Edition, tried: list[str]) -> Source | None:
 
     Raises ``DataError`` when the cache cannot be written.
     """
+    refuse_fetch(edition.name, edition.origin.address, edition.size)
     target = cached_file(edition)
     with (
         writable_folder(target.parent) as folder,
@@ -258,6 +260,7 @@ def why_not_written(error: OSError) -> str:
 @contextmanager
 def writable_folder(folder: Path) -> Iterator[Path]:
     """Make the folder, and turn the disk's refusals while it is written into a ``DataError``."""
+    check_written(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder

@@ -13,7 +13,6 @@ import pandas as pd
 from seedbed.config.experiment import Experiment
 from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.data.catalogue import source_of
-from seedbed.errors import SeedbedError
 from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.report.benchmark.analysis import analyse_benchmark
 from seedbed.report.benchmark.printed import benchmark_text
@@ -22,7 +21,7 @@ from seedbed.results import Benchmark
 from seedbed.running.data_notes import notes_of, said_of_data, same_data
 from seedbed.running.jobs import Job, Jobs
 from seedbed.running.launch_record import describe_benchmark, describe_launch
-from seedbed.running.planning import Planned, installed, plan_cells
+from seedbed.running.planning import Planned, plan_as_installed
 from seedbed.running.runner import (
     Outcome,
     Ran,
@@ -122,7 +121,7 @@ def _run(
     with display.doing("Planning the data sets") as progress:
         for number, each in enumerate(experiments):
             progress(number, len(experiments))
-            plans[each.data_set] = _plan(each, display.about(each.data_set))
+            plans[each.data_set] = plan_as_installed(each, display.about(each.data_set), says_data_notes=False)
     if sweep is None or sweep.says_data_notes:
         for sentence in said_of_data({name: notes_of(each.plan) for name, each in plans.items()}):
             display.say(sentence)
@@ -173,17 +172,6 @@ def _try_out(trials: Mapping[str, tuple[Experiment, PlannedModule]], display: Di
     )
     failed = {f"{name}: {where}": why for name, outcome in ran.items() for where, why in outcome.failed.items()}
     return BenchmarkOutcome("", 0, results=results, **told(failed))
-
-
-def _plan(experiment: Experiment, display: Display) -> Planned:
-    """Raises a ``SeedbedError`` that names the data set."""
-    experiment = installed(experiment, display)
-    for note in experiment.notes:
-        display.say_once(note)
-    try:
-        return plan_cells(experiment, display, says_data_notes=False)  # those of all data sets are said together
-    except SeedbedError as error:
-        raise type(error)(f"Data set {experiment.data_set!r}: {error}") from error
 
 
 # ---- training and recording ------------------------------------------------------------------------------------------

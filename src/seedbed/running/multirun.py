@@ -9,6 +9,7 @@ import shlex
 import traceback
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from seedbed.config.compose import BaseConfig, adding
-from seedbed.config.experiment import load_experiments
+from seedbed.config.experiment import Experiment, load_experiments
 from seedbed.config.misplaced import DATA_SET
 from seedbed.config.override_grammar import by_group, in_grammar, parse
 from seedbed.errors import ConfigError, SeedbedError
@@ -58,12 +59,9 @@ def run_jobs(
     A failing job does not stop the others, unless ``fail_fast``: then no job is started after it. An interrupt or
     SIGTERM ends all jobs; in any case what is finished is kept, and no run of theirs stays RUNNING.
     """
-    groups = BaseConfig.of_experiment(name, config_dir).groups
-    overrides = by_group(in_grammar(overrides, config_dir, sweeps=True), groups)
-    _refuse_nodes(name, overrides, config_dir)
-    hydra = launcher_settings(name, overrides, config_dir)
-    jobs = _jobs(hydra, overrides)
-    experiments = [load_experiments(name, job, config_dir)[0] for job in jobs]  # finds bad input, before the first
+    planned = jobs_of(name, overrides, config_dir)
+    hydra, overrides, jobs = planned.hydra, planned.overrides, planned.jobs
+    experiments = [experiments[0] for experiments in planned.experiments]
 
     def store_of() -> Store | None:
         """None as long as no job has made it: none got as far as that."""
@@ -99,8 +97,37 @@ def run_jobs(
         )
     finally:
         states = _states(store_of(), str(sweep["id"]), len(jobs), folder)
-        click.echo(_summary(states, _values(jobs, overrides), folder, stopped), err=True)
+        click.echo(_summary(states, planned.values, folder, stopped), err=True)
     return 0 if set(states) == {"done"} else 1
+
+
+@dataclass(frozen=True)
+class SweepJobs:
+    """The jobs of a multirun, read before the first is run."""
+
+    hydra: DictConfig
+    """Hydra's own settings."""
+    overrides: list[str]
+    """As typed, several values of a key among them."""
+    jobs: list[tuple[str, ...]]
+    """The overrides of each, in the order in which Hydra numbers them."""
+    experiments: list[tuple[Experiment, ...]]
+    """Of each job, on each data set."""
+
+    @property
+    def values(self) -> list[str]:
+        """What each job sets for itself, as typed."""
+        return _values(self.jobs, self.overrides)
+
+
+def jobs_of(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> SweepJobs:
+    """The jobs that a command asks for; raises ``ConfigError`` for what is wrong in any of them."""
+    groups = BaseConfig.of_experiment(name, config_dir).groups
+    overrides = by_group(in_grammar(overrides, config_dir, sweeps=True), groups)
+    _refuse_nodes(name, overrides, config_dir)
+    hydra = launcher_settings(name, overrides, config_dir)
+    jobs = _jobs(hydra, overrides)
+    return SweepJobs(hydra, list(overrides), jobs, [load_experiments(name, job, config_dir) for job in jobs])
 
 
 def _refuse_nodes(name: str, overrides: Sequence[str], config_dir: str | PathLike[str] | None) -> None:

@@ -12,7 +12,7 @@ from seedbed.config.experiment import Experiment, Variant
 from seedbed.config.lightning_modules import trains_modules
 from seedbed.data.splits import Rows, same_rows
 from seedbed.data.table import Dataset
-from seedbed.errors import ConfigError, NotInTheData
+from seedbed.errors import ConfigError, NotInTheData, SeedbedError
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.building import strategy_of
 from seedbed.imbalance.class_weights import keeps_rows
@@ -48,6 +48,22 @@ class Planned:
     plan: Sequence[PlannedCells]
     inapplicable: Mapping[str, str] = field(default_factory=dict)
     """Variants that ask for what the data do not have, and what that is; the experiment is without them."""
+
+
+def plan_as_installed(experiment: Experiment, display: Display, *, says_data_notes: bool = True) -> Planned:
+    """``plan_cells`` for what is ``installed``; the display gets the experiment's notes before.
+
+    Raises a ``SeedbedError``, which names the data set where the experiment's file lists some.
+    """
+    experiment = installed(experiment, display)
+    for note in experiment.notes:
+        display.say_once(note)
+    try:
+        return plan_cells(experiment, display, says_data_notes=says_data_notes)
+    except SeedbedError as error:
+        if not experiment.data_set:
+            raise
+        raise type(error)(f"Data set {experiment.data_set!r}: {error}") from error
 
 
 def plan_cells(experiment: Experiment, display: Display, *, says_data_notes: bool = True) -> Planned:

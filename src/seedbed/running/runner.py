@@ -23,7 +23,7 @@ from seedbed.report.printed import table_text
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Results
 from seedbed.running.jobs import Job, Jobs
 from seedbed.running.launch_record import describe_launch, describe_results
-from seedbed.running.planning import installed, plan_cells
+from seedbed.running.planning import plan_as_installed
 from seedbed.running.sweep import SweepJob
 from seedbed.signals import ending_signals_interrupt
 from seedbed.tracking import other_code
@@ -127,12 +127,9 @@ def run_loaded(
     artifacts: Mapping[str, str] | None = None,
 ) -> Outcome:
     """``run_experiment`` on a display that is shown already; the launch gets the ``tags``, and ``artifacts`` by their names."""
-    experiment = installed(experiment, display)
-    for note in experiment.notes:
-        display.say_once(note)
     says_data_notes = sweep is None or sweep.says_data_notes
     # Before the store: bad input leaves none behind.
-    planned = plan_cells(experiment, display, says_data_notes=says_data_notes)
+    planned = plan_as_installed(experiment, display, says_data_notes=says_data_notes)
     experiment, plan = planned.experiment, planned.plan
     if trial := of_trial(plan):
         return try_out_module(experiment, trial, display)

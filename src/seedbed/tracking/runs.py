@@ -111,6 +111,8 @@ class Launch(RecordedRun):
     """What that data set was made from; "" where it is not known."""
     above: str = ""
     """Of a launch on one of these: the id of the launch over all."""
+    seconds: float | None = field(default=None, compare=False)
+    """From its start to its end; None where it has not ended."""
     params: Mapping[str, str] = field(compare=False, repr=False)
 
 
@@ -182,6 +184,8 @@ class SeedRun:
     """PyTorch's while it trained; None where that was not recorded."""
     engine: str = field(default="", compare=False)
     """What has taken its optimizer steps; "" where that was not recorded, or where it took none."""
+    host: str = field(default="", compare=False)
+    """The machine that trained it; "" where that was not recorded."""
     data_digest: str = field(default="", compare=False)
     recipe_version: str | None = field(default=None, compare=False)
 
@@ -232,6 +236,7 @@ def launch_of(run: Run) -> Launch:
         data_set=tags.get(ON_DATA_SET, ""),
         source=tags.get(SOURCE, ""),
         above=run.data.tags.get(PARENT, ""),
+        seconds=None if run.info.end_time is None else (run.info.end_time - run.info.start_time) / 1000,
         params=run.data.params,
     )
 
@@ -300,6 +305,7 @@ def seed_of(run: Run) -> SeedRun:
         stack=tuple(map(int, stack.split(","))) if (stack := tags.get("stack")) else (),
         threads=tags.get("threads"),
         engine=tags.get(ENGINE, ""),
+        host=tags.get("host", ""),
         data_digest=tags.get("data_digest", ""),
         recipe_version=tags.get("recipe_version"),
     )

@@ -77,7 +77,7 @@ class StackTrainer:
         with lightning_trainer(self.settings, device, callbacks=callbacks, logger=logger) as trainer:
             module, batches, validation, test = self.builder.stack(data, trainer.strategy.root_device)
             module.lrs = None if rates is None else [rate.lr for rate in rates]
-            module.keeps_scores = self._keeps_scores(data)
+            module.keeps_scores = self.keeps_scores(data)
             module.to_score = (
                 validation if data[0].rows.passes is None else None
             )  # else no rows are held out from training
@@ -121,7 +121,7 @@ class StackTrainer:
             rates.append(found_rate(self.builder, item, device))
         return rates
 
-    def _keeps_scores(self, data: Sequence[SeedData]) -> bool:
+    def keeps_scores(self, data: Sequence[SeedData]) -> bool:
         """Whether scores are recorded; not where there are no test rows."""
         if not any(len(item.rows.test) for item in data):
             return False
@@ -199,7 +199,7 @@ class StackTrainer:
         module, _, validation, test = builder.stack([data], torch.device("cpu"), OneSeed(network))
         module.eval()
         module.can_diverge = not isinstance(network, FittedEstimator)
-        module.keeps_scores = again or self._keeps_scores([data])
+        module.keeps_scores = again or self.keeps_scores([data])
         module.adjustments = [] if adjustment is None else [adjustment]
         with torch.inference_mode():
             module.history.append(

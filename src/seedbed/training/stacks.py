@@ -90,10 +90,10 @@ class StackBuilder:
         if wanted != AUTO or self.traits.why_not_compiled or not self.traits.is_stackable:
             return COMPILED if wanted == COMPILED and self.traits.takes_steps else TORCH
         rows = len(data[0].rows.train)
-        return COMPILED if is_worth_starting(self._parameters, rows, self.parts.settings) else TORCH
+        return COMPILED if is_worth_starting(self.parameters, rows, self.parts.settings) else TORCH
 
     @cached_property
-    def _parameters(self) -> int:
+    def parameters(self) -> int:
         """How many numbers a network learns."""
         with global_stream(0, "trial"):
             return sum(parameter.numel() for parameter in self.parts.network().parameters())

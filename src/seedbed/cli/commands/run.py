@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     seedbed run fastai_collab -m variant=dot_product_bias hydra/sweeper=optuna hydra/launcher=joblib
     seedbed run spam_imbalance -m model.hidden='[64],[256,128]'        one job for each value
     seedbed run spam_imbalance -m optimizer.lr=1e-3,1e-4 hydra/launcher=joblib hydra.launcher.n_jobs=2
+    seedbed run spam_imbalance seeds=30 --dry-run                      cells, rows, time and memory; nothing is trained or written
+    seedbed run spam_imbalance variant=smote --cfg job --resolve       the config of this variant as YAML
+    seedbed run spam_imbalance --cfg job --package trainer             a part of the config that all variants share
+    seedbed run spam_imbalance data=text_csv --info config             the folders and files that the config is made of
     """,
 )
 @click.argument("experiment", shell_complete=completion.experiments)
@@ -35,10 +39,42 @@ if TYPE_CHECKING:
 @click.option(
     "-m", "--multirun", is_flag=True, help="Run one job for each combination of the values given (Hydra multirun)."
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Train and write nothing: say what there is to train, on which rows, and about how much time and memory it takes.",
+)
+@click.option(
+    "-c",
+    "--cfg",
+    type=click.Choice(["job"]),
+    help="Print the config as YAML and end, as Hydra does; with variant=NAME the one of this variant.",
+)
+@click.option(
+    "--resolve", is_flag=True, help="With --cfg: follow interpolations, so that it is the config that trains."
+)
+@click.option("-p", "--package", help="With --cfg: a part of the config, such as trainer or data.encoder.")
+@click.option(
+    "-i",
+    "--info",
+    type=click.Choice(["config", "defaults", "defaults-tree", "searchpath"]),
+    help="Print where each part of the config comes from and end, as Hydra does.",
+)
 @click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure; what is finished is kept.")
 @config_dir_option
 @debug_option
-def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: bool, config_dir: str | None) -> None:
+def run(
+    experiment: str,
+    overrides: tuple[str, ...],
+    multirun: bool,
+    dry_run: bool,
+    cfg: str | None,
+    resolve: bool,
+    package: str | None,
+    info: str | None,
+    fail_fast: bool,
+    config_dir: str | None,
+) -> None:
     """Train what is missing of EXPERIMENT and print its table.
 
     OVERRIDES are Hydra's: key=value, group=choice, +new.key=value. Cells (variant x seed) that are trained already are
@@ -47,7 +83,23 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
     (comments, docstrings and layout do not count), or the version of an installed package that a _target_ names, that
     such a module imports, or that resampling, tables of numbers or baselines of seedbed's use. Exit code: 0 all done, 1
     something failed (the rest is kept), 2 bad input.
+
+    --dry-run plans as a run does, and so finds bad input; the time is that of earlier cells of the same recipe on this
+    machine, or measured in a few steps, and data that are not here are not fetched; but a data module of yours (task=lightning)
+    is asked for its rows, as in a run, and may fetch or write what it likes. --cfg and --info are Hydra's.
     """
+    _refuse_together(multirun=multirun, dry_run=dry_run, cfg=cfg, resolve=resolve, package=package, info=info)
+    if cfg or info:
+        from seedbed.cli.show_config import config_text, info_text
+
+        if info:
+            click.echo(info_text(experiment, info, overrides, config_dir))
+        else:
+            click.echo(config_text(experiment, overrides, config_dir, resolve=resolve, package=package))
+        return
+    if dry_run:
+        _dry_run(experiment, overrides, config_dir, multirun=multirun)
+        return
     where = as_typed(experiment, config_dir)
     next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"
     if multirun:
@@ -83,6 +135,39 @@ def run(experiment: str, overrides: tuple[str, ...], multirun: bool, fail_fast: 
     if outcome.failures:
         _show_failures(outcome, where)
         sys.exit(1)
+
+
+def _dry_run(experiment: str, overrides: tuple[str, ...], config_dir: str | None, *, multirun: bool) -> None:
+    from seedbed.config.folders import check_name
+
+    check_name(experiment, config_dir)
+    if multirun:
+        from seedbed.cli.dry_run import texts_of_jobs
+
+        for text in texts_of_jobs(experiment, overrides, config_dir):
+            click.echo(text)
+        return
+    from seedbed.config.experiment import load_experiments
+
+    loaded = load_experiments(experiment, overrides, config_dir)
+    from seedbed.cli.dry_run import dry_run_text
+    from seedbed.running.dry_run import dry_run_of
+    from seedbed.training.progress import Display
+
+    click.echo(dry_run_text(dry_run_of(loaded, Display())))
+
+
+def _refuse_together(
+    *, multirun: bool, dry_run: bool, cfg: str | None, resolve: bool, package: str | None, info: str | None
+) -> None:
+    """Raise ``ConfigError`` for options that do not go together."""
+    asked = [name for name, given in (("--dry-run", dry_run), ("--cfg", cfg), ("--info", info)) if given]
+    if len(asked) > 1:
+        raise ConfigError(f"{' and '.join(asked)} are answered one at a time. Give one of them.")
+    if multirun and (cfg or info):
+        raise ConfigError(f"{asked[0]} shows the config of one job. Leave -m out, and give each key one value.")
+    if (resolve or package) and not cfg:
+        raise ConfigError(f"--{'resolve' if resolve else 'package'} is for --cfg. Add --cfg job.")
 
 
 def _show_failures(outcome: Ran, typed: str) -> None:

