@@ -26,6 +26,8 @@ RETURNED = (
     "running.lr_find.FoundRates",
 )  # fmt: skip
 """What the functions of seedbed return, and the base of the first two."""
+NO_WORDS = ("# @package", "# yaml-language-server:")
+"""How comments begin that are for programs."""
 
 
 def main() -> int:
@@ -121,7 +123,7 @@ def choice(path: Path, met: dict[str, str]) -> Iterator[str]:
     """
     lines = path.read_text().splitlines()
     first = next((number for number, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    comment = [line.strip("# ") for line in lines[:first] if not line.startswith("# @package")]
+    comment = [line.strip("# ") for line in lines[:first] if not line.startswith(NO_WORDS)]
     settings = "\n".join(lines[first:]).strip()
     yield f"## {path.stem}"
     # It begins with what is typed for this choice: the heading of the page and that of the section.
