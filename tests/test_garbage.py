@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from seedbed.garbage import present_objects_spared
+from seedbed.garbage import present_objects_spared, search_paused
 from seedbed.running import benchmark, runner
 
 
@@ -18,6 +18,18 @@ def test_present_objects_are_spared_meanwhile() -> None:
     with pytest.raises(ValueError, match="x"), present_objects_spared():
         raise ValueError("x")
     assert gc.get_freeze_count() == 0
+
+
+def test_the_search_goes_on_as_before() -> None:
+    with search_paused():
+        assert not gc.isenabled()
+        with search_paused():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ValueError, match="x"), search_paused():
+        raise ValueError("x")
+    assert gc.isenabled()
 
 
 def test_what_a_caller_has_frozen_stays_frozen() -> None:

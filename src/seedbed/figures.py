@@ -41,7 +41,7 @@ def rendered(figure_of: Callable[[], Figure], kind: Kind) -> bytes:
                 # Where a figure has a layout, print_figure draws it twice, and throws the first one away.
                 layout.execute(figure)
                 figure.set_layout_engine(None)
-            canvas.print_png(stream, metadata={"Software": None})
+            canvas.print_png(stream, metadata={"Software": None})  # type: ignore[no-untyped-call]
         else:
             FigureCanvasSVG(figure).print_figure(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
