@@ -24,6 +24,7 @@ from seedbed.statistics import (
     interval_at,
     largest_z_limit,
     least_wilcoxon_p,
+    mean_alone,
     median,
     population_interval,
     posterior,
@@ -54,6 +55,14 @@ def test_summary_counts_what_is_not_finite(absent):
     assert (found.n, found.missing) == (2, 1)
     assert found.mean == pytest.approx(0.85)
     assert not finite(absent)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.1, 0.7, 0.2], [0.1] * 9, [0.3, math.nan, math.inf], [1e300, 1e308], [1e-300, 3e-300], [0.0], [], [math.nan]],
+)
+def test_the_mean_alone_is_that_of_the_summary(values):
+    assert mean_alone(values) == summary(values).mean
 
 
 def test_summary_of_one_value_has_no_spread_and_of_none_no_mean():

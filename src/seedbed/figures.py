@@ -35,7 +35,13 @@ def rendered(figure_of: Callable[[], Figure], kind: Kind) -> bytes:
         figure = figure_of()
         stream = io.BytesIO()
         if kind == "png":
-            FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=160, metadata={"Software": None})
+            figure.dpi = 160
+            canvas = FigureCanvasAgg(figure)
+            if layout := figure.get_layout_engine():
+                # Where a figure has a layout, print_figure draws it twice, and throws the first one away.
+                layout.execute(figure)
+                figure.set_layout_engine(None)
+            canvas.print_png(stream, metadata={"Software": None})  # type: ignore[no-untyped-call]
         else:
             FigureCanvasSVG(figure).print_figure(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()

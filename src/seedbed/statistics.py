@@ -113,6 +113,15 @@ def summary(values: ArrayLike) -> Summary:
     return Summary(array.size, mean * unit, std, low, high, missing)
 
 
+def mean_alone(values: ArrayLike) -> float | None:
+    """The mean that ``summary`` gives, in less time; None where no value is finite."""
+    array, _ = _counted(values)
+    if array.size == 0:
+        return None
+    unit = _unit(array)
+    return float((array / unit).mean()) * unit
+
+
 def prediction_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval | None:
     """The interval in which one more run on this data set would lie: mean +- t(0.975, n-1) s sqrt(1 + 1/n), of a ``confidence`` of 95 %.
 

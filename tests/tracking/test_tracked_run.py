@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,3 +101,63 @@ def test_points_that_are_read_at_once_are_those_that_mlflow_gives(
     assert len(at_once) == 6
     monkeypatch.setattr(client, "TrackingStore", type(None))
     assert points() == at_once
+
+
+def batches_of(run: TrackedRun, monkeypatch: pytest.MonkeyPatch, last: int = 100) -> list[tuple[int, int, int]]:
+    """How many metrics, params and tags are written at once from now on; what comes after the ``last`` is interrupted."""
+    batches: list[tuple[int, int, int]] = []
+    store = run._client._tracking_client.store
+    log_batch = store.log_batch
+
+    def counted(run_id: str, metrics: Any, params: Any, tags: Any) -> None:
+        if len(batches) == last:
+            raise KeyboardInterrupt
+        batches.append((len(metrics), len(params), len(tags)))
+        log_batch(run_id, metrics, params, tags)
+
+    monkeypatch.setattr(store, "log_batch", counted)
+    return batches
+
+
+def test_a_cell_is_written_at_once(run: TrackedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = batches_of(run, monkeypatch)
+    curves = [(f"val/m{number}", epoch, epoch + number / 10) for epoch in range(40) for number in range(14)]
+    run.log(params={f"key{number}": number for number in range(50)}, curves=curves, tags={"outcome": "ok"})
+    assert batches == [(560, 50, 1)]
+    assert logged(run) == {f"val/m{number}": 39 + number / 10 for number in range(14)}
+    history = run._client.get_metric_history(run.id, "val/m3")
+    assert [(point.step, point.value) for point in history] == [(epoch, epoch + 0.3) for epoch in range(40)]
+
+
+@pytest.mark.slow
+def test_what_is_too_much_for_one_batch_is_written_in_several(run: TrackedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = batches_of(run, monkeypatch)
+    run.log(
+        params={f"key{number}": number for number in range(150)},
+        curves=[("a", epoch, -epoch) for epoch in range(1500)],
+        tags={f"tag{number}": "x" for number in range(101)},
+    )
+    assert batches == [(800, 100, 100), (700, 50, 1)]
+    data = run._client.get_run(run.id).data
+    assert len(data.params) == 150
+    assert len([tag for tag in data.tags if tag.startswith("seedbed.tag")]) == 101
+    assert logged(run) == {"a": -1499}
+    assert len(run._client.get_metric_history(run.id, "a")) == 1500
+
+
+def test_what_is_killed_while_it_is_written_has_its_first_points(
+    run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches_of(run, monkeypatch, last=1)
+    with pytest.raises(KeyboardInterrupt):
+        run.log(curves=[("a", epoch, -epoch) for epoch in range(1500)])
+    assert [point.step for point in run._client.get_metric_history(run.id, "a")] == list(range(1000))
+    assert logged(run) == {"a": -999}
+
+
+def test_files_of_a_run_that_is_begun_here_are_written_without_reading_it(
+    run: TrackedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run._client, "get_run", None)
+    run.artifact("a.txt", "said")
+    assert run.text("a.txt") == "said"

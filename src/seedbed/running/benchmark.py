@@ -13,6 +13,7 @@ import pandas as pd
 from seedbed.config.experiment import Experiment
 from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.data.catalogue import source_of
+from seedbed.garbage import present_objects_spared
 from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.report.benchmark.analysis import analyse_benchmark
 from seedbed.report.benchmark.printed import benchmark_text
@@ -96,7 +97,7 @@ def run_experiments(
     if not experiments[0].data_set:
         return run_experiment(experiments[0], display, curves=curves, fail_fast=fail_fast, sweep=sweep)
     display = display or Display(quiet=True)
-    with display, ending_signals_interrupt():
+    with display, ending_signals_interrupt(), present_objects_spared():
         return _run(experiments, display, fail_fast=fail_fast, sweep=sweep)
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from seedbed.config.experiment import Experiment, load_experiment
 from seedbed.config.recipe import RECIPE_VERSION
 from seedbed.config.settings import without_usual
+from seedbed.garbage import present_objects_spared
 from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.own_modules.training import try_out
 from seedbed.report.analysis import analyse, comparison_table
@@ -112,7 +113,7 @@ def run_experiment(
     the time of reading the curves back. ``sweep`` says which job of a sweep the run is.
     """
     display = display or Display(quiet=True)
-    with display, ending_signals_interrupt():
+    with display, ending_signals_interrupt(), present_objects_spared():
         return run_loaded(experiment, display, curves=curves, fail_fast=fail_fast, sweep=sweep)
 
 

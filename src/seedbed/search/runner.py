@@ -19,6 +19,7 @@ from optuna.distributions import distribution_to_json
 from seedbed.config.experiment import Experiment, Variant
 from seedbed.config.recipe import RECIPE_VERSION, recipe_of
 from seedbed.errors import SeedbedError
+from seedbed.garbage import present_objects_spared
 from seedbed.report.formatting import number
 from seedbed.report.pictures.picture import files_of
 from seedbed.report.printed import search_text
@@ -83,7 +84,7 @@ def search_planned(
     """The search that a plan asks for, as ``search`` does it."""
     clock = Clock(began, plan.settings.seconds)
     display = display or Display(quiet=True)
-    with display, ending_signals_interrupt(), usable(plan.settings.storage):
+    with display, ending_signals_interrupt(), present_objects_spared(), usable(plan.settings.storage):
         with Workers() as workers, ThreadPoolExecutor(1, "records") as records:
             trials, study, run = _opened(plan, display, workers, records)
             if not only_trials and plan.settings.sampler.learns and study.state().running:

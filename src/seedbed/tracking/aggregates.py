@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from seedbed.results import SECONDS
-from seedbed.statistics import summary
+from seedbed.statistics import mean_alone, summary
 from seedbed.tracking.runs import SeedRun
 
 
@@ -56,5 +56,5 @@ def mean_curves(points: Iterable[tuple[str, int, float]]) -> list[tuple[str, int
     for (name, _), values in by_point.items():
         seeds[name] = max(seeds.get(name, 0), len(values))
     of_all = {point: values for point, values in by_point.items() if len(values) == seeds[point[0]]}
-    means = {point: summary(values).mean for point, values in sorted(of_all.items())}
+    means = {point: mean_alone(values) for point, values in sorted(of_all.items())}
     return [(name, step, mean) for (name, step), mean in means.items() if mean is not None]

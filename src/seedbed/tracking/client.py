@@ -48,6 +48,7 @@ from mlflow.utils.mlflow_tags import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from seedbed.errors import SeedbedError, StoreFull, TrackingError
+from seedbed.garbage import search_paused
 from seedbed.tracking import databases
 from seedbed.tracking.databases import Program
 from seedbed.tracking.names import EXPERIMENT, TAG
@@ -69,7 +70,8 @@ STORE, ARTIFACTS = "mlflow.db", "mlartifacts"
 # What methods of MLflow's client that write are called.
 WRITING = ("create_", "delete_", "finalize_", "log_", "rename_", "restore_", "set_", "update_")
 MOST_REPOSITORIES = 1024
-PARAMS_PER_BATCH, METRICS_PER_BATCH = 100, 1000
+PER_BATCH, PARAMS_PER_BATCH, TAGS_PER_BATCH = 1000, 100, 100
+"""How many metrics, params and tags together MLflow takes at once, and how many params and tags among them."""
 MLFLOWS_LONGEST_DIGEST = 36
 # MLflow's tags of the run above a run, and of the Markdown that its page shows.
 PARENT, DESCRIPTION = MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
@@ -106,6 +108,8 @@ class ProjectClient(MlflowClient):
         self._lock = threading.RLock()
         self._writes = False
         self._names: dict[str, str] = {}
+        self._places: dict[str, tuple[str, str]] = {}
+        """Recorded place of artifacts and experiment, by run, of runs begun here that have no repository yet."""
         self._repositories: dict[str, Any] = {}
 
     def open_for_reading(self) -> bool:
@@ -199,6 +203,7 @@ class ProjectClient(MlflowClient):
         source = {MLFLOW_USER: getpass.getuser(), MLFLOW_SOURCE_NAME: "seedbed", MLFLOW_SOURCE_TYPE: "LOCAL"}
         source |= commit_tags(self.project)
         run = self.create_run(experiment_id, tags={**tags, **above, MLFLOW_RUN_NAME: name, **source}, run_name=name)
+        self._places[run.info.run_id] = (run.info.artifact_uri, experiment_id)
         return str(run.info.run_id)
 
     def find_run(self, run_id: str) -> Run | None:
@@ -234,21 +239,27 @@ class ProjectClient(MlflowClient):
         return [Metric(key, math.nan if is_nan else value, time, step) for key, value, time, step, is_nan in rows]
 
     def write(self, run_id: str, metrics: Metrics, params: Sequence[tuple[str, str]], tags: Mapping[str, str]) -> None:
-        """Log to a run, in batches that MLflow takes; that it refuses one is a ``TrackingError``."""
-        points, items = [Metric(*point) for point in metrics], [Param(*item) for item in params]
-        labels = [RunTag(key, text) for key, text in tags.items()]
+        """Log to a run, in batches that MLflow takes; that it refuses one is a ``TrackingError``.
+
+        The batches follow the order of the points: what is killed in between has the first ones.
+        """
+        points = [Metric(name, float(value), time, step) for name, value, time, step in metrics]
+        items, labels = [Param(*item) for item in params], [RunTag(*item) for item in tags.items()]
         try:
-            for start in range(0, max(len(items), 1), PARAMS_PER_BATCH):
-                chunk = items[start : start + PARAMS_PER_BATCH]
-                first = points[:METRICS_PER_BATCH] if start == 0 else []
-                if chunk or first or (labels and start == 0):
-                    self.log_batch(run_id, metrics=first, params=chunk, tags=labels if start == 0 else [])
+            with self.writing(), search_paused():
+                while points or items or labels:
+                    some_items, items = items[:PARAMS_PER_BATCH], items[PARAMS_PER_BATCH:]
+                    some_labels, labels = labels[:TAGS_PER_BATCH], labels[TAGS_PER_BATCH:]
+                    room = PER_BATCH - len(some_items) - len(some_labels)
+                    some_points, points = points[:room], points[room:]
+                    # MLflow would replace what it takes for the latest value of a metric by each later point.
+                    some_points.sort(key=lambda point: point.step, reverse=True)
+                    # Its client would copy each point, and ask for each whether there is an active model.
+                    self._tracking_client.store.log_batch(run_id, some_points, some_items, some_labels)
         except MlflowException as error:
             raise self._changed_params(run_id, params) or TrackingError(
                 f"MLflow refuses to log to run {run_id}: {error}"
             ) from error
-        for start in range(METRICS_PER_BATCH, len(points), METRICS_PER_BATCH):
-            self.log_batch(run_id, metrics=points[start : start + METRICS_PER_BATCH])
 
     def add_data(self, run_id: str, name: str, digest: str, source: Mapping[str, Any]) -> None:
         """Give a run its data set as MLflow's dataset input, of a digest of any length."""
@@ -307,6 +318,8 @@ class ProjectClient(MlflowClient):
     def _of_run(self, run_id: str) -> Any:
         if known := self._repositories.get(run_id):
             return known
+        if place := self._places.pop(run_id, None):
+            return self._repository(run_id, *place)
         run = self.get_run(run_id)
         return self._repository(run_id, run.info.artifact_uri, run.info.experiment_id)
 

@@ -1,0 +1,36 @@
+"""Python's search for objects that only refer to each other, which goes through all that a process holds."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def search_paused() -> Iterator[None]:
+    """Meanwhile there is no search: for a short work that makes many objects and leaves few, such as writing to a database."""
+    searches = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searches:
+            gc.enable()
+
+
+@contextmanager
+def present_objects_spared() -> Iterator[None]:
+    """Meanwhile the search leaves out what is there by now: modules above all, which stay, and take about half a second each time.
+
+    Their number also decides how often a search goes through everything, so that without them the many short-lived objects of a
+    database or a drawing cost less too. Leaves alone what a caller has frozen itself.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
