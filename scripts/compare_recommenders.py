@@ -51,6 +51,17 @@ MEASURED = {"top_1": "top_at_1", "top_100": "top_at_100", "loss": "loss_last_bat
 SHOWN = ("loss", "top_at_100", "recall_at_10", "ndcg_at_10", "map", "mrr", "coverage_at_100", "novelty_at_100")
 """Metrics that are printed beside the floor's."""
 
+PLAIN: dict[str, dict[str, Any]] = {
+    "task": {
+        "loss": "in_batch_softmax", "temperature": 1.0, "correct_sampling": False, "remove_accidental_hits": False,
+        "hard_negatives": None, "sampled_negatives": None,
+    },
+    "model": {"hidden": [], "metadata": False},
+    "optimizer": {"_target_": "torch.optim.Adagrad", "weight_decay": 0.0},
+    "trainer": {"gradient_clip_val": None, "max_steps": None},
+}  # fmt: skip
+"""What the program by hand knows of these settings."""
+
 Values = list[dict[str, float]]
 """By seed, those of the validation rows after the last epoch, by their names."""
 
@@ -156,6 +167,7 @@ def train_stacked(planned: PlannedVariant, data: Sequence[SeedData]) -> Values:
 
 
 def compare_floor(planned: PlannedVariant, data: Sequence[SeedData], options: argparse.Namespace) -> None:
+    refuse_other_settings(planned)
     epochs = planned.variant.config["trainer"]["max_epochs"]
     print(f"task      {planned.table.name}, variant {planned.name}: {epochs} epochs, {count(data)} of each")
     sides: dict[str, Callable[..., Values]] = {"by hand": train_by_hand, "seedbed": train_stacked}
@@ -178,6 +190,15 @@ def compare_floor(planned: PlannedVariant, data: Sequence[SeedData], options: ar
     for key in SHOWN:
         means = ", ".join(f"{name} {statistics.mean(one[key] for one in of):.5f}" for name, of in values.items())
         print(f"{key:15} {means}")
+
+
+def refuse_other_settings(planned: PlannedVariant) -> None:
+    for node, known in PLAIN.items():
+        for key, value in known.items():
+            if (given := planned.variant.config[node].get(key, value)) != value:
+                raise ConfigError(f"{node}.{key}={given}: the program by hand knows {value} alone. Leave it as it is.")
+    if planned.variant.config.get("schedule"):
+        raise ConfigError("schedule: the program by hand knows none. Write schedule=constant.")
 
 
 def train_by_hand(planned: PlannedVariant, data: Sequence[SeedData]) -> Values:

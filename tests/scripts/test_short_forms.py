@@ -207,6 +207,14 @@ def test_two_towers_beside_the_program_by_hand(folder: Path, call: Call) -> None
         assert one == pytest.approx(other, abs=2e-5), name
 
 
+def test_the_program_by_hand_says_what_it_does_not_know(
+    folder: Path, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        call(load_script("compare_recommenders"), "--floor", *SHORT, "report.user=1", "task.temperature=0.5")
+    assert "task.temperature=0.5: the program by hand knows 1.0 alone" in capsys.readouterr().err
+
+
 def test_the_other_side_that_ends_early(
     folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
