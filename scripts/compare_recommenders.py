@@ -36,6 +36,7 @@ from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.models.two_tower import TwoTower
 from seedbed.running.planning import plan_experiment
+from seedbed.schedules import Constant
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData
 from seedbed.torch_random import global_stream
@@ -197,8 +198,8 @@ def refuse_other_settings(planned: PlannedVariant) -> None:
         for key, value in known.items():
             if (given := planned.variant.config[node].get(key, value)) != value:
                 raise ConfigError(f"{node}.{key}={given}: the program by hand knows {value} alone. Leave it as it is.")
-    if planned.variant.config.get("schedule"):
-        raise ConfigError("schedule: the program by hand knows none. Write schedule=constant.")
+    if not isinstance(planned.trainer.parts.schedule, Constant | None):
+        raise ConfigError("schedule: the program by hand knows one rate for all steps. Write schedule=constant.")
 
 
 def train_by_hand(planned: PlannedVariant, data: Sequence[SeedData]) -> Values:
