@@ -1,4 +1,4 @@
-"""Times TensorFlow Recommenders beside all seeds stacked, on one recipe.
+"""Times TensorFlow Recommenders, or a program written by hand, beside all seeds stacked, on one recipe.
 
 ``scripts/compare_recommenders`` sets up what this needs; its --help states the choices that decide the figures.
 """
@@ -11,12 +11,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+import two_towers_by_hand as by_hand
 from timing import (
     answer,
     ask,
@@ -32,9 +34,12 @@ from timing import (
 from seedbed.config.experiment import load_experiment
 from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, SeedbedError
+from seedbed.models.two_tower import TwoTower
 from seedbed.running.planning import plan_experiment
+from seedbed.schedules import Constant
 from seedbed.statistics import summary
 from seedbed.tasks.base import SeedData
+from seedbed.torch_random import global_stream
 from seedbed.training import stack_size
 from seedbed.training.devices import accelerator
 from seedbed.training.planned import PlannedVariant
@@ -42,7 +47,24 @@ from seedbed.training.progress import Display
 
 EXPERIMENT, VARIANT = "two_tower_retrieval", "two_tower"
 WANTED_RATIO = 40.0
-MEASURED = {"top_1": "val/top_at_1", "top_100": "val/top_at_100", "loss": "val/loss_last_batch"}
+MOST_OF_FLOOR = 1.5
+MEASURED = {"top_1": "top_at_1", "top_100": "top_at_100", "loss": "loss_last_batch"}
+SHOWN = ("loss", "top_at_100", "recall_at_10", "ndcg_at_10", "map", "mrr", "coverage_at_100", "novelty_at_100")
+"""Metrics that are printed beside the floor's."""
+
+PLAIN: dict[str, dict[str, Any]] = {
+    "task": {
+        "loss": "in_batch_softmax", "temperature": 1.0, "correct_sampling": False, "remove_accidental_hits": False,
+        "hard_negatives": None, "sampled_negatives": None,
+    },
+    "model": {"hidden": [], "metadata": False},
+    "optimizer": {"_target_": "torch.optim.Adagrad", "weight_decay": 0.0},
+    "trainer": {"gradient_clip_val": None, "max_steps": None},
+}  # fmt: skip
+"""What the program by hand knows of these settings."""
+
+Values = list[dict[str, float]]
+"""By seed, those of the validation rows after the last epoch, by their names."""
 
 
 def main() -> None:
@@ -50,7 +72,7 @@ def main() -> None:
     try:
         planned = plan_variant(options)
         print_machine()
-        compare(planned, data_of(planned), options)
+        (compare_floor if options.floor else compare)(planned, data_of(planned), options)
     except SeedbedError as error:
         print(f"compare_recommenders: {error}", file=sys.stderr)
         sys.exit(2)
@@ -63,6 +85,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=positive, default=10)
     parser.add_argument("--other-seeds", type=positive, default=1)
     parser.add_argument("--repeats", type=positive, default=1)
+    parser.add_argument("--floor", action="store_true")
     return parser.parse_intermixed_args()
 
 
@@ -127,21 +150,87 @@ def written(planned: PlannedVariant, folder: Path) -> list[str]:
     return [str(folder / "ratings.csv"), str(folder / "movies.csv"), json.dumps(settings)]
 
 
-def train_stacked(planned: PlannedVariant, data: Sequence[SeedData]) -> dict[str, list[float]]:
-    """The last values of what both sides measure, by seed; measuring how many seeds to stack is part of it."""
+def train_stacked(planned: PlannedVariant, data: Sequence[SeedData]) -> Values:
+    """Measuring how many seeds to stack is part of it."""
     stack_size._MEASURED.clear()
     size = stack_size.seeds_at_once(planned.trainer.builder, data)
     results = [
         result for start in range(0, len(data), size) for result in planned.trainer.train(data[start : start + size])
     ]
     last = planned.trainer.settings["max_epochs"] - 1
-    values = [{name: value for name, epoch, value in result.curves if epoch == last} for result in results]
-    return {key: [of_seed[name] for of_seed in values] for key, name in MEASURED.items()}
+    return [
+        {name.removeprefix("val/"): value for name, epoch, value in result.curves if epoch == last}
+        for result in results
+    ]
 
 
-def print_measured(theirs: Sequence[dict[str, Any]], ours: dict[str, list[float]]) -> None:
-    for key, values in ours.items():
-        found = summary(values)
+# ---- the floor -------------------------------------------------------------------------------------------------------
+
+
+def compare_floor(planned: PlannedVariant, data: Sequence[SeedData], options: argparse.Namespace) -> None:
+    refuse_other_settings(planned)
+    epochs = planned.variant.config["trainer"]["max_epochs"]
+    print(f"task      {planned.table.name}, variant {planned.name}: {epochs} epochs, {count(data)} of each")
+    sides: dict[str, Callable[..., Values]] = {"by hand": train_by_hand, "seedbed": train_stacked}
+    for train in sides.values():
+        train(planned, data)  # once before the first timing: memory and caches are there
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    values: dict[str, Values] = {}
+    others, begin = others_cpu_seconds(), time.perf_counter()
+    for repeat in range(1, options.repeats + 1):
+        for name, train in sides.items():
+            start = time.perf_counter()
+            values[name] = train(planned, data)
+            seconds[name].append((time.perf_counter() - start) / len(data) / epochs)
+        print(f"repeat {repeat}  a seed's epoch: " + ", ".join(f"{name} {of[-1]:.4f} s" for name, of in seconds.items()), flush=True)  # fmt: skip
+    ratios = [ours / floor for floor, ours in zip(seconds["by hand"], seconds["seedbed"], strict=True)]
+    ratio = statistics.median(seconds["seedbed"]) / statistics.median(seconds["by hand"])
+    print(f"ratio {ratio:.2f} (repeats {min(ratios):.2f} to {max(ratios):.2f})")
+    print(f"ratio <= {MOST_OF_FLOOR:g}: {'yes' if ratio <= MOST_OF_FLOOR else 'no'}")
+    print_disturbance(max(0.0, others_cpu_seconds() - others) / (time.perf_counter() - begin))
+    for key in SHOWN:
+        means = ", ".join(f"{name} {statistics.mean(one[key] for one in of):.5f}" for name, of in values.items())
+        print(f"{key:15} {means}")
+
+
+def refuse_other_settings(planned: PlannedVariant) -> None:
+    for node, known in PLAIN.items():
+        for key, value in known.items():
+            if (given := planned.variant.config[node].get(key, value)) != value:
+                raise ConfigError(f"{node}.{key}={given}: the program by hand knows {value} alone. Leave it as it is.")
+    if not isinstance(planned.trainer.parts.schedule, Constant | None):
+        raise ConfigError("schedule: the program by hand knows one rate for all steps. Write schedule=constant.")
+
+
+def train_by_hand(planned: PlannedVariant, data: Sequence[SeedData]) -> Values:
+    """One seed after another."""
+    settings, task = planned.variant.config["trainer"], planned.variant.config["task"]
+    optimizer = planned.trainer.parts.make_optimizer([torch.zeros(1, requires_grad=True)]).defaults
+    recipe = by_hand.Recipe(
+        epochs=settings["max_epochs"],
+        batch_size=settings["batch_size"],
+        evaluation_batch=task["evaluation_batch"],
+        lr=optimizer["lr"],
+        eps=optimizer["eps"],
+        accumulated=optimizer["initial_accumulator_value"],
+    )
+    assert isinstance(planned.table, RatingTable)
+    values = []
+    for item in data:
+        with global_stream(item.seed, "weights"):
+            network = planned.trainer.parts.network()
+        assert isinstance(network, TwoTower)
+        towers = [tower.embedding.weight.detach() for tower in (network.query, network.candidate)]
+        values.append(by_hand.train(planned.table, item, towers, recipe))
+    return values
+
+
+# ---- what was measured -----------------------------------------------------------------------------------------------
+
+
+def print_measured(theirs: Sequence[dict[str, Any]], ours: Values) -> None:
+    for key, name in MEASURED.items():
+        found = summary([of_seed[name] for of_seed in ours])
         spread = f" ± {found.std:.4f}" if found.std is not None else ""
         print(f"{key:8}  TensorFlow Recommenders {', '.join(f'{one[key]:.4f}' for one in theirs)}; seedbed {found.mean:.4f}{spread}")  # fmt: skip
     exact = ", ".join(f"{one['top_1_by_one_matrix']:.4f}" for one in theirs)

@@ -66,7 +66,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"optimizer": {"_target_": "torch.optim.Adam", "_partial_": True, "amsgrad": True}},
         "Adam with amsgrad=True",
     ),
-    "eps": ({}, {"optimizer": FASTAI | {"eps": 1e-20}}, "optimizer.eps=1e-20 is below 1e-12"),
+    "eps": ({}, {"optimizer": FASTAI | {"eps": 1e-35}}, "optimizer.eps=1e-35 is below 1e-30"),
     "callback": (
         {},
         {"callbacks": {"w": {"_target_": "tests.compiled.test_choice.Watching"}}},

@@ -13,8 +13,10 @@ from hypothesis import strategies
 from torch import Tensor
 
 from seedbed.compiled import engine
+from seedbed.compiled.rules import Rule, rule_of
 from seedbed.data.splits import Rows
 from seedbed.imbalance.base import Strategy
+from seedbed.optimizers import FastaiAdam
 from seedbed.stacking.module import StackedModule
 from seedbed.tasks.base import SeedData
 from seedbed.tasks.rating import Rating
@@ -118,7 +120,7 @@ class Follower(pl.Callback):
             near(parameter.detach().numpy(), wanted["weights"][name], self.steps, name)
             for position, learner in enumerate(own.learners):
                 for kind in ("first", "second"):
-                    part = part_of(getattr(learner.tables, kind), learner.tables, name)
+                    part = part_of(kind, learner.tables, name)
                     if used(own.rule.name, kind):
                         # RMSprop's momentum is a multiple of weights that the rate scales down.
                         scale = 1 / own.rule.settings["lr"] if own.rule.name == "rmsprop" else 1
@@ -133,7 +135,8 @@ def near(found: np.ndarray, wanted: np.ndarray, steps: int, what: str, scale: fl
     np.testing.assert_allclose(found, wanted, rtol=1e-5 * steps, atol=1e-7 * steps * scale, err_msg=what)
 
 
-def part_of(table: np.ndarray, tables: Any, name: str) -> np.ndarray:
+def part_of(kind: str, tables: Any, name: str) -> np.ndarray:
+    table = np.split(tables.state, 3, axis=1)[1 if kind == "first" else 2]
     rows = table[: tables.items] if "user" in name else table[tables.items :]
     return rows[:, tables.factors : tables.factors + 1] if "bias" in name else rows[:, : tables.factors]
 
@@ -193,6 +196,46 @@ def test_a_step_of_every_optimizer_is_that_of_pytorch(optimizer: str) -> None:
 @pytest.mark.slow
 def test_steps_are_those_of_pytorch_for_any_shape_and_setting(examine: Examine) -> None:
     examine(follows, **CASES)
+
+
+# ---- rows without a gradient -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow  # since Numba is to be imported
+@pytest.mark.parametrize(
+    ("beta1", "beta2", "taken", "at_once"),
+    [(0.9, 0.99, 500, 16), (0.95, 0.999, 2000, 32), (0.9, 0.99, 0, 6), (0.5, 0.8, 100, 1), (0.0, 0.99, 20, 8)],
+)
+def test_adam_moves_a_row_without_a_gradient_as_by_single_steps(
+    beta1: float, beta2: float, taken: int, at_once: int
+) -> None:
+    """By one division for up to ``at_once`` steps, where their divisors differ little."""
+    steps, rows = 50, 40
+    draw = np.random.default_rng(0)
+    tables = engine._with_room(engine._tables(rows // 2, rows // 2, 50, biased=True), 1)
+    weights, first, second = np.split(tables.state, 3, axis=1)
+    weights[:, :51] = draw.normal(0, 0.1, (rows, 51))
+    first[:, :51] = draw.normal(0, 1, (rows, 51)) * 10.0 ** draw.integers(-6, 1, (rows, 51))
+    second[:, :51] = 10.0 ** draw.uniform(-14, 0, (rows, 51)) * first[:, :51] ** 2
+    rule = rule_of(FastaiAdam([torch.zeros(1)], betas=(beta1, beta2), eps=1e-5, weight_decay=0.1))
+    assert isinstance(rule, Rule)
+    lr, momentum = np.linspace(1e-2, 2e-3, steps), np.full(steps, np.nan)
+    rates = engine._rates(steps)
+    for name, values in rule.rates(lr, momentum, taken).items():
+        rates.steps[:, engine.COLUMNS[name]] = values
+    engine.kernels.plan(rates)
+    assert rates.reach.max() == at_once
+
+    wanted, m, v = (part.astype(np.float64) for part in (weights, first, second))
+    for step, rate in enumerate(lr):
+        m, v = beta1 * m, beta2 * v
+        root = np.sqrt(v / (1 - beta2 ** (taken + step + 1)))
+        wanted = wanted * (1 - rate * 0.1) - rate / (1 - beta1 ** (taken + step + 1)) * m / (root + 1e-5)
+    moved = np.abs(wanted - weights)
+    engine.kernels.finish(engine.kernels.ADAM, tables, rates, 0, 1)
+    assert (np.abs(weights - wanted) <= 1e-7 + 3e-7 * np.abs(wanted) + 2e-6 * moved).all()
+    np.testing.assert_allclose(first, m, rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(second, v, rtol=1e-5, atol=1e-30)
 
 
 # ---- neighbours, threads, chunks -------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def test_all_scripts_are_tried() -> None:
         "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics", "choose_training",
         "compare_fastai", "compare_index", "compare_loops", "compare_matrix", "compare_recommenders", "compare_search",
         "docs", "fastai_side", "make_store", "measure_estimates", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
-        "simulation", "timing",
+        "simulation", "timing", "two_towers_by_hand",
     }  # fmt: skip
 
 
@@ -193,6 +193,27 @@ def test_recommenders(folder: Path, call: Call, other_side: Callable[..., list[S
     for name, value in (("top_1", "0.2500"), ("top_100", "1.0000"), ("loss", "30.0000")):
         assert float(found(rf"{name} +TensorFlow Recommenders {value}; seedbed ([\d.]+)", said)[0]) >= 0
     assert "by one matrix of scores, in which a movie ties with itself: 0.5000" in said
+
+
+def test_two_towers_beside_the_program_by_hand(folder: Path, call: Call) -> None:
+    """It trains by the same batches from the same weights, and ranks by the same metrics."""
+    said = call(load_script("compare_recommenders"), "--floor", *SHORT, "report.user=1", "trainer.batch_size=64")
+    hand, ours = map(float, found(r"a seed's epoch: by hand ([\d.]+) s, seedbed ([\d.]+) s", said))
+    assert min(hand, ours) > 0
+    assert float(found(r"ratio ([\d.]+) \(repeats", said)[0]) > 0
+    shown = re.findall(r"^(\w+) +by hand ([\d.]+), seedbed ([\d.]+)$", said, re.MULTILINE)
+    assert [name for name, *_ in shown] == list(load_script("compare_recommenders").SHOWN)
+    for name, *values in shown:
+        one, other = map(float, values)
+        assert one == pytest.approx(other, abs=2e-5), name
+
+
+def test_the_program_by_hand_says_what_it_does_not_know(
+    folder: Path, call: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        call(load_script("compare_recommenders"), "--floor", *SHORT, "report.user=1", "task.temperature=0.5")
+    assert "task.temperature=0.5: the program by hand knows 1.0 alone" in capsys.readouterr().err
 
 
 def test_the_other_side_that_ends_early(

@@ -30,6 +30,7 @@ def plain(
 @pytest.mark.parametrize("spare_hits", [False, True])
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize(("users", "items", "rows"), [(6, 9, 12), (60, 90, 12), (5, 4, 40)])
+@pytest.mark.parametrize("block", [30, 50, 10**6])  # some users, some seeds, all at a time
 def test_loss_and_gradient_are_those_of_all_pairs(
     users: int,
     items: int,
@@ -37,9 +38,10 @@ def test_loss_and_gradient_are_those_of_all_pairs(
     padded: bool,
     spare_hits: bool,
     hardest: int | None,
+    block: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(BLOCK, "cpu", 30)  # several blocks
+    monkeypatch.setitem(BLOCK, "cpu", block)
     seeds = 3
     draw = torch.Generator().manual_seed(rows)
     tables = [
@@ -73,6 +75,19 @@ def test_loss_and_gradient_are_those_of_all_pairs(
         torch.autograd.grad((losses * weights).sum(), tables),
         torch.autograd.grad((torch.stack(expected) * weights).sum(), tables),
     )
+
+
+@pytest.mark.parametrize("vocabulary", [8, 80])  # counted, searched
+def test_what_no_row_of_a_batch_holds_is_left_out(vocabulary: int) -> None:
+    ids = torch.tensor([[7, 3, 3, 3], [5, 2, 5, 2]])
+    found = distinct(ids, None, vocabulary)
+    assert found.ids.tolist() == [[3, 7], [2, 5]]
+    assert found.times.tolist() == [[3, 1], [2, 2]]
+    assert found.place.tolist() == [[1, 0, 0, 0], [1, 0, 1, 0]]
+    padded = distinct(ids, torch.tensor([[False, True, True, False], [True, True, True, True]]), vocabulary)
+    assert padded.times[0].sort(descending=True).values.tolist() == [2, 0]
+    assert padded.ids[0, padded.times[0].argmax()] == 3
+    assert padded.ids[1].tolist() == [2, 5]
 
 
 def test_sparing_hits_survives_scores_that_are_high() -> None:

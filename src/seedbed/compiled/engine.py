@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from seedbed.compiled import kernels
-from seedbed.compiled.kernels import Batches, Objective, Tables
+from seedbed.compiled.kernels import Batches, Objective, Rates, Tables
 from seedbed.compiled.rules import Rule, rule_of
 from seedbed.models.rating import DotProduct
 from seedbed.stacking.engines import SeedSteps, StepsTaken
@@ -33,8 +33,8 @@ COLUMNS = {
     "second_share": kernels.SECOND_SHARE, "root_kept": kernels.ROOT_KEPT, "root_scale": kernels.ROOT_SCALE,
     "eps": kernels.EPS,
 }  # fmt: skip
-SHARED_FROM = 2_000_000
-"""Numbers of a seed's tables, from which on threads that would be idle share its steps; each waits for the others three times
+SHARED_FROM = 6_000_000
+"""Numbers in a seed's tables, weights and moments, from which on threads that would be idle share its steps; each waits for the others three times
 a step, about a tenth of a millisecond."""
 ALIGNED = 64
 """Bytes of a cache line."""
@@ -73,8 +73,8 @@ class CompiledEngine:
         layers = (network.user_factors, network.item_factors, network.user_bias, network.item_bias)
         weights = tuple(_slice(layer, position) for layer in layers)
         users, factors = weights[0].shape
-        tables = _tables(users, len(weights[1]), factors, self.threads, biased=network.user_bias is not None)
-        tables.second[:, : factors + tables.biased] = self.rule.initial
+        tables = _tables(users, len(weights[1]), factors, biased=network.user_bias is not None)
+        tables.state[:, 2 * tables.width :][:, : factors + tables.biased] = self.rule.initial
         return Learner(tables, weights)
 
     def take_weights(self) -> None:
@@ -86,7 +86,7 @@ class CompiledEngine:
         """Take these steps, each seed its own; the network has the new weights afterwards."""
         if self.pool is None:
             return [self._train(of_seed, 1) for of_seed in steps]
-        largest = max(self.learners[of_seed.position].tables.weights.size for of_seed in steps)
+        largest = max(self.learners[of_seed.position].tables.state.size for of_seed in steps)
         if len(steps) < self.threads and largest >= SHARED_FROM:
             return [self._train(of_seed, self.threads) for of_seed in steps]
         return list(self.pool.map(lambda of_seed: self._train(of_seed, 1), steps))
@@ -108,13 +108,15 @@ class CompiledEngine:
         means = (sums / steps.counts).astype(np.float32)
         return StepsTaken(float(sums.sum()), int(steps.counts.sum()), float(means[-1]), bool(np.isfinite(means).all()))
 
-    def _rates(self, steps: SeedSteps, taken: int) -> np.ndarray:
-        rates = np.zeros((len(steps.counts), kernels.COLUMNS), np.float32)
+    def _rates(self, steps: SeedSteps, taken: int) -> Rates:
+        rates = _rates(len(steps.counts))
         for name, values in self.rule.rates(steps.lrs, steps.momenta, taken).items():
-            rates[:, COLUMNS[name]] = values
+            rates.steps[:, COLUMNS[name]] = values
+        if self.kind == kernels.ADAM:
+            kernels.plan(rates)
         return rates
 
-    def _share(self, tables: Tables, batches: Batches, rates: np.ndarray, sums: np.ndarray, parts: int) -> None:
+    def _share(self, tables: Tables, batches: Batches, rates: Rates, sums: np.ndarray, parts: int) -> None:
         """Take the steps in several threads, each of which waits after each part of a step until all are done."""
         kind, objective = self.kind, self.objective
         for step in range(len(sums)):
@@ -148,17 +150,15 @@ def _slice(layer: nn.Module | None, position: int) -> np.ndarray:
     return part
 
 
-def _tables(users: int, items: int, factors: int, threads: int, *, biased: bool) -> Tables:
+def _tables(users: int, items: int, factors: int, *, biased: bool) -> Tables:
     width = -(-(factors + 1) // kernels.REGISTER) * kernels.REGISTER
     rows = users + items
     return Tables(
-        weights=_aligned(rows, width),
-        first=_aligned(rows, width),
-        second=_aligned(rows, width),
-        taken=np.full(rows, -1),
-        place=np.full(rows, -1),
+        state=_aligned(rows, 3 * width),
+        taken=np.full(rows, -1, np.int32),
+        place=np.full(rows, -1, np.int32),
         gradients=_aligned(1, width),
-        scratch=_aligned(threads, width),
+        width=width,
         factors=factors,
         items=users,
         biased=biased,
@@ -183,6 +183,15 @@ def _batches(counts: np.ndarray, batch: int) -> Batches:
     )
 
 
+def _rates(steps: int) -> Rates:
+    """Room for what so many steps are taken with."""
+    return Rates(
+        np.zeros((steps, kernels.COLUMNS), np.float32),
+        np.zeros((steps, kernels.LONGEST, kernels.EPSILON + 1), np.float32),
+        np.ones(steps, np.int64),
+    )
+
+
 def _aligned(rows: int, width: int) -> np.ndarray:
     """Zeros whose rows begin where a vector register can be filled by one access to memory."""
     size = rows * width * 4
@@ -203,12 +212,13 @@ def compile_all() -> float | None:
 def _compiled() -> float | None:
     """The seconds of the first time; None where the kernels are in the cache folder."""
     start = time.perf_counter()
-    tables = _with_room(_tables(1, 1, 1, 1, biased=True), 1)
+    tables = _with_room(_tables(1, 1, 1, biased=True), 1)
     ids, floats = np.zeros(1, np.int32), np.zeros(1, np.float32)
     batches = _batches(np.ones(1, np.int64), 1)
-    objective, rates = _objective(nn.Identity(), None), np.zeros((1, kernels.COLUMNS), np.float32)
+    objective, rates = _objective(nn.Identity(), None), _rates(1)
     weights = [np.zeros((1, 1), np.float32) for _ in range(4)]
     kernels.load(tables, *weights)
+    kernels.plan(rates)
     kernels.look_up(np.zeros((1, 1), np.int32), ids, ids, floats, tables, batches, 0, 1)
     kernels.train(kernels.SGD, tables, batches, objective, rates, np.zeros(1))
     kernels.store(tables, *weights)
@@ -220,7 +230,7 @@ def _compiled() -> float | None:
 
 
 def _parts(
-    kind: int, tables: Tables, batches: Batches, objective: Objective, rates: np.ndarray
+    kind: int, tables: Tables, batches: Batches, objective: Objective, rates: Rates
 ) -> Iterable[tuple[Callable[..., None], tuple[Any, ...]]]:
     """The kernels of one step that several threads share, with their arguments but for the part."""
     return (

@@ -11,8 +11,8 @@ from torch import optim
 
 from seedbed.optimizers import FastaiAdam, KerasRMSprop
 
-SMALLEST_EPS = 1e-12
-"""With a smaller epsilon a product of two denominators may be too small for a 32-bit float."""
+SMALLEST_EPS = 1e-30
+"""The inverse of a smaller epsilon may be too large for a 32-bit float."""
 _OFF = ("amsgrad", "maximize", "capturable", "differentiable", "centered", "dampening")
 """Settings of PyTorch's optimizers that change their arithmetic, and are off by default."""
 

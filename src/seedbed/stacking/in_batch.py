@@ -7,14 +7,18 @@ Covington, Adams and Sargin 2016, "Deep Neural Networks for YouTube Recommendati
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-# Scores of a block of users that are worked on at a time: on a CPU they are to stay in its cache.
+# Scores that are worked on at a time: on a CPU they are to stay in its cache.
 BLOCK = {"cpu": 1 << 20, "cuda": 1 << 27}
+
+Block = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -30,15 +34,24 @@ class Distinct:
 
 
 def distinct(ids: Tensor, real: Tensor | None, vocabulary: int) -> Distinct:
-    """What a batch of ``ids`` (S, B) holds, by real rows alone; all of a small vocabulary is taken without a search."""
-    seeds, rows = ids.shape
-    if vocabulary <= 2 * rows:
-        every = torch.arange(vocabulary, device=ids.device, dtype=ids.dtype).expand(seeds, -1)
-        return Distinct(every, _times(ids.long(), real, vocabulary), ids.long())
-    per_seed = [torch.unique(of_seed, return_inverse=True) for of_seed in ids]
+    """What a batch of ``ids`` (S, B) holds, by real rows alone; a small vocabulary is counted, a large one searched."""
+    if vocabulary > 2 * ids.shape[1]:
+        return _padded([torch.unique(of_seed, return_inverse=True) for of_seed in ids], real)
+    place = ids.long()
+    times = _times(place, real, vocabulary)
+    if ids.is_cuda:  # to work on what is absent costs less there than to wait for what is not
+        return Distinct(torch.arange(vocabulary, device=ids.device, dtype=ids.dtype).expand(len(ids), -1), times, place)
+    there = times > 0
+    found = [of_seed.nonzero().squeeze(1).to(ids.dtype) for of_seed in there]
+    places = (there.cumsum(1) - 1).clamp(min=0).gather(1, place)  # a row that is not real may have an absent id
+    return _padded(list(zip(found, places, strict=True)), real)
+
+
+def _padded(per_seed: Sequence[tuple[Tensor, Tensor]], real: Tensor | None) -> Distinct:
+    """From the distinct ids of each seed (D,), and where among them those of its rows are (B,)."""
     most = max(len(values) for values, _ in per_seed)
     padded = torch.stack([torch.nn.functional.pad(values, (0, most - len(values))) for values, _ in per_seed])
-    place = torch.stack([inverse for _, inverse in per_seed])
+    place = torch.stack([of_rows for _, of_rows in per_seed])
     return Distinct(padded, _times(place, real, most), place)
 
 
@@ -87,38 +100,40 @@ class _InBatchSoftmax(torch.autograd.Function):
         weights: Tensor,
         spare_hits: bool,
     ) -> Tensor:
-        offset = times.log() - correction
-        of_rows = (_rows(queries, user_of_row), _rows(candidates, item_of_row))
-        own = (of_rows[0] * of_rows[1]).sum(-1) - correction.gather(1, item_of_row)
-        blocks = _blocks(queries, candidates)
+        log_times = times.log()
+        scores = _Scores(queries, candidates, log_times - correction, user_of_row, item_of_row)
+        own, total = torch.empty_like(weights), torch.empty_like(queries[..., 0])
+        left, pulls = None, weights
         if spare_hits:
-            total = torch.cat([_scores(queries, candidates, offset, block).logsumexp(-1) for block in blocks], dim=1)
+            for block in scores.blocks:
+                of_block = scores.of(block)
+                total[block] = of_block.logsumexp(-1)
+                scores.read_own(block, own)
             # Of the sum that all rows enter, what the other rows of the own item leave.
+            own -= log_times.gather(1, item_of_row)
             of_item = times.gather(1, item_of_row).clamp(min=1)
             left = 1 - (of_item - 1) * (own - total.gather(1, user_of_row)).exp()
             left = torch.maximum(left, 1 / of_item)  # it is never less, but rounding of high scores may make it so
-            pulls = weights / left
-        else:
-            left, pulls = None, weights
-        pull_of_user = add_at(torch.zeros_like(queries[..., 0]), user_of_row, pulls)
+            pulls = torch.where(weights > 0, weights / left, 0)
+        pull_of_user = add_at(torch.zeros_like(total), user_of_row, pulls)
 
         wanted = any(ctx.needs_input_grad)
         to_queries, to_candidates = torch.empty_like(queries), torch.zeros_like(candidates)
-        totals = []
-        for block in blocks:
-            scores = _scores(queries, candidates, offset, block)
-            shares = scores.softmax(-1)  # in one pass, where logsumexp takes several
-            totals.append(scores.amax(-1) - shares.amax(-1).log())
-            if not wanted:
-                continue
-            pull = pull_of_user[:, block].unsqueeze(-1)
-            to_queries[:, block] = torch.bmm(shares, candidates) * pull
-            to_candidates.baddbmm_(shares.transpose(1, 2), queries[:, block] * pull)
+        for block in scores.blocks:
+            of_block = scores.of(block)
+            shares = scores.shares()  # in one pass, where logsumexp takes several
+            total[block] = of_block.amax(-1) - shares.amax(-1).log()
+            scores.read_own(block, own)
+            if wanted:
+                # The gradient of the scores: each row pulls at the shares of its user, and against that at its own item.
+                shares *= pull_of_user[block].unsqueeze(-1)
+                scores.add_own(block, shares, -pulls)
+                torch.bmm(shares, candidates[block[0]], out=to_queries[block])
+                to_candidates[block[0]].baddbmm_(shares.transpose(1, 2), queries[block])
         if wanted:
-            add_at(to_queries, user_of_row, of_rows[1] * -pulls.unsqueeze(-1))
-            add_at(to_candidates, item_of_row, of_rows[0] * -pulls.unsqueeze(-1))
             ctx.save_for_backward(to_queries, to_candidates)
-        losses = torch.cat(totals, dim=1).gather(1, user_of_row) - own
+        own -= log_times.gather(1, item_of_row)
+        losses = total.gather(1, user_of_row) - own
         if left is not None:
             losses = losses + left.log()
         return torch.where(weights > 0, losses * weights, 0).sum(1)
@@ -130,19 +145,58 @@ class _InBatchSoftmax(torch.autograd.Function):
         return to_queries * scale, to_candidates * scale, None, None, None, None, None, None
 
 
-def _scores(queries: Tensor, candidates: Tensor, offset: Tensor, block: slice) -> Tensor:
-    return torch.baddbmm(offset.unsqueeze(1), queries[:, block], candidates.transpose(1, 2))
+class _Scores:
+    """The scores of distinct users and items, block by block in memory that is used again, and the cells of each that are a row's own."""
 
+    def __init__(
+        self, queries: Tensor, candidates: Tensor, offset: Tensor, user_of_row: Tensor, item_of_row: Tensor
+    ) -> None:
+        self.queries, self.candidates, self.offset = queries, candidates, offset
+        self.user_of_row, self.item_of_row = user_of_row, item_of_row
+        (seeds, users), self.items = queries.shape[:2], candidates.shape[1]
+        most = max(1, BLOCK.get(queries.device.type, BLOCK["cpu"]) // self.items)
+        at_once, size = max(1, most // users), min(most, users)
+        self.blocks = [
+            (slice(seed, min(seed + at_once, seeds)), slice(user, min(user + size, users)))
+            for seed in range(0, seeds, at_once)
+            for user in range(0, users, size)
+        ]
+        """Of seeds and users."""
+        self._room = queries.new_empty(2, min(at_once, seeds) * size * self.items)
 
-def _blocks(queries: Tensor, candidates: Tensor) -> list[slice]:
-    seeds, users = queries.shape[:2]
-    size = max(1, BLOCK.get(queries.device.type, BLOCK["cpu"]) // (seeds * candidates.shape[1]))
-    return [slice(start, min(start + size, users)) for start in range(0, users, size)]
+    def of(self, block: Block) -> Tensor:
+        """Scores and offset of a block, until the next is asked for."""
+        queries, candidates = self.queries[block], self.candidates[block[0]]
+        self._shape = (*queries.shape[:2], self.items)
+        offset = self.offset[block[0]].unsqueeze(1)
+        return torch.baddbmm(offset, queries, candidates.transpose(1, 2), out=self._part(0))
 
+    def shares(self) -> Tensor:
+        """Softmax of the latest block."""
+        return torch.softmax(self._part(0), -1, out=self._part(1))
 
-def _rows(vectors: Tensor, place: Tensor) -> Tensor:
-    """(S, D, F) and (S, B) -> (S, B, F)."""
-    return vectors.flatten(0, 1).index_select(0, _flat(place, vectors.shape[1])).view(*place.shape, -1)
+    def _part(self, which: int) -> Tensor:
+        return self._room[which, : math.prod(self._shape)].view(self._shape)
+
+    def _cells(self, block: Block) -> tuple[Tensor, Tensor | None]:
+        """(s, B): where the rows' own cells are among the flattened ones of their seed's block, and which are in there, None: all."""
+        users, items = self.user_of_row[block[0]], self.item_of_row[block[0]]
+        if self._shape[1] == self.queries.shape[1]:
+            return users * self.items + items, None
+        first, last = block[1].start, block[1].stop - 1
+        return (users.clamp(first, last) - first) * self.items + items, (users >= first) & (users <= last)
+
+    def read_own(self, block: Block, own: Tensor) -> None:
+        """Set of ``own`` (S, B) what is in the latest block."""
+        cells, inside = self._cells(block)
+        values = self._part(0).flatten(1).gather(1, cells)
+        own[block[0]] = values if inside is None else torch.where(inside, values, own[block[0]])
+
+    def add_own(self, block: Block, to: Tensor, values: Tensor) -> None:
+        """Add of ``values`` (S, B) what belongs there to a block's cells."""
+        cells, inside = self._cells(block)
+        of_seeds = values[block[0]]
+        add_at(to.flatten(1), cells, of_seeds if inside is None else torch.where(inside, of_seeds, 0))
 
 
 def add_at(total: Tensor, place: Tensor, values: Tensor) -> Tensor:

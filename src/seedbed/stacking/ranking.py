@@ -32,7 +32,7 @@ OF_USERS = (
 )
 SAMPLED_CUT = 10
 # Scores that are worked on at a time.
-BLOCK = {"cpu": 1 << 21, "cuda": 1 << 26}
+BLOCK = {"cpu": 1 << 20, "cuda": 1 << 26}
 
 ScoresOf = Callable[[Tensor], Tensor]
 """Rows of users (B,) -> (S, B, I): scores of all I items."""
@@ -106,7 +106,7 @@ def ranking_metrics(
     sums = _Sums(trained, evaluated, ratings, copies)
     for block in _blocks(ratings, len(trained) * len(copies), trained.device):
         scores = scores_of(block.users).float()
-        sums.add(scores, block, trained[:, block.rows] & block.valid, evaluated[:, block.rows] & block.valid)
+        sums.add(scores, block, *(_of_block(block, side) for side in (trained, evaluated)))
         if sampled is not None and keys is not None:
             sums.add_sampled(scores, block, sampled, keys)
     return sums.means(sampled)
@@ -125,26 +125,43 @@ def _blocks(ratings: ByUser, width: int, device: torch.device) -> Iterator[Block
         yield Block(some, ratings.item[place], ratings.row[place], valid, ratings.same_from[place] - start)
 
 
+def _of_block(block: Block, marked: Tensor) -> Tensor:
+    """(S, N) -> (S, B, R)."""
+    return marked.index_select(1, block.rows.flatten()).view(-1, *block.rows.shape) & block.valid
+
+
 def _without(scores: Tensor, items: Tensor, left_out: Tensor) -> Tensor:
     """The scores (S, B, I), and minus infinity for the ``items`` (B, R) that are ``left_out`` (S, B, R)."""
-    left = scores.clone()
-    seed, user, column = left_out.nonzero(as_tuple=True)
-    left[seed, user, items[user, column]] = -torch.inf
-    return left
+    every = items.expand_as(left_out)
+    least = torch.where(left_out, -torch.inf, scores.gather(2, every))  # a user may have rated an item on both sides
+    return scores.scatter_reduce(2, every, least, "amin")
 
 
 def _first(marked: Tensor, block: Block) -> Tensor:
     """The first of the marked ratings (S, B, R) of each item."""
-    before = marked.cumsum(2) - marked.long()
-    return marked & (before == before.gather(2, block.same_from.expand_as(before)))
+    column = torch.arange(marked.shape[2], device=marked.device)
+    users = _places(((block.same_from != column) & block.valid).any(1))  # the others have rated nothing twice
+    repeated = marked[:, users]
+    before = repeated.cumsum(2) - repeated.long()
+    first = marked.clone()
+    first[:, users] &= before == before.gather(2, block.same_from[users].expand_as(before))
+    return first
 
 
 def _packed(items: Tensor, marked: Tensor) -> tuple[Tensor, Tensor]:
     """The items (B, R) of the marked ratings (S, B, R) without gaps: (S, B, M) items, and which of them do not pad."""
     counts = marked.sum(2)
     column = torch.arange(max(1, int(counts.max())), device=marked.device)
-    order = (~marked).long().argsort(dim=2, stable=True)[..., : len(column)]
-    return items.expand_as(marked).gather(2, order), column < counts.unsqueeze(2)
+    real = column < counts.unsqueeze(2)
+    packed = torch.zeros(real.shape, dtype=items.dtype, device=items.device)
+    # Both are in the same order.
+    packed.view(-1)[_places(real)] = items.flatten()[_places(marked) % items.numel()]
+    return packed, real
+
+
+def _places(marked: Tensor) -> Tensor:
+    """Where a flattened mask holds."""
+    return marked.flatten().nonzero().squeeze(1)
 
 
 def _rising(scores: Tensor) -> Tensor:
@@ -159,6 +176,11 @@ def _place(rising: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
     return rising.shape[-1] - right, right - torch.searchsorted(rising, own)
 
 
+def _total(size: int, place: Tensor, values: Tensor) -> Tensor:
+    """Sums (size,) of the values (N,) at each place."""
+    return add_at(values.new_zeros(1, size, dtype=torch.float64), place.unsqueeze(0), values.double().unsqueeze(0))[0]
+
+
 class _Sums:
     """Sums over the blocks."""
 
@@ -166,9 +188,8 @@ class _Sums:
         seeds, items, device = len(trained), len(copies), trained.device
         self.users = int((ratings.start.diff() > 0).sum())
         self.rows = evaluated.sum(1)
-        self.further = (copies - 1).nonzero().squeeze(1)
-        """Items with more than one copy among the candidates."""
-        self.further_copies = (copies - 1)[self.further]
+        self.further = torch.arange(items, device=device).repeat_interleave(copies - 1)
+        """Further copies of items among the candidates."""
         self.sums: dict[str, Tensor] = {}
         self.evaluated = torch.zeros(seeds, dtype=torch.float64, device=device)
         self.pairs = torch.zeros_like(self.evaluated)
@@ -182,55 +203,61 @@ class _Sums:
         self.information = _information(trained, ratings, items)
 
     def _add(self, name: str, values: Tensor) -> None:
-        total = values.double().flatten(1).sum(1)
+        self._add_total(name, values.double().flatten(1).sum(1))
+
+    def _add_of(self, name: str, seed: Tensor, values: Tensor) -> None:
+        """Add (N,) values, each to that of its seed."""
+        self._add_total(name, _total(len(self.rows), seed, values))
+
+    def _add_total(self, name: str, total: Tensor) -> None:
         self.sums[name] = self.sums[name] + total if name in self.sums else total
 
     def add(self, scores: Tensor, block: Block, trained: Tensor, evaluated: Tensor) -> None:
         """``scores`` (S, B, I) of a block, and which of its ratings each seed trained and is evaluated on, (S, B, R)."""
-        self.finite &= scores.isfinite().flatten(1).all(1)
+        self.finite &= (scores.amax(2).isfinite() & scores.amin(2).isfinite()).all(1)  # both are NaN if a score is
         candidates = _without(scores, block.items, trained)
         rising = _rising(candidates)
-        self._add_rows(scores, rising, block, trained, evaluated)
-        seen = candidates.gather(2, block.items.expand_as(evaluated)).isneginf()
-        self._relevant = _packed(block.items, _first(evaluated, block) & ~seen)
-        self._rated = trained | evaluated
-        items, relevant = self._relevant
-        own = candidates.gather(2, items)
-        has = relevant.any(2)
-        self.evaluated += has.sum(1)
-        self._add_users(rising, own, relevant)
-        for k in LIST_CUTS:
-            self._add_lists(candidates, rising, has, k)
-
-    def _add_rows(self, scores: Tensor, rising: Tensor, block: Block, trained: Tensor, evaluated: Tensor) -> None:
         items, real = _packed(block.items, evaluated)
         own = scores.gather(2, items)
-        above, _ = _place(rising, own)
-        seen, is_seen = _packed(block.items, _first(trained, block))
-        above = above + _place(_rising(torch.where(is_seen, scores.gather(2, seen), -torch.inf)), own)[0]
-        for item, copies in zip(self.further.tolist(), self.further_copies.tolist(), strict=True):
-            above = above + copies * (scores[..., item].unsqueeze(-1) > own)
+        above, tied = _place(rising, own)
+        self._add_rows(scores, block, trained, own, above, real)
+        relevant = real & ~candidates.gather(2, items).isneginf()
+        relevant[..., 1:] &= items[..., 1:] != items[..., :-1]  # repeated ratings follow one another
+        self._relevant, self._rated = (items, relevant), trained | evaluated
+        has = relevant.any(2)
+        self.evaluated += has.sum(1)
+        self._add_users(own, above, tied, relevant)
+        self._add_lists(candidates, rising, has)
+
+    def _add_rows(
+        self, scores: Tensor, block: Block, trained: Tensor, own: Tensor, above: Tensor, real: Tensor
+    ) -> None:
+        """Beside the candidates ``above`` it, an item has above it what the user has rated in training, and further copies."""
+        seen = torch.where(_first(trained, block), scores.gather(2, block.items.expand_as(trained)), -torch.inf)
+        others = _rising(torch.cat([seen, scores[..., self.further]], dim=2))
+        above = above + others.shape[-1] - torch.searchsorted(others, own, right=True)
         for k in CUTS:
             self._add(f"top_at_{k}", (above < k) & real)
 
-    def _add_users(self, rising: Tensor, own: Tensor, relevant: Tensor) -> None:
-        above, tied = _place(rising, own)
-        tied = tied.clamp(min=1)  # padding
+    def _add_users(self, own: Tensor, above: Tensor, tied: Tensor, relevant: Tensor) -> None:
         counts = relevant.sum(2)
-        each = counts.clamp(min=1).unsqueeze(2)
-
-        def mean(values: Tensor) -> Tensor:
-            return torch.where(relevant, values / each, 0)
-
-        for k in CUTS:
-            self._add(f"recall_at_{k}", mean(((k - above) / tied).clamp(0, 1)))
-            gains = (self._discounted(above + tied, k) - self._discounted(above, k)) / tied
-            ideal = self._discounted(counts, k).clamp(min=1e-9).unsqueeze(2)
-            self._add(f"ndcg_at_{k}", torch.where(relevant, gains / ideal, 0))
-        better, equal = _place(_rising(torch.where(relevant, own, -torch.inf)), own)
+        self._add_cuts(above, tied, relevant, counts)
+        tied = tied.clamp(min=1)  # padding
+        rising = _rising(torch.where(relevant, own, -torch.inf))
+        better, equal = _place(rising, own)
         equal = equal.clamp(min=1)
-        self._add("map", mean(self._precision(above, tied, better, equal)))
+        each = counts.clamp(min=1).unsqueeze(2)
+        self._add("map", torch.where(relevant, self._precision(above, tied, better, equal) / each, 0))
         self._add("mrr", self._reciprocal(above, tied, equal, relevant))
+
+    def _add_cuts(self, above: Tensor, tied: Tensor, relevant: Tensor, counts: Tensor) -> None:
+        """Recall and NDCG, to which only those count that can be on the longest list."""
+        seed, user, column = (relevant & (above < CUTS[-1])).nonzero(as_tuple=True)
+        above, tied, each = above[seed, user, column], tied[seed, user, column], counts[seed, user]
+        for k in CUTS:
+            self._add_of(f"recall_at_{k}", seed, ((k - above) / tied).clamp(0, 1) / each)
+            gains = (self._discounted(above + tied, k) - self._discounted(above, k)) / tied
+            self._add_of(f"ndcg_at_{k}", seed, gains / self._discounted(each, k))
 
     def _discounted(self, ranks: Tensor, k: int) -> Tensor:
         return self.discounts[ranks.clamp(max=min(k, len(self.discounts) - 1))]
@@ -254,24 +281,25 @@ class _Sums:
             place += 1
         return expected
 
-    def _add_lists(self, candidates: Tensor, rising: Tensor, has: Tensor, k: int) -> None:
-        """Mark the lists of k in which each item is, or may be where the last places are tied."""
-        last = rising[..., max(rising.shape[-1] - k, 0)].unsqueeze(-1)
-        above, tied = _place(rising, last)
-        chance = ((k - above) / tied.clamp(min=1)).clamp(max=1)
-        on_list = (candidates >= last) & has.unsqueeze(-1)
-        seed, user, item = on_list.nonzero(as_tuple=True)
-        values = candidates[seed, user, item]
-        listed = torch.where(values > last[seed, user, 0], 1.0, chance[seed, user, 0]).double()
-        listed = torch.where(values.isfinite(), listed, 0)
-        items = candidates.shape[-1]
-        self.never_listed[k].index_put_((seed * items + item,), torch.log1p(-listed), accumulate=True)
-        flat, size = seed * has.shape[1] + user, has.numel()
-        length, informed = (
-            torch.zeros(size, dtype=torch.float64, device=has.device).index_put_((flat,), values, accumulate=True)
-            for values in (listed, listed * self.information[seed, item])
-        )
-        self._add(f"novelty_at_{k}", (informed / length.clamp(min=1e-9)).view_as(has))
+    def _add_lists(self, candidates: Tensor, rising: Tensor, has: Tensor) -> None:
+        """Mark the lists in which each item is, or may be where the last places are tied."""
+        items, smallest = candidates.shape[-1], torch.finfo(candidates.dtype).min  # above what is left out
+        lasts = {k: rising[..., max(items - k, 0)].unsqueeze(-1).clamp(min=smallest) for k in LIST_CUTS}
+        on_list = _places((candidates >= lasts[max(LIST_CUTS)]) & has.unsqueeze(-1))
+        values, lists = candidates.flatten()[on_list], on_list // items
+        places = on_list + (lists // has.shape[1] - lists) * items  # of seeds and items
+        for k in sorted(LIST_CUTS, reverse=True):
+            above, tied = _place(rising, lasts[k])
+            chance = ((k - above).double() / tied.clamp(min=1)).clamp(max=1)
+            edge = lasts[k].flatten()[lists]
+            if k < max(LIST_CUTS):
+                kept = _places(values >= edge)
+                values, lists, places, edge = (part[kept] for part in (values, lists, places, edge))
+            listed = torch.where(values > edge, 1.0, chance.flatten()[lists])
+            self.never_listed[k] += _total(len(self.never_listed[k]), places, torch.log1p(-listed))
+            informed = _total(has.numel(), lists, listed * self.information.flatten()[places])
+            length = (above + tied * chance).clamp(min=1)
+            self._add(f"novelty_at_{k}", torch.where(has, informed.view_as(has) / length.squeeze(-1), 0))
 
     def add_sampled(self, scores: Tensor, block: Block, count: int, keys: Tensor) -> None:
         """Add sampled items, after ``add`` of the same block."""

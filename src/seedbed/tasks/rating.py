@@ -162,10 +162,8 @@ class Rating(OfRatings):
     def count_split(cls, table: RatingTable, rows: Rows) -> dict[str, int]:
         """Users and items that are evaluated and not trained on, and their rows: in the test part, else validation."""
         evaluated = rows.test if len(rows.test) else rows.val
-        cold = {
-            what: ~np.isin(ids[evaluated], np.unique(ids[rows.train]))
-            for what, ids in (("users", table.users), ("items", table.items))
-        }
+        sides = (("users", table.users, table.user_rows), ("items", table.items, table.item_rows))
+        cold = {what: ~_marked(ids, [rows.train], size).numpy()[0, ids[evaluated]] for what, ids, size in sides}
         return {
             "cold_users": len(np.unique(table.users[evaluated][cold["users"]])),
             "cold_items": len(np.unique(table.items[evaluated][cold["items"]])),
@@ -180,7 +178,7 @@ def _mean(values: Tensor, mask: Tensor) -> Tensor:
 
 def _marked(ids: np.ndarray, rows: Sequence[np.ndarray], size: int) -> Tensor:
     """(S, size): which ids stand in each seed's rows."""
-    marked = torch.zeros(len(rows), size, dtype=torch.bool)
+    marked = np.zeros((len(rows), size), dtype=bool)
     for position, of_seed in enumerate(rows):
-        marked[position, torch.from_numpy(np.unique(ids[of_seed])).long()] = True
-    return marked
+        marked[position, ids[of_seed]] = True
+    return torch.from_numpy(marked)
