@@ -92,7 +92,9 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
         if self.stopping is not None:
             return 1
         started = self.workers.are_started
-        at_once = stacks_at_once(self.planned.trainer.builder, stacks, self.beside, started=started)
+        at_once = stacks_at_once(
+            self.planned.trainer.builder, stacks, self.beside, started=started, say=self.display.say_once
+        )
         if at_once > 1 and not started:
             self.display.say(
                 f"Stacks of seeds are trained {at_once} at a time, each in a process with its share of the cores (trainer.stacks_at_once)."
