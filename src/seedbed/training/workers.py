@@ -27,6 +27,7 @@ from seedbed.config.code import Code, code_of
 from seedbed.config.recipe import recipe_of
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
+from seedbed.memory import give_back
 from seedbed.signals import end_with_parent
 from seedbed.tasks.base import SeedData
 from seedbed.training.devices import accelerator
@@ -153,7 +154,7 @@ def _context(cuda: bool) -> BaseContext:
     if cuda or sys.platform != "linux" or len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER_OF_SOCKETS:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["seedbed.training.forked_from"])
     return context
 
 
@@ -178,6 +179,7 @@ def train_in_worker(
     logged: CurvePoints = []
     trainer = StackTrainer(config, table)
     callbacks = [] if stack is None else _saying(stack, trainer.settings["max_epochs"])
+    give_back()  # of the stack before, now that its results have been sent
     return trainer.train(data, callbacks, LightningLogger(logged.extend), device=_device[0]), logged
 
 
