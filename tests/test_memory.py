@@ -1,13 +1,15 @@
-"""Memory that was freed goes back to the system."""
+"""Memory that is not needed any more goes back to the system."""
 
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 
 import psutil
 import pytest
 
-from seedbed.memory import give_back
+from seedbed.memory import collecting_what_comes, give_back
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
@@ -20,3 +22,26 @@ def test_what_lies_between_things_in_use_is_given_back() -> None:
     give_back()
     assert before - resident().rss > 20e6
     assert len(in_use) == 100
+
+
+class Own:
+    """Refers to itself."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_what_refers_to_itself_is_collected_but_for_what_was_there_before() -> None:
+    gc.collect()
+    before, meanwhile = Own(), None
+    was_there = weakref.ref(before)
+    with collecting_what_comes():
+        assert gc.get_freeze_count() > 1000
+        meanwhile = weakref.ref(Own())
+        del before
+        give_back()
+        assert meanwhile() is None
+        assert was_there() is not None
+    assert gc.get_freeze_count() == 0
+    give_back()
+    assert was_there() is None

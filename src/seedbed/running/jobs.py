@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seedbed.cores import available_cores
-from seedbed.memory import give_back
+from seedbed.memory import collecting_what_comes, give_back
 from seedbed.running.training_of import training_of
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
@@ -75,6 +75,10 @@ class Jobs:
 
     def run(self) -> list[VariantRecord]:
         """Train; returns ``records``."""
+        with collecting_what_comes():
+            return self._run()
+
+    def _run(self) -> list[VariantRecord]:
         self._waiting, self._paused = deque(self.jobs), list[_Paused]()
         try:
             while self._waiting or self._paused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import re
@@ -209,6 +210,7 @@ def refuse_changed(config: Mapping[str, Any], code: Code) -> None:
 def _take_device(queue: Queue[int], words: Queue[Word | None], threads: int, environment: Mapping[str, str]) -> None:
     os.environ.clear()  # of a fork, it is as it was when the process that it was forked from began
     os.environ.update(environment)
+    gc.freeze()  # what is imported lives as long as the process
     end_with_parent()
     _device.append(queue.get())
     _words.append(words)
