@@ -500,6 +500,8 @@ def test_the_memory_of_a_run_and_what_it_starts(call: Call, monkeypatch: pytest.
     assert re.fullmatch(r"ratings 0\.1\d GB", answer_of("memory", figures))
     monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
     assert "exit code 3" in call(script, "ratings")
+    assert script.shortened("ratings")[1:] == ["trainer.max_epochs=1"]
+    assert not script.shortened("two_tower_retrieval")[1:]  # it has variants of other numbers of epochs
 
 
 # ---- all of them, one after another ----------------------------------------------------------------------------------
