@@ -16,6 +16,7 @@ import torch
 
 from seedbed.compiled.starting import compile_steps
 from seedbed.imbalance.copies import said_of_copies
+from seedbed.memory import give_back
 from seedbed.stacking.engines import COMPILED
 from seedbed.tasks.base import SeedData
 from seedbed.tracking.names import PRUNED
@@ -120,6 +121,7 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
         pool = self.workers.pool(planned.trainer.settings, devices)
         table = planned.trainer.task.for_training(planned.table)
         waiting = deque(stacks)
+        give_back()  # what was measured lies here, and is trained there
         with ExitStack() as all_exits:
             training: dict[Future[Trained], _InWorker] = {}
             while training or (waiting and not self.stops):
