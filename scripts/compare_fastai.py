@@ -22,10 +22,12 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 from timing import (
+    add_json,
     answer,
     ask,
     count,
     data_of,
+    keep_figures,
     other_side,
     others_cpu_seconds,
     positive,
@@ -77,6 +79,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=positive, default=3)
     parser.add_argument("--steps-only", action="store_true")
     parser.add_argument("--default-loader", action="store_true")
+    add_json(parser)
     return parser.parse_intermixed_args()
 
 
@@ -125,6 +128,7 @@ def compare_sides(planned: PlannedVariant, data: Sequence[SeedData], options: ar
             )
     print_ratio(seconds["fastai"], seconds["seedbed"])
     print_disturbance(disturbed)
+    keep_figures(options.json, seconds, disturbed)
     ours = summary(errors["seedbed"])
     print(
         f"{MSE} after the last epoch: fastai {', '.join(f'{mse:.4f}' for mse in errors['fastai'])}; "

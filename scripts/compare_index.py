@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from timing import others_cpu_seconds, positive, print_disturbance, print_machine
+from timing import add_json, keep_figures, others_cpu_seconds, positive, print_disturbance, print_machine
 
 from seedbed.errors import ConfigError, SeedbedError
 from seedbed.serving.building import recommender_of
@@ -62,10 +62,13 @@ def main() -> None:
     print(f"queries   {options.queries}, the {BEST} best of each\n")
     print(f"{'candidates':>10}  {'search':<20}  {'built in':>9}  {'recall':>6}  {'a query':>9}")
     started, others = time.perf_counter(), others_cpu_seconds()
+    values: dict[str, list[float]] = {}
     for candidates in options.candidates:
-        compare(cloud, candidates, options.queries)
+        values |= compare(cloud, candidates, options.queries)
     print(f"\nresident at most: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2:.2f} GB")
-    print_disturbance((others_cpu_seconds() - others) / (time.perf_counter() - started))
+    disturbed = (others_cpu_seconds() - others) / (time.perf_counter() - started)
+    print_disturbance(disturbed)
+    keep_figures(options.json, values, disturbed)
 
 
 def read_options() -> argparse.Namespace:
@@ -75,6 +78,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--queries", type=positive, default=200)
     parser.add_argument("--factors", type=positive, default=50)
     parser.add_argument("--experiment")
+    add_json(parser)
     return parser.parse_args()
 
 
@@ -109,7 +113,8 @@ def _around(centres: Floats, noise: Floats, count: int, rng: np.random.Generator
 # ---- searches --------------------------------------------------------------------------------------------------------
 
 
-def compare(cloud: Cloud, count: int, queries: int) -> None:
+def compare(cloud: Cloud, count: int, queries: int) -> dict[str, list[float]]:
+    """Print a row for each search; seconds of a query by exact search and as a model is served, and the recall of that."""
     rng = np.random.default_rng(1)
     items, users = cloud.draw_items(count, rng), cloud.draw_users(queries + UNTIMED, rng)
 
@@ -118,6 +123,7 @@ def compare(cloud: Cloud, count: int, queries: int) -> None:
 
     wanted, seconds = searched(exact, users)
     row(count, "exact", None, 1.0, seconds)
+    values = {f"{count} exact": [seconds]}
     start = time.perf_counter()
     index = FaissIndex.build(items)
     built = time.perf_counter() - start
@@ -132,7 +138,10 @@ def compare(cloud: Cloud, count: int, queries: int) -> None:
         found, seconds = searched(approximate, users)
         recall = statistics.mean(len(np.intersect1d(*pair)) / BEST for pair in zip(wanted, found, strict=True))
         served = ", as served" if share == PROBED and count >= SERVED_BY_SHARE else ""
+        if served:
+            values |= {f"{count} faiss": [seconds], f"{count} recall": [recall]}
         row(count, f"faiss, 1/{round(1 / share)}{served}", built, recall, seconds)
+    return values
 
 
 def best(scores: Floats) -> NDArray[np.intp]:

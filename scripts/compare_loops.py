@@ -25,7 +25,16 @@ import numpy as np
 import psutil
 import pytorch_lightning as pl
 import torch
-from timing import count, data_of, others_cpu_seconds, positive, print_disturbance, print_machine
+from timing import (
+    add_json,
+    count,
+    data_of,
+    keep_figures,
+    others_cpu_seconds,
+    positive,
+    print_disturbance,
+    print_machine,
+)
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
@@ -87,6 +96,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--batched", action="store_true")
     parser.add_argument("--wanted", type=float, default=3.0)
     parser.add_argument("--overhead", action="store_true")
+    add_json(parser)
     return parser.parse_intermixed_args()
 
 
@@ -111,6 +121,8 @@ def compare_loops(options: argparse.Namespace) -> None:
             print(f"repeat {repeat}  {name:7}  {timings[name][-1]}", flush=True)
     print(f"\nstacked at once: {stacked.at_once} of {count(stacked.data)}")
     print_ratio(timings["usual"], timings["stacked"], options.wanted)
+    values = {name: [timing.seconds for timing in side] for name, side in timings.items()}
+    keep_figures(options.json, values, max(timing.others for side in timings.values() for timing in side))
     print_reading(stacked)
     print_accuracies(timings["usual"][-1].accuracies, timings["stacked"][-1].accuracies)
 
@@ -425,26 +437,33 @@ def measure_overhead(options: argparse.Namespace) -> None:
         sys.exit(failed)
     print_parts(watch, store_seconds)
     print_disturbance(others)
+    share, at_most = shares_beside_training(watch)
+    keep_figures(options.json, {"share": [share], "at most": [at_most]}, others)
 
 
 def print_parts(watch: Stopwatch, store_seconds: float) -> None:
     seconds = watch.seconds
-    trained, other = seconds[TRAINING], seconds[REST] + sum(seconds[part] for part in OTHER_PARTS)
+    share, at_most = shares_beside_training(watch)
     print("\nseconds  part")
     for value, part in (
         (SECONDS_UNTIL_IMPORTED, "start of Python and imports"),
         (store_seconds, "creation of the store"),
         (seconds[PREPARATION], f"{PREPARATION}: loading, encoding what is not cached, splitting, planning, resampling"),
-        (trained, f"{TRAINING}: building, fitting and testing every stack"),
-        (other, "everything else"),
+        (seconds[TRAINING], f"{TRAINING}: building, fitting and testing every stack"),
+        (watch.everything_else, "everything else"),
         *((seconds[part], f"  {part}") for part in (*OTHER_PARTS, REST)),
         (watch.beside, "beside all that: writing and aggregation in a thread of their own"),
     ):
         print(f"{value:7.2f}  {part}")
-    print(f"everything else / (training + everything else): {other / (trained + other):.1%}")
-    # Where no core is idle, the other thread takes its time from the training.
-    at_most = (other + watch.beside) / (trained + other)
+    print(f"everything else / (training + everything else): {share:.1%}")
     print(f"at most {at_most:.1%}, if all that was done beside it has made the training that much longer")
+
+
+def shares_beside_training(watch: Stopwatch) -> tuple[float, float]:
+    """Everything else as a share of it and training; at most, since the other thread takes its time from the training where no core
+    is idle."""
+    both = watch.seconds[TRAINING] + watch.everything_else
+    return watch.everything_else / both, (watch.everything_else + watch.beside) / both
 
 
 class Stopwatch:
@@ -461,6 +480,11 @@ class Stopwatch:
     def seconds(self) -> Mapping[str, float]:
         """Of each part in this thread."""
         return self._own.seconds
+
+    @property
+    def everything_else(self) -> float:
+        """Of this thread, but for training and the preparation of data."""
+        return self.seconds[REST] + sum(self.seconds[part] for part in OTHER_PARTS)
 
     @property
     def beside(self) -> float:

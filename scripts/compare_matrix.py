@@ -12,7 +12,16 @@ import time
 from collections.abc import Callable
 
 import torch
-from timing import count, data_of, others_cpu_seconds, positive, print_disturbance, print_machine
+from timing import (
+    add_json,
+    count,
+    data_of,
+    keep_figures,
+    others_cpu_seconds,
+    positive,
+    print_disturbance,
+    print_machine,
+)
 from torch import Tensor
 
 from seedbed.config.experiment import load_experiment
@@ -36,6 +45,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=positive, default=10)
     parser.add_argument("--steps", type=positive, default=20)
     parser.add_argument("--repeats", type=positive, default=3)
+    add_json(parser)
     try:
         compare(parser.parse_intermixed_args())
     except SeedbedError as error:
@@ -70,7 +80,9 @@ def compare(options: argparse.Namespace) -> None:
     ratios = [one / other for one, other in zip(times["plain"], times["closed"], strict=True)]
     print(f"median plain {medians['plain']:.2f}, closed {medians['closed']:.2f} ms a step and seed")
     print(f"ratio {medians['plain'] / medians['closed']:.2f} (repeats {min(ratios):.2f} to {max(ratios):.2f})")
-    print_disturbance(max(0.0, others_cpu_seconds() - others) / (time.perf_counter() - start))
+    disturbed = max(0.0, others_cpu_seconds() - others) / (time.perf_counter() - start)
+    print_disturbance(disturbed)
+    keep_figures(options.json, times, disturbed)
 
 
 def plan(options: argparse.Namespace) -> PlannedVariant:

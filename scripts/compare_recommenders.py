@@ -20,10 +20,12 @@ import pandas as pd
 import torch
 import two_towers_by_hand as by_hand
 from timing import (
+    add_json,
     answer,
     ask,
     count,
     data_of,
+    keep_figures,
     other_side,
     others_cpu_seconds,
     positive,
@@ -86,6 +88,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--other-seeds", type=positive, default=1)
     parser.add_argument("--repeats", type=positive, default=1)
     parser.add_argument("--floor", action="store_true")
+    add_json(parser)
     return parser.parse_intermixed_args()
 
 
@@ -128,6 +131,7 @@ def compare(planned: PlannedVariant, data: Sequence[SeedData], options: argparse
     print(f"ratio {ratio:.0f} (repeats {min(ratios):.0f} to {max(ratios):.0f})")
     print(f"ratio >= {WANTED_RATIO:g}: {'yes' if ratio >= WANTED_RATIO else 'no'}")
     print_disturbance(disturbed)
+    keep_figures(options.json, seconds, disturbed)
     print_measured(theirs, ours)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from timing import count, others_cpu_seconds, positive, print_disturbance, print_machine
+from timing import add_json, count, keep_figures, others_cpu_seconds, positive, print_disturbance, print_machine
 
 from seedbed.cores import available_cores
 from seedbed.data.ratings import RatingTable
@@ -73,6 +73,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--at-once", type=positive, default=available_cores())
     parser.add_argument("--processes", type=positive, default=available_cores())
     parser.add_argument("--overhead", action="store_true")
+    add_json(parser)
     return parser.parse_intermixed_args()
 
 
@@ -90,15 +91,18 @@ def compare(options: argparse.Namespace) -> None:
         stacked = search_stacked(overrides, options.processes, folder)
         trials = trials_in(folder, plan)
         print(f"stacked  {stacked}", flush=True)
-        print_overhead(trials)
+        beside = print_overhead(trials)
         if options.overhead:
             print_disturbance(stacked.others)
+            keep_figures(options.json, {"beside": beside}, stacked.others)
             return
         sampled = trials if options.all else trials[: options.usual_trials]
         usual, cells = train_usual(planned, sampled, options.at_once, folder)
     print_usual(usual, cells, len(trials) * len(planned.rows))
-    print_ratio(usual.seconds * len(trials) / len(sampled), stacked.seconds)
-    print_disturbance(max(usual.others, stacked.others))
+    of_all, disturbed = usual.seconds * len(trials) / len(sampled), max(usual.others, stacked.others)
+    print_ratio(of_all, stacked.seconds)
+    print_disturbance(disturbed)
+    keep_figures(options.json, {"usual": [of_all], "stacked": [stacked.seconds], "beside": beside}, disturbed)
     print_agreement(sampled, [[cell.mse for cell in cells if cell.trial == trial.number] for trial in sampled])
 
 
@@ -219,8 +223,8 @@ def fit_seconds(folder: Path) -> dict[int, float]:
     }
 
 
-def print_overhead(trials: Sequence[StackedTrial]) -> None:
-    """Of the first trial, measuring how many seeds to stack is the most."""
+def print_overhead(trials: Sequence[StackedTrial]) -> list[float]:
+    """What each trial takes beside its fit, but the first, of which measuring how many seeds to stack is the most."""
     beside = [trial.seconds - trial.fit for trial in trials]
     after = beside[1:] or beside
     mean, median = statistics.mean(after), statistics.median(after)
@@ -230,6 +234,7 @@ def print_overhead(trials: Sequence[StackedTrial]) -> None:
         f"time, then {mean:.2f} s (mean; median {median:.2f}, {min(after):.2f} to {max(after):.2f})"
     )
     print(f"beside the fit <= {WANTED_OVERHEAD:g} s: {'yes' if median <= WANTED_OVERHEAD else 'no'}", flush=True)
+    return after
 
 
 # ---- the usual way ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the scripts that compare speeds share: the data of the seeds, the machine, and who else used it meanwhile."""
+"""What the scripts that measure share: the data of the seeds, the machine, who else used it, and where the figures go."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import argparse
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence, Sized
+import time
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +31,18 @@ def positive(text: str) -> int:
 
 
 def print_machine() -> None:
+    print("\n".join(about_machine()))
+
+
+def about_machine() -> list[str]:
+    """A line on the machine and its load, and one on versions."""
     of = environment()
     load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
-    print(
-        f"machine   {of['processor']}, {of['cores']} cores, {of['threads']} torch threads, GPU {of['gpu']}, load {load}"
-    )
     packages = ("python", "torch", "pytorch-lightning", "mlflow", "seedbed")
-    print("versions  " + ", ".join(f"{package} {of[package]}" for package in packages))
+    return [
+        f"machine   {of['processor']}, {of['cores']} cores, {of['threads']} torch threads, GPU {of['gpu']}, load {load}",
+        "versions  " + ", ".join(f"{package} {of[package]}" for package in packages),
+    ]
 
 
 def count(seeds: Sized) -> str:
@@ -50,16 +57,98 @@ def data_of(planned: PlannedVariant) -> list[Any]:
 
 def others_cpu_seconds() -> float:
     """CPU time that all processes but this one and its children have used since the machine started."""
-    everyone, mine = psutil.cpu_times(), psutil.Process().cpu_times()
-    own = mine.user + mine.system + mine.children_user + mine.children_system
-    return float(everyone.user + everyone.system - own)
+    mine = psutil.Process().cpu_times()
+    return _everyones_cpu_seconds() - (mine.user + mine.system + mine.children_user + mine.children_system)
+
+
+def _everyones_cpu_seconds() -> float:
+    everyone = psutil.cpu_times()
+    return float(everyone.user + getattr(everyone, "nice", 0.0) + everyone.system)
 
 
 def print_disturbance(others: float) -> None:
-    if others > QUIET:
-        print(
-            f"NOT QUIET: other processes used up to {others:.2f} cores, which distorts the figures. Repeat when idle."
-        )
+    if disturbed := disturbance(others):
+        print(disturbed)
+
+
+def disturbance(others: float) -> str:
+    """That so many cores were used by others, or nothing where that leaves a timing as it is."""
+    if others <= QUIET:
+        return ""
+    return f"NOT QUIET: other processes used up to {others:.2f} cores, which distorts the figures. Repeat when idle."
+
+
+# ---- figures, for a script that gathers those of several ------------------------------------------------------------
+
+Values = Mapping[str, Sequence[float]]
+"""What was measured, a value a repeat, by its name."""
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path)
+
+
+def keep_figures(file: Path | None, values: Values, others: float) -> None:
+    """Write to the file of ``--json``, where there is one, what was measured while other processes used so many cores."""
+    if file:
+        file.write_text(json.dumps({"values": values, "others": others}))
+
+
+# ---- a command, watched from outside ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a command took, with all processes that it started."""
+
+    seconds: float
+    gigabytes: float
+    """The most that was resident at a time."""
+    others: float
+    """How many cores other processes used meanwhile."""
+    code: int
+    """With which it ended."""
+
+
+def watch(
+    command: Sequence[str | Path],
+    given: Mapping[str, str] | None = None,
+    *,
+    every: float = 0.1,
+    output: int = subprocess.DEVNULL,
+    folder: Path | None = None,
+) -> Watched:
+    """Run a command with the variables that are ``given``, and look ``every`` so many seconds at its processes."""
+    kept = {
+        key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"
+    }  # else runs go to a user's store
+    me = psutil.Process()
+    peak, spent = 0.0, dict[int, float]()
+    before, mine, began = _everyones_cpu_seconds(), sum(me.cpu_times()[:2]), time.perf_counter()
+    with subprocess.Popen(command, env={**kept, **(given or {})}, stdout=output, stderr=output, cwd=folder) as process:
+        while process.poll() is None:
+            peak = max(peak, _look_at(process.pid, spent))
+            time.sleep(every)
+    seconds = time.perf_counter() - began
+    mine = sum(me.cpu_times()[:2]) - mine
+    others = _everyones_cpu_seconds() - before - mine - sum(spent.values())
+    return Watched(seconds, peak / 1e9, max(0.0, others) / seconds, process.returncode)
+
+
+def _look_at(pid: int, spent: dict[int, float]) -> float:
+    """Bytes that a process and those below it have resident; what several of them share counts once, where the system tells.
+
+    Their CPU seconds go to ``spent``, by their numbers: a process whose end nobody waits for leaves them nowhere else.
+    """
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        of = psutil.Process(pid)
+        for process in (of, *of.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                memory = process.memory_full_info()
+                total += getattr(memory, "pss", memory.rss)
+                spent[process.pid] = sum(process.cpu_times()[:2])
+    return float(total)
 
 
 # ---- the other side: a process in an environment of its own, which is told seeds and answers with JSON -------------

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import sys
+import weakref
 from typing import Any
 
+import psutil
 import pytest
 
-from seedbed.garbage import present_objects_spared, search_paused
+from seedbed.garbage import give_back, present_objects_spared, search_paused
 from seedbed.running import benchmark, runner
 
 
@@ -57,3 +60,38 @@ def test_a_run_spares_what_is_imported(module: Any, inner: str, call: Any, monke
 
 class _OnADataSet:
     data_set = "one"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
+def test_what_lies_between_things_in_use_is_given_back() -> None:
+    resident = psutil.Process().memory_info
+    some = [bytes(4000) for _ in range(10_000)]
+    in_use = some[::100]  # the last one too, so that the heap's end stays where it is
+    before = resident().rss
+    del some
+    give_back()
+    assert before - resident().rss > 20e6
+    assert len(in_use) == 100
+
+
+class Own:
+    """Refers to itself."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_what_refers_to_itself_is_collected_but_for_what_was_there_before() -> None:
+    gc.collect()
+    before, meanwhile = Own(), None
+    was_there = weakref.ref(before)
+    with present_objects_spared():
+        assert gc.get_freeze_count() > 1000
+        meanwhile = weakref.ref(Own())
+        del before
+        give_back()
+        assert meanwhile() is None
+        assert was_there() is not None
+    assert gc.get_freeze_count() == 0
+    give_back()
+    assert was_there() is None

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -67,12 +68,26 @@ def found(pattern: str, text: str) -> list[str]:
     return list(match.groups())
 
 
+@pytest.fixture
+def figures(tmp_path: Path) -> Path:
+    """Where a script is to keep what it measures."""
+    return tmp_path / "figures.json"
+
+
+def answer_of(row: str, figures: Path) -> str:
+    """What ``measure_all`` says of what a script has kept."""
+    kept = json.loads(figures.read_text())
+    assert kept["others"] >= 0
+    answer: str = load_script("measure_all").ROWS[row].answer(kept["values"])
+    return answer
+
+
 def test_all_scripts_are_tried() -> None:
     """A new one is listed here with its test, or with the script that is tried and runs it."""
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
         "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics", "choose_training",
         "compare_fastai", "compare_index", "compare_loops", "compare_matrix", "compare_recommenders", "compare_search",
-        "docs", "fastai_side", "make_store", "measure_estimates", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
+        "docs", "fastai_side", "make_store", "measure_all", "measure_estimates", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
         "simulation", "timing", "two_towers_by_hand",
     }  # fmt: skip
 
@@ -147,9 +162,9 @@ def read_by(side: str) -> set[str]:
     return set(re.findall(r'settings\["(\w+)"\]', (SCRIPTS / f"{side}_side.py").read_text()))
 
 
-def test_fastai(folder: Path, call: Call, other_side: Callable[..., list[Sequence[str]]]) -> None:
+def test_fastai(folder: Path, call: Call, other_side: Callable[..., list[Sequence[str]]], figures: Path) -> None:
     commands = other_side({"seconds": 20.0, "mse": 0.825})
-    said = call(load_script("compare_fastai"), *SHORT, "trainer.max_epochs=1")
+    said = call(load_script("compare_fastai"), *SHORT, "--json", str(figures), "trainer.max_epochs=1")
     [(python, side, ratings, settings)] = commands
     assert (Path(python).parts[-3], side) == (".venv-fastai", str(SCRIPTS / "fastai_side.py"))
     assert ratings.endswith(".csv")
@@ -158,6 +173,7 @@ def test_fastai(folder: Path, call: Call, other_side: Callable[..., list[Sequenc
     assert float(found(r"median fastai 20.000 s/seed, seedbed (.*) s/seed", said)[0]) > 0
     assert float(found(r"fastai 0\.8250; seedbed ([\d.]+) ± [\d.]+ \(2 seeds\)", said)[0]) > 0
     assert len(re.findall(r"ms; ratio [\d.]+; <= 1.5: (?:yes|no)", said)) == 3
+    assert answer_of("fastai", figures).startswith("20 (20 to 20) and ")
 
 
 def test_only_the_steps_beside_fastai(folder: Path, call: Call) -> None:
@@ -181,10 +197,10 @@ def test_steps_by_hand_are_those_of_the_stack(folder: Path) -> None:
     assert module.row_losses(index)[0].mean().item() < 0.9 * before
 
 
-def test_recommenders(folder: Path, call: Call, other_side: Callable[..., list[Sequence[str]]]) -> None:
+def test_recommenders(folder: Path, call: Call, other_side: Callable[..., list[Sequence[str]]], figures: Path) -> None:
     measured = {"top_1": 0.25, "top_100": 1.0, "loss": 30.0, "top_1_by_one_matrix": 0.5}
     commands = other_side({"fit": 30.0, "evaluate": 2.0, **measured})
-    said = call(load_script("compare_recommenders"), *SHORT, "report.user=1")
+    said = call(load_script("compare_recommenders"), *SHORT, "--json", str(figures), "report.user=1")
     [(python, side, *files, settings)] = commands
     assert (Path(python).parts[-3], side) == (".venv-recommenders", str(SCRIPTS / "recommenders_side.py"))
     assert len(files) == 2
@@ -193,6 +209,7 @@ def test_recommenders(folder: Path, call: Call, other_side: Callable[..., list[S
     for name, value in (("top_1", "0.2500"), ("top_100", "1.0000"), ("loss", "30.0000")):
         assert float(found(rf"{name} +TensorFlow Recommenders {value}; seedbed ([\d.]+)", said)[0]) >= 0
     assert "by one matrix of scores, in which a movie ties with itself: 0.5000" in said
+    assert answer_of("recommenders", figures).startswith("10 (10 to 10) and ")
 
 
 def test_two_towers_beside_the_program_by_hand(folder: Path, call: Call) -> None:
@@ -290,15 +307,21 @@ class Exact:
 INDEX = ("--queries", "3", "--factors", "4")
 
 
-def test_an_index(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index(call: Call, monkeypatch: pytest.MonkeyPatch, figures: Path) -> None:
     script = load_script("compare_index")
     monkeypatch.setattr(script, "check_faiss", lambda: None)
     monkeypatch.setattr(script, "FaissIndex", Exact)
-    said = call(script, "--candidates", "20", "300", *INDEX)
+    monkeypatch.setattr(script, "SERVED_BY_SHARE", 300)
+    said = call(script, "--candidates", "20", "300", *INDEX, "--json", str(figures))
     for count in (20, 300):
         rows = [line.split() for line in said.splitlines() if re.match(rf" +{count} ", line)]
         assert [row[1] for row in rows] == ["exact", *["faiss,"] * len(script.SHARES)]
         assert {row[-3] for row in rows} == {"1.000"}
+    kept = json.loads(figures.read_text())["values"]
+    as_listed = {
+        f"{count} {name}": kept[f"300 {name}"] for count in (10_000, 1_000_000) for name in ("exact", "faiss", "recall")
+    }
+    assert "recall of FAISS 1.000 (1.000 to 1.000); 10,000 items: " in load_script("measure_all").of_index(as_listed)
 
 
 @needs("faiss")
@@ -324,41 +347,46 @@ def test_vectors_around_those_of_a_trained_recommender(folder: Path, empty_store
 
 
 @pytest.mark.parametrize("variant", ["all_cells", "rated_cells"])
-def test_matrix(variant: str, folder: Path, call: Call) -> None:
+def test_matrix(variant: str, folder: Path, call: Call, figures: Path) -> None:
     names = ["report.user=1", "report.similar_to=null"]
-    said = call(load_script("compare_matrix"), "--variant", variant, "--steps", "2", *SHORT, *names)
+    said = call(
+        load_script("compare_matrix"), "--variant", variant, "--steps", "2", *SHORT, *names, "--json", str(figures)
+    )
     assert float(found(r"first seed's weights after 2 steps: (\S+)", said)[0]) < 1e-5
     assert float(found(r"ratio ([\d.]+) \(repeats", said)[0]) > 0
+    assert "ms per step and seed: " in answer_of("matrix", figures)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["collated", "batched"])
-def test_loops(way: str, project: Path, call: Call) -> None:
+def test_loops(way: str, project: Path, call: Call, figures: Path) -> None:
     ways = ["--batched"] if way == "batched" else []
-    few = [*SHORT, "--usual-seeds", "2", *ways, "trainer.max_epochs=1"]
+    few = [*SHORT, "--usual-seeds", "2", *ways, "--json", str(figures), "trainer.max_epochs=1"]
     said = call(load_script("compare_loops"), "messages", "--config-dir", str(project), *few)
     assert ("whole batches by index" if ways else "rows collated") in said
     assert "stacked at once: 2 of 2 seeds" in said
     assert float(found(r"\nratio ([\d.]+) \(repeats", said)[0]) > 0
     usual, stacked = map(float, found(r"test/accuracy usual ([\d.]+) .*?, stacked ([\d.]+) \(the same seeds\)", said))
     assert abs(usual - stacked) < 0.5
+    assert "s per seed: " in answer_of("loops", figures)
 
 
 @pytest.mark.slow
 def test_where_the_time_of_a_run_goes(
-    bare_project: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path
+    bare_project: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path, figures: Path
 ) -> None:
     loops = load_script("compare_loops")
     monkeypatch.setenv("SEEDBED_PROJECT", "the script sets another")
     monkeypatch.setattr(loops, "Store", lambda _, folder, __: shutil.copy(empty_store, folder / "mlflow.db"))
     for owner, name in (place for places in loops.WATCHED.values() for place in places):
         monkeypatch.setattr(owner, name, getattr(owner, name))  # so that they are put back, which the script leaves
-    few = ("--variant", "none", "--seeds", "1", "trainer.max_epochs=1")
+    few = ("--variant", "none", "--seeds", "1", "--json", str(figures), "trainer.max_epochs=1")
     said = call(loops, "messages", "--config-dir", str(bare_project), "--overhead", *few)
     seconds = {part: float(value) for value, part in re.findall(r"^ *([\d.]+)  +(.*?)(?::.*)?$", said, re.MULTILINE)}
     assert {loops.PREPARATION, loops.TRAINING, "everything else", *loops.OTHER_PARTS} <= set(seconds)
     assert seconds[loops.TRAINING] > 0
-    assert "everything else / (training + everything else)" in said
+    share = found(r"everything else / \(training \+ everything else\): ([\d.]+)%", said)[0]
+    assert float(answer_of("overhead", figures).split()[0]) == pytest.approx(float(share), abs=0.6)
 
 
 # ---- a search, and a store -------------------------------------------------------------------------------------------
@@ -372,7 +400,7 @@ FEW = ("--trials", "2", "--seeds", "1", "--usual-trials", "1", "--processes", "1
 
 
 @pytest.mark.slow
-def test_search(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> None:
+def test_search(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path, figures: Path) -> None:
     search = load_script("compare_search")
 
     def popen(command: Sequence[str], env: dict[str, str], **_: Any) -> Any:
@@ -389,7 +417,8 @@ def test_search(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty
         return SimpleNamespace(returncode=0, stdout=said.getvalue())
 
     monkeypatch.setattr(search, "subprocess", SimpleNamespace(Popen=popen, run=run))
-    compared(call(search, *FEW))
+    compared(call(search, *FEW, "--json", str(figures)))
+    assert answer_of("search", figures).endswith(f"a trial takes {answer_of('trial', figures)}")
 
 
 @pytest.mark.extended
@@ -481,7 +510,7 @@ def test_a_startup_that_takes_too_long(capsys: pytest.CaptureFixture[str]) -> No
     assert script.report([schedule], seconds) == 0
 
 
-def test_the_memory_of_a_run_and_what_it_starts(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_a_run_and_what_it_starts(call: Call, monkeypatch: pytest.MonkeyPatch, figures: Path) -> None:
     script = load_script("measure_memory")
     takes = "import sys, time; taken = b'x' * 10**8; print(sys.argv, flush=True); time.sleep(0.4)"
     starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {takes!r}]); {takes}"
@@ -489,9 +518,85 @@ def test_the_memory_of_a_run_and_what_it_starts(call: Call, monkeypatch: pytest.
     gigabytes, name = found(r"([\d.]+) GB +[\d.]+ s  (\w+)", call(script, "ratings"))
     assert 0.1 <= float(gigabytes) < 0.2
     assert name == "ratings"
-    assert "more than 0.05 GB" in call(script, "ratings", "--most", "0.05")
+    assert "more than 0.05 GB" in call(script, "ratings", "--most", "0.05", "--json", str(figures))
+    assert re.fullmatch(r"ratings 0\.1\d GB", answer_of("memory", figures))
     monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
     assert "exit code 3" in call(script, "ratings")
+    assert script.shortened("ratings")[1:] == ["trainer.max_epochs=1"]
+    assert not script.shortened("two_tower_retrieval")[1:]  # it has variants of other numbers of epochs
+
+
+# ---- all of them, one after another ----------------------------------------------------------------------------------
+
+KEEPS = "import json, sys; json.dump({'values': {'usual': [4.0, 6.0], 'stacked': [2.0, 2.0]}, 'others': 0.5}, open(sys.argv[2], 'w'))"
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, with rows that take no time: one that keeps figures, one that fails, one that is timed."""
+    script = load_script("measure_all")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///of-a-users-own.db")
+    own = "import os, sys; sys.exit(os.environ.get('MLFLOW_TRACKING_URI') or not os.environ['SEEDBED_PROJECT'])"
+    commands = {"compared": KEEPS, "broken": "raise SystemExit(3)", "timed": own}
+    made = {
+        name: script.Row(
+            1,
+            f"{name}?",
+            shlex.join([sys.executable, "-c", code]),
+            script.both("usual", "stacked", "s"),
+            once=name == "broken",
+        )
+        for name, code in commands.items()
+    }
+    made["timed"] = dataclasses.replace(made["timed"], answer=script.took_memory, timed=True)
+    monkeypatch.setattr(script, "ROWS", made)
+    monkeypatch.setattr(load_script("timing").time, "sleep", lambda seconds: None)
+    return script
+
+
+def test_all_rows(rows: ModuleType, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One that fails does not stop the others, and nothing that was measured before is lost."""
+    output = tmp_path / "speeds.md"
+    output.write_text("of yesterday\n")
+    said = call(rows, "--repeats", "2", "--output", str(output))
+    assert output.read_text() == f"of yesterday\n{said}"
+    machine, versions, *table = said.splitlines()
+    assert (machine.split()[0], versions.split()[0]) == ("machine", "versions")
+    compared, broken, timed = table[-3:]
+    assert re.search(
+        r"\| 5 \(4 to 6\) and 2 \(2 to 2\) s: 2.5 \(2 to 3\) times. NOT QUIET: .* up to 0.50 cores", compared
+    )
+    assert broken.endswith("| FAILED: exit code 3 |")
+    assert re.search(r"\| [\d.]+ \([\d.]+ to [\d.]+\) s, at most 0\.\d\d GB", timed)
+    monkeypatch.setattr(sys, "argv", ["measure_all", "--only", "broken"])
+    assert rows.main() == 1
+    monkeypatch.setattr(sys, "argv", ["measure_all", "--only", "timed", "--repeats", "1"])
+    assert rows.main() == 0
+
+
+def test_rows_are_listed_with_their_commands(call: Call) -> None:
+    said = call(load_script("measure_all"), "--list", "--repeats", "7")
+    assert re.search(r"^ +\d+ min  matrix +scripts/compare_matrix --repeats 7$", said, re.MULTILINE)
+    commands = [line.split(maxsplit=3)[3].split() for line in said.splitlines()]
+    for command in commands:
+        assert command[0] == "seedbed" or os.access(SCRIPTS.parent / command[0], os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--only", "speed"], "invalid choice: 'speed'"), (["--output", "no/such/folder"], "cannot be written")],
+)
+def test_what_measure_all_refuses(
+    arguments: list[str],
+    said: str,
+    rows: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["measure_all", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        sys.exit(rows.main())
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.slow

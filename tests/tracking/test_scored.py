@@ -12,11 +12,12 @@ from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1
 
 from seedbed.report.json_values import json_text, plain, restored
 from seedbed.results import DECISIONS, LABELS, LOGITS, PREDICTED, Scored
+from seedbed.tracking.kept_scores import kept_scores
 from seedbed.tracking.launches import find_launch
 from seedbed.tracking.reading import read_results
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.scored import summarised
-from seedbed.tracking.scores import ROWS, Scores, kept_scores, named
+from seedbed.tracking.scores import ROWS, Scores, named
 from seedbed.tracking.store import Store, open_project_store
 from tests.conftest import TrainOnce
 

@@ -326,6 +326,16 @@ def test_a_step_on_a_gpu_waits_for_nothing(device: str, monkeypatch: pytest.Monk
     assert {result.outcome for result in trainer.train(data_of([0, 1, 2]))} == {"ok"}
 
 
+@pytest.mark.slow
+def test_what_workers_are_forked_from_shares_its_memory_and_has_no_store() -> None:
+    """Of what is imported, the garbage collector looks at nothing; MLflow is not among it."""
+    imports = "import gc, sys, seedbed.training.forked_from; print(gc.get_freeze_count(), 'mlflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", imports], capture_output=True, text=True, check=True, timeout=120)
+    frozen, has_store = done.stdout.split()
+    assert int(frozen) > 100_000
+    assert has_store == "False"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, processes are spawned in any case")
 def test_workers_are_spawned_where_the_path_of_a_socket_would_be_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/tmp")

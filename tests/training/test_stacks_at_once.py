@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -28,15 +31,18 @@ def found(
     *,
     started: bool = False,
     table: Any = TABLE,
+    gigabytes: float = 100,
+    say: Callable[[str], None] = print,
     **settings: Any,
 ) -> int:
-    """How many, where an epoch takes so many ``seconds`` with all threads and with a share of them."""
+    """How many, where an epoch takes so many ``seconds`` with all threads and with a share of them, and so much memory is free."""
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1e9 * gigabytes))
     monkeypatch.setattr(module, "_MEASURED", {})
     monkeypatch.setattr(module, "is_worth_measuring", lambda seeds, steps: True)
     monkeypatch.setattr(module, "can_start_processes", lambda: True)
     monkeypatch.setattr(module, "seconds_of_epoch", lambda *stack: seconds)
     trainer = StackTrainer(config(max_epochs=10, **settings), table)
-    return stacks_at_once(trainer.builder, [data_of([0, 1])], others, started=started)
+    return stacks_at_once(trainer.builder, [data_of([0, 1])], others, started=started, say=say)
 
 
 @pytest.mark.usefixtures("four_cores")
@@ -64,6 +70,22 @@ def test_a_number_is_taken_as_far_as_there_are_cores_and_stacks(monkeypatch: pyt
     for wanted, at_once in ((1, 1), (2, 2), (9, 4)):
         assert found(monkeypatch, (1.0, 4.1), stacks_at_once=wanted) == at_once
     assert found(monkeypatch, (1.0, 1.0), others=1, stacks_at_once=9) == 2
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_no_more_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(module, "BYTES_OF_A_PROCESS", 4 * 10**8)
+    assert found(monkeypatch, (1.0, 1.1), gigabytes=3.3, say=said.append) == 4
+    assert not said
+    for gigabytes, fitting in ((2.5, 3), (1.7, 2), (0.9, 1), (0.1, 1)):
+        assert found(monkeypatch, (1.0, 1.1), gigabytes=gigabytes, say=said.append) == fitting
+    assert said[0] == (
+        "4 stacks of seeds could be trained at a time, but half of the memory that is free, 1.2 GB, holds 3: each takes about "
+        "0.4 GB (trainer.stacks_at_once sets how many)."
+    )
+    assert found(monkeypatch, (1.0, 1.1), gigabytes=0.1, started=True) == 4  # what is there takes no more
+    assert found(monkeypatch, (1.0, 1.1), gigabytes=0.1, stacks_at_once=2) == 2  # as set
 
 
 @pytest.mark.usefixtures("four_cores")

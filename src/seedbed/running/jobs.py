@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seedbed.cores import available_cores
+from seedbed.garbage import give_back
 from seedbed.running.training_of import training_of
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.store import Store
@@ -127,6 +128,7 @@ class Jobs:
             self._paused.append(_Paused(job, record, pauses, waits_for))
             return
         self.ended(job, record)
+        give_back()
         if self.fail_fast:
             record.wait()
             if record.failures:

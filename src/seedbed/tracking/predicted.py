@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from seedbed.results import PREDICTIONS, TARGETS, Counted, Predicted
+from seedbed.tracking.kept_scores import kept_scores
 from seedbed.tracking.launches import Plan
 from seedbed.tracking.runs import SeedRun
-from seedbed.tracking.scores import kept_scores
 from seedbed.tracking.store import Store
 
 CELLS = 48

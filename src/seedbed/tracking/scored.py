@@ -10,10 +10,11 @@ import numpy as np
 from scipy.special import expit
 
 from seedbed.results import DECISIONS, LABELS, LOGITS, MEASURES, PREDICTED, Band, OfScores, Results, Scored
+from seedbed.tracking.kept_scores import kept_scores
 from seedbed.tracking.launches import Plan
 from seedbed.tracking.names import ESTIMATOR, WEIGHTS
 from seedbed.tracking.runs import SeedRun
-from seedbed.tracking.scores import Scores, kept_scores
+from seedbed.tracking.scores import Scores
 from seedbed.tracking.store import Store
 from seedbed.tracking.two_classes import Cuts, Floats, Truth, brier, f1_of, platt, reliability, tuned_threshold
 

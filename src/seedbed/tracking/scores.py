@@ -1,22 +1,20 @@
-"""What a seed says of its test rows, and of its validation rows, as one compressed file of its run."""
+"""What a seed says of its test rows, and of its validation rows, as one compressed file of its run.
+
+Worker processes make it, which import no MLflow: ``kept_scores.py`` finds it in the store.
+"""
 
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from zipfile import BadZipFile
 
 import numpy as np
 
 from seedbed.errors import TrackingError
-from seedbed.tracking.client import usable
-from seedbed.tracking.names import ABOUT_SCORES_FROM_WEIGHTS, SCORES, SCORES_FROM_WEIGHTS
-from seedbed.tracking.runs import SeedRun
-from seedbed.tracking.store import Store
 
 ROWS = "rows"
 VALIDATION = "val_"
@@ -60,32 +58,3 @@ class Scores:
             raise TrackingError(
                 f"{path} cannot be read: {error}. Delete the run, and run the experiment again."
             ) from error
-
-
-def kept_scores(store: Store, cell: SeedRun, computed: Mapping[str, Scores] | None = None) -> Scores:
-    """What was kept of a cell, or computed later from its weights; nothing where neither is there: a report can do without.
-
-    ``computed`` are scores by the id of the run that may not be in the store. A damaged file counts as none.
-    """
-    if computed and cell.id in computed:
-        return computed[cell.id]
-    files = store.files(cell.id)
-    for name in (SCORES, SCORES_FROM_WEIGHTS):
-        if name in files:
-            try:
-                with store.file(cell.id, name) as path:
-                    return Scores.read(path, from_weights=name == SCORES_FROM_WEIGHTS)
-            except TrackingError:
-                continue
-    return Scores({})
-
-
-def keep_computed(store: Store, cell: SeedRun, scores: Scores, about: Mapping[str, Any]) -> None:
-    """Store scores that were computed later beside what was recorded, with what there is to say ``about`` them.
-
-    Raises ``TrackingError`` where the store cannot be written.
-    """
-    run = store.run(cell.id)
-    with usable(store.address):
-        run.artifact(ABOUT_SCORES_FROM_WEIGHTS, json.dumps(dict(about), indent=1))
-        run.artifact(SCORES_FROM_WEIGHTS, scores.content())

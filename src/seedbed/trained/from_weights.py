@@ -21,12 +21,13 @@ from seedbed.models.estimators import FittedEstimator
 from seedbed.paths import make_importable
 from seedbed.results import Results
 from seedbed.tasks.classification import Classification
+from seedbed.tracking.kept_scores import keep_computed, kept_scores
 from seedbed.tracking.launches import read_config, read_data, read_environment, read_plan
 from seedbed.tracking.names import ADJUSTMENT, ESTIMATOR, WEIGHTS
 from seedbed.tracking.other_code import shortened
 from seedbed.tracking.runs import SeedRun
 from seedbed.tracking.scored import read_scored
-from seedbed.tracking.scores import Scores, keep_computed, kept_scores
+from seedbed.tracking.scores import Scores
 from seedbed.tracking.store import Store
 from seedbed.trained.loading import adjustment_of, as_rebuilt, seed_or_seeds, with_estimator, with_weights
 from seedbed.training.environment import in_one_line

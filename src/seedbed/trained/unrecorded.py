@@ -22,7 +22,8 @@ from seedbed.results import CELL_COLUMNS, DECISIONS, LABELS, LOGITS, PREDICTED, 
 from seedbed.stacking.layers import OneSeed
 from seedbed.stacking.metrics import probabilities
 from seedbed.tasks.classification import Classification
-from seedbed.tracking.scores import Scores, kept_scores
+from seedbed.tracking.kept_scores import kept_scores
+from seedbed.tracking.scores import Scores
 from seedbed.tracking.store import Store
 from seedbed.trained.from_weights import ScoresFromWeights
 from seedbed.trained.loading import seed_or_seeds

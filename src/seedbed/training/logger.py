@@ -6,7 +6,7 @@ Apart from tracking, which reports use without Lightning.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pytorch_lightning.loggers import Logger
 
@@ -16,8 +16,10 @@ from seedbed.config.keys import unknown_argument
 from seedbed.config.lightning_modules import trains_modules
 from seedbed.config.signatures import look_up
 from seedbed.errors import ConfigError
-from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training.seed_results import CurvePoints
+
+if TYPE_CHECKING:  # worker processes import this, and no MLflow
+    from seedbed.tracking.tracked_run import TrackedRun
 
 OF_A_RUN = {"name": "a run", "version": "its id"}
 """What every logger of ``loggers`` is given beside its node."""

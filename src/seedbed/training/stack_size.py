@@ -81,16 +81,20 @@ def deciding_time(parts: VariantParts, seeds: int, *more: Any) -> str:
 
 def _that_fit(parts: VariantParts, data: SeedData, device: torch.device) -> int:
     """How many seeds like this one fit into half of the memory that is free to the device."""
-    with global_stream(0, "trial"):
-        parameters = sum(parameter.nbytes for parameter in parts.network().parameters())
-    rows = sum(len(side) for side in (data.rows.train, data.rows.val, data.rows.test))
-    of_a_seed = COPIES_OF_PARAMETERS * parameters + BYTES_OF_A_ROW * rows
     if device.type == "cuda":
         kept_by_pytorch = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         free = torch.cuda.mem_get_info(device)[0] + kept_by_pytorch
     else:
         free = psutil.virtual_memory().available // len(devices.numbers(parts.settings))
-    return max(1, int(0.5 * free / of_a_seed))
+    return max(1, int(0.5 * free / bytes_of_a_seed(parts, data)))
+
+
+def bytes_of_a_seed(parts: VariantParts, data: SeedData) -> int:
+    """What a seed of a stack takes beside the table."""
+    with global_stream(0, "trial"):
+        parameters = sum(parameter.nbytes for parameter in parts.network().parameters())
+    rows = sum(len(side) for side in (data.rows.train, data.rows.val, data.rows.test))
+    return COPIES_OF_PARAMETERS * parameters + BYTES_OF_A_ROW * rows
 
 
 def groups_of(items: Sequence[T], size: int | None) -> list[Sequence[T]]:

@@ -15,6 +15,7 @@ from uuid import uuid4
 import torch
 
 from seedbed.compiled.starting import compile_steps
+from seedbed.garbage import give_back
 from seedbed.imbalance.copies import said_of_copies
 from seedbed.stacking.engines import COMPILED
 from seedbed.tasks.base import SeedData
@@ -99,7 +100,9 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
             return 1
         started = self.workers.are_started
         with self.display.doing(f"Measuring how many stacks of {self.planned.name} to train at once"):
-            at_once = stacks_at_once(self.planned.trainer.builder, stacks, self.beside, started=started)
+            at_once = stacks_at_once(
+                self.planned.trainer.builder, stacks, self.beside, started=started, say=self.display.say_once
+            )
         if at_once > 1 and not started:
             self.display.say(
                 f"Stacks of seeds are trained {at_once} at a time, each in a process with its share of the cores (trainer.stacks_at_once)."
@@ -126,6 +129,7 @@ class VariantTraining(RecordedTraining[PlannedVariant]):
         pool = self.workers.pool(planned.trainer.settings, devices)
         table = planned.trainer.task.for_training(planned.table)
         waiting = deque(stacks)
+        give_back()  # what was measured lies here, and is trained there
         with ExitStack() as all_exits:
             training: dict[Future[Trained], _InWorker] = {}
             while training or (waiting and not self.stops):

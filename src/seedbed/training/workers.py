@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import re
@@ -27,6 +28,7 @@ from seedbed.config.code import Code, code_of
 from seedbed.config.recipe import recipe_of
 from seedbed.data.table import Dataset
 from seedbed.errors import ConfigError
+from seedbed.garbage import give_back
 from seedbed.signals import end_with_parent
 from seedbed.tasks.base import SeedData
 from seedbed.training.devices import accelerator
@@ -165,7 +167,7 @@ def _context(cuda: bool) -> BaseContext:
     if cuda or sys.platform != "linux" or len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER_OF_SOCKETS:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["seedbed.training.forked_from"])
     return context
 
 
@@ -195,6 +197,7 @@ def train_in_worker(
         if stack is not None:
             _words[0].put(Word(stack, seeds, 0, []))
 
+    give_back()  # of the stack before, now that its results have been sent
     return trainer.train(data, callbacks, LightningLogger(logged.extend), device=_device[0], tests=tests), logged
 
 
@@ -224,6 +227,7 @@ def refuse_changed(config: Mapping[str, Any], code: Code) -> None:
 def _take_device(queue: Queue[int], words: Queue[Word | None], threads: int, environment: Mapping[str, str]) -> None:
     os.environ.clear()  # of a fork, it is as it was when the process that it was forked from began
     os.environ.update(environment)
+    gc.freeze()  # what is imported lives as long as the process
     end_with_parent()
     _device.append(queue.get())
     _words.append(words)
