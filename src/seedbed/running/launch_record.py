@@ -85,8 +85,9 @@ def describe_results(store: Store, launch: TrackedRun, results: Results, display
         _show_page(launch, *launch_page(results, with_pictures=pictures))
         analysis = analyse(results)
         _mark_variants(store, launch.id, analysis)
-        below = f"tags.`{PARENT}` = '{launch.id}'"
-        _show_views(store, analysis, f"{below} and {of_kind('variant')}", _seeds_of(results))
+        if results.search is None:  # and the launch no test of a search's best trials
+            below = f"tags.`{PARENT}` = '{launch.id}'"
+            _show_views(store, analysis, f"{below} and {of_kind('variant')}", _seeds_of(results))
 
     _guarded(show, display)
 
