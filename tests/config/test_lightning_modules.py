@@ -76,7 +76,7 @@ def test_one_that_is_named_is_refused_before_data_are_loaded(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Lit", "makes_one", "makes_a_sequential"])
 def test_one_that_is_made_is_refused_before_anything_is_trained(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"LightningModule\. Of it seedbed would use forward"):
+    with pytest.raises(ConfigError, match=r"LightningModule\. seedbed would use only its forward"):
         StackTrainer(config(model=named(name)), TABLE)
 
 
@@ -105,7 +105,7 @@ def test_one_that_is_named_as_a_task_is_refused_with_what_is_needed() -> None:
         ConfigError, match=r"^task._target_=.*Lit: it is a LightningModule .*model._target_.*tasks.base.Task"
     ):
         metrics_of(named("Lit"))
-    with pytest.raises(ConfigError, match="it is no task of seedbed's"):
+    with pytest.raises(ConfigError, match="it is not a task of seedbed's"):
         metrics_of({"_target_": "torch.nn.Linear"})
     with pytest.raises(ConfigError, match="not a task class"):
         metrics_of({"_target_": f"{__name__}.plain"})

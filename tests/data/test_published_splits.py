@@ -80,7 +80,7 @@ def test_a_published_validation_part_validates() -> None:
 @pytest.mark.parametrize("split", [OfficialSplit(), AsPublished(val=8, batch_size=4)])
 def test_a_table_without_a_published_test_part_is_refused(split: Any) -> None:
     for parts in (None, np.zeros(120, dtype=np.int8)):
-        with pytest.raises(DataError, match=r"made_up has no published test part. Take split=per_seed"):
+        with pytest.raises(DataError, match=r"made_up has no published test part. Use split=per_seed"):
             split.rows(replace(table(), parts=parts), 0)
 
 

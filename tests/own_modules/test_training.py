@@ -137,7 +137,7 @@ def test_without_a_test_part_validation_values_are_compared_and_said_to_be_optim
     outcome = run("width", [*given, "report.metric=val/loss"], project)
     assert outcome.failures == {}
     assert outcome.cells["val/loss"].notna().all()
-    assert "makes them optimistic" in outcome.results.notes["narrow"][0]
+    assert "which are optimistic if" in outcome.results.notes["narrow"][0]
     with pytest.raises(ConfigError, match="select=best: there is no test part"):
         run("width", [*given, "report.metric=val/loss", "select=best", BEST], project)
 

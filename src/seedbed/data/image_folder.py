@@ -279,7 +279,7 @@ class ImageFolder:
             listed = "; ".join(f"{readable(name)} ({why})" for name, why in list(bad.items())[:SHOWN])
             more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
             raise DataError(
-                f"{self.path}: {len(bad)} of {len(files)} files are no readable pictures: {listed}{more}. Mend or remove "
+                f"{self.path}: {len(bad)} of {len(files)} files are not readable pictures: {listed}{more}. Fix or remove "
                 "them, or leave them out: data.bad_files=drop."
             )
         return bad

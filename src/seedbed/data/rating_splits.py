@@ -170,7 +170,7 @@ class LeaveNOut(RatingSplit):
         if few == len(table.user_names):
             raise DataError(
                 f"{table.name}: none of its {few} users has the {least} ratings that split.n={self.n} and "
-                f"split.val={self.val} ask for. Lower one of them, or take split=random."
+                f"split.val={self.val} ask for. Lower one of them, or use split=random."
             )
         if few:
             _log.info("%s: %d of %d users have fewer than %d ratings, and only train", table.name, few,
@@ -219,7 +219,7 @@ class Folds(RatingSplit):
         if name not in table.folds:
             raise DataError(
                 f"{table.name}: the published fold {name} (split.fold={self.fold}) is not there. Only movielens_100k has "
-                f"folds: put {name}.test of its archive beside u.data, or take split=random."
+                f"folds: put {name}.test of its archive beside u.data, or use split=random."
             )
         side = np.zeros(len(table.ratings), dtype=np.int8)
         side[table.folds[name]] = 1

@@ -397,8 +397,8 @@ def usable(uri: str) -> Iterator[None]:
 
 
 _FORBIDDEN = (
-    "it cannot be written: {}. What is there can be read (seedbed report NAME --output FOLDER). To run more, make the folder one "
-    "that you can write, or work on a copy of it, which --config-dir names."
+    "it cannot be written: {}. Its results can still be read (seedbed report NAME --output FOLDER). To run more, make the "
+    "folder writable, or work on a copy of it, named by --config-dir."
 )
 
 

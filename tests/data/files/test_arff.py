@@ -165,7 +165,7 @@ def test_a_record_with_an_undeclared_value_is_left_out_where_asked(read):
         (WEKA.replace("'b c'}", "'b c'"), "line 6: attribute 'class' has values of which a quote or the brace"),
         (
             KEEL.replace("@outputs Class", "@outputs Clas"),
-            "line 5: @outputs names 'Clas', which is no attribute, did you",
+            "line 5: @outputs names 'Clas', which is not an attribute, did you",
         ),
         (WEKA[: WEKA.index("@DATA")], "no line @data"),
         (WEKA[: WEKA.index("5.1")], "no record below @data"),
