@@ -89,7 +89,7 @@ def test_networks_and_functions_of_plain_ones_are_taken() -> None:
 def test_inside_a_network_its_forward_is_used_and_that_is_said() -> None:
     trainer = StackTrainer(config(model=named("holds_one"), max_epochs=1), TABLE)
     [note] = trainer.traits.notes
-    assert "its part 0 (Lit) is a LightningModule, of which forward alone is used" in note
+    assert "its part 0 (Lit) is a LightningModule: only its forward is used" in note
     plain = StackTrainer(config(model=named("plain"), max_epochs=1), TABLE)
     assert plain.traits.notes == ()
     [with_it], [without] = trainer.train(data_of([0])), plain.train(data_of([0]))

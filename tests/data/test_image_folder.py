@@ -57,7 +57,7 @@ def test_a_subfolder_is_a_class(folder: Path) -> None:
     assert table.counts["duplicates"] == 1
     assert table.counts["label_conflicts"] == 1
     assert table.parts is None
-    assert table.notes[1] == "1 other files passed over, by their names no pictures (first: cats/Thumbs.db)."
+    assert table.notes[1] == "1 other files skipped, as their names are not those of pictures (first: cats/Thumbs.db)."
     assert table.made_with == {"pictures": f"Pillow {PIL.__version__}"}
 
 
@@ -275,7 +275,9 @@ def test_folders_that_hold_no_classes_are_refused(folder: Path, tmp_path: Path) 
         load(folder / "cats" / "0.png")
     (folder / "empty").mkdir()
     (folder / "empty" / "notes.txt").write_text("none")
-    with pytest.raises(DataError, match=r"pics/empty is a class by its place, and holds no picture \(1 other files\)"):
+    with pytest.raises(
+        DataError, match=r"pics/empty is where a class should be, but holds no picture \(1 other files\)"
+    ):
         load(folder)
 
 

@@ -156,7 +156,7 @@ def test_a_seed_draws_its_passes_alone() -> None:
 
 
 def test_a_part_that_is_no_whole_batch_is_refused() -> None:
-    with pytest.raises(DataError, match="20 rows to test are no whole batch of 32"):
+    with pytest.raises(DataError, match="20 rows to test are not a whole batch of 32"):
         AsPublished(val=50, batch_size=32).rows(table(), 0)
     with pytest.raises(DataError, match="0 rows to train"):
         AsPublished(val=500, batch_size=8).rows(table(), 0)

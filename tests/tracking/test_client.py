@@ -340,7 +340,7 @@ def test_a_full_disk_is_one_sentence(
     with engine.connect() as connection:
         connection.exec_driver_sql(f"pragma max_page_count = {pages}")
         connection.commit()
-    said = rf"No space is left on the disk of {project}.*what was finished by now is kept"
+    said = rf"No space is left on the disk of {project}.*what has finished is kept"
     with pytest.raises(StoreFull, match=said):
         run.log(tags={f"t{number}": "x" * 4000 for number in range(90)})
     assert "Traceback" not in capfd.readouterr().err

@@ -155,7 +155,7 @@ class AsPublished(Split):
         for what, size in sizes.items():
             if size < self.batch_size:
                 raise DataError(
-                    f"{table.name}: {max(size, 0)} rows to {what} are no whole batch of {self.batch_size} "
+                    f"{table.name}: {max(size, 0)} rows to {what} are not a whole batch of {self.batch_size} "
                     f"(split.val={self.val} of {len(rows)} training rows). Lower split.val or trainer.batch_size."
                 )
         passes = ReshuffledPasses(seed, self.val, self.buffer, self.batch_size, rows)

@@ -171,9 +171,9 @@ class PlannedModule(PlannedCells):
         """What was found of the rows, and what is assumed of those that cannot be seen."""
         if self.redrawn and not self._has_shares:
             return [
-                f"The seeds redraw the rows that are served as {', '.join(self.redrawn)}, but how many rows there are of train and "
-                f"{self._side} is not known, which the test for redrawn splits needs: it is assumed that all seeds share one split, "
-                "so that what is said is about these runs."
+                f"The seeds redraw the rows that are served as {', '.join(self.redrawn)}, but the numbers of train and "
+                f"{self._side} rows, which the test for redrawn splits needs, are not known: it is assumed that all seeds share one "
+                "split, so that verdicts are about these runs only."
             ]
         if not (unseen := self._unseen):
             return []

@@ -159,7 +159,7 @@ class ProjectClient(MlflowClient):
             where = self.project if self._own else databases.without_password(self.uri)
             raise StoreFull(
                 f"No space is left on the disk of {where}, or of {self.project / ARTIFACTS}. Make room there, and type the "
-                "same command again: what was finished by now is kept, and is not trained again."
+                "same command again: what has finished is kept, and is not trained again."
             ) from error
         finally:
             logger.removeFilter(_is_no_full_disk)

@@ -144,7 +144,7 @@ def _parts_used_by_forward_alone(network: nn.Module, target: Any) -> Iterator[st
     for name, part in network.named_modules():
         if is_lightning_module(type(part)):
             yield (
-                f"{target}: its part {name} ({type(part).__name__}) is a LightningModule, of which forward alone is used "
+                f"{target}: its part {name} ({type(part).__name__}) is a LightningModule: only its forward is used, "
                 "and not its training_step, configure_optimizers or hooks."
             )
 

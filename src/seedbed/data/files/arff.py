@@ -163,7 +163,7 @@ def _declared(attribute: str, written: str) -> Declared:
         end = written.rfind("}")
         values = _fields(written[1:end]) if end > 0 else None
         if values is None:
-            raise DataError(f"{attribute} has values of which a quote or the brace is not closed. Fix the line.")
+            raise DataError(f"{attribute} has values whose quote or brace is not closed. Fix the line.")
         return Declared("nominal", tuple(values))
     word = re.match(r"\w*", written)
     kind = word[0].lower() if word else ""

@@ -86,7 +86,7 @@ def decoded(path: Path, content: bytes, reading: Reading) -> Text:
         text, replaced = bad.text, bad.replaced(content, encoding)
     if not _is_of_unicode(encoding) and (halves := halves_in(text)):
         raise DataError(
-            f"{path} is not {encoding}: it would have {halves} characters that are none. "
+            f"{path} is not {encoding}: it would have {halves} characters that are invalid. "
             f"{_give_encoding(path, content, encoding)}"
         )
     return Text(text.removeprefix("\ufeff"), said, replaced)

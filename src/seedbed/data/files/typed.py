@@ -149,7 +149,7 @@ def _texts_of(path: Path, name: str, values: Sequence[bytes | None]) -> list[str
 
 def _not_single(path: Path, name: str, what: str) -> str:
     return (
-        f"{path}: column {name!r} holds values {what}, where one text or number a record is needed. Name another column, "
+        f"{path}: column {name!r} holds values {what}, where each record needs a single text or number. Name another column, "
         "or write it again with single values."
     )
 
