@@ -521,7 +521,9 @@ def test_a_seed_whose_test_suggests_nothing_takes_the_fallback_and_says_so() -> 
     ],
 )
 def test_a_schedule_with_rates_of_its_own_is_refused_beside_auto(schedule: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match=r"optimizer\.lr=auto: schedule\.(phases|max_lr) .*would train nothing"):
+    with pytest.raises(
+        ConfigError, match=r"optimizer\.lr=auto: schedule\.(phases|max_lr) .*those found would not be used"
+    ):
         auto(CLASSIFICATION, schedule=schedule)
     if "max_lr" in schedule:
         auto(CLASSIFICATION, schedule=schedule | {"max_lr": None})

@@ -356,7 +356,7 @@ def test_a_schedule_of_ones_own(tmp_path: Path) -> None:
         (["onecycle"], "did you mean 'one_cycle'"),
         (["one_cycle", "schedule.pctstart=0.3"], "there is no key 'schedule.pctstart', did you mean 'pct_start'"),
         (["constant", "schedule.div=3"], "schedule=constant has no key 'schedule.div'; of group 'schedule', one_cycle has it"),
-        (["one_cycle", "data=messages"], "data is no setting of schedule, optimizer, trainer"),
+        (["one_cycle", "data=messages"], "data is not a setting of schedule, optimizer, trainer"),
         (["one_cycle", "~trainer.max_epochs"], "Write trainer.max_epochs=VALUE"),
         (["one_cycle", "schedule.pct_start=3"], "schedule.pct_start=3"),
         (["one_cycle", "schedule=cyclic"], "first argument"),

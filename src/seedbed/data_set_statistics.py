@@ -228,7 +228,7 @@ def compare_all(
     for variant, other in enumerate(baselines):
         if other is not None and (other == variant or not 0 <= other < variants):
             raise ValueError(
-                f"the baseline of variant {variant} is {other}, which is no other one of {variants} variants"
+                f"the baseline of variant {variant} is {other}, which is not another of the {variants} variants"
             )
     named = [(variant, other) for variant, other in enumerate(baselines) if other is not None]
     return _family(table, named, lower_is_better, level)

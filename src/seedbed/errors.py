@@ -94,8 +94,8 @@ def check_storable(place: str, text: str) -> None:
     """
     if match := _UNDECODED.search(text):
         raise ConfigError(
-            f"{readable(place)}: {_byte_or_half(match[0])} is no character of UTF-8, in which all that is recorded is written. "
-            "Rename the file or folder, or mend the text."
+            f"{readable(place)}: {_byte_or_half(match[0])} is not a character of UTF-8, in which all that is recorded is written. "
+            "Rename the file or folder, or fix the text."
         )
 
 

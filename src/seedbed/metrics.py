@@ -153,8 +153,8 @@ def joined(of_variants: Mapping[str, Declared]) -> Declared:
         for name, metric in metrics.items():
             if declared.setdefault(name, metric) != metric:
                 raise ConfigError(
-                    f"Variant {variant!r} declares its metric {name!r} otherwise than the variants before it, so that their "
-                    "values cannot be compared. Call it otherwise there, or declare it alike."
+                    f"Variant {variant!r} declares its metric {name!r} differently from the variants before it, so their "
+                    "values cannot be compared. Give it another name there, or declare it in the same way."
                 )
     return declared
 
@@ -226,14 +226,14 @@ def wanted_of_own(name: object, others: Collection[str]) -> str:
     ``others`` are the other metrics of the task.
     """
     if not isinstance(name, str) or re.fullmatch(r"\w+", name, re.ASCII) is None:
-        return "called by letters from a to z, digits and '_' only"
+        return "a name of letters from a to z, digits and '_' only"
     if metric_name(f"val/{name}") != f"val/{name}":
-        return "called without '_' at the end, and without several in a row"
+        return "a name without '_' at the end, and without several in a row"
     if len(name) > LONGEST:
-        return f"called by at most {LONGEST} characters"
+        return f"a name of at most {LONGEST} characters"
     for other in others:
         if name in (f"{other}{ending}" for ending in BESIDE):
-            return f"called otherwise: what is recorded of a variant's {other} beside its mean has that name"
+            return f"a different name: what is recorded of a variant's {other} beside its mean has that name"
         if other in (f"{name}{ending}" for ending in BESIDE):
-            return f"called otherwise: what would be recorded beside its mean has the name of {other}"
+            return f"a different name: what would be recorded beside its mean has the name of {other}"
     return ""

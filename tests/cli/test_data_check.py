@@ -66,7 +66,7 @@ def test_what_is_left_out_and_what_looks_alike_is_said(written):
     twins = "good,the same text\nbad,the same\u200b text\nGood,another text of it\nbad,"
     said = "\n".join(lines("text=body", "data.label=stars", of=written(reviews(40, twins))))
     assert "1 row left out: no text" in said
-    assert "'body' holds what is not seen: U+200B." in said
+    assert "'body' holds invisible characters: U+200B." in said
     assert "2 rows with a text that looks like" in said or "1 row with a text that looks like" in said
     assert "Classes that look alike: 'good' (21 rows), 'Good' (1 row)" in said
     assert "1 class of fewer than 3 distinct rows" in said
@@ -80,7 +80,7 @@ def test_records_that_do_not_fit_are_listed_before_they_are_refused(written):
         said.extend(check_file(path, ()))
     result = CliRunner().invoke(main, ["data", "check", str(path)])
     assert result.exit_code == 2
-    assert "2 rows that cannot be read, and what is amiss:\n  line 42: 3 fields" in result.output
+    assert "2 rows that cannot be read, and why:\n  line 42: 3 fields" in result.output
     assert "As it stands, training refuses the file" in result.output
     assert "  line 42: 3 fields" in "\n".join(lines("bad_lines=drop", of=path))
 

@@ -183,10 +183,10 @@ def test_a_new_user_is_served_by_the_ratings_of_a_file(stars: tuple[Path, Outcom
 
     for text, said in (
         ("item,rating\nFilms 4,1\n", "rating 1: 'Films 4': ratings has no item of that name, did you mean 'Film 4'"),
-        ("Film 0,5\nFilm 4,6\n", "rating 2: '6' is no rating from 1 to 5"),
-        ("Film 0,5\nFilm 4,good\n", "rating 2: 'good' is no rating from 1 to 5"),
+        ("Film 0,5\nFilm 4,6\n", "rating 2: '6' is not a rating from 1 to 5"),
+        ("Film 0,5\nFilm 4,good\n", "rating 2: 'good' is not a rating from 1 to 5"),
         ("Film 0,5\nfilm 0,4\n", "rating 2: 'Film 0' is rated twice"),
-        ("item,rating\n", "no rating stands below its header line"),
+        ("item,rating\n", "there are no ratings below its header line"),
         ("who,item,stars\nme,Film 0,5\n", "header line that names them item (or title) and rating"),
         ("Film 0,5\nFilm 4, The,1\n", "my.csv: line 2: 3 fields"),
         ("", "is empty"),

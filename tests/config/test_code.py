@@ -375,7 +375,7 @@ def test_the_reference_versions_are_those_of_the_constraints() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"def f(:\n", r"net\.py, line 1: this is no Python that can be read: invalid syntax"),
+        (b"def f(:\n", r"net\.py, line 1: this is not valid Python: invalid syntax"),
         (b"x = '\xe9'\n", r"net\.py.*utf-8.*UTF-8, or name its encoding"),
         (b"x = 1\0\n", r"net\.py.*null bytes"),
         (b"x = 1\nimport helpr\n", r"net\.py, line 2: it imports helpr, and there is no such module"),

@@ -88,7 +88,7 @@ def test_a_broken_experiment_file_is_named(bare_project: Path, variants: str, sa
         ("metric: test/accuracy, ", "", "report.metric has no value. Write 'report: {metric: test/accuracy}' there"),
         ("seeds: 3\n", "", "seeds has no value. Write 'seeds: 10' there, or give it on the command line as seeds=10"),
         ("  - override /task: classification\n", "", "task: nothing is chosen. Add '- override /task: CHOICE' to the defaults"),
-        ("  - override /model: mlp\n", "", "model.hidden: nothing is chosen for it to be a setting of. Add '- override /model"),
+        ("  - override /model: mlp\n", "", "model.hidden: nothing is chosen that has this setting. Add '- override /model"),
         ("max_epochs: 2", "max_epochs: '2'", "a whole number from 1 to 1000000. It stands in quotes, which make it text"),
         ("hidden: [8]", "hidden: [8], dropout: '0.1'", "give a number. It stands in quotes"),
         ("test/accuracy", "accuracy", "did you mean 'test/accuracy'"),

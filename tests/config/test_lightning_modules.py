@@ -76,7 +76,7 @@ def test_one_that_is_named_is_refused_before_data_are_loaded(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Lit", "makes_one", "makes_a_sequential"])
 def test_one_that_is_made_is_refused_before_anything_is_trained(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"LightningModule\. Of it seedbed would use forward"):
+    with pytest.raises(ConfigError, match=r"LightningModule\. seedbed would use only its forward"):
         StackTrainer(config(model=named(name)), TABLE)
 
 
@@ -89,7 +89,7 @@ def test_networks_and_functions_of_plain_ones_are_taken() -> None:
 def test_inside_a_network_its_forward_is_used_and_that_is_said() -> None:
     trainer = StackTrainer(config(model=named("holds_one"), max_epochs=1), TABLE)
     [note] = trainer.traits.notes
-    assert "its part 0 (Lit) is a LightningModule, of which forward alone is used" in note
+    assert "its part 0 (Lit) is a LightningModule: only its forward is used" in note
     plain = StackTrainer(config(model=named("plain"), max_epochs=1), TABLE)
     assert plain.traits.notes == ()
     [with_it], [without] = trainer.train(data_of([0])), plain.train(data_of([0]))
@@ -105,7 +105,7 @@ def test_one_that_is_named_as_a_task_is_refused_with_what_is_needed() -> None:
         ConfigError, match=r"^task._target_=.*Lit: it is a LightningModule .*model._target_.*tasks.base.Task"
     ):
         metrics_of(named("Lit"))
-    with pytest.raises(ConfigError, match="it is no task of seedbed's"):
+    with pytest.raises(ConfigError, match="it is not a task of seedbed's"):
         metrics_of({"_target_": "torch.nn.Linear"})
     with pytest.raises(ConfigError, match="not a task class"):
         metrics_of({"_target_": f"{__name__}.plain"})

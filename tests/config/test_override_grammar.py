@@ -119,7 +119,7 @@ def test_several_values_are_jobs_where_there_are_any(tmp_path: Path, monkeypatch
     [
         ("seeds=30", '["seeds=30"]'),
         ({"seeds": 30}, '["seeds=30"]'),
-        ([3], "3 is no text"),
+        ([3], "3 is not text"),
         ([("seeds", 30)], 'such as "seeds=30"'),
     ],
 )

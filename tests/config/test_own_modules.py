@@ -91,7 +91,7 @@ def test_every_callback_is_part_of_the_recipe_as_it_may_act(folder: Path) -> Non
         ({"metrics": "{test/mse: lower, val/mse: higher}"}, r"metrics.val/mse=higher cannot be used: it must be lower, as metrics.test/mse says"),
         ({"module": "null"}, r"module: nothing is chosen. Name a LightningModule"),
         ({"module": "{_target_: nowhere.Regressor}"}, r"module: _target_=nowhere.Regressor: nowhere cannot be imported"),
-        ({"module": "{_target_: torch.nn.ReLU, hidden: 3}"}, r"module._target_=torch.nn.ReLU: it is no LightningModule. task=lightning trains"),
+        ({"module": "{_target_: torch.nn.ReLU, hidden: 3}"}, r"module._target_=torch.nn.ReLU: it is not a LightningModule. task=lightning trains"),
         ({"datamodule": "{batch_size: 3}"}, r"datamodule=.* cannot be used: it must be a node with the _target_ of a LightningDataModule"),
         ({"report": "{metric: val/loss}"}, r"report.metric=val/loss: the module is tested, .* Write report.metric=test/loss"),
         ({"seeds": "2\nseed: 5"}, r"seed=5: under task=lightning \$\{seed\} is the seed of the cell"),

@@ -88,7 +88,7 @@ def test_the_shipped_schemas_are_those_that_the_code_gives() -> None:
     made = {name: as_text(schema) for name, schema in schemas().items()}
     assert made.keys() == {path.name for path in FOLDER.iterdir()}
     stale = [name for name, text in made.items() if text != (FOLDER / name).read_text("utf-8")]
-    assert stale == [], "write them anew: seedbed schema --output conf/schema"
+    assert stale == [], "write them again: seedbed schema --output conf/schema"
 
 
 def test_schemas_are_of_their_draft() -> None:

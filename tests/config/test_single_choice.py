@@ -25,7 +25,7 @@ GROUPS = ("optimizer", "data", "data/encoder", "search/pruner")
         ("+data/encoder=[use,words]", "one job for each: -m data/encoder=use,words"),
         ("optimizer@other=[sgd,adam]", "Pick one, optimizer=sgd or optimizer=adam"),
         ("search/pruner=[none,median]", "Pick one, search/pruner=none or search/pruner=median."),
-        ("optimizer=[adam]", "which is no list. Write optimizer=adam."),
+        ("optimizer=[adam]", "which is not a list. Write optimizer=adam."),
         ("data=[]", "Name one, such as data=CHOICE."),
     ],
 )  # fmt: skip

@@ -163,7 +163,7 @@ def test_a_name_with_a_dot_in_it(load: Load) -> None:
         ({"city": "date"}, "days since a day"),
         ({"citi": "category"}, "data.columns=citi: "),
         ({"citi": "category"}, "did you mean 'city'?"),
-        ({"label": "category"}, "data.columns.label: 'label' is no feature here"),
+        ({"label": "category"}, "data.columns.label: 'label' is not a feature here"),
     ],
 )
 def test_settings_that_cannot_be(load: Load, columns: dict[str, Any], said: str) -> None:

@@ -287,7 +287,7 @@ def test_a_scaler_that_draws_is_repeatable(load):
 @pytest.mark.parametrize(
     ("scaler", "message"),
     [
-        (FunctionTransformer(lambda x: np.full_like(x, np.inf)), "no finite numbers"),
+        (FunctionTransformer(lambda x: np.full_like(x, np.inf)), "not finite numbers"),
         (PCA(n_components=9), "cannot transform"),
         ("std", "str is no"),
     ],

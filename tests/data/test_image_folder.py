@@ -57,7 +57,7 @@ def test_a_subfolder_is_a_class(folder: Path) -> None:
     assert table.counts["duplicates"] == 1
     assert table.counts["label_conflicts"] == 1
     assert table.parts is None
-    assert table.notes[1] == "1 other files passed over, by their names no pictures (first: cats/Thumbs.db)."
+    assert table.notes[1] == "1 other files skipped, as their names are not those of pictures (first: cats/Thumbs.db)."
     assert table.made_with == {"pictures": f"Pillow {PIL.__version__}"}
 
 
@@ -252,7 +252,7 @@ def test_files_that_are_no_pictures_are_named_or_dropped(folder: Path) -> None:
     for _ in range(2):  # the second time from the cache
         with pytest.raises(DataError) as refused:
             load(folder)
-        assert "3 of 9 files are no readable pictures: ants/a.png (0 bytes); cats/1.jpg (no format" in str(
+        assert "3 of 9 files are not readable pictures: ants/a.png (0 bytes); cats/1.jpg (no format" in str(
             refused.value
         )
         assert "cats/2.jpg" in str(refused.value)
@@ -275,7 +275,9 @@ def test_folders_that_hold_no_classes_are_refused(folder: Path, tmp_path: Path) 
         load(folder / "cats" / "0.png")
     (folder / "empty").mkdir()
     (folder / "empty" / "notes.txt").write_text("none")
-    with pytest.raises(DataError, match=r"pics/empty is a class by its place, and holds no picture \(1 other files\)"):
+    with pytest.raises(
+        DataError, match=r"pics/empty is where a class should be, but holds no picture \(1 other files\)"
+    ):
         load(folder)
 
 
@@ -312,5 +314,5 @@ def test_names_that_are_no_text_are_refused_for_classes_and_shown_for_files(fold
     (folder / "cats" / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"x")
     assert load(folder).notes[1].endswith(r"(first: cats/caf\xe9.txt).")
     plain(folder / os.fsdecode(b"caf\xe9") / "0.png")
-    with pytest.raises(ConfigError, match=r"the folder 'caf\\xe9' of a class: \\xe9 is no character of UTF-8"):
+    with pytest.raises(ConfigError, match=r"the folder 'caf\\xe9' of a class: \\xe9 is not a character of UTF-8"):
         load(folder)

@@ -80,7 +80,7 @@ def test_a_published_validation_part_validates() -> None:
 @pytest.mark.parametrize("split", [OfficialSplit(), AsPublished(val=8, batch_size=4)])
 def test_a_table_without_a_published_test_part_is_refused(split: Any) -> None:
     for parts in (None, np.zeros(120, dtype=np.int8)):
-        with pytest.raises(DataError, match=r"made_up has no published test part. Take split=per_seed"):
+        with pytest.raises(DataError, match=r"made_up has no published test part. Use split=per_seed"):
             split.rows(replace(table(), parts=parts), 0)
 
 
@@ -156,7 +156,7 @@ def test_a_seed_draws_its_passes_alone() -> None:
 
 
 def test_a_part_that_is_no_whole_batch_is_refused() -> None:
-    with pytest.raises(DataError, match="20 rows to test are no whole batch of 32"):
+    with pytest.raises(DataError, match="20 rows to test are not a whole batch of 32"):
         AsPublished(val=50, batch_size=32).rows(table(), 0)
     with pytest.raises(DataError, match="0 rows to train"):
         AsPublished(val=500, batch_size=8).rows(table(), 0)

@@ -186,7 +186,8 @@ def test_whoever_is_held_out_has_no_rating_on_another_side(side, caplog):
     assert len(set(ids[held].tolist())) == 2
     assert set(ids[kept].tolist()).isdisjoint(ids[held].tolist())
     with pytest.raises(
-        DataError, match=rf"split.val=0.2 of its 0 {side}s with split.at_least=11 ratings or more is not one. Lower"
+        DataError,
+        match=rf"split.val=0.2 of its 0 {side}s with split.at_least=11 ratings or more is less than one. Lower",
     ) as refused:
         HeldOut(side=side, val=0.2, at_least=11).rows(table, 0)
     advised = int(str(refused.value).partition("split.at_least to ")[2].rstrip("."))

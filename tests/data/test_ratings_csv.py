@@ -189,7 +189,7 @@ def test_names_that_look_equal_are_one(load):
     table = load("who,what,stars\nRené,tea,1\nRene\u0301,milk,2\nRené\u200b,ale,3\nrené,ale,3\n\u200b,tea,4\n")
     assert table.user_names == ("René", "rené"), "letter case is kept apart"
     assert (table.counts["joined_user_names"], table.counts["dropped_without_user"]) == (2, 1)
-    assert any("2 users differ from another one only in what is not seen" in note for note in table.notes)
+    assert any("2 users differ from another one only in invisible characters" in note for note in table.notes)
     assert table.made_with == {"look-alikes": "joined"}
     assert load(ROWS).made_with == {}, "the fingerprints of other files stay"
 

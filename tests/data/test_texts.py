@@ -158,7 +158,7 @@ def test_labels_of_numbers_with_gaps(load):
         (["a,x", "a,y"], "one class only, 'a'"),
         ([f"{number},x" for number in range(10)], "10 different values in 10 rows"),
         ([f"{number % (MOST_CLASSES + 1)},x" for number in range(1000)], "101 different values in 1000 rows"),
-        ([",x", "a,"], "no row has all that is needed"),
+        ([",x", "a,"], "every row lacks a value that is needed"),
     ],
 )
 def test_columns_that_hold_no_classes(load, rows, message):

@@ -317,7 +317,7 @@ def test_rows_that_do_not_suit_are_refused_with_the_reason() -> None:
 
 
 def test_something_else_than_a_sampler() -> None:
-    with pytest.raises(ConfigError, match="LogisticRegression is no sampler"):
+    with pytest.raises(ConfigError, match="LogisticRegression is not a sampler"):
         Resample(LogisticRegression())
 
 
@@ -471,7 +471,7 @@ MIXED, CATEGORIES, NUMBERS = EncodedColumns(9, 2, 3), EncodedColumns(9, 0, 3), V
     ],
 )
 def test_what_makes_rows_of_other_columns_is_refused_with_what_fits(sampler: Any, inputs: Any, fits: str) -> None:
-    with pytest.raises(NotInTheData, match=rf"{type(sampler).__name__} .*ake imbalance={fits}[;,]"):
+    with pytest.raises(NotInTheData, match=rf"{type(sampler).__name__} .*[Uu]se imbalance={fits}[;,]"):
         Resample(sampler).check_inputs(inputs)
 
 

@@ -34,7 +34,7 @@ def test_a_table_with_a_row_a_value(written: Written) -> None:
     text = "variant,seed,metric,value\na,0,acc,0.5\na,0,loss,2\na,1,acc,0.6\n"
     runs = read_table(written(text)).runs
     assert values(list(runs)) == {("a", 0): {"acc": 0.5, "loss": 2.0}, ("a", 1): {"acc": 0.6}}
-    with pytest.raises(DataError, match="'acc' of a, 0 stands there twice, in line 2 and line 5"):
+    with pytest.raises(DataError, match="'acc' of a, 0 appears twice, in line 2 and line 5"):
         read_table(written(f"{text}a,0,acc,0.7\n"))
 
 
@@ -43,10 +43,10 @@ def test_other_forms_of_a_file(written: Written) -> None:
     read = read_table(written(text), keys=Keys("model", "Run no"), options=TableOptions.of(["data.decimal=comma"]))
     assert values(list(read.runs))["a", 1] == {"test/rmse": 0.25}
     with pytest.raises(
-        DataError, match=r"column 'test/rmse': '0,5' in line 2, '0,25' in line 3 are no number.*data.decimal=comma"
+        DataError, match=r"column 'test/rmse': '0,5' in line 2, '0,25' in line 3 are not numbers.*data.decimal=comma"
     ):
         read_table(written(text), keys=Keys("model", "Run no"))
-    with pytest.raises(ConfigError, match=r"data.lable=x.*says nothing of how a table is read"):
+    with pytest.raises(ConfigError, match=r"data.lable=x.*does not say how a table is read"):
         TableOptions.of(["data.lable=x"])
 
 
@@ -83,10 +83,10 @@ def test_what_is_missing_and_what_is_infinite(written: Written) -> None:
         ("model,seed,acc\na,0,1\n", "no column called 'variant': its columns are 'model', 'seed', 'acc'.*--variant-key"),
         ("variant,run,acc\na,0,1\n", "no column called 'seed'.*--seed-key"),
         ("variant,seed,acc\na,0,1\nb,0,1\na,0,2\n", "variant 'a' has seed 0 twice, in line 2 and line 4"),
-        ("variant,seed,acc\na,0,1\na,1.5,1\n", "line 3: the seed is '1.5', which is no whole number"),
+        ("variant,seed,acc\na,0,1\na,1.5,1\n", "line 3: the seed is '1.5', which is not a whole number"),
         ("variant,seed,acc\na,0,1\na,,1\n", "line 3: the seed is no value"),
         ("variant,seed,acc\n,0,1\n", "line 2: the variant has no name"),
-        ("variant,seed,acc\na,0,1\na,1,2\na,2,oops\n", "column 'acc': 'oops' in line 4 is no number"),
+        ("variant,seed,acc\na,0,1\na,1,2\na,2,oops\n", "column 'acc': 'oops' in line 4 is not a number"),
         ("variant,seed,acc,acc\na,0,1,2\n", "two columns called 'acc'"),
         ("variant,seed,host\na,0,x\n", "no column of numbers beside variant and seed"),
     ],

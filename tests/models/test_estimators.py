@@ -292,8 +292,8 @@ def test_weights_reach_the_last_step_of_a_pipeline() -> None:
 # ---- what is refused before any training -----------------------------------------------------------------------------
 
 REFUSED = {
-    "{_target_: sklearn.ensemble.RandomForestRegressor}": "predicts numbers. Take task=regression, or RandomForestClassifier as model._target_",
-    "{_target_: sklearn.cluster.KMeans}": "KMeans is no classifier",
+    "{_target_: sklearn.ensemble.RandomForestRegressor}": "predicts numbers. Use task=regression, or RandomForestClassifier as model._target_",
+    "{_target_: sklearn.cluster.KMeans}": "KMeans is not a classifier",
     "{_target_: sklearn.preprocessing.StandardScaler}": "StandardScaler has no fit and predict",
     "{_target_: sklearn.linear_model.LogisticRegression, random_state: 3}": "model.random_state=3: each seed gives",
     "{_target_: sklearn.linear_model.LogisticRegression, solver: newton}": "model.solver=newton: give",
@@ -436,7 +436,7 @@ def test_files_that_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path.write_bytes(written(estimator))
     assert np.array_equal(read(path).coef_, estimator.coef_)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(ValueError, match="is no file of an estimator"):
+    with pytest.raises(ValueError, match="is not a file of an estimator"):
         read(path)
     path.write_bytes(skops.io.dumps(NearestCentre().fit(np.eye(2), np.arange(2))))
     with pytest.raises(NotKept, match=r"tests\.models\.test_estimators\.NearestCentre"):
@@ -509,7 +509,7 @@ def write_with_failing(folder: Path) -> None:
 def test_what_is_no_finite_number_fails() -> None:
     regressor = FittedEstimator(Ridge(), 1)
     regressor.estimator.fit(np.eye(2), np.arange(2.0)).coef_[:] = np.inf
-    with pytest.raises(ValueError, match="Ridge gives values that are no finite numbers"):
+    with pytest.raises(ValueError, match="Ridge gives values that are not finite numbers"):
         regressor.values(torch.ones(3, 2))
 
 

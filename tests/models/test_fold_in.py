@@ -101,7 +101,7 @@ def test_a_model_gives_what_its_network_gives(bias: bool, y_range: list[float] |
 def test_other_networks_have_no_vectors_for_newcomers() -> None:
     network = EmbeddingNetwork(4, 4, hidden=[2])
     assert not is_factor_model(network)
-    with pytest.raises(ValueError, match="EmbeddingNetwork is no factor model"):
+    with pytest.raises(ValueError, match="EmbeddingNetwork is not a factor model"):
         factor_model(network)
 
 

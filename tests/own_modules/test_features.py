@@ -152,7 +152,7 @@ def test_a_trial_run_takes_one_seed_and_records_nothing(project: Path) -> None:
         (["split=random", "split.val=0.3"], "split: not under task=lightning"),
         (
             ["module._target_=torch.nn.ReLU", "~module.hidden"],
-            "module._target_=torch.nn.ReLU: it is no LightningModule",
+            "module._target_=torch.nn.ReLU: it is not a LightningModule",
         ),
         (
             ["datamodule._target_=mine.NoData"],

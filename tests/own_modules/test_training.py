@@ -125,7 +125,7 @@ def test_rows_that_cannot_be_seen_are_said_to_be_assumed(project: Path) -> None:
 def test_redrawn_rows_of_unknown_number_are_said_to_be_taken_for_one_split(project: Path) -> None:
     outcome = run("width", ["+datamodule.how=stream_train", "seeds=3"], project)
     assert outcome.failures == {}
-    assert "redraw the rows that are served as val, test, but how many rows" in outcome.results.data["notes"][0]
+    assert "redraw the rows that are served as val, test, but the numbers of" in outcome.results.data["notes"][0]
     assert set(outcome.comparisons["test"]) == {"paired t-test"}
 
 
@@ -137,7 +137,7 @@ def test_without_a_test_part_validation_values_are_compared_and_said_to_be_optim
     outcome = run("width", [*given, "report.metric=val/loss"], project)
     assert outcome.failures == {}
     assert outcome.cells["val/loss"].notna().all()
-    assert "makes them optimistic" in outcome.results.notes["narrow"][0]
+    assert "which are optimistic if" in outcome.results.notes["narrow"][0]
     with pytest.raises(ConfigError, match="select=best: there is no test part"):
         run("width", [*given, "report.metric=val/loss", "select=best", BEST], project)
 

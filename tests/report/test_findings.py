@@ -77,7 +77,7 @@ def finding(text, values=None, **more):
 def test_values_are_worked_out(results, write, rule, shown):
     path = write(finding("It is {it}.", {"it": rule}))
     if shown is None:
-        with pytest.raises(ConfigError, match="'none' is no variant"):
+        with pytest.raises(ConfigError, match="'none' is not a variant"):
             read_findings(path, results)
         return
     assert [found.text for found in read_findings(path, results)] == [f"It is {shown}."]
@@ -164,7 +164,7 @@ def test_numbers_that_another_command_gives_are_typed_and_say_so(results, write,
         (finding("It is so.", {"it": {"mean": PLACE}}), "is a value that the text does not show"),
         (finding("{it}", {"it": {"meen": PLACE}}), "did you mean 'mean'"),
         (finding("{it}", {"it": {"mean": ["a", "test/acuracy"]}}), "no value at"),
-        (finding("{it}", {"it": {"mean": ["aa", "test/accuracy"]}}), "'aa' is no variant of these results"),
+        (finding("{it}", {"it": {"mean": ["aa", "test/accuracy"]}}), "'aa' is not a variant of these results"),
         (finding("{it}", {"it": {"ranked": PLACE}}), "cannot be worked out"),
         (finding("{it}", {"it": 3}), "cannot be worked out"),
         (finding("{it}", {"it": {"mean": PLACE, "format": "big"}}), "cannot be worked out"),
@@ -186,7 +186,7 @@ def test_a_file_of_another_form_is_refused_with_the_digest_to_write(results, tmp
         with pytest.raises(ConfigError, match=digest_of(results)):
             read_findings(path, results)
     path.write_text("a: [")
-    with pytest.raises(ConfigError, match="is no YAML"):
+    with pytest.raises(ConfigError, match="is not valid YAML"):
         read_findings(path, results)
     assert read_findings(tmp_path / "none.yaml", results) == []
 

@@ -31,7 +31,7 @@ def results_of(
 
 def test_they_are_said_to_label_every_row_as_the_other_class(make_results: Factory) -> None:
     results = results_of(make_results, {"a": [0, 0, 0], "b": [0, 0, 0.1], "c": [0.5, 0.6, 0.7]})
-    said = "`a` never finds class spam: under all three seeds it labels every row of it as ham, so that recall and F1 are 0."
+    said = "`a` never finds class spam: under all three seeds it labels every row of that class as ham, so recall and F1 are 0."
     assert never_found_sentences(analyse(results)) == [said]
     assert said.replace("`", "") in table_text(results).split("\n")
 

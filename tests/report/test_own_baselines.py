@@ -87,7 +87,7 @@ def test_the_answer_names_both_sides(own: Results) -> None:
     said = answer(own)
     assert said.startswith("`lr_smote` is better than `lr` by 0.")
     assert "; `gb_smote` and `gb` can't be told apart on `test/f1` with 10 seeds." in said
-    assert "the verdicts allow for both (Holm)" in said
+    assert "the verdicts are corrected for both (Holm)" in said
     assert "tested as one of all ten pairs, as it was picked by its means" not in said.split("of `gb`, ")[0]
 
 
@@ -219,8 +219,8 @@ def test_rebalancing_is_told_beside_each_baseline(make_results: Factory) -> None
     assert [(change.variant, change.baseline) for change in found.changes] == list(OWN.items())
     assert found.changes[0].verdict == THRESHOLD
     first, second, *_ = rebalancing_sentences(analyse(results))
-    assert first == "Against `lr`, `lr_smote` changed only the threshold."
-    assert second == "Against `gb`, `gb_smote` changed the ranking of rows."
+    assert first == "Compared with `lr`, `lr_smote` changed only the threshold."
+    assert second == "Compared with `gb`, `gb_smote` changed the ranking of rows."
     page, _ = shown(of_rebalancing.section, results)
     names = [line.split("|")[1].strip() for line in page.split("\n") if line.startswith("| ")][1:]
     assert [name for name in names if not name.startswith("-")] == ["lr", "lr_smote − lr", "gb", "gb_smote − gb"]

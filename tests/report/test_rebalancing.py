@@ -84,7 +84,7 @@ def test_ranking_or_threshold(rebalanced: Results) -> None:
     assert (comparison.n, comparison.test) == (SEEDS, "corrected resampled t-test")
     (first,) = rebalancing_sentences(analyse(rebalanced))
     assert first == (
-        "Against `none`, `noisy` changed the ranking of rows; `shifted` changed only the threshold; it can't be told whether "
+        "Compared with `none`, `noisy` changed the ranking of rows; `shifted` changed only the threshold; it is unclear whether "
         "`alike` changed the ranking of rows or only the threshold."
     )
     lines = table_text(rebalanced).split("\n")
@@ -106,7 +106,7 @@ def test_the_same_ranking_in_every_seed_needs_no_test(make_results: Factory) -> 
     assert found is not None
     assert {change.variant: change.verdict for change in found.changes} == {"tuned": THRESHOLD, "again": NEITHER}
     assert rebalancing_sentences(analysis)[0] == (
-        "Against `none`, `tuned` changed only the threshold; `again` changed neither the ranking of rows nor F1 as predicted."
+        "Compared with `none`, `tuned` changed only the threshold; `again` changed neither the ranking of rows nor F1 as predicted."
     )
 
 
@@ -170,5 +170,5 @@ def test_decision_values_have_no_reliability(make_results: Factory) -> None:
     results = make_results(values, config, scored=summarised(by_variant, 1, "spam"), labels={})
     page, pictures = shown(scores.section, results)
     assert [picture.name for picture in pictures] == ["precision_recall", "roc"]
-    assert "No probabilities, and so neither reliability nor thresholds, has none and shifted." in page
+    assert "Without probabilities, and so without reliability and thresholds: none and shifted." in page
     assert "What rebalancing changed" in markdown(blocks_of(evidence_of(analyse(results))))

@@ -195,7 +195,7 @@ def written(make_results: Factory, tmp_path: Path) -> Path:
         ("results.csv", "none,3,FINISHED", "none,3,FAILED", r"row 5: status is 'FAILED', and 'FINISHED' in record"),
         ("results.csv", "made_up,smote,9,FINISHED,smote-9", "x", r"row \d+: it has .* values for"),
         ("results.csv", "test/f1", "test/f2", r"row 1: its columns are .*test/f2"),
-        ("results.csv", "FINISHED,none-0,0.", "FINISHED,none-0,O.", r"row 2: test/accuracy is 'O\..*no number"),
+        ("results.csv", "FINISHED,none-0,0.", "FINISHED,none-0,O.", r"row 2: test/accuracy is 'O\..*not a number"),
         ("curves.csv", "none,0,0,", "nine,0,0,", r"curves\.csv, row 2: record\.json has no variant 'nine'"),
     ],
 )
@@ -211,7 +211,7 @@ def test_a_missing_row_and_missing_files_are_named(written: Path) -> None:
     with pytest.raises(ConfigError, match=r"the row of variant 'text_augment', seed 9 is missing"):
         read_record("made_up", written)
     (written / "results.csv").write_text("".join([*lines, lines[-1]]))
-    with pytest.raises(ConfigError, match=r"row 62: variant 'text_augment', seed 9 stands there twice"):
+    with pytest.raises(ConfigError, match=r"row 62: variant 'text_augment', seed 9 appears twice"):
         read_record("made_up", written)
     (written / "results.csv").unlink()
     with pytest.raises(ConfigError, match=r"There is no results\.csv beside record\.json"):

@@ -62,15 +62,15 @@ def test_a_tuned_threshold_is_given_with_its_rows_its_test_and_its_command(of_sh
     )
     difference = np.mean(measures["f1_tuned"]) - np.mean(measures["f1"])
     assert sure.startswith(
-        f"How sure that is: on F1, `none` at tuned thresholds is better than `none` as predicted (difference +{difference:.4f} ["
+        f"How certain this is: on F1, `none` with tuned thresholds is better than `none` with its labels as predicted (difference +{difference:.4f} ["
     )
     assert sure.endswith("; corrected resampled t-test, Holm over three such comparisons).")
     command = f"seedbed predict made_up --variant none --threshold {mean:.{decimals}f}"
     assert typed.startswith(
-        f"`{command}` labels new rows by it, and `seedbed export` with the same options serves it: "
+        f"`{command}` labels new rows by this threshold, and `seedbed export` with the same options makes a model that does: "
     )
     assert "without `--threshold` both label above 0.5." in typed
-    assert "`variant=none imbalance.after=threshold` trains its six cells anew" in typed
+    assert "`variant=none imbalance.after=threshold`, trains its six cells again" in typed
     assert use.replace("`", "") in table_text(results).split("\n")
 
 
@@ -79,26 +79,29 @@ def test_one_half_is_said_where_no_tuned_threshold_does_better(of_shifts: Any) -
     use, sure, typed = threshold_sentences(analyse(results))
     none = results.scored.variants["none"].measures
     assert use.startswith(
-        f"The threshold to use is 0.5, by which `none` predicts: F1 on test rows is {np.mean(none['f1']):.4f} ± "
+        f"The threshold to use is the default of 0.5, with `none`: F1 on test rows is {np.mean(none['f1']):.4f} ± "
     )
     assert f"at best {np.mean(none['f1_tuned']):.4f} ± " in use
-    assert "`none` at tuned thresholds is worse than `none` as predicted (difference -0." in sure
+    assert "`none` with tuned thresholds is worse than `none` with its labels as predicted (difference -0." in sure
     assert typed == (
-        "`seedbed predict made_up --variant none` labels new rows so, and `seedbed export` with the same options serves it."
+        "`seedbed predict made_up --variant none` labels new rows in this way, and `seedbed export` with the same options makes a model that does."
     )
 
 
 def test_the_best_labels_may_be_those_of_a_strategy(of_shifts: Any) -> None:
     use, sure, typed = threshold_sentences(analyse(of_shifts({"none": -4.0, "smote": 0.5}, blur=3.0)))
-    assert use.startswith("The threshold to use is 0.5, by which `smote` predicts: ")
-    assert "`smote` as predicted is better than `none` as predicted (difference +0." in sure
+    assert use.startswith("The threshold to use is the default of 0.5, with `smote`: ")
+    assert (
+        "`smote` with its labels as predicted is better than `none` with its labels as predicted (difference +0."
+        in sure
+    )
     assert "--variant smote` labels" in typed
 
 
 @pytest.mark.parametrize(("rare", "said"), [(FEW - 1, True), (FEW, False)])
 def test_few_rows_to_tune_on_are_said(of_shifts: Any, rare: int, said: bool) -> None:
     sentences = threshold_sentences(analyse(of_shifts({"none": -3.0, "smote": -3.1}, rare=rare)))
-    told = [sentence for sentence in sentences if sentence.startswith("A tuned threshold is unsure here")]
+    told = [sentence for sentence in sentences if sentence.startswith("A tuned threshold is uncertain here")]
     assert bool(told) == said
     if told:
         assert f"each seed had {rare} validation rows of spam to tune it on, fewer than {FEW}" in told[0]
@@ -118,7 +121,7 @@ def test_a_variant_with_thresholds_of_its_own_is_taken_as_it_predicts(of_shifts:
     cells = results.cells.assign(**{THRESHOLD: np.where(results.cells["variant"] == "smote", 0.25, np.nan)})
     use, sure, typed = threshold_sentences(analyse(replace(results, cells=cells)))
     assert use.startswith("The thresholds to use are those of `smote` itself, 0.250 ± 0.000 over its seeds: ")
-    assert "`smote` as predicted is better than `none` as predicted" in sure
+    assert "`smote` with its labels as predicted is better than `none` with its labels as predicted" in sure
     assert typed.startswith("`seedbed predict made_up --variant smote` labels")
 
 
@@ -127,7 +130,7 @@ def test_one_seed_is_not_tested(of_shifts: Any, monkeypatch: pytest.MonkeyPatch)
     use, sure, *_ = threshold_sentences(analyse(of_shifts({"none": -3.0, "smote": -3.1})))
     assert "the mean of those that one seed has tuned for F1 on its validation rows" in use
     assert sure.startswith(
-        "Whether that is a gain is not tested: `none` at tuned thresholds against `none` as predicted ("
+        "Whether that is a gain is not tested: `none` with tuned thresholds against `none` with its labels as predicted ("
     )
 
 

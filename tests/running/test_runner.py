@@ -495,7 +495,7 @@ def test_own_code_lies_beside_own_configs(trained_project: Path) -> None:
     assert (outcome.cells["status"] == "FINISHED").all()
     assert outcome.results.launches[-1]["command"] == f"seedbed run messages seeds=1 --config-dir {trained_project}"
     path.write_text(path.read_text().replace("imbalance=mine", "imbalance=other"))
-    with pytest.raises(ConfigError, match=r"own_strategies.Other is no strategy.*imbalance.base.Strategy"):
+    with pytest.raises(ConfigError, match=r"own_strategies.Other is not a strategy.*imbalance.base.Strategy"):
         run("messages", config_dir=trained_project)
 
 

@@ -126,7 +126,7 @@ def test_each_check_and_the_summary_in_words() -> None:
 
 
 def test_what_rounding_was_measured_to_make_is_allowed_for_its_metric_alone() -> None:
-    allowed = Allowance(0.001, (("val/mse", 0.02),), "nn: twice what rounding made of 3 cells")
+    allowed = Allowance(0.001, (("val/mse", 0.02),), "nn: twice as far as rounding moved 3 cells")
     far, elsewhere = ValueDifference("val/mse epoch 4", 0.83, 0.845), ValueDifference("train/loss epoch 4", 0.83, 0.845)
     within, beyond = (
         CellCheck("nn, seed 0", 24, (found,), ("threads: 2 recorded, 1 now",), allowed) for found in (far, elsewhere)
@@ -135,8 +135,8 @@ def test_what_rounding_was_measured_to_make_is_allowed_for_its_metric_alone() ->
     assert str(within) == "nn, seed 0: within what rounding makes (largest difference 0.015, val/mse epoch 4)"
     assert str(beyond).startswith("nn, seed 0: DIFFERS in 1 of 24 values: train/loss epoch 4: 0.83 recorded")
     said = str(Verification("", (within, within)))
-    assert "  threads: 2 recorded, 1 now\nTherefore sums may be rounded otherwise, and training amplifies" in said
-    assert said.count("  nn: twice what rounding made of 3 cells") == 1
+    assert "  threads: 2 recorded, 1 now\nSo sums may be rounded differently, and training amplifies" in said
+    assert said.count("  nn: twice as far as rounding moved 3 cells") == 1
     assert said.endswith("2 of 2 cells repeat within what rounding makes.")
 
 
@@ -201,8 +201,8 @@ def test_other_versions_give_a_tolerance_and_are_named(here: None, of_one_varian
     assert same.identical
     assert str(near) == "none, seed 1: within 0.001 (largest difference 1e-05, test/loss)"
     assert "outcome: diverged recorded, ok now" in str(other)
-    assert f"Not as it was when these cells were trained:\n  torch: 1.0 recorded, {version} now\n" in str(found)
-    assert "  none: 0.001. How far rounding takes it is not measured, and may be further" in str(found)
+    assert f"Different from when these cells were trained:\n  torch: 1.0 recorded, {version} now\n" in str(found)
+    assert "  none: 0.001. How far rounding moves it has not been measured, and may be further" in str(found)
     assert not found.verified
 
 
@@ -235,7 +235,7 @@ def test_seeds_alone_are_measured_recorded_reported_and_allowed_for(
     assert found.verified
     assert "none, seed 1: within what rounding makes (largest difference 0.01" in str(found)
     assert (
-        "  none: twice what rounding made of 2 cells trained alone ('seedbed verify messages --alone'): test/accuracy 0.025"
+        "  none: twice as far as rounding moved 2 cells trained alone ('seedbed verify messages --alone'): test/accuracy 0.025"
         in str(found)
     )
     assert not verify("messages", tolerance=0.001, config_dir=of_one_variant).verified
@@ -262,7 +262,7 @@ def test_code_that_has_changed_is_named_where_nothing_is_trained_alone() -> None
     prepared: Any = SimpleNamespace(planned=planned, changed=(), code=("net.py",))
     cell: Any = SimpleNamespace(seed=0, fingerprint="then")
     assert _other_recipe(prepared, cell) == (
-        "NOT COMPARABLE, and not trained: code: net.py. What differs would not be rounding alone."
+        "NOT COMPARABLE, and not trained: code: net.py. The difference would not be rounding alone."
     )
 
 

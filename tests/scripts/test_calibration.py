@@ -184,7 +184,7 @@ def test_variants_that_differ_on_each_data_set_alone_are_seldom_told_apart():
             assert not noted[f"{name}/wrong/{others}/6"].any()  # six data sets cannot tell any apart
             assert noted[f"{name}/wrong/{others}/50"].mean() <= 0.2
         assert share(noted[f"{name}/interval/20"], 0.0) > 0.8
-    assert noted["normal/pooled/20"].mean() > 0.3  # seeds of one data set are no independent draws
+    assert noted["normal/pooled/20"].mean() > 0.3  # seeds of one data set are not independent draws
     assert noted["normal/found/50"].mean() > 0.8
     assert len(list(over_data_sets.family_findings(noted))) == 24
     assert len(list(over_data_sets.interval_findings(noted))) == 24

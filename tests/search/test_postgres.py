@@ -184,6 +184,6 @@ def test_a_wrong_address_is_refused_before_any_training(
     assert {"no server": "refused", "password": "password authentication failed", "database": "does not exist"}[
         wrong
     ] in text
-    assert "Start the server, or mend the address" in text
+    assert "Start the server, or fix the address" in text
     assert PASSWORD not in text
     assert "another-password" not in text

@@ -561,7 +561,7 @@ def test_the_worse_end_of_the_interval_as_objective_and_two_objectives(project: 
         (["model.hiden=[4],[8]"], "there is no key 'model.hiden', did you mean 'hidden'"),
         (["imbalance=none,smote"], "variant none set"),
         (["model.dropout=interval(0.0,2.0)"], "dropout"),
-        (["search=grid"], "has no end of values"),
+        (["search=grid"], "has infinitely many values"),
         (["search=cma_es"], "model.hidden is a choice"),
         (["search=random", "search.sampler._target_=optuna.samplers.PartialFixedSampler"], "takes no `seed`"),
         (["search.metrics=test/accuracy"], "none to test what it found"),

@@ -213,7 +213,7 @@ def test_what_has_no_factors_no_metadata_or_no_newcomers_is_refused() -> None:
     bare = table_of(TABLE.users.tolist(), TABLE.items.tolist(), TABLE.ratings.tolist())
     with pytest.raises(ConfigError, match=r"task\.method=metadata: made up says nothing of its items"):
         StackTrainer(settings_of("item", method="metadata"), bare)
-    with pytest.raises(ConfigError, match=r"nobody is new\. Take split=held_out"):
+    with pytest.raises(ConfigError, match=r"nobody is new\. Use split=held_out"):
         ColdStart.check(TABLE, Rows(np.arange(200), np.arange(200, 230), np.arange(230, 260)), Strategy())
     data = [ColdStart.seed_data(TABLE, SPLITS["user"].rows(TABLE, 0), Strategy(), 0)]
     with pytest.raises(ConfigError, match=r"task\.side=item: the split holds out users"):

@@ -171,7 +171,7 @@ def test_a_users_own_metric_gets_predictions_and_targets(folder: Path) -> None:
         (["task=classification", "report.metric=test/f1"], "task=classification: data.target=price is a target"),
         (
             ["data.target=null", "data.label=price"],
-            "in place of data.label=price. For classes, take task=classification.",
+            "in place of data.label=price. For classes, use task=classification.",
         ),
         (["split.strata=40"], "has no row with targets from"),
     ],

@@ -207,7 +207,7 @@ def test_a_store_of_which_a_table_is_gone_is_one_sentence(one_run: tuple[Path, s
     project, _ = one_run
     with sqlite3.connect(project / "mlflow.db") as connection:
         connection.execute("drop table runs")
-    with pytest.raises(TrackingError, match=r"cannot be used without its table runs. Mend or move it"):
+    with pytest.raises(TrackingError, match=r"cannot be used without its table runs. Fix or move it"):
         opened(project, create=False)
 
 
@@ -322,7 +322,7 @@ def test_tables_of_another_program(tmp_path: Path) -> None:
         connection.execute("create table studies (study_id integer)")
         connection.execute("create table alembic_version (version_num text)")
         connection.execute("insert into alembic_version values ('v3.2.0.a')")
-    with pytest.raises(TrackingError, match="no database of MLflow's"):
+    with pytest.raises(TrackingError, match="not a database of MLflow's"):
         opened(tmp_path)
 
 
@@ -340,7 +340,7 @@ def test_a_full_disk_is_one_sentence(
     with engine.connect() as connection:
         connection.exec_driver_sql(f"pragma max_page_count = {pages}")
         connection.commit()
-    said = rf"No space is left on the disk of {project}.*what was finished by now is kept"
+    said = rf"No space is left on the disk of {project}.*what has finished is kept"
     with pytest.raises(StoreFull, match=said):
         run.log(tags={f"t{number}": "x" * 4000 for number in range(90)})
     assert "Traceback" not in capfd.readouterr().err

@@ -65,7 +65,7 @@ def test_two_halves_report_as_one_run_does(other: Path, home: Path) -> None:
     run("messages", ["seeds=[3,4]"], config_dir=home)
     added = run("messages", ["seeds=5"], config_dir=other)  # what one run would have given, with the same stacks
     said = CliRunner().invoke(main, ["merge", str(other), "--config-dir", str(home)], catch_exceptions=False).output
-    assert "messages: 6 cells and 2 launches brought, 4 cells of there were here already." in said
+    assert "messages: 6 cells and 2 launches brought, 4 cells were here already." in said
     merged = run("messages", ["seeds=5"], config_dir=home)
     assert merged.trained == 0
     assert "seedbed run messages seeds=5, which trains only what is missing" in said

@@ -142,7 +142,7 @@ def test_diff_names_changed_modules(trained: Trained) -> None:
 def test_verify_says_that_a_cell_is_of_other_code(trained: Trained) -> None:
     project, first, second, _ = trained
     text = str(verify("messages", first.launch, cells=1, config_dir=project))
-    assert "none, seed 0, of other code: DIFFERS" in text
+    assert "none, seed 0, of different code: DIFFERS" in text
     assert "Changed since:\n  layers/acts.py\n" in text
     assert "other code" not in str(verify("messages", second.launch, cells=1, config_dir=project))
 
@@ -215,7 +215,7 @@ def test_a_search_is_not_gone_on_with_by_other_code(project: Path) -> None:
         search("messages", [*asked[:-2], "search.trials=2", asked[-1]], project, only_trials=True)
 
 
-@pytest.mark.parametrize(("text", "said"), [("def f(:\n", "no Python"), ("import helpr\n", "imports helpr")])
+@pytest.mark.parametrize(("text", "said"), [("def f(:\n", "not valid Python"), ("import helpr\n", "imports helpr")])
 def test_a_broken_module_is_named_before_any_work(text: str, said: str, project: Path) -> None:
     write_network(project)
     (project / "layers" / "acts.py").write_text(text)

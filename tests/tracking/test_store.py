@@ -36,7 +36,7 @@ def test_a_configured_address_is_used(project: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("uri", ["sqlite:///{project}/broken.db", "postgresql+nodriver://localhost/x"])
 def test_a_store_that_cannot_be_used_is_named(project: Path, uri: str) -> None:
-    (project / "broken.db").write_bytes(b"this is no database" * 100)
+    (project / "broken.db").write_bytes(b"this is not a database" * 100)
     with pytest.raises(TrackingError, match=r"cannot be used.*MLFLOW_TRACKING_URI"):
         Store(uri.format(project=project), project, "e")
 

@@ -196,7 +196,7 @@ def _changed(folder: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> str:
         return "are no longer those that it was trained on (SHA-256 eeeeeeeeeeeeeeee, then dddddddddddddddd)"
     drawn = GroupStratifiedSplit.rows
     monkeypatch.setattr(GroupStratifiedSplit, "rows", lambda self, table, seed: drawn(self, table, seed + 7))
-    return "is recorded, more apart than rounding makes"
+    return "is recorded, further apart than rounding explains"
 
 
 def test_an_adjustment_that_is_gone_is_no_reason_to_use_raw_scores(

@@ -101,8 +101,8 @@ def function() -> pl.Callback:
 @pytest.mark.parametrize(
     ("node", "said"),
     [
-        ({"_target_": f"{__name__}.function"}, r"function \(EarlyStopping\) is not taken.*patience"),
-        ({"_target_": "torch.nn.ReLU"}, "gives ReLU, which is no callback. Name a class derived from pytorch_lightning"),
+        ({"_target_": f"{__name__}.function"}, r"function \(EarlyStopping\) is not allowed.*patience"),
+        ({"_target_": "torch.nn.ReLU"}, "gives ReLU, which is not a callback. Name a class derived from pytorch_lightning"),
         ({"_target_": "pytorch_lightning.callbacks.LearningRateMonitors"}, "did you mean 'LearningRateMonitor'"),
         ({"_target_": "pytorch_lightning.callbacks.LearningRateMonitor", "logging_interval": "day"}, "`step` or `epoch`"),
     ],
@@ -151,5 +151,5 @@ def test_a_callback_of_the_users_own_is_part_of_the_recipe(project: Path, here: 
 @pytest.mark.slow
 def test_one_that_acts_is_refused_before_the_data_are_read(project: Path) -> None:
     stop = "+callbacks.stop={_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/loss}"
-    with pytest.raises(ConfigError, match=r"callbacks.stop: pytorch_lightning.callbacks.EarlyStopping is not taken"):
+    with pytest.raises(ConfigError, match=r"callbacks.stop: pytorch_lightning.callbacks.EarlyStopping is not allowed"):
         load_experiment("messages", [stop], project)

@@ -67,10 +67,10 @@ def of_wrong_width(in_features: int, out_features: int) -> nn.Module:
         ({"_target_": f"{__name__}.GivesTwo"}, r"GivesTwo gives tuple for 5 rows"),
         ({"_target_": f"{__name__}.Detached"}, "Detached gives does not depend on weights"),
         ({"_target_": f"{__name__}.WithoutWeights"}, "WithoutWeights has no weights"),
-        ({"_target_": f"{__name__}.of_wrong_width"}, "of_wrong_width fails on 5 rows .*Mend its layers"),
+        ({"_target_": f"{__name__}.of_wrong_width"}, "of_wrong_width fails on 5 rows .*Fix its layers"),
         ({"_target_": "seedbed.models.mlp.mlp", "hidden": [0]}, r"layer without units: .* 0.weight is of shape \(0, .*from 1 on"),
-        ({"_target_": f"{__name__}.WithoutSize"}, "layer.weight whose size its first batch would say"),
-        ({"_target_": f"{__name__}.gives_nothing"}, "gives_nothing gives NoneType, which is no network"),
+        ({"_target_": f"{__name__}.WithoutSize"}, "layer.weight whose size is only known at its first batch"),
+        ({"_target_": f"{__name__}.gives_nothing"}, "gives_nothing gives NoneType, which is not a network"),
         ({"_target_": f"{__name__}.cannot_be_built"}, "cannot build .*cannot_be_built: KeyError: 'width'"),
     ],
 )  # fmt: skip

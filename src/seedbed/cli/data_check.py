@@ -108,7 +108,7 @@ def _given(settings: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
     """The choice of data, where one is named, and the settings by their keys."""
     for text in settings:
         if "=" not in text:
-            raise ConfigError(f"{text!r} is no setting: write KEY=VALUE, such as text=body label=stars.")
+            raise ConfigError(f"{text!r} is not a setting: write KEY=VALUE, such as text=body label=stars.")
     written = [text if text.startswith(("data.", "data=")) else f"data.{text}" for text in settings]
     given, chosen = {}, None
     for item in parse(in_grammar(written)):
@@ -119,7 +119,7 @@ def _given(settings: Sequence[str]) -> tuple[str | None, dict[str, Any]]:
     known = {key for use in (*USES, PICTURES) for key in _keys(use)}
     for key in given:
         if key.partition(".")[0] not in known:
-            raise ConfigError(f"{key}: no data of one's own have such a setting, {near_misses(key, known)}")
+            raise ConfigError(f"{key}: data of your own have no such setting, {near_misses(key, known)}")
     return chosen, given
 
 
@@ -152,7 +152,7 @@ def _use(chosen: str | None, given: Mapping[str, Any]) -> Use | None:
     fitting = [use for use in USES if set(given) - {key for key in given if "." in key} <= _keys(use)]
     if not fitting:
         raise ConfigError(
-            f"{', '.join(given)}: no data of one's own have all of these settings. Leave some of them out."
+            f"{', '.join(given)}: no kind of data of your own has all of these settings. Leave some of them out."
         )
     return next((use for use in fitting if _has_needs(use, given)), None)
 
@@ -185,7 +185,7 @@ def _of_records(records: Records, columns: Sequence[FileColumn]) -> Iterator[str
     yield f"{records.path.name}: {_count(columns[0].rows, 'record')} of {_count(len(columns), 'column')}"
     yield from records.notes
     if records.dropped:
-        yield f"{rows_of(records.dropped)} that cannot be read, and what is amiss:"
+        yield f"{rows_of(records.dropped)} that cannot be read, and why:"
         yield from (f"  {said}" for said in records.found.dropped_sentences())
     yield ""
     shown = list(columns)
@@ -219,7 +219,7 @@ def _of_column(of_file: FileColumn) -> Iterator[str]:
         times = sum(of_file.counts[value] for value in of_file.others)
         yield f"{_name(of_file)}: {_count(times, 'value')} of another kind than {of_file.kind}: {shown}."
     if of_file.unseen:
-        yield f"{_name(of_file)} holds what is not seen: {', '.join(of_file.unseen[:5])}. It does not tell values apart."
+        yield f"{_name(of_file)} holds invisible characters: {', '.join(of_file.unseen[:5])}. Values that differ in nothing else count as equal."
 
 
 def _of_classes(columns: Sequence[FileColumn]) -> Iterator[str]:
@@ -297,7 +297,7 @@ def _proposals(
     yield ""
     if not proposals:
         yield (
-            f"No column looks like one of labels, with 2 to {MOST_CLASSES} different values, each in several rows, beside one "
+            f"No column looks like labels, with 2 to {MOST_CLASSES} different values, each in several rows, beside one "
             "of texts or several of numbers. Name the columns: text=body label=stars, or user=customer item=product."
         )
     for what, keys in proposals:

@@ -51,7 +51,7 @@ def main() -> None:
     """
     atexit.register(gc.freeze)  # at its end Python would look through all that was imported for garbage: up to a second
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names of files may hold what is no text
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: names of files may hold what is not text
     said = logging.getLogger("seedbed")
     said.setLevel(logging.INFO)
     if not said.handlers:

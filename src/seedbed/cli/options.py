@@ -41,7 +41,7 @@ class WithExamples(click.Command):
 
 STARTING = "Loading PyTorch and Lightning"
 """What is shown while what trains is imported, which takes seconds."""
-WHAT_IS_KEPT = "Finished cells and trials are kept, and the same command goes on from them."
+WHAT_IS_KEPT = "Finished cells and trials are kept: type the same command again to go on from there."
 
 
 class Commands(WithExamples, click.Group):
@@ -68,7 +68,7 @@ config_dir_option = click.option(
     "--config-dir",
     type=click.Path(),
     shell_complete=completion.folders,
-    help="Folder of your own experiments/ and config groups; the project goes there.",
+    help="Folder of your own experiments/ and config groups; runs and reports go there too.",
 )
 
 metric_option = click.option(
@@ -83,23 +83,25 @@ baseline_option = click.option(
 variant_option = click.option(
     "--variant",
     shell_complete=completion.variants,
-    help="The variant to ask; default: the best by the experiment's metric.",
+    help="The variant to use; default: the best by the experiment's metric.",
 )
 run_option = click.option(
-    "--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest."
+    "--run",
+    "run_id",
+    help="The launch (one 'seedbed run') to use, by its id or the start of its id; default: the latest.",
 )
 data_set_option = click.option(
     "--data-set",
     shell_complete=completion.listed_data_sets,
-    help="Of a launch over several data sets: the one that is asked about.",
+    help="Which data set to use, if the launch is over several.",
 )
 threshold_option = click.option(
     "--threshold",
     type=float,
     metavar="PROBABILITY",
-    help="Of two classes: from which probability on a row is of the rarer one; default: above 0.5, or what imbalance.after=threshold has tuned.",
+    help="With two classes, the probability from which a row is labelled as the rarer one; default: above 0.5, or what imbalance.after=threshold has tuned.",
 )
-seed_option = click.option("--seed", type=click.IntRange(0), help="One seed alone; default: all together.")
+seed_option = click.option("--seed", type=click.IntRange(0), help="Use this seed alone; default: all together.")
 
 
 def debug_option(command: Callable[..., Any]) -> Callable[..., Any]:

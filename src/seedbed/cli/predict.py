@@ -92,7 +92,7 @@ class FileOptions:
         for item in parse(in_grammar(overrides)):
             if item.key_or_group not in known:
                 raise ConfigError(
-                    f"Override {item.input_line!r}: it says nothing of how --file is read, {near_misses(item.key_or_group, known)}"
+                    f"Override {item.input_line!r}: it does not say how --file is read, {near_misses(item.key_or_group, known)}"
                 )
             given[known[item.key_or_group]] = item.value()
         text, decimal = given.pop("text", None), given.pop("decimal", "point")

@@ -119,8 +119,8 @@ def _refuse_unfit(trained: TrainedRecommender) -> None:
     """Raise ``ConfigError`` where no new user's factors can be fitted to ratings."""
     if not trained.task.PREDICTS_RATINGS:
         raise ConfigError(
-            f"--ratings: variant {trained.name!r} ranks items and predicts no ratings, so that no new user "
-            "can be fitted to ratings. Ask for what is like an item that they like, with --similar-to, or name an "
+            f"--ratings: variant {trained.name!r} ranks items and predicts no ratings, so a new "
+            "user cannot be fitted to ratings. Ask for items like one that they like, with --similar-to, or name an "
             "experiment that predicts ratings, such as fastai_collab."
         )
     if not all(
@@ -138,7 +138,7 @@ def _read_ratings(path: Path, table: RatingTable) -> GivenRatings:
     records = open_records(path, Reading(header=False, bad_lines="drop"))
     if records.dropped:
         raise DataError(
-            f"--ratings {path}: {'; '.join(records.found.dropped_sentences())}. Mend the file: every line has as many fields as "
+            f"--ratings {path}: {'; '.join(records.found.dropped_sentences())}. Fix the file: every line has as many fields as "
             "the first one, and a title with a comma stands in quotes."
         )
     columns = records.strings(range(len(records.columns)))
@@ -163,7 +163,7 @@ def _read_ratings(path: Path, table: RatingTable) -> GivenRatings:
             raise DataError(f"{place} {table.item_names[row - 1]!r} is rated twice. Leave one of the two out.")
         rows[row] = _rating(value, table, place)
     if not rows:
-        raise DataError(f"--ratings {path}: no rating stands below its header line. Give at least one.")
+        raise DataError(f"--ratings {path}: there are no ratings below its header line. Give at least one.")
     return GivenRatings(np.array(list(rows), dtype=np.intp), np.array(list(rows.values())))
 
 
@@ -171,7 +171,7 @@ def _rating(value: str, table: RatingTable, place: str) -> float:
     low, high = table.rating_range
     rating = number(seen(value))
     if rating is None or not low <= rating <= high:
-        raise DataError(f"{place} {value!r} is no rating from {low:g} to {high:g}, as {table.name} has them.")
+        raise DataError(f"{place} {value!r} is not a rating from {low:g} to {high:g}, as {table.name} has them.")
     return rating
 
 

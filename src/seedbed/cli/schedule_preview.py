@@ -114,5 +114,5 @@ def _refuse_foreign(typed: Sequence[Override]) -> None:
             raise ConfigError(f"Override {override.input_line!r}: the schedule is the command's first argument.")
         if key.split(".")[0] not in GROUPS:
             raise ConfigError(
-                f"Override {override.input_line!r}: {key} is no setting of {', '.join(GROUPS)}, by which alone a schedule goes."
+                f"Override {override.input_line!r}: {key} is not a setting of {', '.join(GROUPS)}, which are all that a schedule depends on."
             )

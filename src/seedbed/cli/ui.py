@@ -41,7 +41,7 @@ def serve(
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise TrackingError(
-                f"--port {port}: something answers there already. Take another one, such as --port {port + 1}."
+                f"--port {port}: that port is in use already. Choose another, such as --port {port + 1}."
             )
     command = [
         sys.executable, "-m", "mlflow", "server", "--backend-store-uri", served, "--host", "127.0.0.1", "--port", str(port),

@@ -39,8 +39,8 @@ def build(config: Mapping[str, Any], place: str) -> Any:
 
 
 _ARGUMENTS = (
-    " (The keys of the config node are the arguments of its _target_; what is called later, such as a function, has "
-    "_partial_: true.)"
+    " (The keys of the config node are the arguments of its _target_; for something that is called later, such as a "
+    "function, add _partial_: true.)"
 )
 PACKAGES = {"imblearn": "imbalanced-learn", "sklearn": "scikit-learn", "torch": "torch"}
 """Of which two versions may not fit: modules and the names under which they are installed."""

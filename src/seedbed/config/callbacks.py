@@ -14,13 +14,13 @@ OBSERVERS = ("DeviceStatsMonitor", "LearningRateMonitor", "ThroughputMonitor")
 BASES = ("Callback", "LambdaCallback")
 """Lightning's that do only what a user gives them to do."""
 
-_WEIGHTS = "nothing takes its place, as the weights of a stack belong to several seeds"
+_WEIGHTS = "there is nothing to replace it, as the weights of a stack belong to several seeds"
 _CHECKPOINTS = "select=best tests each seed's best epoch by monitor, and tracking.checkpoints keeps each seed's weights"
-_SHOWN = "seedbed shows by itself what is trained"
+_SHOWN = "seedbed shows progress by itself"
 INSTEAD = {
     "EarlyStopping": "patience stops each seed by its own values of monitor",
     "ModelCheckpoint": _CHECKPOINTS,
-    "OnExceptionCheckpoint": "a run that was broken off goes on with the missing seeds when it is typed again",
+    "OnExceptionCheckpoint": "type an interrupted run again, and it goes on with the missing seeds",
     "Checkpoint": _CHECKPOINTS,
     "Timer": "trainer.max_epochs and trainer.max_steps say how long each seed trains, and the seconds that it took are recorded",
     "LearningRateFinder": "'seedbed lr-find' tests rates, and with optimizer.lr=auto each seed trains at the one that it finds",
@@ -70,11 +70,11 @@ def refuse_acting(kind: Any, place: str, target: str) -> None:
             continue
         if name in INSTEAD:
             raise ConfigError(
-                f"{place}: {what} is not taken where the seeds of a variant are trained as one stack, which callbacks "
-                f"only observe: {INSTEAD[name]}. Leave it out."
+                f"{place}: {what} is not allowed where the seeds of a variant are trained as one stack, which callbacks "
+                f"may only observe: {INSTEAD[name]}. Leave it out."
             )
         raise ConfigError(
-            f"{place}: {what} is not known to leave a stack of seeds as it is. Of Lightning's callbacks "
+            f"{place}: {what} may change a stack of seeds, which callbacks may only observe. Of Lightning's callbacks "
             f"{', '.join(OBSERVERS)} do; take one of them, or a class of your own derived from pytorch_lightning.Callback."
         )
 

@@ -60,7 +60,7 @@ def _lacking(config: Mapping[str, Any]) -> str:
         node: Any = config
         for part in key.split("."):
             if not isinstance(node, Mapping):
-                return f"{key.rpartition('.')[0]}={shown(node)}, which is no mapping. Leave it out for what is usual"
+                return f"{key.rpartition('.')[0]}={shown(node)}, which is not a mapping. Leave it out for what is usual"
             if part not in node:
                 return f"{key} is taken away. Give it a value, or leave out what takes it away, ~{key}"
             node = node[part]
@@ -85,7 +85,7 @@ def _check_values(config: Mapping[str, Any]) -> None:
     check_watched(config, metrics)
     split, tested = test_part(config["split"])
     require(tested is not False or config["select"] == "last", "select", config["select"],
-             f"last where there are no test rows ({split}): the value of the epoch that validation likes best is no fair estimate")  # fmt: skip
+             f"last where there are no test rows ({split}): the validation value of the epoch that is best on validation rows is not a fair estimate")  # fmt: skip
     task = str(config["task"]["_target_"]).rpartition(".")[2]
     check_metric(shown(config["report"]["metric"]), metrics, task, split, tested)
     ReportSettings.of(config)
@@ -102,7 +102,7 @@ def seeds_of(value: Any) -> tuple[int, ...]:
         repeated = sorted({seed for seed in value if value.count(seed) > 1})
         if not repeated:
             return tuple(value)
-        raise ConfigError(f"seeds={value}: seed {repeated[0]} stands there twice. {remedy}")
+        raise ConfigError(f"seeds={value}: seed {repeated[0]} appears twice. {remedy}")
     raise ConfigError(
         f"seeds={shown(value)}: not a number of seeds from 1 on, nor a list of numbers from 0 on. {remedy}"
     )
@@ -160,7 +160,7 @@ def _how_to_leave_out(node: str, unknown: Sequence[Unknown], composed: DictConfi
     key = _without_positions(unknown[0].key)
     dropped = " ".join(f"~{item.key}" for item in unknown if item.key.rpartition(".")[0] == node)
     by_file = OmegaConf.select(request.base.own_settings, key, throw_on_missing=False) is not None
-    whose = f"{request.base.place} sets it" if by_file else f"The config that is chosen for {node} sets it"
+    whose = f"{request.base.place} sets it" if by_file else f"The config chosen for {node} sets it"
     return f" {whose}: leave it out by {dropped}."
 
 

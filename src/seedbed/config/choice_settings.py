@@ -53,7 +53,7 @@ def has_other_target(by_file: DictConfig, group: str, choice: DictConfig) -> boo
 def note(name: str, group: str, choice: str, left_out: Sequence[Setting]) -> str:
     """A sentence about what the file of experiment ``name`` sets for its own choice of the group."""
     settings = ", ".join(f"{setting.key}={_text(setting.value)}" for setting in left_out)
-    return f"{group}={choice} does not take what experiments/{name}.yaml sets for its own choice, which is left out: {settings}."
+    return f"experiments/{name}.yaml sets these for its own choice of {group}, and {group}={choice} has no such settings, so they are left out: {settings}."
 
 
 def leave_out(

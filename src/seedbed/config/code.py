@@ -118,8 +118,8 @@ def check_code(recipe: Mapping[str, Any]) -> None:
     for top, place in not_found(recipe).items():
         if top == "__main__":
             raise ConfigError(
-                f"{place}: the code of __main__, here that of a notebook, a shell or a command, is in no file that could be "
-                "read, so that a change of it would not be noticed. Put what it names into a module, such as mynet.py in the "
+                f"{place}: the code of __main__, here that of a notebook, a shell or a command, is not in a file that "
+                "could be read, so a change to it would not be noticed. Put what it names into a module, such as mynet.py in the "
                 "folder that --config-dir names, and write mynet in place of __main__."
             )
         if any((project_folder() / name).exists() for name in (f"{top}.py", top)):
@@ -524,7 +524,7 @@ def _parsed(file: Path, content: bytes) -> ast.Module:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise ConfigError(
-            f"{file}{line}: this is no Python that can be read: {' '.join(reason.split())}. Mend the file; it must be "
+            f"{file}{line}: this is not valid Python: {' '.join(reason.split())}. Fix the file; it must be "
             "UTF-8, or name its encoding in its first line."
         ) from error
 

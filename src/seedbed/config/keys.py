@@ -130,7 +130,7 @@ def _unknown_keys(config: Mapping[str, Any], referred_to: Collection[str]) -> It
         node = config.get(name)
         if isinstance(node, Mapping) and node and "_target_" not in node:
             yield Unknown(
-                f"{name}.{next(iter(node))}", f"nothing is chosen for it to be a setting of. {where_to_choose(name)}"
+                f"{name}.{next(iter(node))}", f"nothing is chosen that has this setting. {where_to_choose(name)}"
             )
         if name == "imbalance" and isinstance(node, Mapping):
             yield from _unknown_arguments(node.get(AFTER), f"{name}.{AFTER}")
@@ -203,7 +203,7 @@ def _beyond(node: Any, known: Collection[str], prefix: str) -> Iterator[Unknown]
         if key not in known:
             swept = prefix == "search." and key in OF_OPTUNA_SWEEPER
             why = _why_not(key) if swept else f"there is no such setting, {near_misses(str(key), known)}"
-            why = f"it stands beside {prefix[:-1]}: write {key}." if key in NAMED else why
+            why = f"it belongs beside {prefix[:-1]}, not in it: write {key}." if key in NAMED else why
             yield Unknown(f"{prefix}{key}", why)
 
 

@@ -42,7 +42,7 @@ def refuse_as_network(kind: Any, target: Any) -> None:
         return
     what = f"{target} is" if str(target).endswith(f".{kind.__name__}") else f"{target} gives {kind.__name__},"
     raise ConfigError(
-        f"model._target_: {what} a LightningModule. Of it seedbed would use forward as a network, and nothing else: its "
+        f"model._target_: {what} a LightningModule. seedbed would use only its forward, as a network: its "
         "training_step, configure_optimizers, hooks and callbacks would never run, since the experiment's task, optimizer, "
         "schedule and trainer say how networks are trained. To train it as it is, name it as module._target_ of an experiment with "
         "task=lightning. Or name the plain network inside it as model._target_, or derive the class from torch.nn.Module."
@@ -70,10 +70,10 @@ def why_no_task(kind: type) -> str:
         "for a loss or metrics of your own derive a class from seedbed.tasks.base.Task, or from a task that is there"
     )
     if not is_lightning_module(kind):
-        return f"it is no task of seedbed's. Take one, such as task=classification; {instead}."
+        return f"it is not a task of seedbed's. Take one, such as task=classification; {instead}."
     return (
         "it is a LightningModule for one network, and a task of seedbed's trains and measures the networks of all seeds at "
         "once: its training_step, configure_optimizers and hooks cannot be used. To train it as it is, name it as module._target_ "
-        "of an experiment with task=lightning. Or name the plain network inside it as model._target_, and take a task such as "
+        "of an experiment with task=lightning. Or name the plain network inside it as model._target_, and use a task such as "
         f"task=classification; {instead}."
     )

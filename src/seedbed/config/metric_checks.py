@@ -44,7 +44,7 @@ def metrics_of(task: Mapping[str, Any]) -> Declared:
             f"left out: {kind.__name__} computes none but its own metrics, and Classification and Regression take those of a user")  # fmt: skip
     for name, entry in own.items():
         place = f"task.own_metrics.{name}"
-        require(name not in built_in, place, entry, "called otherwise: the task has a metric of that name")
+        require(name not in built_in, place, entry, "a different name: the task has a metric of that name")
         wanted = wanted_of_own(name, [other for other in (*built_in, *own) if other != name])
         require(not wanted, place, entry, wanted)
         shape = isinstance(entry, dict) and isinstance(entry.get("function"), dict)

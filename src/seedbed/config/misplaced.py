@@ -56,12 +56,12 @@ def refuse_no_choice(items: Sequence[Override], groups: Mapping[str, set[str]], 
         key, value, place = item.key_or_group, item.value(), f"Override {item.input_line!r}{whose}"
         if key in groups and not isinstance(value, str) and value is not None and shown(value) in groups[key]:
             raise ConfigError(
-                f"{place}: to Hydra {shown(value)} is no name. Write it in quotes: \"{key}='{shown(value)}'\"."
+                f"{place}: to Hydra {shown(value)} is not a name. Write it in quotes: \"{key}='{shown(value)}'\"."
             )
         if key in groups and item.is_add() and isinstance(value, str) and "/" not in key:
             raise ConfigError(f"{place}: something is chosen for {key} already. Write {key}={shown(value)}.")
         if item.package is not None:
-            raise ConfigError(f"{place}: a choice stands at its own place only. Leave out '@{item.package}'.")
+            raise ConfigError(f"{place}: a choice goes to its own place only. Leave out '@{item.package}'.")
 
 
 def refuse_shadowed(folders: Sequence[Path]) -> None:
@@ -113,7 +113,7 @@ def refuse_collisions(parsed: Sequence[Override], named: Mapping[str, Sequence[s
         if hit:
             raise ConfigError(
                 f"Override {override.input_line!r} changes what {kind.name}{'s' if len(hit) > 1 else ''} "
-                f"{', '.join(hit)} set{'' if len(hit) > 1 else 's'} for {'itself' if len(hit) == 1 else 'themselves'}: the result would stand under a wrong name. "
+                f"{', '.join(hit)} set{'' if len(hit) > 1 else 's'} for {'itself' if len(hit) == 1 else 'themselves'}: the result would be recorded under the wrong name. "
                 f"Pick {kind.name}s with {kind.key}=NAME, or write a new {kind.name} into the experiment file."
             )
     for name, own in named.items():
@@ -131,7 +131,7 @@ def refuse_overlap(data_set: str, own: Sequence[str], variants: Mapping[str, Seq
             if clash := next((item for item in parse_single(own) if _changes(theirs.key_or_group, item)), None):
                 raise ConfigError(
                     f"Variant {variant!r} sets {theirs.input_line!r}, and data set {data_set!r} sets {clash.input_line!r}: which of "
-                    "the two is meant? Take one of them back."
+                    "the two is meant? Remove one of them."
                 )
 
 

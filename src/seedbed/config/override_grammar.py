@@ -146,7 +146,7 @@ def _refuse_no_list(overrides: Any) -> None:
         raise ConfigError(f"overrides={overrides!r}: give a list of overrides, such as [{example}].")
     for text in overrides:
         if not isinstance(text, str):
-            raise ConfigError(f'overrides: {text!r} is no text. Each one is text, such as "seeds=30".')
+            raise ConfigError(f'overrides: {text!r} is not text. Each one is text, such as "seeds=30".')
         check_storable(f"Override '{text}'", text)
 
 

@@ -204,7 +204,7 @@ def _check_class(node: Any, place: str, base: str, package: str = "") -> str:
         return package
     found = package_of(kind, base)
     if not found:
-        raise ConfigError(f"{place}._target_={target}: it is no {base}. {_INSTEAD_OF_CLASS[base]}")
+        raise ConfigError(f"{place}._target_={target}: it is not a {base}. {_INSTEAD_OF_CLASS[base]}")
     if package and found != package:
         raise ConfigError(
             f"{place}._target_={target}: it is of the package {found}, and the module of {package}: the classes of one know "
@@ -236,7 +236,7 @@ def _check_trainer(trainer: Mapping[str, Any], package: str) -> None:
         if key not in known:
             raise ConfigError(f"trainer.{key}: Trainer of {package} has no such argument, {near_misses(key, known)}")
     count = trainer.get("seeds_at_once", "auto")
-    require(count == "auto" or is_whole(count), "trainer.seeds_at_once", count, "auto, or a whole number from 1 on: so many processes train a seed each")  # fmt: skip
+    require(count == "auto" or is_whole(count), "trainer.seeds_at_once", count, "auto, or a whole number from 1 on: the number of processes, each of which trains one seed at a time")  # fmt: skip
 
 
 def _check_metrics(config: Mapping[str, Any]) -> None:

@@ -51,7 +51,7 @@ def _one_of(group: str, options: Sequence[Any]) -> str:
     if not options:
         return f"a config group has one choice, and this list has none. Name one, such as {key}=CHOICE"
     ways = " or ".join(f"{key}={shown(option)}" for option in options[:3])
-    return f"a config group has one choice, of several the last one alone would count. Pick one, {ways}" if len(options) > 1 else f"a config group has one choice, which is no list. Write {ways}"  # fmt: skip
+    return f"a config group has one choice: of several, only the last would count. Pick one, {ways}" if len(options) > 1 else f"a config group has one choice, which is not a list. Write {ways}"  # fmt: skip
 
 
 def _lists(

@@ -48,7 +48,7 @@ def _explanations(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> Iterator
     if "'\\t'" in problem:
         yield f"line {at + 1} begins with a tab, and YAML takes blanks only. Put blanks in its place."
     if "duplicate key" in problem:
-        yield f"{place}: {problem.removeprefix('found duplicate key ')} stands there twice. Rename one of the two, or remove it."
+        yield f"{place}: {problem.removeprefix('found duplicate key ')} appears twice. Rename one of the two, or remove it."
     before = lines[at - 1] if 0 < at <= len(lines) else ""
     if "mapping values are not allowed" in problem and ":" not in before and _indent(before) == _indent(line):
         place_of_first, problem = f"line {at} ({before.strip()})", "could not find expected ':'"
@@ -142,7 +142,7 @@ def refuse_misread(path: Path, place: str, groups: Mapping[str, Collection[str]]
     defaults = content.get("defaults", []) if isinstance(content, dict) else []
     if not isinstance(defaults, list):
         raise ConfigError(
-            f"{place}: defaults is no list. Write each choice on a line of its own with '- ' before it, as in "
+            f"{place}: defaults is not a list. Write each choice on a line of its own with '- ' before it, as in "
             "'- override /model: mlp'."
         )
     for number, line in enumerate(text.splitlines(), start=1):
@@ -208,7 +208,7 @@ def _mistakes_of_text(entry: str, groups: Mapping[str, Collection[str]]) -> Iter
     words = entry.removeprefix("override ").replace("=", " ").split()
     group = words[0].lstrip("/") if words else ""
     if group in groups and len(words) == 2:
-        yield f"'{entry}', which is no choice. Write 'override /{group}: {words[1]}'."
+        yield f"'{entry}', which is not a choice. Write 'override /{group}: {words[1]}'."
 
 
 def _mistakes_of_choice(key: str, choice: Any, groups: Mapping[str, Collection[str]]) -> Iterator[str]:
@@ -243,7 +243,7 @@ def are_lists(named: Any) -> bool:
 def why_no_lists(named: Any, example: str) -> str:
     """Which of the named lists of overrides is none, and how it is written right; what is no mapping by an ``example``."""
     if not isinstance(named, dict):
-        return f"{shown(named)} is no mapping of names to lists of overrides. Write {example}."
+        return f"{shown(named)} is not a mapping of names to lists of overrides. Write {example}."
     return next(why for name, own in named.items() if (why := _why_no_list(name, own)))
 
 
@@ -259,7 +259,9 @@ def _why_no_list(name: Any, own: Any) -> str:
             (pair,) = list(item.items())[:1] or [("", None)]
             return f"{name}: to YAML {_as_written(pair)!r} is a mapping, and no override. Write {_override(pair)}"
         if not isinstance(item, str):
-            return f"{name}: {shown(item)} is no override. Write key=value, in quotes where that is a number to YAML."
+            return (
+                f"{name}: {shown(item)} is not an override. Write key=value, in quotes where that is a number to YAML."
+            )
     return ""
 
 

@@ -175,7 +175,7 @@ class ColumnKinds:
                 features = [records.columns[each] for each in chosen]
                 name = records.columns[at]
                 raise ConfigError(
-                    f"data.columns.{name}: {name!r} is no feature here, {near_misses(name, features)} Leave it out."
+                    f"data.columns.{name}: {name!r} is not a feature here, {near_misses(name, features)} Leave it out."
                 )
         return asked
 
@@ -297,7 +297,7 @@ def _as_asked(
         remedy = f"none of true/false, yes/no, t/f, 1/0. A column of any values: {setting(name, CATEGORY)}."
     else:
         column = Column(name, ORDERED, tuple(kind))
-        remedy = f"not in the order [{', '.join(kind)}]. Add it there, or mend the file."
+        remedy = f"not in the order [{', '.join(kind)}]. Add it there, or fix the file."
     others = np.flatnonzero(column.numbers_of(written, missing) == UNKNOWN)
     if len(others):
         row = int(others[0])

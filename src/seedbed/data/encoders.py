@@ -106,7 +106,7 @@ def check_encoder(encoder: Any) -> Encoder:
     if isinstance(encoder, FittedEncoder) or callable(getattr(encoder, "encode", None)):
         return encoder  # type: ignore[no-any-return]
     raise ConfigError(
-        f"data.encoder: {type(encoder).__name__} is no encoder of texts. Choose one by data/encoder=use, or name a class "
+        f"data.encoder: {type(encoder).__name__} is not an encoder of texts. Choose one by data/encoder=use, or name a class "
         "with name, dimensions and encode(texts, progress), or one derived from seedbed.data.encoders.FittedEncoder."
     )
 
@@ -183,7 +183,7 @@ class SentenceTransformerEncoder:
         if find_spec("sentence_transformers") is None:
             raise ConfigError(
                 "data/encoder=sentence_transformers: the package is not installed. Type "
-                "pip install 'seedbed[sentence-transformers]', or take data/encoder=use."
+                "pip install 'seedbed[sentence-transformers]', or use data/encoder=use."
             )
         self.folder = expanded(model) if expanded(model).is_dir() else None
         if self.folder is None and model.startswith(("/", ".", "~")):
@@ -245,7 +245,7 @@ class SentenceTransformerEncoder:
             return self._described(local=False).parent.name
         except (OSError, ValueError) as error:
             raise DataError(
-                f"data.encoder.model={self.model}: neither on this machine nor to be had from the hub "
+                f"data.encoder.model={self.model}: neither on this machine nor available from the hub "
                 f"({' '.join(str(error).split())[:200]}). Check the name, fetch it where the hub can be reached, or name "
                 "a folder that holds it: data.encoder.model=FOLDER."
             ) from error

@@ -86,7 +86,7 @@ class FeatureCsv:
         require_choice("data.missing", missing, MISSING)
         if scaler is not None and not all(hasattr(scaler, part) for part in ("fit", "transform", "get_params")):
             raise ConfigError(
-                f"data.scaler: {type(scaler).__name__} is no transformer of scikit-learn's kind. Name one in "
+                f"data.scaler: {type(scaler).__name__} is not a transformer of scikit-learn's kind. Name one in "
                 "data.scaler._target_, such as sklearn.preprocessing.StandardScaler, or set data.scaler=null."
             )
         self.missing = missing
@@ -230,7 +230,7 @@ class FeatureCsv:
             name = records.columns[chosen[column]]
             raise DataError(
                 f"{self.path}: column {name!r} is {values[row, column]:g} in {records.place(int(row))}, which is infinite in 32 "
-                f"bits ({np.isinf(features).sum()} such values in all). Mend the file, or leave the column out: "
+                f"bits ({np.isinf(features).sum()} such values in all). Fix the file, or leave the column out: "
                 f"{self._excluding([name])}."
             )
         return values + 0.0, replace(read, named_missing=read.named_missing + named_missing), decimal
@@ -346,5 +346,5 @@ def _transformed(transformer: Pipeline, features: np.ndarray, outcomes: np.ndarr
     except (ValueError, TypeError) as error:
         raise ConfigError(f"data.scaler cannot transform these features: {' '.join(str(error).split())}") from error
     if made.ndim != 2 or not np.isfinite(made).all():
-        raise ConfigError("data.scaler gives values that are no finite numbers. Take another one, or null.")
+        raise ConfigError("data.scaler gives values that are not finite numbers. Use another one, or null.")
     return made

@@ -71,7 +71,7 @@ class Look:
 
     def describe(self) -> str:
         how = {
-            "crop": "scaled to fill that, what juts out cut off evenly",
+            "crop": "scaled to fill that, with the excess cropped evenly",
             "pad": "scaled to lie in that, with black bars",
             "stretch": "stretched to that, whatever their shape",
         }[self.fit]
@@ -157,7 +157,7 @@ class ImageFolder:
         notes += look_alikes([file.label for file in files], "to join them, move their pictures into one folder.")
         if passed_over:
             notes.append(
-                f"{len(passed_over)} other files passed over, by their names no pictures (first: {readable(passed_over[0])})."
+                f"{len(passed_over)} other files skipped, as their names are not those of pictures (first: {readable(passed_over[0])})."
             )
         return picture_table(
             stored,
@@ -207,7 +207,7 @@ class ImageFolder:
             passed_over += [str(path.relative_to(self.path)) for path in files if path.suffix.lower() not in known]
             if not pictures:
                 raise DataError(
-                    f"{folder} is a class by its place, and holds no picture ({len(files)} other files). Put its pictures "
+                    f"{folder} is where a class should be, but holds no picture ({len(files)} other files). Put its pictures "
                     "there, or remove the folder."
                 )
             all_pictures += [PictureFile(path, folder.name, part) for path in pictures]
@@ -279,7 +279,7 @@ class ImageFolder:
             listed = "; ".join(f"{readable(name)} ({why})" for name, why in list(bad.items())[:SHOWN])
             more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
             raise DataError(
-                f"{self.path}: {len(bad)} of {len(files)} files are no readable pictures: {listed}{more}. Mend or remove "
+                f"{self.path}: {len(bad)} of {len(files)} files are not readable pictures: {listed}{more}. Fix or remove "
                 "them, or leave them out: data.bad_files=drop."
             )
         return bad

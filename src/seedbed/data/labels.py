@@ -197,9 +197,7 @@ def classes_of(labels: Sequence[str], place: str) -> tuple[str, ...]:
     """
     counts = Counter(labels)
     if not counts:
-        raise DataError(
-            f"{place}: no row has all that is needed, each lacks a value. Name other columns or another file."
-        )
+        raise DataError(f"{place}: every row lacks a value that is needed. Name other columns or another file.")
     if len(counts) == 1:
         raise DataError(
             f"{place} holds one class only, {labels[0]!r} in all {len(labels)} rows. Name the column of "
@@ -234,7 +232,7 @@ def _of_unseen(cleaned: Sequence[str], names: Sequence[str], rows: Sequence[int]
     first = next((row for row in rows if unseen_in(cleaned[row])), rows[0])
     what = (unseen_in(cleaned[first]) or unseen_in(names[first]) or ["blanks"])[0]
     return (
-        f"{rows_of(len(rows))} with labels that differ from others of the file only in what is not seen (such as {what} in "
+        f"{rows_of(len(rows))} with labels that differ from others in the file only in invisible characters (such as {what} in "
         f"record {first + 1}): joined with {', '.join(repr(name) for name in dict.fromkeys(names[row] for row in rows))}."
     )
 

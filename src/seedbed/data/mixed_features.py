@@ -199,7 +199,7 @@ def _prepared(unfitted: ColumnTransformers, values: np.ndarray, outcomes: np.nda
     except (ValueError, TypeError) as error:
         raise ConfigError(f"data.scaler cannot transform these features: {' '.join(str(error).split())}") from error
     if not np.isfinite(rows).all():
-        raise ConfigError("data.scaler gives values that are no finite numbers. Take another one, or null.")
+        raise ConfigError("data.scaler gives values that are not finite numbers. Use another one, or null.")
     layout = fitted.layout
     categorical = range(rows.shape[1] - len(layout.booleans) - len(layout.categories), rows.shape[1])
     return Prepared(fitted.encode(rows), by_column=ByColumn(rows, tuple(categorical), fitted.encode))

@@ -171,7 +171,7 @@ def _parsed_block(path: Path, block: bytes, layout: Layout, line: int) -> pd.Dat
         number, text = _misfit(block, layout, line)
         raise DataError(
             f"{path}, line {number} is {text!r}, no rating: a user, a movie, a rating and a timestamp between "
-            f"{layout.separator.decode()!r} are expected. Mend the line, or replace the file by the original."
+            f"{layout.separator.decode()!r} are expected. Fix the line, or replace the file by the original."
         ) from error
     return frame
 
@@ -300,7 +300,7 @@ def _parsed_lines(path: Path, parse: Callable[[str], tuple[int, Parsed]], what: 
             yield parse(line.removesuffix("\r"))
         except (ValueError, csv.Error) as error:
             raise DataError(
-                f"{path}, line {number} is {line[:60]!r}, no {what} as this file has them. Mend the line, or replace "
+                f"{path}, line {number} is {line[:60]!r}, no {what} as this file has them. Fix the line, or replace "
                 "the file by the original."
             ) from error
 

@@ -72,7 +72,7 @@ class OfficialSplit(Split):
         if len(val) and self.val != "auto":
             raise ConfigError(
                 f"split.val={self.val}: {table.name} has a published validation part of {len(val)} rows. Set "
-                "split.val=auto, or take split=per_seed, which draws from all rows."
+                "split.val=auto, or use split=per_seed, which draws from all rows."
             )
         if len(val) == 0:
             train, val = self._drawn(table, train, seed if self.per_seed else self.seed)
@@ -80,7 +80,7 @@ class OfficialSplit(Split):
         if not present.all() and table.targets is None:
             raise DataError(
                 f"{table.name}: the published training part has {none_of(table.classes, present)}, so that nothing can learn "
-                "to tell it from others. Take split=per_seed, which draws from all rows, or leave the class out."
+                "to tell it from others. Use split=per_seed, which draws from all rows, or leave the class out."
             )
         notes = notes_on_classes(table, {"validation": val, "test": test})
         return Rows(narrow(train), narrow(val), narrow(test), notes=notes)
@@ -155,7 +155,7 @@ class AsPublished(Split):
         for what, size in sizes.items():
             if size < self.batch_size:
                 raise DataError(
-                    f"{table.name}: {max(size, 0)} rows to {what} are no whole batch of {self.batch_size} "
+                    f"{table.name}: {max(size, 0)} rows to {what} are not a whole batch of {self.batch_size} "
                     f"(split.val={self.val} of {len(rows)} training rows). Lower split.val or trainer.batch_size."
                 )
         passes = ReshuffledPasses(seed, self.val, self.buffer, self.batch_size, rows)
@@ -172,7 +172,7 @@ class AsPublished(Split):
         return (
             "ROWS MIX as published (split=as_published): every training pass and every validation pass shuffles the "
             f"training part anew (buffer {self.buffer}) before the first {self.val} rows are taken to validate and the "
-            f"others to train, so that validation is no measure of unseen rows. Under seed {passes.seed}, "
+            f"others to train, so that validation does not measure performance on unseen rows. Under seed {passes.seed}, "
             f"{passes.trained(0)} of the {batches['validate']} rows that validate after the first epoch have trained in it, "
             f"and {passes.trained(1)} of those after the second. Batches that are not whole are dropped: "
             f"{batches['train']} of {sizes['train']} rows train, {batches['validate']} of {sizes['validate']} validate and "
@@ -230,7 +230,7 @@ def published_parts(table: Any, name: str) -> np.ndarray:
     parts: np.ndarray | None = getattr(table, "parts", None)
     if parts is None or not (parts == TEST).any() or not (parts == TRAIN).any():
         raise DataError(
-            f"split={name}: {table.name} has no published test part. Take split=per_seed, which draws one; of pictures of "
+            f"split={name}: {table.name} has no published test part. Use split=per_seed, which draws one; of pictures of "
             "your own (data=image_folder), the folders train/ and test/ are such parts."
         )
     return parts

@@ -60,7 +60,7 @@ def name_notes(what: str, names: Iterable[str]) -> list[str]:
     if cut:
         notes.append(
             f"{rows_of(sum(cut.values()))} name their {what} by a number in scientific notation, such as {next(iter(cut))!r}: "
-            f"digits that told {what}s apart may be lost. Write the file anew with whole numbers or texts there."
+            f"digits that told {what}s apart may be lost. Write the file again with whole numbers or texts there."
         )
     absent = {name: rows for name, rows in counts.items() if name in NO_LABEL}
     if absent:

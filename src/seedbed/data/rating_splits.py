@@ -126,7 +126,7 @@ class LeaveNOut(RatingSplit):
         """
         if not all(isinstance(number, int) and number >= 0 for number in (n, val)) or n + val == 0:
             raise ConfigError(
-                f"split.n={n}, split.val={val}: whole numbers of ratings of each user are meant, not both 0. Set "
+                f"split.n={n}, split.val={val}: give whole numbers of ratings per user, not both 0. Set "
                 "split.n=1 split.val=1 to test the last rating and validate the one before."
             )
         require_choice("split.order", order, ORDERS)
@@ -170,7 +170,7 @@ class LeaveNOut(RatingSplit):
         if few == len(table.user_names):
             raise DataError(
                 f"{table.name}: none of its {few} users has the {least} ratings that split.n={self.n} and "
-                f"split.val={self.val} ask for. Lower one of them, or take split=random."
+                f"split.val={self.val} ask for. Lower one of them, or use split=random."
             )
         if few:
             _log.info("%s: %d of %d users have fewer than %d ratings, and only train", table.name, few,
@@ -219,7 +219,7 @@ class Folds(RatingSplit):
         if name not in table.folds:
             raise DataError(
                 f"{table.name}: the published fold {name} (split.fold={self.fold}) is not there. Only movielens_100k has "
-                f"folds: put {name}.test of its archive beside u.data, or take split=random."
+                f"folds: put {name}.test of its archive beside u.data, or use split=random."
             )
         side = np.zeros(len(table.ratings), dtype=np.int8)
         side[table.folds[name]] = 1
@@ -294,7 +294,7 @@ class HeldOut(RatingSplit):
             if share > 0 and int(share * enough) == 0:
                 raise DataError(
                     f"{table.name}: split.{key}={share:g} of its {enough} {self.side}s with split.at_least="
-                    f"{self.at_least} ratings or more is not one. {self._more_held_out(table, key, share, enough)}"
+                    f"{self.at_least} ratings or more is less than one. {self._more_held_out(table, key, share, enough)}"
                 )
         return int(self.val * enough), int(self.test * enough)
 
@@ -327,7 +327,7 @@ def _sizes(table: RatingTable, val: float, test: float) -> tuple[int, int]:
     for key, share in (("val", val), ("test", test)):
         if share > 0 and int(share * rows) == 0:
             raise DataError(
-                f"{table.name}: split.{key}={share:g} of its {rows} ratings is not one. Raise split.{key}, or use more "
+                f"{table.name}: split.{key}={share:g} of its {rows} ratings is less than one. Raise split.{key}, or use more "
                 "data."
             )
     return int(val * rows), int(test * rows)

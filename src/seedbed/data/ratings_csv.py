@@ -181,7 +181,7 @@ class RatingsCsv:
         return (
             f"data.{worst}={self.columns[worst]}: no row of {self.path} is left, since "
             f"{rows_of(int(without.sum()))} of {len(without)} have no {worst}; its values begin {examples} "
-            f"({need}). Name another column, or mend the file."
+            f"({need}). Name another column, or fix the file."
         )
 
 
@@ -204,7 +204,7 @@ class Named:
         if not self.joined:
             return []
         count = f"1 {what} differs" if self.joined == 1 else f"{self.joined} {what}s differ"
-        return [f"{count} from another one only in what is not seen ({self.example}): joined with it."]
+        return [f"{count} from another one only in invisible characters ({self.example}): joined with it."]
 
 
 def _named(values: Sequence[str]) -> Named:

@@ -29,7 +29,7 @@ class SelectionSplit(Split):
         train, val = self.split.hold_out(table, rows.train, self.holdout, seed)
         if len(val) == 0:
             raise ConfigError(
-                f"search.holdout={self.holdout:g} of the {len(rows.train)} training rows of seed {seed} is not one. "
+                f"search.holdout={self.holdout:g} of the {len(rows.train)} training rows of seed {seed} is less than one. "
                 "Raise it, or set split.test."
             )
         return Rows(train, val, rows.test[:0])

@@ -92,7 +92,7 @@ def _own_copy(path: Path) -> tuple[Source, LabelledTexts]:
     if labels != sorted(CLASSES):
         raise DataError(
             f"{messages.place} holds {', '.join(map(repr, labels[:10]))}, where the SMS Spam Collection has "
-            f"{' and '.join(CLASSES)}. For texts of another kind, take data=text_csv."
+            f"{' and '.join(CLASSES)}. For texts of another kind, use data=text_csv."
         )
     rows = ", ".join(f"{messages.labels.count(label)} {label}" for label in CLASSES)
     note = (

@@ -187,7 +187,7 @@ def not_found(edition: Edition, tried: list[str]) -> DataError:
     """The error that says what was tried, each with its reason, and what to do by hand."""
     attempts = "; ".join(f"({number}) {attempt}" for number, attempt in enumerate(tried, 1))
     return DataError(
-        f"{edition.name}: the file {edition.file} cannot be had. Tried: {attempts}. By hand: take "
+        f"{edition.name}: the file {edition.file} could not be downloaded. Tried: {attempts}. By hand: take "
         f"{edition.origin.member} from {edition.origin.address} on a machine that reaches it and put it at "
         f"{cached_file(edition)}, or at {edition.name}/{edition.file} in a folder that SEEDBED_DATA or "
         f"data.root names; its SHA-256 must be {edition.digest}."

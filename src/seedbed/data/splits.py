@@ -144,7 +144,7 @@ class Split(ABC):
         """
         raise ConfigError(
             f"split: {type(self).__name__} gives no test rows, and does not say how to hold out others "
-            "(hold_out(table, train, share, seed)). Set split.test: a choice needs rows that it did not see."
+            "(hold_out(table, train, share, seed)). Set split.test: choosing needs rows that training did not see."
         )
 
 

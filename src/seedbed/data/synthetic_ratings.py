@@ -44,11 +44,11 @@ class SyntheticRatings:
         """
         for key, value in {"ratings": ratings, "users": users, "items": items, "factors": factors}.items():
             if value < 1:
-                raise ConfigError(f"data.{key}={value}: at least 1 is needed.")
+                raise ConfigError(f"data.{key}={value}: it must be at least 1.")
             if value > MOST:
                 raise ConfigError(f"data.{key}={value}: they would fill the memory. Give at most {MOST}.")
         if not noise >= 0:
-            raise ConfigError(f"data.noise={noise}: a standard deviation is not below 0.")
+            raise ConfigError(f"data.noise={noise}: a standard deviation cannot be below 0.")
         if not max(users, items) <= ratings <= users * items / 2:
             raise ConfigError(
                 f"data.ratings={ratings}: with data.users={users} and data.items={items} it must lie between "

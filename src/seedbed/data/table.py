@@ -230,6 +230,6 @@ def count_notes(counts: Mapping[str, int], first_dropped: str) -> list[str]:
         "dropped_without_item": "left out: no item",
         "dropped_without_rating": "left out: no rating",
         "dropped_without_timestamp": "left out: no timestamp",
-        "joined_overflow": "put together again: part of the text stood in columns without a name",
+        "joined_overflow": "put together again: part of the text was in columns without a name",
     }
     return [f"{rows_of(rows)} {said[what]}." for what, rows in counts.items() if rows and what in said]

@@ -82,7 +82,7 @@ def _unreadable(read: Numbers, place: str, target: str) -> str:
     rows = rows_of(int(read.unreadable.sum()))
     if all(map(_is_infinite, read.distinct)):
         return (
-            f"{place} is infinite, or beyond 32-bit floats, in {rows}: {read.shown()}. Mend the file, or leave these rows "
+            f"{place} is infinite, or beyond 32-bit floats, in {rows}: {read.shown()}. Fix the file, or leave these rows "
             "out of it."
         )
     remedy = read.remedy()
@@ -103,9 +103,7 @@ def refuse_constant(targets: Targets) -> None:
     """Raise ``DataError`` for targets without two different values, or none at all."""
     values = targets.values
     if len(values) == 0:
-        raise DataError(
-            f"{targets.place}: no row has all that is needed, each lacks a value. Name other columns or another file."
-        )
+        raise DataError(f"{targets.place}: every row lacks a value that is needed. Name other columns or another file.")
     if values.min() == values.max():
         raise DataError(
             f"{targets.place} holds one number only, {values[0]:g} in all {len(values)} rows. Name the column of the "

@@ -216,7 +216,7 @@ def _of_look_alikes(texts: Sequence[str], rows: Sequence[int]) -> list[str]:
         return []
     what = next((f" (such as {unseen[0]} in text {row + 1})" for row in rows if (unseen := unseen_in(texts[row]))), "")
     return [
-        f"{rows_of(len(rows))} with a text that looks like that of another row and has other characters{what}: kept on one "
+        f"{rows_of(len(rows))} with a text that looks like that of another row but has different characters{what}: kept on one "
         "side of a split with it."
     ]
 

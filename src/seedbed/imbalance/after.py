@@ -53,7 +53,7 @@ class After(ABC):
         """Raise a ``ConfigError`` where it cannot work on so many rows of each class, under one seed."""
         if self.OF_TWO_CLASSES and len(training) != 2:
             raise ConfigError(
-                f"imbalance/after: {self._name} works for two classes, and the data have {len(training)}. Take "
+                f"imbalance/after: {self._name} works for two classes, and the data have {len(training)}. Use "
                 "imbalance/after=prior_correction, logit_adjustment or recalibrate; or join classes with data.labels."
             )
         absent = [name for name, rows in validation.items() if rows == 0]
@@ -194,7 +194,7 @@ class PriorCorrection(After):
         if gone.any():
             raise ConfigError(
                 f"imbalance/after: {self._name} divides by the share of each class that is trained on, and the strategy leaves "
-                f"no row of {classes[int(gone.argmax())]!r}. Take another strategy, or imbalance/after=none."
+                f"no row of {classes[int(gone.argmax())]!r}. Use another strategy, or imbalance/after=none."
             )
 
     def fit(self, rows: ScoredRows) -> Adjustment:
@@ -227,7 +227,7 @@ class LogitAdjustment(After):
         if absent:
             raise ConfigError(
                 f"imbalance/after: {self._name} takes the logarithm of each class' share, and class {absent[0]!r} has no "
-                "training row. Take data or a split with training rows of it, or imbalance/after=none."
+                "training row. Use data or a split with training rows of it, or imbalance/after=none."
             )
 
     def fit(self, rows: ScoredRows) -> Adjustment:

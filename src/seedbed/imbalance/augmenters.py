@@ -260,7 +260,7 @@ class LibraryAugmenter(Augmenter):
         self.augmenter = self._built(augmenter) if isinstance(augmenter, Mapping) else augmenter
         if not callable(getattr(self.augmenter, "augment", None)):
             raise ConfigError(
-                f"imbalance.augmenter.augmenter={augmenter} is no augmenter of {self.library}: it has no augment(). "
+                f"imbalance.augmenter.augmenter={augmenter} is not an augmenter of {self.library}: it has no augment(). "
                 "Name a class of the library in its _target_."
             )
         self._unordered = self._draws_from_a_set()
@@ -268,7 +268,7 @@ class LibraryAugmenter(Augmenter):
             raise ConfigError(
                 f"imbalance.augmenter.augmenter: {self.name} draws from a set of words, and Python orders sets "
                 "differently in every process, so no seed could be repeated. Fix the order with the environment "
-                "variable PYTHONHASHSEED=0, or take another augmenter."
+                "variable PYTHONHASHSEED=0, or use another augmenter."
             )
 
     @property
@@ -294,7 +294,7 @@ class LibraryAugmenter(Augmenter):
         except importlib.metadata.PackageNotFoundError as error:
             raise ConfigError(
                 f"imbalance.augmenter: {self.library} is not installed. "
-                f"Install it, pip install 'seedbed[{self.library}]', or take imbalance=text_augment."
+                f"Install it, pip install 'seedbed[{self.library}]', or use imbalance=text_augment."
             ) from error
 
     def _built(self, config: Mapping[str, Any]) -> Any:

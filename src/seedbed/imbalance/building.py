@@ -18,7 +18,7 @@ def strategy_of(config: Mapping[str, Any]) -> Strategy:
     strategy = build(node, "imbalance")
     if not isinstance(strategy, Strategy):
         raise ConfigError(
-            f"imbalance._target_={node.get('_target_')} is no strategy. Derive the class from "
+            f"imbalance._target_={node.get('_target_')} is not a strategy. Derive the class from "
             "seedbed.imbalance.base.Strategy and override apply()."
         )
     strategy.after = after_of(config)
@@ -34,7 +34,7 @@ def after_of(config: Mapping[str, Any]) -> After | None:
     if not isinstance(after, After):
         named = node.get("_target_") if isinstance(node, Mapping) else node
         raise ConfigError(
-            f"imbalance.{AFTER}: {named} does not act on scores. Take a choice, such as imbalance/{AFTER}=threshold, or derive "
+            f"imbalance.{AFTER}: {named} does not act on scores. Use a choice, such as imbalance/{AFTER}=threshold, or derive "
             "the class from seedbed.imbalance.after.After and override fit()."
         )
     return after

@@ -75,7 +75,7 @@ def refuse_empty(rows_by_class: Mapping[str, int], place: str, so: str) -> None:
     empty = [name for name, count in rows_by_class.items() if count == 0]
     if empty:
         raise ConfigError(
-            f"{place}: class {empty[0]!r} has no training row, {so}. Take data or a split with training rows of it, or "
+            f"{place}: class {empty[0]!r} has no training row, {so}. Use data or a split with training rows of it, or "
             "another strategy, such as imbalance=none."
         )
 

@@ -32,7 +32,7 @@ class Focal(Strategy):
         if self.alpha is not None and len(rows_by_class) != 2:
             raise ConfigError(
                 f"imbalance.alpha={self.alpha}: it weighs the rarer of two classes, and these data have {len(rows_by_class)}. "
-                "Set imbalance.alpha=null, or take imbalance=class_balanced."
+                "Set imbalance.alpha=null, or use imbalance=class_balanced."
             )
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:

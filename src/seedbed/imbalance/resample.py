@@ -73,7 +73,7 @@ class Resample(Strategy):
         if not (isinstance(inputs, Vectors) or self._draws_blindly):
             raise ConfigError(
                 f"imbalance.sampler: {self._name} measures distances between rows or makes new rows between them, which "
-                f"takes vectors, and these rows are {type(inputs).__name__.lower()}. Take imbalance=oversample, "
+                f"takes vectors, and these rows are {type(inputs).__name__.lower()}. Use imbalance=oversample, "
                 "imbalance=undersample or imbalance=class_weights; or, for texts, an encoder that makes vectors, such as "
                 "data/encoder=use."
             )
@@ -82,13 +82,13 @@ class Resample(Strategy):
         if self._takes_categories and self._choice != fits:
             kind = NUMBER if self._choice == "smote_nc" and fits == "smote_n" else CATEGORY
             raise NotInTheData(
-                f"imbalance.sampler: {self._name} takes {TAKES[self._choice]}, and these rows are {TAKES[fits]}. Take "
+                f"imbalance.sampler: {self._name} takes {TAKES[self._choice]}, and these rows are {TAKES[fits]}. Use "
                 f"imbalance={fits}; or change the kind of a column, as in data.columns.zip={kind}."
             )
         if columns is not None and self._makes_rows and not self._takes_categories:
             raise NotInTheData(
                 f"imbalance.sampler: {self._name} makes new rows between others, and between two categories there is none. "
-                f"These rows are {TAKES[fits]}: take imbalance={fits}, or imbalance=oversample, undersample or class_weights."
+                f"These rows are {TAKES[fits]}: use imbalance={fits}, or imbalance=oversample, undersample or class_weights."
             )
 
     def apply(self, rows: TrainingRows, seed: int, encode: Encode | None) -> Resampled:
@@ -145,7 +145,7 @@ class Resample(Strategy):
     def _check_settings(self) -> None:
         if not hasattr(self.sampler, "fit_resample"):
             raise ConfigError(
-                f"imbalance.sampler: {self._name} is no sampler, it has no fit_resample. "
+                f"imbalance.sampler: {self._name} is not a sampler, it has no fit_resample. "
                 "Name one of imbalanced-learn's in imbalance.sampler._target_, such as imblearn.over_sampling.SMOTE."
             )
         params = self.sampler.get_params()
@@ -195,7 +195,7 @@ class Resample(Strategy):
         reason = without_addresses(" ".join(str(error).split()))
         return (
             f"imbalance.sampler: {self._name} refuses training rows {dict(rows_by_class)}: {reason.rstrip('.')}. "
-            "Change the sampler's settings or take another strategy."
+            "Change the sampler's settings or use another strategy."
         )
 
     # ---- one seed's sampler --------------------------------------------------------------------------------------
@@ -245,11 +245,11 @@ class Resample(Strategy):
             )
             if self._kind == OVER and target < counts[label]:
                 raise ConfigError(
-                    f"{asked} already: over-sampling removes none. Ask for at least as many, or take an under-sampler."
+                    f"{asked} already: over-sampling removes none. Ask for at least as many, or use an under-sampler."
                 )
             if self._kind == UNDER and target > counts[label]:
                 raise ConfigError(
-                    f"{asked}: under-sampling adds none. Ask for at most as many, or take an over-sampler."
+                    f"{asked}: under-sampling adds none. Ask for at most as many, or use an over-sampler."
                 )
 
 

@@ -69,7 +69,7 @@ class TextAugment(Strategy):
         if rows.texts is None or encode is None:
             raise ConfigError(
                 "imbalance: text augmentation changes messages, but these data have no texts or no encoder. "
-                "Use it with text data such as data=sms_spam, or take another strategy."
+                "Use it with text data such as data=sms_spam, or use another strategy."
             )
         minority = np.flatnonzero(rows.labels == rows.minority)
         made = [copy for at in minority for copy in self._copies(rows.texts[at], seed, int(rows.rows[at]), self.copies)]
@@ -127,7 +127,7 @@ class TextAugment(Strategy):
             raise ConfigError(
                 f"imbalance.augmenter: {name_of(self.augmenter)} leaves nothing of the text in {len(of)} of {len(made)} copies "
                 f"({self.tries} tries each), such as of {_shown(of[0])}. Let it give the text itself where it cannot change "
-                "it, or take another augmenter."
+                "it, or use another augmenter."
             )
 
     def _changed(self, text: str, rng: random.Random) -> str:
@@ -136,12 +136,12 @@ class TextAugment(Strategy):
         except Exception as error:
             raise ConfigError(
                 f"imbalance.augmenter: {name_of(self.augmenter)} fails on the text {_shown(text)}: "
-                f"{type(error).__name__}: {' '.join(str(error).split())[:300]}. Mend it, or take another augmenter."
+                f"{type(error).__name__}: {' '.join(str(error).split())[:300]}. Fix it, or use another augmenter."
             ) from error
         if not isinstance(changed, str):
             raise ConfigError(
                 f"imbalance.augmenter: {name_of(self.augmenter)} makes {_shown(changed)} of the text {_shown(text)}: "
-                "an augmenter is called with (text, rng) and gives one str. Mend it, or take another augmenter."
+                "an augmenter is called with (text, rng) and gives one str. Fix it, or use another augmenter."
             )
         return changed
 

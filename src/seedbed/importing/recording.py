@@ -95,7 +95,7 @@ def _check_name(name: str, config_dir: str | PathLike[str] | None) -> None:
         raise ConfigError(
             f"{name!r} cannot be the name of an experiment: use letters from a to z, digits, '_' and '-'."
         )
-    another = "Take another name: what is imported stays apart from what is trained here."
+    another = "Use another name: what is imported stays apart from what is trained here."
     if name in experiment_names(config_dir):
         raise ConfigError(f"{name!r} is an experiment that 'seedbed run' trains. {another}")
     try:

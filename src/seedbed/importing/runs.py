@@ -81,7 +81,7 @@ def seed_of(text: str, source: str, place: str) -> int:
     """The seed that a text is, such as "3" or "3.0"; raises ``DataError``."""
     match = re.fullmatch(r"([-+]?[0-9]+)(?:\.0*)?", text.strip(), re.ASCII)
     if match is None or abs(int(match[1])) > _LARGEST_SEED:
-        what = f"{text!r}, which is no whole number" if text.strip() else "no value"
+        what = f"{text!r}, which is not a whole number" if text.strip() else "no value"
         raise DataError(
             f"{source}, {place}: the seed is {what}. Number the seeds, such as 0, 1, 2: runs of two variants with the same "
             "number are compared as a pair."

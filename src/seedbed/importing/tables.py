@@ -55,7 +55,7 @@ class TableOptions:
         for item in parse(in_grammar(overrides)):
             if item.key_or_group not in known:
                 raise ConfigError(
-                    f"Override {item.input_line!r}: it says nothing of how a table is read, {near_misses(item.key_or_group, known)}"
+                    f"Override {item.input_line!r}: it does not say how a table is read, {near_misses(item.key_or_group, known)}"
                 )
             given[item.key_or_group.removeprefix("data.")] = item.value()
         decimal, missing = check_decimal(given.pop("decimal", "point")), given.pop("missing_values", None)
@@ -193,7 +193,7 @@ def _long_rows(columns: _Columns, identity: list[tuple[str, ...]]) -> list[_Row]
             raise DataError(f"{columns.source}, {place}: the metric has no name. Name it, or take the row out.")
         if (*keys, label) in seen_in:
             raise DataError(
-                f"{columns.source}: {label!r} of {', '.join(keys)} stands there twice, in {seen_in[*keys, label]} and "
+                f"{columns.source}: {label!r} of {', '.join(keys)} appears twice, in {seen_in[*keys, label]} and "
                 f"{place}. Take one of them out."
             )
         seen_in[*keys, label] = place
@@ -248,7 +248,7 @@ def _checked(columns: _Columns, name: str, read: Numbers) -> list[float]:
     if read.unreadable.any():
         shown = [f"{text[:40]!r} in {columns.place(record - 1)}" for text, record in list(read.distinct.items())[:3]]
         remedy = read.remedy() if columns.is_file else "Convert the column to numbers, with NaN where there is none."
-        raise DataError(f"{columns.source}, column {name!r}: {', '.join(shown)} {'are' if len(shown) > 1 else 'is'} no number. {remedy}")  # fmt: skip
+        raise DataError(f"{columns.source}, column {name!r}: {', '.join(shown)} {'are not numbers' if len(shown) > 1 else 'is not a number'}. {remedy}")  # fmt: skip
     given = columns.options.missing
     return [
         INFINITE.get(text.strip().casefold(), value) if math.isnan(value) and text not in given else value

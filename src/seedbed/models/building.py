@@ -62,7 +62,7 @@ def wanted_arguments(model: Any, offered: Mapping[str, Any]) -> dict[str, Any]:
     if lacking := [name for name in required if name not in offered]:
         raise TypeError(
             f"it asks for {', '.join(lacking)}, and these data offer {', '.join(offered)}. Set what is missing in its "
-            "config, or take a model for such data"
+            "config, or use a model for such data"
         )
     if twice := [name for name in settings if name in offered]:
         said = ", ".join(f"model.{name}={settings[name]}" for name in twice)

@@ -71,7 +71,7 @@ def read(path: Path) -> Any:
             f"{path} was made by scikit-learn {other.original_sklearn_version}, and here is {other.current_sklearn_version}"
         ) from other
     except (BadZipFile, KeyError, TypeError, AttributeError, ImportError, ValueError, EOFError) as error:
-        raise ValueError(f"{path} is no file of an estimator: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{path} is not a file of an estimator: {type(error).__name__}: {error}") from error
 
 
 def _allowed(names: list[str]) -> list[str]:

@@ -110,7 +110,7 @@ class FittedEstimator(FittedModel):
 
     def _finite(self, values: np.ndarray) -> np.ndarray:
         if not np.isfinite(values).all():
-            raise ValueError(f"{self.name} gives values that are no finite numbers")
+            raise ValueError(f"{self.name} gives values that are not finite numbers")
         return values
 
 
@@ -144,17 +144,15 @@ def refuse_other_kind(network: FittedEstimator, *, classifies: bool) -> None:
     module = type(_last(network.estimator)).__module__
     if classifies and network.is_regressor:
         other = in_place_of(network.name, module, "Regressor", "Classifier") or "a classifier"
-        raise ConfigError(
-            f"model: {network.name} predicts numbers. Take task=regression, or {other} as model._target_."
-        )
+        raise ConfigError(f"model: {network.name} predicts numbers. Use task=regression, or {other} as model._target_.")
     if not classifies and network.is_classifier:
         other = in_place_of(network.name, module, "Classifier", "Regressor") or "a regressor"
         raise ConfigError(
-            f"model: {network.name} predicts classes. Take task=classification, or {other} as model._target_."
+            f"model: {network.name} predicts classes. Use task=classification, or {other} as model._target_."
         )
     wanted = "classifier" if classifies else "regressor"
     raise ConfigError(
-        f"model: {network.name} is no {wanted} of scikit-learn's kind (sklearn.base.is_{wanted}). Name one in "
+        f"model: {network.name} is not a {wanted} in scikit-learn's sense (sklearn.base.is_{wanted}). Name one in "
         f"model._target_, such as {'sklearn.linear_model.LogisticRegression' if classifies else 'sklearn.linear_model.Ridge'}."
     )
 

@@ -71,7 +71,7 @@ def factor_model(network: nn.Module, state: Mapping[str, Tensor] | None = None, 
     Raises ``ValueError`` for another network.
     """
     if not isinstance(network, DotProduct):
-        raise ValueError(f"{type(network).__name__} is no factor model")
+        raise ValueError(f"{type(network).__name__} is not a factor model")
     weights = {name: value.cpu().double().numpy() for name, value in (state or network.state_dict()).items()}
     own, other = (side, "item") if side == "user" else (side, "user")
     vectors, design = weights[f"{own}_factors.weight"], weights[f"{other}_factors.weight"]

@@ -30,7 +30,7 @@ def lenet(channels: int, height: int, width: int, out_features: int) -> nn.Seque
     if not features:
         raise ConfigError(
             f"model=lenet: of pictures of {height} x {width} its convolutions leave nothing. They must be 16 x 16 at "
-            "least: take larger ones, or another model."
+            "least: use larger ones, or another model."
         )
     for size in HIDDEN:
         layers += [nn.Linear(features, size), nn.ReLU()]

@@ -24,7 +24,7 @@ from seedbed.training.progress import Display
 LARGEST_SEED = 2**32 - 1
 LOOKED_AT = 2
 """Seeds whose rows are looked at before training; those of the others are compared when they train."""
-SELECTION = "There is no test part: variants are compared by their last validation values, and whatever was chosen by these, such as when to stop, makes them optimistic."
+SELECTION = "There is no test part: variants are compared by their last validation values, which are optimistic if anything was chosen by them, such as when to stop."
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _unpaired(variant: str, other: str, seed: int, differing: Sequence[str]) -> 
         "be paired. Have the data module draw its split by the seed alone, such as split_seed: ${seed}, and the same for all "
         "variants. Where the rows are the same and a transform makes something else of them, serve them as a "
         "torch.utils.data.Subset of the data set, whose row numbers are compared. Where the data have changed since the other was "
-        "trained, take another store (MLFLOW_TRACKING_URI)."
+        "trained, use another store (MLFLOW_TRACKING_URI)."
     )
 
 
@@ -171,9 +171,9 @@ class PlannedModule(PlannedCells):
         """What was found of the rows, and what is assumed of those that cannot be seen."""
         if self.redrawn and not self._has_shares:
             return [
-                f"The seeds redraw the rows that are served as {', '.join(self.redrawn)}, but how many rows there are of train and "
-                f"{self._side} is not known, which the test for redrawn splits needs: it is assumed that all seeds share one split, "
-                "so that what is said is about these runs."
+                f"The seeds redraw the rows that are served as {', '.join(self.redrawn)}, but the numbers of train and "
+                f"{self._side} rows, which the test for redrawn splits needs, are not known: it is assumed that all seeds share one "
+                "split, so that verdicts are about these runs only."
             ]
         if not (unseen := self._unseen):
             return []
@@ -339,7 +339,7 @@ def refuse_changed_data(plan: Sequence[PlannedModule], done: Mapping[str, SeedRu
                     f"Variant {planned.name!r}, seed {seed}: the data have changed since it was trained as run "
                     f"{cells[seed].id[:8]} ({parts}), so that seeds that are trained now could not be compared with it. Put back the "
                     "data; or let a setting of datamodule tell those of now apart, such as a path or a version, so that all seeds "
-                    "are trained on them; or take another store (MLFLOW_TRACKING_URI)."
+                    "are trained on them; or use another store (MLFLOW_TRACKING_URI)."
                 )
 
 

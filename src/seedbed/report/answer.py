@@ -116,8 +116,8 @@ def _detectable(analysis: Analysis) -> str:
     low, high = analysis.declared.bounds
     if low is not None and high is not None and min(sizes) >= high - low:
         return (
-            "Where variants can't be told apart, that says nothing: so few seeds, with such a spread, had a power of 80 % for "
-            "no difference that this metric can have. 'seedbed power' says how many seeds a difference takes."
+            "Variants that can't be told apart may well differ: so few seeds, with such a spread, have a power of 80 % for no "
+            "difference that this metric can have. 'seedbed power' says how many seeds it takes to detect a difference."
         )
     ends = list(dict.fromkeys(analysis.show(size) for size in (min(sizes), max(sizes))))
     span = f"{' to '.join(ends)}{', depending on the pair' if len(ends) > 1 else ''}"
@@ -204,10 +204,8 @@ def _about(analysis: Analysis) -> str:
         return ""
     count = analysis.tests_made(tested)
     together = "both" if count == 2 else f"all {count_word(count)}"
-    holm = f", and the verdicts allow for {together} (Holm)" if count > 1 else ""
-    return (
-        f"Intervals and verdicts are about {tested[0].comparison.about}; an interval is of its comparison alone{holm}."
-    )
+    holm = f", and the verdicts are corrected for {together} (Holm)" if count > 1 else ""
+    return f"Intervals and verdicts are about {tested[0].comparison.about}; each interval is for its comparison alone{holm}."
 
 
 def _clause(analysis: Analysis, row: Difference) -> str:

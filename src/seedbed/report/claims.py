@@ -369,7 +369,7 @@ def _known(results: Results, text: str, names: list[str]) -> list[str]:
     for name in names:
         if name not in known:
             raise ConfigError(
-                f"published.claims: the claim {text!r} is about {name!r}, which is no variant of experiment "
+                f"published.claims: the claim {text!r} is about {name!r}, which is not a variant of experiment "
                 f"{results.experiment!r}: {near_misses(name, known)}"
             )
     return names

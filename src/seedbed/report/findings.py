@@ -109,7 +109,9 @@ def _read(path: Path, results: Results | Benchmark) -> dict[str, Any] | None:
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}. Mend it, or take it away.") from error
+        raise ConfigError(
+            f"{path} is not valid YAML: {' '.join(str(error).split())}. Fix it, or take it away."
+        ) from error
     if (
         not isinstance(content, dict)
         or set(content) != {"cells", "findings"}
@@ -203,7 +205,7 @@ def _by_seed(results: Results, place: Any) -> pd.Series[float]:
         variant, metric, *epoch = place
         if variant not in results.variants:
             raise ConfigError(
-                f"findings: {variant!r} is no variant of these results: {near_misses(variant, results.variants)}"
+                f"findings: {variant!r} is not a variant of these results: {near_misses(variant, results.variants)}"
             )
         values = values_by_seed(results, variant, metric, epoch[0] if epoch else None)
         values = values[finite(values)]

@@ -82,7 +82,7 @@ def _mapping(value: dict[str, Any], of_key: Any, of_value: Any) -> Any:
 
 def _dataclass(value: Any, kind: Any) -> Any:
     if not isinstance(value, dict):
-        raise TypeError(f"{kind.__name__}: {value!r} is no mapping")
+        raise TypeError(f"{kind.__name__}: {value!r} is not a mapping")
     hints = get_type_hints(kind)
     known = [field.name for field in dataclasses.fields(kind) if field.name in value]
     return kind(**{name: restored(value[name], hints[name]) for name in known})

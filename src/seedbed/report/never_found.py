@@ -29,5 +29,5 @@ def never_found_sentences(analysis: Analysis) -> list[str]:
     one = len(variants) == 1
     return [
         f"{listed(analysis.quoted[variant] for variant in variants)} never {'finds' if one else 'find'} class {positive}: under "
-        f"{under} {'it labels' if one else 'they label'} every row of it as {other}, so that recall and F1 are 0."
+        f"{under} {'it labels' if one else 'they label'} every row of that class as {other}, so recall and F1 are 0."
     ]

@@ -16,7 +16,7 @@ SEEDS_SHOWN = (5, 10, 20, 50, 100)
 def power_text(analysis: Analysis, wanted: float = 0.8) -> str:
     """A row for each comparison: the spread of its differences, and what so many seeds would find.
 
-    With a ``rope``, how many seeds that difference takes; else which difference 5, 10, ... seeds find.
+    With a ``rope``, how many seeds it takes to detect that difference; else which difference 5, 10, ... seeds find.
     """
     rows = [row for row in analysis.family if row.comparison.std is not None]
     if not rows:

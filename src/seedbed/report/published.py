@@ -149,7 +149,7 @@ def _beside_ours(results: Results, entry: dict[str, Any], scales: dict[str, floa
     variant, metric, epoch = str(entry["variant"]), str(entry["metric"]), entry.get("epoch")
     if variant not in results.variants:
         raise ConfigError(
-            f"published.numbers: {variant!r} is no variant of experiment {results.experiment!r}: "
+            f"published.numbers: {variant!r} is not a variant of experiment {results.experiment!r}: "
             f"{near_misses(variant, results.variants)}"
         )
     values = our_values(results, variant, metric, None if epoch is None else int(epoch))

@@ -223,5 +223,5 @@ def _against(analysis: Analysis, baseline: str, changes: Sequence[Change]) -> st
     parts += [f"{listed(of[THRESHOLD])} changed only the threshold"] if of[THRESHOLD] else []
     parts += [f"{listed(of[NEITHER])} changed neither the ranking of rows nor F1 as predicted"] if of[NEITHER] else []
     if of[OPEN]:
-        parts.append(f"it can't be told whether {listed(of[OPEN])} changed the ranking of rows or only the threshold")
-    return f"Against {analysis.quoted[baseline]}, {'; '.join(parts)}."
+        parts.append(f"it is unclear whether {listed(of[OPEN])} changed the ranking of rows or only the threshold")
+    return f"Compared with {analysis.quoted[baseline]}, {'; '.join(parts)}."

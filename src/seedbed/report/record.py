@@ -309,7 +309,7 @@ def _cells(
     for place, row in rows:
         key = (row["variant"], row["seed"])
         if key in finals_of:
-            raise _unfit(place, f"variant {key[0]!r}, seed {key[1]} stands there twice")
+            raise _unfit(place, f"variant {key[0]!r}, seed {key[1]} appears twice")
         if key not in known:
             raise _unfit(place, f"{RECORD} has no variant {key[0]!r} with seed {key[1]}")
         told = {"experiment": experiment, **known[key]}
@@ -340,7 +340,7 @@ def _rows(path: Path, header: list[str]) -> Iterator[tuple[str, dict[str, str]]]
     if not path.is_file():
         raise ConfigError(
             f"There is no {path.name} beside {RECORD} in {path.parent}: the numbers stand in it. Take it back from "
-            "version control, or write the folder anew with 'seedbed report'."
+            "version control, or write the folder again with 'seedbed report'."
         )
     try:
         with path.open(encoding="utf-8", newline="") as stream:
@@ -361,11 +361,11 @@ def _number(text: str, place: str, column: str) -> float:
     try:
         return float(text) if text else float("nan")
     except ValueError as error:
-        raise _unfit(place, f"{column} is {text!r}, which is no number") from error
+        raise _unfit(place, f"{column} is {text!r}, which is not a number") from error
 
 
 def _unfit(place: str, why: str) -> ConfigError:
     return ConfigError(
         f"{place}: {why}. The files of a report belong together, and are not to be edited: take them back from version "
-        "control, or write the folder anew with 'seedbed report'."
+        "control, or write the folder again with 'seedbed report'."
     )

@@ -89,7 +89,7 @@ def _as_predicted(analysis: Analysis, found: Rebalancing, best: Choice, tuned: C
     elif found.scored.variants[best.variant].f1 is None:
         what = f"The labels to use are those that {name} predicts, which gives no probabilities"
     else:
-        what = f"The threshold to use is 0.5, by which {name} predicts"
+        what = f"The threshold to use is the default of 0.5, with {name}"
     return (
         f"{what}: F1 on test rows is {mean_text(best.f1, DECIMALS)}, the highest mean of all variants. No threshold tuned for F1 on "
         f"validation rows does better than the labels as predicted: at best {mean_text(tuned.f1, DECIMALS)}, with "
@@ -136,20 +136,20 @@ def _sure(analysis: Analysis, found: Rebalancing, choices: list[Choice], best: C
     if row is None:
         return []
     chosen = best if (best.variant, best.tuned) in rows else tuned
-    names = f"{analysis.quoted[chosen.variant]} {_how(chosen.tuned)}", f"{analysis.quoted[row.other]} as predicted"
+    names = f"{analysis.quoted[chosen.variant]} {_how(chosen.tuned)}", f"{analysis.quoted[row.other]} {_how(False)}"
     if row.verdict == UNTESTED:
         return [f"Whether that is a gain is not tested: {names[0]} against {names[1]} ({row.comparison.words})."]
     count = sum(other.p is not None for other in rows.values())
     holm = f", Holm over {count_word(count)} such comparisons" if count > 1 else ""
     verdict = "can't be told apart from" if row.verdict == UNDECIDED else f"is {row.verdict} than"
     return [
-        f"How sure that is: on F1, {names[0]} {verdict} {names[1]} (difference {difference_words(row.comparison, DECIMALS)}; "
+        f"How certain this is: on F1, {names[0]} {verdict} {names[1]} (difference {difference_words(row.comparison, DECIMALS)}; "
         f"{row.comparison.test}{holm})."
     ]
 
 
 def _how(tuned: bool) -> str:
-    return "at tuned thresholds" if tuned else "as predicted"
+    return "with tuned thresholds" if tuned else "with its labels as predicted"
 
 
 def _family(analysis: Analysis, found: Rebalancing, choices: list[Choice]) -> dict[tuple[str, bool], Difference]:
@@ -178,9 +178,9 @@ def _few(found: Rebalancing, tuned: Choice) -> list[str]:
         return []
     rows = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
     return [
-        f"A tuned threshold is unsure here: each seed had {rows} validation rows of {found.scored.positive} to tune it on, fewer than "
-        f"{FEW}, and one of them found or not changes the recall there by {1 / max(counts[0], 1):.2g}. More of them (a larger "
-        "split.val, or more data) make it steadier."
+        f"A tuned threshold is uncertain here: each seed had {rows} validation rows of {found.scored.positive} to tune it on, fewer than "
+        f"{FEW}, so that finding or missing one of them changes recall by {1 / max(counts[0], 1):.2g}. More such rows (a larger "
+        "split.val, or more data) make the threshold steadier."
     ]
 
 
@@ -197,14 +197,16 @@ def _typed(analysis: Analysis, found: Rebalancing, best: Choice) -> list[str]:
         return []
     predict = _command(analysis, best.variant)
     if not best.tuned:
-        return [f"{_code(predict)} labels new rows so, and `seedbed export` with the same options serves it."]
+        return [
+            f"{_code(predict)} labels new rows in this way, and `seedbed export` with the same options makes a model that does."
+        ]
     at = f"--threshold {_typed_number(_threshold(found, best.variant))}"
     cells = count_word(len(analysis.results.cells_of(best.variant)))
     return [
-        f"{_code(f'{predict} {at}')} labels new rows by it, and `seedbed export` with the same options serves it: nothing is "
-        f"trained for that, and without {_code('--threshold')} both label {_without(analysis, best.variant)}. The run again with "
-        f"{_code(f'variant={best.variant} imbalance.after=threshold')} trains its {cells} cells anew; then each seed keeps the "
-        "threshold that it tunes, and both apply their mean by themselves."
+        f"{_code(f'{predict} {at}')} labels new rows by this threshold, and `seedbed export` with the same options makes a "
+        f"model that does: neither trains anything, and without {_code('--threshold')} both label {_without(analysis, best.variant)}. "
+        f"Another run, with {_code(f'variant={best.variant} imbalance.after=threshold')}, trains its {cells} cells again; then each "
+        "seed keeps the threshold that it tunes, and both commands apply the mean of these by default."
     ]
 
 

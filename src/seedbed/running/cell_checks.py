@@ -113,7 +113,7 @@ class CellCheck:
     def __str__(self) -> str:
         if self.failure:
             return f"{self.name}: {self.failure}"
-        name = f"{self.name}, of other code" if self.code else self.name
+        name = f"{self.name}, of different code" if self.code else self.name
         if self.identical:
             return f"{name}: identical ({self.values} values)"
         if self.verified:
@@ -145,13 +145,13 @@ class Verification:
         lines = self._other_code()
         for changed in dict.fromkeys(changed for changed, _ in kinds):
             if changed:
-                lines.append(self._of(changed) if several else "Not as it was when these cells were trained:")
+                lines.append(self._of(changed) if several else "Different from when these cells were trained:")
                 lines += [f"  {entry}" for entry in changed]
             if any(allowance != BITS for also, allowance in kinds if also == changed):
-                lines.append(
-                    "Therefore sums may be rounded otherwise" if changed else "A GPU adds up in no fixed order"
+                lines.append("So sums may be rounded differently" if changed else "A GPU adds up in no fixed order")
+                lines[-1] += (
+                    ", and training amplifies such differences. Allowed (relative for values above 1, absolute below):"
                 )
-                lines[-1] += ", and training amplifies what differs. Allowed, of a value where it is above 1:"
                 reasons = [allowance.reason for also, allowance in kinds if also == changed]
                 lines += [f"  {reason}" for reason in reasons if reason]
         return [*lines, ""] if lines else []
@@ -161,7 +161,9 @@ class Verification:
         lines = []
         for code in dict.fromkeys(check.code for check in self.checks if check.code):
             names = "; ".join(check.name for check in self.checks if check.code == code)
-            lines.append(f"Trained by other code than today's, which may give other values: {names}. Changed since:")
+            lines.append(
+                f"Trained by code other than today's, which may give different values: {names}. Changed since:"
+            )
             lines += [f"  {entry}" for entry in code]
         return lines
 

@@ -114,7 +114,9 @@ def own_folder(parent: Path) -> Path:
             return folder
         except FileExistsError:
             if not parent.is_dir():
-                raise ConfigError(f"-m: {parent}, where the jobs' logs go, is no folder. Move what is there.") from None
+                raise ConfigError(
+                    f"-m: {parent}, where the jobs' logs go, is not a folder. Move what is there."
+                ) from None
         except OSError as error:
             raise ConfigError(
                 f"-m: {folder}, where the jobs' logs go, cannot be made: {error.strerror}. Make it possible to write there, or "

@@ -84,7 +84,7 @@ def picture_kind(path: Path) -> Kind:
         return "png"
     if path.suffix == ".svg":
         return "svg"
-    raise ConfigError(f"--plot {path}: not the name of a picture. Give a name that ends in .png or .svg.")
+    raise ConfigError(f"--plot {path}: not the name of a picture file. Give one that ends in .png or .svg.")
 
 
 def find_lr(

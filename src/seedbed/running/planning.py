@@ -36,7 +36,9 @@ def installed(experiment: Experiment, display: Display) -> Experiment:
     if not extras or not kept:
         return experiment
     needed = " ".join(f"'seedbed[{extra}]'" for extra in sorted(set(extras.values())))
-    display.say(f"Left out, as their model needs what is not installed: {', '.join(extras)}. pip install {needed}")
+    display.say(
+        f"Left out, as their models need packages that are not installed: {', '.join(extras)}. pip install {needed}"
+    )
     return replace(experiment, variants=kept)
 
 
@@ -271,7 +273,7 @@ def _check_defined(variant: Variant, table: Dataset, rows: Mapping[int, Rows]) -
         if whys and all(whys):
             used = f" ({watched})" if key == "monitor" else ""
             raise ConfigError(
-                f"Variant {variant.name!r}: {key}={name}{used} is undefined under every seed: {whys[0]}. Take another "
+                f"Variant {variant.name!r}: {key}={name}{used} is undefined under every seed: {whys[0]}. Use another "
                 f"metric, such as {key}={side}/{task.METRICS[0].name}, or change the split."
             )
 

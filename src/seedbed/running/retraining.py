@@ -241,7 +241,7 @@ def _prepare(store: Store, stack: RecordedStack, tables: dict[str, Dataset], dis
     except KeyError as error:
         raise ConfigError(
             f"The recorded config of variant {stack.variant!r} (launch {stack.launch[:8]}) lacks the key {error}, which "
-            f"this version of seedbed needs: it was recorded by another one. Train it anew: seedbed run {store.experiment}"
+            f"this version of seedbed needs: it was recorded by another one. Train it again: seedbed run {store.experiment}"
         ) from error
     now_other = (*_changed_recipe(store, stack, planned), *_changed_environment(stack))
     return PreparedStack(stack, planned, now_other, tuple(_changed_code(stack, planned)))
@@ -289,7 +289,7 @@ def _changed_recipe(store: Store, stack: RecordedStack, planned: PlannedVariant)
 def _why_other_recipe(stack: RecordedStack) -> list[str]:
     recipe = stack.cells[0].recipe_version or "none"
     reasons = _changed_entries({"recipe version": recipe}, {"recipe version": str(RECIPE_VERSION)})
-    return reasons or ["fingerprint: this version of seedbed gives another one to the recorded config"]
+    return reasons or ["fingerprint: this version of seedbed computes a different one for the recorded config"]
 
 
 def _changed_environment(stack: RecordedStack) -> list[str]:

@@ -51,7 +51,7 @@ class RoundingMeasurement:
     """Whether anything was; what was trained while something else had changed is not, as rounding may not be all."""
 
     def __str__(self) -> str:
-        changed = ["", "Beside the stack, this is not as it was:", *(f"  {entry}" for entry in self.changed)]
+        changed = ["", "Apart from the stack, this has changed since:", *(f"  {entry}" for entry in self.changed)]
         but = ", but for the cells for which something else is not as it was" if self.changed else ""
         end = [f"Recorded{but}: reports of these cells say it, and 'seedbed verify' allows for it."]
         if not self.recorded:
@@ -152,7 +152,7 @@ def _other_recipe(prepared: PreparedStack, cell: SeedRun) -> str:
     if prepared.planned.fingerprints[cell.seed] == cell.fingerprint:
         return ""
     changed = "; ".join([*prepared.changed, *(f"code: {entry}" for entry in prepared.code)])
-    return f"NOT COMPARABLE, and not trained: {changed}. What differs would not be rounding alone."
+    return f"NOT COMPARABLE, and not trained: {changed}. The difference would not be rounding alone."
 
 
 def _compared(store: Store, cell: SeedRun, result: SeedResult, prepared: PreparedStack) -> TrainedAlone:

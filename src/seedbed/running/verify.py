@@ -109,12 +109,12 @@ def _measured_allowance(variant: str, alone: Sequence[TrainedAlone], command: st
 
 def _reason(variant: str, cells: int, measured: Sequence[tuple[str, float]], command: str) -> str:
     if not cells:
-        return f"{variant}: {TOLERANCE:g}. How far rounding takes it is not measured, and may be further: '{command}' does."
+        return f"{variant}: {TOLERANCE:g}. How far rounding moves it has not been measured, and may be further: '{command}' does."
     of_cells = f"{cells} cell{'' if cells == 1 else 's'} trained alone ('{command}')"
     if not measured:
-        return f"{variant}: {TOLERANCE:g}, and rounding made less of {of_cells}."
+        return f"{variant}: {TOLERANCE:g}, as rounding moved {of_cells} by less."
     sizes = ", ".join(f"{metric} {size:.2g}" for metric, size in measured)
-    return f"{variant}: twice what rounding made of {of_cells}: {sizes}; all else {TOLERANCE:g}."
+    return f"{variant}: twice as far as rounding moved {of_cells}: {sizes}; all else {TOLERANCE:g}."
 
 
 def _allowance(prepared: PreparedStack, otherwise: Allowance) -> Allowance:

@@ -60,6 +60,6 @@ def _one_variant(experiment: Experiment) -> Variant:
     if len(experiment.variants) > 1:
         names = ", ".join(variant.name for variant in experiment.variants)
         raise ConfigError(
-            f"A search is over one variant's settings, and {experiment.name} has {names}. Pick one: variant=NAME."
+            f"A search tunes the settings of one variant, and {experiment.name} has {names}. Pick one: variant=NAME."
         )
     return experiment.variants[0]

@@ -49,12 +49,12 @@ class SamplerChoice:
         if not (inspect.isclass(kind) and issubclass(kind, BaseSampler)):
             name = getattr(kind, "__name__", str(kind))
             raise ConfigError(
-                f"search.sampler._target_: {name} is no sampler of Optuna's. Take one of optuna.samplers, with _partial_: true."
+                f"search.sampler._target_: {name} is not a sampler of Optuna's. Use one of optuna.samplers, with _partial_: true."
             )
         arguments = arguments_of(kind)
         if arguments is not None and not arguments.takes_any and "seed" not in arguments.parameters:
             raise ConfigError(
-                f"search.sampler._target_: {kind.__name__} takes no `seed`, by which a search draws the same points again. "
+                f"search.sampler._target_: {kind.__name__} takes no `seed`, which a search needs to draw the same points again. "
                 "Take another, or a subclass with that argument."
             )
         return cls(kind, getattr(make, "keywords", {}), seed)
@@ -138,13 +138,13 @@ AT_POSITION: dict[type[BaseSampler], Callable[[int, Mapping[str, Any], int, int]
 def _check_grid(space: Space, objectives: int) -> None:
     if endless := space.endless:
         raise ConfigError(
-            f"search=grid: {endless[0]}={space.texts[endless[0]]} has no end of values. Give choices or steps, such as "
-            f"{endless[0]}=choice(0.1, 0.2), or take search=tpe."
+            f"search=grid: {endless[0]}={space.texts[endless[0]]} has infinitely many values. Give choices or steps, such as "
+            f"{endless[0]}=choice(0.1, 0.2), or use search=tpe."
         )
     if space.size is not None and space.size > MOST_POINTS:
         raise ConfigError(
             f"search=grid (or search.trials=null) goes through every point of the space, and this one has more than "
-            f"{MOST_POINTS}. Give fewer values, or take search=tpe and a number of trials."
+            f"{MOST_POINTS}. Give fewer values, or use search=tpe and a number of trials."
         )
 
 
@@ -152,9 +152,7 @@ def _check_cma_es(space: Space, objectives: int) -> None:
     choices = [key for key, values in space.distributions.items() if isinstance(values, CategoricalDistribution)]
     if choices or len(space.distributions) < 2 or objectives > 1:
         what = f"{choices[0]} is a choice" if choices else "this search has one number" if objectives == 1 else "this search has several objectives"  # fmt: skip
-        raise ConfigError(
-            f"search=cma_es moves two or more numbers towards one objective, and {what}. Take search=tpe."
-        )
+        raise ConfigError(f"search=cma_es moves two or more numbers towards one objective, and {what}. Use search=tpe.")
 
 
 CHECKS: dict[type[BaseSampler], Callable[[Space, int], None]] = {

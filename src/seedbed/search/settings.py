@@ -73,18 +73,18 @@ class SearchSettings:
         sampler = SamplerChoice.of(BruteForceSampler if exhaustive else make_sampler, search["seed"])
         if trials is None and space.size is None and sampler.kind is not BruteForceSampler:
             raise ConfigError(
-                "search.trials=null means every point of the space, and this one has no end of them. Give a number."
+                "search.trials=null means every point of the space, and this one has infinitely many. Give a number."
             )
         sampler.check(space, len(metrics))
         pruner = build(search["pruner"], "search.pruner")
         require(isinstance(pruner, BasePruner), "search.pruner", search["pruner"], "one of optuna.pruners")
         if len(metrics) > 1 and not isinstance(pruner, NopPruner):
             raise ConfigError(
-                f"search.metrics={list(metrics)}: a trial is pruned by one objective. Take search/pruner=none, or one metric."
+                f"search.metrics={list(metrics)}: a trial is pruned by one objective. Use search/pruner=none, or one metric."
             )
         if SECONDS in metrics and not isinstance(pruner, NopPruner):
             raise ConfigError(
-                "search.metrics=seconds is known at the end only, so nothing can be pruned by it. Take search/pruner=none."
+                "search.metrics=seconds is known at the end only, so nothing can be pruned by it. Use search/pruner=none."
             )
         declared = metrics_of(config["task"])
         return cls(
@@ -133,7 +133,7 @@ def _metrics(given: Any, experiment: Experiment) -> tuple[str, ...]:
     for metric in metrics:
         if metric.startswith("test/"):
             raise ConfigError(
-                f"search.metrics={metric}: a search that looks at test rows leaves none to test what it found. Take "
+                f"search.metrics={metric}: a search that looks at test rows leaves none to test what it found. Use "
                 f"val/{metric.removeprefix('test/')}."
             )
         require_choice("search.metrics", metric, known)
@@ -148,12 +148,12 @@ def _is_minimised(label: str, declared: Declared) -> bool:
         return True
     if not metric.is_ranked:
         raise ConfigError(
-            f"search.metrics={label}: none of its values is declared better than another, so that there is nothing to look "
-            "for. Take another metric, such as val/loss."
+            f"search.metrics={label}: none of its values is declared better than another, so there is nothing to "
+            "optimize. Use another metric, such as val/loss."
         )
     if metric.target is not None:
         raise ConfigError(
             f"search.metrics={label}: a search looks for the lowest or the highest mean, and values of this metric are good "
-            f"near {metric.target:g}. Take a metric of your own that gives the distance, with good: lower."
+            f"near {metric.target:g}. Use a metric of your own that gives the distance, with good: lower."
         )
     return metric.lower_is_better

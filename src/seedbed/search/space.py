@@ -180,9 +180,9 @@ def _refuse_tags(place: str, value: Any) -> None:
 def _categorical(place: str, values: list[Any]) -> CategoricalDistribution:
     repeated = [value for value in values if sum(value is other or value == other for other in values) > 1]
     if repeated:
-        raise ConfigError(f"{place}: {repeated[0]!r} stands there twice. Give each choice once.")
+        raise ConfigError(f"{place}: {repeated[0]!r} appears twice. Give each choice once.")
     if len(values) < 2:
-        raise ConfigError(f"{place}: one choice is nothing to choose from. Give two or more.")
+        raise ConfigError(f"{place}: a single choice leaves nothing to search. Give two or more.")
     return CategoricalDistribution(values)
 
 
@@ -219,9 +219,7 @@ def _log_range(place: str, start: float, stop: float, step: float) -> IntDistrib
 def _refuse_endless(place: str, low: float, high: float) -> None:
     """Optuna draws from what has two ends, a finite distance apart."""
     if not all(map(math.isfinite, (low, high, float(high) - float(low)))):
-        raise ConfigError(
-            f"{place}: it has no end that a number could reach. Give two finite ends, such as interval(0.0, 0.5)."
-        )
+        raise ConfigError(f"{place}: it has an infinite end. Give two finite ends, such as interval(0.0, 0.5).")
 
 
 def _interval(place: str, value: IntervalSweep) -> BaseDistribution:

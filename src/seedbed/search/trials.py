@@ -308,14 +308,14 @@ def _check_pruning(base: PlannedCells, seeds: int) -> None:
         if base.at_once < seeds:
             raise ConfigError(
                 f"search/pruner with trainer.seeds_at_once={base.at_once}: a trial is pruned by the mean of all {seeds} seeds, which "
-                f"must train together. Set trainer.seeds_at_once={seeds}, which is so many processes, or seeds={base.at_once}, or take "
+                f"must train together. Set trainer.seeds_at_once={seeds}, which is so many processes, or seeds={base.at_once}, or use "
                 "search/pruner=none."
             )
         return
     assert isinstance(base, PlannedVariant)
     trainer = base.trainer
     devices, at_once = trainer.settings["devices"], trainer.settings["seeds_at_once"]
-    remedy = "Take search/pruner=none."
+    remedy = "Use search/pruner=none."
     if devices not in (1, "auto", "free") and not (isinstance(devices, list) and len(devices) == 1):
         raise ConfigError(
             f"search/pruner with trainer.devices={devices}: several devices share out the seeds, and a trial is pruned by "

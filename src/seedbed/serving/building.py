@@ -105,7 +105,7 @@ def _faiss(variant: str, scores: Scores) -> FaissIndex:
     vectors = scores.vectors()
     if vectors is None:
         raise ConfigError(
-            f"--index faiss: the scores of variant {variant!r} are no products of a user's and an item's vectors, so "
+            f"--index faiss: the scores of variant {variant!r} are not products of a user's and an item's vectors, so "
             "that an index cannot find the highest. Leave it out, or name a variant of model=dot_product."
         )
     return FaissIndex.build(vectors)

@@ -134,7 +134,7 @@ def _text(value: Any, place: str) -> str:
             value.encode()
         except UnicodeEncodeError as error:
             raise DataError(
-                f"{place} holds half a character (a surrogate without its other half) and is no text."
+                f"{place} holds half a character (a surrogate without its other half) and is not text."
             ) from error
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not -HIGHEST < value < HIGHEST:

@@ -41,8 +41,8 @@ class TextInputs(Inputs):
         self.encoder: Encoder = check_encoder(build(config, "data.encoder"))
         if self.encoder.name != name:
             raise TrackingError(
-                f"The texts of this model were encoded by {name}, and here is {self.encoder.name}, whose vectors may be "
-                "others. Install the versions of the model's requirements.txt."
+                f"The texts of this model were encoded by {name}, and here is {self.encoder.name}, whose vectors may "
+                "differ. Install the versions of the model's requirements.txt."
             )
 
     @property

@@ -147,7 +147,7 @@ class StackedEmbedding(StackedLayer):
     def _sparse(self, used: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
         if self.weight.grad is not None:
             raise RuntimeError(
-                "a network that reads a whole embedding has no sparse gradient of it: take optimizer=adamw"
+                "a network that reads a whole embedding has no sparse gradient of it: use optimizer=adamw"
             )
         if self.real is not None:  # rows that only pad a batch were not looked up
             used = [

@@ -185,12 +185,12 @@ class Task(StackedModule):
         if isinstance(network, FittedEstimator):
             raise ConfigError(
                 f"model: {network.name} is an estimator of scikit-learn's kind, and {cls.__name__} is for networks: its loss or "
-                "its metrics are its own. Take a network, or task=classification or task=regression."
+                "its metrics are its own. Use a network, or task=classification or task=regression."
             )
         if isinstance(network, FittedModel):
             raise ConfigError(
                 f"model: {type(network).__name__} scores items for task=retrieval, and {cls.__name__} is another task. "
-                "Take another model."
+                "Use another model."
             )
 
     @classmethod

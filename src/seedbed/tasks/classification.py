@@ -320,11 +320,11 @@ class Classification(OfRows):
         if own or cls.SERVED_AS is None:
             raise ConfigError(
                 f"imbalance/after: it acts on logits of the classes, and the outputs or metrics of {cls.__name__} are its own. "
-                "Take task=classification, or imbalance/after=none."
+                "Use task=classification, or imbalance/after=none."
             )
         if rows.passes is not None:
             raise ConfigError(
-                "imbalance/after: it is fitted to a seed's validation rows, and this split draws them anew in every epoch. Take "
+                "imbalance/after: it is fitted to a seed's validation rows, and this split draws them anew in every epoch. Use "
                 "another split, such as split=official, or imbalance/after=none."
             )
         validation = np.bincount(table.labels[rows.val], minlength=len(table.classes))
@@ -336,7 +336,7 @@ class Classification(OfRows):
         if not keeps_rows(strategy):
             raise ConfigError(
                 f"imbalance: {type(strategy).__name__} chooses rows to train on once, and this split draws them anew in "
-                "every epoch. Take imbalance=none or class_weights, or split=official."
+                "every epoch. Use imbalance=none or class_weights, or split=official."
             )
 
     @classmethod
@@ -346,7 +346,7 @@ class Classification(OfRows):
         if own := [part for part in parts if _code_of(cls, part) is not _code_of(Classification, part)]:
             raise ConfigError(
                 f"imbalance: {type(strategy).__name__} acts on the {strategy.acts_on}, and {cls.__name__} has a {own[0]} of its "
-                "own, which would pass it by. Take a strategy that acts on rows, such as imbalance=oversample, or imbalance=none."
+                "own, which would pass it by. Use a strategy that acts on rows, such as imbalance=oversample, or imbalance=none."
             )
 
     @classmethod
@@ -425,7 +425,7 @@ def _shares(table: Table, rows: Rows, resampled: Resampled) -> ClassShares:
 
 def _of_targets(which: str) -> ConfigError:
     return ConfigError(
-        f"task=classification: {which} is a target, a number to predict. Take task=regression or, where its values are "
+        f"task=classification: {which} is a target, a number to predict. Use task=regression or, where its values are "
         "classes, write data.label in place of data.target."
     )
 

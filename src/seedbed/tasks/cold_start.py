@@ -239,7 +239,7 @@ class ColdStart(Rating):
             )
         if not _held_out(table, rows):
             raise ConfigError(
-                "split: users and items of the validation and test rows train as well, so that nobody is new. Take "
+                "split: users and items of the validation and test rows train as well, so that nobody is new. Use "
                 "split=held_out."
             )
 
@@ -255,7 +255,7 @@ class ColdStart(Rating):
         if not is_factor_model(network):
             raise ConfigError(
                 f"model: {type(network).__name__} has no factors whose product is the score, which task=cold_start makes "
-                "vectors of newcomers for. Take model=dot_product."
+                "vectors of newcomers for. Use model=dot_product."
             )
 
     @classmethod
@@ -279,7 +279,7 @@ class ColdStart(Rating):
             )
         features = table.user_features if side == "user" else table.item_features
         if method in WITH_METADATA and features is None:
-            raise NotInTheData(f"task.method={method}: {table.name} says nothing of its {side}s. Take another method.")
+            raise NotInTheData(f"task.method={method}: {table.name} says nothing of its {side}s. Use another method.")
 
     @classmethod
     def describe(cls, table: RatingTable) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class RatingMatrix(Rating):
         if table.rating_range[0] <= 0:
             raise ConfigError(
                 f"task=matrix: a rating of {table.name} is {table.rating_range[0]:g}, and 0 stands for a cell without a "
-                "rating, so that all must be above it. Shift the ratings in the file, or take task=rating."
+                "rating, so that all must be above it. Shift the ratings in the file, or use task=rating."
             )
 
     @classmethod

@@ -157,7 +157,7 @@ class OfRows(Task):
         if table.preparation is not None:
             raise ConfigError(
                 f"split: {table.name} is prepared by what is fitted to a seed's training rows, and this split draws them "
-                "anew in every epoch. Take another split."
+                "anew in every epoch. Use another split."
             )
 
     @classmethod

@@ -47,7 +47,7 @@ def targets_of(table: Table) -> np.ndarray:
     if table.targets is None:
         raise ConfigError(
             f"task=regression: the rows of {table.name} have classes ({', '.join(table.classes[:5])}), and no numbers to "
-            "predict. Name the column of numbers as data.target in place of data.label, or take task=classification."
+            "predict. Name the column of numbers as data.target in place of data.label, or use task=classification."
         )
     return table.targets
 
@@ -172,7 +172,7 @@ class Regression(OfRows):
             )
         if type(strategy) is not Strategy:
             raise ConfigError(
-                f"imbalance: {type(strategy).__name__} balances classes, and task=regression predicts numbers. Take "
+                f"imbalance: {type(strategy).__name__} balances classes, and task=regression predicts numbers. Use "
                 "imbalance=none."
             )
 
@@ -183,7 +183,7 @@ class Regression(OfRows):
             instead = f", in place of data.label={label}" if label is not None else ""
             raise ConfigError(
                 f"task=regression: data.target is not set: name the column of the numbers to predict, as in "
-                f"data.target=COLUMN{instead}. For classes, take task=classification."
+                f"data.target=COLUMN{instead}. For classes, use task=classification."
             )
 
     @classmethod

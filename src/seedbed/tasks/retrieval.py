@@ -249,13 +249,13 @@ class Retrieval(OfRatings):
         if lacking := [method for method in needed if not hasattr(network, method)]:
             raise ConfigError(
                 f"model: {type(network).__name__} has no method {' and no '.join(lacking)}, by which task=retrieval "
-                "ranks and trains. Take model=two_tower, or give yours the methods of seedbed.models.two_tower.TwoTower."
+                "ranks and trains. Use model=two_tower, or give yours the methods of seedbed.models.two_tower.TwoTower."
             )
         norms = [name for name, part in network.named_modules() if isinstance(part, _BatchNorm)]
         if norms and settings.get("loss", LOSSES[0]) == "in_batch_softmax":
             raise ConfigError(
                 f"model: {type(network).__name__} holds batch norm ({norms[0]}), and task.loss=in_batch_softmax gives it each "
-                "distinct user and item of a batch once, beside padding, which are no rows to take statistics of. Take "
+                "distinct user and item of a batch once, beside padding; these are not rows to take statistics of. Use "
                 "another norm, such as torch.nn.LayerNorm, or task.loss=bpr."
             )
 

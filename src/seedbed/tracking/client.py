@@ -163,7 +163,7 @@ class ProjectClient(MlflowClient):
             where = self.project if self._own else databases.without_password(self.uri)
             raise StoreFull(
                 f"No space is left on the disk of {where}, or of {self.project / ARTIFACTS}. Make room there, and type the "
-                "same command again: what was finished by now is kept, and is not trained again."
+                "same command again: what has finished is kept, and is not trained again."
             ) from error
         finally:
             logger.removeFilter(_is_no_full_disk)
@@ -410,8 +410,8 @@ def usable(uri: str) -> Iterator[None]:
 
 
 _FORBIDDEN = (
-    "it cannot be written: {}. What is there can be read (seedbed report NAME --output FOLDER). To run more, make the folder one "
-    "that you can write, or work on a copy of it, which --config-dir names."
+    "it cannot be written: {}. Its results can still be read (seedbed report NAME --output FOLDER). To run more, make the "
+    "folder writable, or work on a copy of it, named by --config-dir."
 )
 
 

@@ -117,9 +117,9 @@ def without_password(words: str) -> str:
 def remedy(address: str) -> str:
     """What to do about a database that cannot be used."""
     if not is_postgresql(address):
-        return "Mend or move it, or"
+        return "Fix or move it, or"
     return (
-        "Start the server, or mend the address: postgresql://USER@HOST:PORT/DATABASE, whose password PGPASSWORD or "
+        "Start the server, or fix the address: postgresql://USER@HOST:PORT/DATABASE, whose password PGPASSWORD or "
         "~/.pgpass may hold, with a database that createdb has made (needs pip install 'seedbed[postgres]'). Or"
     )
 
@@ -234,23 +234,23 @@ def has_tables(address: str, program: Program, called: str | None = None) -> boo
     shown = without_password(called or address)
     if program.table not in tables:
         raise TrackingError(
-            f"{shown} is no database of {program.name}'s: it holds the tables {', '.join(sorted(tables)[:4])} and others. "
+            f"{shown} is not a database of {program.name}'s: it holds the tables {', '.join(sorted(tables)[:4])} and others. "
             "Name another one."
         )
     if form == head and (gone := set(program.others) - tables):
         raise TrackingError(
-            f"{shown} is damaged: it cannot be used without its table {', '.join(sorted(gone))}. Mend or move it, or name "
+            f"{shown} is damaged: it cannot be used without its table {', '.join(sorted(gone))}. Fix or move it, or name "
             "another."
         )
     if form in known and form != head:
         command = program.upgrade.format(address=shlex.quote(shown))
         raise TrackingError(
-            f"{shown} was written by an older {program.name} than the one installed here (its form is {form}, that of today "
+            f"{shown} was written by an older {program.name} than the one installed here (its schema is {form}, the current one "
             f"{head}). Make a copy of it, then bring it up to date with: {command}"
         )
     if form != head:
         raise TrackingError(
-            f"{shown} was written by a newer {program.name} than the one installed here: its form {form} is not known to it. "
+            f"{shown} was written by a newer {program.name} than the one installed here: it does not know the schema {form}. "
             f"Install that version or a later one: pip install --upgrade {program.package}"
         )
     return True

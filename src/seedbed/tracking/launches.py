@@ -145,9 +145,9 @@ def _no_launch(store: Store, count: int, back: int, *, of_search: bool) -> Track
         )
     if of_search:
         return TrackingError(
-            f"No search of {name!r} has tested what it found: with search.fresh_seeds=0 none does, and what "
-            f"it found stands in its output and in 'seedbed ui {name}.search'. One that was stopped is gone on "
-            "with by the same command."
+            f"No search of {name!r} has tested what it found: with search.fresh_seeds=0 no search does; what "
+            f"it found is in its output and in 'seedbed ui {name}.search'. To continue a search that was stopped, type "
+            "its command again."
         )
     if count:
         return TrackingError(
@@ -176,7 +176,7 @@ def refuse_imported(store: Store, launch: Launch, asked: str) -> None:
     if launch.imported:
         raise TrackingError(
             f"Launch {launch.id[:8]} of {store.experiment!r} was imported from {launch.imported}: seedbed did not train it, "
-            f"and has neither its recipe nor its weights, so there is nothing to {asked}. 'seedbed report "
+            f"and has neither its recipe nor its weights: there is nothing to {asked}. 'seedbed report "
             f"{store.experiment}' and 'seedbed power {store.experiment}' work on it."
         )
 

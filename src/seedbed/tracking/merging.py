@@ -226,10 +226,14 @@ def said_of(merged: Sequence[Merged]) -> list[str]:
     """What a merge did, in a line for each experiment, and what to do with it."""
     lines = []
     for one in merged:
-        running = f"; {one.running} that still run are left for another time" if one.running else ""
+        running = (
+            f"; {one.running} still running are left out: type the command again when they have finished"
+            if one.running
+            else ""
+        )
         lines.append(
             f"{one.experiment}: {_count(one.cells, 'cell')} and {_count(one.launches, 'launch', 'launches')} brought, "
-            f"{_count(one.there, 'cell')} of there were here already{running}."
+            f"{_count(one.there, 'cell')} were here already{running}."
         )
         if one.cells and not one.experiment.endswith((SEARCHES, RANGE_TESTS)):
             listed = sorted(one.seeds)

@@ -63,10 +63,10 @@ def _of_two_classes(data: Mapping[str, Any]) -> bool:
 def why_no_scores(results: Results) -> str:
     """Why pictures and comparisons of scores can be made of no seed, as a part of a sentence; "" where they can."""
     if results.imported is not None:
-        return "seedbed did not train these seeds, and has not their weights"
+        return "seedbed did not train these seeds, and does not have their weights"
     classes = results.data.get("classes")
     if not classes:
-        return "scores of rows are those of a classification, and this is another task"
+        return "only a classification has scores of rows, and this is another task"
     if not _of_two_classes(results.data):
         return f"its pictures and comparisons are of two classes, and these data have {len(classes)}"
     return ""

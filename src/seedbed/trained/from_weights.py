@@ -118,7 +118,7 @@ class ScoresFromWeights:
         config = read_config(self.store, cell.variant_run)
         kind = None if trains_modules(config) else task_class(config)
         if kind is None or not issubclass(kind, Classification) or kind.scores is not Classification.scores:
-            raise ConfigError("scores of rows are those of a classification, and this is another task")
+            raise ConfigError("only a classification has scores of rows, and this is another task")
         device = {"accelerator": "auto"} if config["trainer"]["accelerator"] in ("gpu", "cuda") else {}
         check_code(recipe_of(config))
         table = self._table(config)
@@ -152,7 +152,7 @@ class ScoresFromWeights:
         result = trainer.measured_again(network, data, adjustment)
         largest = self._check_metrics(cell, config, result, adjusted=acts)
         if result.scores is None:
-            raise DataError("it has no test rows, or its outputs are no scores of classes")
+            raise DataError("it has no test rows, or its outputs are not scores of classes")
         self._keep(cell, config, replace(result.scores, from_weights=True), largest)
 
     def _check_data(self, cell: SeedRun, config: Mapping[str, Any], table: Dataset) -> None:
@@ -181,13 +181,13 @@ class ScoresFromWeights:
             if name in computed and math.isfinite(value) and name.rpartition("/")[2] not in own
         }
         if not any(name.startswith("test/") for name in compared):
-            raise TrackingError("no recorded metric of its test rows says whether they would be its own")
+            raise TrackingError("no metric of its test rows was recorded to check them against")
         allowed = self._rounding(cell, config)
         name, largest = max(compared.items(), key=lambda item: item[1])
         if largest > allowed:
             raise TrackingError(
-                f"its weights give {name} {computed[name]:.6g} now, and {recorded[name]:.6g} is recorded, more apart than "
-                "rounding makes: data, code, packages or weights are not what they were"
+                f"its weights give {name} {computed[name]:.6g} now, and {recorded[name]:.6g} is recorded, further apart than "
+                "rounding explains: data, code, packages or weights have changed"
             )
         return largest
 
@@ -243,7 +243,7 @@ def _check_code(cell: SeedRun, config: dict[str, Any]) -> None:
     if cell.code and (changed := [name for name in now if cell.code.modules.get(name) != now[name]]):
         raise ConfigError(
             f"{shortened(changed)} {'has' if len(changed) == 1 else 'have'} changed since it was trained, so that its "
-            "weights may mean something else; put back the file as it was"
+            "weights may not fit the code as it is now; put the file back as it was"
         )
 
 

@@ -304,7 +304,7 @@ def _refuse_other_code(tracked: TrackedVariant, runs: list[str]) -> str:
     command = next(row["command"] for row in results.launches if row["id"] == results.launch)
     raise ConfigError(
         f"{shortened(changed)} {'has' if len(changed) == 1 else 'have'} changed since variant {tracked.name!r} of "
-        f"{results.experiment!r} was trained (launch {results.launch[:8]}), so that its weights may mean something else to "
+        f"{results.experiment!r} was trained (launch {results.launch[:8]}), so that its weights may not fit "
         f"the network as it is now. Put the file back as it was, or train with the new code: {command}"
     )
 

@@ -122,7 +122,7 @@ def _check(
     if without:
         names = dict.fromkeys(results.cells.loc[results.cells["fingerprint"].isin(without), "variant"])
         raise ConfigError(
-            f"--metric {label}: it is computed from {metric.needs or 'probabilities'}, and {', '.join(map(repr, names))} gave none. Take "
+            f"--metric {label}: it is computed from {metric.needs or 'probabilities'}, and {', '.join(map(repr, names))} gave none. Use "
             "another metric, or run variants that give them: variant=NAME."
         )
 

@@ -22,7 +22,7 @@ def _built(node: Mapping[str, Any], place: str) -> pl.Callback:
     refuse_acting(type(callback), place, target)
     if not isinstance(callback, pl.Callback):
         raise ConfigError(
-            f"{place}: {target} gives {type(callback).__name__}, which is no callback. Name a class derived from "
+            f"{place}: {target} gives {type(callback).__name__}, which is not a callback. Name a class derived from "
             "pytorch_lightning.Callback, or a function that returns one."
         )
     return callback

@@ -113,7 +113,7 @@ def why_failed(error: Exception) -> str:
     said = without_addresses(" ".join(str(error).split()))
     # PyTorch says in many ways that a size is beyond the memory, or beyond any.
     if isinstance(error, MemoryError | OverflowError) or re.search(r"allocat|[Oo]verflow", said):
-        return "one network alone needs more memory than this machine has. Give its layers smaller sizes."
+        return "a single network needs more memory than this machine has. Make its layers smaller."
     return (
         said if said and isinstance(error, TypeError | ValueError | RuntimeError) else f"{type(error).__name__}: {said}"
     )
@@ -123,13 +123,13 @@ def _refuse_no_network(network: Any, target: Any) -> None:
     """Raise ``ConfigError`` where what was built is no network, or one with a layer that has no units or no size yet."""
     if not isinstance(network, nn.Module):
         raise ConfigError(
-            f"model._target_: {target} gives {type(network).__name__}, which is no network. Name a class derived from "
+            f"model._target_: {target} gives {type(network).__name__}, which is not a network. Name a class derived from "
             "torch.nn.Module, or a function that returns one."
         )
     for name, weight in network.named_parameters():
         if isinstance(weight, nn.UninitializedParameter):
             raise ConfigError(
-                f"model: {target} has a weight {name} whose size its first batch would say. seedbed needs all sizes when the "
+                f"model: {target} has a weight {name} whose size is only known at its first batch. seedbed needs all sizes when the "
                 "network is built: take in_features and out_features, and torch.nn.Linear in place of torch.nn.LazyLinear."
             )
         if weight.numel() == 0:
@@ -144,7 +144,7 @@ def _parts_used_by_forward_alone(network: nn.Module, target: Any) -> Iterator[st
     for name, part in network.named_modules():
         if is_lightning_module(type(part)):
             yield (
-                f"{target}: its part {name} ({type(part).__name__}) is a LightningModule, of which forward alone is used "
+                f"{target}: its part {name} ({type(part).__name__}) is a LightningModule: only its forward is used, "
                 "and not its training_step, configure_optimizers or hooks."
             )
 
@@ -174,7 +174,7 @@ def _refusals_of_one_row(parts: VariantParts, network: nn.Module) -> tuple[Refus
         refused_evaluating = refusal_of_one_row(network, inputs, training=False)
     if refused is not None and refused.always:
         raise ConfigError(
-            f"model: {parts.target('model')} {refused.why}, whatever the batch. Give it more values, or take "
+            f"model: {parts.target('model')} {refused.why}, whatever the batch. Give it more values, or use "
             "another norm, such as torch.nn.LayerNorm."
         )
     if refused is not None and parts.settings["batch_size"] == 1:
@@ -186,7 +186,7 @@ def needs_two_rows(parts: VariantParts, refused: Refused | None) -> str:
     """What keeps the network from a batch of one row, and the remedy."""
     assert refused is not None
     return (
-        f"{parts.target('model')} {refused.why}. Take batches of two rows or more, and rows enough for one; or another "
+        f"{parts.target('model')} {refused.why}. Use batches of two rows or more, and rows enough for one; or another "
         "network, such as one with torch.nn.LayerNorm."
     )
 
@@ -211,7 +211,7 @@ def _check_output(parts: VariantParts, network: nn.Module) -> None:
     if not given.requires_grad:
         raise ConfigError(
             f"model: what {target} gives does not depend on weights that can be trained. Let its forward use them without "
-            "detach() or no_grad(), and leave requires_grad=True to some of them."
+            "detach() or no_grad(), and leave requires_grad=True on some of them."
         )
 
 
@@ -235,14 +235,14 @@ def _check_training(parts: VariantParts, optimizer: torch.optim.Optimizer) -> No
     """Check that optimizer, settings, schedule and network go together."""
     if isinstance(optimizer, torch.optim.LBFGS):
         raise ConfigError(
-            "optimizer: LBFGS evaluates the loss several times a step, which stacked training does not do. Take "
+            "optimizer: LBFGS evaluates the loss several times a step, which stacked training does not do. Use "
             "another, such as optimizer=adamw."
         )
     settings = parts.settings
     if is_row_sparse(optimizer) and settings["gradient_clip_val"] is not None:
         raise ConfigError(
             f"trainer.gradient_clip_val={settings['gradient_clip_val']}: sparse gradients, as "
-            f"{parts.target('optimizer')} takes them, are not clipped. Set it to null, or take optimizer=adamw."
+            f"{parts.target('optimizer')} takes them, are not clipped. Set it to null, or use optimizer=adamw."
         )
     # A check needs no GPU of its own, which the process that trains may be waiting for.
     device = 0 if settings["devices"] == FREE else None
@@ -255,7 +255,7 @@ def _check_training(parts: VariantParts, optimizer: torch.optim.Optimizer) -> No
     if is_row_sparse(optimizer) and not _STACKABLE[_network_key(parts)]:
         raise ConfigError(
             f"optimizer: {parts.target('optimizer')} moves single rows of stacked embeddings, and "
-            f"{parts.target('model')} has no stacked form. Take optimizer=adamw."
+            f"{parts.target('model')} has no stacked form. Use optimizer=adamw."
         )
 
 
@@ -275,8 +275,8 @@ def _why_not_compiled(parts: VariantParts, network: nn.Module, optimizer: torch.
 def _check_found_rate_is_used(parts: VariantParts, schedule: Schedule) -> None:
     if parts.finds_lr and schedule.own_rate:
         raise ConfigError(
-            f"optimizer.lr={AUTO}: schedule.{schedule.own_rate} of {parts.target('schedule')} gives other rates, so "
-            "that those which are found would train nothing. Give optimizer.lr a number, or take a schedule that goes "
+            f"optimizer.lr={AUTO}: schedule.{schedule.own_rate} of {parts.target('schedule')} sets its own rates, so "
+            "those found would not be used. Give optimizer.lr a number, or use a schedule that goes "
             "by it (schedule.max_lr=null, schedule=one_cycle)."
         )
 
@@ -315,5 +315,5 @@ def _refuse_failing(parts: VariantParts, error: Exception) -> None:
     except Exception as alone:
         raise ConfigError(
             f"model: {parts.target('model')} fails on {ROWS_TRIED} rows of the shape that these data have: {why_failed(alone).rstrip('.')}. "
-            "Mend its layers or its forward."
+            "Fix its layers or its forward."
         ) from error

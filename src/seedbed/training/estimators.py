@@ -55,7 +55,7 @@ def _check_strategy(network: FittedEstimator, strategy: Strategy) -> None:
     if strategy.acts_on in ("loss", "batches"):
         raise ConfigError(
             f"imbalance: {type(strategy).__name__} acts on the {strategy.acts_on} of a network's training, and {network.name} is "
-            "fitted by its own code. Take a strategy that acts on rows or their weights, such as imbalance=oversample or "
+            "fitted by its own code. Use a strategy that acts on rows or their weights, such as imbalance=oversample or "
             "imbalance=class_balanced, or a network."
         )
 
@@ -67,7 +67,7 @@ def check_weights(network: FittedEstimator) -> None:
         if resamples(network.estimator):
             why = f"a step of {type(network.estimator).__name__} changes the rows that the weights are of"
         raise ConfigError(
-            f"imbalance: {why}, so that class weights would do nothing. Take another "
+            f"imbalance: {why}, so that class weights would do nothing. Use another "
             "strategy, such as imbalance=oversample, or an estimator that takes them, such as "
             "sklearn.linear_model.LogisticRegression."
         )
@@ -77,11 +77,11 @@ def _check_rows(parts: VariantParts, network: FittedEstimator, rows: Rows) -> No
     if isinstance(getattr(parts.table, "inputs", None), Words):
         raise ConfigError(
             f"data.encoder: it gives texts as word numbers in their order, of which {network.name} would take each for a "
-            "quantity. Take vectors, such as data/encoder=tfidf or data/encoder=use, or a network, such as model=recurrent."
+            "quantity. Use vectors, such as data/encoder=tfidf or data/encoder=use, or a network, such as model=recurrent."
         )
     if rows.passes is not None:
         raise ConfigError(
-            f"split: it draws a seed's training rows anew in every epoch, and {network.name} is fitted once. Take another "
+            f"split: it draws a seed's training rows anew in every epoch, and {network.name} is fitted once. Use another "
             "split, or a network."
         )
 
@@ -101,7 +101,7 @@ def _fit_some(network: FittedEstimator, fit: Fit, seed: int, target: Any) -> Non
             if tried is fit or isinstance(error, InvalidParameterError):
                 raise ConfigError(
                     f"model: {target} cannot be fitted to {len(chosen.targets)} training rows of seed {seed}: "
-                    f"{why_failed(error).rstrip('.')}. Change its settings, or take another model."
+                    f"{why_failed(error).rstrip('.')}. Change its settings, or use another model."
                 ) from error
 
 
@@ -124,6 +124,6 @@ def _check_metrics(parts: VariantParts, network: FittedEstimator) -> None:
         if why := parts.task.why_unmeasured(network, name, parts.task_settings):
             said = f"{place}={asked}" if place == "report.metric" else place
             raise ConfigError(
-                f"{said} is undefined for {network.name}: {why}. Take another metric, or put the estimator into "
+                f"{said} is undefined for {network.name}: {why}. Use another metric, or put the estimator into "
                 "sklearn.calibration.CalibratedClassifierCV, which gives probabilities."
             )

@@ -85,5 +85,5 @@ def _naming_the_operation() -> Iterator[None]:
             raise
         raise ConfigError(
             f"trainer.deterministic=true: {str(error).split(', but you set')[0]}. Set trainer.deterministic=warn to "
-            "train on with a warning, or take a network without that operation."
+            "train on with a warning, or use a network without that operation."
         ) from error

@@ -105,7 +105,7 @@ def check_loggers(config: Mapping[str, Any]) -> None:
         if unknown := unknown_argument({**node, **OF_A_RUN}, place):
             raise ConfigError(
                 f"{place}: {node['_target_']} takes no {unknown.key.rpartition('.')[2]!r}. A logger is made for each seed, with "
-                "name and id of the seed's run in MLflow as its name and version. Take a class, such as a subclass, that takes "
+                "name and id of the seed's run in MLflow as its name and version. Use a class, such as a subclass, that takes "
                 "both."
             )
 

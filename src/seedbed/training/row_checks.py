@@ -25,7 +25,7 @@ def check_rows(parts: VariantParts, traits: NetworkTraits, rows: Mapping[int, Ro
     size, most = parts.settings["batch_size"] or 1, max((len(of_seed.train) for of_seed in rows.values()), default=0)
     if size > max(MOST_ROWS_PADDED, 10 * most):
         raise ConfigError(
-            f"trainer.batch_size={size}: there are {most} training rows, and memory would be taken for all {size} of a batch. "
+            f"trainer.batch_size={size}: there are {most} training rows, and a batch would take memory for all {size} rows. "
             f"Give {most} for batches of all rows, or fewer."
         )
     for seed, of_seed in rows.items():

@@ -162,10 +162,10 @@ def test_a_record_with_an_undeclared_value_is_left_out_where_asked(read):
             "line 4: attribute 'sepal length' is of type 'numerc', did you mean 'numeric'",
         ),
         (WEKA.replace(" NUMERIC", ""), "line 4: attribute 'sepal length' has no type"),
-        (WEKA.replace("'b c'}", "'b c'"), "line 6: attribute 'class' has values of which a quote or the brace"),
+        (WEKA.replace("'b c'}", "'b c'"), "line 6: attribute 'class' has values whose quote or brace"),
         (
             KEEL.replace("@outputs Class", "@outputs Clas"),
-            "line 5: @outputs names 'Clas', which is no attribute, did you",
+            "line 5: @outputs names 'Clas', which is not an attribute, did you",
         ),
         (WEKA[: WEKA.index("@DATA")], "no line @data"),
         (WEKA[: WEKA.index("5.1")], "no record below @data"),

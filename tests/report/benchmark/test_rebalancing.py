@@ -77,10 +77,10 @@ def test_only_what_tests_show_is_said() -> None:
     }
     (said,) = rebalancing_over(analysis)
     assert said == (
-        "Ranking or threshold, each beside its baseline: `worse` changed the ranking of rows for the worse; `labels` changed the "
-        "labels, by `test/f1`, and that the ranking of rows changed was not shown; `tuned` changed only the threshold: `test/f1`, "
-        "and on no data set the ranking of rows; `same` left the ranking of rows as it is on every data set, and whether `test/f1` "
-        "changed can't be told; `twin` changed neither the ranking of rows nor `test/f1` on any data set; it can't be told whether "
+        "Ranking or threshold, each variant against its baseline: `worse` changed the ranking of rows for the worse; `labels` changed the "
+        "labels, by `test/f1`, without a demonstrated change in the ranking of rows; `tuned` changed only the threshold: `test/f1` "
+        "changed, and on no data set did the ranking of rows; `same` left the ranking of rows as it is on every data set, and it is unclear whether "
+        "`test/f1` changed; `twin` changed neither the ranking of rows nor `test/f1` on any data set; it is unclear whether "
         "`noise` changed the ranking of rows, or the labels by `test/f1`."
     )
 

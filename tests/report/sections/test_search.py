@@ -266,7 +266,7 @@ def test_with_held_out_rows_the_two_validation_values_are_on_different_rows(make
     text = section(make_results, search, metric="val/accuracy", same_split=True)
     assert "20 % of each seed's training rows were held out of training" in text
     assert "on fresh seeds on the experiment's own validation rows: 0.0225 lower" in text
-    assert "The two values of it are on different rows and training sets" in text
+    assert "Its two values come from different rows and training sets" in text
     assert "the search saw none of the validation rows that this report is about" in text
     assert "| in the search: val/accuracy, held-out training rows | fresh seeds: val/accuracy, the experiment's" in text
 

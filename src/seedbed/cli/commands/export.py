@@ -58,8 +58,8 @@ def export(
 ) -> None:
     """Make an MLflow model of the trained seeds of EXPERIMENT, and say how to serve it.
 
-    It answers by all seeds together: the mean, with its spread as a column. Vocabulary, encoder, index and seedbed's code
-    lie in the model, weights as safetensors, estimators as files of skops; nothing in it is pickled.
+    The model answers with the mean over all seeds, and with their spread as a column. It contains the vocabulary, encoder,
+    index and seedbed's code; weights are stored as safetensors, estimators as skops files, and nothing is pickled.
     """
     from seedbed.training.progress import Display
 

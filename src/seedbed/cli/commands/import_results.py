@@ -35,23 +35,29 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option
     show_default=True,
     help="The column, or MLflow's param or tag, that names the variant.",
 )
-@click.option("--seed-key", metavar="NAME", default="seed", show_default=True, help="The one that numbers the seed.")
-@click.option("--metric", help="The metric to compare by; may be left out where there is one alone.")
+@click.option(
+    "--seed-key",
+    metavar="NAME",
+    default="seed",
+    show_default=True,
+    help="The column, or MLflow's param or tag, that numbers the seed.",
+)
+@click.option("--metric", help="The metric to compare by; can be left out if there is only one.")
 @click.option("--baseline", help="The variant that others are compared with; default: all pairs.")
 @click.option(
     "--good",
     multiple=True,
     metavar="lower|higher|none|NUMBER",
-    help="Which values of the metric are good, or of others: --good val/loss=lower. Not said: none is called better.",
+    help="Which values of the metric are good; of another metric: --good val/loss=lower. Default: no variant is called better.",
 )
 @click.option(
     "--split",
     type=click.Choice(["redrawn", "same"]),
-    help="Whether every seed drew a split of its own, or all share one. Not said: what claims the least.",
+    help="Whether every seed drew its own split, or all share one. Default: the test that claims the least.",
 )
-@click.option("--test-share", type=float, help="Share of the rows that were tested on, where splits were redrawn.")
-@click.option("--train-share", type=float, help="Share that was trained on; default: all others.")
-@click.option("--question", default="", help="What the comparison is to answer; stands in the report.")
+@click.option("--test-share", type=float, help="Share of the rows used for testing, if splits were redrawn.")
+@click.option("--train-share", type=float, help="Share of the rows used for training; default: all others.")
+@click.option("--question", default="", help="The question that the comparison answers, as the report shows it.")
 @config_dir_option
 @debug_option
 def import_results(
@@ -75,9 +81,9 @@ def import_results(
 ) -> None:
     """Import results that were trained elsewhere as EXPERIMENT, to compare and report them, marked as imported.
 
-    FILE has a row a run, with the columns variant, seed and one for each metric (or metric and value, and a row for each
+    FILE has one row per run, with the columns variant, seed and one for each metric (or metric and value, and a row for each
     value); OVERRIDES say how it is read: data.decimal=comma, data.delimiter=semicolon, ... Curves have a column epoch or
-    step as well. Runs of two variants with one seed are compared as a pair. Then report, power, diff, status and ui work
+    step as well. Runs of two variants with the same seed are compared as a pair. Then report, power, diff, status and ui work
     on EXPERIMENT. Everything is checked before anything is written.
     """
     from seedbed.importing.recording import import_from

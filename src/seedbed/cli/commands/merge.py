@@ -19,12 +19,12 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option
 @config_dir_option
 @debug_option
 def merge(store: str, config_dir: str | None) -> None:
-    """Copy what OTHER_STORE tracks, and this project does not, into this project's store.
+    """Copy into this project's store what OTHER_STORE has tracked and this project has not.
 
     OTHER_STORE is a project folder, its mlflow.db (mlartifacts/ beside it holds the files), or the address of a tracking
-    server or database. Launches, searches and cells are copied with their files; a cell (one variant under one seed) that is
-    finished here too, by its recipe, data and code, is not copied. Type the same command again after an interrupt, or when
-    there is more. Nothing in OTHER_STORE changes.
+    server or database. Launches (one 'seedbed run' each), searches and cells (one variant under one seed each) are copied
+    with their files, except cells that have finished here too with the same recipe, data and code. Type the same command
+    again after an interruption, or when there is more to copy. OTHER_STORE is not changed.
     """
     from seedbed.paths import project_folder
     from seedbed.tracking.merging import merge as merge_stores

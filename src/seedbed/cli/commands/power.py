@@ -19,8 +19,8 @@ from seedbed.cli.options import (
 @click.command(
     cls=WithExamples,
     examples="""
-    seedbed power spam_imbalance                        which differences 5, 10, 20, ... seeds find
-    seedbed power spam_imbalance --difference 0.002     how many seeds that difference takes
+    seedbed power spam_imbalance                        which differences 5, 10, 20, ... seeds detect
+    seedbed power spam_imbalance --difference 0.002     how many seeds it takes to detect that difference
     """,
 )
 @click.argument("experiment", shell_complete=completion.tracked_experiments)
@@ -35,9 +35,13 @@ from seedbed.cli.options import (
     type=click.FloatRange(0.05, 0.999),
     default=0.8,
     show_default=True,
-    help="Share of the experiments in which it is to be found.",
+    help="Power: the chance of detecting a true difference of this size.",
 )
-@click.option("--run", "run_id", help="The launch to ask, by its id or the start of it; default: the latest.")
+@click.option(
+    "--run",
+    "run_id",
+    help="The launch (one 'seedbed run') to use, by its id or the start of its id; default: the latest.",
+)
 @data_set_option
 @metric_option
 @baseline_option
@@ -53,7 +57,7 @@ def power(
     baseline: str | None,
     config_dir: str | None,
 ) -> None:
-    """Say how many seeds a difference takes, from the spread between the variants of EXPERIMENT that was seen."""
+    """Say how many seeds it takes to detect a difference, given the spread seen between the variants of EXPERIMENT."""
     ends_soon()
     from seedbed.report.analysis import analyse
     from seedbed.report.power import power_text

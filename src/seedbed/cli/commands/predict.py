@@ -23,11 +23,11 @@ from seedbed.cli.options import (
     cls=WithExamples,
     examples="""
     seedbed predict spam_imbalance --text 'WINNER!! Claim your free prize now' --text 'Home for lunch?'
-    seedbed predict spam_imbalance --variant smote --file messages.txt       one text a line
+    seedbed predict spam_imbalance --variant smote --file messages.txt       one text per line
     seedbed predict text_imbalance --threshold 0.23 --file new.txt           spam from a probability of 0.23 on
     seedbed predict feature_imbalance --file patients.csv                    columns as in training, by their names
     seedbed predict feature_regression --file houses.csv                     the number that each seed predicts
-    seedbed predict text_imbalance --file new.csv data.delimiter=semicolon   a table like the one that was trained on
+    seedbed predict text_imbalance --file new.csv data.delimiter=semicolon   like the training table, with another delimiter
     """,
 )
 @click.argument("experiment", shell_complete=completion.experiments)
@@ -36,7 +36,7 @@ from seedbed.cli.options import (
 @click.option(
     "--file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Texts, one a line; or a table with the columns that were trained on.",
+    help="Texts, one per line; or a table with the columns used in training.",
 )
 @variant_option
 @run_option
@@ -57,10 +57,11 @@ def predict(
     threshold: float | None,
     config_dir: str | None,
 ) -> None:
-    """Ask the trained seeds of EXPERIMENT for the class, or the number, of new texts or rows, and say how far they agree.
+    """Predict the class, or the number, of new texts or rows with the trained seeds of EXPERIMENT, and say how far they agree.
 
-    Probabilities and numbers are means over the seeds, and so is what --threshold is set against. The answers are those that the exported model gives (seedbed export). A table
-    is read as the one that was trained on; OVERRIDES say what is otherwise: data.encoding, data.delimiter, data.text, ...
+    Probabilities and numbers are means over the seeds, and --threshold is compared with the mean probability. The answers
+    are the same as those of the exported model (seedbed export). A table is read as the training table was; OVERRIDES say
+    what differs: data.encoding, data.delimiter, data.text, ...
     """
     from seedbed.training.progress import Display
 

@@ -29,12 +29,12 @@ from seedbed.errors import ConfigError
     """,
 )
 @click.argument("experiment", shell_complete=completion.experiments)
-@click.option("--user", help="The user to recommend to, by the name or number in the data.")
-@click.option("--similar-to", metavar="TITLE", help="The item to find similar ones to.")
+@click.option("--user", help="The user to recommend items to, by their name or number in the data.")
+@click.option("--similar-to", metavar="TITLE", help="The item to find similar items for.")
 @click.option(
     "--ratings",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file of items and ratings by someone who is not in the data, to recommend to.",
+    help="A file of items and ratings by someone who is not in the data, to recommend items to them.",
 )
 @click.option(
     "--by",
@@ -60,11 +60,11 @@ def recommend(
     data_set: str | None,
     config_dir: str | None,
 ) -> None:
-    """Ask the trained seeds of EXPERIMENT, one on ratings, for items, and say how far they agree.
+    """Recommend items with the trained seeds of EXPERIMENT, which must be about ratings, and say how far they agree.
 
-    With --user, the items with the highest mean prediction that the user has not rated; with --similar-to, those whose
-    factors are most like its own; with --ratings, those for a new user, of whom only these ratings are known. Each with
-    the spread over the seeds, and how many seeds list it themselves.
+    With --user: of the items that the user has not rated, those with the highest mean prediction. With --similar-to: the
+    items whose factors are most like those of TITLE. With --ratings: items for a new user, of whom only these ratings are
+    known. Each item is shown with its spread over the seeds, and with how many of the seeds list it on their own.
     """
     if sum(given is not None for given in (user, similar_to, ratings)) != 1:
         raise ConfigError("--user, --similar-to or --ratings: give one of the three, such as --user 42.")

@@ -35,31 +35,31 @@ if TYPE_CHECKING:
     seedbed report spam_imbalance
     seedbed report spam_imbalance --search                            what the latest search found
     seedbed report spam_imbalance --metric test/f1 --output /tmp/f1
-    seedbed report spam_imbalance --metric test/mine                  one added since, from the scores of rows
-    seedbed report spam_imbalance --scores                            with scores of rows from the weights of older seeds
+    seedbed report spam_imbalance --metric test/mine                  a metric added after training, from recorded scores
+    seedbed report spam_imbalance --scores                            with scores of rows computed from the weights of older seeds
     seedbed report imbalance_keel                                     over all data sets of its launch
     seedbed report imbalance_keel --data-set yeast3                   on one of them, into a folder of its own
     seedbed report spam_imbalance --format html,csv --rope 0.005
     seedbed report spam_imbalance --run 3f2a91c0                      an earlier launch (see seedbed status)
-    seedbed report spam_imbalance --from experiments/spam_imbalance   from a written report, with the file's words of today
+    seedbed report spam_imbalance --from experiments/spam_imbalance   an existing report, with the file's current words
     """,
 )
 @click.argument("experiment", shell_complete=completion.tracked_experiments)
-@click.option("--run", "run_id", help="The launch to report, by its id or the start of it; default: the latest.")
+@click.option("--run", "run_id", help="The launch to report, by its id or the start of its id; default: the latest.")
 @click.option(
     "--from",
     "written",
     type=click.Path(path_type=Path),
     shell_complete=completion.folders,
-    help="Folder of a report that was written before, to write it anew from its files: without the tracking store, the "
-    "data or the weights. Question, report section and published part are those of the experiment file as it stands, if "
-    "it is there; the recipe and the numbers stay. Goes to the same folder, unless --output names another.",
+    help="Folder of an existing report, to write it again from its own files, without the tracking store, the data or the "
+    "weights. The question, report section and published part are those of the experiment file as it is now, if there is "
+    "one; the recipe and the numbers stay. The report goes to the same folder, unless --output names another.",
 )
 @click.option(
     "--search",
     "of_search",
     is_flag=True,
-    help="The latest search: its trials, and what it found beside the variant as it stands. Goes to a folder search/.",
+    help="Report the latest search: its trials, and the best of them next to the variant as it is. Goes to a folder search/.",
 )
 @data_set_option
 @metric_option
@@ -67,10 +67,10 @@ if TYPE_CHECKING:
     "--scores",
     "computes_scores",
     is_flag=True,
-    help="Compute the scores of validation and test rows of seeds that were trained without keeping them (by an earlier "
-    "version, or tracking.scores=false), from their weights on the same data: for pictures of thresholds, and what "
-    "rebalancing changed, between two classes. They are kept in the store, for later reports. So is done, unasked, for a "
-    "--metric that was not recorded.",
+    help="For seeds that were trained without keeping the scores of validation and test rows (by an earlier version, or with "
+    "tracking.scores=false), compute these from the weights, on the same data. With two classes, they show thresholds and "
+    "what rebalancing changed. They are kept in the store for later reports. A --metric that was not recorded is computed "
+    "from scores even without this option.",
 )
 @baseline_option
 @click.option(
@@ -88,8 +88,9 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder to write to; default: experiments/EXPERIMENT, and launches/RUN in it for a launch whose overrides ask for other "
-    "cells than the experiment's file: by another recipe, on other files of data, of some variants, data sets or seeds only.",
+    help="Folder to write to; default: experiments/EXPERIMENT, or launches/RUN in it if the launch's overrides ask for other "
+    "cells (one variant under one seed each) than the experiment's file: another recipe, other files of data, or only some "
+    "variants, data sets or seeds.",
 )
 @config_dir_option
 @debug_option
@@ -109,13 +110,13 @@ def report(
 ) -> None:
     """Write the report of EXPERIMENT from the tracking store: Markdown, HTML, LaTeX, CSV and figures.
 
-    It goes to experiments/EXPERIMENT where the launch asked for all that the experiment's file asks for, and maybe for more
-    seeds (seeds=30). A launch under overrides that change what is trained, or that pick some variants, data sets or seeds, has
-    a folder of its own, experiments/EXPERIMENT/launches/RUN, so that a try never replaces the experiment's report, unless
-    --output names that folder.
+    The report is of one launch (one 'seedbed run'). It goes to experiments/EXPERIMENT if the launch asked for everything in
+    the experiment's file, perhaps with more seeds (seeds=30). A launch whose overrides change what is trained, or pick some
+    of the variants, data sets or seeds, gets a folder of its own, experiments/EXPERIMENT/launches/RUN: a trial run never
+    replaces the experiment's report, unless --output names that folder.
 
-    The format csv includes record.json: with it and the tables beside it, --from writes the report anew, so that its
-    words can be mended without training.
+    The csv format includes record.json. From it and the tables beside it, --from writes the report again, so that its
+    wording can be changed without training.
     """
     from seedbed.checks import require_choice
     from seedbed.paths import project_folder
@@ -142,7 +143,7 @@ def report(
             if own and output is None:
                 output, asked_for = own
                 display.say(
-                    f"It asked for other cells than the experiment's file ({' '.join(asked_for)}), so its report goes to {output}. "
+                    f"The launch asked for other cells than the experiment's file ({' '.join(asked_for)}), so its report goes to {output}. "
                     f"To write it to {folder}, add --output {shlex.quote(str(folder))}."
                 )
         else:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     seedbed run spam_imbalance seeds=30                                trains only the seeds that are missing
     seedbed run spam_imbalance variant=none,smote trainer.max_epochs=20
     seedbed run spam_imbalance split=fixed select=best
-    seedbed run imbalance_keel data_sets=pima,yeast3                   on some of the data sets that its file lists
+    seedbed run imbalance_keel data_sets=pima,yeast3                   on two of the data sets that its file lists
     seedbed run fastai_collab -m variant=dot_product_bias hydra/sweeper=optuna hydra/launcher=joblib
     seedbed run spam_imbalance -m model.hidden='[64],[256,128]'        one job for each value
     seedbed run spam_imbalance -m optimizer.lr=1e-3,1e-4 hydra/launcher=joblib hydra.launcher.n_jobs=2
@@ -75,18 +75,22 @@ def run(
     fail_fast: bool,
     config_dir: str | None,
 ) -> None:
-    """Train what is missing of EXPERIMENT and print its table.
+    """Train the missing cells of EXPERIMENT and print its table of results.
 
-    OVERRIDES are Hydra's: key=value, group=choice, +new.key=value. Cells (variant x seed) that are trained already are
-    read from the tracking store. A cell is trained anew where its settings, its data or its code has changed: a module
-    of yours that a _target_ names, or one that it imports from --config-dir or from a package installed from a folder
-    (comments, docstrings and layout do not count), or the version of an installed package that a _target_ names, that
-    such a module imports, or that resampling, tables of numbers or baselines of seedbed's use. Exit code: 0 all done, 1
-    something failed (the rest is kept), 2 bad input.
+    A launch is one 'seedbed run'. A cell is one variant under one seed (and on one data set, where there are several). A
+    launch trains the cells that are missing and reads the others from the tracking store. OVERRIDES are Hydra's:
+    key=value, group=choice, +new.key=value.
 
-    --dry-run plans as a run does, and so finds bad input; the time is that of earlier cells of the same recipe on this
-    machine, or measured in a few steps, and data that are not here are not fetched; but a data module of yours (task=lightning)
-    is asked for its rows, as in a run, and may fetch or write what it likes. --cfg and --info are Hydra's.
+    A cell is trained again when its settings, its data or its code have changed. Its code is any module of yours that a
+    _target_ names, with what that imports from --config-dir or from a package installed from a folder (comments,
+    docstrings and layout do not count), and the version of an installed package that a _target_ or such a module names,
+    or that seedbed's own resampling, tables of numbers or baselines use.
+
+    --dry-run plans as a run does, and so finds bad input. Its times are those of earlier cells of the same recipe on this
+    machine, or are measured in a few steps. Data that are not here are not fetched; but a data module of yours
+    (task=lightning) is asked for its rows, as in a run, and may fetch or write what it likes. --cfg and --info are Hydra's.
+
+    Exit code: 0 all cells are trained, 1 something failed (what finished is kept), 2 bad input.
     """
     _refuse_together(multirun=multirun, dry_run=dry_run, cfg=cfg, resolve=resolve, package=package, info=info)
     if cfg or info:

@@ -24,16 +24,16 @@ from seedbed.errors import ConfigError, near_misses
     "--output",
     type=click.Path(path_type=Path),
     shell_complete=completion.folders,
-    help="Folder to write the schemas of experiments and of all groups to; prints the line that files name them by.",
+    help="Folder to write the schemas of experiments and of all groups to; prints the line by which a file refers to its schema.",
 )
 @config_dir_option
 @debug_option
 def schema(group: str, output: Path | None, config_dir: str | None) -> None:
     """Print the JSON Schema of experiment files, or of the files of a config GROUP.
 
-    An editor with the YAML language server (VS Code with the extension YAML, Neovim, Emacs, ...) completes keys and choices by
-    it, says what they mean, and underlines what is misspelt and values of a wrong kind. A value that others refer to by
-    ${_name} may have any name that begins with _. After a change of your own groups, write the files anew.
+    With it, an editor that has the YAML language server (VS Code with the extension YAML, Neovim, Emacs, ...) completes keys
+    and choices, says what they mean, and underlines misspellings and values of the wrong kind. A value that others refer to
+    as ${_name} may have any name that begins with _. When you have changed your own groups, write the files again.
     """
     from seedbed.config.schema.files import as_text, file_of, modeline, schemas
     from seedbed.paths import config_groups, expanded, project_folder

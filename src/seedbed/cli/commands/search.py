@@ -42,12 +42,14 @@ def search(
 ) -> None:
     """Search for better settings of one variant of EXPERIMENT, and test the best of them once, on fresh seeds.
 
-    What is searched stands in search.params of the experiment, or is typed as several values of a key. Every trial
-    trains all seeds and is judged by their mean on validation rows; where the experiment has no test rows, a tenth of
-    each seed's training rows is held out to choose by. The same command goes on with a search that was stopped; in
-    several terminals or machines at once, it shares the work. search= tpe, random, grid, qmc, cma_es or gp;
-    search/pruner= none, median or hyperband. search.first=[{key: value, ...}] are points to try before any other, and
-    after search.seconds=600 no further trial starts. Exit code: 0 done, 1 no trial came to an end, 2 bad input.
+    The settings to search are those in search.params of the experiment, and any key typed with several values. Every trial
+    trains all seeds and is judged by their mean on validation rows; if the experiment has no test rows, a tenth of each
+    seed's training rows is held out to choose by. Type the same command again to continue a search that was stopped, or in
+    several terminals or on several machines at once to share the work.
+
+    search= tpe, random, grid, qmc, cma_es or gp; search/pruner= none, median or hyperband. search.first=[{key: value, ...}]
+    lists points to try before any others; after search.seconds=600 no further trial starts. Exit code: 0 done, 1 no trial
+    finished, 2 bad input.
     """
     if dashboard:
         from seedbed.search.dashboard import serve

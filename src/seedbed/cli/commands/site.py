@@ -23,9 +23,9 @@ def site(output: Path | None, config_dir: str | None) -> None:
     """Put all reports of the project into one folder of HTML pages, with an index.
 
     The index has each experiment's question, the first sentence of its answer, a picture, the date, and the numbers of variants,
-    seeds and data sets. The pages are opened in a browser as they lie in the folder, without a server or a network, or are
-    uploaded as they are. Reports are those that 'seedbed report' has written; those that are no longer there go from the site
-    too. A folder that holds anything else is left alone.
+    seeds and data sets. Open the pages in a browser straight from the folder, without a server or a network, or upload
+    them as they are. The site holds the reports that 'seedbed report' has written; one that has been removed disappears from
+    the site too. A folder that holds anything other than such a site is left alone.
     """
     from seedbed.paths import project_folder
     from seedbed.report.files import check_writable

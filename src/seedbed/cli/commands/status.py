@@ -19,7 +19,10 @@ from seedbed.cli.options import WithExamples, config_dir_option, debug_option, e
 @config_dir_option
 @debug_option
 def status(experiment: str | None, config_dir: str | None) -> None:
-    """Say what is trained, running, failed or missing."""
+    """Say what is trained, running, failed or missing.
+
+    A cell is one variant under one seed (and on one data set, where there are several); a launch is one 'seedbed run'.
+    """
     ends_soon()
     from seedbed.cli.status import experiment_status, project_status
     from seedbed.training.progress import Display

@@ -26,7 +26,7 @@ def _number_or_all(ctx: click.Context, parameter: click.Parameter, value: str) -
     seedbed verify 3f2a91c0 --variant smote --cells all   of any launch, by its id or the start of it
     seedbed verify spam_imbalance~1 --tolerance 1e-4      of the launch before the latest
     seedbed verify imbalance_keel --data-set pima         of a launch over several data sets, on one of them
-    seedbed verify fastai_collab --alone --cells 20       each seed alone: what rounding makes of its result
+    seedbed verify fastai_collab --alone --cells 20       each seed alone: how far rounding moves its result
     """,
 )
 @click.argument("experiment", metavar="EXPERIMENT|LAUNCH", shell_complete=completion.experiments)
@@ -44,8 +44,8 @@ def _number_or_all(ctx: click.Context, parameter: click.Parameter, value: str) -
 @click.option(
     "--tolerance",
     type=float,
-    help="How far a value may be off where bits cannot be the same: of the value where it is above 1, else absolute. "
-    "Default: twice what --alone has measured of the variant, and at least 0.001.",
+    help="How far a value may be off where results cannot be identical: relative for values above 1, absolute below. "
+    "Default: twice what --alone has measured for the variant, and at least 0.001.",
 )
 @click.option(
     "--alone", is_flag=True, help="Train each seed alone instead of in its stack, and measure the difference."
@@ -62,15 +62,16 @@ def verify(
     alone: bool,
     config_dir: str | None,
 ) -> None:
-    """Train some cells again as they were recorded, and compare every value with the record.
+    """Train some cells (one variant under one seed each) again as recorded, and compare every value with the record.
 
-    Each is trained in a new process from its recorded config, in a stack of the same seeds. On a CPU with the same
-    versions, hardware, threads and stack, values must be the same to the last bit; otherwise, or on a GPU, sums are
-    rounded otherwise and training amplifies that: then values must be within the tolerance. Nothing is written to the
-    store. Exit code: 0 all repeat, 1 something differs, 2 bad input.
+    Each is trained in a new process from its recorded config, in a stack (seeds trained together) of the same seeds. On a
+    CPU with the same versions, hardware, threads and stack, values must be the same to the last bit. On a GPU, or if any of
+    these differs, sums are rounded differently and training amplifies that: then values must agree within the tolerance.
+    Nothing is written to the store. Exit code: 0 all repeat, 1 something differs, 2 bad input.
 
-    With --alone it is a measurement, and judges nothing: how far a seed ends from its record when it is trained alone.
-    It is recorded, and reports say it. Of a launch over several data sets it is about one, which --data-set names. Exit code: 0, or 1 where training fails, 2 bad input.
+    With --alone nothing is judged: it measures how far a seed ends from its record when it is trained outside its stack.
+    The result is recorded, and reports show it. If the launch is over several data sets, name one with --data-set. Exit
+    code: 0, or 1 if training fails, 2 bad input.
     """
     from seedbed.training.progress import Display
 

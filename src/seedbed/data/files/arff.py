@@ -117,7 +117,7 @@ def arff(path: Path, text: str, found: Found, reading: Reading) -> Records:
     if bad and not reading.drops:
         more = f" (and {len(bad) - 1} more such records)" if len(bad) > 1 else ""
         raise DataError(
-            f"{path}, {bad[0].place}: {bad[0].why}{more}. Mend the line, or leave such records out: data.bad_lines=drop."
+            f"{path}, {bad[0].place}: {bad[0].why}{more}. Fix the line, or leave such records out: data.bad_lines=drop."
         )
     if not rows:
         raise DataError(f"{path} has no record below @data. ({how})")
@@ -153,7 +153,7 @@ def _attribute(place: str, rest: str) -> tuple[str, Declared]:
     """The name of an attribute, and what follows it."""
     match = _NAME.match(rest)
     if match is None or not rest[:1].isspace():
-        raise DataError(f"{place}: an @attribute has no name. Mend it, or write the table as CSV.")
+        raise DataError(f"{place}: an @attribute has no name. Fix it, or write the table as CSV.")
     name = _unescaped(_matched(match)).strip()
     return name, _declared(f"{place}: attribute {name!r}", rest[match.end() :])
 
@@ -163,7 +163,7 @@ def _declared(attribute: str, written: str) -> Declared:
         end = written.rfind("}")
         values = _fields(written[1:end]) if end > 0 else None
         if values is None:
-            raise DataError(f"{attribute} has values of which a quote or the brace is not closed. Mend the line.")
+            raise DataError(f"{attribute} has values whose quote or brace is not closed. Fix the line.")
         return Declared("nominal", tuple(values))
     word = re.match(r"\w*", written)
     kind = word[0].lower() if word else ""
@@ -188,7 +188,7 @@ def _check_outputs(path: Path, header: Header) -> None:
     for number, name in header.outputs:
         if name not in header.names:
             raise DataError(
-                f"{path}, line {number}: @outputs names {name!r}, which is no attribute, {near_misses(name, header.names)}"
+                f"{path}, line {number}: @outputs names {name!r}, which is not an attribute, {near_misses(name, header.names)}"
             )
 
 

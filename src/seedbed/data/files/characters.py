@@ -86,7 +86,7 @@ def decoded(path: Path, content: bytes, reading: Reading) -> Text:
         text, replaced = bad.text, bad.replaced(content, encoding)
     if not _is_of_unicode(encoding) and (halves := halves_in(text)):
         raise DataError(
-            f"{path} is not {encoding}: it would have {halves} characters that are none. "
+            f"{path} is not {encoding}: it would have {halves} characters that are invalid. "
             f"{_give_encoding(path, content, encoding)}"
         )
     return Text(text.removeprefix("\ufeff"), said, replaced)
@@ -331,7 +331,7 @@ def _bad_bytes(path: Path, content: bytes, encoding: str, bad: _Bad, reading: Re
     what = f"byte{'' if len(first) == 1 else 's'} {' '.join(f'0x{byte:02x}' for byte in first)}"
     many = f" ({bad.count} such bytes, on {numbered(lines)})" if len(bad.starts) > 1 else ""
     given = f" (data.encoding={reading.encoding})" if reading.encoding != "auto" else ", though nearly all else is"
-    remedy = _give_encoding(path, content, encoding) if reading.encoding != "auto" else "Mend it."
+    remedy = _give_encoding(path, content, encoding) if reading.encoding != "auto" else "Fix it."
     return (
         f"{path}, line {lines[0]}: {what} {'is' if len(first) == 1 else 'are'} not {encoding}{many}{given}. "
         f"{remedy.removesuffix('.')}, or let such bytes be replaced by U+FFFD, and counted: data.bad_lines=drop."
@@ -344,7 +344,7 @@ def _give_encoding(path: Path, content: bytes, wrong: str) -> str:
         encoding = _found_encoding(path, content)
     except DataError:
         fits = [name for name in dict.fromkeys([*_guesses(content), "cp1252"]) if _decodes(content, name)][:3]
-        return f"Set data.encoding to the file's own, such as {' or '.join(fits)}." if fits else "Mend the file."
+        return f"Set data.encoding to the file's own, such as {' or '.join(fits)}." if fits else "Fix the file."
     if codecs.lookup(encoding).name == codecs.lookup(wrong).name or not _decodes(content, encoding):
-        return "Mend it."
+        return "Fix it."
     return f"Set data.encoding={encoding}, which fits all of it."

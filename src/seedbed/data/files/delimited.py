@@ -132,7 +132,7 @@ class DelimitedRecords(Records):
         if len(frame) != self._rows:  # two parsers read it: none may lose a row unseen
             raise DataError(
                 f"{self.path}: {self._rows} records were counted, but {len(frame)} read. Set data.quoting to "
-                "the other of csv and none, or write the file anew."
+                "the other of csv and none, or write the file again."
             )
         frame.columns = pd.Index(wanted)
         return frame
@@ -486,7 +486,7 @@ def _refuse_bad(path: Path, text: str, reading: Reading, dialect: Dialect, scan:
             )
     if mostly:
         question += _decimal_commas(text, dialect, scan)
-    remedies = ["Mend the line", *_other_quoting(text, reading, dialect, scan)]
+    remedies = ["Fix the line", *_other_quoting(text, reading, dialect, scan)]
     if bad.why == broken_quotes.SWALLOWS and _fits(text, dialect, replace(reading, quoting="csv"), scan):
         remedies.append("let the lines be one record (data.quoting=csv)")
     left = scan.records - reading.header

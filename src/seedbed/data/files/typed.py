@@ -89,7 +89,9 @@ def _of_table(path: Path, content: bytes, format: str, read: Callable[[io.BytesI
         table = read(io.BytesIO(content))
         table.validate(full=True)  # texts that are no UTF-8, for one
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path} is no sound {format} file ({' '.join(str(error).split())}). Write it anew.") from error
+        raise DataError(
+            f"{path} is not a valid {format} file ({' '.join(str(error).split())}). Write it again."
+        ) from error
     table = table.drop_columns(_index_columns(table))
     how = f"{path.name} was read as {format}."
     if not table.num_rows or not table.num_columns:
@@ -141,14 +143,14 @@ def _texts_of(path: Path, name: str, values: Sequence[bytes | None]) -> list[str
         return [None if value is None else value.decode() for value in values]
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: column {name!r} holds bytes that are no text in UTF-8. Name another column, or write it as text."
+            f"{path}: column {name!r} holds bytes that are not UTF-8 text. Name another column, or write it as text."
         ) from error
 
 
 def _not_single(path: Path, name: str, what: str) -> str:
     return (
-        f"{path}: column {name!r} holds values {what}, where one text or number a record is needed. Name another column, "
-        "or write it anew with single values."
+        f"{path}: column {name!r} holds values {what}, where each record needs a single text or number. Name another column, "
+        "or write it again with single values."
     )
 
 
@@ -163,7 +165,7 @@ def json_records(path: Path, text: str, found: Found, reading: Reading) -> Recor
     if bad and not (reading.drops and rows):
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         few = len(bad) <= len(rows)
-        remedy = "Mend it, or leave such ones out: data.bad_lines=drop" if few else f"Write one object a {unit}"
+        remedy = "Fix it, or leave such ones out: data.bad_lines=drop" if few else f"Write one object a {unit}"
         raise DataError(
             f"{path}, {bad[0].place} {bad[0].why}{more}: each {unit} must be an object such as "
             f'{{"text": "...", "label": "..."}}. {remedy}.'
@@ -218,7 +220,7 @@ def _value(text: str) -> tuple[Any, str]:
     try:
         return _DECODER.decode(text), ""
     except json.JSONDecodeError as error:
-        return None, f"is no JSON ({error.msg})"
+        return None, f"is not valid JSON ({error.msg})"
     except _Twice as error:
         return None, str(error)
     except RecursionError:
@@ -234,7 +236,7 @@ def _lines(text: str) -> tuple[Rows, list[BadRecord]]:
             if isinstance(value, dict):
                 rows.append((number, value))
             else:
-                bad.append(BadRecord(number, number, why or "is no object"))
+                bad.append(BadRecord(number, number, why or "is not an object"))
     return rows, bad
 
 
@@ -242,14 +244,14 @@ def _elements(path: Path, text: str) -> tuple[Rows, list[BadRecord]]:
     try:
         values = _DECODER.decode(text.strip())
     except json.JSONDecodeError as error:
-        raise DataError(f"{path} is no sound JSON: {error}. Mend it, or write one object a line.") from error
+        raise DataError(f"{path} is not valid JSON: {error}. Fix it, or write one object a line.") from error
     except _Twice as error:
         raise DataError(f"{path}: an object {error}. Rename one of the two.") from error
     except RecursionError as error:
         raise DataError(f"{path} is nested too deep. Write one flat object a record.") from error
     rows = [(number, value) for number, value in enumerate(values, 1) if isinstance(value, dict)]
     others = (number for number, value in enumerate(values, 1) if not isinstance(value, dict))
-    return rows, [BadRecord(number, number, "is no object", "element") for number in others]
+    return rows, [BadRecord(number, number, "is not an object", "element") for number in others]
 
 
 def _without_halves(path: Path, rows: Rows, unit: str) -> Replaced | None:

@@ -59,7 +59,7 @@ class Cifar10Files:
             return _source(folder)
         attempts = "; ".join(f"({number}) {attempt}" for number, attempt in enumerate(tried, 1))
         raise DataError(
-            f"{NAME}: the six files of the binary version cannot be had. Tried: {attempts}. By hand: take {ADDRESS} on a "
+            f"{NAME}: the six files of the binary version could not be downloaded. Tried: {attempts}. By hand: take {ADDRESS} on a "
             f"machine that reaches it, unpack it, and put its folder {FOLDER} at {_cached()}, or into a folder that "
             f"SEEDBED_DATA or data.root names; the archive's SHA-256 must be {ARCHIVE_DIGEST}."
         )
@@ -104,7 +104,7 @@ def _source(folder: Path) -> Source:
     other = [name for name in DIGESTS if digests[name] != DIGESTS[name]]
     which = "none of the six files is" if len(other) == len(DIGESTS) else f"not all files are (not {', '.join(other)})"
     note = (
-        f"A COPY OF ITS OWN: the pictures have the form of CIFAR-10, but {which} as published, byte for byte: re-encoded, "
+        f"A COPY OF ITS OWN: the pictures have the format of CIFAR-10, but {which} as published, byte for byte: re-encoded, "
         f"re-ordered or changed (SHA-256 {digest}; the published files have {digest_of(DIGESTS)}). Numbers may differ a "
         "little from those on the original."
     )
@@ -138,7 +138,9 @@ def _verdict(folder: Path) -> str:
         source = _source(folder)
     except DataError as error:
         return f"wrong: {error}"
-    return "ok" if source.name == NAME else f"wrong: {source.digest} (a copy of its own, which is used and named so)"
+    return (
+        "ok" if source.name == NAME else f"wrong: {source.digest} (not the published files: used, and reports say so)"
+    )
 
 
 def _fetch(folder: Path, tried: list[str]) -> bool:
@@ -167,6 +169,6 @@ def _fetch(folder: Path, tried: list[str]) -> bool:
             fresh.rename(folder)
         except OSError:  # there is a folder with something in it, such as that of another process which was faster
             if not (folder / TEST_FILE).is_file():
-                tried.append(f"{folder}: lies there without all files. Remove it")
+                tried.append(f"{folder}: is there, but incomplete. Remove it")
                 return False
     return True

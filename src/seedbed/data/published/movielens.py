@@ -291,7 +291,7 @@ def _not_found(edition: MovieLensEdition, cached: Path, tried: Sequence[str]) ->
     expected = edition.digests.get(edition.layout.ratings)
     checked = f"; the SHA-256 of {edition.layout.ratings} must be {expected}" if expected else ""
     return DataError(
-        f"{edition.name}: the file {edition.layout.ratings} cannot be had. Tried: {attempts}. By hand: {whence} and put "
+        f"{edition.name}: the file {edition.layout.ratings} could not be downloaded. Tried: {attempts}. By hand: {whence} and put "
         f"them into {cached.parent}, or into {edition.folders[0]} in a folder that SEEDBED_DATA or data.root "
         f"names{checked}."
     )

@@ -42,7 +42,7 @@ def of_recipe(evidence: BenchmarkEvidence) -> list[Block]:
     return [
         *blocks,
         Paragraph(
-            f"That is the recipe on {code(first)}; what the other data sets set in its place stands in the table of the data sets."
+            f"This is the recipe on {code(first)}; the table of the data sets shows what the others set instead."
         ),
     ]
 

@@ -176,17 +176,17 @@ def too_few(analysis: BenchmarkAnalysis) -> str:
     if most >= data_sets_needed(len(tests)):
         return ""
     if most == 1:
-        return "One data set says nothing of others: what the tests on it say stands in the table."
+        return "One data set says nothing about others; the table shows what the tests on it say."
     least = least_p(most)
     count = count_word(most).capitalize()
     if least >= LEVEL:
         return (
-            f"{count} data sets can tell nothing apart, whatever the runs say: even of a variant that is ahead on all of "
+            f"{count} data sets allow no verdict, whatever the runs say: even for a variant that is ahead on all of "
             f"them p is {least:.3g}. It takes {count_word(data_sets_needed(len(tests)))} data sets{_for(len(tests))}."
         )
     return (
-        f"{count} data sets can tell nothing apart in {count_word(len(tests))} comparisons, whatever the runs say: even of a "
-        f"variant that is ahead on all of them p is {least:.2g}, and Holm's method asks the smallest p to be below "
+        f"{count} data sets allow no verdict in {count_word(len(tests))} comparisons, whatever the runs say: even for a "
+        f"variant that is ahead on all of them p is {least:.2g}, and Holm's method requires the smallest p to be below "
         f"{LEVEL / len(tests):.2g}. It takes {count_word(data_sets_needed(len(tests)))} data sets."
     )
 
@@ -216,7 +216,11 @@ def _about(analysis: BenchmarkAnalysis) -> str:
         return ""
     count = len(analysis.tested)
     together = "both comparisons" if count == 2 else f"all {count_word(count)} comparisons"
-    holm = f"; they allow for {together} (Holm), and an interval is of its comparison alone" if count > 1 else ""
+    holm = (
+        f"; they are corrected for {together} (Holm), while each interval is for its comparison alone"
+        if count > 1
+        else ""
+    )
     return (
         "These verdicts, by Wilcoxon's signed-rank test, are about data sets like these: about others only as far as these "
         f"are a sample of them{holm}."
@@ -249,7 +253,7 @@ def _dependent(analysis: BenchmarkAnalysis) -> list[str]:
         return []
     told = [f"{named(names)} are made from {code(source)}" for source, names in list(groups.items())[:MOST_CLAUSES]]
     more = len(groups) - len(told)
-    rest = f"; so it is with {count_word(more)} more groups" if more else ""
+    rest = f"; likewise {count_word(more)} more groups" if more else ""
     return [
         f"Not all data sets are independent: {'; '.join(told)}{rest}. The tests count each data set as one, so that p-values may "
         "be too small and intervals too narrow."
@@ -324,9 +328,9 @@ def _false_verdicts(families: int) -> str:
     expected = families * LEVEL
     said = count_word(round(expected)) if abs(expected - round(expected)) < 1e-9 else f"{expected:.2g}"
     return (
-        "Holm's method corrects for the comparisons on one data set, and not for there being several data sets: if no two "
-        f"variants differed on any of them, each data set would still have a false verdict with a probability of up to {100 * LEVEL:g} %. "
-        f"Over {count_word(families)} data sets these are up to {said} on average."
+        "Holm's method corrects for the comparisons on one data set, but not for the number of data sets: if no two "
+        f"variants differed on any of them, each data set would still give a false verdict with a probability of up to {100 * LEVEL:g} %: "
+        f"over {count_word(families)} data sets, up to {said} on average."
     )
 
 
@@ -338,7 +342,7 @@ def _never_found(analysis: BenchmarkAnalysis) -> list[str]:
         return []
     told = [f"{named(variants)} on {code(name)}" for name, variants in list(found.items())[:MOST_CLAUSES]]
     more = len(found) - len(told)
-    rest = f"; and so it is on {counted(more, 'more data set')}" if more else ""
+    rest = f"; and likewise on {counted(more, 'more data set')}" if more else ""
     finds = "it finds" if sum(map(len, found.values())) == 1 else "they find"
     return [
         f"{'; '.join(told)}{rest}: under every seed {finds} no row of the class that recall and F1 are about, so that both are 0."

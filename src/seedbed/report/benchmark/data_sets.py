@@ -44,8 +44,8 @@ def _table(benchmark: Benchmark) -> TableBlock:
         [row[: len(header)] for row in rows],
         caption="The data sets",
         about=(
-            "The imbalance ratio is that of the rows of the most frequent class to those of the rarest one. Of SHA-256, which "
-            f"says which data were read, the first {DIGITS} digits are shown; record.json has all."
+            "The imbalance ratio is the number of rows of the most frequent class over that of the rarest. SHA-256 says which data "
+            f"were read; its first {DIGITS} digits are shown, and record.json has all of them."
         ),
         name="data_sets",
     )

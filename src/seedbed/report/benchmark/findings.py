@@ -76,7 +76,7 @@ def _verdict(analysis_by: Analyses, pair: list[str], metric: str | None = None) 
     variant, baseline = pair
     row = analysis_by(metric, baseline).row_of(variant, baseline)
     if row is None:
-        raise ConfigError(f"{pair!r} are no two variants of these results.")
+        raise ConfigError(f"{pair!r} are not two variants of these results.")
     return row.verdict
 
 

@@ -12,7 +12,7 @@ def section(evidence: BenchmarkEvidence) -> list[Block]:
     """A line for each data set with cells that have no value, or that nothing is left out."""
     analysis, benchmark = evidence.analysis, evidence.benchmark
     lines = [
-        f"{code(name)}: no run has {code(analysis.metric)}, so that nothing there enters."
+        f"{code(name)}: no run has {code(analysis.metric)}, so the tables leave this data set out."
         for name in benchmark.data_sets
         if name not in analysis.of_each
     ]

@@ -16,7 +16,7 @@ from seedbed.results import Results
 
 ROWS, IMBALANCE, FEATURES = "rows", "imbalance ratio", "features"
 _ABOUT = (
-    "These are observations, and no verdicts: the data sets differ in more than one property at once, and of many "
+    "These are observations, not verdicts: the data sets differ in more than one property at once, and among many "
     "correlations some are large by chance."
 )
 

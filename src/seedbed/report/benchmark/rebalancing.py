@@ -112,14 +112,14 @@ def rebalancing_over(analysis: BenchmarkAnalysis) -> list[str]:
     said = {
         BETTER: "{} changed the ranking of rows for the better",
         WORSE: "{} changed the ranking of rows for the worse",
-        LABELS: f"{{}} changed the labels, by {metric}, and that the ranking of rows changed was not shown",
-        THRESHOLD: f"{{}} changed only the threshold: {metric}, and on no data set the ranking of rows",
-        SAME: f"{{}} left the ranking of rows as it is on every data set, and whether {metric} changed can't be told",
+        LABELS: f"{{}} changed the labels, by {metric}, without a demonstrated change in the ranking of rows",
+        THRESHOLD: f"{{}} changed only the threshold: {metric} changed, and on no data set did the ranking of rows",
+        SAME: f"{{}} left the ranking of rows as it is on every data set, and it is unclear whether {metric} changed",
         NEITHER: f"{{}} changed neither the ranking of rows nor {metric} on any data set",
-        OPEN: f"it can't be told whether {{}} changed the ranking of rows, or the labels by {metric}",
+        OPEN: f"it is unclear whether {{}} changed the ranking of rows, or the labels by {metric}",
     }
     parts = [words.format(of[verdict]) for verdict, words in said.items() if verdict in of]
-    return [f"Ranking or threshold, each beside its baseline: {'; '.join(parts)}."]
+    return [f"Ranking or threshold, each variant against its baseline: {'; '.join(parts)}."]
 
 
 # ---- a section -------------------------------------------------------------------------------------------------------

@@ -137,5 +137,5 @@ def _notes(analysis: BenchmarkAnalysis) -> list[Words]:
         if analysis.common:
             notes.append(f"Outside the average ranks: {told}.")
         else:
-            notes.append(f"There are no average ranks, as on no data set all variants have run: {told}.")
+            notes.append(f"There are no average ranks, as there is no data set on which all variants have run: {told}.")
     return notes

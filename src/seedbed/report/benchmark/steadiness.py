@@ -63,7 +63,9 @@ def _best(analysis: BenchmarkAnalysis) -> list[str]:
         if (first := _first(analysis, standing.ranks)) != best
     }
     if not others:
-        return [f"Without any one of the {counted(len(standings))} the best average rank stays with {named(best)}."]
+        return [
+            f"Whichever of the {counted(len(standings))} is left out, the best average rank stays with {named(best)}."
+        ]
     groups: dict[str, list[str]] = {}
     for data_set, first in others.items():
         groups.setdefault(named(first), []).append(data_set)
@@ -93,7 +95,7 @@ def _best_without_thirds(analysis: BenchmarkAnalysis, thirds: Thirds | None) -> 
         first = _first(analysis, standing.ranks)
         same = "stays with" if first == best else "is that of"
         told.append(f"without the {which} third ({named(_names(analysis, standing))}) it {same} {named(first)}")
-    return [f"The best average rank: {'; '.join(told)}. Easy are the data sets with a good median over the variants."]
+    return [f"The best average rank: {'; '.join(told)}. Easy data sets are those with a good median over the variants."]
 
 
 def _names(analysis: BenchmarkAnalysis, standing: Standing) -> list[str]:
@@ -115,14 +117,14 @@ def _verdicts(analysis: BenchmarkAnalysis) -> list[str]:
     if not analysis.tested:
         return []
     if not changed:
-        return [f"No verdict changes without any one of the {counted(len(data_sets))}."]
+        return [f"No verdict changes whichever of the {counted(len(data_sets))} is left out."]
     told = [_changed(analysis, place, verdict, names) for (place, verdict), names in changed.items()]
     shown = told[:MOST_NAMED]
     more = f"; and {count_word(len(told) - len(shown))} more changes" if len(told) > len(shown) else ""
     count = len({place for place, _ in changed})
     others = len(now) - count
     rest = (
-        f" The {'other verdict stays' if others == 1 else f'other {count_word(others)} verdicts stay'} without any one of them."
+        f" The {'other verdict stays' if others == 1 else f'other {count_word(others)} verdicts stay'} whichever of them is left out."
         if others
         else ""
     )
@@ -149,7 +151,7 @@ def _verdicts_without_thirds(analysis: BenchmarkAnalysis, thirds: Thirds | None)
             f" and {count_word(len(changed) - MOST_NAMED)} more" if len(changed) > MOST_NAMED else ""
         )
         told.append(f"without the {which} third {shown if changed else 'no verdict changes'}")
-    fewer = " Fewer data sets tell less apart." if any("is '" in text for text in told) else ""
+    fewer = " With fewer data sets, less can be told apart." if any("is '" in text for text in told) else ""
     return [f"W{'; '.join(told)[1:]}.{fewer}"]
 
 

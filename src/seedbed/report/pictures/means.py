@@ -113,7 +113,7 @@ def _label(axes: Axes, analysis: Analysis, bars: str) -> None:
 def _bars(analysis: Analysis) -> str:
     bars = str((analysis.results.config.get("report") or {}).get("bars") or "2std")
     if bars not in BARS:
-        raise ConfigError(f"report.bars={bars!r} is no kind of error bar: {near_misses(bars, BARS)}")
+        raise ConfigError(f"report.bars={bars!r} is not a kind of error bar: {near_misses(bars, BARS)}")
     return bars
 
 

@@ -161,7 +161,7 @@ def _about_rows(analysis: Analysis, search: Search) -> list[str]:
     """Whether the search saw the rows that this report is about."""
     validated, again = _is_of_validation(analysis), judged_by_validation(analysis)
     other_rows = (
-        "The two values of it are on different rows and training sets: the search validated on held-out training rows and "
+        "Its two values come from different rows and training sets: the search validated on held-out training rows and "
         "trained on the rest, this launch trains on all and validates on the experiment's own validation rows."
     )
     before = [other_rows] if search.holdout is not None else [again] if again else []

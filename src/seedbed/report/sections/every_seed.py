@@ -102,7 +102,7 @@ def _about(analysis: Analysis) -> str:
 def _about_population(analysis: Analysis) -> str:
     """Says what an interval about the population holds; of ratings, what it says nothing of."""
     if analysis.population_name == RESPLITS:
-        return ": ratings of one user are no independent draws, so nothing is said about other users or items"
+        return ": ratings of one user are not independent draws, so nothing is said about other users or items"
     if analysis.population_name != POPULATION:
         return ""
     shares = ", with the same shares of the classes" if analysis.results.data.get("classes") else ""

@@ -72,11 +72,11 @@ def _about(found: Rebalancing) -> Words:
         *rows,
         "; beneath, differences to it with 95 % intervals, which allow for no other comparison, of the variants that differ from it "
         "in `imbalance` alone. AUROC, average precision and the Brier score after everyone's probabilities are recalibrated on "
-        "validation rows (Platt) do not depend on a threshold. F1 is that of the predicted labels, of a network those at 0.5 "
-        "unless `imbalance.after` sets another threshold, and that at the threshold which each seed has tuned on its validation "
-        "rows; the last column is its mean. F1 is that of single seeds; `seedbed predict` labels by their mean probability. The ranking of rows "
-        "changed where AUROC or average precision is told apart (Holm over both and all variants). It was only the threshold where "
-        f"neither is, two one-sided tests show that AUROC differs by less than {found.margin:g} (`report.margin`), and F1 of the "
+        "validation rows (Platt) do not depend on a threshold. F1 is given twice: for the predicted labels (a network's are those at "
+        "0.5, unless `imbalance.after` sets another threshold), and at the threshold that each seed tuned on its validation rows; "
+        "the last column is the mean of these thresholds. Both are of single seeds, while `seedbed predict` labels by their mean "
+        "probability. The ranking of rows changed where AUROC or average precision is told apart (Holm over both and all variants). "
+        f"Only the threshold changed where neither is, two one-sided tests show that AUROC differs by less than {found.margin:g} (`report.margin`), and F1 of the "
         "predicted labels is told apart (Holm over all variants, both times); or where AUROC and average precision are the same in "
         "every seed, and F1 is not.",
     )

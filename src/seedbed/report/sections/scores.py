@@ -54,7 +54,7 @@ def _about(scored: Scored) -> Words:
     ]
     without = [name for name, variant in scored.variants.items() if variant.f1 is None]
     if without:
-        said += [" No probabilities, and so neither reliability nor thresholds, has ", Plain(listed(without)), "."]
+        said += [" Without probabilities, and so without reliability and thresholds: ", Plain(listed(without)), "."]
     if scored.from_weights:
         later = [f"{count} of {name}" for name, count in scored.from_weights.items()]
         said += [" Scores of these seeds were computed after training, from their weights: ", Plain(listed(later)), "."]
