@@ -178,9 +178,7 @@ def test_what_the_file_sets_for_another_choice_is_named_with_what_leaves_it_out(
 def test_what_a_choice_sets_is_not_said_to_stand_in_the_experiment(bare_project: Path) -> None:
     path = bare_project / "experiments" / "messages.yaml"
     path.write_text(path.read_text().replace("model: {hidden: [8]}", ""))
-    with pytest.raises(
-        ConfigError, match=r"The config chosen for model sets it: leave it out by ~model.hidden"
-    ):
+    with pytest.raises(ConfigError, match=r"The config chosen for model sets it: leave it out by ~model.hidden"):
         load_experiment("messages", [f"model._target_={__name__}.takes_none"], bare_project)
 
 
