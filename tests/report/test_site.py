@@ -104,7 +104,10 @@ def test_the_command_says_what_it_wrote_and_what_it_left_out(tmp_path: Path) -> 
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[0] == str(project / "site" / "index.html")
     assert len(done.stdout.splitlines()) == 3
-    assert f"{project / 'experiments' / 'several'} is left out: it has no report.html, which" in done.stderr
+    assert (
+        f"{project / 'experiments' / 'several'} is left out: it has no report.html. 'seedbed report' writes it"
+        in done.stderr
+    )
     refused = typed("--output", str(project))
     assert refused.exit_code == 2
     assert "holds something else" in refused.stderr

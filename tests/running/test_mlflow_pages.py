@@ -55,7 +55,9 @@ def test_ui_gives_the_addresses_of_the_views(trained_project: Path) -> None:
     pages = pages_of("http://here:5000", "messages", trained_project)
     place = f"http://here:5000/#/experiments/{store.experiment_id}/runs?viewStateShareKey="
     assert list(pages.values()) == [f"{place}variants", f"{place}seeds&compareRunsMode=CHART"]
-    assert pages_of("http://here:5000", None, trained_project) == {"MLflow": "http://here:5000"}
+    every = pages_of("http://here:5000", None, trained_project)
+    assert every == {"MLflow": "http://here:5000", **pages}
+    assert list(pages) == ["messages, variants of the latest launch", "messages, curves of their seeds"]
 
 
 def test_runs_carry_their_data_set(trained_project: Path) -> None:

@@ -97,6 +97,17 @@ def test_an_interrupted_merge_goes_on(other: Path, home: Path, monkeypatch: pyte
         assert all(client_of(store).list_artifacts(one.info.run_id) for one in found)
 
 
+@pytest.mark.slow
+def test_what_cannot_be_run_here_is_known_all_the_same(other: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    (empty / "experiments").mkdir(parents=True)
+    here = ["--config-dir", str(empty)]
+    said = CliRunner().invoke(main, ["merge", str(other), *here], catch_exceptions=False).output
+    assert f"copy experiments/messages.yaml and the modules that it names to {empty}" in said
+    status = CliRunner().invoke(main, ["status", *here], catch_exceptions=False).stdout.splitlines()
+    assert status[0] == "messages: 6 cells trained in 1 launch"
+
+
 def test_stores_that_cannot_be_merged(home: Path, tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match=r"there is no mlflow\.db in .*nowhere"):
         other_store(str(tmp_path / "nowhere" / "mlflow.db"), home)

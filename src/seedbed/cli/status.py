@@ -13,7 +13,7 @@ from seedbed.paths import expanded, make_importable
 from seedbed.tracking.launches import (
     Plan,
     find_any_launch,
-    imported_experiments,
+    launched_experiments,
     parts_of,
     read_inapplicable,
     read_plan,
@@ -28,13 +28,15 @@ NOT_APPLYING = "does not apply"
 
 
 def project_status(config_dir: str | PathLike[str] | None = None) -> str:
-    """One line for each experiment that can be run, and for each that was imported."""
-    lines = []
-    for name in experiment_names(config_dir):
+    """One line for each experiment that was trained or imported, then those that can be run besides."""
+    launched = launched_experiments(config_dir)
+    imported = [name for name, is_import in launched.items() if is_import]
+    lines, untrained = [], []
+    for name in sorted({*experiment_names(config_dir), *launched} - {*imported}):
         try:
             store = open_project_store(name, config_dir)
         except NothingTracked:
-            lines.append(f"{name}: nothing trained yet")
+            untrained.append(f"{name}: nothing trained yet")
             continue
         except TrackingError as error:
             lines.append(f"{name}: {error}")
@@ -42,13 +44,13 @@ def project_status(config_dir: str | PathLike[str] | None = None) -> str:
         launches = store.launches()
         plural = "es" if len(launches) != 1 else ""
         lines.append(f"{name}: {len(store.cells())} cells trained in {len(launches)} launch{plural}")
-    return "\n".join([*lines, *_import_lines(config_dir)])
+    return "\n".join([*lines, *_import_lines(imported, config_dir), *untrained])
 
 
-def _import_lines(config_dir: str | PathLike[str] | None) -> list[str]:
+def _import_lines(imported: Sequence[str], config_dir: str | PathLike[str] | None) -> list[str]:
     """One line for each experiment whose results were trained elsewhere."""
     lines = []
-    for name in imported_experiments(config_dir):
+    for name in imported:
         store = open_project_store(name, config_dir)
         latest = store.launches()[0]
         lines.append(

@@ -18,6 +18,7 @@ from seedbed import signals
 from seedbed.errors import TrackingError
 from seedbed.paths import project_folder
 from seedbed.tracking.databases import without_password
+from seedbed.tracking.launches import launched_experiments
 from seedbed.tracking.pages import SEEDS, VARIANTS, address_of
 from seedbed.tracking.store import address_to_serve, open_project_store, store_uri
 
@@ -41,7 +42,8 @@ def serve(
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise TrackingError(
-                f"--port {port}: that port is in use already. Choose another, such as --port {port + 1}."
+                f"--port {port}: that port is in use already. If it is by this command in another terminal, open\n{_said(pages)}\n"
+                f"Otherwise choose another port, such as --port {port + 1}."
             )
     command = [
         sys.executable, "-m", "mlflow", "server", "--backend-store-uri", served, "--host", "127.0.0.1", "--port", str(port),
@@ -59,14 +61,15 @@ def serve(
 def pages_of(server: str, experiment: str | None, config_dir: str | PathLike[str] | None) -> dict[str, str]:
     """The addresses to open, by what they show; the first is the one to begin with."""
     if experiment is None:
-        return {"MLflow": server}
+        of_each = (pages_of(server, name, config_dir) for name in launched_experiments(config_dir))
+        return {"MLflow": server} | {each: page for pages in of_each for each, page in pages.items()}
     store = open_project_store(experiment, config_dir)
     views = store.views()
     if VARIANTS not in views:  # of a search, or of launches of earlier versions
-        return {"MLflow": f"{server}{address_of(store.experiment_id)}"}
+        return {store.tracked_as: f"{server}{address_of(store.experiment_id)}"}
     return {
-        "Variants of the latest launch": f"{server}{address_of(store.experiment_id, VARIANTS)}",
-        "Curves of their seeds": f"{server}{address_of(store.experiment_id, SEEDS, charts=True)}",
+        f"{store.tracked_as}, variants of the latest launch": f"{server}{address_of(store.experiment_id, VARIANTS)}",
+        f"{store.tracked_as}, curves of their seeds": f"{server}{address_of(store.experiment_id, SEEDS, charts=True)}",
     }
 
 

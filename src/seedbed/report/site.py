@@ -71,7 +71,7 @@ def write_site(experiments: Path, folder: Path, title: str) -> Site:
     contents: dict[str, bytes | str] = {each.page: (each.folder / PAGE).read_bytes() for each in reports}
     pictures: dict[str, bytes] = {}
     page = _index(reports, title, pictures)
-    contents = {INDEX: html(page, pictures, title), **contents}
+    contents = {INDEX: html(page, pictures, title, [quote(each.page) for each in reports]), **contents}
     earlier = _earlier(folder)
     if others := [name for name in contents if (folder / name).exists() and name not in earlier]:
         raise ConfigError(
@@ -91,7 +91,8 @@ def _found(experiments: Path) -> tuple[list[_Report], list[str]]:
         lacking = [name for name, there in ((PAGE, (folder / PAGE).is_file()), ("record.json", said)) if not there]
         if lacking or said is None:
             left_out.append(
-                f"{folder} is left out: it has no {' and no '.join(lacking)}, which 'seedbed report' writes."
+                f"{folder} is left out: it has no {' and no '.join(lacking)}. 'seedbed report' writes it, unless --format leaves out "
+                "html (the page) or csv (the record)."
             )
             continue
         place = PurePosixPath(folder.relative_to(experiments).as_posix())

@@ -157,18 +157,19 @@ def _no_launch(store: Store, count: int, back: int, *, of_search: bool) -> Track
     return TrackingError(f"No launch of {name!r} got as far as its first variant. Run it again.")
 
 
-def imported_experiments(config_dir: str | os.PathLike[str] | None = None) -> list[str]:
-    """The experiments of the project's store that are imports; [] where there is no store."""
+def launched_experiments(config_dir: str | os.PathLike[str] | None = None) -> dict[str, bool]:
+    """The experiments of the project's store that have launches, and whether they are imports; {} where there is no store."""
     project = project_folder(config_dir)
     uri = store_uri(project)
     try:
         client = opened(uri, project, "import results first")
     except NothingTracked:
-        return []
+        return {}
     with usable(uri):
         names = client.experiment_names()
         runs = client.runs(list(names), of_kind("launch"), LATEST_FIRST) if names else []
-    return sorted({names[launch.experiment_id] for launch in map(launch_of, runs) if launch.imported})
+    launches = {names[launch.experiment_id]: bool(launch.imported) for launch in map(launch_of, runs)}
+    return dict(sorted(launches.items()))
 
 
 def refuse_imported(store: Store, launch: Launch, asked: str) -> None:

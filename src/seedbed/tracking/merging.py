@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -222,8 +222,8 @@ def _level(run: Run) -> int:
     return KINDS.index(_kind(run) or "")
 
 
-def said_of(merged: Sequence[Merged]) -> list[str]:
-    """What a merge did, in a line for each experiment, and what to do with it."""
+def said_of(merged: Sequence[Merged], can_be_run: Collection[str], project: Path) -> list[str]:
+    """What a merge did, in a line for each experiment, and what to do with it; some experiments ``can_be_run`` here."""
     lines = []
     for one in merged:
         running = (
@@ -235,7 +235,14 @@ def said_of(merged: Sequence[Merged]) -> list[str]:
             f"{one.experiment}: {_count(one.cells, 'cell')} and {_count(one.launches, 'launch', 'launches')} brought, "
             f"{_count(one.there, 'cell')} were here already{running}."
         )
-        if one.cells and not one.experiment.endswith((SEARCHES, RANGE_TESTS)):
+        if not one.cells or one.experiment.endswith((SEARCHES, RANGE_TESTS)):
+            continue
+        if one.experiment not in can_be_run:
+            lines.append(
+                f"  seedbed report, status and ui {one.experiment} work here. To run it here too, copy experiments/{one.experiment}.yaml "
+                f"and the modules that it names to {project}, and add --config-dir {project} to the command."
+            )
+        else:
             listed = sorted(one.seeds)
             seeds = str(len(listed)) if listed == list(range(len(listed))) else f"'{listed}'".replace(" ", "")
             lines.append(

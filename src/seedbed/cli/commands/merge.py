@@ -26,6 +26,7 @@ def merge(store: str, config_dir: str | None) -> None:
     with their files, except cells that have finished here too with the same recipe, data and code. Type the same command
     again after an interruption, or when there is more to copy. OTHER_STORE is not changed.
     """
+    from seedbed.config.folders import experiment_names
     from seedbed.paths import project_folder
     from seedbed.tracking.merging import merge as merge_stores
     from seedbed.tracking.merging import other_store, said_of
@@ -36,5 +37,5 @@ def merge(store: str, config_dir: str | None) -> None:
     display = Display()
     with display, display.doing("Copying the records") as progress:
         merged = merge_stores(uri, of, project, progress)
-    for line in said_of(merged):
+    for line in said_of(merged, experiment_names(config_dir), project):
         click.echo(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from html import escape
 from string import Template
 
@@ -28,7 +28,8 @@ nav { font-size: .9rem; margin: 1rem 0; line-height: 1.9; }
 nav a { margin-right: 1.1rem; white-space: nowrap; }
 a { color: #0b4f8a; }
 img { max-width: 100%; height: auto; display: block; margin: 1rem 0; }
-.scroll { overflow-x: auto; margin: .8rem 0; }
+.scroll { overflow-x: auto; margin: .8rem 0; width: max-content; min-width: 100%; max-width: calc(100vw - 2.5rem);
+  position: relative; left: 50%; transform: translateX(-50%); }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .75rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid #e6e6e6; }
 td.short { white-space: nowrap; }
@@ -89,13 +90,13 @@ _EMPTY_ROW = re.compile(r"<tr>\s*(?:<td></td>\s*)+</tr>\s*((?:<tr>(?:(?!</tbody>
 _RULE = r'</tbody>\n<tfoot style="border-top: 2px solid #4a5560">\n\1</tfoot>'
 
 
-def html(page: str, images: Mapping[str, bytes], title: str) -> str:
+def html(page: str, images: Mapping[str, bytes], title: str, pages: Collection[str] = ()) -> str:
     """``page`` in Markdown as HTML; ``images`` are SVG files by the name under which the page has them as PNG.
 
-    Raw HTML in the page is shown as text, and so is any other link or image, which a name may hold.
+    Raw HTML in the page is shown as text, and so is any image and any link but those to ``pages``: a name may hold one.
     """
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
-    own = {f"{name.removesuffix('.svg')}.png" for name in images}
+    own = {f"{name.removesuffix('.svg')}.png" for name in images} | set(pages)
     reader.validateLink = lambda url: url in own  # type: ignore[method-assign]
     body = reader.render(page)
     body = re.sub(r'<img src="([^"]+)\.png"', lambda match: _embedded(match[1], images), body)
