@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from seedbed.garbage import give_back, present_objects_spared, search_paused
+from seedbed.garbage import give_back, present_objects_spared
 from seedbed.running import benchmark, runner
 
 
@@ -21,18 +21,6 @@ def test_present_objects_are_spared_meanwhile() -> None:
     with pytest.raises(ValueError, match="x"), present_objects_spared():
         raise ValueError("x")
     assert gc.get_freeze_count() == 0
-
-
-def test_the_search_goes_on_as_before() -> None:
-    with search_paused():
-        assert not gc.isenabled()
-        with search_paused():
-            pass
-        assert not gc.isenabled()
-    assert gc.isenabled()
-    with pytest.raises(ValueError, match="x"), search_paused():
-        raise ValueError("x")
-    assert gc.isenabled()
 
 
 def test_what_a_caller_has_frozen_stays_frozen() -> None:
@@ -62,6 +50,7 @@ class _OnADataSet:
     data_set = "one"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
 def test_what_lies_between_things_in_use_is_given_back() -> None:
     resident = psutil.Process().memory_info

@@ -155,7 +155,7 @@ def test_declarations_survive_as_json() -> None:
 def test_variants_declare_a_metric_alike() -> None:
     own = {"g": Metric("g", "higher")}
     assert joined({"a": own, "b": own | {"h": SLOPE}}) == own | {"h": SLOPE}
-    with pytest.raises(ConfigError, match="Variant 'b' declares its metric 'g' otherwise"):
+    with pytest.raises(ConfigError, match="Variant 'b' declares its metric 'g' differently"):
         joined({"a": own, "b": {"g": Metric("g", "lower")}})
 
 

@@ -10,18 +10,6 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def search_paused() -> Iterator[None]:
-    """Meanwhile there is no search: for a short work that makes many objects and leaves few, such as writing to a database."""
-    searches = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if searches:
-            gc.enable()
-
-
-@contextmanager
 def present_objects_spared() -> Iterator[None]:
     """Meanwhile the search leaves out what is there by now: modules above all, which stay, and take about half a second each time.
 

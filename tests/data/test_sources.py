@@ -194,7 +194,7 @@ def test_a_subset_that_was_asked_for_is_no_fallback(monkeypatch):
 
 def test_full_never_falls_back(no_network, monkeypatch):
     assert fake_pip(monkeypatch, SUBSET_BYTES) == []
-    with pytest.raises(DataError, match="cannot be had"):
+    with pytest.raises(DataError, match="could not be downloaded"):
         dataset(edition="full").locate()
 
 

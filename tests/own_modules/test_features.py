@@ -156,9 +156,9 @@ def test_a_trial_run_takes_one_seed_and_records_nothing(project: Path) -> None:
         ),
         (
             ["datamodule._target_=mine.NoData"],
-            "datamodule._target_=.*: it is no LightningDataModule",
+            "datamodule._target_=.*: it is not a LightningDataModule",
         ),
-        (["+callbacks.x={_target_: torch.nn.ReLU}"], "callbacks.x._target_=torch.nn.ReLU: it is no Callback"),
+        (["+callbacks.x={_target_: torch.nn.ReLU}"], "callbacks.x._target_=torch.nn.ReLU: it is not a Callback"),
         (["+trainer.logger=true"], "trainer.logger: not under task=lightning, where name loggers under loggers"),
         (["trainer.accelerator=abacus"], "trainer: pytorch_lightning.Trainer refuses these settings"),
         (

@@ -249,11 +249,11 @@ def test_what_a_stopped_launch_finished_stays_and_the_rest_is_added(
     asked = ["variant=none", "seeds=[1,2,3,4,5]", "trainer.seeds_at_once=2", "trainer.max_epochs=1"]
     train, stacks = StackTrainer.train, []
 
-    def stopped_in_the_second(self: StackTrainer, *rest: Any) -> Any:
+    def stopped_in_the_second(self: StackTrainer, *rest: Any, **named: Any) -> Any:
         stacks.append(rest)
         if len(stacks) == 2:
             raise KeyboardInterrupt
-        return train(self, *rest)
+        return train(self, *rest, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(StackTrainer, "train", stopped_in_the_second)
@@ -280,9 +280,9 @@ def test_all_six_variants_share_validation_and_test_rows(project: Path, monkeypa
     seen: dict[str, list[Any]] = {}
     train = StackTrainer.train
 
-    def recorded(self: StackTrainer, data: Any, *rest: Any) -> Any:
+    def recorded(self: StackTrainer, data: Any, *rest: Any, **named: Any) -> Any:
         seen[self.config["imbalance"]["_target_"] + str(self.config["imbalance"])] = list(data)
-        return train(self, data, *rest)
+        return train(self, data, *rest, **named)
 
     monkeypatch.setattr(StackTrainer, "train", recorded)
     outcome = run("all_six", ["seeds=2", "trainer.max_epochs=1"], config_dir=project)

@@ -48,7 +48,6 @@ from mlflow.utils.mlflow_tags import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from seedbed.errors import SeedbedError, StoreFull, TrackingError
-from seedbed.garbage import search_paused
 from seedbed.tracking import databases
 from seedbed.tracking.databases import Program
 from seedbed.tracking.names import EXPERIMENT, TAG
@@ -246,7 +245,7 @@ class ProjectClient(MlflowClient):
         points = [Metric(name, float(value), time, step) for name, value, time, step in metrics]
         items, labels = [Param(*item) for item in params], [RunTag(*item) for item in tags.items()]
         try:
-            with self.writing(), search_paused():
+            with self.writing():
                 while points or items or labels:
                     some_items, items = items[:PARAMS_PER_BATCH], items[PARAMS_PER_BATCH:]
                     some_labels, labels = labels[:TAGS_PER_BATCH], labels[TAGS_PER_BATCH:]
