@@ -93,7 +93,7 @@ def _as_predicted(analysis: Analysis, found: Rebalancing, best: Choice, tuned: C
     return (
         f"{what}: F1 on test rows is {mean_text(best.f1, DECIMALS)}, the highest mean of all variants. No threshold tuned for F1 on "
         f"validation rows does better than the labels as predicted: at best {mean_text(tuned.f1, DECIMALS)}, with "
-        f"{analysis.quoted[tuned.variant]} at {_text(threshold)} over its seeds."
+        f"{analysis.quoted[tuned.variant]} at a threshold of {_text(threshold)}, the mean over its seeds."
     )
 
 
