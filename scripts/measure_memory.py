@@ -9,7 +9,7 @@ from pathlib import Path
 
 from timing import add_json, keep_figures, print_machine, watch
 
-from seedbed.config.experiment import load_experiment
+from seedbed.config.experiment import load_experiments
 from seedbed.config.folders import experiment_names
 
 OF_ONES_OWN = {"text_imbalance", "feature_imbalance", "feature_regression", "image_imbalance", "image_regression"}
@@ -43,7 +43,8 @@ def main() -> int:
 
 def shortened(experiment: str) -> list[str]:
     """The overrides by which it trains one epoch; all of them where its variants differ in how many, which seedbed keeps."""
-    epochs = {variant.config["trainer"]["max_epochs"] for variant in load_experiment(experiment).variants}
+    first = load_experiments(experiment)[0]  # which is on one data set, where there are several
+    epochs = {variant.config["trainer"]["max_epochs"] for variant in first.variants}
     return ["tracking.pictures=false", *(["trainer.max_epochs=1"] if len(epochs) == 1 else [])]
 
 

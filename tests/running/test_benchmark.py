@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -555,3 +556,23 @@ def test_range_tests_on_one_data_set(untrained: Path) -> None:
     store = open_project_store("many.lr_find", untrained)
     (tested,) = runs(store, "lr_find")
     assert (tested.info.run_name, tested.data.tags["seedbed.data_set"]) == ("two: none", "two")
+
+
+@pytest.mark.slow
+def test_mlflows_page_opens_on_the_variants_of_each_data_set(once: tuple[Path, BenchmarkOutcome]) -> None:
+    store = store_of(once[0])
+    view = json.loads(client_of(store).get_experiment(store.experiment_id).tags["mlflow.sharedViewState.variants"])
+    found = client_of(store).search_runs(
+        [store.experiment_id], view["searchFilter"], order_by=[f"{view['orderByKey']} ASC"]
+    )
+    said = [
+        (run.data.tags["seedbed.data_set"], run.info.run_name, run.data.tags.get("seedbed.verdict")) for run in found
+    ]
+    outcome = once[1]
+    wanted = {(row.data_set, row.variant) for row in outcome.cells.itertuples()}
+    assert len(said) == len(wanted)
+    assert {(data_set, variant) for data_set, variant, _ in said} == wanted
+    assert {verdict for _, variant, verdict in said if variant == "none"} == {"baseline"}
+    assert all(verdict for _, _, verdict in said)
+    assert view["selectedColumns"][0] == "tags.`seedbed.data_set`"
+    assert view["orderByKey"] != "attributes.start_time"  # by which MLflow folds runs below those above them

@@ -145,9 +145,10 @@ def _show_views(store: Store, analysis: Analysis, variants: str, seeds: str, *, 
     tags = [tag_column(f"{TAG}{name}") for name in ((ON_DATA_SET,) if data_sets else ())]
     verdict = [tag_column(f"{TAG}{VERDICT}")] if analysis.baselines.names else []
     beside = [metric_column(f"{analysis.metric}{suffix}") for suffix in ("_std", "_n")]
-    # Over data sets, means are compared within each: these stay together, as they were begun.
+    # Over data sets, means are compared within each: these stay together, as they ended. Sorted by when they were begun, MLflow would
+    # show the runs above, with these folded below.
     sorted_by, ascending = (
-        (metric, analysis.declared.lower_is_better) if not data_sets else ("attributes.start_time", True)
+        (metric, analysis.declared.lower_is_better) if not data_sets else ("attributes.`end_time`", True)
     )
     show = partial(view, sorted_by=sorted_by, ascending=ascending)
     seed_tags = [*tags, *(tag_column(f"{TAG}{name}") for name in ("variant", "seed"))]
