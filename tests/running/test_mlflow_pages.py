@@ -103,13 +103,11 @@ def test_runs_know_the_commit_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("1")
     git("add", "file")
     git("commit", "--quiet", "-m", "one")
-    commit_tags.cache_clear()
     assert commit_tags(tmp_path) == {
         "mlflow.source.git.commit": git("rev-parse", "HEAD"),
         "mlflow.source.git.dirty": "false",
     }
     (tmp_path / "file").write_text("2")
-    commit_tags.cache_clear()
     assert commit_tags(tmp_path)["mlflow.source.git.dirty"] == "true"
 
 

@@ -200,10 +200,15 @@ class ProjectClient(MlflowClient):
         """Start a run, below ``parent``; returns its id."""
         above = {} if parent is None else {PARENT: parent}
         source = {MLFLOW_USER: getpass.getuser(), MLFLOW_SOURCE_NAME: "seedbed", MLFLOW_SOURCE_TYPE: "LOCAL"}
-        source |= commit_tags(self.project)
+        source |= self._commit
         run = self.create_run(experiment_id, tags={**tags, **above, MLFLOW_RUN_NAME: name, **source}, run_name=name)
         self._places[run.info.run_id] = (run.info.artifact_uri, experiment_id)
         return str(run.info.run_id)
+
+    @functools.cached_property
+    def _commit(self) -> dict[str, str]:
+        """Of the project when the first run is added: a client is of one command."""
+        return commit_tags(self.project)
 
     def find_run(self, run_id: str) -> Run | None:
         """A run by its id; None where there is no such run."""
@@ -333,7 +338,6 @@ class ProjectClient(MlflowClient):
         return self._repositories[owner]
 
 
-@functools.cache
 def commit_tags(project: Path) -> dict[str, str]:
     """MLflow's tags of the Git commit that a project folder is at, and of whether files differ from it; {} where there is none.
 
