@@ -62,7 +62,7 @@ def test_survivors_alone_give_no_verdict(make_results, tmp_path, status, verb):
     assert (row.verdict, row.comparison.n, row.test.lost) == ("no verdict", 3, 7)
     assert row.comparison.p < 0.05
     said = f"better on the 3 of 10 seeds that did not {verb}: no verdict"
-    page, _ = launch_page(results, with_pictures=False)
+    page, _ = launch_page(analyse(results), with_pictures=False)
     assert said in page
     assert said in table_text(results)
     assert "**0.8" not in page.split("| risky |")[1].split("\n")[0]
@@ -344,7 +344,7 @@ def test_other_circumstances_are_marked_in_sentences_too(make_results):
     results = make_results({k: {"test/accuracy": v} for k, v in values.items()}, config(), circumstances=circumstances)
     assert "`a`¹ is better than `none`" in text_of(results)
     assert "a¹ is better than none" in table_text(results)
-    assert "`a`¹ is better than `none`" in launch_page(results, with_pictures=False)[0]
+    assert "`a`¹ is better than `none`" in launch_page(analyse(results), with_pictures=False)[0]
 
 
 def test_redrawn_splits_of_ratings_are_not_said_to_be_about_a_population(make_results, tmp_path):

@@ -299,7 +299,7 @@ def test_the_terminal_table_has_a_row_a_variant(results):
 
 
 def test_the_terminal_says_what_became_of_the_claims_in_the_words_of_the_page(results, make_results):
-    description, _ = launch_page(results, with_pictures=False)
+    description, _ = launch_page(analyse(results), with_pictures=False)
     [said] = [line for line in table_text(results).splitlines() if line.startswith("Of the source's seven claims")]
     assert said in description
     assert "one is too weak for any test to decide" in said
@@ -636,7 +636,7 @@ def test_a_long_list_of_differences_is_cut_in_the_summary_and_not_in_the_table(m
         values[name]["test/accuracy"][0] += place % 3 / 1000
     split = {"train": 0.7, "val": 0.1, "test": 0.2, "per_seed": False}
     results = make_results(values, plain_config(baseline=None) | {"split": split})
-    text, _ = launch_page(results, with_pictures=False)
+    text, _ = launch_page(analyse(results), with_pictures=False)
     assert len(text) < 8000
     said = re.search(
         r"- On `test/accuracy` with 2 seeds all 48 tested pairs are told apart; the largest differences: ", text

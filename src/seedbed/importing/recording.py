@@ -150,7 +150,7 @@ def _key(results: Results) -> str:
 def _describe(store: Store, results: Results) -> None:
     """Give the launch's page in MLflow the answer, the table and the pictures."""
     launch = store.run(results.launch)
-    text, pictures = launch_page(results)
+    text, pictures = launch_page(analyse(results))
     launch.log(description=text)
     launch.artifact("table.txt", table_text(results))
     for file, content in pictures.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from seedbed.checks import require_choice
 from seedbed.config.baselines import Stated
 from seedbed.figures import Kind
-from seedbed.report.analysis import analyse, comparison_table
+from seedbed.report.analysis import Analysis, analyse, comparison_table
 from seedbed.report.blocks import Block, pictures_of
 from seedbed.report.document import blocks_of, launch_answer, launch_pictures
 from seedbed.report.evidence import Evidence, evidence_of
@@ -179,9 +179,9 @@ def _tables(evidence: Evidence) -> dict[str, bytes | str]:
 # ---- a launch in MLflow ----------------------------------------------------------------------------------------------
 
 
-def launch_page(results: Results, *, with_pictures: bool = True) -> tuple[str, dict[str, bytes]]:
+def launch_page(analysis: Analysis, *, with_pictures: bool = True) -> tuple[str, dict[str, bytes]]:
     """What a launch shows in MLflow: a description in Markdown, and its pictures as PNG by the names of their files."""
-    evidence = evidence_of(analyse(results))
+    evidence = evidence_of(analysis)
     drawn = launch_pictures(evidence) if with_pictures else []
     return description(*launch_answer(evidence), note_lines(evidence.results)), drawn_for_mlflow(drawn)
 

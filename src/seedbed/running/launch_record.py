@@ -82,8 +82,8 @@ def describe_results(store: Store, launch: TrackedRun, results: Results, display
 
     def show() -> None:
         pictures = results.config["tracking"]["pictures"]
-        _show_page(launch, *launch_page(results, with_pictures=pictures))
         analysis = analyse(results)
+        _show_page(launch, *launch_page(analysis, with_pictures=pictures))
         _mark_variants(store, launch.id, analysis)
         if results.search is None:  # and the launch no test of a search's best trials
             below = f"tags.`{PARENT}` = '{launch.id}'"
@@ -97,8 +97,8 @@ def describe_benchmark(store: Store, launch: TrackedRun, results: Benchmark, dis
 
     def show() -> None:
         pictures = results.first.config["tracking"]["pictures"]
-        _show_page(launch, *benchmark_page(results, with_pictures=pictures))
         analysis = analyse_benchmark(results)
+        _show_page(launch, *benchmark_page(analysis, with_pictures=pictures))
         for of_one in analysis.of_each.values():
             _mark_variants(store, of_one.results.launch, of_one)
         within = f"tags.`{TAG}{WITHIN}` = '{launch.id}'"

@@ -12,6 +12,7 @@ from scipy.stats import friedmanchisquare
 
 from seedbed.cli.main import main
 from seedbed.errors import ConfigError
+from seedbed.report.benchmark.analysis import analyse_benchmark
 from seedbed.report.benchmark.printed import benchmark_text
 from seedbed.report.benchmark.writing import benchmark_page, write_benchmark
 from seedbed.report.findings import digest_of
@@ -116,7 +117,7 @@ def test_every_format_of_few_and_many_data_sets(count: int, tmp_path: Path) -> N
     text = benchmark_text(benchmark)
     assert "average rank" in text
     assert text.startswith("made_up\n")
-    said, _ = benchmark_page(benchmark, with_pictures=False)
+    said, _ = benchmark_page(analyse_benchmark(benchmark), with_pictures=False)
     assert said.startswith("**Does rebalancing help?**")
 
 

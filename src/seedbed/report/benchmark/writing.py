@@ -10,7 +10,7 @@ from seedbed.checks import require_choice
 from seedbed.config.baselines import Stated
 from seedbed.report.benchmark import opening, result
 from seedbed.report.benchmark.about import commands
-from seedbed.report.benchmark.analysis import analyse_benchmark
+from seedbed.report.benchmark.analysis import BenchmarkAnalysis, analyse_benchmark
 from seedbed.report.benchmark.document import blocks_over, pictures_over
 from seedbed.report.benchmark.evidence import BenchmarkEvidence, evidence_over
 from seedbed.report.benchmark.findings import read_findings_over
@@ -68,8 +68,8 @@ def _tables(evidence: BenchmarkEvidence) -> dict[str, bytes | str]:
     }
 
 
-def benchmark_page(benchmark: Benchmark, *, with_pictures: bool = True) -> tuple[str, dict[str, bytes]]:
+def benchmark_page(analysis: BenchmarkAnalysis, *, with_pictures: bool = True) -> tuple[str, dict[str, bytes]]:
     """What a launch shows in MLflow: a description in Markdown, and its pictures as PNG by the names of their files."""
-    evidence = evidence_over(analyse_benchmark(benchmark))
+    evidence = evidence_over(analysis)
     drawn = pictures_over(evidence) if with_pictures else []
     return description(opening.answer(evidence), result.section(evidence), []), drawn_for_mlflow(drawn)
