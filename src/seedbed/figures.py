@@ -35,16 +35,27 @@ def rendered(figure_of: Callable[[], Figure], kind: Kind) -> bytes:
         figure = figure_of()
         stream = io.BytesIO()
         if kind == "png":
-            figure.dpi = 160
             canvas = FigureCanvasAgg(figure)
-            if layout := figure.get_layout_engine():
-                # Where a figure has a layout, print_figure draws it twice, and throws the first one away.
-                layout.execute(figure)
-                figure.set_layout_engine(None)
+            figure.dpi = 160
+            _lay_out(figure)
             canvas.print_png(stream, metadata={"Software": None})  # type: ignore[no-untyped-call]
         else:
-            FigureCanvasSVG(figure).print_figure(stream, format="svg", metadata={"Date": None, "Creator": None})
+            svg, of_images = FigureCanvasSVG(figure), figure.dpi
+            figure.dpi = svg.fixed_dpi
+            _lay_out(figure)
+            figure.dpi = of_images
+            svg.print_svg(stream, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     return stream.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place all of a figure for the dots per inch that it has now.
+
+    ``print_figure`` would place it twice, and draw it twice, of which the first one is thrown away.
+    """
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
+        figure.set_layout_engine(None)
 
 
 LONGEST_NAME = 34

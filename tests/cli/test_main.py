@@ -108,6 +108,35 @@ def test_status_and_report(typed: Callable[..., Result], trained_project: Path) 
 
 
 @pytest.mark.slow
+def test_a_run_writes_the_report_that_is_asked_for(
+    typed: Callable[..., Result], trained_project: Path, draw_only: Callable[..., None]
+) -> None:
+    draw_only("accuracy")
+    folder = trained_project / "experiments" / "messages"
+    done = typed("run", "messages", "--report")
+    assert done.exit_code == 0, done.stderr
+    assert f"{folder / 'report.md'}\n" in done.stdout
+    assert "Report: seedbed report" not in done.stderr
+    page = (folder / "report.md").read_bytes()
+    assert typed("report", "messages").exit_code == 0
+    assert (folder / "report.md").read_bytes() == page
+
+
+@pytest.mark.slow
+def test_no_report_is_written_where_seeds_failed(typed: Callable[..., Result], project: Path) -> None:
+    done = typed("run", "failing_seed", "--report", "variant=flaky", "seeds=3", "trainer.max_epochs=1")
+    assert done.exit_code == 1
+    assert "No report is written, as something failed. Of what did not: seedbed report failing_seed" in done.stderr
+    assert not list(project.glob("experiments/failing_seed/**/report.md"))
+
+
+def test_what_trains_nothing_has_no_report(typed: Callable[..., Result]) -> None:
+    done = typed("run", "spam_imbalance", "--report", "--dry-run")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--dry-run trains nothing that could be reported. Leave --report out." in done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

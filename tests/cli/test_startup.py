@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import REPOSITORY
+
 # By what they cost: PyTorch and Lightning take five to eight seconds, MLflow two, each of the others about one.
 TRAINING = {"torch", "pytorch_lightning", "lightning_fabric", "torchmetrics", "imblearn", "optuna", "numba"}
 DEAR = {*TRAINING, "mlflow", "sqlalchemy", "pandas", "scipy", "sklearn", "matplotlib"}
@@ -84,6 +86,16 @@ def test_a_report_loads_nothing_that_trains_though_there_are_scores_to_compute(
         path.unlink()
     of_csv = ["--config-dir", str(trained_project), "--format", "csv", "--output", str(tmp_path / "report")]
     found = loaded([["report", "messages", *of_csv]], TRAINING, trained_project)
+    assert list(found.values()) == [[0, []]]
+
+
+@pytest.mark.slow
+def test_a_run_of_networks_loads_nothing_that_only_others_need(
+    trained_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))  # as the data set of the project is among the tests
+    typed = ["run", "messages", "--config-dir", str(trained_project)]
+    found = loaded([typed], {"skops", "numba"}, trained_project)
     assert list(found.values()) == [[0, []]]
 
 

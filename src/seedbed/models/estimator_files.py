@@ -1,4 +1,7 @@
-"""Fitted estimators in files of skops, read with an allow-list of our own: no file says what may be made of it."""
+"""Fitted estimators in files of skops, read with an allow-list of our own: no file says what may be made of it.
+
+skops takes a second to import, so only what writes or reads such a file imports it.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
-
-import skops.io
-from sklearn.exceptions import InconsistentVersionWarning
 
 CLASSES_OF = ("sklearn", "imblearn", "scipy.interpolate", "scipy.sparse", "numpy.dtype")
 """Modules of classes, or classes by their whole name, that a fitted estimator may hold, beside what skops takes by itself:
@@ -42,6 +42,8 @@ class NotKept(Exception):
 
 def written(estimator: Any) -> bytes:
     """The file of a fitted estimator; raises ``NotKept`` for one that could not be read again."""
+    import skops.io
+
     try:
         content: bytes = skops.io.dumps(estimator)
         _allowed(skops.io.get_untrusted_types(data=content))
@@ -58,6 +60,9 @@ def read(path: Path) -> Any:
     Raises ``NotKept`` where it holds what is on no allow-list, and ``ValueError`` where it is damaged or of another version
     of scikit-learn, under which it may give other values.
     """
+    import skops.io
+    from sklearn.exceptions import InconsistentVersionWarning
+
     content = path.read_bytes()
     try:
         trusted = _allowed(skops.io.get_untrusted_types(data=content))

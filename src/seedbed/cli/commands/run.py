@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from seedbed.cli import completion
+from seedbed.cli.commands.report import report as write_report
 from seedbed.cli.commands.search import show_search
 from seedbed.cli.options import STARTING, WithExamples, as_typed, config_dir_option, debug_option
 from seedbed.errors import ConfigError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     examples="""
     seedbed run spam_imbalance                                         all variants, 10 seeds
     seedbed run spam_imbalance seeds=30                                trains only the seeds that are missing
+    seedbed run spam_imbalance --report                                and writes the report at the end
     seedbed run spam_imbalance variant=none,smote trainer.max_epochs=20
     seedbed run spam_imbalance split=fixed select=best
     seedbed run imbalance_keel data_sets=pima,yeast3                   on two of the data sets that its file lists
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "-m", "--multirun", is_flag=True, help="Run one job for each combination of the values given (Hydra multirun)."
 )
+@click.option("--report", is_flag=True, help="Write the report at the end, as 'seedbed report' does.")
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -63,10 +66,13 @@ if TYPE_CHECKING:
 @click.option("--fail-fast", is_flag=True, help="Start nothing more after the first failure; what is finished is kept.")
 @config_dir_option
 @debug_option
+@click.pass_context
 def run(
+    ctx: click.Context,
     experiment: str,
     overrides: tuple[str, ...],
     multirun: bool,
+    report: bool,
     dry_run: bool,
     cfg: str | None,
     resolve: bool,
@@ -92,7 +98,9 @@ def run(
 
     Exit code: 0 all cells are trained, 1 something failed (what finished is kept), 2 bad input.
     """
-    _refuse_together(multirun=multirun, dry_run=dry_run, cfg=cfg, resolve=resolve, package=package, info=info)
+    _refuse_together(
+        multirun=multirun, report=report, dry_run=dry_run, cfg=cfg, resolve=resolve, package=package, info=info
+    )
     if cfg or info:
         from seedbed.cli.show_config import config_text, info_text
 
@@ -104,26 +112,18 @@ def run(
     if dry_run:
         _dry_run(experiment, overrides, config_dir, multirun=multirun)
         return
-    where = as_typed(experiment, config_dir)
-    next_steps = f"\nReport: seedbed report {where}    Tracked runs: seedbed ui {where}"
-    if multirun:
-        from seedbed.config.folders import check_name
-
-        check_name(experiment, config_dir)
-        from seedbed.running.multirun import is_search, run_jobs
-
-        if is_search(experiment, overrides, config_dir):
-            from seedbed.search.processes import search_by_processes
-
-            if fail_fast:
-                raise ConfigError(
-                    "--fail-fast: trials of a search that fail are recorded, and others go on. Leave it out."
-                )
-            show_search(experiment, search_by_processes(experiment, overrides, config_dir), config_dir)
-            return
-        code = run_jobs(experiment, overrides, config_dir, fail_fast=fail_fast)
-        click.echo(next_steps, err=True)
+    train = _jobs if multirun else _once
+    code, found = train(experiment, overrides, config_dir, fail_fast=fail_fast, report=report)
+    if code:
         sys.exit(code)
+    if report and found is not None:
+        ctx.invoke(write_report, experiment=experiment, config_dir=config_dir, **found)
+
+
+def _once(
+    experiment: str, overrides: tuple[str, ...], config_dir: str | None, *, fail_fast: bool, report: bool
+) -> tuple[int, dict[str, Any] | None]:
+    """Run the experiment and print its table: the exit code, and which launch a report is about; None after a trial run."""
     from seedbed.config.experiment import load_experiments
 
     loaded = load_experiments(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
@@ -133,12 +133,43 @@ def run(
         with display.doing(STARTING):
             from seedbed.running.benchmark import run_experiments
         outcome = run_experiments(loaded, display, curves=False, fail_fast=fail_fast)
+    where = as_typed(experiment, config_dir)
     if outcome.launch:  # a trial run records nothing
         click.echo(outcome.text())
-        click.echo(next_steps, err=True)
+        click.echo(_next_steps(where, report=report and not outcome.failures), err=True)
     if outcome.failures:
         _show_failures(outcome, where)
-        sys.exit(1)
+        if report:
+            click.echo(f"No report is written, as something failed. Of what did not: seedbed report {where}", err=True)
+        return 1, None
+    return 0, {"run_id": outcome.launch} if outcome.launch else None
+
+
+def _jobs(
+    experiment: str, overrides: tuple[str, ...], config_dir: str | None, *, fail_fast: bool, report: bool
+) -> tuple[int, dict[str, Any]]:
+    """Run a job for each combination of values, or a search: the exit code, and which report is about it."""
+    from seedbed.config.folders import check_name
+
+    check_name(experiment, config_dir)
+    from seedbed.running.multirun import is_search, run_jobs
+
+    if is_search(experiment, overrides, config_dir):
+        from seedbed.search.processes import search_by_processes
+
+        if fail_fast:
+            raise ConfigError("--fail-fast: trials of a search that fail are recorded, and others go on. Leave it out.")
+        show_search(experiment, search_by_processes(experiment, overrides, config_dir), config_dir)
+        return 0, {"of_search": True}
+    code = run_jobs(experiment, overrides, config_dir, fail_fast=fail_fast)
+    click.echo(_next_steps(as_typed(experiment, config_dir), report=report and not code), err=True)
+    return code, {}
+
+
+def _next_steps(typed: str, *, report: bool) -> str:
+    """What to type next, where no ``report`` is on its way."""
+    to_report = "" if report else f"Report: seedbed report {typed}    "
+    return f"\n{to_report}Tracked runs: seedbed ui {typed}"
 
 
 def _dry_run(experiment: str, overrides: tuple[str, ...], config_dir: str | None, *, multirun: bool) -> None:
@@ -162,12 +193,21 @@ def _dry_run(experiment: str, overrides: tuple[str, ...], config_dir: str | None
 
 
 def _refuse_together(
-    *, multirun: bool, dry_run: bool, cfg: str | None, resolve: bool, package: str | None, info: str | None
+    *,
+    multirun: bool,
+    report: bool,
+    dry_run: bool,
+    cfg: str | None,
+    resolve: bool,
+    package: str | None,
+    info: str | None,
 ) -> None:
     """Raise ``ConfigError`` for options that do not go together."""
     asked = [name for name, given in (("--dry-run", dry_run), ("--cfg", cfg), ("--info", info)) if given]
     if len(asked) > 1:
         raise ConfigError(f"{' and '.join(asked)} are answered one at a time. Give one of them.")
+    if report and asked:
+        raise ConfigError(f"{asked[0]} trains nothing that could be reported. Leave --report out.")
     if multirun and (cfg or info):
         raise ConfigError(f"{asked[0]} shows the config of one job. Leave -m out, and give each key one value.")
     if (resolve or package) and not cfg:
