@@ -185,6 +185,10 @@ ROWS = {
     "bench": Row(
         8, "a first `scripts/bench`, once `.venv` is there?", "scripts/bench", took_memory, timed=True, empty_cache=True,
     ),
+    "bench_floor": Row(
+        12, "the same by hand in PyTorch and NumPy, without records and report, or by seedbed?",
+        f"scripts/compare_bench --repeats {REPEATS}", both("seedbed", "by hand", "s"),
+    ),
     "text_augment": Row(
         5, "a first run of text augmentation with 10 seeds, whose messages are still to be encoded?",
         "seedbed run spam_imbalance variant=text_augment", took_memory, timed=True, empty_cache=True,

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import os
+import random
 import re
 import runpy
 import shlex
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from seedbed.checks import is_installed
 from seedbed.cli.main import main as seedbed
@@ -85,8 +87,8 @@ def answer_of(row: str, figures: Path) -> str:
 def test_all_scripts_are_tried() -> None:
     """A new one is listed here with its test, or with the script that is tried and runs it."""
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
-        "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics", "choose_training",
-        "compare_fastai", "compare_index", "compare_loops", "compare_matrix", "compare_recommenders", "compare_search",
+        "bench_by_hand", "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics",
+        "choose_training", "compare_bench", "compare_fastai", "compare_index", "compare_loops", "compare_matrix", "compare_recommenders", "compare_search",
         "docs", "fastai_side", "make_store", "measure_all", "measure_estimates", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
         "simulation", "timing", "two_towers_by_hand",
     }  # fmt: skip
@@ -387,6 +389,78 @@ def test_where_the_time_of_a_run_goes(
     assert seconds[loops.TRAINING] > 0
     share = found(r"everything else / \(training \+ everything else\): ([\d.]+)%", said)[0]
     assert float(answer_of("overhead", figures).split()[0]) == pytest.approx(float(share), abs=0.6)
+
+
+@pytest.mark.slow
+def test_the_bench_beside_the_program_by_hand(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_store: Path, figures: Path
+) -> None:
+    """Both begin with the same weights and take the same steps, in this process, on messages that are hard to tell apart."""
+    rng, words = (
+        random.Random(0),
+        [
+            "call",
+            "free",
+            "now",
+            "home",
+            "win",
+            "later",
+            "prize",
+            "love",
+            "text",
+            "see",
+            "you",
+            "claim",
+            "the",
+            "cash",
+            "dinner",
+        ],
+    )
+    drawn = {
+        f"{label}\t{' '.join(rng.choices(words, [1 + (at % 3 == 1) * (label == 'spam') for at in range(len(words))], k=9))}"
+        for label in ["spam"] * 60 + ["ham"] * 240
+    }
+    messages = tmp_path / "messages.tsv"
+    messages.write_text("\n".join([*sorted(drawn), ""]))
+    script = load_script("compare_bench")
+
+    def watched(command: Sequence[Any], given: dict[str, str] | None = None, **_: Any) -> Any:
+        for key, value in (given or {}).items():
+            monkeypatch.setenv(key, value)
+        if given is None:
+            with monkeypatch.context() as patch, torch.no_grad():
+                patch.setattr(sys, "argv", list(map(str, command[1:])))
+                load_script("bench_by_hand").main()
+        else:
+            if command[3] == "run":
+                shutil.copy(empty_store, Path(given["SEEDBED_PROJECT"]) / "mlflow.db")
+            run_seedbed(command[3:])
+        return SimpleNamespace(seconds=30.0, gigabytes=1.0, others=0.0, code=0)
+
+    monkeypatch.setattr(script, "watch", watched)
+    asked = [f"data.path={messages}", "seeds=2", "trainer.max_epochs=2"]
+    said = call(script, "--repeats", "1", "--json", str(figures), *asked)
+    assert re.search(r"repeat 1  by hand 30\.0 s, seedbed 60\.0 s\n  by hand: imports [\d.]+, reading ", said)
+    assert "ratio 2.00 (repeats 2.00 to 2.00)" in said
+    shown = re.findall(r"^test/accuracy (\w+) +by hand ([\d.]+), seedbed ([\d.]+)$", said, re.MULTILINE)
+    assert [name for name, *_ in shown] == [
+        "none",
+        "class_weights",
+        "undersample",
+        "oversample",
+        "smote",
+        "text_augment",
+    ]
+    for name, hand, ours in shown:
+        assert float(hand) == pytest.approx(float(ours), abs=0.01), name
+    assert len({ours for _, _, ours in shown}) > 1
+    assert answer_of("bench_floor", figures) == "60 (60 to 60) and 30 (30 to 30) s: 2 (2 to 2) times"
+
+
+def test_what_the_bench_by_hand_does_not_know(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        call(load_script("compare_bench"), "model.dropout=0.5")
+    assert "model.dropout=0.5: the program by hand does not know it" in capsys.readouterr().err
 
 
 # ---- a search, and a store -------------------------------------------------------------------------------------------
