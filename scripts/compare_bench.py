@@ -133,16 +133,15 @@ def run_by_hand(recipe: Recipe, folder: Path) -> tuple[Accuracies, dict[str, flo
 def run_seedbed(overrides: Sequence[str], folder: Path) -> tuple[Accuracies, float, float]:
     """Accuracies, seconds, and how many cores others used."""
     given = {"SEEDBED_PROJECT": str(folder), "SEEDBED_CACHE": str(folder / "cache")}
-    seconds, others = 0.0, 0.0
-    for command in (["run", EXPERIMENT, ON_CPU, *overrides], ["report", EXPERIMENT]):
-        found = watch([sys.executable, "-m", "seedbed", *command], given, every=1.0)
-        if found.code:
-            raise DataError(f"seedbed {' '.join(command)} failed with exit code {found.code}.")
-        seconds, others = seconds + found.seconds, max(others, found.others)
+    found = watch(
+        [sys.executable, "-m", "seedbed", "run", EXPERIMENT, "--report", ON_CPU, *overrides], given, every=1.0
+    )
+    if found.code:
+        raise DataError(f"seedbed run {EXPERIMENT} failed with exit code {found.code}.")
     [file] = folder.rglob("results.csv")
     cells = pd.read_csv(file, dtype={"seed": str})
     accuracies = {str(name): dict(zip(of["seed"], of[ACCURACY], strict=True)) for name, of in cells.groupby("variant")}
-    return accuracies, seconds, others
+    return accuracies, found.seconds, found.others
 
 
 def print_accuracies(hand: Accuracies, ours: Accuracies) -> None:
