@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from seedbed.garbage import give_back
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.module import StackedModule
 from seedbed.stacking.optimizers import SeedOptimizer
@@ -46,7 +45,6 @@ def fastest_stack(
         try:
             steppers[size] = _stepper(*build(seeds[:size]), device)
             steppers[size](1)
-            give_back()  # of the networks that it was stacked from
         except torch.OutOfMemoryError:
             steppers.pop(size, None)
             if not steppers:
