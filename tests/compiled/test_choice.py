@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -106,7 +110,7 @@ def test_all_seeds_that_fit_are_stacked_without_a_measurement(monkeypatch: pytes
     assert seeds_at_once(by_pytorch, data_of(range(4))) == 1
 
 
-def test_numba_is_imported_by_the_engine_alone() -> None:
+def test_numba_is_imported_by_compiled_modules_alone() -> None:
     """At the top of modules; what needs the engine imports it when it trains."""
     source, needing = REPOSITORY / "src" / "seedbed", set()
     for path in source.rglob("*.py"):
@@ -114,9 +118,21 @@ def test_numba_is_imported_by_the_engine_alone() -> None:
         for node in ast.parse(text).body if "numba" in text or "seedbed.compiled" in text else ():
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [name.name for name in node.names] if isinstance(node, ast.Import) else []
-            if {"numba", "seedbed.compiled.kernels", "seedbed.compiled.engine"} & set(names):
+            if any(
+                re.match(r"numba|seedbed\.compiled(\.(kernels|engine|tables|compilation))?$", name) for name in names
+            ):
                 needing.add(path.relative_to(source).as_posix())
-    assert needing == {"compiled/kernels.py", "compiled/engine.py"}
+    assert needing == {f"compiled/{name}.py" for name in ("kernels", "engine", "tables", "compilation")}
+
+
+@pytest.mark.extended
+def test_another_process_compiles_what_this_one_loads(tmp_path: Path) -> None:
+    code = "from seedbed.compiled import compilation as c; print(c.compile_all() > 0, sum(c.kernels.train.stats.cache_misses.values()))"
+    given = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"} | {
+        "SEEDBED_CACHE": str(tmp_path)
+    }
+    said = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["True", "0"]
 
 
 @pytest.mark.slow

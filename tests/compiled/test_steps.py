@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seedbed.compiled import engine
 from seedbed.compiled.rules import Rule, rule_of
+from seedbed.compiled.tables import new_rates, new_tables, with_room
 from seedbed.data.splits import Rows
 from seedbed.imbalance.base import Strategy
 from seedbed.optimizers import FastaiAdam
@@ -212,7 +213,7 @@ def test_adam_moves_a_row_without_a_gradient_as_by_single_steps(
     """By one division for up to ``at_once`` steps, where their divisors differ little."""
     steps, rows = 50, 40
     draw = np.random.default_rng(0)
-    tables = engine._with_room(engine._tables(rows // 2, rows // 2, 50, biased=True), 1)
+    tables = with_room(new_tables(rows // 2, rows // 2, 50, biased=True), 1)
     weights, first, second = np.split(tables.state, 3, axis=1)
     weights[:, :51] = draw.normal(0, 0.1, (rows, 51))
     first[:, :51] = draw.normal(0, 1, (rows, 51)) * 10.0 ** draw.integers(-6, 1, (rows, 51))
@@ -220,7 +221,7 @@ def test_adam_moves_a_row_without_a_gradient_as_by_single_steps(
     rule = rule_of(FastaiAdam([torch.zeros(1)], betas=(beta1, beta2), eps=1e-5, weight_decay=0.1))
     assert isinstance(rule, Rule)
     lr, momentum = np.linspace(1e-2, 2e-3, steps), np.full(steps, np.nan)
-    rates = engine._rates(steps)
+    rates = new_rates(steps)
     for name, values in rule.rates(lr, momentum, taken).items():
         rates.steps[:, engine.COLUMNS[name]] = values
     engine.kernels.plan(rates)

@@ -50,6 +50,22 @@ def test_many_trainers_in_one_process_leave_nothing_behind(monkeypatch: pytest.M
     assert all(again[0].curves == results[0][0].curves for again in results)
 
 
+def test_test_rows_are_measured_without_what_only_steps_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+    test_step = Classification.test_step
+
+    def looking(module: Any, *args: Any) -> None:
+        optimizer = module.trainer.optimizers[0] if module.trainer.optimizers else module.seed_optimizer.optimizer
+        gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+        held.append(len(optimizer.state) + len(module._at_start) + len(gradients))
+        test_step(module, *args)
+
+    monkeypatch.setattr(Classification, "test_step", looking)
+    StackTrainer(config(max_epochs=1), TABLE).train(data_of([0, 1]))
+    assert held
+    assert set(held) == {0}
+
+
 @pytest.mark.slow
 def test_the_loop_costs_little_even_on_a_tiny_network() -> None:
     """Lightning's own loop takes about four times a plain one's time here; chunks of steps must stay below that kind."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from torch import nn
 from seedbed.compiled import kernels
 from seedbed.compiled.kernels import Batches, Objective, Rates, Tables
 from seedbed.compiled.rules import Rule, rule_of
+from seedbed.compiled.tables import new_batches, new_rates, new_tables, with_room
 from seedbed.models.rating import DotProduct
 from seedbed.stacking.engines import SeedSteps, StepsTaken
 from seedbed.stacking.layers import SigmoidRange, StackedNetwork
@@ -36,8 +35,6 @@ COLUMNS = {
 SHARED_FROM = 6_000_000
 """Numbers in a seed's tables, weights and moments, from which on threads that would be idle share its steps; each waits for the others three times
 a step, about a tenth of a millisecond."""
-ALIGNED = 64
-"""Bytes of a cache line."""
 
 
 @dataclass
@@ -73,7 +70,7 @@ class CompiledEngine:
         layers = (network.user_factors, network.item_factors, network.user_bias, network.item_bias)
         weights = tuple(_slice(layer, position) for layer in layers)
         users, factors = weights[0].shape
-        tables = _tables(users, len(weights[1]), factors, biased=network.user_bias is not None)
+        tables = new_tables(users, len(weights[1]), factors, biased=network.user_bias is not None)
         tables.state[:, 2 * tables.width :][:, : factors + tables.biased] = self.rule.initial
         return Learner(tables, weights)
 
@@ -94,8 +91,8 @@ class CompiledEngine:
     def _train(self, steps: SeedSteps, parts: int) -> StepsTaken:
         learner = self.learners[steps.position]
         count, batch = steps.index.shape
-        tables = learner.tables = _with_room(learner.tables, batch)
-        batches, sums = _batches(steps.counts, batch), np.zeros(count)
+        tables = learner.tables = with_room(learner.tables, batch)
+        batches, sums = new_batches(steps.counts, batch), np.zeros(count)
         numbers, rates = np.ascontiguousarray(steps.index), self._rates(steps, learner.taken)
         if parts == 1:
             kernels.look_up(numbers, *self.ratings, tables, batches, 0, 1)
@@ -109,7 +106,7 @@ class CompiledEngine:
         return StepsTaken(float(sums.sum()), int(steps.counts.sum()), float(means[-1]), bool(np.isfinite(means).all()))
 
     def _rates(self, steps: SeedSteps, taken: int) -> Rates:
-        rates = _rates(len(steps.counts))
+        rates = new_rates(len(steps.counts))
         for name, values in self.rule.rates(steps.lrs, steps.momenta, taken).items():
             rates.steps[:, COLUMNS[name]] = values
         if self.kind == kernels.ADAM:
@@ -148,94 +145,3 @@ def _slice(layer: nn.Module | None, position: int) -> np.ndarray:
     assert isinstance(weight, torch.Tensor)
     part: np.ndarray = weight.detach()[position].numpy()
     return part
-
-
-def _tables(users: int, items: int, factors: int, *, biased: bool) -> Tables:
-    width = -(-(factors + 1) // kernels.REGISTER) * kernels.REGISTER
-    rows = users + items
-    return Tables(
-        state=_aligned(rows, 3 * width),
-        taken=np.full(rows, -1, np.int32),
-        place=np.full(rows, -1, np.int32),
-        gradients=_aligned(1, width),
-        width=width,
-        factors=factors,
-        items=users,
-        biased=biased,
-    )
-
-
-def _with_room(tables: Tables, batch: int) -> Tables:
-    """The tables, with room for the gradients of a batch of so many ratings, and a row of zeros."""
-    if len(tables.gradients) > 2 * batch:
-        return tables
-    return tables._replace(gradients=_aligned(2 * batch + 1, tables.gradients.shape[1]))
-
-
-def _batches(counts: np.ndarray, batch: int) -> Batches:
-    """Room for batches of so many ratings."""
-    steps = len(counts)
-    return Batches(
-        counts,
-        np.empty((steps, 2, batch), np.int32),
-        np.empty((steps, batch), np.float32),
-        np.empty(batch, np.float32),
-    )
-
-
-def _rates(steps: int) -> Rates:
-    """Room for what so many steps are taken with."""
-    return Rates(
-        np.zeros((steps, kernels.COLUMNS), np.float32),
-        np.zeros((steps, kernels.LONGEST, kernels.EPSILON + 1), np.float32),
-        np.ones(steps, np.int64),
-    )
-
-
-def _aligned(rows: int, width: int) -> np.ndarray:
-    """Zeros whose rows begin where a vector register can be filled by one access to memory."""
-    size = rows * width * 4
-    raw = np.zeros(size + ALIGNED, np.uint8)
-    start = -raw.ctypes.data % ALIGNED
-    return raw[start : start + size].view(np.float32).reshape(rows, width)
-
-
-# ---- compilation -----------------------------------------------------------------------------------------------------
-
-
-def compile_all() -> float | None:
-    """Have all kernels at hand in this process; the seconds that it takes now where they are not in the cache folder, else None."""
-    return None if _compiled.cache_info().currsize else _compiled()
-
-
-@cache
-def _compiled() -> float | None:
-    """The seconds of the first time; None where the kernels are in the cache folder."""
-    start = time.perf_counter()
-    tables = _with_room(_tables(1, 1, 1, biased=True), 1)
-    ids, floats = np.zeros(1, np.int32), np.zeros(1, np.float32)
-    batches = _batches(np.ones(1, np.int64), 1)
-    objective, rates = _objective(nn.Identity(), None), _rates(1)
-    weights = [np.zeros((1, 1), np.float32) for _ in range(4)]
-    kernels.load(tables, *weights)
-    kernels.plan(rates)
-    kernels.look_up(np.zeros((1, 1), np.int32), ids, ids, floats, tables, batches, 0, 1)
-    kernels.train(kernels.SGD, tables, batches, objective, rates, np.zeros(1))
-    kernels.store(tables, *weights)
-    for kernel, arguments in _parts(kernels.SGD, tables, batches, objective, rates):
-        kernel(*arguments, 0, 1)
-    kernels.total_loss(batches, 0)
-    loaded = sum(kernels.train.stats.cache_hits.values()) > 0
-    return None if loaded else time.perf_counter() - start
-
-
-def _parts(
-    kind: int, tables: Tables, batches: Batches, objective: Objective, rates: Rates
-) -> Iterable[tuple[Callable[..., None], tuple[Any, ...]]]:
-    """The kernels of one step that several threads share, with their arguments but for the part."""
-    return (
-        (kernels.catch_up, (kind, tables, batches, rates, 0)),
-        (kernels.compare, (tables, batches, objective, 0)),
-        (kernels.update, (kind, tables, batches, objective, rates, 0)),
-        (kernels.finish, (kind, tables, rates)),
-    )

@@ -22,7 +22,7 @@ def is_worth_starting(parameters: int, rows: int, settings: Mapping[str, Any]) -
 
 def compile_steps() -> float | None:
     """Have the compiled steps at hand in this process; the seconds that it took where they had to be compiled, else None."""
-    from seedbed.compiled.engine import compile_all
+    from seedbed.compiled.compilation import compile_all
 
     return compile_all()
 

@@ -290,6 +290,11 @@ class StackedModule(pl.LightningModule):
             self.running[position] = False
             self.network.load_seed_state(position, self._at_start[position])
 
+    def on_fit_end(self) -> None:
+        # What only steps need is several times as large as the weights, and scores and results are still to come.
+        self.seed_optimizer.clear()
+        self._engine, self._at_start = None, []
+
     def test_step(self, batch: Part, batch_idx: int) -> None:
         self._evaluate(batch)
 

@@ -81,6 +81,12 @@ class SeedOptimizer:
     def clear_gradients(self) -> None:
         self._network.clear_gradients()
 
+    def clear(self) -> None:
+        """Let go of gradients and state, after the last step."""
+        self.clear_gradients()
+        self.optimizer.zero_grad()
+        self.optimizer.state.clear()
+
     def hand_over_gradients(self, active: Sequence[bool], clip_norm: float | None) -> None:
         """Prepare gradients after ``backward`` for a step of the ``active`` seeds (at least one): clip by each seed's own norm, if at all."""
         self._network.complete_gradients()

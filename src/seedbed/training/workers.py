@@ -197,8 +197,10 @@ def train_in_worker(
         if stack is not None:
             _words[0].put(Word(stack, seeds, 0, []))
 
-    give_back()  # of the stack before, now that its results have been sent
-    return trainer.train(data, callbacks, LightningLogger(logged.extend), device=_device[0], tests=tests), logged
+    give_back()  # of the results of the stack before, now that they have been sent
+    results = trainer.train(data, callbacks, LightningLogger(logged.extend), device=_device[0], tests=tests)
+    give_back()  # of the fit, before its results are copied to be sent, and while this process has nothing to do
+    return results, logged
 
 
 def _saying(stack: str, epochs: int) -> list[pl.Callback]:
