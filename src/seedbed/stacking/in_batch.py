@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 # Scores that are worked on at a time: on a CPU they are to stay in its cache.
-BLOCK = {"cpu": 1 << 20, "cuda": 1 << 27}
+BLOCK = {"cpu": 3 << 19, "cuda": 1 << 27}
 
 Block = tuple[slice, slice]
 
@@ -86,7 +86,11 @@ def in_batch_softmax(
 
 
 class _InBatchSoftmax(torch.autograd.Function):
-    """The loss with its gradient in closed form: both are had in one pass over blocks of users."""
+    """The loss with its gradient in closed form: both are had in one pass over blocks of users.
+
+    Scores are worked on in place and as seldom as can be: what scales a whole row or column of them scales vectors instead.
+    They are in bits, since powers of 2 take half as long as those of e.
+    """
 
     @staticmethod
     def forward(
@@ -100,40 +104,47 @@ class _InBatchSoftmax(torch.autograd.Function):
         weights: Tensor,
         spare_hits: bool,
     ) -> Tensor:
-        log_times = times.log()
-        scores = _Scores(queries, candidates, log_times - correction, user_of_row, item_of_row)
-        own, total = torch.empty_like(weights), torch.empty_like(queries[..., 0])
+        # What an item's power of 2 counts in the sum.
+        counts = times * (-correction).exp()
+        # Items that only pad take the vector of one that does not: no score of theirs is then by far the largest.
+        one = times.argmax(1, keepdim=True).unsqueeze(-1).expand(-1, -1, candidates.shape[2])
+        candidates = torch.where(times.unsqueeze(-1) > 0, candidates, candidates.gather(1, one))
+        scores = _Scores(queries / math.log(2), candidates, counts, user_of_row, item_of_row)
+        own, largest = torch.empty_like(weights), torch.empty_like(queries[..., 0])
+        sums = torch.empty_like(largest)
+
+        def below_total() -> Tensor:
+            """(S, B): how far, in bits, the rows' own scores are below the logarithms of their users' sums."""
+            highest, total = (of_user.gather(1, user_of_row) for of_user in (largest, sums.log2()))
+            return total - (own - highest) + of_own
+
+        of_own = correction.gather(1, item_of_row) / math.log(2)
         left, pulls = None, weights
         if spare_hits:
             for block in scores.blocks:
-                of_block = scores.of(block)
-                total[block] = of_block.logsumexp(-1)
-                scores.read_own(block, own)
+                scores.powers(block, own, largest, sums)
             # Of the sum that all rows enter, what the other rows of the own item leave.
-            own -= log_times.gather(1, item_of_row)
             of_item = times.gather(1, item_of_row).clamp(min=1)
-            left = 1 - (of_item - 1) * (own - total.gather(1, user_of_row)).exp()
+            left = 1 - (of_item - 1) * (-below_total()).exp2()
             left = torch.maximum(left, 1 / of_item)  # it is never less, but rounding of high scores may make it so
             pulls = torch.where(weights > 0, weights / left, 0)
-        pull_of_user = add_at(torch.zeros_like(total), user_of_row, pulls)
+        pull_of_user = add_at(torch.zeros_like(sums), user_of_row, pulls)
+        pull_of_own = pulls / counts.gather(1, item_of_row).clamp(min=torch.finfo(counts.dtype).tiny)
 
         wanted = any(ctx.needs_input_grad)
+        counted = candidates * counts.unsqueeze(-1)
         to_queries, to_candidates = torch.empty_like(queries), torch.zeros_like(candidates)
         for block in scores.blocks:
-            of_block = scores.of(block)
-            shares = scores.shares()  # in one pass, where logsumexp takes several
-            total[block] = of_block.amax(-1) - shares.amax(-1).log()
-            scores.read_own(block, own)
+            powers = scores.powers(block, own, largest, sums)
             if wanted:
                 # The gradient of the scores: each row pulls at the shares of its user, and against that at its own item.
-                shares *= pull_of_user[block].unsqueeze(-1)
-                scores.add_own(block, shares, -pulls)
-                torch.bmm(shares, candidates[block[0]], out=to_queries[block])
-                to_candidates[block[0]].baddbmm_(shares.transpose(1, 2), queries[block])
+                pull = powers.mul_((pull_of_user[block] / sums[block]).unsqueeze(-1))
+                scores.add_own(block, pull, -pull_of_own)
+                torch.bmm(pull, counted[block[0]], out=to_queries[block])
+                to_candidates[block[0]].baddbmm_(pull.transpose(1, 2), queries[block])
         if wanted:
-            ctx.save_for_backward(to_queries, to_candidates)
-        own -= log_times.gather(1, item_of_row)
-        losses = total.gather(1, user_of_row) - own
+            ctx.save_for_backward(to_queries, to_candidates.mul_(counts.unsqueeze(-1)))
+        losses = below_total() * math.log(2)
         if left is not None:
             losses = losses + left.log()
         return torch.where(weights > 0, losses * weights, 0).sum(1)
@@ -149,9 +160,10 @@ class _Scores:
     """The scores of distinct users and items, block by block in memory that is used again, and the cells of each that are a row's own."""
 
     def __init__(
-        self, queries: Tensor, candidates: Tensor, offset: Tensor, user_of_row: Tensor, item_of_row: Tensor
+        self, queries: Tensor, candidates: Tensor, counts: Tensor, user_of_row: Tensor, item_of_row: Tensor
     ) -> None:
-        self.queries, self.candidates, self.offset = queries, candidates, offset
+        """``counts`` (S, E): how often an item counts in the sum of a user's powers."""
+        self.queries, self.candidates, self.counts = queries, candidates, counts
         self.user_of_row, self.item_of_row = user_of_row, item_of_row
         (seeds, users), self.items = queries.shape[:2], candidates.shape[1]
         most = max(1, BLOCK.get(queries.device.type, BLOCK["cpu"]) // self.items)
@@ -162,34 +174,35 @@ class _Scores:
             for user in range(0, users, size)
         ]
         """Of seeds and users."""
-        self._room = queries.new_empty(2, min(at_once, seeds) * size * self.items)
+        self._room = queries.new_empty(min(at_once, seeds) * size * self.items)
 
-    def of(self, block: Block) -> Tensor:
-        """Scores and offset of a block, until the next is asked for."""
+    def powers(self, block: Block, own: Tensor, largest: Tensor, sums: Tensor) -> Tensor:
+        """2 to the power of each score of a block, divided by that of its user's largest, until the next block is asked for.
+
+        Sets of ``own`` (S, B), ``largest`` and ``sums`` (S, D) what belongs to the block: the scores of the rows' own
+        cells, the users' largest scores, and the sums of the powers.
+        """
         queries, candidates = self.queries[block], self.candidates[block[0]]
-        self._shape = (*queries.shape[:2], self.items)
-        offset = self.offset[block[0]].unsqueeze(1)
-        return torch.baddbmm(offset, queries, candidates.transpose(1, 2), out=self._part(0))
-
-    def shares(self) -> Tensor:
-        """Softmax of the latest block."""
-        return torch.softmax(self._part(0), -1, out=self._part(1))
-
-    def _part(self, which: int) -> Tensor:
-        return self._room[which, : math.prod(self._shape)].view(self._shape)
+        shape = (*queries.shape[:2], self.items)
+        scores = self._room[: math.prod(shape)].view(shape)
+        torch.bmm(queries, candidates.transpose(1, 2), out=scores)
+        self._read_own(block, scores, own)
+        largest[block] = scores.amax(-1)
+        powers = scores.sub_(largest[block].unsqueeze(-1)).exp2_()
+        sums[block] = torch.bmm(powers, self.counts[block[0]].unsqueeze(-1)).squeeze(-1)
+        return powers
 
     def _cells(self, block: Block) -> tuple[Tensor, Tensor | None]:
         """(s, B): where the rows' own cells are among the flattened ones of their seed's block, and which are in there, None: all."""
         users, items = self.user_of_row[block[0]], self.item_of_row[block[0]]
-        if self._shape[1] == self.queries.shape[1]:
+        first, stop = block[1].start, block[1].stop
+        if stop - first == self.queries.shape[1]:
             return users * self.items + items, None
-        first, last = block[1].start, block[1].stop - 1
-        return (users.clamp(first, last) - first) * self.items + items, (users >= first) & (users <= last)
+        return (users.clamp(first, stop - 1) - first) * self.items + items, (users >= first) & (users < stop)
 
-    def read_own(self, block: Block, own: Tensor) -> None:
-        """Set of ``own`` (S, B) what is in the latest block."""
+    def _read_own(self, block: Block, scores: Tensor, own: Tensor) -> None:
         cells, inside = self._cells(block)
-        values = self._part(0).flatten(1).gather(1, cells)
+        values = scores.flatten(1).gather(1, cells)
         own[block[0]] = values if inside is None else torch.where(inside, values, own[block[0]])
 
     def add_own(self, block: Block, to: Tensor, values: Tensor) -> None:
@@ -210,6 +223,8 @@ def add_at(total: Tensor, place: Tensor, values: Tensor) -> Tensor:
 
 
 def _flat(place: Tensor, size: int) -> Tensor:
+    if len(place) == 1:
+        return place.flatten()
     return (place + torch.arange(len(place), device=place.device).unsqueeze(1) * size).flatten()
 
 

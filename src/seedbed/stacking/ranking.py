@@ -160,8 +160,9 @@ def _packed(items: Tensor, marked: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _places(marked: Tensor) -> Tensor:
-    """Where a flattened mask holds."""
-    return marked.flatten().nonzero().squeeze(1)
+    """Where a flattened mask holds; NumPy finds that faster too."""
+    flat = marked.flatten()
+    return torch.from_numpy(np.flatnonzero(flat.numpy())) if flat.device.type == "cpu" else flat.nonzero().squeeze(1)
 
 
 def _rising(scores: Tensor) -> Tensor:
@@ -285,7 +286,8 @@ class _Sums:
         """Mark the lists in which each item is, or may be where the last places are tied."""
         items, smallest = candidates.shape[-1], torch.finfo(candidates.dtype).min  # above what is left out
         lasts = {k: rising[..., max(items - k, 0)].unsqueeze(-1).clamp(min=smallest) for k in LIST_CUTS}
-        on_list = _places((candidates >= lasts[max(LIST_CUTS)]) & has.unsqueeze(-1))
+        longest = torch.where(has.unsqueeze(-1), lasts[max(LIST_CUTS)], torch.inf)
+        on_list = _places(candidates >= longest)
         values, lists = candidates.flatten()[on_list], on_list // items
         places = on_list + (lists // has.shape[1] - lists) * items  # of seeds and items
         for k in sorted(LIST_CUTS, reverse=True):
