@@ -25,6 +25,7 @@ import numpy as np
 import psutil
 import pytorch_lightning as pl
 import torch
+from compare_records import PlainWay, recorded_in
 from timing import (
     add_json,
     count,
@@ -53,7 +54,7 @@ from seedbed.stacking.optimizers import SeedOptimizer
 from seedbed.statistics import summary
 from seedbed.tasks.classification import Classification, LabelledRows
 from seedbed.torch_random import global_stream
-from seedbed.tracking.store import Store, store_uri
+from seedbed.tracking.store import Store, open_project_store, store_uri
 from seedbed.tracking.tracked_run import TrackedRun
 from seedbed.training import stack_size, variant
 from seedbed.training.devices import lightning_settings, torch_device
@@ -428,17 +429,31 @@ def measure_overhead(options: argparse.Namespace) -> None:
         Store(store_uri(Path(project)), Path(project), options.experiment)
         store_seconds = time.perf_counter() - start
         watch = Stopwatch(WATCHED)
-        others, start = others_cpu_seconds(), time.perf_counter()
+        since, others, start = time.time(), others_cpu_seconds(), time.perf_counter()
         with watch.part(REST):
             failed = cli(command, standalone_mode=False)
         seconds = time.perf_counter() - start
         others = (others_cpu_seconds() - others) / seconds
-    if failed:
-        sys.exit(failed)
+        if failed:
+            sys.exit(failed)
+        store = open_project_store(options.experiment, options.config_dir)
+        by_plain_client = seconds_of_plain_records(store, since, Path(project) / "plain")
     print_parts(watch, store_seconds)
+    print(
+        f"{by_plain_client:7.2f}  for comparison: all of the store's runs written by a plain program with MLflow's client"
+    )
     print_disturbance(others)
     share, at_most = shares_beside_training(watch)
     keep_figures(options.json, {"share": [share], "at most": [at_most]}, others)
+
+
+def seconds_of_plain_records(store: Store, since: float, folder: Path) -> float:
+    """What the smallest program takes that logs what was recorded since then: see ``compare_records``."""
+    recorded = [each for each in recorded_in(store) if each.run.info.start_time >= 1000 * since]
+    plain = PlainWay(recorded, folder)
+    start = time.perf_counter()
+    plain.record(1)
+    return time.perf_counter() - start
 
 
 def print_parts(watch: Stopwatch, store_seconds: float) -> None:

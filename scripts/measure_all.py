@@ -182,6 +182,11 @@ ROWS = {
         6, "how much time does a run spend outside training, once packages are imported, the store exists and the data is prepared?",
         "scripts/compare_loops --overhead", of_overhead,
     ),
+    "records": Row(
+        12, "recording a cell of 585 points by seedbed, or by a plain program with MLflow's client?",
+        f"scripts/compare_records spam_imbalance --repeats {REPEATS} trainer.max_epochs=38",
+        both("seedbed", "plain", "ms of processor time per cell"),
+    ),
     "bench": Row(
         8, "a first `scripts/bench`, once `.venv` is there?", "scripts/bench", took_memory, timed=True, empty_cache=True,
     ),

@@ -9,8 +9,11 @@ from typing import Any
 
 import psutil
 import pytest
+from matplotlib.figure import Figure
 
-from seedbed.garbage import give_back, present_objects_spared
+from seedbed.garbage import give_back, not_searched, present_objects_spared
+from seedbed.report.pictures.picture import Picture
+from seedbed.report.writing import drawn_for_mlflow
 from seedbed.running import benchmark, runner
 
 
@@ -21,6 +24,25 @@ def test_present_objects_are_spared_meanwhile() -> None:
     with pytest.raises(ValueError, match="x"), present_objects_spared():
         raise ValueError("x")
     assert gc.get_freeze_count() == 0
+
+
+def test_nothing_is_searched_for_while_pictures_are_drawn() -> None:
+    searches = []
+
+    def figure() -> Figure:
+        searches.append(gc.isenabled())
+        return Figure()
+
+    assert set(drawn_for_mlflow([Picture("one", "", figure)])) == {"one.png"}
+    assert searches == [False]
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="x"), not_searched():
+            raise ValueError("x")
+        assert not gc.isenabled()  # as the caller had it
+    finally:
+        gc.enable()
 
 
 def test_what_a_caller_has_frozen_stays_frozen() -> None:

@@ -29,16 +29,22 @@ _STYLE: dict[str, Any] = {
 }
 
 
-def rendered(figure_of: Callable[[], Figure], kind: Kind) -> bytes:
-    """What ``figure_of`` draws, in the style of all figures; the same figure gives the same bytes."""
+def rendered(figure_of: Callable[[], Figure], kind: Kind, *, quick: bool = False) -> bytes:
+    """What ``figure_of`` draws, in the style of all figures; the same figure gives the same bytes.
+
+    ``quick``: a PNG in less time, for a screen: of fewer pixels, less compressed, and without room for labels that are empty.
+    """
     with style.context(["default", _STYLE], after_reset=True):
         figure = figure_of()
         stream = io.BytesIO()
         if kind == "png":
             canvas = FigureCanvasAgg(figure)
-            figure.dpi = 160
+            figure.dpi = 110 if quick else 160
+            if quick:
+                _without_empty_labels(figure)
             _lay_out(figure)
-            canvas.print_png(stream, metadata={"Software": None})  # type: ignore[no-untyped-call]
+            compression = {"compress_level": 1} if quick else {}
+            canvas.print_png(stream, metadata={"Software": None}, pil_kwargs=compression)  # type: ignore[no-untyped-call]
         else:
             svg, of_images = FigureCanvasSVG(figure), figure.dpi
             figure.dpi = svg.fixed_dpi
@@ -56,6 +62,15 @@ def _lay_out(figure: Figure) -> None:
     if layout := figure.get_layout_engine():
         layout.execute(figure)
         figure.set_layout_engine(None)
+
+
+def _without_empty_labels(figure: Figure) -> None:
+    """Keep Matplotlib from looking for the place of labels without a text, among the ticks of all axes that share theirs."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if not axis.label.get_text():
+                axis.label.set_visible(False)
+                axis.set_label_coords(0, 0)
 
 
 LONGEST_NAME = 34

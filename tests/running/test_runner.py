@@ -13,7 +13,10 @@ import seedbed
 from seedbed.config.experiment import load_experiment
 from seedbed.errors import ConfigError, TrackingError
 from seedbed.metrics import Bounds, Metric
+from seedbed.report.analysis import Analysis, analyse
 from seedbed.report.printed import table_text
+from seedbed.results import Results
+from seedbed.running import runner
 from seedbed.running.planning import plan_experiment
 from seedbed.running.runner import Outcome, run
 from seedbed.tracking.launches import find_launch, overrides_of
@@ -65,9 +68,21 @@ def test_launch_variants_and_seeds_in_mlflow(trained_project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_launch_shows_its_answer_table_and_pictures_in_mlflow(trained_project: Path) -> None:
+def test_a_launch_shows_its_answer_table_and_pictures_in_mlflow(
+    trained_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analyses = []
+
+    def counted(results: Results) -> Analysis:
+        analyses.append(results)
+        return analyse(results)
+
+    monkeypatch.setattr(runner, "analyse", counted)
     overrides = ["seeds=2", "tracking.pictures=true", "report.metric=test/loss"]
     outcome = run("messages", overrides, config_dir=trained_project)
+    assert store_of(trained_project, "messages").run(outcome.launch).text("table.txt") == outcome.text()
+    assert list(outcome.comparisons["variant"]) == ["oversample"]
+    assert len(analyses) == 1
     store = store_of(trained_project, "messages")
     note = client_of(store).get_run(outcome.launch).data.tags["mlflow.note.content"]
     assert "**Does it work?**" in note

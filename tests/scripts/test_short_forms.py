@@ -28,6 +28,7 @@ import torch
 from seedbed.checks import is_installed
 from seedbed.cli.main import main as seedbed
 from seedbed.data.published import movielens
+from seedbed.tracking.store import open_project_store
 from seedbed.training import short_fits
 from tests import made_up
 from tests.scripts.loading import SCRIPTS, load_script
@@ -89,7 +90,7 @@ def test_all_scripts_are_tried() -> None:
     assert {path.stem for path in SCRIPTS.glob("*.py")} == {
         "bench_by_hand", "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics",
         "choose_training", "compare_bench", "compare_fastai", "compare_index", "compare_loops", "compare_matrix",
-        "compare_recommenders", "compare_search",
+        "compare_recommenders", "compare_records", "compare_search",
         "docs", "fastai_side", "make_store", "measure_all", "measure_estimates", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
         "simulation", "timing", "two_towers_by_hand",
     }  # fmt: skip
@@ -375,6 +376,38 @@ def test_loops(way: str, project: Path, call: Call, figures: Path) -> None:
 
 
 @pytest.mark.slow
+def test_records(project: Path, call: Call, figures: Path) -> None:
+    few = ["--seeds", "2", "--cells", "2", "--repeats", "1", "--json", str(figures), "trainer.max_epochs=1"]
+    records = load_script("compare_records")
+    said = call(records, "messages", "--config-dir", str(project), *few)
+    assert float(found(r"\nratio ([\d.]+) \(repeats", said)[0]) > 0
+    points, params, tags, files = map(int, found(r"(\d+) points, (\d+) params, (\d+) tags, (\d+) files; 2 seeds", said))
+    assert points > 15
+    assert params > 20
+    assert tags > 15
+    assert files == 2
+    assert "ms of processor time per cell: " in answer_of("records", figures)
+
+
+@pytest.mark.slow
+def test_the_plain_way_records_what_seedbed_has_recorded(trained_project: Path) -> None:
+    records = load_script("compare_records")
+    recorded = records.recorded_in(open_project_store("messages", trained_project))
+    plain = records.PlainWay(recorded, trained_project / "plain")
+    plain.record(1)
+    runs = plain.client.search_runs([plain.experiment], order_by=["attributes.start_time ASC"])
+    again = {run.info.run_name: records.Recorded.of(plain.client, run) for run in runs}
+    assert len(again) == len(recorded) > 4
+    for one in recorded:
+        other = again[one.run.info.run_name]
+        assert (other.run.data.params, other.run.data.tags) == (one.run.data.params, one.run.data.tags)
+        assert set(other.points) == set(one.points)
+        assert {Path(file).name for file in one.files if Path(file).is_file()} <= {
+            Path(file).name for file in other.files
+        }
+
+
+@pytest.mark.slow
 def test_where_the_time_of_a_run_goes(
     bare_project: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty_store: Path, figures: Path
 ) -> None:
@@ -388,6 +421,7 @@ def test_where_the_time_of_a_run_goes(
     seconds = {part: float(value) for value, part in re.findall(r"^ *([\d.]+)  +(.*?)(?::.*)?$", said, re.MULTILINE)}
     assert {loops.PREPARATION, loops.TRAINING, "everything else", *loops.OTHER_PARTS} <= set(seconds)
     assert seconds[loops.TRAINING] > 0
+    assert seconds["for comparison"] > 0
     share = found(r"everything else / \(training \+ everything else\): ([\d.]+)%", said)[0]
     assert float(answer_of("overhead", figures).split()[0]) == pytest.approx(float(share), abs=0.6)
 

@@ -14,7 +14,6 @@ from urllib.parse import quote
 import pytest
 from hypothesis import strategies
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from sqlalchemy import create_engine
 
 from seedbed.errors import ConfigError, StoreFull, TrackingError
@@ -196,7 +195,7 @@ def test_artifacts_that_cannot_be_written_are_one_sentence(
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted", "mlartifacts/e")
 
-    monkeypatch.setattr(LocalArtifactRepository, "log_artifact", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(
         TrackingError, match=r"mlartifacts: it cannot be written: .*not permitted.*work on a copy of it"
     ):
@@ -348,7 +347,7 @@ def test_a_full_disk_is_one_sentence(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(LocalArtifactRepository, "log_artifact", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(StoreFull, match=said):
         run.artifact("a.txt", "x")
 

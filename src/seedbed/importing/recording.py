@@ -21,7 +21,7 @@ from seedbed.importing.runs import ForeignRuns, Keys
 from seedbed.importing.tables import TableOptions, read_table
 from seedbed.paths import expanded, project_folder
 from seedbed.report.analysis import analyse
-from seedbed.report.printed import table_text
+from seedbed.report.printed import text_of
 from seedbed.report.writing import launch_page
 from seedbed.results import Results
 from seedbed.tracking.databases import without_password
@@ -150,9 +150,10 @@ def _key(results: Results) -> str:
 def _describe(store: Store, results: Results) -> None:
     """Give the launch's page in MLflow the answer, the table and the pictures."""
     launch = store.run(results.launch)
-    text, pictures = launch_page(analyse(results))
+    analysis = analyse(results)
+    text, pictures = launch_page(analysis)
     launch.log(description=text)
-    launch.artifact("table.txt", table_text(results))
+    launch.artifact("table.txt", text_of(analysis))
     for file, content in pictures.items():
         launch.artifact(f"report/{file}", content)
 

@@ -31,11 +31,13 @@ from seedbed.results import Results, Search, Trial
 
 
 def table_text(results: Results, metric: str | None = None, baseline: Stated = None) -> str:
-    """Variant, mean ± sample std, n, difference to the baseline and verdict, then the answer in a sentence.
+    """``text_of`` the analysis; raises ConfigError for a metric or baseline that the experiment does not have."""
+    return text_of(analyse(results, metric, baseline))
 
-    Raises ConfigError for a metric or baseline that the experiment does not have.
-    """
-    analysis = analyse(results, metric, baseline)
+
+def text_of(analysis: Analysis) -> str:
+    """Variant, mean ± sample std, n, difference to the baseline and verdict, then the answer in a sentence."""
+    results = analysis.results
     claims, unread = _claims(results)
     sentences = [*note_lines(results), *summary_sentences(analysis, claims), judged_by_validation(analysis), *unread]
     return printed(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from seedbed.checks import require_choice
 from seedbed.config.baselines import Stated
 from seedbed.figures import Kind
+from seedbed.garbage import not_searched
 from seedbed.report.analysis import Analysis, analyse, comparison_table
 from seedbed.report.blocks import Block, pictures_of
 from seedbed.report.document import blocks_of, launch_answer, launch_pictures
@@ -188,7 +189,8 @@ def launch_page(analysis: Analysis, *, with_pictures: bool = True) -> tuple[str,
 
 def drawn_for_mlflow(pictures: Iterable[Picture]) -> dict[str, bytes]:
     """Pictures as PNG by the names of their files."""
-    return files_of(pictures, kinds=("png",))
+    with not_searched():
+        return files_of(pictures, kinds=("png",), quick=True)
 
 
 def description(answer: Sequence[Block], table: Sequence[Block], notes: Sequence[str]) -> str:

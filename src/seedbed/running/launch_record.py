@@ -9,7 +9,7 @@ from functools import partial
 from seedbed.config.experiment import Experiment
 from seedbed.config.metric_checks import metrics_of
 from seedbed.metrics import Declared, as_plain, joined
-from seedbed.report.analysis import Analysis, analyse
+from seedbed.report.analysis import Analysis
 from seedbed.report.benchmark.analysis import analyse_benchmark
 from seedbed.report.benchmark.writing import benchmark_page
 from seedbed.report.writing import launch_page
@@ -77,12 +77,13 @@ def _declared(plan: Sequence[PlannedCells]) -> Declared:
     return joined({planned.name: metrics_of(planned.variant.config["task"]) for planned in plan})
 
 
-def describe_results(store: Store, launch: TrackedRun, results: Results, display: Display) -> None:
+def describe_results(store: Store, launch: TrackedRun, analysis: Analysis, display: Display) -> None:
     """Give the launch's page in MLflow the answer, the table and the pictures, and its experiment's page the variants."""
+
+    results = analysis.results
 
     def show() -> None:
         pictures = results.config["tracking"]["pictures"]
-        analysis = analyse(results)
         _show_page(launch, *launch_page(analysis, with_pictures=pictures))
         _mark_variants(store, launch.id, analysis)
         if results.search is None:  # and the launch no test of a search's best trials

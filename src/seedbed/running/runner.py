@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from os import PathLike
 from typing import Any
 
@@ -19,8 +20,8 @@ from seedbed.config.settings import without_usual
 from seedbed.garbage import present_objects_spared
 from seedbed.own_modules.planned import PlannedModule, refuse_changed_data
 from seedbed.own_modules.training import try_out
-from seedbed.report.analysis import analyse, comparison_table
-from seedbed.report.printed import table_text
+from seedbed.report.analysis import Analysis, analyse, comparison_table
+from seedbed.report.printed import text_of
 from seedbed.results import CELL_COLUMNS, CURVE_COLUMNS, Results
 from seedbed.running.jobs import Job, Jobs
 from seedbed.running.launch_record import describe_launch, describe_results
@@ -76,11 +77,20 @@ class Outcome(Ran):
     @property
     def comparisons(self) -> pd.DataFrame:
         """Each variant against the baseline, or all pairs, by the experiment's metric; see ``seedbed.compare``."""
-        return comparison_table(analyse(self.results))
+        return comparison_table(self.analysis)
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """What the results say by the experiment's metric."""
+        return analyse(self.results)
 
     def text(self) -> str:
         """The table that a command prints."""
-        return table_text(self.results)
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        return text_of(self.analysis)
 
 
 def run(
@@ -161,10 +171,11 @@ def run_loaded(
     predicted = bool(experiment.config["tracking"]["pictures"])
     with display.doing("Reading the results"):
         results = read_results(store, store.launch(launch.id), curves=curves, predicted=predicted, scored=True)
+    outcome = Outcome(launch.id, trained, results=results, **told(failures))
     with display.doing("Comparing the variants"):
-        launch.artifact("table.txt", table_text(results))
-        describe_results(store, launch, results, display)
-    return Outcome(launch.id, trained, results=results, **told(failures))
+        launch.artifact("table.txt", outcome.text())
+        describe_results(store, launch, outcome.analysis, display)
+    return outcome
 
 
 def told(failures: Mapping[str, Failure]) -> dict[str, dict[str, str]]:

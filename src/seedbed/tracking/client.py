@@ -29,6 +29,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, FileInfo, InputTag, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
 from mlflow.store.tracking.dbmodels.models import SqlMetric
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
@@ -288,6 +289,20 @@ class ProjectClient(MlflowClient):
         """A copy of a run's file, which lasts as long as the context."""
         with tempfile.TemporaryDirectory() as folder:
             yield Path(self.download_artifacts(run_id, name, folder))
+
+    def add_file(self, run_id: str, name: str, content: bytes) -> None:
+        """Store a small file of a run under ``name``."""
+        with self.writing():
+            repository = self._of_run(run_id)
+            if isinstance(repository, LocalArtifactRepository):  # which would be given a file and copy it
+                path = Path(repository.artifact_dir, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                return
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, Path(name).name)
+                path.write_bytes(content)
+                repository.log_artifact(str(path), str(Path(name).parent) if "/" in name else None)
 
     def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
         with self.writing():

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from seedbed.tracking.client import DESCRIPTION, ProjectClient
@@ -68,10 +66,7 @@ class TrackedRun:
 
     def artifact(self, name: str, content: str | bytes) -> None:
         """Store a small file under ``name``."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / Path(name).name
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
-            self._client.log_artifact(self.id, str(path), str(Path(name).parent) if "/" in name else None)
+        self._client.add_file(self.id, name, content.encode() if isinstance(content, str) else content)
 
     def text(self, name: str) -> str:
         """Read such a file back."""

@@ -31,9 +31,11 @@ def file_name(metric: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "_", metric.rsplit("/", 1)[-1])
 
 
-def files_of(drawn: Iterable[Picture], kinds: Iterable[Kind] = KINDS) -> dict[str, bytes]:
-    """Each picture in each kind, by the name of its file."""
+def files_of(drawn: Iterable[Picture], kinds: Iterable[Kind] = KINDS, *, quick: bool = False) -> dict[str, bytes]:
+    """Each picture in each kind, by the name of its file; ``quick`` as in ``figures.rendered``."""
     from seedbed.figures import rendered  # Matplotlib is imported where something is drawn
 
     kinds = tuple(kinds)
-    return {f"{picture.name}.{kind}": rendered(picture.figure, kind) for picture in drawn for kind in kinds}
+    return {
+        f"{picture.name}.{kind}": rendered(picture.figure, kind, quick=quick) for picture in drawn for kind in kinds
+    }

@@ -201,7 +201,8 @@ def _mark(axes: Axes, variant: OfScores, across: str, up: str, label: str) -> No
 def _name(axes: Axes, name: str, baseline: str = "") -> None:
     """The variant above its panel, with the baseline whose curve is in it too where panels have several."""
     beside = f"\nbaseline: {short(baseline, 20)}" if baseline else ""
-    axes.set_title(f"{short(name, 26)}{beside}", fontsize=9.5, loc="left", color=DARK_GREY)
+    # With y, Matplotlib does not go through the ticks to find out whether some are in its way: none are at the top.
+    axes.set_title(f"{short(name, 26)}{beside}", fontsize=9.5, loc="left", color=DARK_GREY, y=1.0)
 
 
 def _ticks(axes: Axes, places: Sequence[float], labels: Sequence[str]) -> None:
