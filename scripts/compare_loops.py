@@ -41,6 +41,7 @@ from torch.nn import functional
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
 
 from seedbed.cli.main import main as cli
+from seedbed.config import experiment as reading
 from seedbed.config.building import build
 from seedbed.config.experiment import load_experiment
 from seedbed.config.folders import experiment_names
@@ -398,7 +399,7 @@ Places = Mapping[str, Sequence[tuple[Any, str]]]
 """Part of a run -> the functions, each as its owner and name, whose time it is."""
 
 OTHER_PARTS: Places = {
-    "reading the configs": [(runner, "load_experiment")],
+    "reading the configs": [(reading, "load_experiments")],
     "measuring the stack size": [(variant, "seeds_at_once")],
     "writing runs": [(Store, "start"), (TrackedRun, "log"), (TrackedRun, "artifact"), (TrackedRun, "end")],
     "aggregation": [(VariantRecord, "_aggregate")],
