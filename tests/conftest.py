@@ -220,8 +220,8 @@ def draw_only(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     from seedbed.report.pictures.picture import files_of
 
     def draw_only(*names: str) -> None:
-        def chosen(drawn: Iterable[Picture], kinds: Iterable[Kind]) -> dict[str, bytes]:
-            return files_of([picture for picture in drawn if picture.name in names], kinds)
+        def chosen(drawn: Iterable[Picture], kinds: Iterable[Kind], *, quick: bool = False) -> dict[str, bytes]:
+            return files_of([picture for picture in drawn if picture.name in names], kinds, quick=quick)
 
         monkeypatch.setattr(writing, "files_of", chosen)
 

@@ -164,7 +164,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     empty = {"png": b"", "svg": b"<svg/>"}
     monkeypatch.setattr(
         "seedbed.report.writing.files_of",
-        lambda drawn, kinds=KINDS: {f"{picture.name}.{kind}": empty[kind] for picture in drawn for kind in kinds},
+        lambda drawn, kinds=KINDS, **_: {f"{picture.name}.{kind}": empty[kind] for picture in drawn for kind in kinds},
     )
 
 
