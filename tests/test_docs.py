@@ -215,7 +215,7 @@ def test_an_imbalance_report_on_ones_own_file(mine: Path, typed_commands: Typed)
     assert outcome.results.data["classes"] == ["1", "5"]
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_estimators_beside_a_network(mine: Path, typed_commands: Typed) -> None:
     draw = np.random.default_rng(0)
     patients = pd.DataFrame({"age": draw.normal(50, 9, 200), "dose": draw.normal(size=200)})

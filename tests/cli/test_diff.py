@@ -78,7 +78,7 @@ def test_the_same_cells_and_a_variants_own_config(trained_project: Path) -> None
     assert "A and B are the same launch." in differences("messages", b[:10], config_dir=trained_project)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_numbers_that_must_not_be_compared_have_a_footnote(trained_project: Path) -> None:
     a = run("messages", ["variant=none", "seeds=1"], config_dir=trained_project).launch
     overrides = ["variant=none", "seeds=1", f"data.digest={'e' * 64}", "select=best"]

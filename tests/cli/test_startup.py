@@ -78,7 +78,7 @@ def test_looking_into_the_store_loads_mlflow_and_nothing_that_trains(trained_pro
     assert list(found.values()) == [[0, []]] * len(answered)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_report_loads_nothing_that_trains_though_there_are_scores_to_compute(
     trained_project: Path, tmp_path: Path
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_report_loads_nothing_that_trains_though_there_are_scores_to_compute(
     assert list(found.values()) == [[0, []]]
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_run_of_networks_loads_nothing_that_only_others_need(
     trained_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -473,7 +473,7 @@ def test_a_seed_that_fails_does_not_stop_the_others(train_once: Callable[..., An
     assert outcome.cells.set_index("seed")["status"].to_dict() == {0: "FINISHED", 1: "FAILED", 2: "FINISHED"}
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_seeds_are_fitted_beside_each_other_where_it_pays(
     train_once: Callable[..., Any], planned: dict[str, PlannedVariant], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -230,7 +230,7 @@ def test_settings_of_modules_belong_to_their_task(project: Path) -> None:
         run("width", ["datamodule.split_seed=0"], project)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_two_processes_train_a_seed_each_by_the_same_numbers(project: Path) -> None:
     apart = run("width", ["trainer.seeds_at_once=2", "variant=narrow"], project)
     assert apart.failures == {}

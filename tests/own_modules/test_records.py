@@ -34,7 +34,7 @@ LR = "module.lr=choice(0.001,0.3)"
 SEARCH = ["variant=narrow", "search.trials=2", "search.metrics=val/loss"]
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_search_asks_no_test_rows_and_tests_the_best_on_fresh_seeds(project: Path) -> None:
     with pytest.raises(ConfigError, match=r"search.metrics: val/mse was measured by no seed of a trial"):
         search("width", [*SEARCH[:2], LR], project)

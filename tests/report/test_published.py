@@ -233,7 +233,7 @@ def test_the_page_has_a_row_a_curve(source, tmp_path):
     assert "a (their name)" in (tmp_path / "report.tex").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_curve_made_in_the_way_of_ours_is_refused_in_one_of_twenty_cases_at_most(source, monkeypatch):
     monkeypatch.setattr(statistics.largest_z_limit, "__kwdefaults__", {"resamples": 400, "seed": 0})
     rng, epochs, cases = np.random.default_rng(7), 4, 250

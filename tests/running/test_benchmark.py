@@ -433,7 +433,7 @@ def test_a_few_cells_are_of_many_data_sets_and_variants(once: tuple[Path, Benchm
         finished_cells(store, launch, "smot")
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.usefixtures("here")
 def test_cells_on_data_sets_repeat(once: tuple[Path, BenchmarkOutcome]) -> None:
     folder, _ = once
@@ -447,7 +447,7 @@ def test_cells_on_data_sets_repeat(once: tuple[Path, BenchmarkOutcome]) -> None:
     assert "Name it with --data-set: one, two, mixed." in alone.output
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_two_launches_over_data_sets_side_by_side(trained: Path) -> None:
     run(trained, "data_sets=one,mixed", "seeds=3", "variant=none", "optimizer.lr=0.01")
     text = differences("many~1", "many", config_dir=trained, width=120)
@@ -497,7 +497,7 @@ def test_an_exported_model_says_which_data_set(trained: Path) -> None:
     assert logged.name == "two_none"
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_jobs_of_a_multirun_are_launches_over_data_sets(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -194,7 +194,7 @@ def test_a_search_over_rates_is_none_of_the_finders(project: Path) -> None:
 # ---- optimizer.lr=auto -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_found_rates_are_recorded_and_reported_and_only_new_seeds_find_theirs(
     project: Path, tmp_path: Path, here: None, draw_only: Callable[..., None]
 ) -> None:

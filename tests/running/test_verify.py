@@ -206,7 +206,7 @@ def test_other_versions_give_a_tolerance_and_are_named(here: None, of_one_varian
     assert not found.verified
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_seeds_alone_are_measured_recorded_reported_and_allowed_for(
     here: None, typed: Verify, of_one_variant: Path, launch: str
 ) -> None:

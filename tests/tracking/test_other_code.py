@@ -170,7 +170,7 @@ def test_what_changes_nothing_trains_nothing(trained: Trained) -> None:
     path.write_text(before)
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_cells_from_before_the_code_was_recorded(project: Path) -> None:
     write_network(project)
     launch = run("messages", ["seeds=1"], project).launch

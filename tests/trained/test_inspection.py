@@ -143,7 +143,7 @@ def test_what_the_source_read_must_be_readable() -> None:
             shown(section, results(learned=[entry]), learned=learned())
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_the_report_of_a_project_says_what_was_learned(project: Path, draw_only: Callable[..., None]) -> None:
     def report() -> tuple[str, str]:
         to = ["--output", str(project / "written")]

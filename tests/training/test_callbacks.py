@@ -115,7 +115,11 @@ def test_what_cannot_be_made_or_is_no_observer_is_refused(node: dict[str, Any], 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("devices", "in_processes"), [(1, False), (2, False), (2, True)])
+@pytest.mark.parametrize(
+    ("devices", "in_processes"),
+    [(1, False), pytest.param(2, False, marks=pytest.mark.extended), (2, True)],
+    ids=["one", "two_in_threads", "two_in_processes"],
+)
 def test_observers_of_lightnings_log_to_the_variants_run(
     project: Path, request: pytest.FixtureRequest, devices: int, in_processes: bool
 ) -> None:
@@ -138,7 +142,7 @@ def test_observers_of_lightnings_log_to_the_variants_run(
     assert {name.rpartition(".")[2] for name in names} == {"LearningRateMonitor", "DeviceStatsMonitor"}
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_callback_of_the_users_own_is_part_of_the_recipe(project: Path, here: None) -> None:
     plain, watched = run("messages", FEW, project), run("messages", [*FEW, WATCHING], project)
     assert watched.trained == 2

@@ -177,7 +177,7 @@ def test_processes_have_the_variables_of_the_moment(monkeypatch: pytest.MonkeyPa
     assert found == ["one", "two"]
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_a_worker_ends_with_a_process_that_was_killed_and_ignores_what_interrupts_it(tmp_path: Path) -> None:
     script = tmp_path / "works.py"
     script.write_text(
@@ -230,7 +230,7 @@ def test_a_worker_says_which_epochs_are_done_and_gives_their_points(monkeypatch:
     assert [point for word in words for of_seed in word.points for point in of_seed] == result.curves
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 @pytest.mark.skipif(devices.available_cores() < 2, reason="needs two cores")
 def test_two_devices_share_out_the_seeds(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the variables of launchers as well, which the processes inherit."""
@@ -326,7 +326,7 @@ def test_a_step_on_a_gpu_waits_for_nothing(device: str, monkeypatch: pytest.Monk
     assert {result.outcome for result in trainer.train(data_of([0, 1, 2]))} == {"ok"}
 
 
-@pytest.mark.slow
+@pytest.mark.extended
 def test_what_workers_are_forked_from_shares_its_memory_and_has_no_store() -> None:
     """Of what is imported, the garbage collector looks at nothing; MLflow is not among it."""
     imports = "import gc, sys, seedbed.training.forked_from; print(gc.get_freeze_count(), 'mlflow' in sys.modules)"
