@@ -48,7 +48,7 @@ from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
 
 EXPERIMENT, VARIANT = "two_tower_retrieval", "two_tower"
-WANTED_RATIO = 40.0
+WANTED_RATIO = 50.0
 MOST_OF_FLOOR = 1.5
 MEASURED = {"top_1": "top_at_1", "top_100": "top_at_100", "loss": "loss_last_batch"}
 SHOWN = ("loss", "top_at_100", "recall_at_10", "ndcg_at_10", "map", "mrr", "coverage_at_100", "novelty_at_100")
