@@ -75,7 +75,7 @@ def search(
 
 def show_search(experiment: str, outcome: SearchOutcome, config_dir: str | None) -> None:
     """Print what came of a search; exit code 1 where nothing did."""
-    from seedbed.report.printed import search_text, table_text
+    from seedbed.report.printed import search_text
     from seedbed.tracking.names import SEARCHES
 
     click.echo(search_text(outcome.search))
@@ -84,7 +84,7 @@ def show_search(experiment: str, outcome: SearchOutcome, config_dir: str | None)
     if outcome.shared:
         click.echo("Another process is still at work on this study; the last one tests what they found.", err=True)
     if outcome.tested:
-        click.echo(f"\nOn fresh seeds\n{table_text(outcome.tested.results)}")
+        click.echo(f"\nOn fresh seeds\n{outcome.tested.text()}")
     where = ["--config-dir", config_dir] if config_dir else []
     report = (
         f"Report: {shlex.join(['seedbed', 'report', experiment, '--search', *where])}    " if outcome.tested else ""
