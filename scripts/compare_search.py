@@ -28,7 +28,7 @@ from timing import add_json, count, keep_figures, others_cpu_seconds, positive, 
 from seedbed.cores import available_cores
 from seedbed.data.ratings import RatingTable
 from seedbed.errors import ConfigError, SeedbedError
-from seedbed.results import SECONDS
+from seedbed.recorded import SECONDS
 from seedbed.running.planning import Planner
 from seedbed.search.plan import SearchPlan, read_plan
 from seedbed.search.trials import _for_selection

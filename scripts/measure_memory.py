@@ -20,9 +20,15 @@ COMMAND = (sys.executable, "-m", "seedbed", "run")
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--most", type=float, default=1.5)
+    parser.add_argument("--floor", action="store_true")
     parser.add_argument("experiments", nargs="*")
     add_json(parser)
     asked = parser.parse_args()
+    if asked.floor:
+        print_machine()
+        least = watch([sys.executable, str(Path(__file__).with_name("memory_floor.py"))])
+        print(f"{least.gigabytes:6.2f} GB  {least.seconds:6.1f} s  without seedbed", flush=True)
+        return least.code
     names = asked.experiments or [name for name in experiment_names() if name not in OF_ONES_OWN]
     print_machine()
     exceeded, peaks, others = 0, dict[str, list[float]](), 0.0

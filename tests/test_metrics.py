@@ -162,7 +162,7 @@ def test_variants_declare_a_metric_alike() -> None:
 @pytest.mark.parametrize(("good", "chosen"), [("lower", 2), ("higher", 1), (1.0, 3)])
 def test_the_epoch_that_is_kept_is_the_best_of_the_monitor(good: Any, chosen: int) -> None:
     selection = SeedSelection(rule="best", monitor="val/x", metric=Metric("x", good), patience=None, seeds=1)
-    task = SimpleNamespace(history=[], running=np.array([True]), network=SimpleNamespace(seed_state=lambda _: {}),
+    task = SimpleNamespace(history=[], running=np.array([True]), state_at_end=lambda _: {},
                            have_steps_after=lambda _: np.array([True]))  # fmt: skip
     for epoch, value in enumerate([1.7, 2.5, 0.1, 0.8]):
         task.history.append({"val/x": np.array([value])})

@@ -46,9 +46,11 @@ def trained(rows: dict[int, Rows], **changes: Any) -> dict[int, SeedResult]:
 def watch(values: list[float], **settings: Any) -> tuple[int, int]:
     """The epoch that is chosen, and how many epochs the only seed trains."""
     selection = SeedSelection(monitor="val/x", metric=Metric("x", "higher"), seeds=1, **settings)
-    state = SimpleNamespace(seed_state=lambda position: {}, load_seed_state=lambda position, state: None)
     module = SimpleNamespace(
-        history=[], running=np.ones(1, dtype=bool), network=state, have_steps_after=lambda _: np.ones(1, dtype=bool)
+        history=[],
+        running=np.ones(1, dtype=bool),
+        state_at_end=lambda position: {},
+        have_steps_after=lambda _: np.ones(1, dtype=bool),
     )
     for epoch, value in enumerate(values):
         module.history.append({"val/x": np.array([value])})

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seedbed.recorded import DECISIONS, LABELS, LOGITS, PREDICTED
 from seedbed.report.analysis import analyse
 from seedbed.report.document import blocks_of
 from seedbed.report.evidence import evidence_of
@@ -18,7 +19,7 @@ from seedbed.report.render.markdown import markdown
 from seedbed.report.sections import rebalancing as of_rebalancing
 from seedbed.report.sections import scores
 from seedbed.report.writing import write_report
-from seedbed.results import DECISIONS, LABELS, LOGITS, PREDICTED, Results, Scored
+from seedbed.results import Results, Scored
 from seedbed.tracking.scored import summarised
 from seedbed.tracking.scores import ROWS, Scores, named
 from tests.report.conftest import Factory, files, make_config, shown

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from seedbed.recorded import DECISIONS, LABELS, LOGITS, PREDICTED, THRESHOLD
 from seedbed.report.analysis import analyse
 from seedbed.report.printed import table_text
 from seedbed.report.threshold_to_use import FEW, threshold_sentences
-from seedbed.results import DECISIONS, LABELS, LOGITS, PREDICTED, THRESHOLD, Results
+from seedbed.results import Results
 from seedbed.tracking.scored import summarised
 from seedbed.tracking.scores import ROWS, Scores, named
 from tests.report.conftest import Factory, make_config

@@ -91,7 +91,7 @@ def test_all_scripts_are_tried() -> None:
         "bench_by_hand", "calibrate_data_sets", "calibrate_hard_cases", "calibrate_rebalancing", "calibrate_statistics",
         "choose_training", "compare_bench", "compare_fastai", "compare_index", "compare_loops", "compare_matrix",
         "compare_recommenders", "compare_records", "compare_search",
-        "docs", "fastai_side", "make_store", "measure_all", "measure_estimates", "measure_memory", "measure_startup", "recommenders_side", "search_side", "simulate_rebalancing",
+        "docs", "fastai_side", "make_store", "measure_all", "measure_estimates", "measure_memory", "measure_startup", "memory_floor", "recommenders_side", "search_side", "simulate_rebalancing",
         "simulation", "timing", "two_towers_by_hand",
     }  # fmt: skip
 
@@ -607,6 +607,12 @@ def test_the_memory_of_a_run_and_what_it_starts(call: Call, monkeypatch: pytest.
     assert "exit code 3" in call(script, "ratings")
     assert script.shortened("ratings")[1:] == ["trainer.max_epochs=1"]
     assert not script.shortened("two_tower_retrieval")[1:]  # it has variants of other numbers of epochs
+
+
+@pytest.mark.extended
+def test_the_least_memory_of_a_run(call: Call) -> None:
+    (gigabytes,) = found(r"([\d.]+) GB +[\d.]+ s  without seedbed", call(load_script("measure_memory"), "--floor"))
+    assert 0.5 < float(gigabytes) < 2
 
 
 # ---- all of them, one after another ----------------------------------------------------------------------------------

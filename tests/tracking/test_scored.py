@@ -10,8 +10,9 @@ import pytest
 from scipy.special import logit
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score, roc_auc_score
 
+from seedbed.recorded import DECISIONS, LABELS, LOGITS, PREDICTED
 from seedbed.report.json_values import json_text, plain, restored
-from seedbed.results import DECISIONS, LABELS, LOGITS, PREDICTED, Scored
+from seedbed.results import Scored
 from seedbed.tracking.kept_scores import kept_scores
 from seedbed.tracking.launches import find_launch
 from seedbed.tracking.reading import read_results

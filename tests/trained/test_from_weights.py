@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from seedbed.cli.main import main
 from seedbed.data.splits import GroupStratifiedSplit
+from seedbed.recorded import DECISIONS, LOGITS, PREDICTED
 from seedbed.report.record import read_record
-from seedbed.results import DECISIONS, LOGITS, PREDICTED
 from seedbed.running.runner import run
 from seedbed.tracking.client import ProjectClient
 from seedbed.tracking.names import (

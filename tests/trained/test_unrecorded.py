@@ -12,8 +12,9 @@ from click.testing import CliRunner
 
 from seedbed.cli.main import main
 from seedbed.errors import ConfigError
+from seedbed.recorded import DECISIONS, LABELS, PREDICTED
 from seedbed.report.record import read_record
-from seedbed.results import DECISIONS, LABELS, PREDICTED, Results
+from seedbed.results import Results
 from seedbed.stacking.metrics import CLASSIFICATION
 from seedbed.tracking.launches import find_launch
 from seedbed.tracking.names import SCORES, WEIGHTS

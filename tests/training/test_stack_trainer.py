@@ -19,6 +19,7 @@ from seedbed.data.network_inputs import Vectors
 from seedbed.data.table import Prepared, Table
 from seedbed.imbalance.base import Strategy
 from seedbed.imbalance.resample import Resample
+from seedbed.stacking.layers import StackedNetwork
 from seedbed.tasks.classification import Classification
 from seedbed.training.stack_trainer import StackTrainer
 from seedbed.training.stacks import StackBuilder
@@ -64,6 +65,23 @@ def test_test_rows_are_measured_without_what_only_steps_need(monkeypatch: pytest
     StackTrainer(config(max_epochs=1), TABLE).train(data_of([0, 1]))
     assert held
     assert set(held) == {0}
+
+
+def test_the_best_weights_and_those_that_the_next_epoch_begins_with_are_one_copy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copies: list[int] = []
+    copy = StackedNetwork.seed_state
+
+    def counting(network: StackedNetwork, position: int) -> dict[str, Any]:
+        copies.append(position)
+        return copy(network, position)
+
+    monkeypatch.setattr(StackedNetwork, "seed_state", counting)
+    results = StackTrainer(config(max_epochs=3, select="best"), TABLE).train(data_of([0, 1]))
+    losses = [curve(result, "val/loss") for result in results]
+    assert all((np.diff(of_seed) < 0).all() for of_seed in losses)  # every epoch is the best yet
+    assert sorted(copies) == [0] * 4 + [1] * 4  # before the first epoch, and after each
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from seedbed.checks import require_choice
 from seedbed.data.splits import narrow
@@ -86,7 +85,11 @@ class RatingTable:
         Numbered in order of first appearance.
         """
         pairs = pair_keys(self.users, self.items)
-        return pd.factorize(pairs)[0] if len(_repeated(pairs)) else None
+        if not len(_repeated(pairs)):
+            return None
+        import pandas as pd
+
+        return pd.factorize(pairs)[0]
 
 
 def rating_table(
@@ -158,6 +161,8 @@ def check_duplicates(duplicates: str) -> str:
 
 def vocabulary(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The row, from 1, of every id in the sorted distinct ids, (N,) int32, and those ids, (U,)."""
+    import pandas as pd
+
     codes, distinct = pd.factorize(ids, sort=True)
     rows = codes.astype(np.int32)
     rows += 1

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from seedbed.results import LOGIT_SHIFT, LOGIT_SLOPE, THRESHOLD
+from seedbed.recorded import LOGIT_SHIFT, LOGIT_SLOPE, THRESHOLD
 
 LEAST = float(np.finfo(np.float64).eps)
 """What a probability of 0 counts as, so that it has a logarithm; as in scikit-learn's log_loss."""

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from sklearn.base import clone, is_classifier, is_regressor
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -39,7 +38,7 @@ class FittedEstimator(FittedModel):
         super().__init__()
         self.estimator, self.outputs = estimator, outputs
         self.name = type(_last(estimator)).__name__
-        self.is_classifier, self.is_regressor = _is(is_classifier, estimator), _is(is_regressor, estimator)
+        self.is_classifier, self.is_regressor = _is("classifier", estimator), _is("regressor", estimator)
         self.said: tuple[str, ...] = ()
         """The warnings of its fit."""
         _refuse_random_states(estimator)
@@ -48,6 +47,8 @@ class FittedEstimator(FittedModel):
 
     def to_fit(self, rows: Tensor, targets: np.ndarray, seed: int, weights: np.ndarray | None = None) -> Fit:
         """The fit to rows (N, ...) and targets (N,), with weights (N,); what the estimator draws is the seed's."""
+        from sklearn.base import clone
+
         estimator = _with_random_states(clone(self.estimator), seed)
         return Fit(estimator, vectors(rows), targets, weights, derive(seed, "estimator", "stream") % 2**32)
 
@@ -157,11 +158,13 @@ def refuse_other_kind(network: FittedEstimator, *, classifies: bool) -> None:
     )
 
 
-def _is(asked: Any, estimator: Any) -> bool:
+def _is(kind: Literal["classifier", "regressor"], estimator: Any) -> bool:
+    from sklearn import base
+
     try:
-        return bool(asked(estimator))
+        return bool(getattr(base, f"is_{kind}")(estimator))
     except AttributeError:  # without scikit-learn's tags
-        return bool(getattr(estimator, "_estimator_type", None) == asked.__name__.removeprefix("is_"))
+        return bool(getattr(estimator, "_estimator_type", None) == kind)
 
 
 def _last(estimator: Any) -> Any:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 SAMPLE_WEIGHT = "sample_weight"
@@ -61,6 +59,9 @@ class Fit:
 
 def weight_argument(estimator: Any) -> str | None:
     """The argument of ``fit`` by which each row gets a weight, of a pipeline that of its last step; None: there is none."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils.validation import has_fit_parameter
+
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
         inner = None if resamples(estimator) else weight_argument(last)
@@ -70,6 +71,8 @@ def weight_argument(estimator: Any) -> str | None:
 
 def resamples(estimator: Any) -> bool:
     """Whether it is a pipeline of imbalanced-learn, one of whose steps gives other rows to those after it."""
+    from sklearn.pipeline import Pipeline
+
     return isinstance(estimator, Pipeline) and any(hasattr(step, "fit_resample") for _, step in estimator.steps)
 
 

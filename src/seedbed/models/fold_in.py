@@ -16,7 +16,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
 
 from seedbed.models.matrix import MatrixFactorization
@@ -135,6 +134,8 @@ def metadata_vectors(features: NDArray[np.floating], vectors: Array, new: NDArra
 
     By ridge regression; how strong the ridge is, leaving one out at a time decides among the trained ones.
     """
+    from sklearn.linear_model import RidgeCV
+
     fitted = RidgeCV(alphas=METADATA_RIDGES).fit(features.astype(np.float64), vectors)
     predicted: Array = fitted.predict(new.astype(np.float64)).reshape(len(new), vectors.shape[1])
     return predicted

@@ -20,7 +20,7 @@ from seedbed.metrics import name_with_side
 from seedbed.own_modules.parts import SeedParts, surroundings
 from seedbed.own_modules.recorder import Recording, Watch, recorder
 from seedbed.own_modules.served_rows import as_plain
-from seedbed.results import SECONDS
+from seedbed.recorded import SECONDS
 from seedbed.tracking.names import LABEL, ROWS
 from seedbed.training.seed_results import CurvePoints, SeedResult
 

@@ -13,6 +13,7 @@ from seedbed.checks import is_positive, require
 from seedbed.config.baselines import ALL_PAIRS, KEY, Baselines, Stated
 from seedbed.errors import ConfigError, near_misses
 from seedbed.metrics import Metric
+from seedbed.recorded import LR, SECONDS
 from seedbed.report.footnotes import footnotes, quoted
 from seedbed.report.formatting import NOTHING, difference_words, interval_text, listed, number, places, shown_mean
 from seedbed.report.imported import imported_sentences
@@ -37,7 +38,7 @@ from seedbed.report.paired_tests import (
     verdict,
     verdict_words,
 )
-from seedbed.results import LR, SAME, SECONDS, Results, typed_about
+from seedbed.results import SAME, Results, typed_about
 from seedbed.statistics import (
     POPULATION,
     RESPLITS,

@@ -11,12 +11,13 @@ import math
 import shlex
 from dataclasses import dataclass, replace
 
+from seedbed.recorded import THRESHOLD
 from seedbed.report.analysis import Analysis
 from seedbed.report.formatting import count_word, difference_words, mean_text, number, places, single_places
 from seedbed.report.paired_tests import UNDECIDED, UNTESTED, Difference, family_of, paired_test
 from seedbed.report.rebalancing import Rebalancing, in_both, rebalancing
 from seedbed.report.typed import config_dir_option, own_command
-from seedbed.results import THRESHOLD, OfScores
+from seedbed.results import OfScores
 from seedbed.statistics import Summary, summary
 
 FEW = 30

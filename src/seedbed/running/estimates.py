@@ -17,7 +17,7 @@ from seedbed.models.estimators import FittedEstimator
 from seedbed.models.fits import starts_others
 from seedbed.own_modules.planned import PlannedModule
 from seedbed.own_modules.short_fits import module_times, parameters_of_module
-from seedbed.results import SECONDS
+from seedbed.recorded import SECONDS
 from seedbed.stacking.engines import COMPILED
 from seedbed.tasks.base import SeedData
 from seedbed.threads import own_cores

@@ -22,7 +22,7 @@ from seedbed.imbalance.building import strategy_of
 from seedbed.own_modules.planned import ModulePlanner, PlannedModule, unlike
 from seedbed.own_modules.served_rows import from_plain
 from seedbed.own_modules.training import train_apart
-from seedbed.results import SECONDS
+from seedbed.recorded import SECONDS
 from seedbed.running.cell_checks import CellValues, measured_then
 from seedbed.running.planning import load_table, plan_variant
 from seedbed.stacking.engines import COMPILED, TORCH

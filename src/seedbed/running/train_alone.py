@@ -9,9 +9,10 @@ from os import PathLike
 
 from seedbed.errors import TrackingError
 from seedbed.paths import expanded, make_importable
+from seedbed.recorded import SECONDS
 from seedbed.report.analysis import analyse
 from seedbed.report.trained_alone import Rounding, rounding_of
-from seedbed.results import SECONDS, TrainedAlone
+from seedbed.results import TrainedAlone
 from seedbed.running.cell_checks import differing, metric_of
 from seedbed.running.retraining import (
     CELLS,

@@ -18,7 +18,7 @@ from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError
 from seedbed.metrics import Declared, find
 from seedbed.paths import expanded
-from seedbed.results import SECONDS
+from seedbed.recorded import SECONDS
 from seedbed.search.samplers import SamplerChoice
 from seedbed.search.space import MOST_POINTS, Space, read_points
 from seedbed.tracking.databases import is_postgresql, is_sqlite, sqlite_address, with_driver, without_password

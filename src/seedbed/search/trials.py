@@ -23,7 +23,8 @@ from seedbed.config.metric_checks import metrics_of
 from seedbed.errors import ConfigError, DataError, SeedbedError, near_misses
 from seedbed.metrics import find
 from seedbed.own_modules.planned import ModulePlanner, PlannedModule
-from seedbed.results import SECONDS, Trial
+from seedbed.recorded import SECONDS
+from seedbed.results import Trial
 from seedbed.running.planning import Planner
 from seedbed.running.training_of import training_of
 from seedbed.search.plan import SearchPlan

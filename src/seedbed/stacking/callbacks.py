@@ -51,7 +51,7 @@ class SeedSelection(pl.Callback):
         self.since_best = np.where(better, 0, self.since_best + ~undefined)
         if self.rule == "best":
             for position in np.flatnonzero(better):
-                self._states[int(position)] = task.network.seed_state(int(position))
+                self._states[int(position)] = task.state_at_end(int(position))
         if self.patience is not None:
             task.running &= self.since_best < self.patience
         task.running &= task.have_steps_after(epoch + 1)

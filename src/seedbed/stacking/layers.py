@@ -123,6 +123,11 @@ class StackedEmbedding(StackedLayer):
         """Begin a step anew: before the rows of its batch are looked up."""
         self._looked_up.clear()
 
+    def clear(self) -> None:
+        """Let go of what is kept from step to step."""
+        self.forget()
+        self._gradient = None
+
     def sum_gradients(self) -> None:
         """Add to ``weight.grad`` what ``backward`` has left at the rows that were looked up."""
         used = [(rows, vectors.grad) for rows, vectors in self._looked_up if vectors.grad is not None]
@@ -327,6 +332,12 @@ class StackedNetwork(nn.Module):
         for layer in self._embeddings:
             layer.forget()
 
+    def clear(self) -> None:
+        """Let go of gradients, and of what is kept for those of the next step."""
+        self.clear_gradients()
+        for layer in self._embeddings:
+            layer.clear()
+
     def complete_gradients(self) -> None:
         """Complete the gradients that ``backward`` leaves elsewhere than at the parameters."""
         for layer in self._embeddings:
@@ -432,6 +443,9 @@ class OneSeed(nn.Module):
 
     def clear_gradients(self) -> None:
         self.zero_grad(set_to_none=True)
+
+    def clear(self) -> None:
+        self.clear_gradients()
 
     def complete_gradients(self) -> None:
         """Nothing to do: ``backward`` leaves all of them at the parameters."""

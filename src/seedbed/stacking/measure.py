@@ -11,7 +11,7 @@ from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.module import StackedModule
 from seedbed.stacking.optimizers import SeedOptimizer
 
-REPEATS, STEPS = 5, 2
+TURNS, STEPS = 4, 2
 LOOP_SECONDS = 5e-4
 """Of a step, whatever it trains: Lightning's loop and ours, which are not measured, and paid once for all seeds."""
 # What begins and ends a fit is paid once for a stack, too: a larger one is preferred when it is about as fast.
@@ -28,7 +28,7 @@ def stack_sizes(seeds: int) -> list[int]:
 
 def is_worth_measuring(seeds: int, steps: int) -> bool:
     """Whether the training of so many seeds, each by so many ``steps``, is long beside the measurement."""
-    return seeds * steps >= WORTH * sum(stack_sizes(seeds)) * (1 + REPEATS * STEPS)
+    return seeds * steps >= WORTH * sum(stack_sizes(seeds)) * TURNS * (1 + STEPS)
 
 
 def fastest_stack(
@@ -41,18 +41,21 @@ def fastest_stack(
     ``build`` gives a module and its batches for some of the seeds; copies are trained for a few steps and dropped.
     """
     steppers: dict[int, Stepper] = {}
+    times: dict[int, list[float]] = {}
     for size in stack_sizes(len(seeds)):
         try:
             steppers[size] = _stepper(*build(seeds[:size]), device)
-            steppers[size](1)
+            times[size] = [steppers[size](STEPS)]
         except torch.OutOfMemoryError:
             steppers.pop(size, None)
             if not steppers:
                 raise
             break  # larger stacks will not fit either
     # In turns, so that a machine that is slow for a while is so for all.
-    rounds = [{size: take(STEPS) for size, take in steppers.items()} for _ in range(REPEATS)]
-    per_seed = {size: (min(times[size] for times in rounds) + LOOP_SECONDS) / size for size in steppers}
+    for _ in range(TURNS - 1):
+        for size, take in steppers.items():
+            times[size].append(take(STEPS))
+    per_seed = {size: (min(taken) + LOOP_SECONDS) / size for size, taken in times.items()}
     best = min(per_seed.values())
     return max(size for size, seconds in per_seed.items() if seconds <= best * ABOUT_AS_FAST)
 
@@ -62,14 +65,13 @@ def seconds_of_epoch(
 ) -> tuple[float, float]:
     """Seconds of an epoch on a CPU, of steps and validation, with PyTorch's threads as they are, and with ``share`` of them."""
     threads, step = torch.get_num_threads(), _stepper(module, batches, torch.device("cpu"))
-    step(1)
 
     def seconds(number: int) -> float:
         torch.set_num_threads(number)
         return batches.steps * (step(STEPS) + LOOP_SECONDS) + _validation(module, validation)
 
     try:
-        rounds = [(seconds(threads), seconds(share)) for _ in range(REPEATS)]
+        rounds = [(seconds(threads), seconds(share)) for _ in range(TURNS)]
     finally:
         torch.set_num_threads(threads)
     return min(whole for whole, _ in rounds), min(part for _, part in rounds)
@@ -86,7 +88,7 @@ def _validation(module: StackedModule, validation: FixedBatches) -> float:
 
 
 Stepper = Callable[[int], float]
-"""Takes so many steps, and says how many seconds each took."""
+"""Takes a step, which is not counted, and then so many; says how many seconds each of these took."""
 
 
 def _stepper(module: StackedModule, batches: ShuffledBatches, device: torch.device) -> Stepper:
@@ -95,18 +97,25 @@ def _stepper(module: StackedModule, batches: ShuffledBatches, device: torch.devi
     index = next(iter(batches)).index[0]
     everyone = [True] * module.seeds
 
-    def steps(count: int) -> float:
-        start = time.perf_counter()
-        for _ in range(count):
-            optimizer.clear_gradients()
-            losses, weights = module.step_losses(index, None)
-            torch.autograd.backward((losses / weights).sum())
-            optimizer.hand_over_gradients(everyone, module.clip_norm)
-            optimizer.optimizer.step()
+    def step() -> None:
+        optimizer.clear_gradients()
+        losses, weights = module.step_losses(index, None)
+        torch.autograd.backward((losses / weights).sum())
+        optimizer.hand_over_gradients(everyone, module.clip_norm)
+        optimizer.optimizer.step()
+
+    def now() -> float:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        seconds = (time.perf_counter() - start) / count
-        optimizer.clear_gradients()  # which take as much memory as the weights while other stacks are measured
+        return time.perf_counter()
+
+    def steps(count: int) -> float:
+        step()  # which makes the optimizer's state anew
+        start = now()
+        for _ in range(count):
+            step()
+        seconds = (now() - start) / count
+        optimizer.clear()  # gradients and state, which take three times as much as the weights while others are measured
         return seconds
 
     return steps

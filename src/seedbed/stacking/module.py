@@ -62,6 +62,8 @@ class StackedModule(pl.LightningModule):
         self.make_engine: Callable[[StackedModule], Engine] | None = None
         """What makes an engine that trains the chunks in place of PyTorch's operations; None: these train them."""
         self._engine: Engine | None = None
+        self._at_start: list[dict[str, Tensor]] = []
+        self._at_end: dict[int, dict[str, Tensor]] = {}
         self.can_diverge = True
         """Whether a test loss that is no finite number says that a seed has diverged."""
         self.steps_taken = [0] * seeds
@@ -150,7 +152,8 @@ class StackedModule(pl.LightningModule):
         self._weight_sum = torch.zeros_like(self._loss_sum)
         self._finite = torch.ones(self.seeds, dtype=torch.bool, device=self.device)
         self._running = torch.from_numpy(self.running).to(self.device)
-        self._at_start = [self.network.seed_state(position) for position in range(self.seeds)]
+        self._at_start = [self.state_at_end(position) for position in range(self.seeds)]
+        self._at_end = {}
 
     def training_step(self, chunk: Chunk, _: int) -> None:
         if self._engine is not None:
@@ -263,6 +266,12 @@ class StackedModule(pl.LightningModule):
         self.running &= ~resting
         self._running = torch.from_numpy(self.running).to(self.device)
 
+    def state_at_end(self, position: int) -> dict[str, Tensor]:
+        """A copy of a seed's weights at the end of an epoch, and so at the start of the next: who asks later gets the same one."""
+        if position not in self._at_end:
+            self._at_end[position] = self.network.seed_state(position)
+        return self._at_end[position]
+
     def validation_step(self, batch: Part, _: int) -> None:
         self._evaluate(batch)
 
@@ -289,11 +298,12 @@ class StackedModule(pl.LightningModule):
             self.diverged_at[position] = self.current_epoch
             self.running[position] = False
             self.network.load_seed_state(position, self._at_start[position])
+        self._at_start = []
 
     def on_fit_end(self) -> None:
         # What only steps need is several times as large as the weights, and scores and results are still to come.
         self.seed_optimizer.clear()
-        self._engine, self._at_start = None, []
+        self._engine, self._at_start, self._at_end = None, [], {}
 
     def test_step(self, batch: Part, batch_idx: int) -> None:
         self._evaluate(batch)

@@ -82,8 +82,8 @@ class SeedOptimizer:
         self._network.clear_gradients()
 
     def clear(self) -> None:
-        """Let go of gradients and state, after the last step."""
-        self.clear_gradients()
+        """Let go of gradients and state; a further step would begin with new ones."""
+        self._network.clear()
         self.optimizer.zero_grad()
         self.optimizer.state.clear()
 

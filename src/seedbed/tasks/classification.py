@@ -23,7 +23,7 @@ from seedbed.imbalance.class_weights import keeps_rows
 from seedbed.metrics import Metric
 from seedbed.models.estimators import FittedEstimator, refuse_other_kind
 from seedbed.models.fits import Fit
-from seedbed.results import DECISIONS, LABELS, LOGITS, PREDICTED
+from seedbed.recorded import DECISIONS, LABELS, LOGITS, PREDICTED
 from seedbed.stacking import metrics
 from seedbed.stacking.batches import Draw, in_balance
 from seedbed.stacking.layers import Stacked

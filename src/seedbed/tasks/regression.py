@@ -16,7 +16,7 @@ from seedbed.errors import ConfigError, DataError
 from seedbed.imbalance.base import Strategy
 from seedbed.models.estimators import FittedEstimator, refuse_other_kind
 from seedbed.models.fits import Fit
-from seedbed.results import PREDICTIONS, TARGETS
+from seedbed.recorded import PREDICTIONS, TARGETS
 from seedbed.stacking.layers import Stacked
 from seedbed.stacking.optimizers import OptimizerFactory
 from seedbed.stacking.regression import OF_SPREAD, REGRESSION, regression_metrics

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from seedbed.results import SECONDS
+from seedbed.recorded import SECONDS
 from seedbed.statistics import mean_alone, summary
 from seedbed.tracking.runs import SeedRun
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from seedbed.results import PREDICTIONS, TARGETS, Counted, Predicted
+from seedbed.recorded import PREDICTIONS, TARGETS
+from seedbed.results import Counted, Predicted
 from seedbed.tracking.kept_scores import kept_scores
 from seedbed.tracking.launches import Plan
 from seedbed.tracking.runs import SeedRun

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from seedbed.results import DECISIONS, LABELS, LOGITS, MEASURES, PREDICTED, Band, OfScores, Results, Scored
+from seedbed.recorded import DECISIONS, LABELS, LOGITS, PREDICTED
+from seedbed.results import MEASURES, Band, OfScores, Results, Scored
 from seedbed.tracking.kept_scores import kept_scores
 from seedbed.tracking.launches import Plan
 from seedbed.tracking.names import ESTIMATOR, WEIGHTS

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from seedbed.errors import TrackingError, near_misses
 from seedbed.paths import project_folder
-from seedbed.results import SECONDS, TrainedAlone
+from seedbed.recorded import SECONDS
+from seedbed.results import TrainedAlone
 from seedbed.tracking import databases
 from seedbed.tracking.client import ARTIFACTS, PARENT, STORE, ProjectClient, usable
 from seedbed.tracking.names import (

@@ -18,7 +18,8 @@ from seedbed.config.folders import experiment_names
 from seedbed.errors import ConfigError
 from seedbed.metrics import Metric, by_name
 from seedbed.paths import make_importable, project_folder
-from seedbed.results import CELL_COLUMNS, DECISIONS, LABELS, LOGITS, PREDICTED, Results
+from seedbed.recorded import DECISIONS, LABELS, LOGITS, PREDICTED
+from seedbed.results import CELL_COLUMNS, Results
 from seedbed.stacking.layers import OneSeed
 from seedbed.stacking.metrics import probabilities
 from seedbed.tasks.classification import Classification

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import clone
-from sklearn.utils._param_validation import InvalidParameterError
 
 from seedbed.data.network_inputs import Words
 from seedbed.data.splits import Rows
@@ -88,6 +86,9 @@ def _check_rows(parts: VariantParts, network: FittedEstimator, rows: Rows) -> No
 
 def _fit_some(network: FittedEstimator, fit: Fit, seed: int, target: Any) -> None:
     """Fit it to a few rows and, where it fails on them, to all: that so few are refused need not be a mistake."""
+    from sklearn.base import clone
+    from sklearn.utils._param_validation import InvalidParameterError
+
     some = _some(fit, network)
     for tried in (some, fit):
         chosen = replace(tried, estimator=clone(fit.estimator))

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 
 from seedbed.models.fits import FittedOnce, run, starts_others
-from seedbed.results import SECONDS
+from seedbed.recorded import SECONDS
 from seedbed.tasks.base import SeedData
 from seedbed.threads import own_cores
 from seedbed.tracking.names import PRUNED

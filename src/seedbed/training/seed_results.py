@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seedbed.data.splits import Rows
 from seedbed.imbalance.adjustment import Adjustment
-from seedbed.results import LR, SECONDS
+from seedbed.recorded import LR, SECONDS
 from seedbed.stacking.module import StackedModule
 from seedbed.tracking.scores import ROWS, Scores, named
 

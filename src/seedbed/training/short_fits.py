@@ -10,7 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from seedbed.results import SECONDS
+from seedbed.recorded import SECONDS
 from seedbed.tasks.base import SeedData
 from seedbed.torch_random import isolated_streams
 from seedbed.training import devices

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import psutil
 import torch
 
+from seedbed.garbage import give_back
 from seedbed.stacking.batches import ShuffledBatches
 from seedbed.stacking.engines import COMPILED
 from seedbed.stacking.measure import fastest_stack, is_worth_measuring
@@ -63,6 +64,7 @@ def _fastest(builder: StackBuilder, data: Sequence[SeedData], device: torch.devi
             return stack.module, stack.batches
 
         _MEASURED[key] = fastest_stack(some, seeds, device)
+        give_back()  # of the stacks that were measured, which refer to themselves
     return _MEASURED[key]
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from seedbed.recorded import SECONDS
 from seedbed.report.analysis import Analysis
 from seedbed.report.blocks import Block, Bullets, Heading, InlineCode, Paragraph, Plain, Words, joined
 from seedbed.report.evidence import Evidence
-from seedbed.results import SECONDS
 
 
 def section(evidence: Evidence) -> list[Block]:

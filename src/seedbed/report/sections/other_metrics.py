@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from seedbed.recorded import SECONDS
 from seedbed.report.analysis import Analysis
 from seedbed.report.blocks import Block, Heading, Number, Plain, TableBlock, Words, bold_if
 from seedbed.report.evidence import Evidence
@@ -11,7 +12,7 @@ from seedbed.report.footnotes import marked
 from seedbed.report.formatting import PLUS_MINUS, mean_text, places
 from seedbed.report.sections.cold_start import metrics_by_profile
 from seedbed.report.threshold_marks import threshold_mark, threshold_notes
-from seedbed.results import SECONDS, Results
+from seedbed.results import Results
 from seedbed.statistics import Summary
 
 
