@@ -88,8 +88,8 @@ def in_batch_softmax(
 class _InBatchSoftmax(torch.autograd.Function):
     """The loss with its gradient in closed form: both are had in one pass over blocks of users.
 
-    Scores are worked on in place and as seldom as can be: what scales a whole row or column of them scales vectors instead.
-    They are in bits, since powers of 2 take half as long as those of e.
+    Scores are gone through as seldom as can be: how often an item counts is part of them, and what scales all of a user's scales a
+    vector instead. They are in bits, since powers of 2 take half as long as those of e.
     """
 
     @staticmethod
@@ -104,46 +104,42 @@ class _InBatchSoftmax(torch.autograd.Function):
         weights: Tensor,
         spare_hits: bool,
     ) -> Tensor:
-        # What an item's power of 2 counts in the sum.
-        counts = times * (-correction).exp()
-        # Items that only pad take the vector of one that does not: no score of theirs is then by far the largest.
-        one = times.argmax(1, keepdim=True).unsqueeze(-1).expand(-1, -1, candidates.shape[2])
-        candidates = torch.where(times.unsqueeze(-1) > 0, candidates, candidates.gather(1, one))
-        scores = _Scores(queries / math.log(2), candidates, counts, user_of_row, item_of_row)
+        counts = times.log2() - correction / math.log(2)
+        # Items that only pad count nothing: no score comes near.
+        scores = _Scores(queries / math.log(2), candidates, counts.clamp(min=-1e30), user_of_row, item_of_row)
         own, largest = torch.empty_like(weights), torch.empty_like(queries[..., 0])
         sums = torch.empty_like(largest)
+        of_item = times.gather(1, item_of_row).clamp(min=1)
 
         def below_total() -> Tensor:
             """(S, B): how far, in bits, the rows' own scores are below the logarithms of their users' sums."""
             highest, total = (of_user.gather(1, user_of_row) for of_user in (largest, sums.log2()))
-            return total - (own - highest) + of_own
+            return total - (own - highest) + of_item.log2()
 
-        of_own = correction.gather(1, item_of_row) / math.log(2)
         left, pulls = None, weights
         if spare_hits:
             for block in scores.blocks:
                 scores.powers(block, own, largest, sums)
             # Of the sum that all rows enter, what the other rows of the own item leave.
-            of_item = times.gather(1, item_of_row).clamp(min=1)
             left = 1 - (of_item - 1) * (-below_total()).exp2()
             left = torch.maximum(left, 1 / of_item)  # it is never less, but rounding of high scores may make it so
             pulls = torch.where(weights > 0, weights / left, 0)
-        pull_of_user = add_at(torch.zeros_like(sums), user_of_row, pulls)
-        pull_of_own = pulls / counts.gather(1, item_of_row).clamp(min=torch.finfo(counts.dtype).tiny)
 
         wanted = any(ctx.needs_input_grad)
-        counted = candidates * counts.unsqueeze(-1)
+        # The gradient of the scores: each row pulls at the shares of its user, and against that at its own item.
+        pull_of_user = add_at(torch.zeros_like(sums), user_of_row, pulls)
+        shares = torch.zeros_like(sums)
         to_queries, to_candidates = torch.empty_like(queries), torch.zeros_like(candidates)
         for block in scores.blocks:
             powers = scores.powers(block, own, largest, sums)
             if wanted:
-                # The gradient of the scores: each row pulls at the shares of its user, and against that at its own item.
-                pull = powers.mul_((pull_of_user[block] / sums[block]).unsqueeze(-1))
-                scores.add_own(block, pull, -pull_of_own)
-                torch.bmm(pull, counted[block[0]], out=to_queries[block])
-                to_candidates[block[0]].baddbmm_(pull.transpose(1, 2), queries[block])
+                share = shares[block] = pull_of_user[block] / sums[block]
+                scores.add_own(block, powers, -pulls, shares)
+                share = share.unsqueeze(-1)
+                torch.bmm(powers, candidates[block[0]], out=to_queries[block]).mul_(share)
+                to_candidates[block[0]].baddbmm_(powers.transpose(1, 2), queries[block] * share)
         if wanted:
-            ctx.save_for_backward(to_queries, to_candidates.mul_(counts.unsqueeze(-1)))
+            ctx.save_for_backward(to_queries, to_candidates)
         losses = below_total() * math.log(2)
         if left is not None:
             losses = losses + left.log()
@@ -157,13 +153,14 @@ class _InBatchSoftmax(torch.autograd.Function):
 
 
 class _Scores:
-    """The scores of distinct users and items, block by block in memory that is used again, and the cells of each that are a row's own."""
+    """The scores of distinct users and items, block by block in memory that is used again."""
 
     def __init__(
         self, queries: Tensor, candidates: Tensor, counts: Tensor, user_of_row: Tensor, item_of_row: Tensor
     ) -> None:
-        """``counts`` (S, E): how often an item counts in the sum of a user's powers."""
-        self.queries, self.candidates, self.counts = queries, candidates, counts
+        """``counts`` (S, E), in bits: how often an item counts in the sum of a user's powers, and so what is added to its scores."""
+        self.queries = torch.cat([queries, torch.ones_like(queries[..., :1])], -1)
+        self.candidates = torch.cat([candidates, counts.unsqueeze(-1)], -1)
         self.user_of_row, self.item_of_row = user_of_row, item_of_row
         (seeds, users), self.items = queries.shape[:2], candidates.shape[1]
         most = max(1, BLOCK.get(queries.device.type, BLOCK["cpu"]) // self.items)
@@ -179,8 +176,8 @@ class _Scores:
     def powers(self, block: Block, own: Tensor, largest: Tensor, sums: Tensor) -> Tensor:
         """2 to the power of each score of a block, divided by that of its user's largest, until the next block is asked for.
 
-        Sets of ``own`` (S, B), ``largest`` and ``sums`` (S, D) what belongs to the block: the scores of the rows' own
-        cells, the users' largest scores, and the sums of the powers.
+        Sets of ``own`` (S, B), ``largest`` and ``sums`` (S, D) what belongs to the block: the scores of the rows' own items, the
+        users' largest scores, and the sums of the powers.
         """
         queries, candidates = self.queries[block], self.candidates[block[0]]
         shape = (*queries.shape[:2], self.items)
@@ -189,7 +186,7 @@ class _Scores:
         self._read_own(block, scores, own)
         largest[block] = scores.amax(-1)
         powers = scores.sub_(largest[block].unsqueeze(-1)).exp2_()
-        sums[block] = torch.bmm(powers, self.counts[block[0]].unsqueeze(-1)).squeeze(-1)
+        sums[block] = powers.sum(-1)
         return powers
 
     def _cells(self, block: Block) -> tuple[Tensor, Tensor | None]:
@@ -205,11 +202,12 @@ class _Scores:
         values = scores.flatten(1).gather(1, cells)
         own[block[0]] = values if inside is None else torch.where(inside, values, own[block[0]])
 
-    def add_own(self, block: Block, to: Tensor, values: Tensor) -> None:
-        """Add of ``values`` (S, B) what belongs there to a block's cells."""
+    def add_own(self, block: Block, to: Tensor, values: Tensor, shares: Tensor) -> None:
+        """Add to the rows' own cells of a block what of ``values`` (S, B) belongs there, divided by their users' ``shares`` (S, D)."""
         cells, inside = self._cells(block)
-        of_seeds = values[block[0]]
-        add_at(to.flatten(1), cells, of_seeds if inside is None else torch.where(inside, of_seeds, 0))
+        of_seeds, of_users = values[block[0]], shares[block[0]].gather(1, self.user_of_row[block[0]])
+        counts = of_seeds != 0 if inside is None else inside & (of_seeds != 0)
+        add_at(to.flatten(1), cells, torch.where(counts, of_seeds / of_users, 0))
 
 
 def add_at(total: Tensor, place: Tensor, values: Tensor) -> Tensor:
