@@ -8,14 +8,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from measure_memory import OF_ONES_OWN
-from timing import others_cpu_seconds, print_disturbance, print_machine
+from timing import print_disturbance, print_machine, watch
 
 from seedbed.config.experiment import listed_in, load_experiments
 from seedbed.config.folders import experiment_names
@@ -35,7 +34,7 @@ class Compared:
     estimate: float
     real: float
     others: float
-    """Cores that other processes used meanwhile."""
+    """Cores that other processes used during the run."""
 
     @property
     def error(self) -> float:
@@ -82,18 +81,18 @@ def compare(name: str, overrides: Sequence[str]) -> Compared | str:
         project = Path(folder) / "project"
         project.mkdir()
         given = {"SEEDBED_PROJECT": str(project), "SEEDBED_CACHE": str(Path(folder) / "cache")}
-        began, others = time.perf_counter(), others_cpu_seconds()
         asked = done((sys.executable, __file__, ESTIMATE, name, *overrides), given)
         if asked.returncode:
             return f"dry run: {last_line(asked.stderr)}"
         estimate = json.loads(asked.stdout.splitlines()[-1])
         if estimate is None:
             return "the time cannot be known"
-        ran = done((*RUN, name, *overrides), given)
-        if ran.returncode:
-            return f"run: {last_line(ran.stderr)}"
-        cores = (others_cpu_seconds() - others) / (time.perf_counter() - began)
-        return Compared(estimate, seconds_of_launch(project, name), cores)
+        with (Path(folder) / "said").open("w+") as said:
+            ran = watch((*RUN, name, *overrides), given, output=said.fileno(), folder=Path(__file__).parent)
+            said.seek(0)
+            if ran.code:
+                return f"run: {last_line(said.read())}"
+        return Compared(estimate, seconds_of_launch(project, name), ran.others)
 
 
 def estimated(name: str, overrides: Sequence[str]) -> float | None:

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -604,7 +604,11 @@ def test_the_memory_of_a_run_and_what_it_starts(call: Call, monkeypatch: pytest.
     assert "more than 0.05 GB" in call(script, "ratings", "--most", "0.05", "--json", str(figures))
     assert re.fullmatch(r"ratings 0\.1\d GB", answer_of("memory", figures))
     monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
-    assert "exit code 3" in call(script, "ratings")
+    assert "exit code 3" in call(script, "ratings", "--json", str(figures))
+    assert not json.loads(figures.read_text())["values"]
+    monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))  # some seeds have failed
+    assert "exit code 1" in call(script, "ratings", "--json", str(figures))
+    assert json.loads(figures.read_text())["values"]
     assert script.shortened("ratings")[1:] == ["trainer.max_epochs=1"]
     assert not script.shortened("two_tower_retrieval")[1:]  # it has variants of other numbers of epochs
 
@@ -722,21 +726,29 @@ def test_estimates_beside_real_times(
     script, asked = load_script("measure_estimates"), list[list[str]]()
     monkeypatch.setattr(short_fits, "SECONDS_OF_STEPS", 0.02)
 
-    def run(command: Sequence[str], env: dict[str, str], **_: Any) -> Any:
-        """In this process: the script itself for an estimate, and the run, which finds a store."""
-        project = Path(env["SEEDBED_PROJECT"])
+    def began(command: Sequence[str], given: Mapping[str, str]) -> Path:
+        project = Path(given["SEEDBED_PROJECT"])
         monkeypatch.setenv("SEEDBED_PROJECT", str(project))
         asked.append(list(command[1:]))
+        return project
+
+    def estimate(command: Sequence[str], env: Mapping[str, str], **_: Any) -> Any:
+        """In this process."""
+        project = began(command, env)
         with redirect_stdout(io.StringIO()) as said:
-            if command[2] == script.ESTIMATE:
-                print(json.dumps(script.estimated(command[3], command[4:])))
-                assert not any(project.iterdir())
-            else:
-                shutil.copy(empty_store, project / "mlflow.db")
-                run_seedbed(command[3:])
+            print(json.dumps(script.estimated(command[3], command[4:])))
+        assert not any(project.iterdir())
         return SimpleNamespace(returncode=0, stdout=said.getvalue(), stderr="")
 
-    monkeypatch.setattr(script, "subprocess", SimpleNamespace(run=run))
+    def watch(command: Sequence[str], given: Mapping[str, str], **_: Any) -> Any:
+        """In this process; the run finds a store."""
+        shutil.copy(empty_store, began(command, given) / "mlflow.db")
+        with redirect_stdout(io.StringIO()):
+            run_seedbed(command[3:])
+        return SimpleNamespace(code=0, others=0.01)
+
+    monkeypatch.setattr(script, "subprocess", SimpleNamespace(run=estimate))
+    monkeypatch.setattr(script, "watch", watch)
     overrides = ["variant=two_tower,popular", "trainer.max_epochs=1", "seeds=1", "report.user=1"]
     said = call(script, "two_tower_retrieval", *overrides)
     (row,) = re.findall(r"^ +([\d.]+) s +([\d.]+) s +[+-]\d+ % +[\d.]+  two_tower_retrieval (.*)$", said, re.MULTILINE)
