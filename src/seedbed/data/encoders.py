@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
 from seedbed.checks import is_whole, require, require_choice, shown
 from seedbed.data.dry import refuse_fetch
 from seedbed.data.network_inputs import NetworkInputs, Vectors
-from seedbed.data.table import Progress, TextEncoder
+from seedbed.data.table import Prepared, Progress, Table, TextEncoder
 from seedbed.errors import ConfigError, DataError
 from seedbed.paths import expanded
 
 if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     from seedbed.data.universal_sentence_encoder import SharingModel
 
 _LETTER = re.compile(r"\w")
@@ -101,6 +102,22 @@ class FittedEncoder(ABC):
 Encoder = SentenceEncoder | FittedEncoder
 
 
+@dataclass(frozen=True)
+class FittedTexts:
+    """The preparation of texts whose encoder learns from a seed's training texts."""
+
+    encoder: FittedEncoder
+
+    @property
+    def inputs(self) -> NetworkInputs:
+        return self.encoder.inputs
+
+    def fit(self, table: Table, train: np.ndarray) -> Prepared:
+        texts = table.texts or ()
+        encode = self.encoder.fit([texts[row] for row in train])
+        return Prepared(encode(texts, None), encode)
+
+
 def check_encoder(encoder: Any) -> Encoder:
     """Raise ``ConfigError`` for what is no encoder."""
     if isinstance(encoder, FittedEncoder) or callable(getattr(encoder, "encode", None)):
@@ -133,7 +150,7 @@ class UniversalSentenceEncoder:
     @cached_property
     def _model(self) -> SharingModel:
         # Loading takes a second that cached vectors do not need.
-        from seedbed.data.universal_sentence_encoder import SharingModel  # noqa: PLC0415
+        from seedbed.data.universal_sentence_encoder import SharingModel
 
         return SharingModel()
 
@@ -147,6 +164,8 @@ class HashEncoder:
     def __init__(self, *, dimensions: int = 64) -> None:
         _check_size("dimensions", dimensions, 64)
         self.dimensions = dimensions
+        from sklearn.feature_extraction.text import HashingVectorizer
+
         self._vectorizer = HashingVectorizer(n_features=dimensions, analyzer="char_wb", ngram_range=(1, 4))
 
     @property
@@ -252,8 +271,8 @@ class SentenceTransformerEncoder:
 
     def _described(self, *, local: bool) -> Path:
         """The file of the model that says what it is made of, in the hub's cache; an ``OSError`` where there is none."""
-        from huggingface_hub import hf_hub_download  # noqa: PLC0415 - optional
-        from huggingface_hub.errors import EntryNotFoundError  # noqa: PLC0415
+        from huggingface_hub import hf_hub_download  # optional
+        from huggingface_hub.errors import EntryNotFoundError
 
         try:
             return Path(hf_hub_download(self.model, "modules.json", revision=self.revision, local_files_only=local))
@@ -267,7 +286,7 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def _loaded(self) -> Any:
-        from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - optional, and slow to import
+        from sentence_transformers import SentenceTransformer  # optional, and slow to import
 
         source, revision = (str(self.folder), None) if self.folder else (self.model, self._commit)
         try:
@@ -371,6 +390,8 @@ class TfidfEncoder(FittedEncoder):
         )
 
     def _vectorizer(self, **more: Any) -> TfidfVectorizer:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         return TfidfVectorizer(**{**self._settings, **more}, dtype=np.float32)
 
     def save(self, fitted: TextEncoder, folder: Path) -> None:

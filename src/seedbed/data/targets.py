@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from seedbed.data.files.records import Records
 from seedbed.data.numbers import LARGEST, MissingValues, Numbers, column_numbers
 from seedbed.data.table import rows_of
 from seedbed.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from seedbed.data.files.records import Records
 
 FEW_VALUES = 10
 """Whole numbers of at most so many different values may be codes of classes."""

@@ -10,15 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from seedbed.data.encoders import Encoder, FittedEncoder, notes_on_cut
+from seedbed.data.encoders import Encoder, FittedEncoder, FittedTexts, notes_on_cut
 from seedbed.data.encoding_cache import counts_of, encode_cached
 from seedbed.data.files.records import Reading, Records, open_records
 from seedbed.data.labels import LabelRules, Labels
-from seedbed.data.network_inputs import NetworkInputs
 from seedbed.data.numbers import MissingValues
 from seedbed.data.outcomes import Outcomes
 from seedbed.data.table import (
-    Prepared,
     Progress,
     Table,
     count_notes,
@@ -193,22 +191,6 @@ def text_table(
         made_with={"encoder": encoder.name, **labelled.made_with, **(LOOK_ALIKES if look_alikes else {})},
         **outcomes.fields,
     )
-
-
-@dataclass(frozen=True)
-class FittedTexts:
-    """The preparation of texts whose encoder learns from a seed's training texts."""
-
-    encoder: FittedEncoder
-
-    @property
-    def inputs(self) -> NetworkInputs:
-        return self.encoder.inputs
-
-    def fit(self, table: Table, train: np.ndarray) -> Prepared:
-        texts = table.texts or ()
-        encode = self.encoder.fit([texts[row] for row in train])
-        return Prepared(encode(texts, None), encode)
 
 
 def _of_look_alikes(texts: Sequence[str], rows: Sequence[int]) -> list[str]:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from seedbed.checks import require
-from seedbed.data.encoders import FittedEncoder
+from seedbed.data.encoders import FittedEncoder, FittedTexts
 from seedbed.data.feature_csv import FittedFeatures
 from seedbed.data.mixed_features import MixedFeatures
 from seedbed.data.names import Names
 from seedbed.data.network_inputs import Pictures
 from seedbed.data.table import Table
-from seedbed.data.texts import FittedTexts
 from seedbed.errors import ConfigError
 from seedbed.imbalance.adjustment import Adjustment
 from seedbed.models.estimators import FittedEstimator

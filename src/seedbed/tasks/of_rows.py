@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seedbed.data.encoders import FittedEncoder
+from seedbed.data.encoders import FittedEncoder, FittedTexts
 from seedbed.data.network_inputs import NetworkInputs, Vectors
 from seedbed.data.splits import Rows
 from seedbed.data.table import Prepared, Table
-from seedbed.data.texts import FittedTexts
 from seedbed.errors import ConfigError
 from seedbed.models.estimators import FittedEstimator
 from seedbed.stacking.layers import OneSeed, Stacked
