@@ -88,7 +88,7 @@ def compare(name: str, overrides: Sequence[str]) -> Compared | str:
         if estimate is None:
             return "the time cannot be known"
         with (Path(folder) / "said").open("w+") as said:
-            ran = watch((*RUN, name, *overrides), given, output=said.fileno(), folder=Path(__file__).parent)
+            ran = watch((*RUN, name, *overrides), given, every=1.0, output=said.fileno(), folder=Path(__file__).parent)
             said.seek(0)
             if ran.code:
                 return f"run: {last_line(said.read())}"

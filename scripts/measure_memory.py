@@ -14,8 +14,6 @@ from seedbed.config.folders import experiment_names
 
 OF_ONES_OWN = {"text_imbalance", "feature_imbalance", "feature_regression", "image_imbalance", "image_regression"}
 """Experiments on files of the user's."""
-SOME_FAILED = 1
-"""The exit code of a run to its end in which seeds have failed, such as those that a sampler refuses."""
 COMMAND = (sys.executable, "-m", "seedbed", "run")
 
 
@@ -38,11 +36,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as project:
             given = {"SEEDBED_PROJECT": project, "SEEDBED_CACHE": str(Path(project) / "cache")}
             took = watch([*COMMAND, name, *shortened(name)], given)
-        ended, too_much = took.code in (0, SOME_FAILED), took.gigabytes > asked.most
-        exceeded += not ended or too_much
+        too_much = took.gigabytes > asked.most
+        exceeded += took.code != 0 or too_much
         how = [f"more than {asked.most:g} GB"] * too_much + [f"exit code {took.code}"] * (took.code != 0)
         print(f"{took.gigabytes:6.2f} GB  {took.seconds:6.1f} s  {name}  {', '.join(how)}".rstrip(), flush=True)
-        if ended:
+        if not took.code:
             peaks[name] = [took.gigabytes]
         others = max(others, took.others)
     keep_figures(asked.json, peaks, others)

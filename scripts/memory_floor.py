@@ -30,8 +30,9 @@ def main() -> int:
     context.set_forkserver_preload(["pytorch_lightning"])
     pairs = [context.Pipe() for _ in range(2)]
     workers = [context.Process(target=hold, args=(1 - place, there)) for place, (_, there) in enumerate(pairs)]
-    for worker in workers:
+    for worker, (_, there) in zip(workers, pairs, strict=True):
         worker.start()
+        there.close()  # so that the end of a worker is seen
     held = sum(here.recv() for here, _ in pairs)
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401, PLC0415 - once the workers are there
     import numba  # noqa: PLC0415
@@ -40,7 +41,7 @@ def main() -> int:
 
     numba.njit(lambda number: number + 1)(1)
     print(f"{held / 1e9:.2f} GB are stacks", flush=True)
-    time.sleep(2)  # in which it is looked at
+    time.sleep(2)  # for the watching process to sample
     for here, _ in pairs:
         here.send(None)
     for worker in workers:

@@ -606,9 +606,6 @@ def test_the_memory_of_a_run_and_what_it_starts(call: Call, monkeypatch: pytest.
     monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
     assert "exit code 3" in call(script, "ratings", "--json", str(figures))
     assert not json.loads(figures.read_text())["values"]
-    monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))  # some seeds have failed
-    assert "exit code 1" in call(script, "ratings", "--json", str(figures))
-    assert json.loads(figures.read_text())["values"]
     assert script.shortened("ratings")[1:] == ["trainer.max_epochs=1"]
     assert not script.shortened("two_tower_retrieval")[1:]  # it has variants of other numbers of epochs
 

@@ -62,6 +62,7 @@ class TextInputs(Inputs):
     @property
     def packages(self) -> tuple[str, ...]:
         kinds = {kind.__name__ for kind in type(self.encoder).__mro__}
+        kinds |= {target.rpartition(".")[2] for target in targets_of(self.config)}  # an encoder may be made of others
         return tuple(package for encoder, package in PACKAGES.items() if encoder in kinds)
 
     def features(self, questions: pd.DataFrame) -> list[np.ndarray]:

@@ -88,8 +88,8 @@ def in_batch_softmax(
 class _InBatchSoftmax(torch.autograd.Function):
     """The loss with its gradient in closed form: both are had in one pass over blocks of users.
 
-    Scores are gone through as seldom as can be: how often an item counts is part of them, and what scales all of a user's scales a
-    vector instead. They are in bits, since powers of 2 take half as long as those of e.
+    Passes over the scores are kept to a minimum: how often an item counts is added to them by the product itself, and a factor
+    that all scores of a user share scales a vector instead. They are in bits, since powers of 2 take half as long as those of e.
     """
 
     @staticmethod
@@ -105,7 +105,7 @@ class _InBatchSoftmax(torch.autograd.Function):
         spare_hits: bool,
     ) -> Tensor:
         counts = times.log2() - correction / math.log(2)
-        # Items that only pad count nothing: no score comes near.
+        # Items that only pad get a score so low that its power is 0.
         scores = _Scores(queries / math.log(2), candidates, counts.clamp(min=-1e30), user_of_row, item_of_row)
         own, largest = torch.empty_like(weights), torch.empty_like(queries[..., 0])
         sums = torch.empty_like(largest)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from seedbed.garbage import give_back
 from seedbed.stacking.batches import FixedBatches, ShuffledBatches
 from seedbed.stacking.module import StackedModule
 from seedbed.stacking.optimizers import SeedOptimizer
@@ -50,12 +51,13 @@ def fastest_stack(
             steppers.pop(size, None)
             if not steppers:
                 raise
+            give_back()  # for the turns of those that fit
             break  # larger stacks will not fit either
     # In turns, so that a machine that is slow for a while is so for all.
     for _ in range(TURNS - 1):
         for size, take in steppers.items():
             times[size].append(take(STEPS))
-    per_seed = {size: (min(taken) + LOOP_SECONDS) / size for size, taken in times.items()}
+    per_seed = {size: (min(times[size]) + LOOP_SECONDS) / size for size in steppers}
     best = min(per_seed.values())
     return max(size for size, seconds in per_seed.items() if seconds <= best * ABOUT_AS_FAST)
 
@@ -88,7 +90,7 @@ def _validation(module: StackedModule, validation: FixedBatches) -> float:
 
 
 Stepper = Callable[[int], float]
-"""Takes a step, which is not counted, and then so many; says how many seconds each of these took."""
+"""Runs one step to warm up and then so many that are timed; returns seconds per step."""
 
 
 def _stepper(module: StackedModule, batches: ShuffledBatches, device: torch.device) -> Stepper:
@@ -110,12 +112,13 @@ def _stepper(module: StackedModule, batches: ShuffledBatches, device: torch.devi
         return time.perf_counter()
 
     def steps(count: int) -> float:
-        step()  # which makes the optimizer's state anew
-        start = now()
-        for _ in range(count):
-            step()
-        seconds = (now() - start) / count
-        optimizer.clear()  # gradients and state, which take three times as much as the weights while others are measured
-        return seconds
+        try:
+            step()  # which makes the optimizer's state anew
+            start = now()
+            for _ in range(count):
+                step()
+            return (now() - start) / count
+        finally:
+            optimizer.clear()  # gradients and state, which take three times as much as the weights while others are measured
 
     return steps

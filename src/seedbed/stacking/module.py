@@ -267,7 +267,7 @@ class StackedModule(pl.LightningModule):
         self._running = torch.from_numpy(self.running).to(self.device)
 
     def state_at_end(self, position: int) -> dict[str, Tensor]:
-        """A copy of a seed's weights at the end of an epoch, and so at the start of the next: who asks later gets the same one."""
+        """A copy of a seed's weights at the end of an epoch, and so at the start of the next; made once."""
         if position not in self._at_end:
             self._at_end[position] = self.network.seed_state(position)
         return self._at_end[position]

@@ -64,7 +64,7 @@ def _fastest(builder: StackBuilder, data: Sequence[SeedData], device: torch.devi
             return stack.module, stack.batches
 
         _MEASURED[key] = fastest_stack(some, seeds, device)
-        give_back()  # of the stacks that were measured, which refer to themselves
+        give_back()  # of the stacks that were measured
     return _MEASURED[key]
 
 
