@@ -162,10 +162,10 @@ class HashEncoder:
     """Hashed character counts, unit length: no model to load, for tests and trials, not for results."""
 
     def __init__(self, *, dimensions: int = 64) -> None:
-        _check_size("dimensions", dimensions, 64)
-        self.dimensions = dimensions
         from sklearn.feature_extraction.text import HashingVectorizer
 
+        _check_size("dimensions", dimensions, 64)
+        self.dimensions = dimensions
         self._vectorizer = HashingVectorizer(n_features=dimensions, analyzer="char_wb", ngram_range=(1, 4))
 
     @property

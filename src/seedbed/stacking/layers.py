@@ -124,8 +124,7 @@ class StackedEmbedding(StackedLayer):
         self._looked_up.clear()
 
     def clear(self) -> None:
-        """Let go of what is kept from step to step."""
-        self.forget()
+        """Let go of the table that is kept from step to step."""
         self._gradient = None
 
     def sum_gradients(self) -> None:
