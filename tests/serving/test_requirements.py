@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from pkgutil import resolve_name
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -183,6 +184,14 @@ def test_an_encoder_that_derives_from_ours_needs_what_that_does() -> None:
     assert isinstance(inputs_of, TextInputs)
     inputs_of.encoder = type("Own", (HashEncoder,), {})()
     assert any(pin.startswith("scikit-learn==") for pin in _pins(predictor))
+
+
+def test_an_encoder_that_is_made_of_ours_needs_what_that_does() -> None:
+    inputs_of = of_texts().inputs
+    assert isinstance(inputs_of, TextInputs)
+    inputs_of.encoder = SimpleNamespace(encode=len)  # type: ignore[assignment]
+    inputs_of.config = {"_target_": "own.Wrapped", "inner": {"_target_": "seedbed.data.encoders.HashEncoder"}}
+    assert inputs_of.packages == ("scikit-learn",)
 
 
 def test_an_index_is_pinned_too() -> None:
