@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from seedbed.cores import OPENMP_WAITS, openmp_waits
 from seedbed.errors import (
     ConfigError,
     DataError,
@@ -33,11 +34,8 @@ if TYPE_CHECKING:
     from seedbed.running.lr_find import FoundRates
     from seedbed.running.runner import Outcome
 
-# PyTorch's threads wait for each other in busy loops: where another process wants the cores too, a training step takes
-# up to ten times as long. So let them sleep, but (GNU's OpenMP) only after a short loop: to fall asleep at once makes a
-# step on idle cores a tenth longer. OpenMP reads this when PyTorch is imported.
-if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
-    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+if not set(OPENMP_WAITS) & set(os.environ):  # which OpenMP reads when PyTorch is imported
+    os.environ |= openmp_waits()
 
 ensure_home()
 

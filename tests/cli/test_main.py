@@ -109,17 +109,23 @@ def test_status_and_report(typed: Callable[..., Result], trained_project: Path) 
 
 @pytest.mark.slow
 def test_a_run_writes_the_report_that_is_asked_for(
-    typed: Callable[..., Result], trained_project: Path, draw_only: Callable[..., None]
+    typed: Callable[..., Result],
+    trained_project: Path,
+    draw_only: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     draw_only("accuracy")
     folder = trained_project / "experiments" / "messages"
-    done = typed("run", "messages", "--report")
+    with monkeypatch.context() as patch:
+        patch.setattr("seedbed.tracking.reading.read_results", None)  # what the run has read is not read again
+        done = typed("run", "messages", "--report")
     assert done.exit_code == 0, done.stderr
     assert f"{folder / 'report.md'}\n" in done.stdout
     assert "Report: seedbed report" not in done.stderr
-    page = (folder / "report.md").read_bytes()
+    written = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert {"report.md", "curves.csv", "record.json"} <= {path.name for path in written}
     assert typed("report", "messages").exit_code == 0
-    assert (folder / "report.md").read_bytes() == page
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == written
 
 
 @pytest.mark.slow

@@ -63,7 +63,7 @@ def run(folder: Path, *overrides: str, fail_fast: bool = False) -> BenchmarkOutc
 def ran(folder: Path, *overrides: str, fail_fast: bool = False) -> Outcome | BenchmarkOutcome:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        return run_experiments(load_experiments("many", overrides, folder), curves=False, fail_fast=fail_fast)
+        return run_experiments(load_experiments("many", overrides, folder), for_report=False, fail_fast=fail_fast)
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,7 @@ def run_experiments(
     experiments: Sequence[Experiment],
     display: Display | None = None,
     *,
-    curves: bool = True,
+    for_report: bool = True,
     fail_fast: bool = False,
     sweep: SweepJob | None = None,
 ) -> Outcome | BenchmarkOutcome:
@@ -95,7 +95,7 @@ def run_experiments(
     Curves are not read back where there are several data sets.
     """
     if not experiments[0].data_set:
-        return run_experiment(experiments[0], display, curves=curves, fail_fast=fail_fast, sweep=sweep)
+        return run_experiment(experiments[0], display, for_report=for_report, fail_fast=fail_fast, sweep=sweep)
     display = display or Display(quiet=True)
     with display, ending_signals_interrupt(), present_objects_spared():
         return _run(experiments, display, fail_fast=fail_fast, sweep=sweep)

@@ -217,7 +217,7 @@ def _run(
     display = Display(log=log)
     try:
         experiments = load_experiments(name, overrides, config_dir)
-        outcome = run_experiments(experiments, display, curves=False, fail_fast=fail_fast, sweep=sweep)
+        outcome = run_experiments(experiments, display, for_report=False, fail_fast=fail_fast, sweep=sweep)
     except SeedbedError as error:
         return {" ".join(str(error).split()): traceback.format_exc()}
     except Exception as error:

@@ -99,39 +99,39 @@ def run(
     config_dir: str | PathLike[str] | None = None,
     *,
     display: Display | None = None,
-    curves: bool = True,
+    for_report: bool = True,
     fail_fast: bool = False,
     sweep: SweepJob | None = None,
 ) -> Outcome:
     """Run an experiment on one data set by its name; otherwise as ``run_experiment``."""
     experiment = load_experiment(name, overrides, config_dir)
-    return run_experiment(experiment, display, curves=curves, fail_fast=fail_fast, sweep=sweep)
+    return run_experiment(experiment, display, for_report=for_report, fail_fast=fail_fast, sweep=sweep)
 
 
 def run_experiment(
     experiment: Experiment,
     display: Display | None = None,
     *,
-    curves: bool = True,
+    for_report: bool = True,
     fail_fast: bool = False,
     sweep: SweepJob | None = None,
 ) -> Outcome:
     """Train the missing cells of an experiment, record them, and read the results of all cells back from MLflow.
 
     Bad input raises a ``SeedbedError`` before any training. A variant or seed that fails does not stop the others:
-    see ``Ran.failures``; with ``fail_fast``, nothing is started after the first failure. ``curves=False`` saves
-    the time of reading the curves back. ``sweep`` says which job of a sweep the run is.
+    see ``Ran.failures``; with ``fail_fast``, nothing is started after the first failure. ``for_report=False`` saves
+    the time of reading back what a report alone shows, curves above all. ``sweep`` says which job of a sweep the run is.
     """
     display = display or Display(quiet=True)
     with display, ending_signals_interrupt(), present_objects_spared():
-        return run_loaded(experiment, display, curves=curves, fail_fast=fail_fast, sweep=sweep)
+        return run_loaded(experiment, display, for_report=for_report, fail_fast=fail_fast, sweep=sweep)
 
 
 def run_loaded(
     experiment: Experiment,
     display: Display,
     *,
-    curves: bool = True,
+    for_report: bool = True,
     fail_fast: bool = False,
     sweep: SweepJob | None = None,
     tags: Mapping[str, str] | None = None,
@@ -156,7 +156,7 @@ def run_loaded(
     if count == 0 and sweep is None and (earlier := latest_launch_with(store, key, of_search)):
         display.say(f"All {len(done)} cells are trained already: nothing to do.")
         with display.doing("Reading the results"):
-            return Outcome(earlier.id, 0, {}, read_results(store, earlier, curves=curves, scored=True))
+            return Outcome(earlier.id, 0, {}, _read(store, earlier, experiment, for_report=for_report))
     if count:
         refuse_changed_data([planned for planned in plan if isinstance(planned, PlannedModule)], done)
     of_data_set = {ON_DATA_SET: experiment.data_set} if experiment.data_set else {}
@@ -168,14 +168,20 @@ def run_loaded(
     for sentence in of_other_code(recorded.values(), plan, missing):
         display.say(sentence)
     failures, trained = _train_launch(store, launch, experiment, plan, done, missing, display, fail_fast)
-    predicted = bool(experiment.config["tracking"]["pictures"])
     with display.doing("Reading the results"):
-        results = read_results(store, store.launch(launch.id), curves=curves, predicted=predicted, scored=True)
+        results = _read(store, store.launch(launch.id), experiment, for_report=for_report)
     outcome = Outcome(launch.id, trained, results=results, **told(failures))
     with display.doing("Comparing the variants"):
         launch.artifact("table.txt", outcome.text())
         describe_results(store, launch, outcome.analysis, display)
     return outcome
+
+
+def _read(store: Store, launch: Launch, experiment: Experiment, *, for_report: bool) -> Results:
+    pictures = bool(experiment.config["tracking"]["pictures"])
+    return read_results(
+        store, launch, curves=for_report, jobs=for_report, predicted=for_report or pictures, scored=True
+    )
 
 
 def told(failures: Mapping[str, Failure]) -> dict[str, dict[str, str]]:

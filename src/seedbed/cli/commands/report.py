@@ -107,6 +107,7 @@ def report(
     formats: str,
     output: Path | None,
     config_dir: str | None,
+    read: Results | None = None,
 ) -> None:
     """Write the report of EXPERIMENT from the tracking store: Markdown, HTML, LaTeX, CSV and figures.
 
@@ -118,6 +119,7 @@ def report(
     The csv format includes record.json. From it and the tables beside it, --from writes the report again, so that its
     wording can be changed without training.
     """
+    # ``read``, which is no option, are the launch's results where 'seedbed run' has read them already.
     from seedbed.checks import require_choice
     from seedbed.paths import project_folder
     from seedbed.report.files import check_writable
@@ -138,7 +140,7 @@ def report(
     with Display() as display:
         if written is None:
             results, learned, folder, own = _tracked(
-                experiment, run_id, of_search, data_set, metric, computes_scores, config_dir, display
+                experiment, run_id, of_search, data_set, metric, computes_scores, config_dir, display, read
             )
             if own and output is None:
                 output, asked_for = own
@@ -181,6 +183,7 @@ def _tracked(
     computes_scores: bool,
     config_dir: str | None,
     display: Display,
+    read: Results | None,
 ) -> tuple[Results | Benchmark, Inspection | str | None, Path, tuple[Path, list[str]] | None]:
     """What a report needs, from the store, and the folder of such reports.
 
@@ -202,7 +205,7 @@ def _tracked(
         over = _over_data_sets(store, launch, metric, config_dir, display)
         return over, None, folder, (own, asked_for) if asked_for else None
     launch = on_data_set(store, launch, data_set)
-    results, learned = _on_one(store, launch, metric, computes_scores, config_dir, display)
+    results, learned = _on_one(store, launch, metric, computes_scores, config_dir, display, read)
     if results.search:
         return results, learned, folder / "search", None
     below = re.sub(r"[^\w.-]", "_", launch.data_set)
@@ -227,13 +230,21 @@ def _over_data_sets(
 
 
 def _on_one(
-    store: Store, launch: Launch, metric: str | None, computes_scores: bool, config_dir: str | None, display: Display
+    store: Store,
+    launch: Launch,
+    metric: str | None,
+    computes_scores: bool,
+    config_dir: str | None,
+    display: Display,
+    read: Results | None,
 ) -> tuple[Results, Inspection | str | None]:
     from seedbed.tracking.reading import read_results
     from seedbed.tracking.scored import could_be_scored
 
-    with display.doing("Reading the results"):
-        results = read_results(store, launch, jobs=True, predicted=True, scored=True)
+    results = read
+    if results is None:
+        with display.doing("Reading the results"):
+            results = read_results(store, launch, jobs=True, predicted=True, scored=True)
     unrecorded = metric if metric is not None and metric not in results.metrics else None
     if computes_scores or unrecorded is not None:
         results = _with_computed(store, results, unrecorded, computes_scores, config_dir, display)

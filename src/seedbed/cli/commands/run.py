@@ -123,7 +123,7 @@ def run(
 def _once(
     experiment: str, overrides: tuple[str, ...], config_dir: str | None, *, fail_fast: bool, report: bool
 ) -> tuple[int, dict[str, Any] | None]:
-    """Run the experiment and print its table: the exit code, and which launch a report is about; None after a trial run."""
+    """Run the experiment and print its table: the exit code, and what a report is about; None after a trial run."""
     from seedbed.config.experiment import load_experiments
 
     loaded = load_experiments(experiment, overrides, config_dir)  # before what trains is imported, which takes seconds
@@ -131,8 +131,9 @@ def _once(
 
     with Display() as display:
         with display.doing(STARTING):
+            from seedbed.results import Results
             from seedbed.running.benchmark import run_experiments
-        outcome = run_experiments(loaded, display, curves=False, fail_fast=fail_fast)
+        outcome = run_experiments(loaded, display, for_report=report, fail_fast=fail_fast)
     where = as_typed(experiment, config_dir)
     if outcome.launch:  # a trial run records nothing
         click.echo(outcome.text())
@@ -142,7 +143,8 @@ def _once(
         if report:
             click.echo(f"No report is written, as something failed. Of what did not: seedbed report {where}", err=True)
         return 1, None
-    return 0, {"run_id": outcome.launch} if outcome.launch else None
+    read = outcome.results if isinstance(outcome.results, Results) else None
+    return 0, {"run_id": outcome.launch, "read": read} if outcome.launch else None
 
 
 def _jobs(
