@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 from pathlib import Path
 from urllib.parse import quote
 
@@ -117,6 +118,31 @@ def test_a_store_lies_in_its_folder(tmp_path: Path, empty_store: Path, name: str
 def test_a_folder_name_that_is_no_text_is_refused() -> None:
     with pytest.raises(ConfigError, match="not UTF-8"):
         sqlite_address(Path(os.fsdecode(b"/a/\xff/mlflow.db")))
+
+
+def test_files_of_many_runs_take_no_thread_and_no_question_each(
+    one_run: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = one_run
+    writer = opened(project)
+    for number in range(3):
+        run = writer.start(f"r{number}", "launch", {})
+        run.artifact("notes/a.txt", f"said {number}")
+        run.end("FINISHED")
+    store = opened(project, create=False)
+    found = [row.info.run_id for row in store._search("")]
+    monkeypatch.setattr(store._client, "get_run", None)  # where their files lie came with the runs
+    threads = threading.active_count()
+    texts = [store.run(run_id).text("notes/a.txt") for run_id in found]
+    assert sorted(texts) == ["said", "said 0", "said 1", "said 2"]
+    assert threading.active_count() == threads
+    client_of_all = store._client
+    monkeypatch.undo()
+    monkeypatch.setattr(client, "MOST_PLACES", 2)  # of more runs than are kept in mind, it is asked again
+    client_of_all._repositories.clear()
+    client_of_all._places.clear()
+    assert [store.run(run_id).text("notes/a.txt") for run_id in found] == texts
+    assert len(client_of_all._places) <= 2
 
 
 # ---- moved and copied

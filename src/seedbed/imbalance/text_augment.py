@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class Copy:
     """One copy of a message."""
 
     text: str
+    form: str
+    """As it is compared with its original and its sisters."""
     emptied: bool = False
     """It is the message itself, since the augmenter left nothing of it."""
 
@@ -82,7 +84,7 @@ class TextAugment(Strategy):
             origin=np.repeat(minority, self.copies),
             counts={
                 COPIES: len(made),
-                UNCHANGED: sum(_same(copy.text, of) for copy, of in zip(made, originals, strict=True)),
+                UNCHANGED: sum(copy.form == normalise(of) for copy, of in zip(made, originals, strict=True)),
                 EMPTIED: sum(copy.emptied for copy in made),
             },
         )
@@ -98,7 +100,7 @@ class TextAugment(Strategy):
         for number in range(count):
             rng = random.Random(derive(seed, "text_augment", row, number))
             copy = self._new_copy(text, original, taken, rng)
-            taken.add(normalise(copy.text))
+            taken.add(copy.form)
             made.append(copy)
         return made
 
@@ -108,17 +110,17 @@ class TextAugment(Strategy):
 
     def _new_copy(self, text: str, original: str, taken: Set[str], rng: random.Random) -> Copy:
         """``taken`` are the ``original`` and the sisters, normalised."""
-        second_best, emptied = text, False
+        second_best, emptied = Copy(text, original), False
         for _ in range(self.tries):
             copy = self._changed(text, rng)
             form = normalise(copy)
             if not form:
                 emptied = bool(original)
             elif form not in taken:
-                return Copy(copy)
+                return Copy(copy, form)
             elif form != original:  # equals a sister only
-                second_best = copy
-        return Copy(second_best, emptied and second_best == text)
+                second_best = Copy(copy, form)
+        return replace(second_best, emptied=emptied and second_best.text == text)
 
     def _refuse_emptied(self, made: Sequence[Copy], originals: Sequence[str]) -> None:
         """An empty text would be trained as one of the rarest class."""
@@ -156,10 +158,6 @@ class TextAugment(Strategy):
                 f"imbalance.augmenter={self.augmenter}: it cannot be called with (text, rng). Name a class in its "
                 "_target_, such as seedbed.imbalance.augmenters.WordChanges, or a function and add _partial_: true."
             )
-
-
-def _same(one: str, other: str) -> bool:
-    return normalise(one) == normalise(other)
 
 
 def _shown(value: object) -> str:

@@ -69,7 +69,7 @@ MLFLOW = Program(
 STORE, ARTIFACTS = "mlflow.db", "mlartifacts"
 # What methods of MLflow's client that write are called.
 WRITING = ("create_", "delete_", "finalize_", "log_", "rename_", "restore_", "set_", "update_")
-MOST_REPOSITORIES = 1024
+MOST_REPOSITORIES, MOST_PLACES = 1024, 50_000
 PER_BATCH, PARAMS_PER_BATCH, TAGS_PER_BATCH = 1000, 100, 100
 """How many metrics, params and tags together MLflow takes at once, and how many params and tags among them."""
 MLFLOWS_LONGEST_DIGEST = 36
@@ -109,7 +109,7 @@ class ProjectClient(MlflowClient):
         self._writes = False
         self._names: dict[str, str] = {}
         self._places: dict[str, tuple[str, str]] = {}
-        """Recorded place of artifacts and experiment, by run, of runs begun here that have no repository yet."""
+        """Recorded place of artifacts and experiment, by run, of runs that were begun or read here."""
         self._repositories: dict[str, Any] = {}
 
     def open_for_reading(self) -> bool:
@@ -203,7 +203,7 @@ class ProjectClient(MlflowClient):
         source = {MLFLOW_USER: getpass.getuser(), MLFLOW_SOURCE_NAME: "seedbed", MLFLOW_SOURCE_TYPE: "LOCAL"}
         source |= self._commit
         run = self.create_run(experiment_id, tags={**tags, **above, MLFLOW_RUN_NAME: name, **source}, run_name=name)
-        self._places[run.info.run_id] = (run.info.artifact_uri, experiment_id)
+        self._know_place(run)
         return str(run.info.run_id)
 
     @functools.cached_property
@@ -228,6 +228,8 @@ class ProjectClient(MlflowClient):
                     list(experiments), query, ViewType.ACTIVE_ONLY, max_results=1000, order_by=[order], page_token=token
                 )
             runs += page
+            for run in page:
+                self._know_place(run)
             token = page.token
             if not token:
                 return runs
@@ -286,7 +288,13 @@ class ProjectClient(MlflowClient):
 
     @contextmanager
     def file(self, run_id: str, name: str) -> Iterator[Path]:
-        """A copy of a run's file, which lasts as long as the context."""
+        """A run's file to read, or a copy of it, which lasts as long as the context."""
+        repository = self._of_run(run_id)
+        if isinstance(repository, LocalArtifactRepository):  # which would copy it, in a thread that it keeps
+            path = Path(repository.artifact_dir, name)
+            if path.is_file() and os.access(path, os.R_OK):
+                yield path
+                return
         with tempfile.TemporaryDirectory() as folder:
             yield Path(self.download_artifacts(run_id, name, folder))
 
@@ -337,10 +345,14 @@ class ProjectClient(MlflowClient):
     def _of_run(self, run_id: str) -> Any:
         if known := self._repositories.get(run_id):
             return known
-        if place := self._places.pop(run_id, None):
-            return self._repository(run_id, *place)
-        run = self.get_run(run_id)
-        return self._repository(run_id, run.info.artifact_uri, run.info.experiment_id)
+        if run_id not in self._places:
+            self._know_place(self.get_run(run_id))
+        return self._repository(run_id, *self._places[run_id])
+
+    def _know_place(self, run: Run) -> None:
+        if len(self._places) >= MOST_PLACES:
+            self._places.clear()
+        self._places[run.info.run_id] = (run.info.artifact_uri, run.info.experiment_id)
 
     def _repository(self, owner: str, uri: str, experiment_id: str) -> Any:
         if self._own:
