@@ -39,7 +39,7 @@ def openmp_waits() -> dict[str, str]:
 
     GNU's looks so many times whether the others are there, and then sleeps. To be woken takes long: where they soon sleep, a step
     of small networks takes up to twice as long on idle cores. Where other processes want the cores, threads that stay awake take
-    these from each other, and a step takes two to ten times as long.
+    these from each other, and a step takes several times as long.
     """
     looks = 20_000 if idle_cores() >= available_cores() else 1000
     return {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": str(looks)}

@@ -84,7 +84,7 @@ class TextAugment(Strategy):
             origin=np.repeat(minority, self.copies),
             counts={
                 COPIES: len(made),
-                UNCHANGED: sum(copy.form == normalise(of) for copy, of in zip(made, originals, strict=True)),
+                UNCHANGED: sum(copy.text == of for copy, of in zip(made, originals, strict=True)),
                 EMPTIED: sum(copy.emptied for copy in made),
             },
         )

@@ -289,28 +289,24 @@ class ProjectClient(MlflowClient):
     @contextmanager
     def file(self, run_id: str, name: str) -> Iterator[Path]:
         """A run's file to read, or a copy of it, which lasts as long as the context."""
-        repository = self._of_run(run_id)
-        if isinstance(repository, LocalArtifactRepository):  # which would copy it, in a thread that it keeps
-            path = Path(repository.artifact_dir, name)
-            if path.is_file() and os.access(path, os.R_OK):
-                yield path
-                return
+        path = self._local(run_id, name)  # which MLflow would copy, in a thread that it keeps
+        if path and path.is_file() and os.access(path, os.R_OK):
+            yield path
+            return
         with tempfile.TemporaryDirectory() as folder:
             yield Path(self.download_artifacts(run_id, name, folder))
 
     def add_file(self, run_id: str, name: str, content: bytes) -> None:
         """Store a small file of a run under ``name``."""
         with self.writing():
-            repository = self._of_run(run_id)
-            if isinstance(repository, LocalArtifactRepository):  # which would be given a file and copy it
-                path = Path(repository.artifact_dir, name)
+            if path := self._local(run_id, name):  # MLflow would be given a file and copy it
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
                 return
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, Path(name).name)
                 path.write_bytes(content)
-                repository.log_artifact(str(path), str(Path(name).parent) if "/" in name else None)
+                self._of_run(run_id).log_artifact(str(path), str(Path(name).parent) if "/" in name else None)
 
     def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
         with self.writing():
@@ -341,6 +337,11 @@ class ProjectClient(MlflowClient):
                 f"The file {path} of run {run_id} cannot be read from {repository.artifact_uri}: {reason} "
                 f"{ARTIFACTS}/ belongs to the store, and is moved or copied with it. Put the file back there."
             ) from error
+
+    def _local(self, run_id: str, name: str) -> Path | None:
+        """Where a run's file lies, or would; None where its files are not in a folder of this machine."""
+        repository = self._of_run(run_id)
+        return Path(repository.artifact_dir, name) if isinstance(repository, LocalArtifactRepository) else None
 
     def _of_run(self, run_id: str) -> Any:
         if known := self._repositories.get(run_id):

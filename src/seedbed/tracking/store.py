@@ -302,7 +302,7 @@ class Store:
         return {file.path for file in self._client.list_artifacts(run_id)}
 
     def file(self, run_id: str, name: str) -> AbstractContextManager[Path]:
-        """A copy of a run's file, which lasts as long as the context."""
+        """A run's file to read, or a copy of it, which lasts as long as the context."""
         return self._client.file(run_id, name)
 
     def _search(self, query: str, order: str = OLDEST_FIRST) -> list[Run]:
