@@ -500,7 +500,11 @@ def test_search(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty
         return SimpleNamespace(returncode=0, stdout=said.getvalue())
 
     monkeypatch.setattr(search, "subprocess", SimpleNamespace(Popen=popen, run=run))
-    compared(call(search, *FEW, "--json", str(figures)))
+    said = call(search, *FEW, "--json", str(figures))
+    compared(said)
+    asking, writing = map(float, found(r"by hand  asking .* takes ([\d.]+) s a trial, .* client ([\d.]+) s", said))
+    assert sum(json.loads(figures.read_text())["values"]["by hand"]) == pytest.approx(asking + writing, abs=0.02)
+    assert writing > asking > 0
     assert answer_of("search", figures).endswith(f"a trial takes {answer_of('trial', figures)}")
 
 
@@ -606,6 +610,9 @@ def test_the_memory_of_a_run_and_what_it_starts(call: Call, monkeypatch: pytest.
     monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
     assert "exit code 3" in call(script, "ratings", "--json", str(figures))
     assert not json.loads(figures.read_text())["values"]
+    monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))
+    assert "some cells failed" in call(script, "ratings", "--json", str(figures))
+    assert json.loads(figures.read_text())["values"].keys() == {"ratings"}  # the other cells took that memory
     assert script.shortened("ratings")[1:] == ["trainer.max_epochs=1"]
     assert not script.shortened("two_tower_retrieval")[1:]  # it has variants of other numbers of epochs
 
