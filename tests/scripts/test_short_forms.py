@@ -500,11 +500,19 @@ def test_search(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty
         return SimpleNamespace(returncode=0, stdout=said.getvalue())
 
     monkeypatch.setattr(search, "subprocess", SimpleNamespace(Popen=popen, run=run))
+    written: list[int] = []
+
+    class Counted(search.PlainWay):  # type: ignore[misc, name-defined]
+        def record(self, variants: int) -> None:
+            super().record(variants)
+            written.append(len(self.client.search_runs([self.experiment])))
+
+    monkeypatch.setattr(search, "PlainWay", Counted)
     said = call(search, *FEW, "--json", str(figures))
     compared(said)
-    asking, writing = map(float, found(r"by hand  asking .* takes ([\d.]+) s a trial, .* client ([\d.]+) s", said))
-    assert sum(json.loads(figures.read_text())["values"]["by hand"]) == pytest.approx(asking + writing, abs=0.02)
-    assert writing > asking > 0
+    assert written == [5, 10]  # the search, two trials, and a seed of each; timed when written again
+    asking, writing = map(float, found(r"by hand .* value takes ([\d.]+) s, .* client ([\d.]+) s", said))
+    assert json.loads(figures.read_text())["values"]["by hand"] == [pytest.approx(asking + writing, abs=0.02)]
     assert answer_of("search", figures).endswith(f"a trial takes {answer_of('trial', figures)}")
 
 
@@ -562,6 +570,10 @@ def test_a_store(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, em
         "expected/recommend.txt",
         "expected/targets.json",
     } <= names
+    with tarfile.open(archive) as packed:
+        packed.extract("mlflow.db", tmp_path, filter="data")
+    has_trained = load_script("measure_memory").has_trained
+    assert (has_trained("mails", tmp_path), has_trained("ratings", tmp_path)) == (True, False)
 
 
 @pytest.mark.extended
@@ -611,8 +623,13 @@ def test_the_memory_of_a_run_and_what_it_starts(call: Call, monkeypatch: pytest.
     assert "exit code 3" in call(script, "ratings", "--json", str(figures))
     assert not json.loads(figures.read_text())["values"]
     monkeypatch.setattr(script, "COMMAND", (sys.executable, "-c", "raise SystemExit(1)"))
+    assert "exit code 1" in call(script, "ratings", "--json", str(figures))  # nothing was trained
+    assert not json.loads(figures.read_text())["values"]
+    assert script.main() == 1
+    monkeypatch.setattr(script, "has_trained", lambda experiment, project: experiment == "ratings")
     assert "some cells failed" in call(script, "ratings", "--json", str(figures))
-    assert json.loads(figures.read_text())["values"].keys() == {"ratings"}  # the other cells took that memory
+    assert json.loads(figures.read_text())["values"].keys() == {"ratings"}
+    assert script.main() == 0
     assert script.shortened("ratings")[1:] == ["trainer.max_epochs=1"]
     assert not script.shortened("two_tower_retrieval")[1:]  # it has variants of other numbers of epochs
 
