@@ -140,7 +140,10 @@ def print_task(planned: PlannedVariant, plan: SearchPlan, options: argparse.Name
     )
     shared = f"{options.processes} processes of one thread" if options.processes > 1 else "one process"
     print(f"stacked   seedbed search by {plan.settings.sampler.name}, {shared}, SQLite for study and runs")
-    print(f"usual     a Trainer and a DataLoader in each process, {options.at_once} processes of one thread at a time")
+    if not options.overhead:
+        print(
+            f"usual     a Trainer and a DataLoader in each process, {options.at_once} processes of one thread at a time"
+        )
 
 
 @dataclass
@@ -189,6 +192,7 @@ class StackedTrial:
     seconds: float
     """Until the next trial of its process began, or the trial was over."""
     fit: float
+    process: int
 
     @property
     def mean(self) -> float:
@@ -202,14 +206,15 @@ def trials_in(folder: Path, plan: SearchPlan) -> list[StackedTrial]:
     trials = []
     for trial in found:
         of = trial.user_attrs["seedbed"]
+        process = of["process"]["pid"]
         assert trial.datetime_start is not None
         assert trial.datetime_complete is not None
         later = [other.datetime_start for other in found[trial.number + 1 :]
-                 if other.user_attrs["seedbed"]["process"]["pid"] == of["process"]["pid"]]  # fmt: skip
+                 if other.user_attrs["seedbed"]["process"]["pid"] == process]  # fmt: skip
         end = next((start for start in later if start), trial.datetime_complete)
         seconds = (end - trial.datetime_start).total_seconds()
         by_seed = {int(seed): value for seed, value in of["by_seed"].items()}
-        trials.append(StackedTrial(trial.number, trial.params, by_seed, seconds, fits[trial.number]))
+        trials.append(StackedTrial(trial.number, trial.params, by_seed, seconds, fits[trial.number], process))
     return trials
 
 
@@ -230,14 +235,15 @@ def store_of_searches(folder: Path) -> Store:
 
 
 def print_overhead(trials: Sequence[StackedTrial]) -> list[float]:
-    """What each trial takes beside its fit, but the first, of which measuring how many seeds to stack is the most."""
-    beside = [trial.seconds - trial.fit for trial in trials]
-    after = beside[1:] or beside
+    """What each trial takes beside its fit, but a process's first, of which measuring how many seeds to stack is the most."""
+    firsts = {trial.process: trial.number for trial in reversed(trials)}.values()
+    first = [trial.seconds - trial.fit for trial in trials if trial.number in firsts]
+    after = [trial.seconds - trial.fit for trial in trials if trial.number not in firsts] or first
     mean, median = statistics.mean(after), statistics.median(after)
     print(
         f"stacked  a trial takes {statistics.median(trial.seconds for trial in trials):.2f} s, of which the fit "
-        f"{statistics.median(trial.fit for trial in trials):.2f} s (medians); beside the fit {beside[0]:.2f} s the first "
-        f"time, then {mean:.2f} s (mean; median {median:.2f}, {min(after):.2f} to {max(after):.2f})"
+        f"{statistics.median(trial.fit for trial in trials):.2f} s (medians); beside the fit at most {max(first):.2f} s the first "
+        f"time in a process, then {mean:.2f} s (mean; median {median:.2f}, {min(after):.2f} to {max(after):.2f})"
     )
     print(f"beside the fit <= {WANTED_OVERHEAD:g} s: {'yes' if median <= WANTED_OVERHEAD else 'no'}", flush=True)
     return after

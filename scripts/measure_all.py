@@ -1,4 +1,4 @@
-"""All that README says of speed and memory, measured anew: see ``measure_all``."""
+"""What docs/speed.md says of speed and memory, measured anew: see ``measure_all``."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def of_search(values: Values) -> str:
 
 
 def beside_fit(values: Values) -> str:
-    return f"{spread(values['beside'])} s on top of its fit (on average {spread(values['mean'])} s; just Optuna and MLflow's client {spread(values['by hand'])} s)"
+    return f"{spread(values['beside'])} s beside its fit (on average {spread(values['mean'])} s; just Optuna and MLflow's client {spread(values['by hand'])} s)"
 
 
 def of_overhead(values: Values) -> str:
@@ -172,7 +172,7 @@ ROWS = {
         "scripts/compare_search", of_search,
     ),
     "trial": Row(
-        6, "what does a trial of a search take on top of its fit?", "scripts/compare_search --overhead", beside_fit,
+        6, "what does a trial of a search take beside its fit, and how much of that is Optuna and MLflow?", "scripts/compare_search --overhead", beside_fit,
     ),
     "epoch": Row(7, "one epoch of 25 million synthetic ratings, 1 seed?", EPOCH, took_memory, timed=True),
     "epoch_lazy_adam": Row(
