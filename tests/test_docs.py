@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
-from omegaconf import OmegaConf
 from PIL import Image
 
 import seedbed
@@ -21,10 +20,10 @@ from seedbed.cli.main import main
 from seedbed.config.experiment import load_experiment
 from seedbed.report.analysis import analyse
 from seedbed.report.printed import table_text
-from seedbed.results import CURVE_COLUMNS, Benchmark, Results
+from seedbed.report.record import read_record
+from seedbed.results import Benchmark, Results
 from seedbed.tracking.store import store_uri
 from tests.conftest import REPOSITORY
-from tests.declared import DECLARED
 
 PAGES = {path.name: path.read_text() for path in [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))]}
 README = PAGES["README.md"]
@@ -314,16 +313,8 @@ def test_results_trained_elsewhere(mine: Path, typed_commands: Typed) -> None:
 
 
 def test_the_sample_is_what_the_command_prints() -> None:
-    """From the committed results, and the split that the committed report states."""
-    folder = REPOSITORY / "experiments" / "spam_imbalance"
-    cells = pd.read_csv(folder / "results.csv").assign(outcome="ok", launch="", run="")
-    config = OmegaConf.to_container(OmegaConf.load(f"{folder}.yaml"))
-    assert isinstance(config, dict)
-    stated = re.search(r"\| split \| train (\d+), val (\d+), test (\d+) \|", (folder / "report.md").read_text())
-    assert stated
-    data = {"split": dict(zip(("train", "val", "test"), map(int, stated.groups()), strict=True))}
-    curves = pd.DataFrame(columns=list(CURVE_COLUMNS))
-    results = Results("spam_imbalance", config, tuple(config["variants"]), cells, curves, data, declared=DECLARED)
+    results = read_record("spam_imbalance", REPOSITORY / "experiments" / "spam_imbalance").results
+    assert isinstance(results, Results)
     printed = f"```\n{table_text(results).split(chr(10), 1)[1]}\n```"
     assert printed in README
     assert printed in PAGES["start.md"]
