@@ -191,7 +191,9 @@ def compare_floor(planned: PlannedVariant, data: Sequence[SeedData], options: ar
     ratio = statistics.median(seconds["seedbed"]) / statistics.median(seconds["by hand"])
     print(f"ratio {ratio:.2f} (repeats {min(ratios):.2f} to {max(ratios):.2f})")
     print(f"ratio <= {MOST_OF_FLOOR:g}: {'yes' if ratio <= MOST_OF_FLOOR else 'no'}")
-    print_disturbance(max(0.0, others_cpu_seconds() - others) / (time.perf_counter() - begin))
+    disturbed = max(0.0, others_cpu_seconds() - others) / (time.perf_counter() - begin)
+    print_disturbance(disturbed)
+    keep_figures(options.json, seconds, disturbed)
     for key in SHOWN:
         means = ", ".join(f"{name} {statistics.mean(one[key] for one in of):.5f}" for name, of in values.items())
         print(f"{key:15} {means}")

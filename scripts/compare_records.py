@@ -185,6 +185,12 @@ class PlainWay:
         data = cell.run.data
         return f"{len(cell.points)} points, {len(data.params)} params, {len(data.tags)} tags, {len(cell.files)} files"
 
+    def seconds(self) -> float:
+        """What recording the runs once takes."""
+        start = time.perf_counter()
+        self.record(1)
+        return time.perf_counter() - start
+
     def record(self, variants: int) -> None:
         for _ in range(variants):
             for run in self.runs:

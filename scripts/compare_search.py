@@ -34,9 +34,10 @@ from seedbed.running.planning import Planner
 from seedbed.search.plan import SearchPlan, read_plan
 from seedbed.search.trials import _for_selection
 from seedbed.torch_random import global_stream
+from seedbed.tracking.client import STORE
 from seedbed.tracking.databases import sqlite_address
 from seedbed.tracking.names import SEARCHES
-from seedbed.tracking.store import Store, store_uri
+from seedbed.tracking.store import Store
 from seedbed.training.planned import PlannedVariant
 from seedbed.training.progress import Display
 
@@ -200,8 +201,7 @@ class StackedTrial:
 
 
 def trials_in(folder: Path, plan: SearchPlan) -> list[StackedTrial]:
-    storage = sqlite_address(folder / "optuna.db")
-    found = optuna.load_study(study_name=plan.settings.study, storage=storage).trials
+    found = study_in(folder, plan).trials
     fits = fit_seconds(folder)
     trials = []
     for trial in found:
@@ -218,6 +218,10 @@ def trials_in(folder: Path, plan: SearchPlan) -> list[StackedTrial]:
     return trials
 
 
+def study_in(folder: Path, plan: SearchPlan) -> optuna.Study:
+    return optuna.load_study(study_name=plan.settings.study, storage=sqlite_address(folder / "optuna.db"))
+
+
 def fit_seconds(folder: Path) -> dict[int, float]:
     """How long Lightning's fit took, by trial."""
     store = store_of_searches(folder)
@@ -231,7 +235,8 @@ def fit_seconds(folder: Path) -> dict[int, float]:
 
 
 def store_of_searches(folder: Path) -> Store:
-    return Store(store_uri(folder), folder, f"{EXPERIMENT}{SEARCHES}", create=False)
+    # By its address, as it was written: MLFLOW_TRACKING_URI may name a store of the user's.
+    return Store(sqlite_address(folder / STORE), folder, f"{EXPERIMENT}{SEARCHES}", create=False)
 
 
 def print_overhead(trials: Sequence[StackedTrial]) -> list[float]:
@@ -251,13 +256,11 @@ def print_overhead(trials: Sequence[StackedTrial]) -> list[float]:
 
 def print_by_hand(folder: Path, plan: SearchPlan) -> float:
     """Print what a plain program takes per trial to ask Optuna and to write the search's runs; returns the seconds of both."""
-    tried = optuna.load_study(study_name=plan.settings.study, storage=sqlite_address(folder / "optuna.db"))
+    tried = study_in(folder, plan)
     asking = seconds_of_asking(tried, plan, folder) / len(tried.trials)
     plain = PlainWay(recorded_in(store_of_searches(folder)), folder / "plain")
     plain.record(1)  # once before the timing, as in compare_records
-    start = time.perf_counter()
-    plain.record(1)
-    writing = (time.perf_counter() - start) / len(tried.trials)
+    writing = plain.seconds() / len(tried.trials)
     print(
         f"by hand  per trial, asking Optuna for a point and telling it the value takes {asking:.2f} s, and writing the runs "
         f"with MLflow's client {writing:.2f} s",

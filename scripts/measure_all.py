@@ -62,7 +62,8 @@ def of_search(values: Values) -> str:
 
 
 def beside_fit(values: Values) -> str:
-    return f"{spread(values['beside'])} s beside its fit (on average {spread(values['mean'])} s; just Optuna and MLflow's client {spread(values['by hand'])} s)"
+    beside, mean, alone = (spread(values[name]) for name in ("beside", "mean", "by hand"))
+    return f"{beside} s beside its fit (on average {mean} s; just Optuna and MLflow's client {alone} s)"
 
 
 def of_overhead(values: Values) -> str:
@@ -160,6 +161,10 @@ ROWS = {
         5, "TensorFlow Recommenders, or all 10 seeds of two towers stacked?",
         f"scripts/compare_recommenders --repeats {REPEATS}", both("other", "seedbed", "s per seed and epoch"),
     ),
+    "recommenders_floor": Row(
+        5, "two towers by hand in PyTorch and NumPy, one seed after another, or all 10 stacked?",
+        f"scripts/compare_recommenders --floor --repeats {REPEATS}", both("seedbed", "by hand", "s per seed and epoch"),
+    ),
     "index": Row(
         8, "exact search, or FAISS as served? The 10 best of synthetic items", "scripts/compare_index --queries 100", of_index,
     ),
@@ -172,7 +177,8 @@ ROWS = {
         "scripts/compare_search", of_search,
     ),
     "trial": Row(
-        6, "what does a trial of a search take beside its fit, and how much of that is Optuna and MLflow?", "scripts/compare_search --overhead", beside_fit,
+        6, "what does a trial of a search take beside its fit, and how much of that is Optuna and MLflow?",
+        "scripts/compare_search --overhead", beside_fit,
     ),
     "epoch": Row(7, "one epoch of 25 million synthetic ratings, 1 seed?", EPOCH, took_memory, timed=True),
     "epoch_lazy_adam": Row(
@@ -187,6 +193,10 @@ ROWS = {
         f"scripts/compare_records spam_imbalance --repeats {REPEATS} trainer.max_epochs=38",
         both("seedbed", "plain", "ms of processor time per cell"),
     ),
+    "records_short": Row(
+        5, "a cell of 165 points, as spam_imbalance has them?", "scripts/compare_records --repeats 3",
+        both("seedbed", "plain", "ms of processor time per cell"), once=True,
+    ),
     "bench": Row(
         8, "a first `scripts/bench`, once `.venv` is there?", "scripts/bench", took_memory, timed=True, empty_cache=True,
     ),
@@ -197,6 +207,10 @@ ROWS = {
     "text_augment": Row(
         5, "a first run of text augmentation with 10 seeds, whose messages are still to be encoded?",
         "seedbed run spam_imbalance variant=text_augment", took_memory, timed=True, empty_cache=True,
+    ),
+    "text_augment_floor": Row(
+        5, "the same by hand, or by seedbed with its report?",
+        f"scripts/compare_bench --repeats {REPEATS} variant=text_augment", both("seedbed", "by hand", "s"),
     ),
     "memory": Row(
         30, "how much memory do the experiments take, with one epoch?", "scripts/measure_memory", of_memory, once=True,

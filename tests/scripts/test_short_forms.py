@@ -216,9 +216,11 @@ def test_recommenders(folder: Path, call: Call, other_side: Callable[..., list[S
     assert answer_of("recommenders", figures).startswith("10 (10 to 10) and ")
 
 
-def test_two_towers_beside_the_program_by_hand(folder: Path, call: Call) -> None:
+def test_two_towers_beside_the_program_by_hand(folder: Path, call: Call, figures: Path) -> None:
     """It trains by the same batches from the same weights, and ranks by the same metrics."""
-    said = call(load_script("compare_recommenders"), "--floor", *SHORT, "report.user=1", "trainer.batch_size=64")
+    kept = ("--json", str(figures))
+    said = call(load_script("compare_recommenders"), "--floor", *SHORT, *kept, "report.user=1", "trainer.batch_size=64")
+    assert "s per seed and epoch: " in answer_of("recommenders_floor", figures)
     hand, ours = map(float, found(r"a seed's epoch: by hand ([\d.]+) s, seedbed ([\d.]+) s", said))
     assert min(hand, ours) > 0
     assert float(found(r"ratio ([\d.]+) \(repeats", said)[0]) > 0
@@ -491,6 +493,9 @@ def test_search(folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch, empty
         shutil.copy(empty_store, Path(env["SEEDBED_PROJECT"]) / "mlflow.db")
         monkeypatch.setenv("SEEDBED_PROJECT", env["SEEDBED_PROJECT"])
         run_seedbed(command[3:])
+        monkeypatch.setenv(
+            "MLFLOW_TRACKING_URI", "sqlite:///of-a-users-own.db"
+        )  # the search's store is read all the same
         return SimpleNamespace(wait=lambda: 0)
 
     def run(command: Sequence[str], **_: Any) -> Any:
